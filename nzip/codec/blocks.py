@@ -1,0 +1,164 @@
+"""One block's way in and out: detection, transforms, engine, checks.
+
+`encode_block` and `decode_block` are pure functions and mirror each other; threads, streams and files are the
+business of their callers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from nzip.codec.registry import ENGINES, TRANSFORMS
+from nzip.errors import CorruptError, LimitError, NzipError
+from nzip.formats.choice import choose
+from nzip.formats.container import (
+    MAX_BLOCK,
+    STORE_ENGINE,
+    BlockHeader,
+    TransformSpec,
+    check64,
+    pack_memory,
+    unpack_memory,
+)
+
+DEFAULT_MAX_MEMORY = 2 << 30
+
+
+@dataclass(frozen=True)
+class Coding:
+    """How blocks are to be coded.
+
+    Attributes:
+        engine: the engine's name.
+        params: its parameters for a full block.
+        transforms: whether transforms may be tried.
+        verify: decode each block after encoding it; one that does not come back is stored.
+    """
+
+    engine: str
+    params: dict[str, int] = field(hash=False)
+    transforms: bool = True
+    verify: bool = False
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a reader is ready to spend.
+
+    Attributes:
+        max_memory: bytes for one block, decoded bytes and working memory together.
+        max_block: decoded bytes of one block.
+    """
+
+    max_memory: int = DEFAULT_MAX_MEMORY
+    max_block: int = MAX_BLOCK
+
+    def admit(self, header: BlockHeader) -> None:
+        """Check a block against the limits before anything is allocated for it.
+
+        Raises:
+            LimitError: the block needs more than is allowed.
+        """
+        if header.raw_size > self.max_block:
+            raise LimitError(
+                f"a block holds {header.raw_size:,} bytes and the limit is {self.max_block:,} (max_block); raise it"
+            )
+        needed = header.memory + header.raw_size + header.payload_size
+        needed += sum(spec.size for spec in header.transforms)
+        if needed > self.max_memory:
+            raise LimitError(
+                f"decoding needs {needed / 1048576:,.0f} MiB of memory and the limit is "
+                f"{self.max_memory / 1048576:,.0f} MiB; raise it (-M {-(-needed // 1048576)}M, or max_memory)"
+            )
+
+
+def encode_block(raw: bytes, coding: Coding) -> bytes:
+    """Return the chunk for one block: its header and its payload.
+
+    A block that its engine does not shrink is stored, so a chunk is never more than 24 bytes longer than `raw`.
+    """
+    stored = _stored(raw)
+    if coding.engine == "store" or not raw:
+        return stored
+    coded, specs = _apply_transforms(raw, coding)
+    engine = ENGINES.by_name(coding.engine)
+    params = engine.fit(coding.params, len(coded))
+    payload = engine.encode(coded, params)
+    if len(payload) >= len(raw):
+        return stored
+    memory = unpack_memory(pack_memory(engine.memory(params, len(coded))))
+    header = BlockHeader(
+        engine=engine.id,
+        engine_version=engine.version,
+        memory=memory,
+        packed=engine.pack(params),
+        transforms=specs,
+        raw_size=len(raw),
+        payload_size=len(payload),
+    )
+    chunk = header.encode(raw) + payload
+    if len(chunk) >= len(stored) or (coding.verify and not _comes_back(header, payload, raw)):
+        return stored
+    return chunk
+
+
+def decode_block(header: BlockHeader, payload: bytes) -> bytes:
+    """Return the bytes of a block that a reader has admitted.
+
+    Raises:
+        CorruptError: they do not match the block's check.
+        UnsupportedError: the engine or a transform is not known here.
+    """
+    raw = _decode(header, payload)
+    if check64(raw, seed=header.header_check) != header.check:
+        raise CorruptError("a block is damaged (its decoded bytes do not match their check)")
+    return raw
+
+
+def _stored(raw: bytes) -> bytes:
+    header = BlockHeader(
+        engine=STORE_ENGINE,
+        engine_version=1,
+        memory=0,
+        packed=b"",
+        transforms=(),
+        raw_size=len(raw),
+        payload_size=len(raw),
+    )
+    return header.encode(raw) + raw
+
+
+def _apply_transforms(raw: bytes, coding: Coding) -> tuple[bytes, tuple[TransformSpec, ...]]:
+    """Apply the transforms chosen for `raw`; all or none of them, and none that does not come back."""
+    coded = raw
+    specs: list[TransformSpec] = []
+    for name, params in choose(raw, coding.engine) if coding.transforms else []:
+        transform = TRANSFORMS.by_name(name)
+        before, coded = coded, transform.forward(coded, params)
+        if not coded or len(coded) > 2 * len(raw) or transform.inverse(coded, len(before), params) != before:
+            return raw, ()
+        specs.append(TransformSpec(transform.id, transform.version, transform.pack(params), len(coded)))
+    return coded, tuple(specs)
+
+
+def _decode(header: BlockHeader, payload: bytes) -> bytes:
+    if header.engine == STORE_ENGINE:
+        return payload
+    engine = ENGINES.by_id(header.engine, header.engine_version)
+    params = engine.unpack(header.packed)
+    if engine.memory(params, header.coded_size) > header.memory:
+        raise CorruptError("a block needs more memory than its header states")
+    chain = [TRANSFORMS.by_id(spec.id, spec.version) for spec in header.transforms]
+    chain_params = [transform.unpack(spec.packed) for transform, spec in zip(chain, header.transforms, strict=True)]
+    data = engine.decode(payload, header.coded_size, params)
+    sizes = [header.raw_size, *(spec.size for spec in header.transforms)]
+    for transform, chosen, size in reversed(list(zip(chain, chain_params, sizes, strict=False))):
+        data = transform.inverse(data, size, chosen)
+    return data
+
+
+def _comes_back(header: BlockHeader, payload: bytes, raw: bytes) -> bool:
+    try:
+        return _decode(header, payload) == raw
+    except NzipError:
+        return False

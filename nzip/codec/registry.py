@@ -1,0 +1,162 @@
+"""Which engines and transforms exist, by name and by the id that files carry.
+
+The built-in ones are imported when they are first asked for, so that looking at a file imports nothing heavy.
+Other packages add theirs through the entry-point groups `nzip.engines` and `nzip.transforms`, whose values name an
+`Engine` or `Transform` class (or a function that returns an object of one).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Generic, TypeVar
+
+from nzip.errors import UnsupportedError
+from nzip.formats.transforms import Transform
+from nzip.models.engine import Engine
+
+T = TypeVar("T", Engine, Transform)
+
+
+class Registry(Generic[T]):
+    """Engines or transforms by name and by (id, version).
+
+    Args:
+        word: what the registry holds, for messages.
+        group: the entry-point group of other packages.
+        builtin: (name, id, version, "module:Class") of each built-in one. An older version of an engine stands
+            before the newer one: the last of a name is the one that `by_name` gives.
+    """
+
+    def __init__(self, word: str, group: str, builtin: list[tuple[str, int, int, str]]):
+        self._word = word
+        self._group = group
+        self._paths = {(id_, version): path for _, id_, version, path in builtin}
+        self._names = {name: (id_, version) for name, id_, version, _ in builtin}
+        self._objects: dict[tuple[int, int], T] = {}
+        self._others_loaded = False
+        self._lock = threading.RLock()
+
+    def register(self, item: T) -> None:
+        """Add `item`; it becomes what its name stands for.
+
+        Raises:
+            ValueError: its id and version are taken by another, or are out of range.
+        """
+        if not (1 <= item.id <= 127 and 1 <= item.version <= 255):
+            raise ValueError(f"{self._word} {item.name!r} has id {item.id} and version {item.version}")
+        key = (item.id, item.version)
+        with self._lock:
+            if key in self._paths or key in self._objects:
+                raise ValueError(f"{self._word} id {item.id} version {item.version} is taken")
+            self._objects[key] = item
+            self._names[item.name] = key
+
+    def by_name(self, name: str) -> T:
+        """Return the newest version of the one called `name`.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if name not in self._names:
+            self._load_others()
+        if name not in self._names:
+            raise ValueError(f"no {self._word} is called {name!r}; there are {', '.join(sorted(self._names))}")
+        return self._get(self._names[name])
+
+    def by_id(self, id_: int, version: int) -> T:
+        """Return the one that a file names.
+
+        Raises:
+            UnsupportedError: this installation does not have it.
+        """
+        key = (id_, version)
+        if key not in self._paths and key not in self._objects:
+            self._load_others()
+        if key in self._paths or key in self._objects:
+            return self._get(key)
+        known = [v for i, v in {*self._paths, *self._objects} if i == id_]
+        if known:
+            raise UnsupportedError(
+                f"{self._word} {id_} has version {version} in this file and this nzip knows up to {max(known)}; "
+                "upgrade nzip"
+            )
+        raise UnsupportedError(f"{self._word} {id_} is not known to this nzip; upgrade nzip or install what adds it")
+
+    def name_of(self, id_: int) -> str:
+        """Return the name for `id_`, or a description when it is unknown."""
+        for name, key in self._names.items():
+            if key[0] == id_:
+                return name
+        return f"{self._word} {id_}"
+
+    def __iter__(self) -> Iterator[str]:
+        self._load_others()
+        return iter(list(self._names))
+
+    def _get(self, key: tuple[int, int]) -> T:
+        with self._lock:
+            if key not in self._objects:
+                module, _, attribute = self._paths[key].partition(":")
+                self._objects[key] = getattr(import_module(module), attribute)()
+            return self._objects[key]
+
+    def _load_others(self) -> None:
+        with self._lock:
+            if self._others_loaded:
+                return
+            self._others_loaded = True
+            for point in entry_points(group=self._group):
+                loaded = point.load()
+                self.register(loaded() if callable(loaded) else loaded)
+
+
+ENGINES: Registry[Engine] = Registry(
+    "engine",
+    "nzip.engines",
+    [
+        ("store", 0, 1, "nzip.models.store:StoreEngine"),
+        ("zstd", 1, 1, "nzip.models.zstd:ZstdEngine"),
+        ("cm", 2, 1, "nzip.models.cm.engine:CmEngine"),
+    ],
+)
+
+TRANSFORMS: Registry[Transform] = Registry(
+    "transform",
+    "nzip.transforms",
+    [
+        ("delta", 1, 1, "nzip.formats.filters.delta:DeltaTransform"),
+        ("x86", 2, 1, "nzip.formats.filters.x86:X86Transform"),
+        ("planes", 3, 1, "nzip.formats.filters.planes:PlanesTransform"),
+    ],
+)
+
+
+def engines() -> dict[str, Engine]:
+    """Return all engines by name."""
+    return {name: ENGINES.by_name(name) for name in ENGINES}
+
+
+def transforms() -> dict[str, Transform]:
+    """Return all transforms by name."""
+    return {name: TRANSFORMS.by_name(name) for name in TRANSFORMS}
+
+
+def register_engine(engine: Engine) -> None:
+    """Add an engine; files that name its id and version can then be read.
+
+    Raises:
+        ValueError: its id and version are taken, or out of range (64..127 are free for others).
+    """
+    ENGINES.register(engine)
+
+
+def register_transform(transform: Transform) -> None:
+    """Add a transform; files that name its id and version can then be read.
+
+    Raises:
+        ValueError: its id and version are taken, or out of range (64..127 are free for others).
+    """
+    TRANSFORMS.register(transform)

@@ -1,0 +1,80 @@
+"""The `Engine` seam: what turns one block of bytes into a payload and back.
+
+An engine is a pure function of its input: the payload depends on the block and the parameters alone, never on
+the machine, the number of threads or what was coded before. Parameters travel in the block's header in the
+engine's own packed form, so that a file carries all that decoding needs.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
+
+Params = Mapping[str, int]
+
+
+class Engine(ABC):
+    """Codes blocks; one object serves any number of threads at once.
+
+    Class attributes:
+        name: the word users see (`"cm"`).
+        id: the number in the block header; 0..63 belong to nzip, 64..127 to others.
+        version: raised whenever the payload of some block changes. Every released version keeps decoding.
+    """
+
+    name: ClassVar[str]
+    id: ClassVar[int]
+    version: ClassVar[int]
+
+    @abstractmethod
+    def pack(self, params: Params) -> bytes:
+        """Return `params` in the form the block header stores (at most 255 bytes).
+
+        Raises:
+            ValueError: a parameter is unknown or out of range.
+        """
+
+    @abstractmethod
+    def unpack(self, packed: bytes) -> dict[str, int]:
+        """Return the parameters that `pack` stored.
+
+        Raises:
+            CorruptError: `packed` is not what `pack` writes.
+            UnsupportedError: `packed` names something this version does not know.
+        """
+
+    @abstractmethod
+    def memory(self, params: Params, size: int) -> int:
+        """Return the bytes of working memory that decoding a block of `size` bytes needs.
+
+        The block and the payload themselves are not counted. The block header states this number, and a
+        reader compares it with its limit before it allocates.
+        """
+
+    def encode_memory(self, params: Params, size: int) -> int:
+        """Return the bytes of working memory that encoding a block of `size` bytes needs."""
+        return self.memory(params, size)
+
+    def fit(self, params: Params, size: int) -> dict[str, int]:
+        """Return `params` adjusted to a block of `size` bytes: a short block needs no large tables."""
+        return dict(params)
+
+    @abstractmethod
+    def encode(self, block: bytes, params: Params) -> bytes:
+        """Return the payload of `block` (one byte or more). It may be longer than the block: the caller
+        then stores the block instead."""
+
+    @abstractmethod
+    def decode(self, payload: bytes, size: int, params: Params) -> bytes:
+        """Return the block of `size` bytes that `payload` stands for.
+
+        A damaged payload may give wrong bytes (the container's check finds them) but never reads or writes
+        outside its buffers.
+
+        Raises:
+            CorruptError: the payload cannot be decoded.
+        """
+
+    def prepare(self) -> None:  # noqa: B027 - optional hook
+        """Load or compile what coding needs, so that a caller can say why the first call takes longer."""
