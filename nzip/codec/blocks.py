@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from nzip.codec.registry import ENGINES, TRANSFORMS
-from nzip.errors import CorruptError, LimitError, NzipError
+from nzip.errors import CorruptError, LimitError
 from nzip.formats.choice import choose
 from nzip.formats.container import (
     MAX_BLOCK,
@@ -75,7 +75,7 @@ class Limits:
 def encode_block(raw: bytes, coding: Coding) -> bytes:
     """Return the chunk for one block: its header and its payload.
 
-    A block that its engine does not shrink is stored, so a chunk is never more than 24 bytes longer than `raw`.
+    A block that its engine does not shrink is stored, so a chunk is never more than 23 bytes longer than `raw`.
     """
     stored = _stored(raw)
     if coding.engine == "store" or not raw:
@@ -134,8 +134,15 @@ def _apply_transforms(raw: bytes, coding: Coding) -> tuple[bytes, tuple[Transfor
     specs: list[TransformSpec] = []
     for name, params in choose(raw, coding.engine) if coding.transforms else []:
         transform = TRANSFORMS.by_name(name)
-        before, coded = coded, transform.forward(coded, params)
-        if not coded or len(coded) > 2 * len(raw) or transform.inverse(coded, len(before), params) != before:
+        before = coded
+        try:
+            coded = transform.forward(before, params)
+            back = transform.inverse(coded, len(before), params) if 0 < len(coded) <= 2 * len(raw) else None
+        except MemoryError:
+            raise
+        except Exception:
+            back = None  # a transform that is wrong costs size, whatever way it is wrong
+        if back != before:
             return raw, ()
         specs.append(TransformSpec(transform.id, transform.version, transform.pack(params), len(coded)))
     return coded, tuple(specs)
@@ -160,5 +167,7 @@ def _decode(header: BlockHeader, payload: bytes) -> bytes:
 def _comes_back(header: BlockHeader, payload: bytes, raw: bytes) -> bool:
     try:
         return _decode(header, payload) == raw
-    except NzipError:
-        return False
+    except MemoryError:
+        raise
+    except Exception:
+        return False  # whatever way decoding fails, the block is stored instead

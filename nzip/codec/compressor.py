@@ -81,6 +81,7 @@ class Compressor:
         self._header_size = 0  # 0 until the header is written
         self._finished = False
         self.bytes_in = 0
+        self.bytes_coded = 0
         self.bytes_out = 0
 
     def compress(self, data: Buffer) -> bytes:
@@ -182,6 +183,7 @@ class Compressor:
             raw_size, future = self._queue.popleft()
             chunk = future.result()
             self._entries.append(IndexEntry(0, len(chunk), raw_size))
+            self.bytes_coded += raw_size
             out += chunk
         return bytes(out)
 

@@ -18,6 +18,7 @@ from nzip.errors import CorruptError, LimitError
 from nzip.formats.container import MAX_BLOCK, Block, BlockHeader, End, Header, Parser
 
 Buffer = bytes | bytearray | memoryview
+PIECE = 1 << 16  # bytes that `decompress` feeds at a time
 
 
 class Decompressor:
@@ -188,14 +189,18 @@ def decompress(
         CorruptError, UnsupportedError, LimitError: see `Decompressor`.
     """
     out = bytearray()
-    rest: Buffer = data
+    view = memoryview(data).cast("B")
+    pos = 0
     while True:
         left = None if max_output_size is None else max_output_size - len(out)
         with Decompressor(max_output_size=left, max_memory=max_memory, threads=threads) as member:
-            out += member.decompress(rest)
-            member.end_input()
+            # In pieces, so that a file of very many members is not copied whole for each of them.
             while not member.eof:
-                out += member.decompress()
-            rest = member.unused_data
-        if not rest:
+                piece = view[pos : pos + PIECE]
+                pos += len(piece)
+                if not piece:
+                    member.end_input()
+                out += member.decompress(piece)
+            pos -= len(member.unused_data)
+        if pos == len(view):
             return bytes(out)

@@ -18,10 +18,11 @@ from nzip.codec.blocks import DEFAULT_MAX_MEMORY, Limits, decode_block
 from nzip.codec.compressor import Compressor
 from nzip.codec.decompressor import Decompressor
 from nzip.codec.index import Place, load_index
+from nzip.codec.inspect import read_at
 from nzip.codec.levels import DEFAULT_LEVEL
 from nzip.codec.threads import thread_count
 from nzip.errors import CorruptError
-from nzip.formats.container import Block, Header, Parser
+from nzip.formats.container import MAX_HEADER, Block, Header, Parser, Reader
 
 READ_SIZE = 1 << 17  # bytes asked of the file at a time
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
@@ -34,7 +35,8 @@ class _RawReader(io.RawIOBase):
         self._file = file
         self._limits: dict[str, Any] = {"max_memory": max_memory, "threads": threads}
         self._threads = thread_count(threads)
-        self._start = file.tell() if file.seekable() else 0
+        self._seekable = _can_seek(file)
+        self._start = file.tell() if self._seekable else 0
         self._member: Decompressor | None = Decompressor(**self._limits)
         self._rest = b""
         self._members_seen = 0
@@ -66,7 +68,7 @@ class _RawReader(io.RawIOBase):
         if whence == io.SEEK_CUR:
             offset += self._pos
         elif whence == io.SEEK_END:
-            if not self._file.seekable():
+            if not self._seekable:
                 raise io.UnsupportedOperation("the size is not known: the file under this one cannot seek")
             places = self._index()
             offset += places[-1].raw_offset + places[-1].raw_size if places else 0
@@ -76,7 +78,7 @@ class _RawReader(io.RawIOBase):
             raise ValueError(f"seek to the negative position {offset}")
         if offset == self._pos:
             return offset
-        if self._file.seekable():
+        if self._seekable:
             self._index()
             self._pos = offset
         elif offset > self._pos:
@@ -126,6 +128,8 @@ class _RawReader(io.RawIOBase):
             file = cast(BinaryIO, _Window(self._file, self._start)) if self._start else self._file
             self._file = file
             self._places = load_index(file)
+            if self.header is None:
+                self.header = Header.parse(Reader(read_at(file, 0, MAX_HEADER)))
         return self._places
 
     def _read_indexed(self, count: int) -> bytes:
@@ -179,6 +183,18 @@ class _RawReader(io.RawIOBase):
         if event.header.size != place.size or event.header.raw_size != place.raw_size:
             raise CorruptError("the end index does not describe the blocks before it")
         return event.header, event.payload
+
+
+def _can_seek(file: Any) -> bool:
+    """Whether `file` can seek; one that only has `read` cannot."""
+    return hasattr(file, "seekable") and file.seekable()
+
+
+def _write_all(file: Any, data: bytes) -> None:
+    """Write all of `data`: an unbuffered file may take a part at a time."""
+    while data:
+        taken = file.write(data)
+        data = b"" if taken is None else data[taken:]
 
 
 class _Window:
@@ -268,7 +284,7 @@ class NzipFile(io.BufferedIOBase):
         try:
             if self._compressor is not None:
                 try:
-                    self._file.write(self._compressor.flush())
+                    _write_all(self._file, self._compressor.flush())
                 finally:
                     self._compressor.close()
             elif self._reader is not None:
@@ -299,7 +315,7 @@ class NzipFile(io.BufferedIOBase):
         return self._compressor is not None
 
     def seekable(self) -> bool:
-        return self.readable() and self._opened().seekable()
+        return self.readable() and _can_seek(self._opened())
 
     def read(self, size: int | None = -1) -> bytes:
         """Return up to `size` decoded bytes, all of the rest for -1 or None."""
@@ -343,7 +359,7 @@ class NzipFile(io.BufferedIOBase):
             out = self._compressor.compress(view)
             count = view.nbytes
         if out:
-            file.write(out)
+            _write_all(file, out)
         return count
 
     def flush(self) -> None:

@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from nzip.codec.inspect import inspect
+from nzip.codec.inspect import inspect, read_at
 from nzip.errors import CorruptError, NzipError
 from nzip.formats.container import MAX_HEADER, TRAILER_MAGIC, End, Header, Reader
 
@@ -57,18 +57,15 @@ def _ends(file: BinaryIO) -> list[tuple[int, End]] | None:
     while position:
         if position < 8:
             return None
-        file.seek(position - 8)
-        tail = Reader(file.read(8))
+        tail = Reader(read_at(file, position - 8, 8))
         end_size = tail.u32()
         if tail.bytes(4) != TRAILER_MAGIC or end_size > position:
             return None
-        file.seek(position - end_size)
-        end = End.parse(file.read(end_size))
+        end = End.parse(read_at(file, position - end_size, end_size))
         start = position - end.member_size
         if start < 0:
             return None
-        file.seek(start)
-        header = Header.parse(Reader(file.read(min(MAX_HEADER, position - start))))
+        header = Header.parse(Reader(read_at(file, start, min(MAX_HEADER, position - start))))
         if header.solo or header.size != end.header_size:
             raise CorruptError("the end index does not belong to the header it leads to")
         found.append((start, end))

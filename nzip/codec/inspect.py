@@ -85,6 +85,11 @@ class BlockInfo:
         """Bytes of working memory that decoding needs, beside the block and the payload."""
         return self.header.memory
 
+    @property
+    def check(self) -> int:
+        """The check of the decoded bytes, as it stands in the block header."""
+        return self.header.check
+
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able form."""
         return {
@@ -201,10 +206,21 @@ def _scan(file: BinaryIO) -> tuple[int, list[MemberInfo]]:
     return size, members
 
 
+def read_at(file: BinaryIO, offset: int, count: int) -> bytes:
+    """Return `count` bytes at `offset`, fewer only at the file's end; an unbuffered file may give them in parts."""
+    file.seek(offset)
+    data = file.read(count)
+    while len(data) < count:
+        more = file.read(count - len(data))
+        if not more:
+            break
+        data += more
+    return data
+
+
 def _read(file: BinaryIO, offset: int, count: int, size: int) -> Reader:
     """Return a reader over up to `count` bytes at `offset`."""
-    file.seek(offset)
-    return Reader(file.read(max(0, min(count, size - offset))))
+    return Reader(read_at(file, offset, max(0, min(count, size - offset))))
 
 
 def _member(file: BinaryIO, start: int, raw_offset: int, size: int) -> MemberInfo:
@@ -223,6 +239,8 @@ def _member(file: BinaryIO, start: int, raw_offset: int, size: int) -> MemberInf
         for offset, kind, chunk in _chunks(file, start + header.size, size):
             if kind == BLOCK:
                 block = BlockHeader.parse(_block_reader(file, offset, size))
+                if block.raw_size == 0 and not header.solo:
+                    raise CorruptError("an empty block is only allowed alone")
                 blocks.append(BlockInfo(offset, chunk, raw_offset, block))
                 entries.append(IndexEntry(gap, chunk, block.raw_size))
                 raw_offset += block.raw_size
@@ -235,6 +253,8 @@ def _member(file: BinaryIO, start: int, raw_offset: int, size: int) -> MemberInf
                 end = End.parse(bytes(_read(file, offset, chunk, size).data))
                 if end.header_size != header.size or list(end.entries) != entries or end.gap != gap:
                     raise CorruptError("the end index does not describe the blocks before it")
+                if header.content_size is not None and header.content_size != end.raw_size:
+                    raise CorruptError("the header states another content size than the blocks have")
                 return MemberInfo(start, offset + chunk - start, header, blocks, end.check)
             elif kind & OPTIONAL:
                 gap += chunk

@@ -8,6 +8,7 @@ Other packages add theirs through the entry-point groups `nzip.engines` and `nzi
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -87,9 +88,11 @@ class Registry(Generic[T]):
 
     def name_of(self, id_: int) -> str:
         """Return the name for `id_`, or a description when it is unknown."""
-        for name, key in self._names.items():
-            if key[0] == id_:
-                return name
+        for _ in range(2):
+            for name, key in self._names.items():
+                if key[0] == id_:
+                    return name
+            self._load_others()
         return f"{self._word} {id_}"
 
     def __iter__(self) -> Iterator[str]:
@@ -109,8 +112,12 @@ class Registry(Generic[T]):
                 return
             self._others_loaded = True
             for point in entry_points(group=self._group):
-                loaded = point.load()
-                self.register(loaded() if callable(loaded) else loaded)
+                # Another package's fault must not keep nzip from reading its own files.
+                try:
+                    loaded = point.load()
+                    self.register(loaded() if callable(loaded) else loaded)
+                except Exception as error:
+                    warnings.warn(f"{self._word} {point.name!r} of another package is left out: {error}", stacklevel=2)
 
 
 ENGINES: Registry[Engine] = Registry(

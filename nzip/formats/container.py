@@ -203,6 +203,8 @@ class Header:
                 raise ValueError(f"{self.mode:o} is not a file mode")
             add(FIELD_MODE, uleb(self.mode))
         if self.mtime_ns is not None:
+            if not -1 << 63 <= self.mtime_ns < 1 << 63:
+                raise ValueError(f"the modification time {self.mtime_ns} does not fit in 64 bits")
             add(FIELD_MTIME, struct.pack("<q", self.mtime_ns))
         if self.content_size is not None and not self.solo:
             add(FIELD_CONTENT_SIZE, uleb(self.content_size))
@@ -250,6 +252,8 @@ class Header:
         values = cls._parse_fields(Reader(raw_fields))
         if flags & FIELDS and not raw_fields:
             raise CorruptError("the header announces fields and has none")
+        if flags & SOLO and "content_size" in values:
+            raise CorruptError("a solo member's header states a content size, which its block does")
         return cls(solo=bool(flags & SOLO), size=reader.pos - start, **values)  # type: ignore[arg-type]
 
     @staticmethod
@@ -389,6 +393,8 @@ class BlockHeader:
             raise CorruptError("a block is shorter than its header")
         if raw_size > MAX_BLOCK or any(spec.size > 2 * MAX_BLOCK for spec in transforms):
             raise CorruptError("a block claims more decoded bytes than the format allows")
+        if (raw_size == 0 and engine != STORE_ENGINE) or any(spec.size == 0 for spec in transforms):
+            raise CorruptError("a block claims to code no bytes")
         if payload_size > raw_size or (engine == STORE_ENGINE and (payload_size != raw_size or transforms)):
             raise CorruptError("a block's sizes do not fit together")
         return cls(

@@ -12,6 +12,9 @@ from nzip.errors import CorruptError
 from nzip.models.engine import Engine, Params
 
 MIN_WINDOW, MAX_WINDOW = 10, 30  # log2 of bytes
+# Memory beside the window, as docs/FORMAT.md states it. A constant of the format: what libzstd itself estimates
+# changes between its versions, and a block that one version wrote must be admitted by every other.
+BESIDE_WINDOW = 320 << 10
 
 
 class ZstdEngine(Engine):
@@ -58,7 +61,7 @@ class ZstdEngine(Engine):
 
     def memory(self, params: Params, size: int) -> int:
         _, window = self._checked(params)
-        return zstandard.estimate_decompression_context_size() + (1 << window) + (1 << 18)
+        return (1 << window) + BESIDE_WINDOW
 
     def encode_memory(self, params: Params, size: int) -> int:
         return self._settings(*self._checked(params), size).estimated_compression_context_size()
@@ -83,6 +86,10 @@ class ZstdEngine(Engine):
 
     def decode(self, payload: bytes, size: int, params: Params) -> bytes:
         _, window = self._checked(params)
+        # The frame header's first byte announces content size, checksum and dictionary. None is allowed: libzstd's
+        # binding would allocate whatever content size a hostile frame states.
+        if payload[:1] != b"\0":
+            raise CorruptError("a zstd block is damaged (its frame header is not of the allowed form)")
         reader = zstandard.ZstdDecompressor(max_window_size=1 << window, format=zstandard.FORMAT_ZSTD1_MAGICLESS)
         try:
             block = reader.decompress(payload, max_output_size=size, allow_extra_data=False)

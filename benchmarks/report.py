@@ -1,0 +1,314 @@
+"""Turns `benchmarks/results/*.json` into the tables of the documents and the plots.
+
+    python benchmarks/report.py             write the tables and docs/pareto*.png, .svg
+    python benchmarks/report.py --check     say which tables are not what the results give, and change nothing
+    python benchmarks/report.py --print NAME
+
+A table stands between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->` in README.md or a page of docs/; what is between
+the two is replaced. Names: `summary`, `levels`, `ahead`, `memory`, `versions`, and for each result file SET its totals
+(`SET`) and its sizes file by file (`SET-files`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from nzip.errors import NzipError
+from nzip.evaluation.plot import plot_pareto
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+PLOTTED = ("calgary", "canterbury")
+MIB = 1 << 20
+MB = 1_000_000
+
+# The columns of the tables that go file by file.
+CHOSEN = (
+    *("nzip -4", "nzip -6", "nzip -9"),
+    *("xz -9e", "bzip2 -9", "brotli 11", "zstd -22 --long", "PPMd H o8", "zpaq -m5"),
+)
+RIVALS = ("xz -9e", "bzip2 -9", "brotli 11", "zstd -22 --long", "PPMd H o8")
+TEXTS = {
+    "calgary": "bib book1 book2 news paper1 paper2 paper3 paper4 paper5 paper6 progc progl progp trans",
+    "canterbury": "alice29.txt asyoulik.txt cp.html fields.c grammar.lsp lcet10.txt plrabn12.txt xargs.1",
+}
+
+Result = dict[str, Any]
+
+
+def load(folder: Path) -> dict[str, Result]:
+    """Return the results by set."""
+    found = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"))}
+    return {name: result for name, result in found.items() if result.get("tool") == "nzip bench"}
+
+
+def markdown(rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> str:
+    """Return a Markdown table; the first row is its head, all columns but those of `left` are aligned right."""
+    head, *body = rows
+    rule = ["---" if column in left else "---:" for column in range(len(head))]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *body))
+
+
+def speed(value: float) -> str:
+    """Return MB/s with as many digits as mean something."""
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def bold(name: str, text: str) -> str:
+    """Mark nzip's rows."""
+    return f"**{text}**" if name.startswith("nzip") else text
+
+
+def done(result: Result) -> list[dict[str, Any]]:
+    """Return the codecs that measured every file."""
+    return [entry for entry in result["codecs"] if entry["total"] is not None]
+
+
+def by_name(result: Result, name: str) -> dict[str, Any] | None:
+    """Return the entry of codec `name`, if it measured every file."""
+    return next((entry for entry in done(result) if entry["name"] == name), None)
+
+
+def totals(result: Result) -> str:
+    """Return the table of a set: every codec, the smallest output first."""
+    rows = [["codec", "bytes", "ratio", "bits/byte", "MB/s in", "MB/s out", "MB memory in", "MB memory out"]]
+    for entry in sorted(done(result), key=lambda item: item["total"]["bytes_out"]):
+        total, name = entry["total"], entry["name"]
+        rows.append(
+            [
+                bold(name, name),
+                bold(name, f"{total['bytes_out']:,}"),
+                f"{total['ratio']:.3f}",
+                f"{total['bits_per_byte']:.3f}",
+                speed(total["compress_mb_s"]),
+                speed(total["decompress_mb_s"]),
+                f"{total['compress_memory'] / MB:,.1f}",
+                f"{total['decompress_memory'] / MB:,.1f}",
+            ]
+        )
+    size = sum(file["bytes"] for file in result["files"])
+    machine = result["machine"]
+    note = (
+        f"{len(result['files'])} files, {size:,} bytes, each coded alone and verified; {result['date'][:10]}, "
+        f"{machine['system']} {machine['arch']}, best of {result['repeat']}."
+    )
+    failed = [f"{entry['name']} failed: {entry['error']}." for entry in result["codecs"] if entry["error"]]
+    return markdown(rows) + "\n\n" + " ".join([note, *failed])
+
+
+def per_file(result: Result) -> str:
+    """Return the table of a set's files: compressed bytes by the chosen codecs, the smallest in bold."""
+    entries = [entry for name in CHOSEN if (entry := by_name(result, name)) is not None]
+    rows = [["file", "bytes", *(entry["name"] for entry in entries)]]
+    for position, file in enumerate(result["files"]):
+        sizes = [entry["files"][position]["bytes_out"] for entry in entries]
+        cells = [f"**{size:,}**" if size == min(sizes) else f"{size:,}" for size in sizes]
+        rows.append([file["path"], f"{file['bytes']:,}", *cells])
+    sums = [entry["total"]["bytes_out"] for entry in entries]
+    cells = [f"**{size:,}**" if size == min(sums) else f"{size:,}" for size in sums]
+    rows.append(["all", f"{sum(file['bytes'] for file in result['files']):,}", *cells])
+    return markdown(rows)
+
+
+def summary(results: dict[str, Result]) -> str:
+    """Return the short table for the README: chosen codecs, bytes on each set, speed on the first."""
+    sets = [name for name in ("calgary", "canterbury", "large") if name in results]
+    if not sets:
+        raise NzipError("no results of calgary, canterbury or large; run benchmarks/run.py first")
+    first = results[sets[0]]
+    head = ["codec", *(f"{name} ({sum(f['bytes'] for f in results[name]['files']):,} bytes)" for name in sets)]
+    rows = [[*head, f"MB/s in ({sets[0]})", "MB/s out"]]
+    names = ("nzip -1", "nzip -3", *CHOSEN, "zlib -9")
+    entries = [entry for entry in done(first) if entry["name"] in names]
+    for entry in sorted(entries, key=lambda item: item["total"]["bytes_out"]):
+        name = entry["name"]
+        sizes = []
+        for other in sets:
+            match = by_name(results[other], name)
+            sizes.append("-" if match is None else bold(name, f"{match['total']['bytes_out']:,}"))
+        total = entry["total"]
+        rows.append([bold(name, name), *sizes, speed(total["compress_mb_s"]), speed(total["decompress_mb_s"])])
+    return markdown(rows)
+
+
+def level_table(results: dict[str, Result]) -> str:
+    """Return the table of nzip's levels: what they are, the memory they state, what was measured."""
+    import nzip
+
+    used = [results[name] for name in PLOTTED if name in results]
+    rows = [["level", "engine", "parameters", "block", "memory a thread", "bits/byte", "MB/s in", "MB/s out", "for"]]
+    for number, level in nzip.levels().items():
+        found = [by_name(result, f"nzip -{number}") for result in used]
+        measured = ["-", "-", "-"]
+        entries = [entry for entry in found if entry is not None]
+        if entries and len(entries) == len(used):
+            files = [row for entry in entries for row in entry["files"]]
+            size = sum(row["bytes_in"] for row in files)
+            measured = [
+                f"{8 * sum(row['bytes_out'] for row in files) / size:.3f}",
+                speed(size / MB / sum(row["compress_s"] for row in files)),
+                speed(size / MB / sum(row["decompress_s"] for row in files)),
+            ]
+        parameters = ", ".join(f"{key} {value}" for key, value in level.params.items())
+        rows.append(
+            [
+                str(number),
+                level.engine,
+                parameters,
+                f"{level.block_size // MIB} MiB",
+                f"{level.memory / MIB:,.0f} MiB",
+                *measured,
+                level.summary,
+            ]
+        )
+    note = f"Measured on {' and '.join(name for name in PLOTTED if name in results) or 'nothing yet'}, one thread."
+    return markdown(rows, left=(0, 1, 2, 8)) + "\n\n" + note
+
+
+def ahead(results: dict[str, Result]) -> str:
+    """Return where level 6 stands beside each rival on the text files, one by one."""
+    rows = [["level 6 beside", "text files", "smaller on", "bytes saved", "larger on"]]
+    for rival in RIVALS:
+        counted, behind, ours_sum, theirs_sum = 0, [], 0, 0
+        for name, texts in TEXTS.items():
+            ours, theirs = (by_name(results[name], codec) if name in results else None for codec in ("nzip -6", rival))
+            if ours is None or theirs is None:
+                continue
+            for one, other in zip(ours["files"], theirs["files"], strict=True):
+                if one["path"].rsplit("/", 1)[-1] in texts.split():
+                    counted += 1
+                    ours_sum += one["bytes_out"]
+                    theirs_sum += other["bytes_out"]
+                    if one["bytes_out"] >= other["bytes_out"]:
+                        behind.append(one["path"])
+        if counted:
+            saved = f"{100 * (1 - ours_sum / theirs_sum):.1f} %"
+            rows.append([rival, str(counted), str(counted - len(behind)), saved, ", ".join(behind) or "none"])
+    return markdown(rows, left=(0, 4))
+
+
+def memory_table() -> str:
+    """Return what `memory_2gib.py` found."""
+    path = RESULTS / "memory.json"
+    if not path.is_file():
+        raise NzipError("no results of memory_2gib.py; run it first")
+    rows = [["level", "input", "direction", "peak above idle", "stated", "within"]]
+    for run in json.loads(path.read_text("utf-8"))["runs"]:
+        for direction in ("compress", "decompress"):
+            side = run[direction]
+            rows.append(
+                [
+                    str(run["level"]),
+                    f"{run['bytes'] / MIB:,.0f} MiB",
+                    direction,
+                    f"{side['peak_above_idle'] / MIB:,.0f} MiB",
+                    f"{side['stated'] / MIB:,.0f} MiB",
+                    "yes" if side["within"] else "no",
+                ]
+            )
+    return markdown(rows)
+
+
+def versions(results: dict[str, Result]) -> str:
+    """Return what was compared, exactly."""
+    seen: dict[str, list[str]] = {}
+    for result in results.values():
+        for entry in result["codecs"]:
+            seen.setdefault(entry["name"], [entry["name"], entry["version"], entry["settings"]])
+    return markdown([["codec", "version", "settings"], *seen.values()], left=(0, 1, 2))
+
+
+def tables(results: dict[str, Result]) -> dict[str, Callable[[], str]]:
+    """Return every table by name, made when it is asked for."""
+    made: dict[str, Callable[[], str]] = {
+        "summary": lambda: summary(results),
+        "levels": lambda: level_table(results),
+        "ahead": lambda: ahead(results),
+        "memory": memory_table,
+        "versions": lambda: versions(results),
+    }
+    for name, result in results.items():
+        made[name] = lambda result=result: totals(result)  # type: ignore[misc]
+        made[f"{name}-files"] = lambda result=result: per_file(result)  # type: ignore[misc]
+    return made
+
+
+MARKED = re.compile(r"(<!-- bench:([\w-]+) -->\n)(.*?)(<!-- /bench:\2 -->)", re.DOTALL)
+
+
+def fill(text: str, made: dict[str, Callable[[], str]], where: str) -> tuple[str, list[str]]:
+    """Return `text` with its tables replaced, and what is in the way of those that are left as they are.
+
+    Raises:
+        NzipError: a marker is not closed.
+    """
+    trouble: list[str] = []
+
+    def replace(match: re.Match[str]) -> str:
+        try:
+            if match[2] not in made:
+                raise NzipError("there are no results for it")
+            return f"{match[1]}{made[match[2]]()}\n{match[4]}"
+        except NzipError as error:
+            trouble.append(f"{where}: table {match[2]} is left as it is: {error}")
+            return match[0]
+
+    opened = len(re.findall(r"^<!-- bench:[\w-]+ -->$", text, re.MULTILINE))
+    if opened != len(MARKED.findall(text)):
+        raise NzipError(f"{where}: a bench marker is not closed, or closed by another name")
+    return MARKED.sub(replace, text), trouble
+
+
+def main() -> int:
+    """Fill the documents and draw."""
+    parser = argparse.ArgumentParser(description="Fill the documents' tables from benchmarks/results.")
+    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 where a table is stale")
+    parser.add_argument("--print", metavar="NAME", dest="name", help="print one table")
+    arguments = parser.parse_args()
+    results = load(RESULTS)
+    made = tables(results)
+    if arguments.name:
+        if arguments.name not in made:
+            raise NzipError(f"no table named {arguments.name}; there are {', '.join(made)}")
+        print(made[arguments.name]())
+        return 0
+    stale = 0
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        if not page.is_file():
+            continue
+        text = page.read_text("utf-8")
+        filled, trouble = fill(text, made, str(page.relative_to(ROOT)))
+        stale += len(trouble)
+        for line in trouble:
+            print(line, file=sys.stderr)
+        if filled != text:
+            stale += 1
+            print(f"{page.relative_to(ROOT)}: {'stale' if arguments.check else 'tables replaced'}")
+            if not arguments.check:
+                page.write_text(filled, encoding="utf-8")
+    if arguments.check:
+        return 1 if stale else 0
+    plotted = [results[name] for name in PLOTTED if name in results]
+    if plotted:
+        names = " and ".join(name.title() for name in PLOTTED if name in results)
+        title = f"{names} {'corpora' if len(plotted) > 1 else 'corpus'}, file by file, one thread"
+        for direction, name in (("compress", "pareto"), ("decompress", "pareto-decompress")):
+            for kind in ("png", "svg"):
+                plot_pareto(plotted, ROOT / "docs" / f"{name}.{kind}", direction=direction, title=title)
+                print(f"docs/{name}.{kind}")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except NzipError as error:
+        sys.exit(f"error: {error}")

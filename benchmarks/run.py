@@ -1,0 +1,97 @@
+"""Runs the standard benchmark and writes `benchmarks/results/SET.json`.
+
+    nzip corpora fetch calgary canterbury large silesia --dest DATA
+    python benchmarks/run.py DATA
+
+DATA may have any layout: files are found by name and hash. Sets whose files are not all there are left out, with a
+line that says so. One run of one set measures nzip's levels and every installed peer, so that its numbers compare;
+those of different sets may come from different days.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from nzip.errors import NzipError
+from nzip.evaluation import bench, corpora
+
+RESULTS = Path(__file__).resolve().parent / "results"
+SAMPLES = Path(__file__).resolve().parents[1] / "corpora" / "samples"
+
+# Name of a set -> corpus -> its files, all where None.
+SETS: dict[str, dict[str, list[str] | None]] = {
+    "calgary": {"calgary": None},
+    "canterbury": {"canterbury": None},
+    "large": {"large": ["bible.txt"], "silesia": ["dickens", "ooffice", "xml"]},
+    "logs": {"loghub-2k": None},
+}
+STANDARD = "calgary,canterbury,large"
+
+
+def files_of(name: str, folder: Path) -> list[Path]:
+    """Return where the files of set `name` are below `folder`.
+
+    Raises:
+        NzipError: one is missing or damaged.
+    """
+    if name == "samples":
+        return [path for path in sorted(SAMPLES.iterdir()) if path.name != "SHA256SUMS"]
+    found = []
+    for corpus, wanted in SETS[name].items():
+        for row in corpora.verify([corpus], folder):
+            if wanted is not None and row["path"] not in wanted:
+                continue
+            if row["status"] != "ok":
+                raise NzipError(f"{corpus}/{row['path']} is {row['status']}; get it with: nzip corpora fetch {corpus}")
+            found.append(Path(row["location"]))
+    return found
+
+
+def main() -> int:
+    """Run the sets that are asked for."""
+    parser = argparse.ArgumentParser(description="Run the standard benchmark.")
+    parser.add_argument("folder", type=Path, help="a folder that holds the corpora")
+    parser.add_argument("--sets", default=STANDARD, help=f"of {', '.join((*SETS, 'samples'))} (default {STANDARD})")
+    parser.add_argument("--levels", default="1,2,3,4,5,6,7,8,9", help="nzip's levels (default all)")
+    parser.add_argument("--repeat", type=int, default=1, help="the best time of so many counts (default 1)")
+    parser.add_argument("--no-peers", action="store_true", help="measure nzip alone")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="where to write (default benchmarks/results)")
+    arguments = parser.parse_args()
+    names = arguments.sets.split(",")
+    unknown = [name for name in names if name not in (*SETS, "samples")]
+    if unknown:
+        parser.error(f"no set named {unknown[0]}")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    missing = 0
+    for name in names:
+        try:
+            files = files_of(name, arguments.folder)
+        except NzipError as error:
+            print(f"{name}: left out: {error}", file=sys.stderr)
+            missing += 1
+            continue
+        begin = time.monotonic()
+        print(f"\n{name}\n")
+        bench.main_run(
+            files,
+            levels=[int(level) for level in arguments.levels.split(",")],
+            peers=not arguments.no_peers,
+            repeat=arguments.repeat,
+            json_path=arguments.out / f"{name}.json",
+            echo=print,
+            progress=lambda done, total, label: print(f"{done}/{total} {label}", file=sys.stderr, flush=True)
+            if label
+            else None,
+        )
+        print(f"\n{name}: {time.monotonic() - begin:.0f} s, written to {arguments.out / f'{name}.json'}")
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except NzipError as error:
+        sys.exit(f"error: {error}")

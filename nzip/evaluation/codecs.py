@@ -1,0 +1,326 @@
+"""The codecs that a benchmark compares: nzip's levels and every peer that is installed.
+
+A `Codec` is two functions and the words that say exactly what they are: name, version, settings. Peers are found by
+looking, never required; each is set to its smallest output unless its name says otherwise. All but nzip run on one
+thread.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+MIB = 1 << 20
+
+
+def _nothing() -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Codec:
+    """One way to compress bytes and get them back.
+
+    Attributes:
+        name: what tables and plots show (`"xz -9e"`). Unique in a run.
+        family: groups codecs of one program (`"xz"`); `"nzip"` for ours.
+        version: of the library or program that does the work.
+        settings: what the name leaves out, in words.
+        compress: bytes to bytes.
+        decompress: the output of `compress` and the size of the original, to the original.
+        prepare: loads or compiles what the first call would, so that no measurement holds it.
+        spec: how another process can make the same codec (`from_spec`); None for one made by hand, which is then
+            measured in the process that asks.
+        external: the work happens in a program of its own, whose memory is counted in place of ours.
+    """
+
+    name: str
+    family: str
+    version: str
+    settings: str
+    compress: Callable[[bytes], bytes]
+    decompress: Callable[[bytes, int], bytes]
+    prepare: Callable[[], None] = _nothing
+    spec: dict[str, Any] | None = None
+    external: bool = False
+
+
+def from_spec(spec: dict[str, Any]) -> Codec:
+    """Return the codec that `Codec.spec` describes.
+
+    Raises:
+        LookupError: a peer that is not installed.
+    """
+    if spec["kind"] == "nzip":
+        return nzip_codec(spec["level"], engine=spec["engine"], threads=spec["threads"])
+    for codec in peers():
+        if codec.name == spec["name"]:
+            return codec
+    raise LookupError(f"{spec['name']} is not installed")
+
+
+def nzip_codec(level: int, *, engine: str | None = None, threads: int = 1) -> Codec:
+    """Return nzip at `level`, or with `engine` and its default parameters in place of the level's engine.
+
+    Raises:
+        ValueError: there is no such level or engine.
+    """
+    import nzip
+
+    if level not in nzip.levels():
+        raise ValueError(f"level {level!r} is not in 1..9")
+    if engine is not None and engine not in nzip.engines():
+        raise ValueError(f"no engine named {engine!r}; there are {', '.join(sorted(nzip.engines()))}")
+    chosen = nzip.levels()[level]
+    own = engine is None or engine == chosen.engine
+    words = [chosen.engine if engine is None else engine]
+    if own:
+        words += [f"{key} {value}" for key, value in chosen.params.items()]
+    words.append(f"{chosen.block_size // MIB} MiB blocks")
+    words.append("1 thread" if threads == 1 else f"{threads or 'all'} threads")
+
+    def compress(data: bytes) -> bytes:
+        return nzip.compress(data, level, engine=engine, threads=threads)
+
+    def decompress(data: bytes, size: int) -> bytes:
+        return nzip.decompress(data, max_output_size=size, max_memory=1 << 40, threads=threads)
+
+    def prepare() -> None:
+        nzip.engines()[chosen.engine if engine is None else engine].prepare()
+
+    return Codec(
+        name=f"nzip -{level}" if engine is None else f"nzip {engine} -{level}",
+        family="nzip",
+        version=nzip.__version__,
+        settings=", ".join(words),
+        compress=compress,
+        decompress=decompress,
+        prepare=prepare,
+        spec={"kind": "nzip", "level": level, "engine": engine, "threads": threads},
+    )
+
+
+def nzip_codecs(
+    levels: Sequence[int] | None = None, *, engine: str | None = None, threads: int = 1
+) -> list[Codec]:
+    """Return nzip's `levels` (all of them where left out; the default level alone where `engine` is given)."""
+    import nzip
+
+    if levels is None:
+        levels = sorted(nzip.levels()) if engine is None else [6]
+    return [nzip_codec(level, engine=engine, threads=threads) for level in levels]
+
+
+def peers() -> list[Codec]:
+    """Return every peer that is installed, from the quickest family to the smallest output."""
+    found: list[Codec] = []
+    for family in (_zlib, _bzip2, _xz, _zstd, _brotli, _ppmd, _zpaq):
+        found += family()
+    return found
+
+
+def _peer(
+    name: str,
+    family: str,
+    version: str,
+    settings: str,
+    compress: Callable[[bytes], bytes],
+    decompress: Callable[[bytes, int], bytes],
+    *,
+    external: bool = False,
+) -> Codec:
+    spec = {"kind": "peer", "name": name}
+    return Codec(name, family, version, settings, compress, decompress, spec=spec, external=external)
+
+
+def _module(name: str) -> ModuleType | None:
+    try:
+        return import_module(name)
+    except ImportError:
+        return None
+
+
+def _package_version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _python() -> str:
+    return f"of Python {platform.python_version()}"
+
+
+def _zlib() -> list[Codec]:
+    zlib = _module("zlib")
+    if zlib is None:
+        return []
+    return [
+        _peer(
+            "zlib -9",
+            "zlib",
+            f"zlib {zlib.ZLIB_RUNTIME_VERSION}",
+            "level 9 (as gzip -9, less 12 bytes of header)",
+            lambda data: zlib.compress(data, 9),
+            lambda data, size: zlib.decompress(data),
+        )
+    ]
+
+
+def _bzip2() -> list[Codec]:
+    bz2 = _module("bz2")
+    if bz2 is None:
+        return []
+    return [
+        _peer(
+            "bzip2 -9",
+            "bzip2",
+            f"libbz2 {_python()}",
+            "900 kB blocks",
+            lambda data: bz2.compress(data, 9),
+            lambda data, size: bz2.decompress(data),
+        )
+    ]
+
+
+def _xz() -> list[Codec]:
+    lzma = _module("lzma")
+    if lzma is None:
+        return []
+
+    def codec(name: str, preset: int, settings: str) -> Codec:
+        return _peer(
+            name,
+            "xz",
+            f"liblzma {_python()}",
+            settings,
+            lambda data: lzma.compress(data, preset=preset),
+            lambda data, size: lzma.decompress(data),
+        )
+
+    return [
+        codec("xz -6", 6, "8 MiB dictionary"),
+        codec("xz -9e", 9 | lzma.PRESET_EXTREME, "64 MiB dictionary, extreme"),
+    ]
+
+
+def _zstd() -> list[Codec]:
+    zstandard = _module("zstandard")
+    if zstandard is None:
+        return []
+    library = ".".join(str(part) for part in zstandard.ZSTD_VERSION)
+
+    def codec(level: int, long: bool) -> Codec:
+        def compress(data: bytes) -> bytes:
+            if long:
+                parameters = zstandard.ZstdCompressionParameters.from_level(
+                    level, source_size=len(data), enable_ldm=True, window_log=27
+                )
+                return zstandard.ZstdCompressor(compression_params=parameters).compress(data)
+            return zstandard.ZstdCompressor(level=level).compress(data)
+
+        def decompress(data: bytes, size: int) -> bytes:
+            return zstandard.ZstdDecompressor(max_window_size=1 << 27).decompress(data)
+
+        return _peer(
+            f"zstd -{level}{' --long' if long else ''}",
+            "zstd",
+            f"libzstd {library} (zstandard {zstandard.__version__})",
+            "long distance matching, 128 MiB window" if long else f"level {level}",
+            compress,
+            decompress,
+        )
+
+    return [codec(3, False), codec(19, False), codec(22, True)]
+
+
+def _brotli() -> list[Codec]:
+    brotli = _module("brotli")
+    if brotli is None:
+        return []
+    return [
+        _peer(
+            "brotli 11",
+            "brotli",
+            f"brotli {_package_version('brotli')}",
+            "quality 11, window 2^24",
+            lambda data: brotli.compress(data, quality=11, lgwin=24),
+            lambda data, size: brotli.decompress(data),
+        )
+    ]
+
+
+def _ppmd() -> list[Codec]:
+    pyppmd = _module("pyppmd")
+    if pyppmd is None:
+        return []
+    memory = 256 * MIB
+
+    def codec(order: int) -> Codec:
+        def compress(data: bytes) -> bytes:
+            encoder = pyppmd.Ppmd7Encoder(order, memory)
+            # Given much at once, pyppmd 1.3.1 can lose a byte where its output buffer ends (Calgary's obj2).
+            pieces = [encoder.encode(data[start : start + 8192]) for start in range(0, len(data), 8192)]
+            return b"".join(pieces) + encoder.flush()
+
+        def decompress(data: bytes, size: int) -> bytes:
+            if size == 0:
+                return b""
+            decoder = pyppmd.Ppmd7Decoder(order, memory)
+            out = decoder.decode(data, size)
+            # The last symbols may need bytes past the end of the stream, which stand for zeros.
+            while len(out) < size:
+                more = decoder.decode(b"\0", size - len(out))
+                if not more:
+                    break
+                out += more
+            return out
+
+        return _peer(
+            f"PPMd H o{order}",
+            "PPMd",
+            f"pyppmd {_package_version('pyppmd')}",
+            f"variant H, order {order}, 256 MiB; raw stream, the size is not stored",
+            compress,
+            decompress,
+        )
+
+    return [codec(8), codec(16)]
+
+
+def _zpaq() -> list[Codec]:
+    program = shutil.which("zpaq")
+    if program is None:
+        return []
+    banner = subprocess.run([program], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    words = (banner.stdout + banner.stderr).split()
+    number = next((word.lstrip("v") for word in words if word.startswith("v") and word[1:2].isdigit()), "unknown")
+
+    def run(folder: str, *arguments: str) -> None:
+        subprocess.run(
+            [program, *arguments], cwd=folder, capture_output=True, check=True, stdin=subprocess.DEVNULL
+        )
+
+    def compress(data: bytes) -> bytes:
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "data").write_bytes(data)
+            run(folder, "add", "a.zpaq", "data", "-m5", "-t1")
+            return Path(folder, "a.zpaq").read_bytes()
+
+    def decompress(data: bytes, size: int) -> bytes:
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "a.zpaq").write_bytes(data)
+            run(folder, "extract", "a.zpaq", "-t1")
+            return Path(folder, "data").read_bytes()
+
+    settings = "method 5, one thread; a program run on files, its start and about 0.9 KB of archive included"
+    return [_peer("zpaq -m5", "zpaq", f"zpaq {number}", settings, compress, decompress, external=True)]

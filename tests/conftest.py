@@ -1,0 +1,16 @@
+"""What all tests share: the hypothesis profiles, chosen by NZIP_HYPOTHESIS_PROFILE, and tests/ on the import path."""
+
+import os
+import sys
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
+settings.register_profile("small", max_examples=8, deadline=None, suppress_health_check=SLOW)
+settings.register_profile("dev", max_examples=30, deadline=None, suppress_health_check=SLOW)
+settings.register_profile("ci", max_examples=200, deadline=None, suppress_health_check=SLOW)
+settings.register_profile("expensive", max_examples=5000, deadline=None, suppress_health_check=SLOW)
+settings.load_profile(os.environ.get("NZIP_HYPOTHESIS_PROFILE", "dev"))
