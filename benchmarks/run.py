@@ -50,12 +50,21 @@ def files_of(name: str, folder: Path) -> list[Path]:
     return found
 
 
+def levels_of(words: str) -> list[int]:
+    """Read `1,6,9` or `1-9`."""
+    found: list[int] = []
+    for part in words.split(","):
+        first, _, last = part.partition("-")
+        found += range(int(first), int(last or first) + 1)
+    return found
+
+
 def main() -> int:
     """Run the sets that are asked for."""
     parser = argparse.ArgumentParser(description="Run the standard benchmark.")
     parser.add_argument("folder", type=Path, help="a folder that holds the corpora")
     parser.add_argument("--sets", default=STANDARD, help=f"of {', '.join((*SETS, 'samples'))} (default {STANDARD})")
-    parser.add_argument("--levels", default="1,2,3,4,5,6,7,8,9", help="nzip's levels (default all)")
+    parser.add_argument("--levels", type=levels_of, help="nzip's levels, as 1,6,9 or 1-9 (default all)")
     parser.add_argument("--repeat", type=int, default=1, help="the best time of so many counts (default 1)")
     parser.add_argument("--no-peers", action="store_true", help="measure nzip alone")
     parser.add_argument("--out", type=Path, default=RESULTS, help="where to write (default benchmarks/results)")
@@ -77,14 +86,14 @@ def main() -> int:
         print(f"\n{name}\n")
         bench.main_run(
             files,
-            levels=[int(level) for level in arguments.levels.split(",")],
+            levels=arguments.levels,
             peers=not arguments.no_peers,
             repeat=arguments.repeat,
             json_path=arguments.out / f"{name}.json",
             echo=print,
-            progress=lambda done, total, label: print(f"{done}/{total} {label}", file=sys.stderr, flush=True)
-            if label
-            else None,
+            progress=lambda done, total, label: (
+                print(f"{done}/{total} {label}", file=sys.stderr, flush=True) if label else None
+            ),
         )
         print(f"\n{name}: {time.monotonic() - begin:.0f} s, written to {arguments.out / f'{name}.json'}")
     return 1 if missing else 0

@@ -268,7 +268,7 @@ def raw_of(block: Block, engines: Mapping[int, Function], transforms: Mapping[in
         if id_ not in transforms:
             raise Unsupported(f"transform {id_}")
         data = transforms[id_](data, sizes[number], params, version)
-    if len(data) != block.raw_size or xxh3(data, block.header_check) != block.check:
+    if len(data) != block.raw_size or xxh3(data, xxh3(block.payload, block.header_check)) != block.check:
         raise Corrupt("block check")
     return data
 

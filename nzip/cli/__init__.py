@@ -1,0 +1,103 @@
+"""The command `nzip`: a group that loads a command's file when that command is used.
+
+Invariants: importing this module imports neither numpy, numba, zstandard nor rich; every failure ends as one line
+on stderr and an exit status (see `docs/CLI.md`), never as a traceback.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from nzip._version import __version__
+from nzip.cli import output
+
+# Name, help line: what `nzip --help` shows without loading the commands.
+COMMANDS = {
+    "compress": "Compress files, or directories with -r.",
+    "decompress": "Restore files and directories.",
+    "test": "Check files without writing anything.",
+    "list": "List sizes and ratios of compressed files.",
+    "info": "Show all that a compressed file says about itself.",
+    "levels": "Show the levels: engine, block size, memory.",
+    "bench": "Measure nzip, and other compressors, on your files.",
+    "corpora": "List, fetch and verify the public test corpora.",
+    "completion": "Print the completion script for a shell.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*COMMANDS]  # not list(): that name is the submodule's once it is loaded
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"nzip.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([*COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            hint = f"; to compress it, use: nzip compress {output.shown(name)}" if os.path.lexists(name) else ""
+            raise click.UsageError(f"there is no command {output.shown(name)!r}{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run the command; end the process with its status in standalone mode, else return it."""
+        try:
+            status = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        except click.UsageError as error:
+            status = output.usage_error(error)
+        except click.ClickException as error:
+            status = output.complain(error.format_message())
+        except (click.Abort, KeyboardInterrupt):
+            status = output.interrupted()
+        except BrokenPipeError:
+            status = output.pipe_closed()
+        except Exception as error:
+            if os.environ.get("NZIP_DEBUG"):
+                raise
+            status = output.complain(output.describe(error, "stdout" if isinstance(error, OSError) else None))
+        status = output.flush_stdout(status if isinstance(status, int) else 0)
+        if standalone_mode:
+            sys.exit(status)
+        return status
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit status: 0 all is well, 1 something failed, 2 wrong usage, 130 interrupted.",
+)
+@click.version_option(__version__, "-V", "--version", prog_name="nzip", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Compress any file with learned probability models, and get every bit back.
+
+    nzip compress FILE writes FILE.nz and keeps FILE; nzip decompress FILE.nz restores it.
+    """
+
+
+def main() -> None:
+    """Run the command `nzip` and end the process with its exit status."""
+    cli.main(prog_name="nzip")

@@ -16,7 +16,7 @@ from nzip.formats.container import (
     STORE_ENGINE,
     BlockHeader,
     TransformSpec,
-    check64,
+    block_check,
     pack_memory,
     unpack_memory,
 )
@@ -96,7 +96,7 @@ def encode_block(raw: bytes, coding: Coding) -> bytes:
         raw_size=len(raw),
         payload_size=len(payload),
     )
-    chunk = header.encode(raw) + payload
+    chunk = header.encode(raw, payload)
     if len(chunk) >= len(stored) or (coding.verify and not _comes_back(header, payload, raw)):
         return stored
     return chunk
@@ -110,7 +110,7 @@ def decode_block(header: BlockHeader, payload: bytes) -> bytes:
         UnsupportedError: the engine or a transform is not known here.
     """
     raw = _decode(header, payload)
-    if check64(raw, seed=header.header_check) != header.check:
+    if block_check(raw, payload, header.header_check) != header.check:
         raise CorruptError("a block is damaged (its decoded bytes do not match their check)")
     return raw
 
@@ -125,7 +125,7 @@ def _stored(raw: bytes) -> bytes:
         raw_size=len(raw),
         payload_size=len(raw),
     )
-    return header.encode(raw) + raw
+    return header.encode(raw, raw)
 
 
 def _apply_transforms(raw: bytes, coding: Coding) -> tuple[bytes, tuple[TransformSpec, ...]]:

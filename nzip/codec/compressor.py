@@ -39,6 +39,11 @@ class Compressor:
         mtime_ns: modification time to store, nanoseconds since 1970 UTC.
         kind: `"tar"` when the content is a tar archive of one directory.
 
+    Attributes:
+        bytes_in: bytes of input taken.
+        bytes_coded: bytes of input whose blocks were handed out.
+        bytes_out: bytes of output handed out.
+
     Raises:
         ValueError: an argument is out of range.
     """

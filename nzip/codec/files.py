@@ -20,6 +20,7 @@ import shutil
 import stat
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -35,7 +36,7 @@ from nzip.codec.levels import DEFAULT_LEVEL, level_of
 from nzip.codec.registry import ENGINES
 from nzip.codec.threads import thread_count
 from nzip.errors import CorruptError, LimitError, NzipError
-from nzip.formats.container import MAX_BLOCK_HEADER, MAX_HEADER, STORE_ENGINE, Block, BlockHeader, Header, Parser
+from nzip.formats.container import MAX_BLOCK_HEADER, MAX_HEADER, STORE_ENGINE, BlockHeader, Header, Parser
 from nzip.models.engine import Engine
 
 if TYPE_CHECKING:
@@ -224,27 +225,32 @@ def _decode_threads(threads: int, block: BlockHeader | None, max_memory: int | N
 
 
 class _Source:
-    """A file or stream to read from. Errors carry its name."""
+    """A file or stream to read from. Errors carry its name.
 
-    def __init__(self, source: AnyPath | BinaryIO):
+    Args:
+        source: a path or a stream.
+        folder_remedy: what to do when it turns out to be a directory.
+    """
+
+    def __init__(self, source: AnyPath | BinaryIO, *, folder_remedy: str = "name the files in it"):
         self.path: str | None = None
         self.count = 0  # bytes read so far
         if isinstance(source, str | os.PathLike):
             self.path = self.name = os.fspath(source)
-            _refuse_special(self.path, os.stat(self.path))
+            _refuse_special(self.path, os.stat(self.path), folder_remedy)
             # Without O_NONBLOCK a pipe that took the file's place in between would hang here.
             flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
             self._file: Any = os.fdopen(os.open(self.path, flags), "rb", buffering=0)
-            self._read = self._file.read
+            self._read: Callable[[int], bytes | None] = self._file.read
             self.stat: os.stat_result | None = os.fstat(self._file.fileno())
             try:
-                _refuse_special(self.path, self.stat)
+                _refuse_special(self.path, self.stat, folder_remedy)
             except FileError:
                 self._file.close()
                 raise
         else:
             self._file = source
-            self._read = getattr(source, "read1", source.read)
+            self._read = getattr(source, "read1", None) or source.read
             self.name = _stream_name(source)
             self.stat = _stream_stat(source)
 
@@ -263,7 +269,7 @@ class _Source:
         if data is None:  # a stream that does not block, with nothing there yet
             raise FileError(self.name, "has no data ready; nzip reads streams that wait for data")
         self.count += len(data)
-        return cast(bytes, data)
+        return data
 
     def seekable(self) -> bool:
         """No: it is read once, from the start to the end."""
@@ -285,9 +291,12 @@ class _Source:
     def remove(self) -> None:
         """Delete the file, unless it changed since it was read."""
         assert self.path is not None
-        self._file.close()
+        self.close()
         self.refuse_changed()
-        os.unlink(self.path)
+        try:
+            os.unlink(self.path)
+        except OSError as error:
+            raise FileError(self.path, f"could not be deleted ({error.strerror}); its output is complete") from None
 
     def refuse_changed(self) -> None:
         """Raise FileError when the file is another than when it was opened."""
@@ -301,6 +310,9 @@ class _Source:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
         if self.path is not None:
             self._file.close()
 
@@ -343,11 +355,17 @@ def _special(mode: int) -> str | None:
     return None
 
 
-def _refuse_special(path: str, info: os.stat_result) -> None:
+def _refuse_special(path: str, info: os.stat_result, folder_remedy: str) -> None:
     if stat.S_ISDIR(info.st_mode):
-        raise FileError(path, "is a directory; add -r to pack it as one .tar.nz")
+        raise FileError(path, f"is a directory; {folder_remedy}")
     if word := _special(info.st_mode):
         raise FileError(path, f"is a {word} and not a regular file; to read it, use: nzip … - < {path}")
+
+
+def refuse_unreadable(path: AnyPath) -> None:
+    """Raise FileError when `path` is no regular file, and OSError when it cannot be opened."""
+    with _Source(path):
+        pass
 
 
 def _look_ahead(src: _Source, start: bytes = b"") -> tuple[Header, BlockHeader | None, bytes]:
@@ -428,7 +446,45 @@ def _begin(folder: str, create: Callable[[str], Any]) -> tuple[str, Any]:
             return part, made
 
 
-class _NewFile:
+class _Target(ABC):
+    """What is written to.
+
+    Attributes:
+        name: for messages and results.
+        path: where it lies; None for a stream.
+        size: bytes written so far.
+    """
+
+    name: str
+    path: str | None = None
+    size: int = 0
+
+    @abstractmethod
+    def write(self, data: bytes) -> int:
+        """Write all of `data`; errors carry the target's name."""
+
+    @abstractmethod
+    def finish(self, *, like: os.stat_result | None = None, header: Header | None = None) -> None:
+        """Give a file the mode and times of `like`, or those in `header`; have all that was written arrive."""
+
+    @abstractmethod
+    def commit(self) -> None:
+        """Let a finished file appear in its place."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of it; what was not committed is removed."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class _NewFile(_Target):
     """A file that appears under its name when `commit` is called and not before.
 
     Args:
@@ -438,24 +494,24 @@ class _NewFile:
     """
 
     def __init__(self, path: str, *, force: bool, mode: int = 0o666):
-        self.path = self.name = path
+        self.path: str = path
+        self.name = path
         self._force = force
         self._done = False
-        self.size = 0
         refuse_existing(path, force=force)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         self.part, number = _begin(os.path.dirname(path), lambda part: os.open(part, flags, mode))
         self._file = os.fdopen(number, "wb")
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes) -> int:
         try:
             self._file.write(data)
         except OSError as error:
             raise _named(error, self.path) from None
         self.size += len(data)
+        return len(data)
 
     def finish(self, *, like: os.stat_result | None = None, header: Header | None = None) -> None:
-        """Give the file the mode and times of `like`, or those in `header`, and force it to the disk."""
         mode = None if like is None else stat.S_IMODE(like.st_mode)
         times = None if like is None else (like.st_atime_ns, like.st_mtime_ns)
         if header is not None and header.mode is not None:
@@ -480,7 +536,6 @@ class _NewFile:
             raise
 
     def commit(self) -> None:
-        """Rename the finished file to its place."""
         with _lock:
             try:
                 if self._force:
@@ -497,12 +552,7 @@ class _NewFile:
         """Force the folder's entry for the file to the disk."""
         _sync_folder(os.path.dirname(self.path))
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         if not self._done:
             _remove(self.part)
             _unfinished.discard(self.part)
@@ -510,7 +560,7 @@ class _NewFile:
             self._file.close()
 
 
-class _Stream:
+class _Stream(_Target):
     """A stream, or a device or pipe that was named: written as it comes."""
 
     def __init__(self, target: str | BinaryIO):
@@ -522,10 +572,8 @@ class _Stream:
             self.name = _stream_name(target)
             self._file = target
             self._owned = False
-        self.path: str | None = None
-        self.size = 0
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes) -> int:
         try:
             view = memoryview(data)
             while view:
@@ -533,6 +581,7 @@ class _Stream:
         except OSError as error:
             raise _named(error, self.name) from None
         self.size += len(data)
+        return len(data)
 
     def finish(self, *, like: os.stat_result | None = None, header: Header | None = None) -> None:
         try:
@@ -543,17 +592,9 @@ class _Stream:
     def commit(self) -> None:
         """Nothing is left to do."""
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         if self._owned:
             self._file.close()
-
-
-_Target = _NewFile | _Stream
 
 
 def _open_target(target: AnyPath | BinaryIO, src: _Source, *, force: bool, remove: bool, like: bool) -> _Target:
@@ -668,7 +709,7 @@ def compress_file(
     started = time.perf_counter()
     settings: dict[str, Any] = {"level": level, "engine": engine, "params": params, "block_size": block_size}
     with contextlib.ExitStack() as stack:
-        src = stack.enter_context(_Source(source))
+        src = stack.enter_context(_Source(source, folder_remedy=f"add -r to pack it as one {TREE_SUFFIX}"))
         fields = _fields(src) if store_name else {}
         count = _encode_threads(threads, src.size, max_memory, settings)
         out = stack.enter_context(
@@ -728,7 +769,7 @@ def _fields(src: _Source) -> dict[str, Any]:
     """Return the header fields that describe the source."""
     path = _path_of(src)
     assert src.stat is not None
-    fields = {
+    fields: dict[str, Any] = {
         "name": os.path.basename(path),
         "mode": stat.S_IMODE(src.stat.st_mode) & 0o777,
         "mtime_ns": src.stat.st_mtime_ns,
@@ -906,10 +947,10 @@ def _compare_bytes(out: _NewFile, digest: bytes) -> None:
 def test_file(
     source: AnyPath | BinaryIO,
     *,
-    threads: int = 0,
-    max_memory: int | None = None,
-    progress: Progress | None = None,
-    prepare: Prepare | None = None,
+    threads: int = 0,  # noqa: PT028
+    max_memory: int | None = None,  # noqa: PT028
+    progress: Progress | None = None,  # noqa: PT028
+    prepare: Prepare | None = None,  # noqa: PT028
 ) -> FileResult:
     """Decode a file or stream, check everything and write nothing.
 
@@ -998,9 +1039,9 @@ def compress_tree(
     with contextlib.ExitStack() as stack:
         out = stack.enter_context(_tree_target(place if target is None else target, force=force))
         left_out = {os.path.realpath(path) for path in (out.path, getattr(out, "part", None)) if path is not None}
-        paths, skipped, total = _entries(os.path.realpath(root), top, left_out)
-        size = None if total < CHUNK else total  # small files cost more in headers than they hold
-        count = _encode_threads(threads, size, max_memory, settings)
+        paths, skipped, total = _entries(os.path.join(root, ""), top, left_out)
+        most = total + 4096 * len(paths) + tarfile.RECORDSIZE  # headers included
+        count = _encode_threads(threads, most, max_memory, settings)
         if prepare is not None:
             prepare(ENGINES.by_name(engine or level_of(level).engine))
         stream = stack.enter_context(
@@ -1009,8 +1050,9 @@ def compress_tree(
             )
         )
         stream.report = None if progress is None else lambda coded: progress(min(coded, total), total, out.size)
-        # Entered last and so closed first; on failure it must not add an end to what is thrown away.
-        tar = tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT, copybufsize=CHUNK)  # noqa: SIM115
+        # Not closed on failure: what is thrown away needs no end.
+        tar = tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115
+        tar.copybufsize = CHUNK  # type: ignore[attr-defined]
         for path, name in paths:
             _add(tar, path, name)
         tar.close()
@@ -1061,11 +1103,12 @@ def _entries(root: str, top: str, left_out: set[str]) -> tuple[list[tuple[str, s
     stack = [(root, top)]
     while stack:
         folder, name = stack.pop()
+        real = os.path.realpath(folder)
         with os.scandir(folder) as entries:
             for entry in entries:
                 inside = f"{name}/{entry.name}"
                 info = entry.stat(follow_symlinks=False)
-                if os.path.join(folder, entry.name) in left_out:
+                if os.path.join(real, entry.name) in left_out:
                     continue
                 if _special(info.st_mode):
                     skipped.append(entry.path)
@@ -1150,7 +1193,7 @@ def extract_tree(
             unpacker = _Unpacker(path, room, target, outside_links=outside_links, force=force)
             with _tar_stream(src, threads, max_memory, progress, prepare) as stream:
                 entries = unpacker.unpack(stream)
-                raw_size = stream.tell()
+                raw_size = stream.count
             unpacker.finish()
             if remove:
                 with _Source(path) as again, _tar_stream(again, threads, max_memory) as stream:
@@ -1170,7 +1213,7 @@ def _tar_stream(
     max_memory: int | None,
     progress: Progress | None = None,
     prepare: Prepare | None = None,
-) -> Iterator[NzipFile]:
+) -> Iterator[_Content]:
     """Open the content of `src` for reading from its start to its end."""
     limit = DEFAULT_MAX_MEMORY if max_memory is None else max_memory
     _, block, start = _look_ahead(src)
@@ -1180,9 +1223,23 @@ def _tar_stream(
     with NzipFile(
         cast(BinaryIO, ahead), threads=_decode_threads(threads, block, max_memory), max_memory=limit
     ) as stream:
-        if progress is not None:
-            ahead.report = lambda: progress(src.count, src.size, stream.tell() if not stream.closed else 0)
-        yield stream
+        yield _Content(stream, None if progress is None else lambda count: progress(src.count, src.size, count))
+
+
+class _Content:
+    """What `tarfile` reads a packed directory from; counts and reports the bytes."""
+
+    def __init__(self, stream: NzipFile, report: Callable[[int], None] | None):
+        self._stream = stream
+        self._report = report
+        self.count = 0
+
+    def read(self, size: int) -> bytes:
+        data = self._stream.read(size)
+        self.count += len(data)
+        if self._report is not None:
+            self._report(self.count)
+        return data
 
 
 class _Ahead:
@@ -1191,14 +1248,11 @@ class _Ahead:
     def __init__(self, src: _Source, start: bytes):
         self._src = src
         self._start = start
-        self.report: Callable[[], None] | None = None
 
     def read(self, count: int) -> bytes:
         if self._start:
             data, self._start = self._start, b""
             return data
-        if self.report is not None:
-            self.report()
         return self._src.read(count)
 
     def seekable(self) -> bool:
@@ -1248,7 +1302,7 @@ class _Unpacker:
         self._folders: list[tuple[str, int, float]] = []
         self._links: list[tuple[str, str, float]] = []
 
-    def unpack(self, stream: NzipFile) -> int:
+    def unpack(self, stream: _Content) -> int:
         """Extract everything but symbolic links; return the number of entries."""
         import tarfile
 
@@ -1300,12 +1354,12 @@ class _Unpacker:
     def _broken(self, error: Exception) -> CorruptError:
         return CorruptError(f"the content is no intact tar archive ({error}); --no-extract gives it as it is")
 
-    def _members(self, stream: NzipFile) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
+    def _members(self, stream: _Content) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
         """Yield the members of the archive, then read the rest, so that every check is made."""
         import tarfile
 
         try:
-            with tarfile.open(fileobj=stream, mode="r|", bufsize=READ_SIZE, errorlevel=1) as tar:
+            with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|", bufsize=READ_SIZE, errorlevel=1) as tar:
                 while (member := tar.next()) is not None:
                     yield tar, member
                     tar.members.clear()  # type: ignore[attr-defined]  # or memory grows with the archive
@@ -1347,7 +1401,7 @@ class _Unpacker:
             with contextlib.suppress(OSError, OverflowError):
                 os.utime(place, (mtime, mtime))
 
-    def compare(self, stream: NzipFile) -> None:
+    def compare(self, stream: _Content) -> None:
         """Compare every extracted file with the archive, and force it to the disk."""
         for tar, member in self._members(stream):
             if not member.isreg():

@@ -27,7 +27,7 @@ class Place:
 
 
 def load_index(file: BinaryIO) -> list[Place]:
-    """Return the place of every block of `file`, in order.
+    """Return the place of every block of `file` that is not empty, in order.
 
     Raises:
         CorruptError, UnsupportedError: the file cannot be walked.
@@ -37,7 +37,7 @@ def load_index(file: BinaryIO) -> list[Place]:
     except NzipError:
         ends = None
     if ends is None:
-        return [Place(b.offset, b.size, b.raw_offset, b.raw_size) for b in inspect(file).blocks]
+        return [Place(b.offset, b.size, b.raw_offset, b.raw_size) for b in inspect(file).blocks if b.raw_size]
     places: list[Place] = []
     raw_offset = 0
     for start, end in ends:
@@ -68,6 +68,12 @@ def _ends(file: BinaryIO) -> list[tuple[int, End]] | None:
         header = Header.parse(Reader(read_at(file, start, min(MAX_HEADER, position - start))))
         if header.solo or header.size != end.header_size:
             raise CorruptError("the end index does not belong to the header it leads to")
+        # What a gap hides is only known after a walk: optional chunks, or blocks of a file made to read differently
+        # from the front. This version writes no gaps.
+        if end.gap or any(entry.gap for entry in end.entries):
+            return None
+        if header.content_size is not None and header.content_size != end.raw_size:
+            return None
         found.append((start, end))
         position = start
     return found[::-1]

@@ -56,6 +56,11 @@ class BlockInfo:
         return ENGINES.name_of(self.header.engine)
 
     @property
+    def engine_id(self) -> int:
+        """The engine's number, as it stands in the block header."""
+        return self.header.engine
+
+    @property
     def engine_version(self) -> int:
         """The engine's version."""
         return self.header.engine_version

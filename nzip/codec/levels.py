@@ -32,10 +32,14 @@ class Level:
 
     @property
     def memory(self) -> int:
-        """Bytes of working memory that one thread needs to encode a full block, block and payload included."""
+        """Bytes of memory that one thread needs to encode a full block.
+
+        Beside the engine's own these are four blocks: the one being filled, the one being coded, its payload
+        and the chunk made of it.
+        """
         engine = ENGINES.by_name(self.engine)
         params = engine.fit(self.params, self.block_size)
-        return engine.encode_memory(params, self.block_size) + 2 * self.block_size
+        return engine.encode_memory(params, self.block_size) + 4 * self.block_size
 
 
 LEVELS: dict[int, Level] = {

@@ -154,9 +154,7 @@ def _installed_peers() -> list[Codec]:
     return peers()
 
 
-def _check_outputs(
-    json_path: str | os.PathLike[str] | None, plot_path: str | os.PathLike[str] | None
-) -> None:
+def _check_outputs(json_path: str | os.PathLike[str] | None, plot_path: str | os.PathLike[str] | None) -> None:
     """Find out before the work what would make its end useless."""
     for path in (json_path, plot_path):
         if path is not None and not Path(path).resolve().parent.is_dir():

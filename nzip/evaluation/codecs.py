@@ -109,9 +109,7 @@ def nzip_codec(level: int, *, engine: str | None = None, threads: int = 1) -> Co
     )
 
 
-def nzip_codecs(
-    levels: Sequence[int] | None = None, *, engine: str | None = None, threads: int = 1
-) -> list[Codec]:
+def nzip_codecs(levels: Sequence[int] | None = None, *, engine: str | None = None, threads: int = 1) -> list[Codec]:
     """Return nzip's `levels` (all of them where left out; the default level alone where `engine` is given)."""
     import nzip
 
@@ -306,9 +304,7 @@ def _zpaq() -> list[Codec]:
     number = next((word.lstrip("v") for word in words if word.startswith("v") and word[1:2].isdigit()), "unknown")
 
     def run(folder: str, *arguments: str) -> None:
-        subprocess.run(
-            [program, *arguments], cwd=folder, capture_output=True, check=True, stdin=subprocess.DEVNULL
-        )
+        subprocess.run([program, *arguments], cwd=folder, capture_output=True, check=True, stdin=subprocess.DEVNULL)
 
     def compress(data: bytes) -> bytes:
         with tempfile.TemporaryDirectory() as folder:

@@ -153,9 +153,7 @@ def fetch(
         raise NzipError(f"{error.filename or dest}: {error.strerror or error}") from None
 
 
-def verify(
-    names: Sequence[str], folder: str | os.PathLike[str], *, echo: Echo | None = None
-) -> list[dict[str, Any]]:
+def verify(names: Sequence[str], folder: str | os.PathLike[str], *, echo: Echo | None = None) -> list[dict[str, Any]]:
     """Check the corpora `names` (all where empty) below `folder` and return a row for each file.
 
     A file is looked for as `folder/NAME/path`, then anywhere below `folder` by its name, where a copy with the right

@@ -117,9 +117,7 @@ def measure(codec: Codec, data: bytes, *, repeat: int = 1) -> dict[str, Any]:
     if not codec.external:
         codec.decompress(codec.compress(head), len(head))
     packed, compress_s, compress_memory = _best(lambda: codec.compress(data), repeat, codec.external)
-    again, decompress_s, decompress_memory = _best(
-        lambda: codec.decompress(packed, len(data)), repeat, codec.external
-    )
+    again, decompress_s, decompress_memory = _best(lambda: codec.decompress(packed, len(data)), repeat, codec.external)
     return {
         "bytes_out": len(packed),
         "compress_s": round(compress_s, 7),

@@ -66,6 +66,12 @@ def check64(data: bytes, *, seed: int = 0) -> int:
     return xxhash.xxh3_64_intdigest(data, seed=seed)
 
 
+def block_check(raw: bytes, payload: bytes, header_check: int) -> int:
+    """Return the check of a block: `check64` of the raw bytes, seeded with that of the payload, seeded with the
+    header's. So no byte of a block can change without notice, even where a change decodes to the same bytes."""
+    return check64(raw, seed=check64(payload, seed=header_check))
+
+
 def check32(data: bytes) -> int:
     """Return the low 32 bits of the 64-bit XXH3 of `data`, the check of headers and indexes."""
     return xxhash.xxh3_64_intdigest(data) & 0xFFFFFFFF
@@ -316,7 +322,7 @@ class BlockHeader:
         transforms: in the order in which the encoder applied them.
         raw_size: decoded bytes.
         payload_size: bytes of payload.
-        check: `check64` of the decoded bytes, seeded with the block header's own check.
+        check: `block_check` of the block.
         size: bytes of the whole chunk (set by `parse`).
     """
 
@@ -336,8 +342,8 @@ class BlockHeader:
         """Bytes between transforms and engine; equal to raw_size without transforms."""
         return self.transforms[-1].size if self.transforms else self.raw_size
 
-    def encode(self, raw: bytes) -> bytes:
-        """Return the chunk's bytes before the payload, with the check of `raw`."""
+    def encode(self, raw: bytes, payload: bytes) -> bytes:
+        """Return the whole chunk of a block that decodes from `payload` to `raw`."""
         body = bytearray((TRANSFORMED if self.transforms else 0, self.engine))
         if self.engine != STORE_ENGINE:
             body += bytes((self.engine_version, pack_memory(self.memory), len(self.packed))) + self.packed
@@ -348,7 +354,7 @@ class BlockHeader:
         body += uleb(self.raw_size)
         head = bytes((BLOCK,)) + uleb(len(body) + 10 + self.payload_size) + body
         header_check = check16(head)
-        return head + struct.pack("<HQ", header_check, check64(raw, seed=header_check))
+        return head + struct.pack("<HQ", header_check, block_check(raw, payload, header_check)) + payload
 
     @classmethod
     def parse(cls, reader: Reader) -> BlockHeader:
@@ -477,6 +483,8 @@ class End:
         if count * 3 > reader.left():
             raise CorruptError("the end index claims more blocks than it lists")
         entries = tuple(IndexEntry(reader.uleb(), reader.uleb(), reader.uleb()) for _ in range(count))
+        if not all(1 <= entry.raw_size <= MAX_BLOCK for entry in entries):
+            raise CorruptError("the end index lists a block of a size that the format does not allow")
         gap = reader.uleb()
         if reader.left():
             raise CorruptError("the end index is longer than its contents")
@@ -500,7 +508,7 @@ class Parser:
     Args:
         admit: called with each block header before its payload is waited for; raises if the caller's limits
             do not allow the block.
-        inside: start after the header of a member (random access); only `Block`s are read then.
+        inside: start at a block (random access); nothing but `Block`s may come then.
     """
 
     def __init__(self, admit: Callable[[BlockHeader], None] | None = None, *, inside: bool = False):
@@ -581,12 +589,14 @@ class Parser:
             # A block header is at most MAX_BLOCK_HEADER bytes, so waiting for it keeps little.
             self._start_block(Reader(self._buffer, partial=True))
             return None
+        if self._inside:
+            raise CorruptError("the end index does not describe the blocks before it")
         if kind == 0:
             raise CorruptError(f"there is no chunk of type 0 (at byte {self._offset:,})")
         if self.header.solo:
             raise CorruptError("a solo member holds something other than one block")
         size = reader.uleb()
-        if kind == END and not self._inside:
+        if kind == END:
             if size > len(self._entries) * 27 + 64:
                 raise CorruptError("the end index is larger than the blocks before it can need")
             reader.bytes(size)
@@ -594,9 +604,6 @@ class Parser:
             self._verify_end(end)
             self.finished = True
             return end
-        if kind == END:
-            self.finished = True
-            return None
         if not kind & OPTIONAL:
             raise UnsupportedError(f"chunk type {kind} is required and unknown; the file needs a later nzip")
         self._consume(reader.pos)

@@ -62,8 +62,10 @@ class Engine(ABC):
 
     @abstractmethod
     def encode(self, block: bytes, params: Params) -> bytes:
-        """Return the payload of `block` (one byte or more). It may be longer than the block: the caller
-        then stores the block instead."""
+        """Return the payload of `block` (one byte or more).
+
+        A payload that is not shorter than the block need not decode: the caller then stores the block instead.
+        """
 
     @abstractmethod
     def decode(self, payload: bytes, size: int, params: Params) -> bytes:

@@ -64,15 +64,18 @@ class ZstdEngine(Engine):
         return (1 << window) + BESIDE_WINDOW
 
     def encode_memory(self, params: Params, size: int) -> int:
-        return self._settings(*self._checked(params), size).estimated_compression_context_size()
+        level, window = self._checked(params)
+        # libzstd divides by zero when it is asked about long distances whose table size is left to it.
+        short = self._settings(level, window, size, long=False).estimated_compression_context_size()
+        return short + (9 << max(window - 7, 6) if _long(size) else 0)
 
     @staticmethod
-    def _settings(level: int, window: int, size: int) -> zstandard.ZstdCompressionParameters:
+    def _settings(level: int, window: int, size: int, *, long: bool) -> zstandard.ZstdCompressionParameters:
         return zstandard.ZstdCompressionParameters.from_level(
             level,
             source_size=size,
             window_log=window,
-            enable_ldm=size > 1 << 24,
+            enable_ldm=long,
             format=zstandard.FORMAT_ZSTD1_MAGICLESS,
             write_content_size=False,
             write_checksum=False,
@@ -81,7 +84,7 @@ class ZstdEngine(Engine):
 
     def encode(self, block: bytes, params: Params) -> bytes:
         level, window = self._checked(params)
-        settings = self._settings(level, window, len(block))
+        settings = self._settings(level, window, len(block), long=_long(len(block)))
         return zstandard.ZstdCompressor(compression_params=settings).compress(block)
 
     def decode(self, payload: bytes, size: int, params: Params) -> bytes:
@@ -98,3 +101,8 @@ class ZstdEngine(Engine):
         if len(block) != size:
             raise CorruptError("a zstd block has another size than its header says")
         return block
+
+
+def _long(size: int) -> bool:
+    """Whether matches at a long distance are looked for."""
+    return size > 1 << 24

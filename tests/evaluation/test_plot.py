@@ -22,9 +22,7 @@ def result(**codecs: tuple[float, float, int]) -> dict[str, Any]:
                 "name": name.replace("_", " -"),
                 "family": name.split("_")[0],
                 "total": {},
-                "files": [
-                    {"bytes_in": 1_000_000, "bytes_out": size, "compress_s": 1 / fast, "decompress_s": 1 / back}
-                ],
+                "files": [{"bytes_in": 1_000_000, "bytes_out": size, "compress_s": 1 / fast, "decompress_s": 1 / back}],
             }
             for name, (fast, back, size) in codecs.items()
         ],

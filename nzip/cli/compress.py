@@ -1,0 +1,110 @@
+"""`nzip compress`: files to FILE.nz, directories to DIR.tar.nz."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from nzip.cli import options
+from nzip.cli.output import Report, on_terminal, watch
+
+
+@click.command(short_help="Compress files, or directories with -r.")
+@options.files_argument
+@options.level_options
+@options.output_option("Write to this file, or into this directory when it exists; - for stdout.")
+@options.stdout_option
+@options.removal_option
+@options.force_option
+@click.option("-r", "--recursive", is_flag=True, help="Pack each directory as one DIR.tar.nz.")
+@click.option("-N", "--name", "store_name", is_flag=True, help="Store the file's name, mode and time in the output.")
+@click.option("--verify", is_flag=True, help="Decode every block after it was encoded; store those that fail.")
+@options.threads_option
+@options.memory_option("Use at most this much memory: fewer threads, or an error.")
+@options.block_size_option
+@options.engine_option
+@options.quiet_option
+@options.verbose_option
+@options.progress_option
+@options.json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    files: tuple[str, ...],
+    output: str | None,
+    to_stdout: bool,
+    remove: bool,
+    force: bool,
+    recursive: bool,
+    store_name: bool,
+    verify: bool,
+    threads: int,
+    memory: int | None,
+    block_size: int | None,
+    engine: str | None,
+    quiet: bool,
+    verbose: int,
+    no_progress: bool,
+    as_json: bool,
+) -> None:
+    """Compress each FILE to FILE.nz and keep it. Without FILE, or for -, compress stdin to stdout.
+
+    With -r a directory becomes one DIR.tar.nz, which nzip decompress extracts again.
+    """
+    from nzip.codec import files as operations
+    from nzip.codec.files import FileError
+
+    files = options.inputs(files)
+    goal = options.Destination(files, output, to_stdout, as_json=as_json, remove=remove)
+    if goal.uses_stdout and not force and on_terminal(options.stdout()):
+        raise click.ClickException(
+            "stdout: is a terminal, and compressed data is not written to it; use -o FILE, or -f to do it anyway"
+        )
+    report = Report("compress", quiet=quiet, verbose=verbose, as_json=as_json, bar=not no_progress)
+    settings: dict[str, Any] = {
+        "level": options.chosen_level(ctx),
+        "engine": engine,
+        "threads": threads,
+        "block_size": block_size,
+        "verify": verify,
+        "max_memory": memory,
+        "store_name": store_name,
+        "force": force,
+    }
+
+    def one(file: str) -> None:
+        if file == "-":
+            if store_name:
+                raise FileError("stdin", "has no name to store; leave out -N")
+            source: Any = options.stdin()
+            path = goal.file
+        else:
+            source = file
+            tree = recursive and os.path.isdir(file)
+            if tree and remove:
+                raise FileError(file, "is a directory, which --rm never deletes; leave out --rm")
+            if not tree and file.endswith(operations.SUFFIX) and not force and not os.path.isdir(file):
+                raise FileError(file, f"already ends in {operations.SUFFIX}; add -f to compress it again")
+            path = goal.of(operations.packed_name(file) if tree else operations.compressed_name(file))
+        target: Any = options.stdout() if path is None else path
+        if file != "-" and tree:
+            result = watch(
+                lambda tally: operations.compress_tree(
+                    source, target, progress=tally, prepare=report.preparing(tally), **settings
+                ),
+                label=os.path.basename(path or file),
+                bar=report.bar,
+            )
+        else:
+            result = watch(
+                lambda tally: operations.compress_file(
+                    source, target, remove=remove, progress=tally, prepare=report.preparing(tally), **settings
+                ),
+                label=os.path.basename(file),
+                bar=report.bar,
+            )
+        report.result(file, result, compressing=True, to_stdout=path is None)
+
+    report.each(files, one)

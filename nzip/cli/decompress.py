@@ -1,0 +1,101 @@
+"""`nzip decompress`: FILE.nz to FILE, DIR.tar.nz to the directory."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from nzip.cli import options
+from nzip.cli.output import Report, on_terminal, watch
+
+
+@click.command(short_help="Restore files and directories.")
+@options.files_argument
+@options.output_option("Write to this file or directory, or into it when it is a directory; - for stdout.")
+@options.stdout_option
+@options.removal_option
+@options.force_option
+@click.option("-N", "--name", "restore", is_flag=True, help="Restore the name, mode and time stored in the file.")
+@click.option("--no-extract", is_flag=True, help="Give the tar archive of a packed directory as it is.")
+@click.option(
+    "--outside-links", is_flag=True, help="Extract symbolic links that lead outside of the directory as well."
+)
+@options.threads_option
+@options.memory_option("Refuse files that need more memory than this (2G where left out).")
+@options.quiet_option
+@options.verbose_option
+@options.progress_option
+@options.json_option
+def command(
+    files: tuple[str, ...],
+    output: str | None,
+    to_stdout: bool,
+    remove: bool,
+    force: bool,
+    restore: bool,
+    no_extract: bool,
+    outside_links: bool,
+    threads: int,
+    memory: int | None,
+    quiet: bool,
+    verbose: int,
+    no_progress: bool,
+    as_json: bool,
+) -> None:
+    """Restore each FILE.nz to FILE and keep it. Without FILE, or for -, restore stdin to stdout.
+
+    A packed directory is extracted beside its archive, or to where -o says.
+    """
+    from nzip.codec import files as operations
+
+    files = options.inputs(files)
+    goal = options.Destination(files, output, to_stdout, as_json=as_json, remove=remove)
+    if "-" in files and not force and on_terminal(options.stdin()):
+        raise click.ClickException("stdin: is a terminal, and compressed data is not read from it; name a file")
+    report = Report("decompress", quiet=quiet, verbose=verbose, as_json=as_json, bar=not no_progress)
+    settings: dict[str, Any] = {
+        "threads": threads,
+        "max_memory": memory,
+        "remove": remove,
+        "force": force,
+    }
+
+    def one(file: str) -> None:
+        label = os.path.basename(file)
+        source: Any = file
+        if file == "-":
+            source, path = options.stdin(), goal.file
+        elif goal.to_stdout:
+            path = None
+        else:
+            header = operations.read_header(file)
+            if header.kind == "tar" and not no_extract:
+                result = watch(
+                    lambda tally: operations.extract_tree(
+                        file,
+                        goal.file,
+                        folder=goal.folder,
+                        outside_links=outside_links,
+                        progress=tally,
+                        prepare=report.preparing(tally),
+                        **settings,
+                    ),
+                    label=label,
+                    bar=report.bar,
+                )
+                report.result(file, result, compressing=False)
+                return
+            path = goal.file or goal.of(operations.decompressed_name(file, header if restore else None))
+        target: Any = options.stdout() if path is None else path
+        result = watch(
+            lambda tally: operations.decompress_file(
+                source, target, restore=restore, progress=tally, prepare=report.preparing(tally), **settings
+            ),
+            label=label,
+            bar=report.bar,
+        )
+        report.result(file, result, compressing=False, to_stdout=path is None)
+
+    report.each(files, one)

@@ -1,0 +1,98 @@
+"""`nzip list`: sizes and ratios, read from headers alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nzip.cli import options
+from nzip.cli.output import Report, columns, ratio_text, shown
+
+if TYPE_CHECKING:
+    from nzip.codec.inspect import FileInfo
+
+
+@click.command(short_help="List sizes and ratios of compressed files.")
+@click.argument("files", nargs=-1, type=options.ANY_PATH, required=True)
+@options.verbose_option
+@options.json_option
+def command(files: tuple[str, ...], verbose: int, as_json: bool) -> None:
+    """List each FILE: compressed and decoded size, ratio, blocks, engines. Nothing is decoded.
+
+    With -v every member and its blocks stand below. The content is not checked: nzip test does that.
+    """
+    from nzip.codec.files import FileError, refuse_unreadable
+    from nzip.codec.inspect import inspect
+
+    report = Report("list", verbose=verbose, as_json=as_json)
+    infos: list[FileInfo] = []
+
+    def one(file: str) -> None:
+        if file == "-":
+            raise FileError("stdin", "cannot be listed: that needs a file; save it first")
+        refuse_unreadable(file)
+        info = inspect(file)
+        infos.append(info)
+        report.json({"ok": True, "source": file, **summary(info)})
+
+    try:
+        report.each(files, one)
+    finally:
+        if infos and not as_json:
+            for line in _table(infos, verbose):
+                click.echo(line)
+
+
+def summary(info: FileInfo) -> dict[str, Any]:
+    """Return what `--json` says of a file."""
+    header = info.members[0].header
+    return {
+        "raw_size": info.raw_size,
+        "size": info.size,
+        "ratio": round(info.ratio, 6),
+        "members": len(info.members),
+        "blocks": len(info.blocks),
+        "engines": sorted({block.engine for block in info.blocks}),
+        "name": header.name,
+        "kind": header.kind,
+    }
+
+
+def _table(infos: list[FileInfo], verbose: int) -> list[str]:
+    rows: list[tuple[str, ...]] = [("compressed", "content", "ratio", "blocks", "engines", "file")]
+    details: dict[int, list[str]] = {}
+    for info in infos:
+        engines = ", ".join(sorted({block.engine for block in info.blocks}))
+        rows.append(_row(info.size, info.raw_size, len(info.blocks), engines, info.path or ""))
+        if verbose:
+            details[len(rows) - 1] = _details(info)
+    if len(infos) > 1:
+        size, raw_size = sum(i.size for i in infos), sum(i.raw_size for i in infos)
+        rows.append(_row(size, raw_size, sum(len(i.blocks) for i in infos), "", f"{len(infos)} files"))
+    lines = []
+    for number, line in enumerate(columns(rows, left=(4, 5))):
+        lines.append(line)
+        lines += details.get(number, [])
+    return lines
+
+
+def _row(size: int, raw_size: int, blocks: int, engines: str, name: str) -> tuple[str, ...]:
+    return (f"{size:,}", f"{raw_size:,}", ratio_text(size, raw_size), f"{blocks:,}", engines, shown(name))
+
+
+def _details(info: FileInfo) -> list[str]:
+    lines = []
+    for number, member in enumerate(info.members, 1):
+        name = f", name {shown(member.header.name)}" if member.header.name else ""
+        kind = f", kind {member.header.kind}" if member.header.kind else ""
+        lines.append(
+            f"  member {number} at byte {member.offset:,}: {member.size:,} -> {member.raw_size:,} bytes, "
+            f"{len(member.blocks):,} block{'s' if len(member.blocks) != 1 else ''}{name}{kind}"
+        )
+        for block in member.blocks:
+            lines.append(
+                f"    block at {block.offset:,}: {block.size:,} -> {block.raw_size:,} bytes "
+                f"({ratio_text(block.size, block.raw_size)}), {block.engine}"
+            )
+    return lines

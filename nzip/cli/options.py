@@ -1,0 +1,210 @@
+"""Options that several commands share, and where their outputs go."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable
+from typing import Any, BinaryIO, TypeVar
+
+import click
+
+from nzip.cli.output import on_terminal
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+ANY_PATH = click.Path(readable=False)  # whether it can be read is found out by reading it
+UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+class Size(click.ParamType):
+    """A number of bytes: `4096`, `512K`, `64M`, `1.5G`; also `MB`, `MiB`. Units are powers of 1024.
+
+    Args:
+        least, most: the range that is allowed.
+    """
+
+    name = "size"
+
+    def __init__(self, least: int = 1, most: int | None = None):
+        self._least = least
+        self._most = most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?|\.\d+)\s*([KMGT]?)(?:i?B)?", value.strip(), re.IGNORECASE | re.ASCII)
+        if match is None:
+            self.fail(f"{value!r} is not a size; write it as 4096, 512K, 64M or 1.5G", param, ctx)
+        size = int(float(match[1]) * UNITS[match[2].upper()])
+        if size < self._least or (self._most is not None and size > self._most):
+            most = "" if self._most is None else f" and at most {self._most:,}"
+            self.fail(f"{value!r} is not at least {self._least:,}{most} bytes", param, ctx)
+        return size
+
+
+class Levels(click.Option):
+    """The first of the options -1 … -9, which stands for all of them in the help."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        return "-1 … -9, --level N", "Fastest … smallest; 6 where left out. See nzip levels."
+
+
+def _set_level(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    if value is None or value is False:
+        return
+    ctx.meta["nzip.level"] = value if param.name == "level" else int(str(param.name)[-1])
+
+
+def level_options(command: F) -> F:
+    """Add -1 … -9 and --level; the last one given counts. The command calls `chosen_level`."""
+    for number in range(9, 1, -1):
+        command = click.option(
+            f"-{number}", f"level_{number}", is_flag=True, hidden=True, expose_value=False, callback=_set_level
+        )(command)
+    command = click.option(
+        "--level", type=click.IntRange(1, 9), hidden=True, expose_value=False, callback=_set_level
+    )(command)
+    return click.option(
+        "-1", "level_1", is_flag=True, cls=Levels, expose_value=False, callback=_set_level
+    )(command)
+
+
+def chosen_level(ctx: click.Context) -> int:
+    """Return the level that was asked for."""
+    from nzip.codec.levels import DEFAULT_LEVEL
+
+    level: int = ctx.meta.get("nzip.level", DEFAULT_LEVEL)
+    return level
+
+
+def _engine(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is not None:
+        from nzip.codec.registry import ENGINES
+
+        try:
+            ENGINES.by_name(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error), ctx, param) from None
+    return value
+
+
+files_argument = click.argument("files", nargs=-1, type=ANY_PATH)
+engine_option = click.option(
+    "--engine", metavar="NAME", callback=_engine, help="Use this engine in place of the level's."
+)
+block_size_option = click.option(
+    "-B", "--block-size", type=Size(1 << 10, 1 << 30), help="Cut the input in blocks of this size (1K … 1G)."
+)
+threads_option = click.option(
+    "-T",
+    "--threads",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Blocks coded at the same time; 0, the default, for all cores. Changes no byte of the output.",
+)
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+verbose_option = click.option("-v", "--verbose", count=True, help="Say more; can be repeated.")
+progress_option = click.option("--no-progress", is_flag=True, help="Draw no progress bar.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a file to stdout.")
+force_option = click.option(
+    "-f", "--force", is_flag=True, help="Overwrite outputs that exist; write compressed data to a terminal."
+)
+stdout_option = click.option("-c", "--stdout", "to_stdout", is_flag=True, help="Write to stdout; keep the input.")
+
+
+def memory_option(text: str) -> Callable[[F], F]:
+    """Add -M, explained by `text`."""
+    return click.option("-M", "--memory", type=Size(), help=text)
+
+
+def output_option(text: str) -> Callable[[F], F]:
+    """Add -o, explained by `text`."""
+    return click.option("-o", "--output", type=ANY_PATH, help=text)
+
+
+removal_option = click.option(
+    "--rm/--keep",
+    " /-k",
+    "remove",
+    default=False,
+    help="Delete the input once the output was read back and compared. The default is to keep it.",
+)
+
+
+def inputs(files: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the files to work on: stdin where none is named.
+
+    Raises:
+        UsageError: none is named and stdin is a terminal.
+    """
+    if files:
+        return files
+    if sys.stdin is None or on_terminal(sys.stdin):
+        raise click.UsageError("name a file, or feed data to stdin", click.get_current_context())
+    return ("-",)
+
+
+def stdin() -> BinaryIO:
+    """Return stdin for bytes.
+
+    Raises:
+        ClickException: it is closed.
+    """
+    if sys.stdin is None:
+        raise click.ClickException("stdin: is closed; feed data to it, or name a file")
+    return sys.stdin.buffer
+
+
+def stdout() -> BinaryIO:
+    """Return stdout for bytes.
+
+    Raises:
+        ClickException: it is closed.
+    """
+    if sys.stdout is None:
+        raise click.ClickException("stdout: is closed; use -o FILE")
+    return sys.stdout.buffer
+
+
+class Destination:
+    """Where the outputs of a run go: -o and -c, checked against each other and the number of inputs.
+
+    Args:
+        files: the inputs.
+        output: what -o says.
+        to_stdout: -c was given.
+        as_json: stdout is taken by JSON.
+        remove: inputs are to be deleted.
+    """
+
+    def __init__(
+        self, files: tuple[str, ...], output: str | None, to_stdout: bool, *, as_json: bool, remove: bool
+    ):
+        ctx = click.get_current_context()
+        if output is not None and to_stdout:
+            raise click.UsageError("-o and -c exclude each other", ctx)
+        self.folder = output if output not in (None, "-") and os.path.isdir(str(output)) else None
+        self.file = None if self.folder is not None or output == "-" else output
+        self.to_stdout = to_stdout or output == "-"
+        if self.file is not None and (self.file.endswith("/") or not self.file):
+            raise click.UsageError(f"-o {self.file!r} is no directory", ctx)
+        if self.file is not None and len(files) > 1:
+            raise click.UsageError(f"-o {self.file} is no directory, and there are {len(files)} inputs", ctx)
+        if self.folder is not None and "-" in files:
+            raise click.UsageError("what comes from stdin has no name to give it in a directory; use -o FILE", ctx)
+        self.uses_stdout = self.to_stdout or (self.file is None and "-" in files)
+        if self.uses_stdout and as_json:
+            raise click.UsageError("--json needs stdout; write the data to a file with -o", ctx)
+        if remove and (self.uses_stdout or "-" in files):
+            raise click.UsageError("--rm needs a file to read and a file to write", ctx)
+
+    def of(self, name: str) -> str | None:
+        """Return the path to write what is automatically called `name`; None for stdout."""
+        if self.to_stdout:
+            return None
+        if self.folder is not None:
+            return os.path.join(self.folder, os.path.basename(name))
+        return self.file if self.file is not None else name

@@ -1,0 +1,463 @@
+"""What the commands say: messages, sizes, results, the progress bar; and how they end.
+
+Results go to stdout only where stdout is for them (`list`, `info`, `--json` …); everything else goes to stderr.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from nzip.codec.files import FileResult
+    from nzip.models.engine import Engine
+
+T = TypeVar("T")
+
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+BAR_AFTER = 0.4  # seconds of work before the bar appears
+NOTE_AFTER = 1.0  # seconds of compiling before it is mentioned
+
+REASONS = {
+    errno.ENOENT: "no such file or directory",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "operation not permitted",
+    errno.ENOSPC: "no space left on the device; free some and try again",
+    errno.EDQUOT: "the disk quota is used up; free some space and try again",
+    errno.EFBIG: "the file would be larger than is allowed here (ulimit -f)",
+    errno.EROFS: "the file system is read-only; choose another place with -o",
+    errno.ENAMETOOLONG: "the file name is too long; choose another with -o",
+    errno.EBADF: "cannot be read",
+    errno.EMFILE: "too many open files",
+}
+
+
+# --- words and numbers -----------------------------------------------------------------------------------------------
+
+
+def shown(name: str | os.PathLike[str]) -> str:
+    """Return `name` on one line: what is not printable is escaped."""
+    text = os.fspath(name)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+
+
+def shown_input(name: str) -> str:
+    """Return `name` as `shown` does; `-` is stdin."""
+    return "stdin" if name == "-" else shown(name)
+
+
+def size_text(size: int) -> str:
+    """Return a size with a unit and three digits that count: `1.52 MiB`."""
+    if size < 1024:
+        return f"{size} B"
+    value = float(size)
+    for unit in ("KiB", "MiB", "GiB", "TiB"):
+        value /= 1024
+        if value < 1023.5 or unit == "TiB":
+            break
+    return f"{value:.{0 if value >= 99.95 else 1 if value >= 9.995 else 2}f} {unit}"
+
+
+def ratio_text(size: int, raw_size: int) -> str:
+    """Return the compressed size as a percentage of the content: `24.66 %`."""
+    return f"{100 * size / raw_size:.2f} %" if raw_size else "-"
+
+
+def bits_text(size: int, raw_size: int) -> str:
+    """Return bits of output for a byte of content."""
+    return f"{8 * size / raw_size:.3f}" if raw_size else "-"
+
+
+def seconds_text(seconds: float) -> str:
+    """Return a duration: `0.2 s`, `3 min 05 s`, `2 h 03 min`."""
+    if seconds < 99.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def columns(rows: Sequence[tuple[str, ...]], left: tuple[int, ...] = (0,)) -> list[str]:
+    """Return `rows` as aligned lines; the columns in `left` are left-aligned."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.ljust(width) if i in left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def describe(error: BaseException, name: str | None = None) -> str:
+    """Return one line for `error`: the file, what is wrong, the remedy."""
+    from nzip.codec.files import FileError
+    from nzip.errors import NzipError
+
+    where = "" if name is None else f"{shown_input(name)}: "
+    if isinstance(error, FileError):
+        return f"{shown(error.path)}: {one_line(error.reason)}"
+    if isinstance(error, NzipError):
+        return where + one_line(str(error))
+    if isinstance(error, OSError):
+        if error.filename is not None:
+            where = f"{shown(os.fsdecode(error.filename))}: "
+        known = REASONS.get(error.errno or 0)
+        return where + one_line(known or (error.strerror or str(error) or type(error).__name__).lower())
+    if isinstance(error, MemoryError):
+        return f"{where}not enough memory; use fewer threads (-T1), a lower level or smaller blocks (-B)"
+    return f"{where}internal error ({type(error).__name__}: {one_line(str(error))}); set NZIP_DEBUG=1 to see more"
+
+
+def one_line(text: str) -> str:
+    return shown(" ".join(text.split()))
+
+
+def error_kind(error: BaseException) -> str:
+    """Return the word that `--json` has for a failure."""
+    from nzip.codec.files import FileError
+    from nzip.errors import CorruptError, LimitError, UnsupportedError
+
+    for kind, word in (
+        (FileError, "refused"),
+        (CorruptError, "corrupt"),
+        (UnsupportedError, "unsupported"),
+        (LimitError, "limit"),
+        (OSError, "io"),
+        (MemoryError, "memory"),
+    ):
+        if isinstance(error, kind):
+            return word
+    return "internal"
+
+
+# --- ends ------------------------------------------------------------------------------------------------------------
+
+
+def complain(line: str, status: int = FAILED) -> int:
+    """Print `nzip: LINE` to stderr and return `status`."""
+    with contextlib.suppress(OSError, ValueError):
+        click.echo(f"nzip: {line}", err=True)
+    return status
+
+
+def usage_error(error: click.UsageError) -> int:
+    """Say in one line what is wrong with the command line."""
+    path = error.ctx.command_path if error.ctx is not None else "nzip"
+    message = error.format_message().rstrip(".").replace("\n", " ")
+    return complain(f"{message[:1].lower()}{message[1:]}; see {path} --help", USAGE)
+
+
+def interrupted() -> int:
+    return complain("interrupted", INTERRUPTED)
+
+
+def pipe_closed() -> int:
+    """Nobody reads stdout any more: end quietly."""
+    _mute_stdout()
+    return FAILED
+
+
+def _mute_stdout() -> None:
+    """Keep the interpreter from writing what is left in stdout's buffer when it ends."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        number = sys.stdout.fileno()
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, number)
+        os.close(null)
+
+
+def flush_stdout(status: int) -> int:
+    """Flush stdout and return `status`, or a failure when that does not work."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        return pipe_closed()
+    except (OSError, ValueError) as error:
+        _mute_stdout()
+        return status or complain(describe(error, "stdout"))
+    return status
+
+
+def _die(number: int) -> NoReturn:
+    """End at once: no thread is waited for, no unfinished output stays."""
+    from nzip.codec.files import discard_unfinished
+
+    discard_unfinished()
+    if number == signal.SIGINT:
+        interrupted()
+        status = INTERRUPTED
+    else:
+        status = 128 + number
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.flush()
+    os._exit(status)
+
+
+# --- work and its progress -------------------------------------------------------------------------------------------
+
+
+class Tally:
+    """How far the work is; written by the thread that works, read by the one that draws."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+        self.done = 0
+        self.total: int | None = None
+        self.written = 0
+
+    def __call__(self, done: int, total: int | None, written: int) -> None:
+        self.done, self.total, self.written = done, total, written
+
+
+_live: Console | None = None  # the console of the bar, while there is one
+
+
+def say(text: str) -> None:
+    """Print a line to stderr, above the bar if there is one."""
+    if _live is not None:
+        _live.print(text, markup=False, highlight=False, soft_wrap=True)
+    else:
+        click.echo(text, err=True)
+
+
+def on_terminal(stream: Any) -> bool:
+    """Whether `stream` is a terminal."""
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, ValueError):
+        return False
+
+
+def watch(work: Callable[[Tally], T], *, label: str, bar: bool) -> T:
+    """Return `work(tally)`, drawing a bar on stderr meanwhile.
+
+    The work is done in another thread, so that a signal ends the process at once even while a block is coded:
+    coding a block takes long and cannot be interrupted.
+
+    Args:
+        work: what to do; it calls the tally as it goes on.
+        label: stands before the bar.
+        bar: draw it.
+    """
+    tally = Tally()
+    ended = threading.Event()
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work(tally))
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            ended.set()
+
+    with _deadly_signals():
+        try:
+            threading.Thread(target=run, daemon=True, name="nzip-work").start()
+            if bar and not ended.wait(BAR_AFTER):
+                _draw(tally, ended, label)
+            while not ended.wait(0.5):
+                pass
+        except KeyboardInterrupt:
+            _die(signal.SIGINT)
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+@contextlib.contextmanager
+def _deadly_signals() -> Iterator[None]:
+    """Remove unfinished outputs when the process is told to end."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # nohup
+            signal.signal(number, lambda number, frame: _die(number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _draw(tally: Tally, ended: threading.Event, label: str) -> None:
+    global _live
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True, highlight=False)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        TextColumn("{task.fields[sizes]}", justify="right"),
+        TextColumn("{task.fields[speed]}", justify="right"),
+        TextColumn("{task.fields[ratio]}", justify="right"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}", justify="right"),
+        console=console,
+        transient=True,
+        expand=True,
+        refresh_per_second=8,
+    ) as progress:
+        _live = console
+        name = label if len(label) <= 24 else "…" + label[-23:]
+        # Nothing is known before the first block is done: the bar then only moves.
+        task = progress.add_task(escape(name), total=None, sizes="", speed="", ratio="", left="")
+        while not ended.wait(0.1):
+            done, total, written = tally.done, tally.total, tally.written
+            if not done:
+                continue
+            speed = done / max(time.monotonic() - tally.started, 1e-3)
+            sizes = size_text(done) if total is None else f"{size_text(done)} of {size_text(total)}"
+            progress.update(
+                task,
+                completed=done,
+                total=total,
+                sizes=sizes,
+                speed=f"{size_text(round(speed))}/s",
+                ratio=ratio_text(written, done),
+                left="" if total is None else f"{seconds_text(max(0, total - done) / speed)} left",
+            )
+        _live = None
+
+
+# --- results ---------------------------------------------------------------------------------------------------------
+
+
+class Report:
+    """What one run of a command says, file by file.
+
+    Args:
+        command: its name.
+        quiet: no lines but errors.
+        verbose: how many -v.
+        as_json: one JSON object a file on stdout, no lines but errors.
+        bar: a bar may be drawn.
+    """
+
+    def __init__(
+        self, command: str, *, quiet: bool = False, verbose: int = 0, as_json: bool = False, bar: bool = True
+    ):
+        self.command = command
+        self.quiet = quiet
+        self.verbose = verbose
+        self.as_json = as_json
+        self.failed = False
+        self.bar = bar and not quiet and not as_json and on_terminal(sys.stderr)
+
+    def line(self, text: str) -> None:
+        """Print a line to stderr, unless it is to be quiet."""
+        if not self.quiet and not self.as_json:
+            say(text)
+
+    def json(self, values: dict[str, Any]) -> None:
+        """Print an object to stdout if JSON was asked for."""
+        if self.as_json:
+            click.echo(json.dumps({"command": self.command, **values}))
+
+    def fail(self, name: str, error: Exception) -> None:
+        """Say what went wrong with the file `name`."""
+        self.failed = True
+        text = describe(error, name)
+        self.json({"ok": False, "source": name, "kind": error_kind(error), "error": text})
+        complain(text)
+
+    def each(self, names: tuple[str, ...], work: Callable[[str], None]) -> None:
+        """Do `work` for every name; one that fails does not keep the others from their turn."""
+        for name in names:
+            try:
+                work(name)
+            except BrokenPipeError:
+                raise click.exceptions.Exit(pipe_closed()) from None
+            except (click.ClickException, click.exceptions.Exit):
+                raise
+            except Exception as error:
+                if os.environ.get("NZIP_DEBUG"):
+                    raise
+                self.fail(name, error)
+        if self.failed:
+            raise click.exceptions.Exit(FAILED)
+
+    def preparing(self, tally: Tally) -> Callable[[Engine], None]:
+        """Return a hook that prepares an engine, says so when that takes long, and keeps it out of the speed."""
+
+        def prepare(engine: Engine) -> None:
+            text = f"nzip: compiling engine {engine.name} for this machine (once) …"
+            note = threading.Timer(NOTE_AFTER, self.line, (text,))
+            note.daemon = True
+            note.start()
+            began = time.monotonic()
+            try:
+                engine.prepare()
+            finally:
+                note.cancel()
+            tally.started += time.monotonic() - began
+
+        return prepare
+
+    def result(self, name: str, result: FileResult, *, compressing: bool, to_stdout: bool = False) -> None:
+        """Print what was done with the file that was called `name` on the command line."""
+        size, raw_size = result.size, result.raw_size
+        values: dict[str, Any] = {
+            "ok": True,
+            "source": name,
+            "target": result.target,
+            "raw_size": raw_size,
+            "size": size,
+            "ratio": round(result.ratio, 6),
+            "bits_per_byte": round(8 * result.ratio, 6),
+            "seconds": round(result.seconds, 3),
+            "members": result.members,
+            "kind": result.kind,
+            "removed": result.removed,
+        }
+        if result.entries:
+            values["entries"] = result.entries
+            values["skipped"] = list(result.skipped)
+        self.json(values)
+        for path in result.skipped:
+            self.line(f"nzip: {shown(path)}: left out (a socket, device or pipe holds nothing to pack)")
+        if result.target is None:
+            self.line(f"{shown_input(name)}: intact, {size:,} -> {raw_size:,} bytes in {seconds_text(result.seconds)}")
+            return
+        # Beside data on stdout, lines are only for those who ask for them.
+        if to_stdout and not self.verbose:
+            return
+        if compressing:
+            change = f"{raw_size:,} -> {size:,} bytes"
+            if raw_size:
+                change += f" ({ratio_text(size, raw_size)}, {bits_text(size, raw_size)} bits/byte)"
+        else:
+            change = f"{size:,} -> {raw_size:,} bytes"
+        entries = f", {result.entries:,} entries" if result.entries else ""
+        gone = f" ({shown_input(name)} removed)" if result.removed else ""
+        self.line(
+            f"{shown_input(name)}: {change}{entries} in {seconds_text(result.seconds)} "
+            f"-> {'stdout' if to_stdout else shown(result.target)}{gone}"
+        )
+        if self.verbose and raw_size:
+            speed = size_text(round(raw_size / max(result.seconds, 1e-9)))
+            members = f", {result.members:,} members" if result.members > 1 else ""
+            self.line(f"  {speed}/s{members}")

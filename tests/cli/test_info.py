@@ -1,0 +1,224 @@
+"""list, info, levels, corpora, bench, completion: what they print."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli.tools import TEXT, Run
+
+import nzip
+from nzip.cli.output import columns, one_line, seconds_text, shown, size_text
+
+
+@pytest.fixture
+def stored(here: Path) -> Path:
+    """A file of two members whose bytes do not depend on any other library."""
+    with nzip.Compressor(
+        engine="store", block_size=1024, name="a b.txt", mode=0o640, mtime_ns=1_000_000_000 * 10**9
+    ) as first:
+        data = first.compress(b"x" * 1500) + first.flush()
+    (here / "two.nz").write_bytes(data + nzip.compress(b"y" * 10, engine="store"))
+    return here / "two.nz"
+
+
+class TestList:
+    def test_table(self, run: Run, stored: Path) -> None:
+        size = stored.stat().st_size
+        result = run("list", "two.nz")
+        assert result.exit_code == 0
+        assert result.stdout == (
+            "compressed  content     ratio  blocks  engines  file\n"
+            f"     {size:,}    1,510  {100 * size / 1510:.2f} %       3  store    two.nz\n"
+        )
+
+    def test_several(self, run: Run, stored: Path) -> None:
+        result = run("list", "two.nz", "missing", "two.nz")
+        assert result.exit_code == 1
+        assert result.stderr == "nzip: missing: no such file or directory\n"
+        lines = result.stdout.splitlines()
+        assert len(lines) == 4
+        assert lines[-1].endswith("2 files")
+        assert "3,020" in lines[-1]
+
+    def test_verbose(self, run: Run, stored: Path) -> None:
+        lines = run("list", "-v", "two.nz").stdout.splitlines()[2:]
+        assert [line.split()[0] for line in lines] == ["member", "block", "block", "member", "block"]
+        assert "2 blocks, name a b.txt" in lines[0]
+
+    def test_json(self, run: Run, stored: Path) -> None:
+        assert json.loads(run("list", "--json", "two.nz").stdout) == {
+            "command": "list",
+            "ok": True,
+            "source": "two.nz",
+            "raw_size": 1510,
+            "size": stored.stat().st_size,
+            "ratio": round(stored.stat().st_size / 1510, 6),
+            "members": 2,
+            "blocks": 3,
+            "engines": ["store"],
+            "name": "a b.txt",
+            "kind": None,
+        }
+
+    def test_empty_content(self, run: Run, here: Path) -> None:
+        size = (here / "e.nz").write_bytes(nzip.compress(b""))
+        assert run("list", "e.nz").stdout.splitlines()[1].split() == [str(size), "0", "-", "1", "store", "e.nz"]
+
+    def test_stdin(self, run: Run) -> None:
+        assert run("list", "-").stderr == "nzip: stdin: cannot be listed: that needs a file; save it first\n"
+
+    @pytest.mark.parametrize("command", ["list", "info"])
+    def test_wrong_files(self, run: Run, here: Path, command: str) -> None:
+        (here / "d").mkdir()
+        assert run(command, "text").stderr.startswith("nzip: text: not an nzip file")
+        assert run(command, "d").stderr == "nzip: d: is a directory; name the files in it\n"
+        (here / "t.nz").write_bytes(nzip.compress(TEXT, 1)[:-1])
+        assert run(command, "t.nz").exit_code == 1
+
+
+class TestInfo:
+    def test_text(self, run: Run, stored: Path) -> None:
+        text = run("info", "two.nz").stdout
+        assert "format version  1\n" in text
+        assert "content         1,510 bytes\n" in text
+        assert "  name   a b.txt\n  mode   0640\n  mtime  2001-09-09 01:46:40 UTC\n" in text
+        assert "member 2 at byte" in text
+        assert text.count("store v1") == 3
+
+    def test_json(self, run: Run, stored: Path) -> None:
+        values = json.loads(run("info", "two.nz", "--json").stdout)
+        expected = {"command": "info", "ok": True, "source": "two.nz", **nzip.inspect("two.nz").to_dict()}
+        assert values == expected
+        assert set(values) == {"command", "ok", "source", "path", "size", "raw_size", "ratio", "members"}
+
+    def test_wild_time(self, run: Run, here: Path) -> None:
+        with nzip.Compressor(1, mtime_ns=-(2**63)) as compressor:
+            (here / "w.nz").write_bytes(compressor.compress(b"x") + compressor.flush())
+        assert run("info", "w.nz").exit_code == 0
+
+
+class TestLevels:
+    def test_table(self, run: Run) -> None:
+        lines = run("levels").stdout.splitlines()
+        assert len(lines) == 10
+        assert [line.split()[0] for line in lines[1:]] == [f"-{n}" for n in range(1, 10)]
+
+    def test_json(self, run: Run) -> None:
+        rows = [json.loads(line) for line in run("levels", "--json").stdout.splitlines()]
+        assert [row["level"] for row in rows] == list(range(1, 10))
+        assert [row["level"] for row in rows if row["default"]] == [6]
+        for row in rows:
+            level = nzip.levels()[row["level"]]
+            assert (row["engine"], row["block_size"], row["memory"]) == (level.engine, level.block_size, level.memory)
+
+
+class TestCorpora:
+    def test_list(self, run: Run) -> None:
+        assert "calgary" in run("corpora", "list").stdout
+        assert "terms: " in run("corpora", "list", "-v").stdout
+        rows = [json.loads(line) for line in run("corpora", "list", "--json").stdout.splitlines()]
+        assert {"name", "files", "bytes", "home", "terms"} <= set(rows[0])
+
+    def test_verify(self, run: Run, here: Path) -> None:
+        (here / "data").mkdir()
+        result = run("corpora", "verify", "calgary", "--dest", "data")
+        assert result.exit_code == 1
+        assert "missing" in result.stdout
+        rows = [
+            json.loads(line)
+            for line in run("corpora", "verify", "calgary", "--dest", "data", "--json").stdout.splitlines()
+        ]
+        assert {row["status"] for row in rows} == {"missing"}
+
+    def test_errors(self, run: Run) -> None:
+        assert run("corpora", "verify", "--dest", "nowhere").stderr == "nzip: nowhere: no such folder\n"
+        result = run("corpora", "fetch", "nothing")
+        assert result.exit_code == 1
+        assert result.stderr.startswith("nzip: ")
+
+    def test_fetch_from_a_folder(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        from nzip.evaluation import corpora
+
+        calls: list[Any] = []
+        monkeypatch.setattr(corpora, "fetch", lambda *args, **settings: calls.append((args, settings)))
+        assert run("corpora", "fetch", "a", "b", "--dest", "x", "--source", "y", "-q").exit_code == 0
+        (args, settings), = calls
+        assert args == (("a", "b"), "x")
+        assert settings["source"] == "y"
+
+
+class TestBench:
+    def test_arguments(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        from nzip.evaluation import bench
+
+        calls: list[Any] = []
+
+        def main_run(paths: list[str], **settings: Any) -> None:
+            settings["echo"]("a line")
+            calls.append((paths, settings))
+
+        monkeypatch.setattr(bench, "main_run", main_run)
+        result = run("bench", "text", "--peers", "--levels", "1,3-4,3", "--json", "r.json", "--plot", "p.svg")
+        assert result.stdout == "a line\n"
+        (paths, settings), = calls
+        assert paths == ["text"]
+        assert settings["levels"] == [1, 3, 4]
+        assert settings["peers"]
+        assert (settings["json_path"], settings["plot_path"], settings["engine"]) == ("r.json", "p.svg", None)
+
+    def test_run(self, run: Run, here: Path) -> None:
+        result = run("bench", "text", "--levels", "1", "--json", "r.json")
+        assert result.exit_code == 0, result.stderr
+        assert "bits/byte" in result.stdout
+        assert json.loads((here / "r.json").read_text())["tool"] == "nzip bench"
+
+    def test_missing(self, run: Run) -> None:
+        result = run("bench", "missing", "--levels", "1")
+        assert result.exit_code == 1
+        assert len(result.stderr.splitlines()) == 1
+
+
+class TestCompletion:
+    @pytest.mark.parametrize("shell", ["zsh", "fish"])
+    def test_script(self, run: Run, shell: str) -> None:
+        assert "_NZIP_COMPLETE" in run("completion", shell).stdout
+
+    def test_completes(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        from click.shell_completion import ShellComplete
+
+        from nzip.cli import cli
+
+        complete = ShellComplete(cli, {}, "nzip", "_NZIP_COMPLETE")
+        assert [item.value for item in complete.get_completions([], "de")] == ["decompress"]
+        assert "--threads" in [item.value for item in complete.get_completions(["compress"], "--t")]
+
+
+class TestWords:
+    @pytest.mark.parametrize(
+        ("size", "text"),
+        [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.00 KiB"),
+            (10240, "10.0 KiB"),
+            (1 << 20, "1.00 MiB"),
+            (1 << 60, "1048576 TiB"),
+        ],
+    )
+    def test_size(self, size: int, text: str) -> None:
+        assert size_text(size) == text
+
+    @pytest.mark.parametrize(
+        ("seconds", "text"), [(0.04, "0.0 s"), (59.96, "60.0 s"), (125, "2 min 05 s"), (7500, "2 h 05 min")]
+    )
+    def test_seconds(self, seconds: float, text: str) -> None:
+        assert seconds_text(seconds) == text
+
+    def test_shown(self) -> None:
+        assert shown("plain ü") == "plain ü"
+        assert shown("a\nb\udcff") == "a\\nb\\udcff"
+        assert one_line("a\n  b") == "a b"
+
+    def test_columns(self) -> None:
+        assert columns([("a", "b"), ("aa", "1")]) == ["a   b", "aa  1"]

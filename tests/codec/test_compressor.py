@@ -1,0 +1,105 @@
+"""nzip.Compressor"""
+
+import threading
+
+import pytest
+import spec_decoder
+from hypothesis import given
+from hypothesis import strategies as st
+from sources import MIXED, TEXT, contents, pieces
+
+import nzip
+
+
+@given(contents, st.lists(st.integers(1, 3000), max_size=5), st.integers(1024, 3000), st.sampled_from([1, 3]))
+def test_streaming_equals_one_shot(content, sizes, block_size, threads):
+    with nzip.Compressor(1, block_size=block_size, threads=threads) as compressor:
+        data = b"".join(compressor.compress(piece) for piece in pieces(content, sizes)) + compressor.flush()
+    assert data == nzip.compress(content, 1, block_size=block_size)
+    assert (compressor.bytes_in, compressor.bytes_out) == (len(content), len(data))
+
+
+def test_empty_pieces_change_nothing():
+    compressor = nzip.Compressor(1)
+    data = compressor.compress(b"") + compressor.compress(TEXT) + compressor.compress(b"") + compressor.flush()
+    assert data == nzip.compress(TEXT, 1)
+
+
+def test_output_comes_while_input_comes():
+    compressor = nzip.Compressor(engine="store", block_size=1024)
+    assert compressor.compress(bytes(1024)) == b""  # it may still be a solo member
+    first = compressor.compress(b"\0")
+    assert len(first) > 1024
+    assert compressor.bytes_out == len(first)
+    compressor.close()
+
+
+def test_header_fields():
+    fields = {"name": "a b.txt", "mode": 0o755, "mtime_ns": 12345, "kind": "tar"}
+    for content in (b"short", MIXED):
+        compressor = nzip.Compressor(1, block_size=1024, content_size=len(content), **fields)
+        data = compressor.compress(content) + compressor.flush()
+        reader = nzip.Decompressor()
+        assert reader.decompress(data) == content
+        header = reader.header
+        assert (header.name, header.mode, header.mtime_ns, header.kind) == ("a b.txt", 0o755, 12345, "tar")
+        assert header.content_size == (None if header.solo else len(content))
+
+
+def test_content_size_must_be_true():
+    compressor = nzip.Compressor(1, content_size=5)
+    compressor.compress(b"1234")
+    with pytest.raises(ValueError, match="content_size was 5 and 4 bytes came"):
+        compressor.flush()
+
+
+def test_use_after_flush():
+    compressor = nzip.Compressor(1)
+    compressor.flush()
+    with pytest.raises(ValueError, match="flushed"):
+        compressor.compress(b"x")
+    with pytest.raises(ValueError, match="flushed"):
+        compressor.flush()
+    compressor.close()
+    compressor.close()
+
+
+def test_use_after_close():
+    with nzip.Compressor(1) as compressor:
+        compressor.compress(b"x")
+    with pytest.raises(ValueError, match="flushed"):
+        compressor.flush()
+
+
+def test_close_ends_the_threads():
+    before = threading.active_count()
+    compressor = nzip.Compressor(1, block_size=1024, threads=3)
+    compressor.compress(MIXED)
+    compressor.close()
+    assert threading.active_count() == before
+    compressor = nzip.Compressor(1, block_size=1024, threads=3)
+    compressor.compress(MIXED)
+    compressor.flush()
+    assert threading.active_count() == before
+
+
+def test_memory_of_waiting_blocks_is_bounded():
+    compressor = nzip.Compressor(engine="store", block_size=1024, threads=2)
+    out = 0
+    for _ in range(200):
+        out += len(compressor.compress(bytes(1024)))
+    # At most: one block that fills, as many under way as there are threads, and one beside them.
+    assert compressor.bytes_in - out <= 5 * 1024
+    compressor.close()
+
+
+def test_members_can_be_joined():
+    first, second = nzip.compress(TEXT, 1, block_size=1024), nzip.compress(MIXED, 2)
+    assert nzip.decompress(first + second) == TEXT + MIXED
+    assert spec_decoder.decode(first + second) == TEXT + MIXED
+
+
+def test_level_default_is_6():
+    from nzip.codec.levels import DEFAULT_LEVEL
+
+    assert DEFAULT_LEVEL == 6

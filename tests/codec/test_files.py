@@ -1,0 +1,900 @@
+"""Files and directories: what is written, what is refused, and that no source is ever lost."""
+
+import errno
+import io
+import os
+import stat
+import sys
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import nzip
+from nzip.codec import files
+from nzip.codec.files import (
+    FileError,
+    compress_file,
+    compress_tree,
+    compressed_name,
+    decompress_file,
+    decompressed_name,
+    extract_tree,
+    packed_name,
+    read_header,
+)
+from nzip.errors import CorruptError, LimitError, UnsupportedError
+from nzip.formats.container import Header
+
+TEXT = b"to be, or not to be: that is the question\n" * 400
+FAST: dict[str, Any] = {"level": 1}
+
+posix = pytest.mark.skipif(os.name != "posix", reason="POSIX only")
+not_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may do everything")
+
+
+def names(folder: Path) -> list[str]:
+    """Return what lies in `folder`, unfinished outputs included."""
+    return sorted(os.listdir(folder))
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "text"
+    path.write_bytes(TEXT)
+    path.chmod(0o640)
+    os.utime(path, ns=(1_000_000_000_123_456_789, 1_100_000_000_123_456_789))
+    return path
+
+
+@pytest.fixture
+def packed(source: Path) -> Path:
+    compress_file(source, **FAST)
+    return source.with_name("text.nz")
+
+
+class TestNames:
+    def test_compressed(self) -> None:
+        assert compressed_name("a/b.txt") == "a/b.txt.nz"
+
+    def test_decompressed(self) -> None:
+        assert decompressed_name("a/b.txt.nz") == "a/b.txt"
+
+    @pytest.mark.parametrize("name", ["a/b.txt", "a/.nz", ".nz"])
+    def test_no_suffix(self, name: str) -> None:
+        with pytest.raises(FileError, match="-o FILE"):
+            decompressed_name(name)
+
+    def test_stored_name_keeps_the_folder(self) -> None:
+        assert decompressed_name("a/b.nz", Header(name="c")) == os.path.join("a", "c")
+
+    def test_packed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "d").mkdir()
+        monkeypatch.chdir(tmp_path)
+        assert packed_name("d") == packed_name("d/") == "d.tar.nz"
+        monkeypatch.chdir(tmp_path / "d")
+        assert packed_name(".") == os.path.join("..", "d.tar.nz")
+
+    def test_root_has_no_name(self) -> None:
+        with pytest.raises(FileError, match="no name"):
+            packed_name(os.path.abspath(os.sep))
+
+
+class TestCompressFile:
+    def test_writes_beside_the_source_and_keeps_it(self, source: Path) -> None:
+        result = compress_file(source, **FAST)
+        assert names(source.parent) == ["text", "text.nz"]
+        assert nzip.decompress(source.with_name("text.nz").read_bytes()) == TEXT == source.read_bytes()
+        assert (result.raw_size, result.size) == (len(TEXT), source.with_name("text.nz").stat().st_size)
+        assert result.ratio == result.size / len(TEXT)
+        assert not result.removed
+
+    @posix
+    def test_mode_and_time(self, packed: Path) -> None:
+        info = packed.stat()
+        assert stat.S_IMODE(info.st_mode) == 0o640
+        assert info.st_mtime_ns == 1_100_000_000_123_456_789
+
+    @pytest.mark.parametrize("content", [b"", b"x", os.urandom(5000)])
+    def test_small_and_incompressible(self, tmp_path: Path, content: bytes) -> None:
+        (tmp_path / "f").write_bytes(content)
+        compress_file(tmp_path / "f", **FAST)
+        decompress_file(tmp_path / "f.nz", tmp_path / "g")
+        assert (tmp_path / "g").read_bytes() == content
+
+    def test_threads_change_no_byte(self, source: Path) -> None:
+        found = set()
+        for threads in (1, 2, 5):
+            compress_file(source, **FAST, block_size=1024, threads=threads, force=True)
+            found.add(source.with_name("text.nz").read_bytes())
+        assert len(found) == 1
+        assert nzip.decompress(found.pop()) == TEXT
+
+    def test_streams(self, source: Path) -> None:
+        out = io.BytesIO()
+        result = compress_file(io.BytesIO(TEXT), out, **FAST)
+        assert out.getvalue() == nzip.compress(TEXT, 1)
+        assert (result.raw_size, result.size) == (len(TEXT), len(out.getvalue()))
+
+    def test_stream_needs_a_target(self) -> None:
+        with pytest.raises(ValueError, match="target"):
+            compress_file(io.BytesIO(b""))
+
+    def test_store_name(self, source: Path) -> None:
+        compress_file(source, store_name=True, **FAST)
+        header = read_header(source.with_name("text.nz"))
+        assert (header.name, header.mode, header.mtime_ns) == ("text", 0o640, 1_100_000_000_123_456_789)
+
+    @posix
+    def test_a_name_that_cannot_be_stored(self, tmp_path: Path) -> None:
+        (tmp_path / "a\nb").write_bytes(b"x")
+        with pytest.raises(FileError, match="leave out -N"):
+            compress_file(tmp_path / "a\nb", store_name=True, **FAST)
+        compress_file(tmp_path / "a\nb", **FAST)
+
+    def test_existing_output(self, source: Path) -> None:
+        target = source.with_name("text.nz")
+        target.write_bytes(b"precious")
+        with pytest.raises(FileError, match=r"already exists.*-f"):
+            compress_file(source, **FAST)
+        assert target.read_bytes() == b"precious"
+        compress_file(source, force=True, **FAST)
+        assert nzip.decompress(target.read_bytes()) == TEXT
+
+    def test_output_that_appears_meanwhile_is_kept(self, source: Path) -> None:
+        target = source.with_name("text.nz")
+        with pytest.raises(FileError, match="already exists"):
+            compress_file(source, progress=lambda *_: target.write_bytes(b"precious") and None, **FAST)
+        assert target.read_bytes() == b"precious"
+        assert names(source.parent) == ["text", "text.nz"]
+
+    @posix
+    def test_dangling_link_as_output(self, source: Path) -> None:
+        source.with_name("text.nz").symlink_to("nowhere")
+        with pytest.raises(FileError, match="already exists"):
+            compress_file(source, **FAST)
+
+    def test_output_is_a_directory(self, source: Path) -> None:
+        source.with_name("text.nz").mkdir()
+        with pytest.raises(FileError, match="is a directory"):
+            compress_file(source, force=True, **FAST)
+
+    @posix
+    @pytest.mark.parametrize("link", [os.link, os.symlink])
+    def test_output_is_the_input(self, source: Path, link: Callable[[Path, Path], None]) -> None:
+        link(source, source.with_name("same"))
+        with pytest.raises(FileError, match="is the input and the output"):
+            compress_file(source, source.with_name("same"), force=True, **FAST)
+        assert source.read_bytes() == TEXT
+
+    def test_output_stream_is_the_input(self, source: Path) -> None:
+        with open(source, "ab") as out, pytest.raises(FileError, match="is the input and the output"):
+            compress_file(source, out, **FAST)
+        assert source.read_bytes() == TEXT
+
+    def test_missing_source(self, tmp_path: Path) -> None:
+        with pytest.raises(FileNotFoundError):
+            compress_file(tmp_path / "nothing")
+
+    def test_missing_folder(self, source: Path) -> None:
+        with pytest.raises(FileNotFoundError) as caught:
+            compress_file(source, source.parent / "no" / "x.nz", **FAST)
+        assert caught.value.filename == str(source.parent / "no")
+
+    def test_directory(self, tmp_path: Path) -> None:
+        with pytest.raises(FileError, match="add -r"):
+            compress_file(tmp_path)
+
+    @posix
+    def test_special_files(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(FileError, match="pipe"):
+            compress_file(tmp_path / "pipe")
+        with pytest.raises(FileError, match="character device"):
+            compress_file("/dev/null", tmp_path / "x")
+
+    @posix
+    def test_link_to_a_file_is_followed(self, source: Path) -> None:
+        link = source.with_name("link")
+        link.symlink_to("text")
+        compress_file(link, **FAST)
+        assert nzip.decompress(source.with_name("link.nz").read_bytes()) == TEXT
+
+    @posix
+    def test_device_as_output_is_not_replaced(self, source: Path) -> None:
+        result = compress_file(source, "/dev/null", **FAST)
+        assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+        assert result.size > 0
+        with pytest.raises(FileError, match="--rm"):
+            compress_file(source, "/dev/null", remove=True, **FAST)
+        assert source.exists()
+
+    @not_root
+    def test_unreadable(self, source: Path) -> None:
+        source.chmod(0)
+        with pytest.raises(PermissionError):
+            compress_file(source, **FAST)
+
+    def test_source_that_grows(self, source: Path) -> None:
+        def grow(*_: object) -> None:
+            with open(source, "ab") as file:
+                file.write(b"more")
+
+        with pytest.raises(FileError, match="changed its size"):
+            compress_file(source, progress=grow, **FAST)
+        assert names(source.parent) == ["text"]
+
+    @pytest.mark.parametrize("where", ["progress", "prepare"])
+    @pytest.mark.parametrize("kind", [KeyboardInterrupt, MemoryError, OSError])
+    def test_nothing_stays_after_a_failure(self, source: Path, where: str, kind: type[BaseException]) -> None:
+        def fail(*_: object) -> None:
+            raise kind
+
+        with pytest.raises(kind):
+            compress_file(source, threads=2, block_size=1024, **{where: fail}, **FAST)
+        assert names(source.parent) == ["text"]
+        assert not files._unfinished
+
+    def test_memory_limit(self, source: Path) -> None:
+        with pytest.raises(LimitError, match=r"-M.*-B"):
+            compress_file(source, max_memory=1 << 10, **FAST)
+        assert names(source.parent) == ["text"]
+
+    def test_memory_limit_takes_threads_away(self) -> None:
+        settings = {"level": 1, "engine": None, "params": None, "block_size": 1 << 20}
+        one = files.encode_memory(level=1, block_size=1 << 20)
+        two = files.encode_memory(level=1, block_size=1 << 20, threads=2)
+        assert files._encode_threads(8, None, two, settings) == 2
+        assert files._encode_threads(8, None, two - 1, settings) == 1
+        assert files._encode_threads(8, None, one, settings) == 1
+        assert files._encode_threads(8, 3 << 20, None, settings) <= 3
+
+    def test_progress_is_of_finished_blocks(self, source: Path) -> None:
+        calls: list[tuple[int, int | None, int]] = []
+        compress_file(source, block_size=4096, threads=1, progress=lambda *call: calls.append(call), **FAST)
+        assert calls[-1] == (len(TEXT), len(TEXT), source.with_name("text.nz").stat().st_size)
+        assert [done for done, _, _ in calls] == sorted(done for done, _, _ in calls)
+
+
+class FullDisk(io.RawIOBase):
+    """A file on a full disk."""
+
+    def __init__(self, number: int):
+        self._number = number
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def close(self) -> None:
+        if not self.closed:
+            os.close(self._number)
+        super().close()
+
+
+class TestFullDisk:
+    @pytest.fixture
+    def full(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        real = os.fdopen
+
+        def fdopen(number: int, mode: str = "r", *args: Any, **settings: Any) -> Any:
+            if "w" in mode:
+                return io.BufferedWriter(FullDisk(number))
+            return real(number, mode, *args, **settings)
+
+        monkeypatch.setattr(os, "fdopen", fdopen)
+
+    @pytest.mark.usefixtures("full")
+    @pytest.mark.parametrize("remove", [False, True])
+    def test_compress(self, source: Path, remove: bool) -> None:
+        with pytest.raises(OSError, match="space") as caught:
+            compress_file(source, remove=remove, **FAST)
+        assert caught.value.errno == errno.ENOSPC
+        assert caught.value.filename == str(source) + ".nz"
+        assert names(source.parent) == ["text"]
+
+    def test_decompress(self, packed: Path, request: pytest.FixtureRequest) -> None:
+        request.getfixturevalue("full")
+        with pytest.raises(OSError, match="space"):
+            decompress_file(packed, packed.with_name("x"), remove=True)
+        assert names(packed.parent) == ["text", "text.nz"]
+
+    @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+    def test_device(self, source: Path) -> None:
+        with open("/dev/full", "wb") as full:
+            with pytest.raises(OSError, match="space") as caught:
+                compress_file(source, full, **FAST)
+            assert caught.value.filename == "/dev/full"
+            full_number = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(full_number, full.fileno())
+            os.close(full_number)
+
+
+class TestRemove:
+    def test_compress_and_back(self, source: Path) -> None:
+        result = compress_file(source, remove=True, **FAST)
+        assert result.removed
+        assert names(source.parent) == ["text.nz"]
+        assert decompress_file(source.with_name("text.nz"), remove=True).removed
+        assert names(source.parent) == ["text"]
+        assert source.read_bytes() == TEXT
+
+    @pytest.mark.parametrize("content", [b"", b"x"])
+    def test_small(self, tmp_path: Path, content: bytes) -> None:
+        (tmp_path / "f").write_bytes(content)
+        compress_file(tmp_path / "f", remove=True, **FAST)
+        decompress_file(tmp_path / "f.nz", remove=True)
+        assert (tmp_path / "f").read_bytes() == content
+
+    @pytest.mark.parametrize("fault", ["wrong bytes", "damaged"])
+    def test_source_stays_when_the_output_is_wrong(
+        self, source: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+    ) -> None:
+        real = files._NewFile.finish
+
+        def spoil(self: Any, **settings: Any) -> None:
+            real(self, **settings)
+            if fault == "wrong bytes":
+                Path(self.part).write_bytes(nzip.compress(TEXT[:-1] + b"!", 1))
+            else:
+                Path(self.part).write_bytes(Path(self.part).read_bytes()[:-1])
+
+        monkeypatch.setattr(files._NewFile, "finish", spoil)
+        with pytest.raises((FileError, CorruptError)):
+            compress_file(source, remove=True, **FAST)
+        assert names(source.parent) == ["text"]
+
+    def test_archive_stays_when_the_output_is_wrong(self, packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        real = files._NewFile.finish
+
+        def spoil(self: Any, **settings: Any) -> None:
+            real(self, **settings)
+            Path(self.part).write_bytes(TEXT[:-1])
+
+        monkeypatch.setattr(files._NewFile, "finish", spoil)
+        packed.with_name("text").unlink()
+        with pytest.raises(FileError, match="reads back other bytes"):
+            decompress_file(packed, remove=True)
+        assert names(packed.parent) == ["text.nz"]
+
+    def test_source_that_changed_stays(self, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        real = files._compare_content
+
+        def change(*args: Any, **settings: Any) -> None:
+            real(*args, **settings)
+            source.write_bytes(b"new content")
+
+        monkeypatch.setattr(files, "_compare_content", change)
+        with pytest.raises(FileError, match="changed"):
+            compress_file(source, remove=True, **FAST)
+        assert source.read_bytes() == b"new content"
+        assert names(source.parent) == ["text"]
+
+    def test_order_of_steps(self, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The file and its folder are on the disk before the source goes."""
+        steps: list[str] = []
+
+        def spy(name: str, label: Callable[..., str]) -> None:
+            real = getattr(os, name)
+
+            def call(*args: Any, **settings: Any) -> Any:
+                steps.append(label(*args))
+                return real(*args, **settings)
+
+            monkeypatch.setattr(os, name, call)
+
+        spy("fsync", lambda number: "sync folder" if stat.S_ISDIR(os.fstat(number).st_mode) else "sync file")
+        spy("unlink", lambda path: "unlink source" if path == str(source) else "unlink part")
+        compress_file(source, remove=True, **FAST)
+        folder = ["sync folder"] if os.name == "posix" else []
+        assert [step for step in steps if step != "unlink part"] == ["sync file", *folder, "unlink source"]
+
+    def test_source_that_cannot_be_deleted(self, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        real = os.unlink
+
+        def unlink(path: Any, **settings: Any) -> None:
+            if path == str(source):
+                raise PermissionError(errno.EACCES, "Permission denied", path)
+            real(path, **settings)
+
+        monkeypatch.setattr(os, "unlink", unlink)
+        with pytest.raises(FileError, match="its output is complete"):
+            compress_file(source, remove=True, **FAST)
+        assert names(source.parent) == ["text", "text.nz"]
+
+    def test_not_with_a_stream(self, source: Path) -> None:
+        with pytest.raises(FileError, match="--rm"):
+            compress_file(source, io.BytesIO(), remove=True, **FAST)
+        assert source.exists()
+
+
+class TestDecompressFile:
+    def test_mode_and_time_come_back(self, packed: Path) -> None:
+        packed.with_name("text").unlink()
+        decompress_file(packed)
+        info = packed.with_name("text").stat()
+        assert info.st_mtime_ns == 1_100_000_000_123_456_789
+        assert stat.S_IMODE(info.st_mode) == 0o640 or os.name != "posix"
+
+    def test_restore(self, source: Path, tmp_path: Path) -> None:
+        compress_file(source, tmp_path / "other", store_name=True, **FAST)
+        os.utime(tmp_path / "other", (0, 0))
+        (tmp_path / "other").chmod(0o600)
+        source.unlink()
+        result = decompress_file(tmp_path / "other", restore=True)
+        assert result.target == str(source)
+        assert source.read_bytes() == TEXT
+        assert source.stat().st_mtime_ns == 1_100_000_000_123_456_789
+        assert stat.S_IMODE(source.stat().st_mode) == 0o640 or os.name != "posix"
+
+    def test_special_mode_bits_are_not_restored(self, tmp_path: Path) -> None:
+        with nzip.Compressor(1, mode=0o6755) as compressor:
+            (tmp_path / "x.nz").write_bytes(compressor.compress(b"#!/bin/sh\n") + compressor.flush())
+        decompress_file(tmp_path / "x.nz", restore=True)
+        assert stat.S_IMODE((tmp_path / "x").stat().st_mode) & 0o7000 == 0
+
+    def test_members(self, packed: Path) -> None:
+        packed.write_bytes(packed.read_bytes() * 3)
+        result = decompress_file(packed, packed.with_name("x"))
+        assert result.members == 3
+        assert packed.with_name("x").read_bytes() == TEXT * 3
+
+    def test_many_small_members(self, tmp_path: Path) -> None:
+        (tmp_path / "x.nz").write_bytes(nzip.compress(b"abc", 1) * 3000)
+        assert decompress_file(tmp_path / "x.nz").members == 3000
+        assert (tmp_path / "x").read_bytes() == b"abc" * 3000
+
+    def test_bytes_behind_the_end(self, packed: Path) -> None:
+        size = packed.stat().st_size
+        packed.write_bytes(packed.read_bytes() + b"trailing")
+        with pytest.raises(CorruptError, match=f"follows byte {size:,}"):
+            decompress_file(packed, packed.with_name("x"))
+        assert names(packed.parent) == ["text", "text.nz"]
+
+    @pytest.mark.parametrize("block_size", [None, 2048])
+    def test_truncated_everywhere(self, source: Path, block_size: int | None) -> None:
+        target = source.with_name("x.nz")
+        compress_file(source, target, block_size=block_size, store_name=True, **FAST)
+        whole = target.read_bytes()
+        for end in [*range(min(len(whole), 120)), *range(120, len(whole), 37), len(whole) - 1]:
+            target.write_bytes(whole[:end])
+            with pytest.raises(CorruptError):
+                decompress_file(target)
+            assert names(source.parent) == ["text", "x.nz"]
+
+    def test_flipped_everywhere(self, source: Path) -> None:
+        target = source.with_name("x.nz")
+        compress_file(source, target, store_name=True, **FAST)
+        whole = bytearray(target.read_bytes())
+        for place in range(len(whole)):
+            damaged = whole.copy()
+            damaged[place] ^= 0x10
+            target.write_bytes(damaged)
+            with pytest.raises((CorruptError, UnsupportedError, LimitError)):
+                decompress_file(target)
+        assert names(source.parent) == ["text", "x.nz"]
+
+    def test_wrong_magic(self, source: Path) -> None:
+        with pytest.raises(CorruptError, match="not an nzip file"):
+            decompress_file(source, source.with_name("x"))
+
+    def test_empty(self, tmp_path: Path) -> None:
+        (tmp_path / "x.nz").write_bytes(b"")
+        with pytest.raises(CorruptError, match="truncated"):
+            decompress_file(tmp_path / "x.nz")
+
+    def test_memory_limit(self, packed: Path) -> None:
+        with pytest.raises(LimitError, match="-M"):
+            decompress_file(packed, packed.with_name("x"), max_memory=1000)
+        assert names(packed.parent) == ["text", "text.nz"]
+
+    def test_streams(self, packed: Path) -> None:
+        out = io.BytesIO()
+        result = decompress_file(io.BytesIO(packed.read_bytes()), out)
+        assert out.getvalue() == TEXT
+        assert result.raw_size == len(TEXT)
+
+    def test_slow_stream(self, packed: Path) -> None:
+        class Slow(io.RawIOBase):
+            data = packed.read_bytes()
+
+            def readable(self) -> bool:
+                return True
+
+            def readinto(self, buffer: Any) -> int:
+                buffer[: len(self.data[:1])] = self.data[:1]
+                self.data, count = self.data[1:], len(self.data[:1])
+                return count
+
+        out = io.BytesIO()
+        decompress_file(Slow(), out)  # type: ignore[arg-type]
+        assert out.getvalue() == TEXT
+
+    def test_prepare_gets_the_engine(self, packed: Path) -> None:
+        seen: list[str] = []
+        decompress_file(packed, packed.with_name("x"), prepare=lambda engine: seen.append(engine.name))
+        assert seen == ["zstd"]
+
+    def test_existing_output(self, packed: Path) -> None:
+        with pytest.raises(FileError, match="already exists"):
+            decompress_file(packed)
+
+
+class TestTestFile:
+    def test_intact(self, packed: Path) -> None:
+        result = files.test_file(packed)
+        assert (result.raw_size, result.size, result.target) == (len(TEXT), packed.stat().st_size, None)
+        assert names(packed.parent) == ["text", "text.nz"]
+
+    def test_damaged(self, packed: Path) -> None:
+        packed.write_bytes(packed.read_bytes()[:-1])
+        with pytest.raises(CorruptError):
+            files.test_file(packed)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A directory with what directories hold."""
+    root = tmp_path / "tree"
+    (root / "sub" / "empty").mkdir(parents=True)
+    (root / "b.txt").write_bytes(TEXT)
+    (root / "a.txt").write_bytes(b"x" * 10)
+    (root / "sub" / "c").write_bytes(b"")
+    if os.name == "posix":
+        (root / "link").symlink_to("a.txt")
+        (root / "sub" / "up").symlink_to("../b.txt")
+        os.link(root / "a.txt", root / "hard")
+        (root / "a.txt").chmod(0o600)
+    os.utime(root / "sub", (1e9, 1e9))
+    return root
+
+
+def content(root: Path) -> dict[str, Any]:
+    """Return all that is in a directory."""
+    found: dict[str, Any] = {}
+    for path in sorted(root.rglob("*")):
+        key = path.relative_to(root).as_posix()
+        if path.is_symlink():
+            found[key] = ("link", os.readlink(path))
+        elif path.is_dir():
+            found[key] = "dir"
+        else:
+            found[key] = (path.read_bytes(), int(path.stat().st_mtime), stat.S_IMODE(path.stat().st_mode))
+    return found
+
+
+def hostile(path: Path, *members: tarfile.TarInfo | tuple[tarfile.TarInfo, bytes], kind: str = "tar") -> Path:
+    """Write an archive of `members` that claims to be a packed directory."""
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as tar:
+        for item in members:
+            member, data = item if isinstance(item, tuple) else (item, b"")
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    with nzip.Compressor(1, kind=kind) as compressor:
+        path.write_bytes(compressor.compress(raw.getvalue()) + compressor.flush())
+    return path
+
+
+def member(name: str, type_: bytes = tarfile.REGTYPE, linkname: str = "", mode: int = 0o644) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname, info.mode = type_, linkname, mode
+    return info
+
+
+class TestTree:
+    def test_round_trip(self, tree: Path, tmp_path: Path) -> None:
+        result = compress_tree(tree, **FAST)
+        assert names(tmp_path) == ["tree", "tree.tar.nz"]
+        assert read_header(tmp_path / "tree.tar.nz").kind == result.kind == "tar"
+        (tmp_path / "out").mkdir()
+        back = extract_tree(tmp_path / "tree.tar.nz", folder=tmp_path / "out")
+        assert back.target == str(tmp_path / "out" / "tree")
+        assert content(tmp_path / "out" / "tree") == content(tree)
+        assert (tmp_path / "out" / "tree" / "sub").stat().st_mtime == 1e9
+        assert back.entries == result.entries
+        assert back.raw_size == result.raw_size
+
+    def test_progress(self, tree: Path, tmp_path: Path) -> None:
+        (tree / "noise").write_bytes(os.urandom(400_000))
+        calls: list[tuple[int, int | None, int]] = []
+        packed = compress_tree(tree, block_size=4096, progress=lambda *call: calls.append(call), **FAST)
+        assert calls[-1][0] == calls[-1][1]
+        assert calls[-1][2] == packed.size
+        calls.clear()
+        extract_tree(tmp_path / "tree.tar.nz", tmp_path / "new", progress=lambda *call: calls.append(call))
+        assert calls[-1] == (packed.size, packed.size, packed.raw_size)
+        assert len(calls) > 3
+
+    def test_memory_limit_goes_by_the_size(self, tree: Path, tmp_path: Path) -> None:
+        compress_tree(tree, level=3, max_memory=64 << 20)
+        with pytest.raises(LimitError):
+            compress_tree(tree, force=True, level=3, max_memory=1 << 16)
+
+    @posix
+    def test_hard_links_stay_links(self, tree: Path, tmp_path: Path) -> None:
+        compress_tree(tree, **FAST)
+        extract_tree(tmp_path / "tree.tar.nz", tmp_path / "new")
+        assert (tmp_path / "new" / "hard").samefile(tmp_path / "new" / "a.txt")
+
+    def test_is_a_plain_tar(self, tree: Path, tmp_path: Path) -> None:
+        compress_tree(tree, **FAST)
+        with nzip.open(tmp_path / "tree.tar.nz") as stream, tarfile.open(fileobj=stream) as tar:  # type: ignore[arg-type]
+            found = tar.getnames()
+            assert all((info.uid, info.gid, info.uname, info.gname) == (0, 0, "", "") for info in tar)
+        assert found == sorted(found, key=lambda name: name.split("/"))
+        assert found[0] == "tree"
+
+    def test_same_tree_same_bytes(self, tree: Path, tmp_path: Path) -> None:
+        first, second = io.BytesIO(), io.BytesIO()
+        compress_tree(tree, first, threads=1, block_size=2048, **FAST)
+        compress_tree(tree, second, threads=3, block_size=2048, **FAST)
+        assert first.getvalue() == second.getvalue()
+
+    def test_output_inside_is_left_out(self, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tree)
+        compress_tree(".", "self.tar.nz", **FAST)
+        compress_tree(".", "self.tar.nz", force=True, **FAST)
+        extract_tree("self.tar.nz", tmp_path / "new")
+        assert "self.tar.nz" not in content(tmp_path / "new")
+        assert "a.txt" in content(tmp_path / "new")
+
+    @posix
+    def test_link_to_a_directory_is_followed_when_named(self, tree: Path, tmp_path: Path) -> None:
+        (tmp_path / "alias").symlink_to("tree")
+        compress_tree(tmp_path / "alias", **FAST)
+        extract_tree(tmp_path / "alias.tar.nz", tmp_path / "new")
+        assert content(tmp_path / "new") == content(tree)
+
+    @posix
+    def test_special_files_are_listed(self, tree: Path) -> None:
+        os.mkfifo(tree / "sub" / "pipe")
+        result = compress_tree(tree, **FAST)
+        assert result.skipped == (str(tree / "sub" / "pipe"),)
+
+    @posix
+    def test_names_that_are_no_unicode(self, tmp_path: Path) -> None:
+        (tmp_path / "t").mkdir()
+        odd = os.path.join(os.fsencode(tmp_path / "t"), b"\xff\n")
+        with open(odd, "wb") as file:
+            file.write(b"x")
+        compress_tree(tmp_path / "t", **FAST)
+        extract_tree(tmp_path / "t.tar.nz", tmp_path / "new")
+        assert os.listdir(os.fsencode(tmp_path / "new")) == [b"\xff\n"]
+
+    @not_root
+    def test_unreadable_file_ends_it(self, tree: Path, tmp_path: Path) -> None:
+        (tree / "b.txt").chmod(0)
+        with pytest.raises(PermissionError):
+            compress_tree(tree, **FAST)
+        assert names(tmp_path) == ["tree"]
+
+    def test_store_name(self, tree: Path, tmp_path: Path) -> None:
+        compress_tree(tree, store_name=True, **FAST)
+        assert read_header(tmp_path / "tree.tar.nz").name == "tree.tar"
+
+    def test_failure_leaves_nothing(self, tree: Path, tmp_path: Path) -> None:
+        def fail(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            compress_tree(tree, progress=fail, **FAST)
+        assert names(tmp_path) == ["tree"]
+
+    def test_not_a_directory(self, source: Path) -> None:
+        with pytest.raises(FileError, match="not a directory"):
+            compress_tree(source)
+
+    def test_existing_target(self, tree: Path, tmp_path: Path) -> None:
+        compress_tree(tree, **FAST)
+        before = content(tree)
+        (tree / "later").write_bytes(b"")
+        with pytest.raises(FileError, match="already exists"):
+            extract_tree(tmp_path / "tree.tar.nz")
+        assert (tree / "later").exists()
+        extract_tree(tmp_path / "tree.tar.nz", force=True)
+        assert content(tree) == before
+        assert names(tmp_path) == ["tree", "tree.tar.nz"]
+
+    def test_target_that_holds_the_archive(self, tree: Path) -> None:
+        compress_tree(tree, tree / "x.tar.nz", **FAST)
+        with pytest.raises(FileError, match="holds the archive"):
+            extract_tree(tree / "x.tar.nz", folder=tree.parent, force=True)
+        assert (tree / "x.tar.nz").exists()
+
+    def test_force_replaces_no_file(self, tree: Path, tmp_path: Path) -> None:
+        compress_tree(tree, **FAST)
+        (tmp_path / "file").write_bytes(b"precious")
+        with pytest.raises(FileError, match="no directory"):
+            extract_tree(tmp_path / "tree.tar.nz", tmp_path / "file", force=True)
+        assert (tmp_path / "file").read_bytes() == b"precious"
+
+    def test_remove(self, tree: Path, tmp_path: Path) -> None:
+        compress_tree(tree, **FAST)
+        assert extract_tree(tmp_path / "tree.tar.nz", tmp_path / "new", remove=True).removed
+        assert names(tmp_path) == ["new", "tree"]
+
+    def test_remove_compares(self, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        compress_tree(tree, **FAST)
+        real = files._Unpacker.finish
+
+        def spoil(self: Any) -> None:
+            real(self)
+            Path(self._room, "tree", "b.txt").write_bytes(b"wrong")
+
+        monkeypatch.setattr(files._Unpacker, "finish", spoil)
+        with pytest.raises(FileError, match="other bytes"):
+            extract_tree(tmp_path / "tree.tar.nz", tmp_path / "new", remove=True)
+        assert names(tmp_path) == ["tree", "tree.tar.nz"]
+
+    def test_truncated(self, tree: Path, tmp_path: Path) -> None:
+        compress_tree(tree, block_size=1024, **FAST)
+        archive = tmp_path / "tree.tar.nz"
+        whole = archive.read_bytes()
+        for end in [*range(40), *range(40, len(whole), 61), len(whole) - 1]:
+            archive.write_bytes(whole[:end])
+            with pytest.raises(CorruptError):
+                extract_tree(archive, tmp_path / "new")
+            assert names(tmp_path) == ["tree", "tree.tar.nz"]
+
+    def test_interrupted(self, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        compress_tree(tree, **FAST)
+
+        def fail(self: Any) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(files._Unpacker, "finish", fail)
+        with pytest.raises(KeyboardInterrupt):
+            extract_tree(tmp_path / "tree.tar.nz", tmp_path / "new")
+        assert names(tmp_path) == ["tree", "tree.tar.nz"]
+
+    def test_failed_replacement_brings_the_old_one_back(
+        self, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        compress_tree(tree, **FAST)
+        (tree / "later").write_bytes(b"")
+        real = os.rename
+        count = 0
+
+        def rename(old: Any, new: Any) -> None:
+            nonlocal count
+            count += 1
+            if count == 2:
+                raise OSError(errno.EIO, "broken")
+            real(old, new)
+
+        monkeypatch.setattr(os, "rename", rename)
+        with pytest.raises(OSError, match="broken"):
+            extract_tree(tmp_path / "tree.tar.nz", force=True)
+        assert (tree / "later").exists()
+        assert names(tmp_path) == ["tree", "tree.tar.nz"]
+
+
+D = tarfile.DIRTYPE
+L = tarfile.SYMTYPE
+
+
+@posix
+class TestHostileArchives:
+    """Nothing is written outside, and nothing stays of what is refused."""
+
+    @pytest.mark.parametrize(
+        "members",
+        [
+            [member("t", D), member("t/../../evil")],
+            [member("../evil")],
+            [member("t", D), member("u/x")],
+            [member("t", D), member("u", D)],
+            [member("plain")],
+            [member("t", L, "/tmp")],
+            [member("t", D), member("t/l", L, "/etc/passwd")],
+            [member("t", D), member("t/l", L, "../..")],
+            [member("t", D), member("t/l", L, "../sibling")],
+            [member("t", D), member("t/l", L, "."), member("t/m", L, "l/../..")],
+            [member("t", D), member("t/d", D), member("t/d/l", L, ".."), member("t/m", L, "d/l/../../x")],
+            [member("t", D), member("t/l", L, "../.."), member("t/l/evil")],
+            [member("t", D), member("t/l", L, "/"), member("t/l/tmp", L, "x")],
+            [member("t", D), member("t/h", tarfile.LNKTYPE, "../../secret")],
+            [member("t", D), member("t/h", tarfile.LNKTYPE, "/etc/passwd")],
+            [member("t", D), member("t/h", tarfile.LNKTYPE, "t/nothing")],
+            [member("t", D), member("t/l", L, "/etc/passwd"), member("t/h", tarfile.LNKTYPE, "t/l")],
+            [member("t", D), member("t/p", tarfile.FIFOTYPE)],
+            [member("t", D), member("t/c", tarfile.CHRTYPE)],
+            [member(".", D), member("./x")],
+            [],
+        ],
+        ids=lambda members: " ".join(f"{m.name}{'>' + m.linkname if m.linkname else ''}" for m in members) or "empty",
+    )
+    def test_refused(self, tmp_path: Path, members: list[tarfile.TarInfo]) -> None:
+        (tmp_path / "secret").write_bytes(b"secret")
+        (tmp_path / "in").mkdir()
+        archive = hostile(tmp_path / "in" / "t.tar.nz", *members)
+        with pytest.raises((FileError, CorruptError, OSError)):
+            extract_tree(archive)
+        assert names(tmp_path) == ["in", "secret"]
+        assert names(tmp_path / "in") == ["t.tar.nz"]
+        assert (tmp_path / "secret").stat().st_nlink == 1
+
+    def test_absolute_names_lose_their_slash(self, tmp_path: Path) -> None:
+        archive = hostile(tmp_path / "t.tar.nz", member("/t", D), (member("/t/x"), b"1"))
+        extract_tree(archive)
+        assert (tmp_path / "t" / "x").read_bytes() == b"1"
+
+    def test_special_bits_are_dropped(self, tmp_path: Path) -> None:
+        archive = hostile(tmp_path / "t.tar.nz", member("t", D, mode=0o7777), (member("t/x", mode=0o6777), b"1"))
+        extract_tree(archive)
+        assert stat.S_IMODE((tmp_path / "t").stat().st_mode) == 0o777
+        assert stat.S_IMODE((tmp_path / "t" / "x").stat().st_mode) & 0o7022 == 0
+
+    def test_outside_links_when_asked_for(self, tmp_path: Path) -> None:
+        archive = hostile(tmp_path / "t.tar.nz", member("t", D), member("t/l", L, "/etc/passwd"), (member("t/x"), b"1"))
+        extract_tree(archive, outside_links=True)
+        assert os.readlink(tmp_path / "t" / "l") == "/etc/passwd"
+
+    def test_nothing_is_written_through_outside_links(self, tmp_path: Path) -> None:
+        (tmp_path / "out").mkdir()
+        (tmp_path / "in").mkdir()
+        archive = hostile(
+            tmp_path / "in" / "t.tar.nz",
+            member("t", D),
+            member("t/l", L, str(tmp_path / "out")),
+            (member("t/l/evil"), b"x"),
+            member("t/l/evil2", L, "x"),
+        )
+        with pytest.raises((FileError, OSError)):
+            extract_tree(archive, outside_links=True)
+        assert names(tmp_path / "out") == []
+
+    def test_inside_links(self, tmp_path: Path) -> None:
+        archive = hostile(
+            tmp_path / "t.tar.nz",
+            member("t", D),
+            member("t/dangling", L, "nothing"),
+            member("t/dir", D),
+            member("t/dir/up", L, "../dangling"),
+        )
+        extract_tree(archive)
+        assert os.readlink(tmp_path / "t" / "dir" / "up") == "../dangling"
+
+    def test_content_that_is_no_tar(self, tmp_path: Path) -> None:
+        with nzip.Compressor(1, kind="tar") as compressor:
+            (tmp_path / "x.nz").write_bytes(compressor.compress(TEXT) + compressor.flush())
+        with pytest.raises(CorruptError, match="no intact tar"):
+            extract_tree(tmp_path / "x.nz")
+        assert names(tmp_path) == ["x.nz"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_files_that_claim_to_be_empty() -> None:
+    out = io.BytesIO()
+    compress_file("/proc/self/status", out, **FAST)
+    assert b"VmRSS" in nzip.decompress(out.getvalue())
+
+
+def test_a_large_input_is_not_kept(tmp_path: Path) -> None:
+    """Memory follows the block size, not the file's."""
+    import tracemalloc
+
+    class Zeros(io.RawIOBase):
+        left = 64 << 20
+
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any) -> int:
+            count = min(len(buffer), self.left)
+            buffer[:count] = bytes(count)
+            self.left -= count
+            return count
+
+    tracemalloc.start()
+    try:
+        compress_file(io.BufferedReader(Zeros()), tmp_path / "z.nz", level=1, block_size=1 << 20, threads=2)
+        decompress_file(tmp_path / "z.nz", "/dev/null" if os.name == "posix" else tmp_path / "z", threads=2)
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()

@@ -1,0 +1,114 @@
+"""What `import nzip` gives: a name or an argument that changes here changes for every user."""
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import nzip
+
+NAMES = [
+    "FORMAT_VERSION",
+    "BlockInfo",
+    "Compressor",
+    "CorruptError",
+    "Decompressor",
+    "FileInfo",
+    "Level",
+    "LimitError",
+    "MemberInfo",
+    "NzipError",
+    "NzipFile",
+    "UnsupportedError",
+    "__version__",
+    "compress",
+    "decompress",
+    "engines",
+    "inspect",
+    "levels",
+    "open",
+    "register_engine",
+    "register_transform",
+    "transforms",
+]
+
+SIGNATURES = {
+    "compress": "(data, level=6, *, engine=None, params=None, threads=1, block_size=None, verify=False)",
+    "decompress": "(data, *, max_output_size=None, max_memory=2147483648, threads=1)",
+    "open": "(filename, mode='rb', *, level=6, threads=1, max_memory=2147483648, encoding=None, errors=None, "
+    "newline=None, **settings)",
+    "NzipFile": "(file, mode='r', *, level=6, threads=1, max_memory=2147483648, **settings)",
+    "Compressor": "(level=6, *, engine=None, params=None, threads=1, block_size=None, verify=False, content_size=None, "
+    "name=None, mode=None, mtime_ns=None, kind=None)",
+    "Compressor.compress": "(self, data)",
+    "Compressor.flush": "(self)",
+    "Compressor.close": "(self)",
+    "Decompressor": "(*, max_output_size=None, max_memory=2147483648, max_block=None, threads=1)",
+    "Decompressor.decompress": "(self, data=b'', max_length=-1)",
+    "Decompressor.end_input": "(self)",
+    "Decompressor.close": "(self)",
+    "inspect": "(file)",
+    "levels": "()",
+    "engines": "()",
+    "transforms": "()",
+    "register_engine": "(engine)",
+    "register_transform": "(transform)",
+}
+
+HEAVY = ["numba", "numpy", "torch", "zstandard", "rich", "click", "matplotlib", "llvmlite"]
+
+
+def test_names():
+    assert sorted(nzip.__all__) == sorted(NAMES)
+    assert all(hasattr(nzip, name) for name in NAMES)
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_signatures(name):
+    found = nzip
+    for part in name.split("."):
+        found = getattr(found, part)
+    signature = inspect.signature(found)
+    bare = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in signature.parameters.values()]
+    plain = inspect.Signature(bare)
+    assert str(plain) == SIGNATURES[name]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if callable(getattr(nzip, name))])
+def test_every_public_name_is_documented(name):
+    assert inspect.getdoc(getattr(nzip, name))
+
+
+def test_errors():
+    for error in (nzip.CorruptError, nzip.UnsupportedError, nzip.LimitError):
+        assert issubclass(error, nzip.NzipError)
+    assert issubclass(nzip.NzipError, Exception)
+    assert not issubclass(nzip.NzipError, (OSError, ValueError))
+
+
+def test_versions():
+    assert nzip.FORMAT_VERSION == 1
+    assert nzip.__version__.split(".")[0].isdigit()
+
+
+def imported_after(program):
+    code = f"import sys; {program}; print(*sorted(m for m in {HEAVY!r} if m in sys.modules))"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+
+
+def test_import_is_light():
+    assert imported_after("import nzip") == []
+
+
+def test_looking_at_a_file_is_light():
+    program = "import nzip, io; nzip.levels(); d = {!r}; nzip.inspect(io.BytesIO(d)).to_dict(); nzip.decompress(d)"
+    assert imported_after(program.format(nzip.compress(b"x", engine="store"))) == []
+
+
+def test_zstd_brings_neither_numba_nor_numpy():
+    assert "numba" not in imported_after("import nzip; nzip.decompress(nzip.compress(b'x' * 2000, 1))")
+
+
+def test_docstring_example_is_about_the_api():
+    assert "nzip.compress" in nzip.__doc__

@@ -1,0 +1,187 @@
+"""Adds golden files of format version 1 to tests/golden/v1: what nzip wrote then, it reads for ever.
+
+    python tests/make_golden.py                    add what is missing
+    python tests/make_golden.py --no-cm            leave out the engine cm (while it still changes)
+    python tests/make_golden.py --no-transforms    leave out the transforms (while they still change)
+
+A file that exists is never written again: a golden file that no longer decodes is a bug in nzip. MANIFEST has one line
+a file: SHA-256 of the decoded content, SHA-256 of the file, its name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import struct
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import nzip
+from nzip.codec.levels import LEVELS
+
+WORDS = """
+the a of to and in that is was he for it with as his on be at by had not are but from or have an they which one would
+all their there been if more when will who what so no said its about into than them can only other new some could time
+these two may then do first any my now such like our over man me even most made after also
+"""
+FOLDER = Path(__file__).parent / "golden" / "v1"
+
+
+def prose(size: int) -> bytes:
+    """Return words in a random but fixed order."""
+    dice = random.Random(1)
+    out = ""
+    while len(out) < size:
+        out += dice.choice(WORDS.split()) + dice.choice((" ", " ", " ", " ", " ", ", ", ".\n"))
+    return out.encode()[:size]
+
+
+def records(count: int) -> bytes:
+    """Return binary records of 16 bytes: counters, small values, a slow wave."""
+    dice = random.Random(2)
+    return b"".join(
+        struct.pack(
+            "<IHhIf", number, dice.randrange(50), (number * number) % 700 - 350, 0xDEAD0000 + number % 7, number / 8
+        )
+        for number in range(count)
+    )
+
+
+def code(size: int) -> bytes:
+    """Return bytes with calls in the manner of x86 code."""
+    dice = random.Random(3)
+    targets = [dice.randrange(1 << 16) for _ in range(40)]
+    out = bytearray()
+    while len(out) < size:
+        out += dice.choice((b"\x55\x48\x89\xe5", b"\x48\x83\xec\x10", b"\x8b\x45\xfc", b"\xc9\xc3", b"\x90"))
+        if dice.random() < 0.4:
+            out += b"\xe8" + ((dice.choice(targets) - len(out) - 5) & 0xFFFFFFFF).to_bytes(4, "little")
+    return bytes(out[:size])
+
+
+def planes(width: int, height: int) -> bytes:
+    """Return a small smooth picture, 3 bytes a pixel, as a PPM file."""
+    rows = bytearray(f"P6 {width} {height} 255\n".encode())
+    for y in range(height):
+        for x in range(width):
+            rows += bytes(((x + y) & 255, (2 * x) & 255, (3 * y + x) & 255))
+    return bytes(rows)
+
+
+def noise(size: int) -> bytes:
+    return random.Random(4).randbytes(size)
+
+
+def packed(content: bytes, level: int = 1, **settings: object) -> bytes:
+    with nzip.Compressor(level, **settings) as compressor:  # type: ignore[arg-type]
+        return compressor.compress(content) + compressor.flush()
+
+
+CONTENTS: dict[str, Callable[[], bytes]] = {
+    "prose": lambda: prose(6000),
+    "records": lambda: records(400),
+    "code": lambda: code(5000),
+    "picture": lambda: planes(60, 40),
+    "noise": lambda: noise(1500),
+    "zeros": lambda: bytes(20_000),
+    "one-byte": lambda: b"\n",
+    "short": lambda: b"to be, or not to be: that is the question",
+}
+
+
+def golden(with_cm: bool) -> Iterator[tuple[str, Callable[[], tuple[bytes, bytes]]]]:
+    """Yield name and maker; a maker returns (file, content)."""
+
+    def one(content: bytes, **settings: object) -> Callable[[], tuple[bytes, bytes]]:
+        return lambda: (packed(content, **settings), content)  # type: ignore[arg-type]
+
+    text, table = prose(6000), records(400)
+    yield "store-empty", one(b"", engine="store")
+    yield "store-one-byte", one(b"\0", engine="store")
+    yield "store-solo", one(noise(300), engine="store")
+    yield "store-blocks", one(noise(5000), engine="store", block_size=2048)
+    for level in (1, 2, 3):
+        yield f"zstd-level-{level}", one(text, level=level)
+    yield "zstd-blocks", one(text, block_size=1024)
+    yield "zstd-and-store-blocks", one(text[:2048] + noise(2048) + bytes(1024), block_size=1024)
+    yield "zstd-window-10", one(text, engine="zstd", params={"level": 19, "window": 10})
+    yield "zstd-zeros", one(bytes(100_000), level=3)
+    fields = {"name": "Größe 大小.txt", "mode": 0o640, "mtime_ns": 1_700_000_000_123_456_789, "kind": "tar"}
+    yield "fields-solo", one(text[:100], **fields)
+    yield "fields-blocks", one(text, block_size=2048, content_size=len(text), **fields)
+    yield (
+        "concatenated",
+        lambda: (
+            packed(text[:500]) + packed(b"") + packed(table, block_size=2048) + packed(noise(40)),
+            text[:500] + table + noise(40),
+        ),
+    )
+    if with_cm:
+        presets = {name: level.number for name, level in ((f"cm-level-{n}", LEVELS[n]) for n in LEVELS)
+                   if level.engine == "cm"}  # fmt: skip
+        for name, number in presets.items():
+            for kind, make in CONTENTS.items():
+                yield f"{name}-{kind}", one(make(), level=number)
+        yield "cm-blocks", one(text, level=4, block_size=2048)
+        yield "cm-and-store-blocks", one(text[:2048] + noise(2048), level=4, block_size=1024)
+
+
+def transformed() -> Iterator[tuple[str, Callable[[], tuple[bytes, bytes]]]]:
+    """Yield files with each transform, forced upon contents that suit it, whatever the detection thinks."""
+    from nzip.codec import blocks
+
+    def forced(content: bytes, chain: list[tuple[str, dict[str, int]]]) -> Callable[[], tuple[bytes, bytes]]:
+        def make() -> tuple[bytes, bytes]:
+            choose, blocks.choose = blocks.choose, lambda *_: chain
+            try:
+                return packed(content, level=3), content
+            finally:
+                blocks.choose = choose
+
+        return make
+
+    table, calls, picture = records(400), code(5000), planes(60, 40)
+    after_header = picture.index(b"255\n") + 4
+    columns = {"stride": 16, "width": 4, "big": 0, "offset": 0}
+    yield "transform-delta", forced(table, [("delta", columns)])
+    yield "transform-delta-bytes", forced(picture, [("delta", {"stride": 3, "width": 1, "big": 0, "offset": 13})])
+    yield "transform-delta-big", forced(table[1:], [("delta", {"stride": 16, "width": 2, "big": 1, "offset": 3})])
+    yield "transform-x86", forced(calls, [("x86", {})])
+    yield "transform-x86-no-jcc", forced(calls, [("x86", {"jcc": 0})])
+    yield "transform-planes", forced(table, [("planes", {"width": 16, "offset": 0})])
+    yield "transform-planes-offset", forced(picture, [("planes", {"width": 3, "offset": after_header})])
+    yield "transform-two", forced(table, [("delta", columns), ("planes", {"width": 16, "offset": 0})])
+
+
+def main(arguments: list[str]) -> int:
+    with_cm, with_transforms = "--no-cm" not in arguments, "--no-transforms" not in arguments
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    manifest = FOLDER / "MANIFEST"
+    lines = manifest.read_text().splitlines() if manifest.exists() else []
+    added = 0
+    for name, make in [*golden(with_cm), *(transformed() if with_transforms else ())]:
+        path = FOLDER / f"{name}.nz"
+        if path.exists():
+            continue
+        data, content = make()
+        if nzip.decompress(data) != content:
+            raise SystemExit(f"{name} does not decode to its content")
+        if name.startswith("transform-") and not any(block.transforms for block in inspected(data).blocks):
+            raise SystemExit(f"{name} carries no transform")
+        path.write_bytes(data)
+        lines.append(f"{hashlib.sha256(content).hexdigest()}  {hashlib.sha256(data).hexdigest()}  {path.name}")
+        added += 1
+    manifest.write_text("\n".join(sorted(lines, key=lambda line: line.split()[2])) + "\n")
+    print(f"{added} added, {len(lines)} in all{'' if with_cm else ' (without cm)'}")
+    return 0
+
+
+def inspected(data: bytes) -> nzip.FileInfo:
+    import io
+
+    return nzip.inspect(io.BytesIO(data))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
