@@ -21,4 +21,4 @@ class UnsupportedError(NzipError):
 
 
 class LimitError(NzipError):
-    """Decoding would need more memory or output than the caller's limit allows."""
+    """The work would need more memory, or give more output, than the caller's limit allows."""

@@ -46,7 +46,7 @@ class Limits:
     """What a reader is ready to spend.
 
     Attributes:
-        max_memory: bytes for one block, decoded bytes and working memory together.
+        max_memory: bytes for the blocks decoded at one time: decoded bytes, payloads and working memory together.
         max_block: decoded bytes of one block.
     """
 
@@ -63,13 +63,18 @@ class Limits:
             raise LimitError(
                 f"a block holds {header.raw_size:,} bytes and the limit is {self.max_block:,} (max_block); raise it"
             )
-        needed = header.memory + header.raw_size + header.payload_size
-        needed += sum(spec.size for spec in header.transforms)
+        needed = memory_needed(header)
         if needed > self.max_memory:
             raise LimitError(
                 f"decoding needs {needed / 1048576:,.0f} MiB of memory and the limit is "
                 f"{self.max_memory / 1048576:,.0f} MiB; raise it (-M {-(-needed // 1048576)}M, or max_memory)"
             )
+
+
+def memory_needed(header: BlockHeader) -> int:
+    """Return the bytes of memory that decoding a block takes in all."""
+    sizes = header.raw_size + header.payload_size + sum(spec.size for spec in header.transforms)
+    return header.memory + sizes
 
 
 def encode_block(raw: bytes, coding: Coding) -> bytes:

@@ -12,7 +12,7 @@ from typing import Self
 
 import xxhash
 
-from nzip.codec.blocks import DEFAULT_MAX_MEMORY, Limits, decode_block
+from nzip.codec.blocks import DEFAULT_MAX_MEMORY, Limits, decode_block, memory_needed
 from nzip.codec.threads import thread_count
 from nzip.errors import CorruptError, LimitError
 from nzip.formats.container import MAX_BLOCK, Block, BlockHeader, End, Header, Parser
@@ -26,7 +26,8 @@ class Decompressor:
 
     Args:
         max_output_size: most decoded bytes to hand out; None for no limit.
-        max_memory: most bytes of memory for one block.
+        max_memory: most bytes of memory for the blocks decoded at one time; fewer than `threads` are where they
+            need more together.
         max_block: most decoded bytes of one block; None for the format's own limit.
         threads: blocks decoded at the same time; 0 for all cores.
 
@@ -51,7 +52,7 @@ class Decompressor:
         self._threads = thread_count(threads)
         self._pool: ThreadPoolExecutor | None = None
         self._parser = Parser(self._admit)
-        self._queue: deque[Future[bytes]] = deque()
+        self._queue: deque[tuple[int, Future[bytes]]] = deque()  # memory needed, decoded bytes
         self._ready = bytearray()
         self._hash = xxhash.xxh3_64()
         self._end: End | None = None
@@ -110,7 +111,7 @@ class Decompressor:
 
     def close(self) -> None:
         """Drop unfinished work and end the threads. Safe to call at any time."""
-        for future in self._queue:
+        for _, future in self._queue:
             future.cancel()
         self._queue.clear()
         if self._pool is not None:
@@ -144,12 +145,15 @@ class Decompressor:
             elif event is None:
                 full = len(self._queue) >= self._threads
                 ended = self._parser.finished or self._input_ended
-                if not self._queue or not (full or ended or self._queue[0].done()):
+                if not self._queue or not (full or ended or self._queue[0][1].done()):
                     return True
                 self._collect()
         return False
 
     def _submit(self, block: Block) -> None:
+        needed = memory_needed(block.header)
+        while self._queue and sum(n for n, _ in self._queue) + needed > self._limits.max_memory:
+            self._collect()
         if self._threads == 1:
             future: Future[bytes] = Future()
             future.set_result(decode_block(block.header, block.payload))
@@ -157,10 +161,10 @@ class Decompressor:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="nzip")
             future = self._pool.submit(decode_block, block.header, block.payload)
-        self._queue.append(future)
+        self._queue.append((needed, future))
 
     def _collect(self) -> None:
-        raw = self._queue.popleft().result()
+        raw = self._queue.popleft()[1].result()
         self._hash.update(raw)
         self.output_size += len(raw)
         self._ready += raw
@@ -182,7 +186,7 @@ def decompress(
     Args:
         data: the whole file.
         max_output_size: most decoded bytes to return; None for no limit. Set it for data you do not trust.
-        max_memory: most bytes of memory for one block.
+        max_memory: most bytes of memory for the blocks decoded at one time.
         threads: blocks decoded at the same time; 0 for all cores.
 
     Raises:

@@ -14,7 +14,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO, Any, BinaryIO, cast
 
-from nzip.codec.blocks import DEFAULT_MAX_MEMORY, Limits, decode_block
+from nzip.codec.blocks import DEFAULT_MAX_MEMORY, Limits, decode_block, memory_needed
 from nzip.codec.compressor import Compressor
 from nzip.codec.decompressor import Decompressor
 from nzip.codec.index import Place, load_index
@@ -160,7 +160,11 @@ class _RawReader(io.RawIOBase):
                 self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="nzip")
             following = self._ahead[-1][0] + 1 if self._ahead else number + 1
             for ahead in range(following, min(number + 1 + self._threads, len(self._places))):
-                self._ahead.append((ahead, self._pool.submit(decode_block, *self._load(ahead))))
+                header, payload = self._load(ahead)
+                # Without knowing the others' headers, each is taken to need as much as this one.
+                if memory_needed(header) * (len(self._ahead) + 1) > self._limits["max_memory"]:
+                    break
+                self._ahead.append((ahead, self._pool.submit(decode_block, header, payload)))
         self._block = (number, raw)
         return raw
 
