@@ -8,16 +8,14 @@ records and repeats itself will see.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from nzip.formats import estimate
 from nzip.formats.detect import Chain, Content, detect, proposals
-from nzip.formats.transforms import Transform
 
 PIECE = 32760  # bytes of one sample; a multiple of the strides 1..10, 12, 14 and 15, so that columns stay columns
 ALIGN = 2520
 PIECES = 4
 MIN_CALLS = 16
+HEADER = 9  # bytes that a transform takes in a block's header, about
 
 
 def choose(block: bytes, engine: str, content: Content | None = None) -> Chain:
@@ -38,8 +36,10 @@ def choose(block: bytes, engine: str, content: Content | None = None) -> Chain:
     if content.kind == "exe-x86":
         return chains[0] if _calls_repeat(block) else []
     if engine == "zstd":
-        return _best_for_zstd(block, chains)
-    return _best_for_contexts(block, chains)
+        return _best_for_zstd(block, content, chains)
+    if content.kind == "bitmap":
+        return []
+    return _best_for_contexts(block, content, chains)
 
 
 def _samples(block: bytes) -> bytes:
@@ -49,29 +49,37 @@ def _samples(block: bytes) -> bytes:
     return b"".join(bytes(block[start : start + PIECE]) for start in starts)
 
 
-def _best_for_zstd(block: bytes, chains: list[Chain]) -> Chain:
-    """Return the chain that zstd's level 3 likes best, if it saves a sixteenth."""
+def _best_for_zstd(block: bytes, content: Content, chains: list[Chain]) -> Chain:
+    """Return the chain that zstd's level 3 likes best, if it saves a 24th where samples have a known width, and an
+    eighth where they have none."""
     import zstandard
 
-    sample = _samples(block)
     compressor = zstandard.ZstdCompressor(level=3, write_content_size=False)
-    plain = len(compressor.compress(sample))
-    best, found = plain - plain // 16, []
+
+    def measure(data: bytes, parts: int) -> int:
+        length = -(-len(data) // parts)
+        return sum(len(compressor.compress(data[i : i + length])) for i in range(0, len(data), length))
+
+    sample = _samples(block)
+    # Planes of a real block are longer than one of zstd's blocks and get tables of their own, so the sample's are
+    # compressed one by one; lest the cutting alone should win, the plain sample is measured in parts too.
+    plain = min(measure(sample, parts) for parts in (1, 2, 4))
+    best: int = plain - plain // (24 if content.width else 8)
+    found: Chain = []
     for chain in chains:
-        coded = _apply(sample, chain)
-        # Planes of a real block are longer than one of zstd's blocks, and get tables of their own.
         parts = chain[-1][1]["width"] if chain[-1][0] == "planes" else 1
-        length = -(-len(coded) // parts)
-        size = sum(len(compressor.compress(coded[i : i + length])) for i in range(0, len(coded), length))
+        size = measure(_apply(sample, chain), parts) + HEADER * len(chain)
         if size + size // 128 < best:
             best, found = size, chain
     return found
 
 
-def _best_for_contexts(block: bytes, chains: list[Chain]) -> Chain:
-    """Return the chain of differences with the shortest estimate, if it saves a quarter.
+def _best_for_contexts(block: bytes, content: Content, chains: list[Chain]) -> Chain:
+    """Return the chain of differences with the shortest estimate, if it saves an eighth where a header says that there
+    are samples, and a quarter where there is none.
 
-    Planes are left out: an engine with contexts sees a byte's place and its neighbours itself.
+    Planes are left out, and so are differences of bytes without a header: an engine with contexts sees a byte's
+    place in its record and the one above it itself, and better. What it does not see is arithmetic.
     """
     import numpy as np
 
@@ -79,31 +87,29 @@ def _best_for_contexts(block: bytes, chains: list[Chain]) -> Chain:
         return estimate.columns(np.frombuffer(data, np.uint8), period)
 
     sample = _samples(block)
+    certain = content.confidence >= 90 and content.width > 0
     plain = min(measure(sample, period) for period in (1, 2, 3, 4))
-    best, found = plain - plain // 8, []
+    best: int = plain - plain // (8 if certain else 4)
+    found: Chain = []
     for chain in chains:
-        if any(name != "delta" for name, _ in chain):
+        stride, width = chain[0][1].get("stride", 0), chain[0][1]["width"]
+        if any(name != "delta" for name, _ in chain) or not (certain or width > 1):
             continue
-        length = measure(_apply(sample, chain), max(1, chain[0][1]["stride"] if chain[0][1]["stride"] <= 8 else 1))
-        # A second difference is only right where it is clearly right: it doubles the noise.
-        if length + length // (32 if len(chain) == 1 else 24) < best:
+        length = measure(_apply(sample, chain), min(stride, 8)) + HEADER * 8 * estimate.UNIT * len(chain)
+        # A second difference must be clearly better: it doubles the noise.
+        length += length // 32 if len(chain) > 1 else 0
+        if length + length // 128 < best:
             best, found = length, chain
     return found
 
 
 def _apply(data: bytes, chain: Chain) -> bytes:
-    for name, params in chain:
-        data = _transform(name).forward(data, params)
-    return data
-
-
-def _transform(name: str) -> Transform:
     from nzip.formats.filters.delta import DeltaTransform
     from nzip.formats.filters.planes import PlanesTransform
-    from nzip.formats.filters.x86 import X86Transform
 
-    kinds: dict[str, Callable[[], Transform]] = {"delta": DeltaTransform, "planes": PlanesTransform, "x86": X86Transform}
-    return kinds[name]()
+    for name, params in chain:
+        data = {"delta": DeltaTransform, "planes": PlanesTransform}[name]().forward(data, params)
+    return data
 
 
 def _calls_repeat(block: bytes) -> bool:

@@ -1,0 +1,55 @@
+"""Transform `x86`: relative targets of calls and jumps become places in the block.
+
+Two calls of one function have different operands, since an operand counts from the instruction behind it; as places
+they are equal, and an engine sees a repeat. The idea is old (Microsoft's CAB and LZX formats document it for E8); the
+form here differs: it is a chain of steps, one for each byte, each of which can be undone alone because it does not
+change what decides about it; so the inverse, which takes the steps in the opposite order, is exact for any bytes
+whatever. The places are written from high to low, which lets a context see the high byte first.
+docs/TRANSFORMS.md defines it to the bit.
+"""
+
+from __future__ import annotations
+
+from nzip.formats.filters._params import Ranges, checked, expect_size, unpacked
+from nzip.formats.transforms import Params, Transform
+
+RANGES: Ranges = {"jcc": (0, 1, 1)}
+
+
+class X86Transform(Transform):
+    """Rewrites the operands of E8 (call) and E9 (jump); the length stays.
+
+    Parameters:
+        jcc: 1 to rewrite those of 0F 80 … 0F 8F (conditional jumps) too.
+    """
+
+    name = "x86"
+    id = 2
+    version = 1
+
+    def pack(self, params: Params) -> bytes:
+        return bytes(checked(self.name, RANGES, params).values())
+
+    def unpack(self, packed: bytes) -> dict[str, int]:
+        return unpacked(self.name, RANGES, packed)
+
+    def forward(self, block: bytes, params: Params) -> bytes:
+        return _run(block, checked(self.name, RANGES, params), False)
+
+    def inverse(self, coded: bytes, size: int, params: Params) -> bytes:
+        p = checked(self.name, RANGES, params)
+        expect_size(self.name, coded, size)
+        return _run(coded, p, True)
+
+
+def _run(data: bytes, p: dict[str, int], back: bool) -> bytes:
+    import numpy as np
+
+    from nzip.formats.filters import x86_kernel
+
+    work = np.frombuffer(data, np.uint8).copy()
+    if back:
+        x86_kernel.to_relative(work, p["jcc"] == 1)
+    else:
+        x86_kernel.to_absolute(work, p["jcc"] == 1)
+    return work.tobytes()

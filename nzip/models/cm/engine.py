@@ -1,0 +1,272 @@
+"""Engine `cm`: context mixing of bits, coded by a binary arithmetic coder.
+
+Many contexts predict the next bit, a gated logistic mixer weighs them (Mahoney's PAQ family; Mattern, "Mixing
+Strategies in Data Compression", DCC 2012), and the coder spends what the mixture asks for. docs/MODELS.md specifies
+the payload. This module owns the memory; `kernel` fills it. Only integers take part, so a payload is the same on
+every machine.
+
+numba and numpy are imported when a block is coded, never before.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, NamedTuple
+
+from nzip.errors import CorruptError, UnsupportedError
+from nzip.models.cm.presets import DEFAULT_PRESET, PRESETS, Context, Preset, Select, select_rows
+from nzip.models.engine import Engine, Params
+
+MIN_BITS, MAX_BITS = 8, 26  # log2 of buckets
+MAX_SIZE = (1 << 32) - 1
+MATCH_BITS = (10, 22)  # log2 of the match model's table
+APM_CELLS = 16 * (256 + 65536 + 65536 + 4096)
+FIXED = 1 << 20  # what does not depend on the block: tables of sources, of constants, and padding
+MAX_RECORD = 0xFFFF
+TEXT, BINARY = 0, 1
+MAX_DISTANCE = 1100
+SAMPLE = 1 << 14
+CONTROL_SHARE = 8  # one control byte in so many makes a block binary
+
+
+class CmEngine(Engine):
+    """Codes a block by context mixing.
+
+    Parameters:
+        preset: 1..6, which contexts are mixed; more of them cost time and save bytes.
+        bits: log2 of the hash table's buckets of 16 bytes. `fit` chooses it for a block.
+    """
+
+    name = "cm"
+    id = 2
+    version = 1
+
+    def pack(self, params: Params) -> bytes:
+        preset, bits = self._checked(params)
+        return bytes((preset, bits))
+
+    def unpack(self, packed: bytes) -> dict[str, int]:
+        if len(packed) != 2:
+            raise CorruptError("the parameters of a cm block are malformed")
+        preset, bits = packed
+        if preset not in PRESETS:
+            raise UnsupportedError(f"cm preset {preset} is not known to this nzip; upgrade nzip")
+        if not MIN_BITS <= bits <= MAX_BITS:
+            raise CorruptError("the parameters of a cm block are out of range")
+        return {"preset": preset, "bits": bits}
+
+    @staticmethod
+    def _checked(params: Params) -> tuple[int, int]:
+        unknown = set(params) - {"preset", "bits"}
+        if unknown:
+            raise ValueError(f"engine cm does not know the parameter {sorted(unknown)[0]!r}")
+        preset = params.get("preset", DEFAULT_PRESET)
+        if preset not in PRESETS:
+            raise ValueError(f"cm preset {preset} is not in 1..{max(PRESETS)}")
+        bits = params.get("bits", PRESETS[preset].max_bits)
+        if not MIN_BITS <= bits <= MAX_BITS:
+            raise ValueError(f"cm bits {bits} is not in {MIN_BITS}..{MAX_BITS}")
+        return preset, bits
+
+    def fit(self, params: Params, size: int) -> dict[str, int]:
+        preset, bits = self._checked(params)
+        chosen = PRESETS[preset]
+        # A byte needs two buckets a context, most of which other bytes need as well.
+        buckets = max(len(chosen.text), len(chosen.binary)) * size // 2
+        return {"preset": preset, "bits": max(MIN_BITS, min(bits, buckets.bit_length()))}
+
+    def memory(self, params: Params, size: int) -> int:
+        preset, bits = self._checked(params)
+        largest = max(plan(PRESETS[preset], cls, bits, size).total for cls in (TEXT, BINARY))
+        return largest + size  # a copy of the payload
+
+    def encode_memory(self, params: Params, size: int) -> int:
+        return self.memory(params, size) + size  # and one of the block
+
+    def encode(self, block: bytes, params: Params) -> bytes:
+        """Return the payload; when it would not be shorter than the block, one byte more than the block."""
+        import numpy as np
+
+        from nzip.models.cm import kernel
+
+        preset, bits = self._checked(params)
+        cls, record = classify(block)
+        head = bytes((cls,)) + (record.to_bytes(2, "little") if cls == BINARY else b"")
+        coded = np.empty(max(1, len(block) - len(head)), np.uint8)
+        state = build_state(preset, bits, cls, record, len(block)).values()
+        end = kernel.code(False, np.frombuffer(block, np.uint8).copy(), coded, *state)
+        if len(head) + end > len(block):
+            return bytes(len(block) + 1)
+        return head + coded[:end].tobytes()
+
+    def decode(self, payload: bytes, size: int, params: Params) -> bytes:
+        import numpy as np
+
+        from nzip.models.cm import kernel
+
+        preset, bits = self._checked(params)
+        cls = payload[0] if payload else 255
+        start = {TEXT: 1, BINARY: 3}.get(cls, 0)
+        if not start or len(payload) < start:
+            raise CorruptError("a cm block does not start as it should")
+        record = int.from_bytes(payload[1:start], "little")
+        block = np.empty(size, np.uint8)
+        coded = np.frombuffer(payload, np.uint8)[start:].copy()
+        used = kernel.code(True, block, coded, *build_state(preset, bits, cls, record, size).values())
+        if used < len(coded):
+            raise CorruptError("a cm block holds more than its bytes need")
+        return block.tobytes()
+
+    def prepare(self) -> None:
+        self.encode(bytes(64), {"preset": 1, "bits": MIN_BITS})
+
+
+class Plan(NamedTuple):
+    """Sizes of the kernel's arrays, in elements (and `total` in bytes)."""
+
+    contexts: int
+    inputs: int
+    slots: int
+    match_bits: int
+    rows: tuple[int, ...]
+    total: int
+
+
+def plan(preset: Preset, cls: int, bits: int, size: int) -> Plan:
+    """Return what a block of `size` bytes needs."""
+    contexts, sets = (preset.text, preset.text_sets) if cls == TEXT else (preset.binary, preset.binary_sets)
+    n = len(contexts)
+    inputs = min(preset.inputs, (2 * n + 3 + 15) // 16 * 16)
+    slots = (16 << bits) + sum((context.first_mask + 1) * 512 for context in contexts if context.direct)
+    match_bits = max(MATCH_BITS[0], min(MATCH_BITS[1], (size - 1).bit_length()))
+    rows = tuple(select_rows(select, n) for select in sets)
+    cells = 256 * n + (1 << match_bits) + sum(rows) * (inputs + 2) + 256 * len(sets) + APM_CELLS
+    return Plan(n, inputs, slots, match_bits, rows, slots + 4 * cells + FIXED)
+
+
+def classify(block: bytes) -> tuple[int, int]:
+    """Return the class of a block, and its record length if it is binary: the distance at which most bytes repeat.
+
+    Bytes that continue a run are not counted: they repeat at every distance.
+    """
+    import numpy as np
+
+    from nzip.models.cm import kernel
+
+    data = np.frombuffer(block, np.uint8)
+    if len(data) > SAMPLE:
+        third = len(data) // 3
+        data = np.concatenate((data[third:][: SAMPLE // 2], data[2 * third :][: SAMPLE // 2]))
+    counts = np.bincount(data, minlength=32)
+    if int(counts[:9].sum() + counts[14:32].sum()) * CONTROL_SHARE <= len(data):
+        return TEXT, 0
+    fresh = np.ones(len(data), np.uint8)
+    fresh[1:] = data[1:] != data[:-1]
+    scores = np.zeros(max(3, min(MAX_DISTANCE, len(data) // 3)), np.int32)
+    kernel.count_repeats(data, fresh, scores)
+    best = int(scores.max())
+    # A multiple of the length repeats nearly as often: the shortest of the good ones is taken.
+    return BINARY, 2 + int(np.argmax(scores[2:] >= max(1, best - best // 32)))
+
+
+_lock = threading.Lock()
+_tables: list[Any] = []
+
+
+def _constants() -> list[Any]:
+    """The constant tables as arrays."""
+    with _lock:
+        if not _tables:
+            import numpy as np
+
+            from nzip.models.cm import tables
+
+            squash = np.array(tables.squash_values(), np.int32)
+            stretch = np.array(tables.stretch_values(), np.int16)
+            after = np.array(tables.state_table(), np.uint8).reshape(-1)
+            _tables.extend((squash, stretch, after, np.array(tables.rates(), np.int32)))
+            _tables.append(np.array(tables.state_priors(), np.uint32))
+            _tables.append(np.array(tables.apm_priors(), np.uint32))
+            _tables.append(np.array(tables.match_priors(), np.uint32))
+    return _tables
+
+
+def build_state(number: int, bits: int, cls: int, record: int, size: int) -> dict[str, Any]:
+    """Allocate and initialise what the kernel works on for preset `number`, in the order of the kernel's arguments."""
+    import numpy as np
+
+    from nzip.models.cm import kernel
+
+    preset = PRESETS[number]
+    contexts: tuple[Context, ...] = preset.text if cls == TEXT else preset.binary
+    sets: tuple[Select, ...] = preset.text_sets if cls == TEXT else preset.binary_sets
+    sizes = plan(preset, cls, bits, size)
+    squash, stretch, after, rates, priors, apm_priors, match_priors = _constants()
+    n, k = sizes.contexts, len(sets)
+
+    settings = np.zeros(kernel.CFG_SIZE, np.int64)
+    settings[kernel.CFG_INPUTS] = sizes.inputs
+    settings[kernel.CFG_LIMIT] = preset.limit
+    settings[kernel.CFG_RECORD] = record
+    settings[kernel.CFG_RATE] = preset.rate
+    settings[kernel.CFG_RATE_START] = preset.rate_start
+    settings[kernel.CFG_RATE_FALL] = preset.rate_fall
+    settings[kernel.CFG_MATCH_MIN] = preset.match_min
+    settings[kernel.CFG_MATCH_BITS] = sizes.match_bits
+    settings[kernel.CFG_FINAL_RATE] = preset.final_rate
+    settings[kernel.CFG_APM_LIMIT] = preset.apm_limit
+    settings[kernel.CFG_REFINE] = preset.refine
+    settings[kernel.CFG_BITS] = bits
+
+    spec = np.zeros((n, 4), np.uint64)
+    direct = np.zeros(n, np.int64)
+    end = 16 << bits
+    for i, context in enumerate(contexts):
+        spec[i] = (context.first, context.first_mask, context.second, context.second_mask)
+        if context.direct:
+            direct[i] = end
+            end += (context.first_mask + 1) * 512
+        elif context.wide:
+            direct[i] = -1
+    slots = _aligned(end, np.uint8)
+
+    maps = np.zeros(256 * n + kernel.MATCH_MAPS, np.uint32)
+    maps[: 256 * n].reshape(n, 256)[:, : priors.shape[-1]] = priors
+    maps[256 * n :] = match_priors
+    selectors = np.zeros((2, k), np.int64)
+    selectors[0] = sets
+    selectors[1] = np.cumsum((0, *sizes.rows[:-1]))
+    weights = np.zeros((sum(sizes.rows), sizes.inputs), np.int32)
+    weights[:, :n] = preset.weight
+    weights[:, n + min(n, sizes.inputs - n - 3)] = preset.weight  # the match model's
+    final = np.full(256 * k, (1 << 16) // k, np.int32)
+    apm = _aligned(APM_CELLS, np.uint32)
+    return {
+        "settings": settings,
+        "spec": spec.reshape(-1),
+        "direct": direct,
+        "selectors": selectors.reshape(-1),
+        "slots": slots,
+        "slots64": slots.view(np.uint64),
+        "maps": maps,
+        "table": np.zeros(1 << sizes.match_bits, np.uint32),
+        "weights": weights.reshape(-1),
+        "counts": np.zeros(sum(sizes.rows), np.int64),
+        "final": final,
+        "apm": apm,
+        "knots": apm_priors,
+        "squash": squash,
+        "stretch": stretch,
+        "after": after,
+        "rates": rates,
+    }
+
+
+def _aligned(count: int, dtype: Any) -> Any:
+    """Zeros that start at a cache line: a bucket's neighbours then share one."""
+    import numpy as np
+
+    size = np.dtype(dtype).itemsize
+    raw = np.zeros(count + 64 // size, dtype)
+    skip = (-raw.ctypes.data % 64) // size
+    return raw[skip : skip + count]

@@ -1,0 +1,383 @@
+"""Engine `cm`: round trips, equality with the plain-Python model, damage, pinned payloads, and its tables."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import itertools
+import os
+import random
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from nzip.errors import CorruptError, UnsupportedError
+from nzip.models.cm import tables
+from nzip.models.cm.engine import BINARY, MIN_BITS, TEXT, CmEngine, classify, plan
+from nzip.models.cm.presets import PRESETS, Select
+
+ENGINE = CmEngine()
+JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
+FEW = list(PRESETS) if JIT else [1, 3]
+
+
+def _load_naive():
+    path = Path(__file__).parents[1] / "naive_cm.py"
+    spec = importlib.util.spec_from_file_location("naive_cm", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+naive = _load_naive()
+
+
+def _words(count: int, seed: int) -> bytes:
+    rng = random.Random(seed)
+    words = ["mixing", "of", "contexts", "Predicts", "the", "next", "bit;", "and", "a", "coder", "spends", "it.\n"]
+    return " ".join(rng.choice(words) for _ in range(count)).encode()
+
+
+def _records(count: int) -> bytes:
+    return b"".join(k.to_bytes(4, "little") + bytes((k * k % 251, 7, 0)) for k in range(count))
+
+
+def _noise(size: int, seed: int = 5) -> bytes:
+    return random.Random(seed).randbytes(size)
+
+
+SAMPLES = {
+    "one": b"x",
+    "zero": b"\0",
+    "two": b"ab",
+    "run": b"a" * 1500,
+    "zeros": bytes(1500),
+    "period": b"abcdefg" * 200,
+    "text": _words(250, 1),
+    "records": _records(200),
+    "noise": _noise(400),
+    "mixed": _words(60, 2) + _noise(200) + _records(40) + _words(60, 2),
+    "all": bytes(range(256)) * 3,
+    "lines": b"".join(b"%5d  %-12s|\r\n" % (k * 37, b"ab" * (k % 5)) for k in range(60)),
+}
+SMALL = {name: data if JIT else data[:120] for name, data in SAMPLES.items()}
+
+
+def _encode(block: bytes, preset: int = 3, **more: int) -> tuple[bytes, dict[str, int]]:
+    params = ENGINE.fit({"preset": preset, **more}, len(block))
+    return ENGINE.encode(block, params), params
+
+
+@pytest.mark.parametrize("preset", FEW)
+@pytest.mark.parametrize("name", SMALL)
+def test_round_trip(name: str, preset: int) -> None:
+    block = SMALL[name]
+    payload, params = _encode(block, preset)
+    if len(payload) > len(block):
+        assert len(payload) == len(block) + 1
+    else:
+        assert ENGINE.decode(payload, len(block), params) == block
+
+
+@pytest.mark.parametrize("name", ["text", "records", "mixed"])
+@pytest.mark.parametrize("bits", [MIN_BITS, 12, 16])
+def test_round_trip_with_a_crowded_table(name: str, bits: int) -> None:
+    block = SMALL[name]
+    payload, params = _encode(block, 3, bits=bits)
+    assert params["bits"] <= bits
+    assert ENGINE.decode(payload, len(block), params) == block
+
+
+def test_shrinks_what_it_should() -> None:
+    text = _words(2000 if JIT else 40, 3)
+    assert len(_encode(text)[0]) < len(text) * 0.45
+    assert len(_encode(SMALL["zeros"])[0]) < 16
+
+
+def test_noise_is_given_up_early() -> None:
+    block = _noise(5000 if JIT else 100)
+    payload, _ = _encode(block)
+    assert len(payload) == len(block) + 1
+
+
+@pytest.mark.parametrize("preset", FEW)
+@pytest.mark.parametrize(("name", "bits"), [("text", 14), ("records", 14), ("mixed", MIN_BITS), ("lines", 12)])
+def test_kernel_equals_the_naive_model(name: str, bits: int, preset: int) -> None:
+    block = SAMPLES[name][: 700 if JIT else 100]
+    cls, record = classify(block)
+    payload = ENGINE.encode(block, {"preset": preset, "bits": bits})
+    coded = payload[1 if cls == TEXT else 3 :]
+
+    def predictor() -> naive.Predictor:
+        sizes = plan(PRESETS[preset], cls, bits, len(block))
+        return naive.Predictor(PRESETS[preset], bits, cls == BINARY, record, len(block), sizes.match_bits)
+
+    assert naive.encode(block, predictor()) == coded
+    if preset == 3:
+        assert naive.decode(coded, len(block), predictor()) == block
+
+
+@pytest.mark.skipif(not JIT, reason="a few KB take minutes without the compiler")
+@pytest.mark.parametrize("name", ["text", "records"])
+def test_kernel_equals_the_naive_model_on_more(name: str) -> None:
+    block = (_words(600, 9) if name == "text" else _records(500))[:3500]
+    cls, record = classify(block)
+    payload, params = _encode(block)
+    sizes = plan(PRESETS[3], cls, params["bits"], len(block))
+    predictor = naive.Predictor(PRESETS[3], params["bits"], cls == BINARY, record, len(block), sizes.match_bits)
+    assert naive.encode(block, predictor) == payload[1 if cls == TEXT else 3 :]
+
+
+GOLDEN: dict[tuple[str, int], str] = {
+    ("period", 1): "fc311ecfe3dde866",
+    ("text", 1): "8e58b494c778a4fc",
+    ("records", 1): "d797385c842c9007",
+    ("lines", 1): "39d51e60e4c7e245",
+    ("mixed", 1): "f807ab041424005a",
+    ("period", 2): "71e97e2b00de6549",
+    ("text", 2): "272104445bed2441",
+    ("records", 2): "5db4ea8f519e047e",
+    ("lines", 2): "c7789710117133f9",
+    ("mixed", 2): "3611a141c0ba1b7b",
+    ("period", 3): "60418fa1cbfd948a",
+    ("text", 3): "fc37b0a7206c4c60",
+    ("records", 3): "0020cae92f764018",
+    ("lines", 3): "7ecee3a69f27a111",
+    ("mixed", 3): "4cff233c961d3135",
+    ("period", 4): "2fb3eb43b796c1d5",
+    ("text", 4): "032091e0cbde9709",
+    ("records", 4): "e53ed9e19439caa4",
+    ("lines", 4): "f816e5b5bd96dc27",
+    ("mixed", 4): "d31d025fc2b73f55",
+    ("period", 5): "b408ad823517c962",
+    ("text", 5): "543f10dbea3ece90",
+    ("records", 5): "8e9a292a1feeec46",
+    ("lines", 5): "88c4cbd04540011d",
+    ("mixed", 5): "2136bc0fa265c471",
+    ("period", 6): "8dbd2863e9b7d2e5",
+    ("text", 6): "d2f348202ca3bbc8",
+    ("records", 6): "6f1fdcbec3807c82",
+    ("lines", 6): "17638da08bb0b5a0",
+    ("mixed", 6): "77262d4ed50ae190",
+}
+
+
+@pytest.mark.parametrize(("name", "preset"), GOLDEN)
+def test_payloads_never_change(name: str, preset: int) -> None:
+    if not JIT and (name not in ("period", "records") or preset not in (1, 3)):
+        pytest.skip("slow without the compiler")
+    payload, _ = _encode(SAMPLES[name], preset)
+    assert hashlib.sha256(payload).hexdigest()[:16] == GOLDEN[name, preset]
+
+
+def test_threads_give_the_same_payloads() -> None:
+    blocks = [_words(300 if JIT else 15, seed) for seed in range(8)]
+    alone = [_encode(block)[0] for block in blocks]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda block: _encode(block)[0], blocks))
+        back = list(pool.map(lambda k: ENGINE.decode(alone[k], len(blocks[k]), _encode(blocks[k])[1]), range(8)))
+    assert together == alone
+    assert back == blocks
+
+
+def _decode_damaged(payload: bytes, size: int, params: dict[str, int]) -> None:
+    try:
+        block = ENGINE.decode(payload, size, params)
+    except CorruptError:
+        return
+    assert len(block) == size
+
+
+@pytest.mark.parametrize("name", ["text", "records"])
+def test_damage_gives_bytes_or_corrupt_error(name: str) -> None:
+    block = SAMPLES[name][: 600 if JIT else 60]
+    payload, params = _encode(block)
+    for k in range(len(payload)):
+        for flip in (1, 128, 255) if JIT else (255,):
+            _decode_damaged(payload[:k] + bytes((payload[k] ^ flip,)) + payload[k + 1 :], len(block), params)
+        _decode_damaged(payload[:k], len(block), params)
+    with pytest.raises(CorruptError):
+        ENGINE.decode(payload + bytes(9), len(block), params)
+
+
+@pytest.mark.parametrize("payload", [b"", b"\x02", b"\xff" * 9, b"\x01", b"\x01\x05"])
+def test_bad_heads_are_corrupt(payload: bytes) -> None:
+    with pytest.raises(CorruptError):
+        ENGINE.decode(payload, 10, {"preset": 1, "bits": 8})
+
+
+@pytest.mark.parametrize("record", [0, 1, 2, 9, 10, 11, 65535])
+def test_any_record_length_is_safe(record: int) -> None:
+    payload = b"\x01" + record.to_bytes(2, "little") + _noise(20)
+    _decode_damaged(payload, 50, {"preset": 3, "bits": 8})
+
+
+def test_pack_and_unpack() -> None:
+    for preset in PRESETS:
+        params = ENGINE.fit({"preset": preset}, 1 << 20)
+        assert ENGINE.unpack(ENGINE.pack(params)) == params
+    for packed in (b"", b"\x03", b"\x03\x10\x00", bytes((3, 7)), bytes((3, 27))):
+        with pytest.raises(CorruptError):
+            ENGINE.unpack(packed)
+    with pytest.raises(UnsupportedError):
+        ENGINE.unpack(bytes((99, 16)))
+    for params in ({"preset": 0}, {"preset": 7}, {"bits": 7}, {"bits": 27}, {"level": 1}):
+        with pytest.raises(ValueError):
+            ENGINE.pack(params)
+
+
+def test_memory_scales_with_the_block() -> None:
+    for preset in PRESETS:
+        needs = [ENGINE.memory(ENGINE.fit({"preset": preset}, size), size) for size in (1, 1 << 10, 1 << 16, 1 << 25)]
+        assert needs == sorted(needs)
+        assert needs[1] < 24 << 20
+    assert ENGINE.memory(ENGINE.fit({"preset": 3}, 1 << 25), 1 << 25) <= 256 << 20
+    assert ENGINE.memory(ENGINE.fit({"preset": 6}, 1 << 26), 1 << 26) <= 1 << 30
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_memory_counts_all_arrays(preset: int) -> None:
+    from nzip.models.cm import engine
+
+    for cls in (TEXT, BINARY):
+        for size, bits in ((1, MIN_BITS), (5000, 14)):
+            arrays = engine.build_state(preset, bits, cls, 4, size)
+            counted = sum(array.nbytes for name, array in arrays.items() if name != "slots64")
+            assert counted < plan(PRESETS[preset], cls, bits, size).total
+
+
+def test_presets_fit_the_kernel() -> None:
+    kernel = pytest.importorskip("nzip.models.cm.kernel")
+    for preset in PRESETS.values():
+        assert preset.inputs % 16 == 0
+        assert max(preset.limit, preset.apm_limit) <= 1022
+        assert 0 <= preset.match_min <= 8
+        for contexts in (preset.text, preset.binary):
+            assert len(contexts) + 3 <= preset.inputs
+            assert len(set(contexts)) == len(contexts)
+            assert all(context.first_mask <= 255 for context in contexts if context.direct)
+            assert all(context.second < kernel.SOURCES for context in contexts)
+    for name in ("ONE", "PARTIAL", "LAST", "MATCH", "SEEN", "LAST2", "SHAPES", "COLUMNS"):
+        assert getattr(kernel, name) == Select[name]
+
+
+def test_classes() -> None:
+    assert classify(_words(100, 1)) == (TEXT, 0)
+    assert classify(_records(300)) == (BINARY, 7)
+    assert classify(b"\0")[0] == BINARY
+
+
+# ---- tables
+
+
+def test_squash_is_a_rising_odd_function() -> None:
+    values = tables.squash_values()
+    assert len(values) == tables.SQUASH_SIZE
+    assert all(a <= b for a, b in itertools.pairwise(values))
+    assert all(a + b == 65536 for a, b in zip(values, reversed(values), strict=True))
+    assert values[tables.STRETCH_MAX] == 32768
+    assert (values[0], values[-1]) == (1, 65535)
+    assert values[tables.STRETCH_MAX + 256] == 47911  # 65536 e / (1 + e)
+
+
+def test_stretch_inverts_squash() -> None:
+    values = tables.stretch_values()
+    squash = tables.squash_values()
+    assert all(a <= b for a, b in itertools.pairwise(values))
+    assert all(a == -b for a, b in zip(values, reversed(values), strict=True))
+    for p, x in enumerate(values):
+        assert abs(squash[x + tables.STRETCH_MAX] - (16 * p + 8)) <= 33
+
+
+def test_states() -> None:
+    states, table = tables.states(), tables.state_table()
+    assert len(states) == len(table) <= tables.MAX_STATES
+    assert states[0] == ("h",)
+    totals = [sum(tables._counts(state)) for state in states]
+    assert totals == sorted(totals)
+    for number, state in enumerate(states):
+        for bit in (0, 1):
+            after = table[number][bit]
+            before, now = tables._counts(state), tables._counts(states[after])
+            assert after > 0
+            assert now[bit] >= min(before[bit], max(tables.COUNT_BOUND))
+            assert now[1 - bit] <= before[1 - bit]
+    reached, todo = {0}, [0]
+    while todo:
+        for after in table[todo.pop()]:
+            if after not in reached:
+                reached.add(after)
+                todo.append(after)
+    assert len(reached) == len(states)
+
+
+def test_states_are_symmetric() -> None:
+    def mirrored(state: tables.State) -> tables.State:
+        if state[0] == "h":
+            return ("h", *(1 - bit for bit in state[1:]))
+        _, n0, n1, last = state
+        return ("c", n1, n0, 1 - last)
+
+    assert {mirrored(state) for state in tables.states()} == set(tables.states())
+
+
+def test_short_histories_are_exact() -> None:
+    table = tables.state_table()
+    for length in range(tables.EXACT_HISTORY + 1):
+        for value in range(1 << length):
+            bits = [value >> k & 1 for k in range(length)]
+            state = 0
+            for bit in bits:
+                state = table[state][bit]
+            assert tables.states()[state] == ("h", *bits)
+
+
+def test_rates_and_priors() -> None:
+    rates = tables.rates()
+    assert len(rates) == 1024
+    assert rates[0] == 43690
+    assert rates[1023] == 0
+    assert all(a >= b for a, b in itertools.pairwise(rates))
+    priors = tables.state_priors()
+    assert len(priors) == len(tables.states())
+    assert priors[0] == 1 << 31 | 1023
+    assert all(0 < entry >> 10 < 1 << 22 for entry in priors)
+
+
+def test_tables_are_pinned() -> None:
+    everything = (
+        tables.squash_values(),
+        tables.stretch_values(),
+        tables.state_table(),
+        tables.rates(),
+        tables.state_priors(),
+        tables.apm_priors(),
+        tables.match_priors(),
+    )
+    assert hashlib.sha256(repr(everything).encode()).hexdigest()[:16] == "b827e97b52cf4f50"
+
+
+def test_import_does_not_load_numba() -> None:
+    code = "import sys, nzip.models.cm.engine; assert 'numba' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.skipif(not JIT, reason="is the test that switches it off")
+def test_plain_python_gives_the_same_payload() -> None:
+    block = SAMPLES["mixed"][:150]
+    payload, params = _encode(block)
+    code = (
+        "import sys, warnings; warnings.simplefilter('error')\n"
+        "from nzip.models.cm.engine import CmEngine\n"
+        f"params = {params!r}; block = {block!r}\n"
+        "payload = CmEngine().encode(block, params)\n"
+        "assert CmEngine().decode(payload, len(block), params) == block\n"
+        "print(payload.hex())"
+    )
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip() == payload.hex()
