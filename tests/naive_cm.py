@@ -106,6 +106,9 @@ class History:
 
     def update(self, bit):
         self.map.update(self.state, bit)
+
+    def step(self, bit):
+        """Note the bit in the history; its state was read before."""
         self.bucket[self.node] = tables.state_table()[self.state][bit]
         self.node = self.node << 1 | bit
 
@@ -304,6 +307,11 @@ class Predictor:
         self.partial, self.bit = 1, 0
 
     def p(self) -> int:
+        """Return the probability that the next bit is one, in 16 bits."""
+        self.one = self._p()
+        return self.one
+
+    def _p(self) -> int:
         v, n = self.sources.v, len(self.histories)
         if self.bit == 0:
             self.match.begin_byte(self.data)
@@ -356,9 +364,11 @@ class Predictor:
         }[select]
 
     def update(self, bit: int) -> None:
-        self.final.update(bit)
-        for part in (*self.sets, *self.histories, self.match, *self.used):
-            part.update(bit)
+        for history in self.histories:
+            history.step(bit)
+        if (65536 - self.one if bit else self.one) > 32:
+            for part in (self.final, *self.sets, *self.histories, self.match, *self.used):
+                part.update(bit)
         self.partial, self.bit = self.partial << 1 | bit, self.bit + 1
         if self.bit == 8:
             self.data.append(self.partial & 255)

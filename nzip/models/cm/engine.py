@@ -26,7 +26,8 @@ MAX_RECORD = 0xFFFF
 TEXT, BINARY = 0, 1
 MAX_DISTANCE = 1100
 SAMPLE = 1 << 14
-CONTROL_SHARE = 8  # one control byte in so many makes a block binary
+CONTROL_SHARE = 8  # one control byte in so many makes a block binary,
+HIGH_SHARE, HIGH_CONTROL_SHARE = 8, 512  # and so do one byte above 127 and one control byte in so many
 
 
 class CmEngine(Engine):
@@ -157,8 +158,12 @@ def classify(block: bytes) -> tuple[int, int]:
     if len(data) > SAMPLE:
         third = len(data) // 3
         data = np.concatenate((data[third:][: SAMPLE // 2], data[2 * third :][: SAMPLE // 2]))
-    counts = np.bincount(data, minlength=32)
-    if int(counts[:9].sum() + counts[14:32].sum()) * CONTROL_SHARE <= len(data):
+    counts = np.bincount(data, minlength=256)
+    control = int(counts[:9].sum() + counts[14:32].sum())
+    high = int(counts[128:].sum())
+    # Samples of sound, pictures and tensors hold few control characters; text in any encoding holds next to none.
+    samples = high * HIGH_SHARE > len(data) and control * HIGH_CONTROL_SHARE > len(data)
+    if control * CONTROL_SHARE <= len(data) and not samples:
         return TEXT, 0
     fresh = np.ones(len(data), np.uint8)
     fresh[1:] = data[1:] != data[:-1]

@@ -148,6 +148,7 @@ CFG_SIZE = 12
 
 MATCH_MAPS = 32 * 4
 MATCH_VERIFY = 400  # bytes of a candidate that are compared at most
+SURE = 32  # a bit that came with at most so many 2^-16 of doubt teaches nothing: left out for speed
 SMALL_ERROR = 15  # would move no weight by more than a few units of 2^-16: left out for speed
 BIAS = 256  # the input that is always there
 # Rows of 16 cells in `apm`: by the partial byte, by the last byte, by the expected byte, by the last two bytes.
@@ -543,34 +544,36 @@ def code(
                     if least > 0:
                         prefetch(table, i64(u64((u64(v[LAST8]) << match_drop) * u64(K1)) >> match_shift))
 
-            # ---- learn
-            error = (((y << 16) - p_mixed) * final_rate) >> 10
-            for k in range(sets):
-                w = partial * sets + k
-                dot = i64(dots[k])
-                final[u64(w)] = i32(i64(final[u64(w)]) + ((dot * error + 0x2000) >> 14))
-                row = i64(rows[k])
-                used = i64(uses[u64(row)])
-                step = rate + i64(extra[u64(min(used >> 2, i64(255)))])
-                uses[u64(row)] = min(used + 1, i64(65535))
-                e = i32((((y << 16) - i64(squash[u64(dot + STRETCH_MAX)])) * step) >> 10)
-                if e > SMALL_ERROR or e < -SMALL_ERROR:
-                    start = row * inputs
-                    for b in range(lanes):
-                        train16(x, weights, b * 16, start + b * 16, e)
-            target = y * 4194303
+            # ---- learn: histories always, the rest when there is something to learn
             for i in range(contexts):
                 slots[u64(found[i] + node)] = after[u64(((i64(cells[i]) & 255) << 1) + y)]
-                cell = i64(cells[i])
-                maps[u64(cell)] = adapted(u32(maps[u64(cell)]), target, limit, rates)
-            if guess >= 0:
-                right = i64(4194303) if guess == y else i64(0)
-                maps[u64(match_cell)] = adapted(u32(maps[u64(match_cell)]), right, i64(1022), rates)
-            upper = i64(part >= 128)
-            start0 = start1 if upper else start0
-            for k in range(3):
-                cell = (a0 if k == 0 else (a1 if k == 1 else a2)) + upper
-                apm[u64(cell)] = u32(adapted(u32(apm[u64(cell)] ^ start0), target, apm_limit, rates) ^ start0)
+            if ((65536 - p1) if y else p1) > SURE:
+                error = (((y << 16) - p_mixed) * final_rate) >> 10
+                for k in range(sets):
+                    w = partial * sets + k
+                    dot = i64(dots[k])
+                    final[u64(w)] = i32(i64(final[u64(w)]) + ((dot * error + 0x2000) >> 14))
+                    row = i64(rows[k])
+                    used = i64(uses[u64(row)])
+                    step = rate + i64(extra[u64(min(used >> 2, i64(255)))])
+                    uses[u64(row)] = min(used + 1, i64(65535))
+                    e = i32((((y << 16) - i64(squash[u64(dot + STRETCH_MAX)])) * step) >> 10)
+                    if e > SMALL_ERROR or e < -SMALL_ERROR:
+                        start = row * inputs
+                        for b in range(lanes):
+                            train16(x, weights, b * 16, start + b * 16, e)
+                target = y * 4194303
+                for i in range(contexts):
+                    cell = i64(cells[i])
+                    maps[u64(cell)] = adapted(u32(maps[u64(cell)]), target, limit, rates)
+                if guess >= 0:
+                    right = i64(4194303) if guess == y else i64(0)
+                    maps[u64(match_cell)] = adapted(u32(maps[u64(match_cell)]), right, i64(1022), rates)
+                upper = i64(part >= 128)
+                start0 = start1 if upper else start0
+                for k in range(3):
+                    cell = (a0 if k == 0 else (a1 if k == 1 else a2)) + upper
+                    apm[u64(cell)] = u32(adapted(u32(apm[u64(cell)] ^ start0), target, apm_limit, rates) ^ start0)
             partial = grown
             node = (node << 1) | y
 
