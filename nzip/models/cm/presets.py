@@ -161,7 +161,7 @@ _TEXT6 = (
 _BINARY1 = (*map(_order, (1, 2, 3, 4)), _bytes(2, 3), _ABOVE_LAST)
 _BINARY2 = (*_BINARY1, _SHAPE6)
 _BINARY3 = (
-    *map(_order, (0, 1, 2, 6)), _bytes(2, 3), _bytes(3, 4), _ABOVE_LAST, _AROUND_LAST, _SHAPE6,
+    *map(_order, (0, 1, 2, 6)), _bytes(2, 3), _bytes(3, 4), _ABOVE_COLUMN, _ABOVE_LAST, _AROUND_LAST, _SHAPE6,
 )  # fmt: skip
 _BINARY4 = (*_BINARY3, _order(4), _order(3), _bytes(1, 4), _AFTER2, _AROUND, _COLUMN_LAST)
 _BINARY5 = (*_BINARY4, _order(5), _bytes(2, 4), _AFTER1, _WORD_LAST, _LINE, _bytes(4))
