@@ -8,12 +8,18 @@ records and repeats itself will see.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 from nzip.formats import estimate
 from nzip.formats.detect import Chain, Content, detect, proposals
 
 PIECE = 32760  # bytes of one sample; a multiple of the strides 1..10, 12, 14 and 15, so that columns stay columns
 ALIGN = 2520
 PIECES = 4
+FIRST = 3 * ALIGN  # bytes of each of the two samples that choose the finalists, where there are many chains
+FINALISTS = 8
 MIN_CALLS = 16
 HEADER = 9  # bytes that a transform takes in a block's header, about
 
@@ -29,7 +35,7 @@ def choose(block: bytes, engine: str, content: Content | None = None) -> Chain:
     if engine == "store" or len(block) < 64:
         return []
     if content is None:
-        content = detect(block)
+        content = detect(block, texts=False)
     chains = proposals(content, block)
     if not chains:
         return []
@@ -49,6 +55,19 @@ def _samples(block: bytes) -> bytes:
     return b"".join(bytes(block[start : start + PIECE]) for start in starts)
 
 
+def _finalists(block: bytes, chains: list[Chain], measure: Callable[[bytes, Chain], int]) -> list[Chain]:
+    """Return the chains that do best on a small sample, in the order of `chains`; none if none does anything."""
+    if len(chains) <= FINALISTS or len(block) < 2 * FIRST:
+        return chains
+    middle = len(block) // 3 // ALIGN * ALIGN
+    sample = bytes(block[middle : middle + FIRST]) + bytes(block[2 * middle : 2 * middle + FIRST])
+    sizes = [measure(sample, chain) for chain in chains]
+    if min(sizes) >= measure(sample, []):
+        return []
+    best = sorted(range(len(chains)), key=lambda k: (sizes[k], k))[:FINALISTS]
+    return [chains[k] for k in sorted(best)]
+
+
 def _best_for_zstd(block: bytes, content: Content, chains: list[Chain]) -> Chain:
     """Return the chain that zstd's level 3 likes best, if it saves a 24th where samples have a known width, and an
     eighth where they have none."""
@@ -60,6 +79,11 @@ def _best_for_zstd(block: bytes, content: Content, chains: list[Chain]) -> Chain
         length = -(-len(data) // parts)
         return sum(len(compressor.compress(data[i : i + length])) for i in range(0, len(data), length))
 
+    def measure_chain(sample: bytes, chain: Chain) -> int:
+        parts = chain[-1][1]["width"] if chain and chain[-1][0] == "planes" else 1
+        return measure(_apply(sample, chain), parts) + HEADER * len(chain)
+
+    chains = _finalists(block, chains, measure_chain)
     sample = _samples(block)
     # Planes of a real block are longer than one of zstd's blocks and get tables of their own, so the sample's are
     # compressed one by one; lest the cutting alone should win, the plain sample is measured in parts too.
@@ -67,8 +91,7 @@ def _best_for_zstd(block: bytes, content: Content, chains: list[Chain]) -> Chain
     best: int = plain - plain // (24 if content.width else 8)
     found: Chain = []
     for chain in chains:
-        parts = chain[-1][1]["width"] if chain[-1][0] == "planes" else 1
-        size = measure(_apply(sample, chain), parts) + HEADER * len(chain)
+        size = measure_chain(sample, chain)
         if size + size // 128 < best:
             best, found = size, chain
     return found
@@ -83,21 +106,26 @@ def _best_for_contexts(block: bytes, content: Content, chains: list[Chain]) -> C
     """
     import numpy as np
 
-    def measure(data: bytes, period: int) -> int:
-        return estimate.columns(np.frombuffer(data, np.uint8), period)
+    def measure_chain(sample: bytes, chain: Chain, measure: Callable[[Any, int], int] = estimate.columns) -> int:
+        data = np.frombuffer(_apply(sample, chain), np.uint8)
+        if not chain:
+            return min(measure(data, period) for period in (1, 2, 3, 4))
+        length = measure(data, min(chain[0][1]["stride"], 8)) + HEADER * 8 * estimate.UNIT * len(chain)
+        # A second difference must be clearly better: it doubles the noise.
+        return length + (length // 32 if len(chain) > 1 else 0)
 
-    sample = _samples(block)
     certain = content.confidence >= 90 and content.width > 0
-    plain = min(measure(sample, period) for period in (1, 2, 3, 4))
+    chains = [chain for chain in chains if all(name == "delta" for name, _ in chain)]
+    chains = [chain for chain in chains if certain or chain[0][1]["width"] > 1]
+    chains = _finalists(block, chains, partial(measure_chain, measure=estimate.columns0))
+    if not chains:
+        return []
+    sample = _samples(block)
+    plain = measure_chain(sample, [])
     best: int = plain - plain // (8 if certain else 4)
     found: Chain = []
     for chain in chains:
-        stride, width = chain[0][1].get("stride", 0), chain[0][1]["width"]
-        if any(name != "delta" for name, _ in chain) or not (certain or width > 1):
-            continue
-        length = measure(_apply(sample, chain), min(stride, 8)) + HEADER * 8 * estimate.UNIT * len(chain)
-        # A second difference must be clearly better: it doubles the noise.
-        length += length // 32 if len(chain) > 1 else 0
+        length = measure_chain(sample, chain)
         if length + length // 128 < best:
             best, found = length, chain
     return found

@@ -75,6 +75,12 @@ def conditional(data: Any, context: Any) -> int:
     return code_length(pairs) - order0(context) + learnt
 
 
+def columns0(data: Any, period: int) -> int:
+    """Return the code length of a uint8 array with `period` interleaved columns, each under its own byte counts, in
+    4096ths of a bit."""
+    return sum(order0(data[column::period]) for column in range(period))
+
+
 def columns(data: Any, period: int) -> int:
     """Return the code length of a uint8 array with `period` interleaved columns, each under the better of its own
     byte counts and those given the byte before, in 4096ths of a bit."""
