@@ -47,7 +47,6 @@ def interval_code(intervals, bits, renorm):
             low <<= 8
             size <<= 8
             shift += 8
-    total = bits + shift  # bits of the fraction that `low` is
     if low == 0:
         return bytes(shift // 8)
     # The shortest end: none, or one byte beyond those that renormalisation moved out.
@@ -57,7 +56,7 @@ def interval_code(intervals, bits, renorm):
         if value < low + size:
             count = shift // 8 + extra
             return (value >> (bits - 8 * extra)).to_bytes(count + 1, "big")[-count:] if count else b""
-    raise AssertionError(total)
+    raise AssertionError("the last range holds no number of one byte more")
 
 
 def binary_code(bits, probs):

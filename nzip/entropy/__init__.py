@@ -40,9 +40,7 @@ _HOME = {
     "words_to_bytes": "rans",
 }
 
-__all__ = [  # noqa: PLE0604 - made from the table above
-    *sorted(_HOME),
-]
+__all__ = [*sorted(_HOME)]
 
 
 def __getattr__(name: str) -> Any:

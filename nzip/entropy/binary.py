@@ -9,7 +9,8 @@ Invariants
 - between steps 2^24 <= range < 2^32 and low < 2^32;
 - one bit makes at most 2 bytes; R renormalisations make R bytes, and the end adds at most one more;
 - the decoder reads 4 + R bytes, zeros past the end: on intact data 3 or 4 of them lie past the end. Any other number
-  means that data is missing or left over. A damaged byte that keeps the number gives wrong bits: check them elsewhere.
+  means that data is missing or left over. A damaged byte that keeps the number gives wrong bits: check them elsewhere;
+- the decoder's code is below its range. Only 4 first bytes of 255, which no encoder writes, would break that.
 
 `encode_step` and `decode_step` are compiled functions for use inside other kernels.
 """
@@ -99,7 +100,7 @@ def decode_start(data):  # type: ignore[no-untyped-def]
         code <<= _U8
         if i < data.size:
             code |= np.uint64(data[i])
-    return code, _URANGE, PRIME
+    return min(code, _URANGE - _UONE), _URANGE, PRIME
 
 
 @kernel
@@ -149,12 +150,23 @@ def check_overread(read: int, size: int, prime: int) -> None:
     Args:
         read: bytes the decoder read, also those past the end.
         size: bytes there are.
-        prime: bytes the decoder holds (4 for the binary coder, 7 for the range coder).
+        prime: bytes the decoder holds (4 for the binary coder, 6 for the range coder).
     """
     if read - size > prime:
         raise CorruptError(f"coded data is truncated: {read - prime} bytes were needed, {size} are there")
     if read - size < prime - 1:
         raise CorruptError(f"coded data has {size - read + prime - 1} bytes too many")
+
+
+def check_head(data: bytes | bytearray | memoryview, prime: int) -> None:
+    """Raise CorruptError where the first bytes lie above the whole range, which is one unit short of all ones.
+
+    Args:
+        data: coded bytes.
+        prime: as in `check_overread`.
+    """
+    if bytes(data[:prime]) == b"\xff" * prime:
+        raise CorruptError("coded data begins as no encoder writes it")
 
 
 def _as_probs(probs: npt.ArrayLike) -> npt.NDArray[np.uint16]:
@@ -201,10 +213,15 @@ def decode_bits(data: bytes | bytearray | memoryview, probs: npt.ArrayLike) -> n
     Returns:
         (n,) uint8 of 0 and 1.
     Raises:
-        CorruptError: bytes are missing or left over. Other damage gives wrong bits.
+        CorruptError: the bits take more or fewer bytes than there are, which is how missing and left over bytes mostly
+            show. Other damage gives wrong bits.
         ValueError: a probability is out of range.
+
+    >>> decode_bits(encode_bits([1, 0, 1], [40000, 500, 65535]), [40000, 500, 65535]).tolist()
+    [1, 0, 1]
     """
     table = _as_probs(probs)
+    check_head(data, PRIME)
     source = np.frombuffer(data, dtype=np.uint8)
     bits = np.empty(table.size, dtype=np.uint8)
     read = _decode_kernel(source, table, bits)
@@ -219,13 +236,14 @@ class BinaryEncoder:
     >>> for bit in (1, 0, 1, 1):
     ...     encoder.encode(bit, 40000)
     >>> encoder.finish().hex()
-    '8a'
+    '60'
     """
 
     def __init__(self) -> None:
         self._low = 0
         self._range = _RANGE
         self._out = bytearray()
+        self._finished = False
 
     def _carry(self) -> None:
         i = len(self._out) - 1
@@ -235,7 +253,13 @@ class BinaryEncoder:
         self._out[i] += 1
 
     def encode(self, bit: int, prob: int) -> None:
-        """Encode `bit` (0 or 1) with P(bit = 1) = prob / 2^16, prob in 1..65535; else ValueError."""
+        """Encode `bit` (0 or 1) with P(bit = 1) = prob / 2^16, prob in 1..65535.
+
+        Raises:
+            ValueError: an argument is out of range, or `finish` was called.
+        """
+        if self._finished:
+            raise ValueError("the encoder is finished")
         if not 1 <= prob <= PROB_MAX:
             raise ValueError(f"prob must lie in 1..{PROB_MAX}, not {prob}")
         if bit not in (0, 1):
@@ -255,7 +279,10 @@ class BinaryEncoder:
             self._range <<= 8
 
     def finish(self) -> bytes:
-        """Return the coded bytes. The encoder takes no more bits after this."""
+        """Return the coded bytes. The encoder takes no more bits after this, and a second call is a ValueError."""
+        if self._finished:
+            raise ValueError("the encoder is finished")
+        self._finished = True
         low = self._low
         if low and (1 << 32) - low < self._range:
             self._carry()
@@ -264,13 +291,7 @@ class BinaryEncoder:
             if top > 255:
                 self._carry()
             self._out.append(top & 255)
-        self._range = 0  # a later encode() would loop: make it fail instead
-        self.encode = _finished  # type: ignore[method-assign]
         return bytes(self._out)
-
-
-def _finished(bit: int, prob: int) -> None:
-    raise ValueError("the encoder is finished")
 
 
 class BinaryDecoder:
@@ -278,9 +299,13 @@ class BinaryDecoder:
 
     Args:
         data: the coded bytes.
+
+    Raises:
+        CorruptError: the first bytes are impossible.
     """
 
     def __init__(self, data: bytes | bytearray | memoryview) -> None:
+        check_head(data, PRIME)
         self._data = bytes(data)
         self._code = int.from_bytes(self._data[:PRIME].ljust(PRIME, b"\0"), "big")
         self._range = _RANGE

@@ -33,11 +33,15 @@ def quantise_counts(counts: npt.ArrayLike, precision: int, *, keep_zeros: bool =
 
     Returns:
         uint32 of the same shape. Beside the 1 that each symbol has, a symbol differs from its exact share of what is
-        left by less than 1, so the cost is at most that of the uniform part: V / 2^precision of the probability.
+        left by less than 1 (by less than 1 + V / 2^13 where the counts sum to 2^38 or more), so the cost is that of the
+        uniform part: V / 2^precision of the probability.
 
     Raises:
         ValueError: a count is negative or too large, a row is all zero, the precision is out of range or too small
             for the number of symbols.
+
+    >>> quantise_counts([0, 1, 2, 3], 5).tolist()
+    [1, 6, 10, 15]
     """
     table = np.asarray(counts)
     if table.dtype.kind not in "iu" or table.ndim not in (1, 2) or table.shape[-1] == 0:
@@ -63,8 +67,6 @@ def _quantise_row(row: npt.NDArray[np.int64], precision: int, keep_zeros: bool) 
     shift = max(0, sum(row.tolist()).bit_length() - _SUM_BITS) if row.max() >= 1 << 20 else 0
     scaled = row >> shift
     total = int(scaled.sum())
-    if total == 0:
-        scaled, total = floor, int(floor.sum())
     shares, remainders = np.divmod(scaled * left, total)
     rest = left - int(shares.sum())
     # A stable sort gives ties to the lower index.
@@ -76,8 +78,9 @@ def _quantise_row(row: npt.NDArray[np.int64], precision: int, keep_zeros: bool) 
 def quantise_floats(probabilities: npt.ArrayLike, precision: int) -> Freqs:
     """Return frequencies in proportion to `probabilities`, which need not sum to 1.
 
-    Each row is scaled by a power of two and cut to integers of at most 37 bits, both of which are exact; the integers then go
-    through `quantise_counts`. So float32 and float64 tables of equal values give the same frequencies, everywhere.
+    Each row is scaled by a power of two and cut to integers of at most 36 bits, both of which are exact; the integers
+    then go through `quantise_counts`. So float32 and float64 tables of equal values give the same frequencies,
+    everywhere.
 
     Args:
         probabilities: float16, float32 or float64, finite and non-negative, shape (V,) or (B, V).
@@ -114,8 +117,10 @@ def freqs_to_cdf(freqs: npt.ArrayLike) -> npt.NDArray[np.uint32]:
     table = np.asarray(freqs)
     if table.dtype.kind not in "iu" or table.ndim not in (1, 2):
         raise ValueError(f"integer frequencies of shape (V,) or (B, V) are needed, not {table.dtype}")
+    # Each one first: a sum of large ones could wrap around to a small one.
+    good = not table.size or (int(table.min()) >= 0 and int(table.max()) <= 1 << MAX_PRECISION)
     sums = np.cumsum(table.astype(np.int64), axis=-1)
-    if table.size and (int(table.min()) < 0 or int(sums[..., -1].max()) > 1 << MAX_PRECISION):
+    if not good or (table.size and int(sums[..., -1].max()) > 1 << MAX_PRECISION):
         raise ValueError(f"frequencies must be 0 or more and sum to at most 2^{MAX_PRECISION}")
     zeros = np.zeros((*table.shape[:-1], 1), np.int64)
     return np.concatenate([zeros, sums], axis=-1).astype(np.uint32)
@@ -132,3 +137,40 @@ def entropy_bits(freqs: npt.ArrayLike) -> float:
     table = np.asarray(freqs, np.float64)
     shares: Any = table[table > 0] / table.sum()
     return float(-(shares * np.log2(shares)).sum())
+
+
+def check_symbols(symbols: npt.ArrayLike, alphabet: int) -> npt.NDArray[np.int32]:
+    """Return `symbols` as int32, shape (n,), contiguous; ValueError unless they are integers in 0..alphabet-1."""
+    array = np.asarray(symbols)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise ValueError(f"symbols must be integers of shape (n,), not {array.dtype} of shape {array.shape}")
+    if array.size and (array.min() < 0 or array.max() >= alphabet):
+        raise ValueError(f"symbols must lie in 0..{alphabet - 1}")
+    return np.ascontiguousarray(array, np.int32)
+
+
+def check_intervals(
+    starts: npt.ArrayLike, freqs: npt.ArrayLike, totals: npt.ArrayLike
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return starts and freqs as int64, shape (n,); ValueError unless each interval is non-empty and in its total.
+
+    Args:
+        starts, freqs: integers, shape (n,).
+        totals: int64, shape (n,) or (), at least 0.
+    """
+    low, width = np.asarray(starts), np.asarray(freqs)
+    if low.ndim != 1 or low.shape != width.shape:
+        raise ValueError(f"starts and freqs must have one shape (n,), not {low.shape} and {width.shape}")
+    if low.size and (low.dtype.kind not in "iu" or width.dtype.kind not in "iu"):
+        raise ValueError(f"starts and freqs must be integers, not {low.dtype} and {width.dtype}")
+    # A uint64 too large for int64 becomes negative here, and is refused as such. The differences cannot wrap.
+    low, width = low.astype(np.int64), width.astype(np.int64)
+    if low.size and (low.min() < 0 or width.min() < 1 or (low > np.asarray(totals) - width).any()):
+        raise ValueError("every interval must be non-empty and lie within its total")
+    return low, width
+
+
+def check_count(count: int) -> None:
+    """Raise ValueError where a number of symbols is negative."""
+    if count < 0:
+        raise ValueError(f"count {count} is negative")

@@ -8,7 +8,7 @@ float64 under numba), and are written so that no operation overflows, which keep
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 
@@ -17,5 +17,5 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def kernel(function: F) -> F:
     """Compile `function` with the package's flags."""
-    compiled: F = numba.njit(cache=True, nogil=True)(function)
-    return compiled
+    # Some versions of numba type this, as something that is not F; calling it is all that its users do.
+    return cast(F, numba.njit(cache=True, nogil=True)(function))

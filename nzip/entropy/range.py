@@ -1,16 +1,19 @@
 """Range coder for streams of symbols whose frequencies change as they come.
 
 A range coder (Martin, "Range encoding: an algorithm for removing redundancy from a digitised message", 1979) with a
-48-bit range, byte-wise renormalisation and carries that go into the bytes already written. Totals need not be powers of
-two. It is a queue: the decoder gives the symbols in the order in which they were encoded, so a model may learn from each.
+48-bit range, byte-wise renormalisation and carries that go into the bytes already written. Totals need not be powers
+of two. It is a queue: the decoder gives the symbols in the order in which they were encoded, so a model may learn from
+each.
 
 Invariants:
 
-* 2^40 <= range < 2^48 and low < 2^48 between steps; totals are 1..2^24, so a step keeps the range above 2^16 units a count;
-* the decoder reads 6 + R bytes for R renormalisations, zeros past the end; on intact data 5 or 6 of them lie past it.
+* 2^40 <= range < 2^48 and low < 2^48 between steps; totals are 1..2^24, so that a count is worth at least 2^16 of the
+  range, and a step makes at most 3 bytes;
+* the decoder reads 6 + R bytes for R renormalisations, zeros past the end; on intact data 5 or 6 of them lie past it;
+* the decoder's code is below its range. Only 6 first bytes of 255, which no encoder writes, would break that.
 
-`AdaptiveModel` is the order-0 model that goes with it: frequencies in a Fenwick tree ("A new data structure for cumulative
-frequency tables", 1994), halved when their sum reaches a limit.
+`AdaptiveModel` is the order-0 model that goes with it: frequencies in a Fenwick tree (Fenwick, "A new data structure
+for cumulative frequency tables", 1994), halved when their sum passes a limit.
 """
 
 from __future__ import annotations
@@ -18,9 +21,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from nzip.entropy.binary import carry_back, check_overread
+from nzip.entropy.binary import carry_back, check_head, check_overread
+from nzip.entropy.cdf import check_count, check_intervals, check_symbols
 from nzip.entropy.jit import kernel
-from nzip.errors import CorruptError
 
 MAX_TOTAL = 1 << 24
 PRIME = 6  # bytes that the decoder holds
@@ -46,7 +49,7 @@ _UBELOW = np.uint64(_BOTTOM - 1)
 def encode_step(low, rng, pos, out, start, freq, total):  # type: ignore[no-untyped-def]
     """Encode the interval [start, start + freq) of `total` (all uint64). Start with low 0, rng 2^48 - 1, pos 0.
 
-    `out` needs 4 bytes of room a step, and `PRIME` at the end. Returns (low, rng, pos).
+    `out` needs 3 bytes of room a step, and `PRIME` at the end. Returns (low, rng, pos).
     """
     unit = rng // total
     low += unit * start
@@ -86,7 +89,7 @@ def decode_start(data):  # type: ignore[no-untyped-def]
         code <<= _U8
         if i < data.size:
             code |= np.uint64(data[i])
-    return code, _UFULL, PRIME
+    return min(code, _UFULL - _UONE), _UFULL, PRIME
 
 
 @kernel
@@ -116,6 +119,20 @@ def _encode_kernel(starts, freqs, totals, out):  # type: ignore[no-untyped-def]
     low, rng, pos = _UZERO, _UFULL, 0
     for i in range(starts.size):
         low, rng, pos = encode_step(low, rng, pos, out, starts[i], freqs[i], totals[i])
+    return encode_end(low, rng, pos, out)
+
+
+@kernel
+def _encode_symbols_kernel(symbols, cdf, out):  # type: ignore[no-untyped-def]
+    """Encode with one table (cdf: uint64, V + 1). Returns pos, or -1 where a symbol has frequency 0."""
+    low, rng, pos = _UZERO, _UFULL, 0
+    total = cdf[cdf.size - 1]
+    for i in range(symbols.size):
+        start = cdf[symbols[i]]
+        freq = cdf[symbols[i] + 1] - start
+        if freq == _UZERO:
+            return -1
+        low, rng, pos = encode_step(low, rng, pos, out, start, freq, total)
     return encode_end(low, rng, pos, out)
 
 
@@ -268,7 +285,9 @@ class RangeEncoder:
         self._out[i] += 1
 
     def finish(self) -> bytes:
-        """Return the coded bytes. The encoder takes no more symbols after this."""
+        """Return the coded bytes. The encoder takes no more symbols after this, and a second call is a ValueError."""
+        if self._finished:
+            raise ValueError("the encoder is finished")
         self._finished = True
         if self._low and (1 << _BITS) - self._low < self._range:
             self._carry()
@@ -285,9 +304,13 @@ class RangeDecoder:
 
     Args:
         data: the coded bytes.
+
+    Raises:
+        CorruptError: the first bytes are impossible.
     """
 
     def __init__(self, data: bytes | bytearray | memoryview) -> None:
+        check_head(data, PRIME)
         self._data = bytes(data)
         self._code = int.from_bytes(self._data[:PRIME].ljust(PRIME, b"\0"), "big")
         self._range = _FULL
@@ -331,15 +354,15 @@ def encode_intervals(starts: npt.ArrayLike, freqs: npt.ArrayLike, totals: npt.Ar
     Raises:
         ValueError: an interval is empty or outside, or a total is not in 1..2^24.
     """
-    low, width = np.asarray(starts).astype(np.int64), np.asarray(freqs).astype(np.int64)
-    whole = np.broadcast_to(np.asarray(totals).astype(np.int64), low.shape)
-    if low.ndim != 1 or low.shape != width.shape:
-        raise ValueError(f"starts and freqs must have one shape (n,), not {low.shape} and {width.shape}")
-    if low.size and (whole.min() < 1 or whole.max() > MAX_TOTAL):
-        raise ValueError(f"totals must lie in 1..{MAX_TOTAL}")
-    if low.size and (low.min() < 0 or width.min() < 1 or (low + width > whole).any()):
-        raise ValueError("every interval must be non-empty and lie within its total")
-    out = np.zeros(4 * low.size + PRIME, np.uint8)
+    whole = np.asarray(totals)
+    if whole.ndim > 1 or (whole.size and (whole.dtype.kind not in "iu" or whole.min() < 1 or whole.max() > MAX_TOTAL)):
+        raise ValueError(f"totals must be integers in 1..{MAX_TOTAL}, of shape (n,) or ()")
+    whole = whole.astype(np.int64)
+    if whole.ndim and whole.shape != np.shape(starts):
+        raise ValueError(f"totals have shape {whole.shape}, starts {np.shape(starts)}")
+    low, width = check_intervals(starts, freqs, whole)
+    whole = np.broadcast_to(whole, low.shape)
+    out = np.zeros(3 * low.size + PRIME, np.uint8)
     size = _encode_kernel(low.astype(np.uint64), width.astype(np.uint64), whole.astype(np.uint64), out)
     return out[:size].tobytes()
 
@@ -351,23 +374,28 @@ def encode_symbols(symbols: npt.ArrayLike, freqs: npt.ArrayLike) -> bytes:
         ValueError: a symbol is outside the table or has frequency 0, or the sum is out of range.
     """
     cdf = _cdf(freqs)
-    array = np.asarray(symbols)
-    if array.size and (array.dtype.kind not in "iu" or array.min() < 0 or array.max() >= cdf.size - 1):
-        raise ValueError(f"symbols must be integers in 0..{cdf.size - 2}")
-    index = array.astype(np.int64)
-    return encode_intervals(cdf[index], cdf[index + 1] - cdf[index], cdf[-1])
+    array = check_symbols(symbols, cdf.size - 1)
+    out = np.zeros(3 * array.size + PRIME, np.uint8)
+    size = int(_encode_symbols_kernel(array, cdf.astype(np.uint64), out))
+    if size < 0:
+        raise ValueError("a symbol has frequency 0")
+    return out[:size].tobytes()
 
 
 def decode_symbols(data: bytes | bytearray | memoryview, freqs: npt.ArrayLike, count: int) -> npt.NDArray[np.int32]:
     """Return the `count` symbols that `encode_symbols` coded with the same table: int32, shape (count,).
 
     Raises:
-        CorruptError: bytes are missing or left over. Other damage gives wrong symbols.
-        ValueError: the table is malformed.
+        CorruptError: the symbols take more or fewer bytes than there are, which is how missing and left over bytes
+            mostly show. Other damage gives wrong symbols.
+        ValueError: the table is malformed, or `count` is negative.
     """
+    cdf = _cdf(freqs)
+    check_count(count)
+    check_head(data, PRIME)
     symbols = np.empty(count, np.int32)
     source = np.frombuffer(data, np.uint8)
-    check_overread(int(_decode_kernel(source, _cdf(freqs).astype(np.uint64), symbols)), source.size, PRIME)
+    check_overread(int(_decode_kernel(source, cdf.astype(np.uint64), symbols)), source.size, PRIME)
     return symbols
 
 
@@ -375,6 +403,8 @@ def _cdf(freqs: npt.ArrayLike) -> npt.NDArray[np.int64]:
     table = np.asarray(freqs)
     if table.ndim != 1 or table.size == 0 or table.dtype.kind not in "iu" or int(table.min()) < 0:
         raise ValueError("frequencies must be non-negative integers of shape (V,)")
+    if int(table.max()) > MAX_TOTAL:  # a sum of large ones could wrap around to a small one
+        raise ValueError(f"frequencies must sum to 1..{MAX_TOTAL}")
     cdf = np.concatenate([[0], np.cumsum(table.astype(np.int64))])
     if not 1 <= int(cdf[-1]) <= MAX_TOTAL:
         raise ValueError(f"frequencies must sum to 1..{MAX_TOTAL}")
@@ -409,17 +439,25 @@ class AdaptiveModel:
         return self._total
 
     def interval(self, symbol: int) -> tuple[int, int]:
-        """Return start and frequency of `symbol`."""
+        """Return start and frequency of `symbol`, 0..alphabet-1, else ValueError."""
+        self._check(symbol)
         return int(_tree_start(self.tree, symbol)), int(self.freqs[symbol])
 
     def find(self, target: int) -> int:
-        """Return the symbol whose interval holds `target`, 0..total-1."""
+        """Return the symbol whose interval holds `target`, 0..total-1, else ValueError."""
+        if not 0 <= target < self._total:
+            raise ValueError(f"target {target} is not in 0..{self._total - 1}")
         return int(_tree_find(self.tree, np.uint64(target)))
 
     def learn(self, symbol: int) -> None:
-        """Count `symbol`."""
+        """Count `symbol`, 0..alphabet-1, else ValueError."""
+        self._check(symbol)
         total = np.uint64(self._total)
         self._total = int(_learn(self.tree, self.freqs, total, symbol, self.increment, self.limit))
+
+    def _check(self, symbol: int) -> None:
+        if not 0 <= symbol < self.freqs.size:
+            raise ValueError(f"symbol {symbol} is not in 0..{self.freqs.size - 1}")
 
 
 def _adaptive_limit(alphabet: int) -> int:
@@ -431,16 +469,12 @@ def encode_adaptive(symbols: npt.ArrayLike, alphabet: int) -> bytes:
     """Encode `symbols` (integers in 0..alphabet-1, shape (n,)) with an `AdaptiveModel`, which the decoder repeats.
 
     Raises:
-        ValueError: a symbol is out of range.
+        ValueError: a symbol is out of range, or `alphabet` is not in 1..2^16.
     """
     model = AdaptiveModel(alphabet, limit=_adaptive_limit(alphabet))
-    array = np.asarray(symbols)
-    if array.size and (array.dtype.kind not in "iu" or array.min() < 0 or array.max() >= alphabet):
-        raise ValueError(f"symbols must be integers in 0..{alphabet - 1}")
-    out = np.zeros(4 * array.size + PRIME, np.uint8)
-    size = _encode_adaptive_kernel(
-        array.astype(np.int64).ravel(), model.tree, model.freqs, model.increment, model.limit, out
-    )
+    array = check_symbols(symbols, alphabet)
+    out = np.zeros(3 * array.size + PRIME, np.uint8)
+    size = _encode_adaptive_kernel(array, model.tree, model.freqs, model.increment, model.limit, out)
     return out[:size].tobytes()
 
 
@@ -448,24 +482,18 @@ def decode_adaptive(data: bytes | bytearray | memoryview, alphabet: int, count: 
     """Return the `count` symbols that `encode_adaptive` coded: int32, shape (count,).
 
     Raises:
-        CorruptError: bytes are missing or left over. Other damage gives wrong symbols.
+        CorruptError: the symbols take more or fewer bytes than there are, which is how missing and left over bytes
+            mostly show. Other damage gives wrong symbols.
+        ValueError: `alphabet` or `count` is out of range.
+
+    >>> decode_adaptive(encode_adaptive([2, 0, 2, 2], 3), 3, 4).tolist()
+    [2, 0, 2, 2]
     """
+    check_count(count)
+    check_head(data, PRIME)
     model = AdaptiveModel(alphabet, limit=_adaptive_limit(alphabet))
     source = np.frombuffer(data, np.uint8)
     symbols = np.empty(count, np.int32)
     read = _decode_adaptive_kernel(source, model.tree, model.freqs, model.increment, model.limit, symbols)
     check_overread(int(read), source.size, PRIME)
     return symbols
-
-
-__all__ = [
-    "AdaptiveModel",
-    "CorruptError",
-    "RangeDecoder",
-    "RangeEncoder",
-    "decode_adaptive",
-    "decode_symbols",
-    "encode_adaptive",
-    "encode_intervals",
-    "encode_symbols",
-]
