@@ -88,6 +88,18 @@ CONTENTS: dict[str, Callable[[], bytes]] = {
     "one-byte": lambda: b"\n",
     "short": lambda: b"to be, or not to be: that is the question",
 }
+SOURCE = b"""import sys
+
+
+def main() -> None:
+    \"\"\"Print what is read.\"\"\"
+    for line in sys.stdin:
+        print(line.rstrip("\\n"))
+
+
+if __name__ == "__main__":
+    main()
+"""
 
 
 def golden(with_cm: bool) -> Iterator[tuple[str, Callable[[], tuple[bytes, bytes]]]]:
@@ -118,6 +130,10 @@ def golden(with_cm: bool) -> Iterator[tuple[str, Callable[[], tuple[bytes, bytes
         ),
     )
     if with_cm:
+        for preset in range(1, 7):
+            for kind, content in (("prose", text), ("source", SOURCE), ("records", table), ("zeros", bytes(20_000))):
+                yield f"cm-2-preset-{preset}-{kind}", one(content, engine="cm", params={"preset": preset})
+        # The files below are of version 1, which is not written any more.
         presets = {name: level.number for name, level in ((f"cm-level-{n}", LEVELS[n]) for n in LEVELS)
                    if level.engine == "cm"}  # fmt: skip
         for name, number in presets.items():

@@ -376,6 +376,14 @@ class Predictor:
             self.partial, self.bit = 1, 0
 
 
+def read(text: bytes, predictor: Predictor) -> None:
+    """Let `predictor` learn from `text`."""
+    for byte in text:
+        for k in range(7, -1, -1):
+            predictor.p()
+            predictor.update(byte >> k & 1)
+
+
 def encode(block: bytes, predictor: Predictor) -> bytes:
     """Return what the arithmetic coder writes for `block`."""
     low, high, out = 0, M32, bytearray()

@@ -126,7 +126,8 @@ ENGINES: Registry[Engine] = Registry(
     [
         ("store", 0, 1, "nzip.models.store:StoreEngine"),
         ("zstd", 1, 1, "nzip.models.zstd:ZstdEngine"),
-        ("cm", 2, 1, "nzip.models.cm.engine:CmEngine"),
+        ("cm", 2, 1, "nzip.models.cm.engine:CmEngine1"),
+        ("cm", 2, 2, "nzip.models.cm.engine:CmEngine"),
     ],
 )
 

@@ -14,12 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from nzip.errors import CorruptError, UnsupportedError
-from nzip.models.cm import tables
-from nzip.models.cm.engine import BINARY, MIN_BITS, TEXT, CmEngine, classify, plan
+from nzip.errors import CorruptError, NzipError, UnsupportedError
+from nzip.models import primers
+from nzip.models.cm import engine, tables
+from nzip.models.cm.engine import BINARY, MIN_BITS, TEXT, CmEngine, CmEngine1, classify, plan
 from nzip.models.cm.presets import PRESETS, Select
 
-ENGINE = CmEngine()
+ENGINE = CmEngine1()  # without primers; both versions have one kernel
+PRIMED = CmEngine()
 JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
 FEW = list(PRESETS) if JIT else [1, 3]
 
@@ -224,9 +226,18 @@ def test_pack_and_unpack() -> None:
             ENGINE.unpack(packed)
     with pytest.raises(UnsupportedError):
         ENGINE.unpack(bytes((99, 16)))
-    for params in ({"preset": 0}, {"preset": 7}, {"bits": 7}, {"bits": 27}, {"level": 1}):
+    for params in ({"preset": 0}, {"preset": 7}, {"bits": 7}, {"bits": 27}, {"level": 1}, {"primer": 0}):
         with pytest.raises(ValueError):
             ENGINE.pack(params)
+    assert PRIMED.unpack(b"\x83\x10") == {"preset": 3, "bits": 16, "primer": 0}
+    for primer in (0, 1):
+        params = PRIMED.fit({"preset": 2, "primer": primer}, 1 << 20)
+        assert PRIMED.unpack(PRIMED.pack(params)) == params
+    for engine_, packed in ((ENGINE, b"\x83\x10"), (PRIMED, b"\x93\x10")):
+        with pytest.raises(UnsupportedError):
+            engine_.unpack(packed)
+    with pytest.raises(ValueError):
+        PRIMED.pack({"primer": 2})
 
 
 def test_memory_scales_with_the_block() -> None:
@@ -240,8 +251,6 @@ def test_memory_scales_with_the_block() -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_memory_counts_all_arrays(preset: int) -> None:
-    from nzip.models.cm import engine
-
     for cls in (TEXT, BINARY):
         for size, bits in ((1, MIN_BITS), (5000, 14)):
             arrays = engine.build_state(preset, bits, cls, 4, size)
@@ -268,6 +277,109 @@ def test_classes() -> None:
     assert classify(_words(100, 1)) == (TEXT, 0)
     assert classify(_records(300)) == (BINARY, 7)
     assert classify(b"\0")[0] == BINARY
+
+
+# ---- primers
+
+SOURCE = b"""import argparse
+import sys
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("path", help="the file to read")
+    args = parser.parse_args()
+    with open(args.path, encoding="utf-8") as file:
+        print(len(file.read()), file=sys.stderr)
+"""
+
+
+def _prime(block: bytes, preset: int = 3) -> tuple[bytes, dict[str, int]]:
+    params = PRIMED.fit({"preset": preset}, len(block))
+    return PRIMED.encode(block, params), params
+
+
+@pytest.mark.skipif(not JIT, reason="reading a primer takes minutes without the compiler")
+@pytest.mark.parametrize("preset", PRESETS)
+def test_primed_round_trip(preset: int) -> None:
+    payload, params = _prime(SOURCE, preset)
+    assert primers.PRIMERS[payload[1]].kind == "python"
+    assert len(payload) < 0.65 * len(_encode(SOURCE, preset)[0])
+    for _ in range(2):  # the second time with a state that was kept
+        assert PRIMED.decode(payload, len(SOURCE), params) == SOURCE
+        assert PRIMED.encode(SOURCE, params) == payload
+
+
+@pytest.mark.skipif(not JIT, reason="reading a primer takes minutes without the compiler")
+def test_kept_states_are_bounded_and_safe_in_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = [SOURCE[k:] * (1 + k % 3) for k in range(12)]
+    engine._kept.clear()
+    alone = [_prime(block) for block in blocks]
+    assert 0 < sum(map(engine._size, engine._kept.values())) <= engine.KEPT
+    engine._kept.clear()
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(_prime, blocks)) == alone
+        back = pool.map(lambda k: PRIMED.decode(alone[k][0], len(blocks[k]), alone[k][1]), range(12))
+        assert list(back) == blocks
+    monkeypatch.setattr(engine, "KEPT", 0)
+    engine._kept.clear()
+    assert _prime(blocks[0]) == alone[0]
+    assert not engine._kept
+
+
+@pytest.mark.parametrize("preset", [1, 3] if not JIT else PRESETS)
+@pytest.mark.parametrize("cut", [0, 7])
+def test_primed_kernel_equals_the_naive_model(monkeypatch: pytest.MonkeyPatch, preset: int, cut: int) -> None:
+    told = _words(60 if JIT else 8, 4) + b"\nMixing of lines\n"
+    told = told[: len(told) - cut]
+    block = SAMPLES["text"][: 500 if JIT else 60]
+    monkeypatch.setattr(engine, "_kept", type(engine._kept)())
+    monkeypatch.setattr(primers, "text", lambda number: told)
+    monkeypatch.setattr(primers, "nearest", lambda block: 5)
+    payload = PRIMED.encode(block, {"preset": preset, "bits": 12})
+    assert payload[:2] == b"\0\5"
+    assert PRIMED.decode(payload, len(block), {"preset": preset, "bits": 12}) == block
+    size = len(told) + len(block)
+    sizes = plan(PRESETS[preset], TEXT, 12, size)
+    predictor = naive.Predictor(PRESETS[preset], 12, False, 0, size, sizes.match_bits)
+    naive.read(told, predictor)
+    assert naive.encode(block, predictor) == payload[2:]
+
+
+def test_primers_are_those_of_the_format() -> None:
+    assert list(primers.PRIMERS) == list(range(1, 15))
+    for number, primer in primers.PRIMERS.items():
+        assert len(primers.text(number)) == primer.size <= 1 << 17
+    assert 400_000 < primers.model_bytes() < 700_000
+    listed = repr(primers.PRIMERS).encode()
+    assert hashlib.sha256(listed).hexdigest()[:16] == "f0481b36bcacdd23"
+
+
+def test_nearest_primer() -> None:
+    def kind(block: bytes) -> str:
+        number = primers.nearest(block)
+        return primers.PRIMERS[number].kind if number else "none"
+
+    assert kind(SOURCE) == "python"
+    assert kind(b"#include <stdio.h>\n\nint main(int argc, char *argv[])\n{\n    return 0;\n}\n" * 2) == "c"
+    page = b'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>a</title></head></html>'
+    assert kind(page) == "html"
+    assert kind(b"") == kind(b"abc") == kind(_noise(5000)) == kind(bytes(5000)) == "none"
+    assert kind(bytes(random.Random(1).choice(b"ACGT") for _ in range(9000))) == "none"
+
+
+def test_unknown_primer_is_corrupt() -> None:
+    with pytest.raises(CorruptError, match="primer 99"):
+        PRIMED.decode(b"\0\x63abc", 10, {"preset": 1, "bits": 8})
+
+
+def test_damaged_primer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = {1: primers.PRIMERS[1]._replace(sha256="0" * 64)}
+    monkeypatch.setattr(primers, "PRIMERS", other)
+    primers.text.cache_clear()
+    with pytest.raises(NzipError, match="'python'"):
+        primers.text(1)
+    primers.text.cache_clear()
 
 
 # ---- tables
@@ -371,7 +483,7 @@ def test_plain_python_gives_the_same_payload() -> None:
     payload, params = _encode(block)
     code = (
         "import sys, warnings; warnings.simplefilter('error')\n"
-        "from nzip.models.cm.engine import CmEngine\n"
+        "from nzip.models.cm.engine import CmEngine1 as CmEngine\n"
         f"params = {params!r}; block = {block!r}\n"
         "payload = CmEngine().encode(block, params)\n"
         "assert CmEngine().decode(payload, len(block), params) == block\n"

@@ -1,14 +1,9 @@
 """Every engine passes the shared checks."""
 
-import importlib.util
-
 import pytest
 from models.checks import JIT_OFF, check_engine
 
 from nzip.codec.registry import ENGINES
-
-HAS_CM = importlib.util.find_spec("nzip.models.cm.engine") is not None
-cm = pytest.mark.skipif(not HAS_CM, reason="the engine cm is not there yet")
 
 CASES = [
     ("store", {}),
@@ -16,10 +11,15 @@ CASES = [
     ("zstd", {"level": 3, "window": 23}),
     ("zstd", {"level": 19, "window": 26}),
     ("zstd", {"level": 22, "window": 30}),
-    *(pytest.param("cm", {"preset": preset}, marks=cm) for preset in (range(1, 7) if not JIT_OFF else (1, 6))),
+    *(("cm", {"preset": preset, "primer": int(not JIT_OFF)}) for preset in (range(1, 7) if not JIT_OFF else (1, 6))),
 ]
 
 
 @pytest.mark.parametrize(("name", "params"), CASES)
 def test_engine(name, params):
     check_engine(ENGINES.by_name(name), params)
+
+
+@pytest.mark.parametrize("preset", [1, 3])
+def test_first_version_of_cm(preset):
+    check_engine(ENGINES.by_id(2, 1), {"preset": preset})

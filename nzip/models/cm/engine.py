@@ -11,9 +11,11 @@ numba and numpy are imported when a block is coded, never before.
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from typing import Any, NamedTuple
 
 from nzip.errors import CorruptError, UnsupportedError
+from nzip.models import primers
 from nzip.models.cm.presets import DEFAULT_PRESET, PRESETS, Context, Preset, Select, select_rows
 from nzip.models.engine import Engine, Params
 
@@ -22,6 +24,8 @@ MAX_SIZE = (1 << 32) - 1
 MATCH_BITS = (10, 22)  # log2 of the match model's table
 APM_CELLS = 16 * (256 + 65536 + 65536 + 4096)
 FIXED = 1 << 20  # what does not depend on the block: tables of sources, of constants, and padding
+UNPRIMED = 0x80  # in the stored preset: no primers
+KEPT = 48 << 20  # bytes of states that are kept as a primer left them
 MAX_RECORD = 0xFFFF
 TEXT, BINARY = 0, 1
 MAX_DISTANCE = 1100
@@ -36,29 +40,30 @@ class CmEngine(Engine):
     Parameters:
         preset: 1..6, which contexts are mixed; more of them cost time and save bytes.
         bits: log2 of the hash table's buckets of 16 bytes. `fit` chooses it for a block.
+        primer: 1 if a block of text may begin with what a primer teaches (the default), 0 if not.
     """
 
     name = "cm"
     id = 2
-    version = 1
+    version = 2
 
     def pack(self, params: Params) -> bytes:
-        preset, bits = self._checked(params)
-        return bytes((preset, bits))
+        preset, bits, primer = self._checked(params)
+        return bytes((preset | (0 if primer else UNPRIMED), bits))
 
     def unpack(self, packed: bytes) -> dict[str, int]:
         if len(packed) != 2:
             raise CorruptError("the parameters of a cm block are malformed")
-        preset, bits = packed
+        preset, bits = packed[0] & ~UNPRIMED, packed[1]
         if preset not in PRESETS:
             raise UnsupportedError(f"cm preset {preset} is not known to this nzip; upgrade nzip")
         if not MIN_BITS <= bits <= MAX_BITS:
             raise CorruptError("the parameters of a cm block are out of range")
-        return {"preset": preset, "bits": bits}
+        return {"preset": preset, "bits": bits, "primer": int(not packed[0] & UNPRIMED)}
 
     @staticmethod
-    def _checked(params: Params) -> tuple[int, int]:
-        unknown = set(params) - {"preset", "bits"}
+    def _checked(params: Params) -> tuple[int, int, int]:
+        unknown = set(params) - {"preset", "bits", "primer"}
         if unknown:
             raise ValueError(f"engine cm does not know the parameter {sorted(unknown)[0]!r}")
         preset = params.get("preset", DEFAULT_PRESET)
@@ -67,59 +72,164 @@ class CmEngine(Engine):
         bits = params.get("bits", PRESETS[preset].max_bits)
         if not MIN_BITS <= bits <= MAX_BITS:
             raise ValueError(f"cm bits {bits} is not in {MIN_BITS}..{MAX_BITS}")
-        return preset, bits
+        primer = params.get("primer", 1)
+        if primer not in (0, 1):
+            raise ValueError(f"cm primer {primer} is not 0 or 1")
+        return preset, bits, primer
 
     def fit(self, params: Params, size: int) -> dict[str, int]:
-        preset, bits = self._checked(params)
+        preset, bits, primer = self._checked(params)
         chosen = PRESETS[preset]
         # A byte needs two buckets a context, most of which other bytes need as well.
-        buckets = max(len(chosen.text), len(chosen.binary)) * size // 2
-        return {"preset": preset, "bits": max(MIN_BITS, min(bits, buckets.bit_length()))}
+        buckets = max(len(chosen.text), len(chosen.binary)) * (size + primer * chosen.primer) // 2
+        return {"preset": preset, "bits": max(MIN_BITS, min(bits, buckets.bit_length())), "primer": primer}
 
     def memory(self, params: Params, size: int) -> int:
-        preset, bits = self._checked(params)
-        largest = max(plan(PRESETS[preset], cls, bits, size).total for cls in (TEXT, BINARY))
-        return largest + size  # a copy of the payload
+        preset, bits, primer = self._checked(params)
+        read = primer * PRESETS[preset].primer
+        largest = max(plan(PRESETS[preset], cls, bits, size + read).total for cls in (TEXT, BINARY))
+        kept = min(largest, KEPT) if read else 0
+        return largest + kept + size + 2 * read  # a copy of the payload, and what is read before the block
 
     def encode_memory(self, params: Params, size: int) -> int:
         return self.memory(params, size) + size  # and one of the block
 
     def encode(self, block: bytes, params: Params) -> bytes:
         """Return the payload; when it would not be shorter than the block, one byte more than the block."""
-        import numpy as np
-
-        from nzip.models.cm import kernel
-
-        preset, bits = self._checked(params)
+        preset, bits, primer = self._checked(params)
         cls, record = classify(block)
-        head = bytes((cls,)) + (record.to_bytes(2, "little") if cls == BINARY else b"")
-        coded = np.empty(max(1, len(block) - len(head)), np.uint8)
-        state = build_state(preset, bits, cls, record, len(block)).values()
-        end = kernel.code(False, np.frombuffer(block, np.uint8).copy(), coded, *state)
-        if len(head) + end > len(block):
-            return bytes(len(block) + 1)
-        return head + coded[:end].tobytes()
+        if cls == BINARY:
+            head, chosen = bytes((cls,)) + record.to_bytes(2, "little"), 0
+        else:
+            chosen = primers.nearest(block) if primer else 0
+            head = bytes((cls, chosen)) if primer else bytes((cls,))
+        return _encode(head, block, preset, bits, cls, record, chosen)
 
     def decode(self, payload: bytes, size: int, params: Params) -> bytes:
-        import numpy as np
-
-        from nzip.models.cm import kernel
-
-        preset, bits = self._checked(params)
+        preset, bits, primer = self._checked(params)
         cls = payload[0] if payload else 255
-        start = {TEXT: 1, BINARY: 3}.get(cls, 0)
+        start = {TEXT: 1 + primer, BINARY: 3}.get(cls, 0)
         if not start or len(payload) < start:
             raise CorruptError("a cm block does not start as it should")
-        record = int.from_bytes(payload[1:start], "little")
-        block = np.empty(size, np.uint8)
-        coded = np.frombuffer(payload, np.uint8)[start:].copy()
-        used = kernel.code(True, block, coded, *build_state(preset, bits, cls, record, size).values())
-        if used < len(coded):
-            raise CorruptError("a cm block holds more than its bytes need")
-        return block.tobytes()
+        record = int.from_bytes(payload[1:3], "little") if cls == BINARY else 0
+        chosen = payload[1] if cls == TEXT and primer else 0
+        if chosen and chosen not in primers.PRIMERS:
+            raise CorruptError(f"a cm block names a primer {chosen}, which version 2 does not have")
+        return _decode(payload, start, size, preset, bits, cls, record, chosen)
 
     def prepare(self) -> None:
-        self.encode(bytes(64), {"preset": 1, "bits": MIN_BITS})
+        self.encode(bytes(64), {"preset": 1, "bits": MIN_BITS, "primer": 0})
+
+
+class CmEngine1(CmEngine):
+    """Version 1 of `cm`: without primers. What it wrote is read for ever.
+
+    Parameters:
+        preset, bits: as in version 2.
+    """
+
+    version = 1
+
+    def pack(self, params: Params) -> bytes:
+        preset, bits, _ = self._checked(params)
+        return bytes((preset, bits))
+
+    def unpack(self, packed: bytes) -> dict[str, int]:
+        if packed and packed[0] & UNPRIMED:
+            raise UnsupportedError(f"cm preset {packed[0]} is not known to this nzip; upgrade nzip")
+        params = super().unpack(packed)
+        del params["primer"]
+        return params
+
+    @staticmethod
+    def _checked(params: Params) -> tuple[int, int, int]:
+        if "primer" in params:
+            raise ValueError("version 1 of engine cm does not know the parameter 'primer'")
+        return CmEngine._checked({**params, "primer": 0})
+
+    def fit(self, params: Params, size: int) -> dict[str, int]:
+        fitted = super().fit(params, size)
+        del fitted["primer"]
+        return fitted
+
+
+def _encode(head: bytes, block: bytes, preset: int, bits: int, cls: int, record: int, primer: int) -> bytes:
+    import numpy as np
+
+    from nzip.models.cm import kernel
+
+    read, state = _begin(preset, bits, cls, record, len(block), primer)
+    coded = np.empty(max(1, len(block) - len(head)), np.uint8)
+    data = np.frombuffer(read + block, np.uint8).copy()
+    end = kernel.code(kernel.ENCODE, len(read), data, coded, *state.values())
+    if len(head) + end > len(block):
+        return bytes(len(block) + 1)
+    return head + bytes(coded[:end].tobytes())
+
+
+def _decode(
+    payload: bytes, start: int, size: int, preset: int, bits: int, cls: int, record: int, primer: int
+) -> bytes:
+    import numpy as np
+
+    from nzip.models.cm import kernel
+
+    read, state = _begin(preset, bits, cls, record, size, primer)
+    data = np.empty(len(read) + size, np.uint8)
+    data[: len(read)] = np.frombuffer(read, np.uint8)
+    coded = np.frombuffer(payload, np.uint8)[start:].copy()
+    used = kernel.code(kernel.DECODE, len(read), data, coded, *state.values())
+    if used < len(coded):
+        raise CorruptError("a cm block holds more than its bytes need")
+    return bytes(data[len(read) :].tobytes())
+
+
+_kept: OrderedDict[tuple[int, int, int, int], dict[str, Any]] = OrderedDict()
+
+
+def _begin(preset: int, bits: int, cls: int, record: int, size: int, primer: int) -> tuple[bytes, dict[str, Any]]:
+    """Return what is read before a block of `size` bytes, and the state after it.
+
+    Reading a primer takes longer than coding a short block, so the states of the last ones are kept.
+    """
+    from nzip.models.cm import kernel
+
+    if not primer:
+        return b"", build_state(preset, bits, cls, record, size)
+    import numpy as np
+
+    read = primers.text(primer)[-PRESETS[preset].primer :]
+    sizes = plan(PRESETS[preset], cls, bits, len(read) + size)
+    key = (preset, bits, sizes.match_bits, primer)
+    with _lock:
+        state = _kept.get(key)
+        if state is not None:
+            _kept.move_to_end(key)
+    if state is None:
+        state = build_state(preset, bits, cls, record, len(read) + size)
+        kernel.code(kernel.READ, 0, np.frombuffer(read, np.uint8).copy(), np.zeros(1, np.uint8), *state.values())
+        if sizes.total > KEPT:
+            return read, state
+        with _lock:
+            _kept[key] = state
+            while sum(_size(kept) for kept in _kept.values()) > KEPT:
+                _kept.popitem(last=False)
+    return read, _copied(state)
+
+
+def _size(state: dict[str, Any]) -> int:
+    return sum(int(array.nbytes) for array in state.values())
+
+
+def _copied(state: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of what a kernel changes."""
+    fresh = dict(state)
+    for name in ("slots", "apm"):
+        fresh[name] = _aligned(len(state[name]), state[name].dtype, state[name])
+    for name in ("maps", "table", "weights", "counts", "final", "v", "after1", "after2", "carried"):
+        fresh[name] = state[name].copy()
+    fresh["slots64"] = fresh["slots"].view(state["slots64"].dtype)
+    return fresh
 
 
 class Plan(NamedTuple):
@@ -264,14 +374,20 @@ def build_state(number: int, bits: int, cls: int, record: int, size: int) -> dic
         "stretch": stretch,
         "after": after,
         "rates": rates,
+        "v": np.zeros(kernel.SOURCES, np.uint64),
+        "after1": np.zeros(256, np.uint64),
+        "after2": np.zeros(65536, np.uint64),
+        "carried": np.zeros(3, np.int64),
     }
 
 
-def _aligned(count: int, dtype: Any) -> Any:
-    """Zeros that start at a cache line: a bucket's neighbours then share one."""
+def _aligned(count: int, dtype: Any, content: Any = None) -> Any:
+    """Zeros, or `content`, that start at a cache line: a bucket's neighbours then share one."""
     import numpy as np
 
     size = np.dtype(dtype).itemsize
-    raw = np.zeros(count + 64 // size, dtype)
+    raw = (np.zeros if content is None else np.empty)(count + 64 // size, dtype)
     skip = (-raw.ctypes.data % 64) // size
+    if content is not None:
+        raw[skip : skip + count] = content
     return raw[skip : skip + count]

@@ -129,6 +129,9 @@ NONE, LAST8, LAST16, WORD, WORD1, WORD2, ABOVE, COLUMN, AFTER1, AFTER2, LINE, SH
 LINE_START, LINE_BEFORE = 12, 13
 SOURCES = 16
 
+# What `code` does.
+ENCODE, DECODE, READ = range(3)
+
 # presets.Select
 ONE, PARTIAL, LAST, MATCH, SEEN, LAST2, SHAPES, COLUMNS = range(8)
 
@@ -266,8 +269,9 @@ def between(apm: Array, cell: int, start0: int, start1: int, part: int) -> Any:
 
 @njit(cache=True, nogil=True)
 def code(
-    decode: bool,
-    buf: Array,  # uint8 (size,): the block; decoding fills it
+    mode: int,  # ENCODE, DECODE, or READ: learn from what is known and code nothing
+    first: int,  # where in `buf` to begin; what is before it was read in an earlier call with the same state
+    buf: Array,  # uint8 (size,): what was read, then the block; decoding fills it
     coded: Array,  # uint8: the coded bits; encoding fills it
     settings: Array,  # int64 (CFG_SIZE,)
     spec: Array,  # uint64 (4 * contexts,): two sources and their masks for each
@@ -286,8 +290,12 @@ def code(
     stretch: Array,  # int16 (4096,)
     after: Array,  # uint8 (2 * states,)
     rates: Array,  # int32 (1024,)
+    v: Array,  # uint64 (SOURCES,): the sources
+    after1: Array,  # uint64 (256,): what followed each byte
+    after2: Array,  # uint64 (65536,): what followed each pair of bytes
+    carried: Array,  # int64 (3,): of the match: pointer, length, missed
 ) -> Any:
-    """Encode `buf` into `coded`, or decode it.
+    """Encode `buf[first:]` into `coded`, or decode it, or only learn from it.
 
     Returns the length of the coded bits: those written (one more than `coded` holds when they do not fit, and coding
     stops early), or those read, where bytes read behind the end count too and are zeros.
@@ -311,9 +319,6 @@ def code(
     doubled = min(contexts, inputs - contexts - 3)  # contexts with a second input
     match_input = contexts + doubled
 
-    v = np.zeros(SOURCES, np.uint64)
-    after1 = np.zeros(256, np.uint64)
-    after2 = np.zeros(65536, np.uint64)
     hashes = np.zeros(contexts, np.uint64)
     places = np.zeros(contexts, np.int64)  # of the buckets to be looked up
     checks = np.zeros(contexts, np.uint8)
@@ -332,18 +337,20 @@ def code(
     high = u32(0xFFFFFFFF)
     window = u32(0)
     at = i64(0)  # in coded
-    if decode:
+    if mode == DECODE:
         for _ in range(4):
             window = u32((window << u32(8)) | (u32(coded[u64(at)]) if at < room else u32(0)))
             at += 1
 
-    pointer = i64(0)  # of the match: where the byte expected next stands
-    length = i64(0)  # of the match, 0 for none
-    missed = i64(0)  # one bit a byte that a match predicted, 1 where it failed
+    pointer = i64(carried[0])  # of the match: where the byte expected next stands
+    length = i64(carried[1])  # of the match, 0 for none
+    missed = i64(carried[2])  # one bit a byte that a match predicted, 1 where it failed
     seen = i64(0)
     node = i64(1)
+    if first > 0:
+        renew(v, buf, first, period, after1, after2)
     address(v, spec, direct, hashes, places, checks, slots, shift)
-    for pos in range(size):
+    for pos in range(first, size):
         last8 = u64(v[LAST8])
         last = i64(last8 & u64(255))
 
@@ -382,7 +389,7 @@ def code(
                 grade = min(24 + ((length - 80) >> 6), i64(31))
 
         symbol = i64(0)
-        if not decode:
+        if mode != DECODE:
             symbol = i64(buf[u64(pos)])
         pair = i64(u64((last8 & u64(0xFFFF)) * u64(K1)) >> u64(48))
         partial = i64(1)  # a one, then the bits of this byte so far
@@ -502,25 +509,25 @@ def code(
             p1 = max(min(p1, i64(65535)), i64(1))
 
             # ---- code
-            middle = u32(low + u32((u64(u32(high - low)) * u64(p1)) >> u64(16)))
-            if decode:
-                y = i64(window <= middle)
-            else:
-                y = (symbol >> (7 - bit)) & 1
-            if y:
-                high = middle
-            else:
-                low = u32(middle + u32(1))
-            while ((low ^ high) & u32(0xFF000000)) == 0:
-                if decode:
-                    window = u32((window << u32(8)) | (u32(coded[u64(at)]) if at < room else u32(0)))
+            y = (symbol >> (7 - bit)) & 1
+            if mode != READ:
+                middle = u32(low + u32((u64(u32(high - low)) * u64(p1)) >> u64(16)))
+                if mode == DECODE:
+                    y = i64(window <= middle)
+                if y:
+                    high = middle
                 else:
-                    if at >= room:
-                        return room + 1
-                    coded[u64(at)] = u8(high >> u32(24))
-                at += 1
-                low = u32(low << u32(8))
-                high = u32((high << u32(8)) | u32(255))
+                    low = u32(middle + u32(1))
+                while ((low ^ high) & u32(0xFF000000)) == 0:
+                    if mode == DECODE:
+                        window = u32((window << u32(8)) | (u32(coded[u64(at)]) if at < room else u32(0)))
+                    else:
+                        if at >= room:
+                            return room + 1
+                        coded[u64(at)] = u8(high >> u32(24))
+                    at += 1
+                    low = u32(low << u32(8))
+                    high = u32((high << u32(8)) | u32(255))
 
             # ---- where to look next: the memory answers while the rest learns
             grown = (partial << 1) | y
@@ -536,7 +543,7 @@ def code(
                             places[i] = i64(t >> shift) << 4
                             prefetch(slots, i64(places[i]))
             elif bit == 7:
-                if decode:
+                if mode == DECODE:
                     buf[u64(pos)] = u8(grown)
                 if pos + 1 < size:
                     renew(v, buf, pos + 1, period, after1, after2)
@@ -577,7 +584,10 @@ def code(
             partial = grown
             node = (node << 1) | y
 
-    if decode:
+    carried[0] = pointer
+    carried[1] = length
+    carried[2] = missed
+    if mode != ENCODE:
         return at
     # The fewest bytes that, with zeros behind them, lie between low and high.
     for k in range(0, 5):

@@ -89,6 +89,7 @@ class Preset:
         final_rate: learning rate of the second layer.
         weight: what the weights of stretched probabilities start with, in 1/65536.
         refine: 1 for the refinement stage, 0 for none.
+        primer: bytes of a primer that are read before a block of text, at most; from version 2 on.
     """
 
     text: tuple[Context, ...]
@@ -106,6 +107,7 @@ class Preset:
     final_rate: int = 50
     weight: int = 12000
     refine: int = 1
+    primer: int = 1 << 16
 
 
 S = Source
@@ -181,7 +183,7 @@ PRESETS: dict[int, Preset] = {
     1: Preset(_TEXT1, _BINARY1, _SETS1, _SETS1, 22, inputs=16),
     2: Preset(_TEXT2, _BINARY2, _SETS3, _SETS3, 22, inputs=16),
     3: Preset(_TEXT3, _BINARY3, _SETS3, _SETS2, 23, inputs=16),
-    4: Preset(_TEXT4, _BINARY4, _SETS4, _SETS4, 24, inputs=32, weight=9000),
-    5: Preset(_TEXT5, _BINARY5, _SETS_TEXT, _SETS_BINARY, 24, weight=6000),
-    6: Preset(_TEXT6, _BINARY6, _SETS_TEXT, _SETS_BINARY, 25, weight=6000),
+    4: Preset(_TEXT4, _BINARY4, _SETS4, _SETS4, 24, inputs=32, weight=9000, primer=1 << 17),
+    5: Preset(_TEXT5, _BINARY5, _SETS_TEXT, _SETS_BINARY, 24, weight=6000, primer=1 << 17),
+    6: Preset(_TEXT6, _BINARY6, _SETS_TEXT, _SETS_BINARY, 25, weight=6000, primer=1 << 17),
 }

@@ -1,0 +1,411 @@
+"""Makes the primers: texts that the `cm` engine has read before the first byte of a block.
+
+    python corpora/make_primers.py FOLDER [--out nzip/models/weights/primers]
+
+FOLDER holds one unpacked package a folder (Debian's with `dpkg-deb -x`, wheels with `unzip`; `stdlib` is Python's
+own library, `samples` those of this folder); KINDS below names them, their licences and what is taken. For each kind
+of text the script cuts the files into pieces of about a kilobyte and picks those that hold the most strings which
+other groups of files hold too (the idea of dictionary builders: Liao, Petri, Moffat, Wirth, "Effective Construction of
+Relative Lempel-Ziv Dictionaries", WWW 2016). A group is a package, or a folder or a file in a large one: what only one
+project says is of no use to another.
+
+No file of a benchmark, and no package that one was taken from, is among the sources. The primers are part of the file
+format: once released, a primer never changes; a better one gets a new number.
+"""
+
+# ruff: noqa: E501 - lines of logs are long
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import hashlib
+import heapq
+import random
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import zstandard
+
+import nzip
+
+PIECE = 1024  # bytes of a piece, about: pieces end at line ends
+GRAM = 8  # bytes of the strings that are counted
+HASH_BITS = 24
+MOST_FILE = 150_000  # bytes of one file
+BOOK_PART = 50_000
+MOST_PACKAGE = 3_000_000
+SHARE = 4  # a package gives at most this part
+MOST_GROUPS = 16  # a string in more groups is worth no more
+
+
+@dataclass(frozen=True)
+class Source:
+    """What one package gives.
+
+    Attributes:
+        package: name of its folder.
+        licence: SPDX expression.
+        globs: patterns of paths below the folder.
+        depth: path components that make a group.
+    """
+
+    package: str
+    licence: str
+    globs: tuple[str, ...]
+    depth: int = 0
+
+
+def _sources(globs: str, depth: int, *packages: str) -> list[Source]:
+    found = []
+    for words in packages:
+        package, licence = words.split("=")
+        found.append(Source(package, licence, tuple(globs.split()), depth))
+    return found
+
+
+PYTHON = (
+    "aiohttp=Apache-2.0", "attrs=MIT", "black=MIT", "httpx=BSD-3-Clause", "jinja2=BSD-3-Clause",
+    "networkx=BSD-3-Clause", "pydantic=MIT", "pytest=MIT", "rich=MIT", "setuptools=MIT", "sqlalchemy=MIT",
+    "starlette=BSD-3-Clause", "sympy=BSD-3-Clause", "tornado=Apache-2.0", "twisted=MIT", "urllib3=MIT",
+    "werkzeug=BSD-3-Clause",
+)  # fmt: skip
+NODE = (
+    "node-acorn=MIT", "node-axios=MIT", "node-babel7=MIT", "node-body-parser=MIT", "node-chalk=MIT", "node-glob=ISC",
+    "node-postcss=MIT", "node-react=MIT", "node-semver=ISC", "node-undici=MIT", "node-vue=MIT", "node-ws=MIT",
+    "node-yargs=MIT", "libjs-bootstrap5=MIT", "libjs-d3=BSD-3-Clause",
+)  # fmt: skip
+PAGES = (
+    "python-attr-doc=MIT", "python-babel-doc=BSD-3-Clause", "python-jinja2-doc=BSD-3-Clause", "python-six-doc=MIT",
+    "python-setuptools-doc=MIT", "python-sortedcontainers-doc=Apache-2.0", "python-werkzeug-doc=BSD-3-Clause",
+    "python-mpmath-doc=BSD-3-Clause", "python-markdown-doc=BSD-3-Clause", "python-ply-doc=BSD-3-Clause",
+    "python-cryptography-doc=Apache-2.0", "libjansson-doc=MIT", "libcurl4-doc=curl",
+)  # fmt: skip
+CRATES = (
+    "librust-clap-3-dev=MIT OR Apache-2.0", "librust-rand-dev=MIT OR Apache-2.0",
+    "librust-regex-dev=MIT OR Apache-2.0",
+)  # fmt: skip
+HEADERS = (
+    "libexpat1-dev=MIT", "liblz4-dev=BSD-2-Clause", "libpcre2-dev=BSD-3-Clause", "libpng-dev=libpng-2.0",
+    "libsqlite3-dev=blessing", "libuv1-dev=MIT", "libzstd-dev=BSD-3-Clause", "zlib1g-dev=Zlib",
+)  # fmt: skip
+
+FILES = 99  # each file is a group
+KINDS: dict[str, list[Source]] = {
+    "python": [
+        *_sources("*.py", 0, *PYTHON),
+        Source("stdlib", "PSF-2.0", ("*.py",), 1),
+    ],
+    "c": [
+        *_sources("*.h *.c", 0, *HEADERS, "librust-libz-sys-dev=Zlib", "librust-zstd-sys-dev=BSD-3-Clause"),
+        Source("golang-github-mattn-go-sqlite3-dev", "MIT AND blessing", ("*.h", "*.c")),
+        Source("sbcl-source", "BSD-2-Clause AND LicenseRef-public-domain", ("*.c", "*.h")),
+        Source("libboost1.74-dev", "BSL-1.0", ("*.hpp",), 4),
+    ],
+    "javascript": [
+        *_sources("*.js *.ts *.mjs *.cjs", 0, *NODE),
+        Source("node-typescript", "Apache-2.0", ("*.d.ts",)),
+    ],
+    "go": [
+        Source("golang-1.19-src", "BSD-3-Clause", ("*.go",), 6),
+        *_sources("*.go", 0, "golang-github-gorilla-mux-dev=BSD-3-Clause", "golang-gopkg-yaml.v3-dev=MIT AND Apache-2.0"),
+        *_sources("*.go", 0, "golang-github-urfave-cli-v2-dev=MIT"),
+    ],
+    "rust": [
+        Source("rust-src", "MIT OR Apache-2.0", ("*.rs",), 7),
+        *_sources("*.rs", 0, *CRATES),
+    ],
+    "html": [
+        *_sources("*.html", 0, *PAGES),
+        Source("nodejs-doc", "MIT", ("*.html",)),
+        Source("postgresql-doc-15", "PostgreSQL", ("*.html",)),
+    ],
+    "xml": [
+        Source("openclipart-svg", "CC0-1.0", ("*.svg",), 6),
+        Source("libcommons-io-java", "Apache-2.0", ("*.pom",)),
+    ],
+    "json": [
+        *_sources("*.json", 0, *NODE, "node-typescript=Apache-2.0", "nodejs-doc=MIT"),
+        Source("botocore", "Apache-2.0", ("*/service-2.json.gz", "*/examples-1.json", "*/paginators-1.json"), 3),
+        Source("google_api_python_client", "Apache-2.0", ("*/documents/*.json",), FILES),
+        Source("bokeh_sampledata", "BSD-3-Clause", ("*.json", "*.geojson"), FILES),
+        Source("samples", "Apache-2.0", ("*/records.json",)),
+    ],
+    "log": [
+        Source("samples", "Apache-2.0", ("*/service.log",)),
+    ],
+    "markdown": [
+        *_sources("*.md *METADATA *.rst", 0, *PYTHON, *NODE, *CRATES, "rust-src=MIT OR Apache-2.0"),
+        *_sources("*.md", 0, "golang-github-urfave-cli-v2-dev=MIT", "golang-gopkg-yaml.v3-dev=MIT AND Apache-2.0"),
+    ],
+    "config": [
+        *_sources("*.toml *.yml *.yaml *.cfg *.ini *.conf", 0, *PYTHON, *NODE, *CRATES, *PAGES),
+        Source("rust-src", "MIT OR Apache-2.0", ("*.toml", "*.yml"), 7),
+        *_sources("*.yml *.yaml *.toml", 0, "golang-github-urfave-cli-v2-dev=MIT"),
+    ],
+    "prose": [
+        Source("jargon-text", "LicenseRef-public-domain", ("*/jargon.txt.gz",), FILES),
+        Source("postgresql-doc-15", "PostgreSQL", ("*.html",), FILES),
+        *_sources("*.html", FILES, "nodejs-doc=MIT", "python-cryptography-doc=Apache-2.0", "python-mpmath-doc=BSD-3-Clause"),
+        Source("libboost1.74-dev", "BSL-1.0", ("*.html",), FILES),
+    ],
+    "roff": [
+        Source("tcl8.6-doc", "TCL", ("*/man/*.gz",), FILES),
+        *_sources("*man/man*/*.gz", 0, *NODE, *PAGES, *HEADERS, "openssh-client=BSD-2-Clause", "nodejs-doc=MIT"),
+    ],
+    "lisp": [
+        Source("sbcl-source", "BSD-2-Clause AND LicenseRef-public-domain", ("*.lisp",), 5),
+    ],
+}
+SKIPPED = (
+    "*/iris*", "*/auto-mpg*", "*/penguins*", "*/_vendor/*", "*/site-packages/*", "*/vendor/*", "*.min.js",
+    "*/ssh_config", "*/requests/*", "*/click/*", "*/tests/data/*",
+)  # fmt: skip
+
+
+CARD = """# Primers
+
+Texts that the `cm` engine has read before the first byte of a block, so that short blocks start warm. They hold
+statistics of their kind of text and nothing of any benchmark: no file of one, and no package one was taken from, is
+among the sources. Made by `corpora/make_primers.py` from Debian 12 packages, Python wheels, Python 3.11's library and
+lines that the script makes; kept as zstd frames. Shares of text longer than the primer are cut at its start.
+
+| primer | bytes | SHA-256 begins | from (licence), bytes |
+|---|---:|---|---|"""
+
+
+def read(path: Path) -> bytes:
+    """Return a file's text; pages that come compressed are unpacked."""
+    data = path.read_bytes()
+    if path.suffix == ".gz":
+        import gzip
+
+        data = gzip.decompress(data)
+    return data
+
+
+def stripped(data: bytes) -> bytes:
+    """Return the prose of an HTML page: its paragraphs without marks."""
+    import html
+
+    paragraphs = re.findall(rb"<p>(.*?)</p>", data, re.DOTALL)
+    plain = [re.sub(rb"\s+", b" ", re.sub(rb"<[^>]*>", b"", part)).strip() for part in paragraphs]
+    lines = []
+    for part in plain:
+        text = html.unescape(part.decode("utf-8", "replace"))
+        line = ""
+        for word in text.split(" "):
+            if len(line) + len(word) > 71:
+                lines.append(line)
+                line = ""
+            line += (" " if line else "") + word
+        lines += [line, ""]
+    return "\n".join(lines).encode()
+
+
+def topics() -> list[tuple[str, str, bytes]]:
+    """Return the topics of Python's language reference (PSF-2.0), each a group."""
+    from pydoc_data import topics
+
+    return [("stdlib", f"topics/{name}", text.encode()) for name, text in sorted(topics.topics.items())]
+
+
+LOG_LINES = {
+    "syslog": (
+        "{mon} {d:2} {h:02}:{m:02}:{s:02} {host} sshd[{pid}]: Accepted password for {user} from {ip} port {port} ssh2",
+        "{mon} {d:2} {h:02}:{m:02}:{s:02} {host} sshd[{pid}]: Failed password for invalid user {user} from {ip} port {port} ssh2",
+        "{mon} {d:2} {h:02}:{m:02}:{s:02} {host} sshd[{pid}]: Connection closed by {ip} port {port} [preauth]",
+        "{mon} {d:2} {h:02}:{m:02}:{s:02} {host} sshd(pam_unix)[{pid}]: session opened for user {user} by (uid=0)",
+        "{mon} {d:2} {h:02}:{m:02}:{s:02} {host} CRON[{pid}]: (root) CMD (test -x /usr/sbin/anacron || run-parts /etc/cron.daily)",
+        "{mon} {d:2} {h:02}:{m:02}:{s:02} {host} systemd[1]: Started Session {n} of user {user}.",
+        "{mon} {d:2} {h:02}:{m:02}:{s:02} {host} systemd[1]: {user}.service: Main process exited, code=exited, status=1/FAILURE",
+        "{mon} {d:2} {h:02}:{m:02}:{s:02} {host} kernel: [{n}.{pid:06}] usb 1-{d}: new high-speed USB device number {d} using xhci_hcd",
+        "{mon} {d:2} {h:02}:{m:02}:{s:02} {host} kernel: [{n}.{pid:06}] eth0: link up, {port} Mbps, full duplex",
+        "{mon} {d:2} {h:02}:{m:02}:{s:02} {host} postfix/smtpd[{pid}]: connect from unknown[{ip}]",
+        "{mon} {d:2} {h:02}:{m:02}:{s:02} {host} dhclient[{pid}]: DHCPREQUEST on eth0 to {ip} port 67 (xid=0x{hex:08x})",
+    ),
+    "access": (
+        '{ip} - - [{d:02}/{mon}/2023:{h:02}:{m:02}:{s:02} +0000] "GET /{user}/index.html HTTP/1.1" 200 {port} "-" "Mozilla/5.0"',
+        '{ip} - {user} [{d:02}/{mon}/2023:{h:02}:{m:02}:{s:02} +0000] "POST /api/v1/{user} HTTP/1.1" 404 {n} "https://{host}/" "curl/8.1.2"',
+        "[{day} {mon} {d:02} {h:02}:{m:02}:{s:02} 2023] [error] [client {ip}] File does not exist: /var/www/html/{user}",
+        "[{day} {mon} {d:02} {h:02}:{m:02}:{s:02} 2023] [notice] child process {pid} exited normally, restarting worker",
+    ),
+    "java": (
+        "2023-{mo:02}-{d:02} {h:02}:{m:02}:{s:02},{ms:03} INFO [main] org.apache.{user}.server.{cls}: Registered signal handlers for [TERM, HUP, INT]",
+        "2023-{mo:02}-{d:02} {h:02}:{m:02}:{s:02},{ms:03} WARN [{user}-thread-{d}] org.apache.{user}.ipc.{cls}: Slow response: took {n} ms (threshold {port} ms)",
+        "2023-{mo:02}-{d:02} {h:02}:{m:02}:{s:02},{ms:03} ERROR org.apache.{user}.{cls}: java.io.IOException: Connection reset by peer",
+        "{yy}/{mo:02}/{d:02} {h:02}:{m:02}:{s:02} INFO storage.{cls}: Block block_{n} stored as bytes in memory (estimated size {ms}.{d} KB, free {port}.{d} MB)",
+        "{yy}{mo:02}{d:02} {h:02}{m:02}{s:02} {pid} INFO dfs.{cls}$PacketResponder: Received block blk_-{hex} of size {n} from /{ip}",
+        "\tat org.apache.{user}.server.{cls}.run({cls}.java:{ms})",
+    ),
+    "service": (
+        "2023-{mo:02}-{d:02} {h:02}:{m:02}:{s:02}.{ms:03} {pid} INFO {user}.{host}.server [req-{hex:08x}-{ms:04x} - - -] {ip} \"GET /v2/{hex:032x}/servers/detail HTTP/1.1\" status: 200 len: {port} time: 0.{pid:07}",
+        "2023-{mo:02}-{d:02}T{h:02}:{m:02}:{s:02}.{ms:03}Z {host} level=info msg=\"request finished\" method=GET path=/api/{user} status=200 duration={ms}ms",
+        "{mo:02}-{d:02} {h:02}:{m:02}:{s:02}.{ms:03}  {pid}  {pid} D {cls}: on{cls}Changed: state={d} enabled=true",
+        "2023-{mo:02}-{d:02} {h:02}:{m:02}:{s:02}, Info                  CBS    Loaded Servicing Stack v6.1.{port}.{n} with Core: C:\\Windows\\{user}.dll",
+        '{{"time":"2023-{mo:02}-{d:02}T{h:02}:{m:02}:{s:02}.{ms:03}Z","level":"warn","logger":"{user}.{host}","message":"retrying in {d} s","pid":{pid}}}',
+    ),
+}
+LOG_WORDS = {
+    "user": ["admin", "root", "guest", "test", "alice", "oracle", "storage", "network", "scheduler", "worker", "session", "cache"],
+    "host": ["localhost", "node-1", "web01", "db02", "combo", "gateway", "host-17", "server.example.com"],
+    "cls": ["BlockManager", "DataNode", "Executor", "QuorumPeer", "NameSystem", "Connection", "PowerManager", "TaskSetManager"],
+    "mon": ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
+    "day": ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"],
+}
+
+
+def logs() -> list[tuple[str, str, bytes]]:
+    """Return lines in the manner of common logs, made here: 16 KB of each kind."""
+    dice = random.Random(7)
+    found = []
+    for kind, shapes in LOG_LINES.items():
+        lines: list[str] = []
+        second, mood = 0, shapes[0]
+        while sum(map(len, lines)) < 16_000:
+            second += dice.randrange(4)
+            mood = dice.choice(shapes) if dice.random() < 0.6 else mood
+            words = {name: dice.choice(some) for name, some in LOG_WORDS.items()}
+            month, day = 1 + second // 3000 % 12, 3 + second // 400 % 20
+            numbers = {
+                "h": second // 3600 % 24, "m": second // 60 % 60, "s": second % 60, "ms": dice.randrange(1000), "d": day,
+                "mo": month, "yy": 17, "pid": dice.randrange(400, 32000), "port": dice.randrange(1024, 65536),
+                "n": dice.randrange(10**5), "hex": dice.getrandbits(32),
+            }  # fmt: skip
+            address = ".".join(str(dice.randrange(1, 255)) for _ in range(4))
+            lines.append(mood.format(**{**words, **numbers, "ip": address, "mon": LOG_WORDS["mon"][month - 1]}))
+        text = "".join(line + "\n" for line in lines).encode()
+        found += [("logs", f"logs/{kind}/{k}", text[k : k + 4000]) for k in range(0, len(text), 4000)]
+    return found
+
+
+def collect(kind: str, folder: Path) -> list[tuple[str, str, bytes]]:
+    """Return (package, group, content) of the files of a kind, in an order that depends on their contents alone."""
+    found = {"prose": topics, "log": logs}.get(kind, list)()
+    seen = set()
+    for source in KINDS[kind]:
+        root = folder / source.package
+        paths = []
+        for path in sorted(root.rglob("*")):
+            name = path.relative_to(folder).as_posix()
+            wanted = any(fnmatch.fnmatch(name, glob) for glob in source.globs)
+            if wanted and path.is_file() and not any(fnmatch.fnmatch("/" + name, glob) for glob in SKIPPED):
+                paths.append(path)
+        paths.sort(key=lambda path: hashlib.sha256(path.name.encode()).digest())
+        total = 0
+        for path in paths:
+            data = read(path)
+            if kind == "prose" and path.suffix == ".html":
+                data = stripped(data)
+            data = data[: MOST_PACKAGE if kind == "prose" else MOST_FILE]
+            digest = hashlib.sha256(data).digest()
+            if len(data) < 200 or digest in seen or b"\0" in data:
+                continue
+            seen.add(digest)
+            parts = path.relative_to(folder).parts
+            group = "/".join(parts[: 1 + source.depth]) if source.depth else source.package
+            # A book in one file is many files.
+            for k in range(0, len(data), BOOK_PART):
+                found.append((source.package, f"{group}/{k}" if source.depth == FILES else group, data[k : k + BOOK_PART]))
+            total += len(data)
+            if total > MOST_PACKAGE:
+                break
+    return found
+
+
+def pieces(data: bytes) -> list[bytes]:
+    """Cut at line ends into pieces of about PIECE bytes."""
+    out, start = [], 0
+    while start < len(data):
+        end = data.find(b"\n", start + PIECE)
+        end = len(data) if end < 0 or end > start + 3 * PIECE else end + 1
+        end = min(end, start + 3 * PIECE)
+        out.append(data[start:end])
+        start = end
+    return out
+
+
+def grams(data: bytes) -> np.ndarray:
+    """Return the distinct hashes of the strings of GRAM bytes."""
+    raw = np.frombuffer(data, np.uint8).astype(np.uint64)
+    if len(raw) < GRAM:
+        return np.zeros(0, np.uint32)
+    value = np.zeros(len(raw) - GRAM + 1, np.uint64)
+    for k in range(GRAM):
+        value = (value << np.uint64(8)) | raw[k : len(raw) - GRAM + 1 + k]
+    value *= np.uint64(0x9E3779B97F4A7C15)
+    return np.unique((value >> np.uint64(64 - HASH_BITS)).astype(np.uint32))
+
+
+def choose(files: list[tuple[str, str, bytes]], size: int) -> tuple[bytes, dict[str, int]]:
+    """Return the chosen pieces, the best last, and how many bytes each package gave."""
+    groups = sorted({group for _, group, _ in files})
+    worth = np.zeros(1 << HASH_BITS, np.int32)
+    for group in groups:
+        own = np.zeros(1 << HASH_BITS, bool)
+        for _, name, data in files:
+            if name == group:
+                own[grams(data)] = True
+        worth += own
+    worth = np.minimum(worth, MOST_GROUPS) - 1
+    cut = [(package, piece) for package, _, data in files for piece in pieces(data) if len(piece) >= PIECE // 2]
+    hashes = [grams(piece) for _, piece in cut]
+
+    def score(k: int) -> float:
+        return float(worth[hashes[k]].sum()) / (len(cut[k][1]) + 64)
+
+    chosen: list[int] = []
+    shares: dict[str, int] = {}
+    rest = list(range(len(cut)))
+    for most in (size // SHARE, size):  # a package's share is bounded as long as others have something to say
+        heap = [(-score(k), k) for k in rest]
+        heapq.heapify(heap)
+        rest = []
+        while heap and sum(shares.values()) < size:
+            _, k = heapq.heappop(heap)
+            package, piece = cut[k]
+            if shares.get(package, 0) >= most:
+                rest.append(k)
+                continue
+            now = score(k)
+            if heap and now < -heap[0][0] - 1e-9:
+                heapq.heappush(heap, (-now, k))
+            elif now > 0:
+                chosen.append(k)
+                shares[package] = shares.get(package, 0) + len(piece)
+                worth[hashes[k]] = 0
+    return b"".join(cut[k][1] for k in reversed(chosen))[-size:], shares
+
+
+def licences(kind: str) -> dict[str, str]:
+    """Return the licence of each package of a kind."""
+    found = {source.package: source.licence for source in KINDS[kind]}
+    return found | {"prose": {"stdlib": "PSF-2.0"}, "log": {"logs": "Apache-2.0"}}.get(kind, {})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--size", type=int, default=1 << 17)
+    parser.add_argument("--kinds", default=",".join(KINDS))
+    parser.add_argument("--out", type=Path, default=Path(nzip.__file__).parent / "models" / "weights" / "primers")
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    card = [CARD]
+    for kind in args.kinds.split(","):
+        files = collect(kind, args.folder)
+        text, shares = choose(files, args.size)
+        (args.out / f"{kind}.zst").write_bytes(zstandard.ZstdCompressor(level=22).compress(text))
+        found = sum(len(data) for _, _, data in files)
+        print(f"{kind}: {len(text):,} of {found:,} bytes, {len(files)} files", file=sys.stderr, flush=True)
+        known = licences(kind)
+        given = "; ".join(f"{name} ({known[name]}) {share:,}" for name, share in sorted(shares.items()))
+        card.append(f"| {kind} | {len(text):,} | {hashlib.sha256(text).hexdigest()[:16]} | {given} |")
+    (args.out / "MODEL_CARD.md").write_text("\n".join(card) + "\n")
+
+
+if __name__ == "__main__":
+    main()
