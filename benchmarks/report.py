@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from nzip.errors import NzipError
+from nzip.evaluation.bench import model_notes
 from nzip.evaluation.plot import plot_pareto
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -100,8 +101,9 @@ def totals(result: Result) -> str:
         f"{len(result['files'])} files, {size:,} bytes, each coded alone and verified; {result['date'][:10]}, "
         f"{machine['system']} {machine['arch']}, best of {result['repeat']}."
     )
+    notes = [note[0].upper() + note[1:] + "." for note in model_notes(done(result))]
     failed = [f"{entry['name']} failed: {entry['error']}." for entry in result["codecs"] if entry["error"]]
-    return markdown(rows) + "\n\n" + " ".join([note, *failed])
+    return markdown(rows) + "\n\n" + " ".join([note, *notes, *failed])
 
 
 def per_file(result: Result) -> str:

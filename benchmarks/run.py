@@ -28,6 +28,7 @@ SETS: dict[str, dict[str, list[str] | None]] = {
     "large": {"large": ["bible.txt"], "silesia": ["dickens", "ooffice", "xml"]},
     "logs": {"loghub-2k": None},
 }
+FOLDER = "folder:"  # before a folder below DATA, all of whose files are a set
 STANDARD = "calgary,canterbury,large"
 
 
@@ -37,9 +38,14 @@ def files_of(name: str, folder: Path) -> list[Path]:
     Raises:
         NzipError: one is missing or damaged.
     """
+    found: list[Path] = []
+    if name.startswith(FOLDER):
+        found = [path for path in sorted((folder / name.removeprefix(FOLDER)).rglob("*")) if path.is_file()]
+        if not found:
+            raise NzipError(f"there are no files in {name.removeprefix(FOLDER)}")
+        return found
     if name == "samples":
         return [path for path in sorted(SAMPLES.iterdir()) if path.name != "SHA256SUMS"]
-    found = []
     for corpus, wanted in SETS[name].items():
         for row in corpora.verify([corpus], folder):
             if wanted is not None and row["path"] not in wanted:
@@ -70,7 +76,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=RESULTS, help="where to write (default benchmarks/results)")
     arguments = parser.parse_args()
     names = arguments.sets.split(",")
-    unknown = [name for name in names if name not in (*SETS, "samples")]
+    unknown = [name for name in names if name not in (*SETS, "samples") and not name.startswith(FOLDER)]
     if unknown:
         parser.error(f"no set named {unknown[0]}")
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -83,19 +89,20 @@ def main() -> int:
             missing += 1
             continue
         begin = time.monotonic()
+        out = arguments.out / f"{name.removeprefix(FOLDER).replace('/', '-')}.json"
         print(f"\n{name}\n")
         bench.main_run(
             files,
             levels=arguments.levels,
             peers=not arguments.no_peers,
             repeat=arguments.repeat,
-            json_path=arguments.out / f"{name}.json",
+            json_path=out,
             echo=print,
             progress=lambda done, total, label: (
                 print(f"{done}/{total} {label}", file=sys.stderr, flush=True) if label else None
             ),
         )
-        print(f"\n{name}: {time.monotonic() - begin:.0f} s, written to {arguments.out / f'{name}.json'}")
+        print(f"\n{name}: {time.monotonic() - begin:.0f} s, written to {out}")
     return 1 if missing else 0
 
 

@@ -238,6 +238,7 @@ def _entry(codec: Codec, rows: list[dict[str, Any]], error: str | None) -> dict[
         "family": codec.family,
         "version": codec.version,
         "settings": codec.settings,
+        "model_bytes": codec.model_bytes,
         "error": error,
         "total": None,
         "files": rows,
@@ -336,8 +337,19 @@ def format_table(result: dict[str, Any]) -> list[str]:
             )
         )
     lines += _align(rows)
+    lines += model_notes(done)
     lines += [f"{entry['name']} failed: {entry['error']}" for entry in result["codecs"] if entry["error"]]
     return lines
+
+
+def model_notes(entries: Sequence[dict[str, Any]]) -> list[str]:
+    """Return a line that says which of the codecs have data beside the program, and how much; none if none has."""
+    sizes: dict[int, list[str]] = {}
+    for entry in entries:
+        if entry.get("model_bytes"):
+            sizes.setdefault(entry["model_bytes"], []).append(entry["name"])
+    words = [f"{', '.join(sorted(names))}: {size:,} bytes" for size, names in sorted(sizes.items())]
+    return [f"models, in the programs and not counted above: {'; '.join(words)}"] if words else []
 
 
 def format_files(result: dict[str, Any]) -> list[str]:

@@ -40,6 +40,7 @@ class Codec:
         prepare: loads or compiles what the first call would, so that no measurement holds it.
         spec: how another process can make the same codec (`from_spec`); None for one made by hand, which is then
             measured in the process that asks.
+        model_bytes: size of the data that both sides have beside the program (primers, dictionaries).
         external: the work happens in a program of its own, whose memory is counted in place of ours.
     """
 
@@ -52,6 +53,7 @@ class Codec:
     prepare: Callable[[], None] = _nothing
     spec: dict[str, Any] | None = None
     external: bool = False
+    model_bytes: int = 0
 
 
 def from_spec(spec: dict[str, Any]) -> Codec:
@@ -106,6 +108,7 @@ def nzip_codec(level: int, *, engine: str | None = None, threads: int = 1) -> Co
         decompress=decompress,
         prepare=prepare,
         spec={"kind": "nzip", "level": level, "engine": engine, "threads": threads},
+        model_bytes=nzip.engines()[words[0]].model_bytes(chosen.params if own else {}),
     )
 
 
@@ -135,9 +138,19 @@ def _peer(
     decompress: Callable[[bytes, int], bytes],
     *,
     external: bool = False,
+    model_bytes: int = 0,
 ) -> Codec:
-    spec = {"kind": "peer", "name": name}
-    return Codec(name, family, version, settings, compress, decompress, spec=spec, external=external)
+    return Codec(
+        name,
+        family,
+        version,
+        settings,
+        compress,
+        decompress,
+        spec={"kind": "peer", "name": name},
+        external=external,
+        model_bytes=model_bytes,
+    )
 
 
 def _module(name: str) -> ModuleType | None:
@@ -253,6 +266,7 @@ def _brotli() -> list[Codec]:
             "quality 11, window 2^24",
             lambda data: brotli.compress(data, quality=11, lgwin=24),
             lambda data, size: brotli.decompress(data),
+            model_bytes=122_784,  # its static dictionary (RFC 7932, appendix A)
         )
     ]
 

@@ -78,5 +78,9 @@ class Engine(ABC):
             CorruptError: the payload cannot be decoded.
         """
 
+    def model_bytes(self, params: Params) -> int:
+        """Return the size of what is shipped beside the program and takes part in coding with `params`."""
+        return 0
+
     def prepare(self) -> None:  # noqa: B027 - optional hook
         """Load or compile what coding needs, so that a caller can say why the first call takes longer."""

@@ -117,6 +117,9 @@ class CmEngine(Engine):
             raise CorruptError(f"a cm block names a primer {chosen}, which version 2 does not have")
         return _decode(payload, start, size, preset, bits, cls, record, chosen)
 
+    def model_bytes(self, params: Params) -> int:
+        return primers.model_bytes() if self._checked(params)[2] else 0
+
     def prepare(self) -> None:
         self.encode(bytes(64), {"preset": 1, "bits": MIN_BITS, "primer": 0})
 
