@@ -501,7 +501,7 @@ UNSUPPORTED = {
         f"block-reserved-bit-{bit}": Fixture(solo(block(HELLO, flags=1 << bit)), f"bit {bit} of Block_Flags is set")
         for bit in range(1, 6)
     },
-    "engine-3": Fixture(solo(block(HELLO, HELLO[:1], engine=3)), "engine 3", headers=False),
+    "engine-62": Fixture(solo(block(HELLO, HELLO[:1], engine=62)), "engine 62", headers=False),
     "engine-63": Fixture(solo(block(HELLO, HELLO[:1], engine=63)), "engine 63", headers=False),
     "engine-127": Fixture(solo(block(HELLO, HELLO[:1], engine=127)), "a private engine, 127", headers=False),
     "engine-255": Fixture(solo(block(HELLO, HELLO[:1], engine=255)), "engine 255", headers=False),
@@ -520,8 +520,10 @@ UNSUPPORTED = {
         "transform 1 version 255",
         headers=False,
     ),
-    "second-block-engine-3": Fixture(
-        member(HELLO_PART, (block(WORLD, b"w", engine=3), WORLD)), "a stored block, then one of engine 3", headers=False
+    "second-block-engine-62": Fixture(
+        member(HELLO_PART, (block(WORLD, b"w", engine=62), WORLD)),
+        "a stored block, then one of engine 62",
+        headers=False,
     ),
 }
 

@@ -1,7 +1,7 @@
 """Adds golden files of format version 1 to tests/golden/v1: what nzip wrote then, it reads for ever.
 
     python tests/make_golden.py                    add what is missing
-    python tests/make_golden.py --no-cm            leave out the engine cm (while it still changes)
+    python tests/make_golden.py --no-cm            leave out the engines cm and midicoth (while they still change)
     python tests/make_golden.py --no-transforms    leave out the transforms (while they still change)
 
 A file that exists is never written again: a golden file that no longer decodes is a bug in nzip. MANIFEST has one line
@@ -141,6 +141,10 @@ def golden(with_cm: bool) -> Iterator[tuple[str, Callable[[], tuple[bytes, bytes
                 yield f"{name}-{kind}", one(make(), level=number)
         yield "cm-blocks", one(text, level=4, block_size=2048)
         yield "cm-and-store-blocks", one(text[:2048] + noise(2048), level=4, block_size=1024)
+        for kind, make in CONTENTS.items():
+            yield f"midicoth-{kind}", one(make(), engine="midicoth")
+        yield "midicoth-blocks", one(text, engine="midicoth", block_size=2048)
+        yield "midicoth-few-slots", one(text, engine="midicoth", params={"bits": 10})
 
 
 def transformed() -> Iterator[tuple[str, Callable[[], tuple[bytes, bytes]]]]:
@@ -189,7 +193,7 @@ def main(arguments: list[str]) -> int:
         lines.append(f"{hashlib.sha256(content).hexdigest()}  {hashlib.sha256(data).hexdigest()}  {path.name}")
         added += 1
     manifest.write_text("\n".join(sorted(lines, key=lambda line: line.split()[2])) + "\n")
-    print(f"{added} added, {len(lines)} in all{'' if with_cm else ' (without cm)'}")
+    print(f"{added} added, {len(lines)} in all{'' if with_cm else ' (without cm and midicoth)'}")
     return 0
 
 

@@ -15,9 +15,12 @@ MANIFESTS = sorted(GOLDEN.glob("v*/MANIFEST"))
 LINES = [(manifest.parent, *line.split()) for manifest in MANIFESTS for line in manifest.read_text().splitlines()]
 
 
-def by_cm(payload, size, params, version):
-    engine = ENGINES.by_id(2, version)
-    return engine.decode(payload, size, engine.unpack(params))
+def by_engine(number):
+    def decode(payload, size, params, version):
+        engine = ENGINES.by_id(number, version)
+        return engine.decode(payload, size, engine.unpack(params))
+
+    return decode
 
 
 def undo(number):
@@ -28,7 +31,7 @@ def undo(number):
     return inverse
 
 
-ENGINE_CM = {2: by_cm}
+ENGINES_OF_NZIP = {number: by_engine(number) for number in (2, 3)}
 TRANSFORMS_OF_NZIP = {number: undo(number) for number in range(1, 64)}
 
 
@@ -52,6 +55,6 @@ def test_golden_file(folder, content, file, name):
     with nzip.open(io.BytesIO(data)) as opened:
         middle = opened.seek(len(raw) // 2)
         assert opened.read() == raw[middle:]
-    # The container by the independent decoder; only the engine cm and the transforms are nzip's own.
-    assert spec_decoder.decode(data, ENGINE_CM, TRANSFORMS_OF_NZIP) == raw
-    assert spec_decoder.decode_backwards(data, ENGINE_CM, TRANSFORMS_OF_NZIP) in (None, raw)
+    # The container by the independent decoder; only the engines cm and midicoth and the transforms are nzip's own.
+    assert spec_decoder.decode(data, ENGINES_OF_NZIP, TRANSFORMS_OF_NZIP) == raw
+    assert spec_decoder.decode_backwards(data, ENGINES_OF_NZIP, TRANSFORMS_OF_NZIP) in (None, raw)

@@ -128,6 +128,7 @@ ENGINES: Registry[Engine] = Registry(
         ("zstd", 1, 1, "nzip.models.zstd:ZstdEngine"),
         ("cm", 2, 1, "nzip.models.cm.engine:CmEngine1"),
         ("cm", 2, 2, "nzip.models.cm.engine:CmEngine"),
+        ("midicoth", 3, 1, "nzip.models.midicoth.engine:MidicothEngine"),
     ],
 )
 

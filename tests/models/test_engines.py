@@ -11,6 +11,8 @@ CASES = [
     ("zstd", {"level": 3, "window": 23}),
     ("zstd", {"level": 19, "window": 26}),
     ("zstd", {"level": 22, "window": 30}),
+    ("midicoth", {}),
+    ("midicoth", {"bits": 10}),
     *(("cm", {"preset": preset, "primer": int(not JIT_OFF)}) for preset in (range(1, 7) if not JIT_OFF else (1, 6))),
 ]
 

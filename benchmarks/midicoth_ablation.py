@@ -1,0 +1,95 @@
+"""What each component of the `midicoth` engine is worth, added one after the other as in the paper's table.
+
+Usage: python benchmarks/midicoth_ablation.py FILE... [--repeats 3] [--out benchmarks/results/midicoth_ablation.json]
+
+Each file is coded as one block. Bytes are of the payload; an nzip file adds about 25. Times are process times of
+encoding (and of decoding, which every row checks), the best of the repeats, and only comparable within a run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import time
+from pathlib import Path
+
+import numpy as np
+
+from nzip.models.midicoth import kernel
+from nzip.models.midicoth.engine import MidicothEngine, build_state
+
+ROWS = (
+    ("PPM, orders 0-4", 0),
+    ("+ match model", kernel.MATCH),
+    ("+ word model", kernel.MATCH | kernel.WORDS),
+    ("+ high orders 5-8", kernel.EXPERTS),
+    ("+ denoiser: all", kernel.ALL),
+    ("all, two APMs for the denoiser", kernel.EXPERTS | kernel.REFINE),
+    ("all but the match model", kernel.ALL & ~kernel.MATCH),
+    ("all but the word model", kernel.ALL & ~kernel.WORDS),
+    ("all but the high orders", kernel.ALL & ~kernel.HIGH),
+    ("PPM + denoiser", kernel.DENOISE),
+    ("PPM + two APMs", kernel.REFINE),
+)
+
+
+def measure(block: bytes, parts: int, repeats: int) -> tuple[int, float, float]:
+    """Return bytes of the payload, and the KB/s of encoding and of decoding."""
+    data = np.frombuffer(block, np.uint8)
+    bits = MidicothEngine().fit({}, len(block))["bits"]
+    end, encoding, decoding = 0, float("inf"), float("inf")
+    for _ in range(repeats):
+        coded = np.empty(len(block) + 1000, np.uint8)
+        state = build_state(bits, len(block), parts).values()
+        start = time.process_time()
+        end = int(kernel.code(False, data.copy(), coded, *state))
+        encoding = min(encoding, time.process_time() - start)
+        back = np.empty(len(block), np.uint8)
+        state = build_state(bits, len(block), parts).values()
+        start = time.process_time()
+        kernel.code(True, back, coded[:end].copy(), *state)
+        decoding = min(decoding, time.process_time() - start)
+        if back.tobytes() != block:
+            raise AssertionError("did not come back")
+    return end, len(block) / encoding / 1000, len(block) / decoding / 1000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("files", type=Path, nargs="+")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "midicoth_ablation.json")
+    args = parser.parse_args()
+    MidicothEngine().prepare()
+    files = []
+    for path in args.files:
+        block = path.read_bytes()
+        print(f"{path.name}, {len(block):,d} bytes")
+        rows: list[dict[str, str | int | float]] = []
+        for name, parts in ROWS:
+            size, encoding, decoding = measure(block, parts, args.repeats)
+            bpb = round(8 * size / len(block), 4)
+            row = {
+                "parts": name,
+                "bytes": size,
+                "bpb": bpb,
+                "encode_kbs": round(encoding),
+                "decode_kbs": round(decoding),
+            }
+            print(f"  {name:32s} {size:9,d} {bpb:7.4f} {encoding:6.0f} {decoding:6.0f}", flush=True)
+            rows.append(row)
+        files.append({"file": path.name, "raw": len(block), "rows": rows})
+    result = {
+        "engine_version": MidicothEngine.version,
+        "repeats": args.repeats,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "files": files,
+    }
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Engine `midicoth`: micro-diffusion compression, after Tacconelli 2026."""

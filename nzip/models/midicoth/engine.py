@@ -1,0 +1,174 @@
+"""Engine `midicoth`: five online components that predict bytes, and a calibration that denoises what they say.
+
+After R. Tacconelli, "Micro-Diffusion Compression: Binary Tree Tweedie Denoising", 2026. docs/MIDICOTH.md specifies the
+payload and says what differs from the paper. This module owns the memory; `kernel` fills it. Only integers take part,
+so a payload is the same on every machine.
+
+numba and numpy are imported when a block is coded, never before.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from nzip.errors import CorruptError
+from nzip.models.engine import Engine, Params
+
+MIN_BITS, MAX_BITS, DEFAULT_BITS = 10, 24, 22  # log2 of the slots of 16 bytes
+MATCH_BITS = (10, 20)  # log2 of each table of the match model
+MATCH_LENGTHS = (16, 12, 8, 6, 4)
+UNIT_SHARE = 8  # slots a unit of 32 bytes in the pool
+FIXED = 12 << 20  # what does not depend on parameters: denoiser, weights, maps, constants
+
+
+class MidicothEngine(Engine):
+    """Codes a block by PPM, match, word and high-order models, blended and denoised.
+
+    Parameters:
+        bits: log2 of the number of context slots, 10..24. `fit` chooses it for a block.
+    """
+
+    name = "midicoth"
+    id = 3
+    version = 1
+
+    def pack(self, params: Params) -> bytes:
+        return bytes((self._checked(params),))
+
+    def unpack(self, packed: bytes) -> dict[str, int]:
+        if len(packed) != 1 or not MIN_BITS <= packed[0] <= MAX_BITS:
+            raise CorruptError("the parameters of a midicoth block are malformed")
+        return {"bits": packed[0]}
+
+    @staticmethod
+    def _checked(params: Params) -> int:
+        unknown = set(params) - {"bits"}
+        if unknown:
+            raise ValueError(f"engine midicoth does not know the parameter {sorted(unknown)[0]!r}")
+        bits = params.get("bits", DEFAULT_BITS)
+        if not MIN_BITS <= bits <= MAX_BITS:
+            raise ValueError(f"midicoth bits {bits} is not in {MIN_BITS}..{MAX_BITS}")
+        return bits
+
+    def fit(self, params: Params, size: int) -> dict[str, int]:
+        # Ten contexts a byte; about half of them have been seen before.
+        return {"bits": max(MIN_BITS, min(self._checked(params), (4 * size).bit_length()))}
+
+    def memory(self, params: Params, size: int) -> int:
+        bits = self._checked(params)
+        slots = (1 << bits) * 16 + units(bits) * 32
+        return slots + len(MATCH_LENGTHS) * (4 << match_bits(size)) + FIXED + size  # and a copy of the payload
+
+    def encode_memory(self, params: Params, size: int) -> int:
+        return self.memory(params, size) + size  # and one of the block
+
+    def encode(self, block: bytes, params: Params) -> bytes:
+        """Return the payload; when it would not be shorter than the block, one byte more than the block."""
+        import numpy as np
+
+        from nzip.models.midicoth import kernel
+
+        coded = np.empty(len(block), np.uint8)
+        state = build_state(self._checked(params), len(block)).values()
+        end = kernel.code(False, np.frombuffer(block, np.uint8).copy(), coded, *state)
+        if end > len(block):
+            return bytes(len(block) + 1)
+        return coded[:end].tobytes()
+
+    def decode(self, payload: bytes, size: int, params: Params) -> bytes:
+        import numpy as np
+
+        from nzip.models.midicoth import kernel
+
+        block = np.empty(size, np.uint8)
+        coded = np.frombuffer(payload, np.uint8).copy()
+        used = kernel.code(True, block, coded, *build_state(self._checked(params), size).values())
+        if used < len(coded):
+            raise CorruptError("a midicoth block holds more than its bytes need")
+        return block.tobytes()
+
+    def prepare(self) -> None:
+        self.encode(bytes(64), {"bits": MIN_BITS})
+
+
+def units(bits: int) -> int:
+    """Return how many units of 32 bytes the pool has, for contexts of more than 6 symbols."""
+    return max(512, (1 << bits) // UNIT_SHARE)
+
+
+def match_bits(size: int) -> int:
+    """Return the log2 of the entries of each of the match model's tables."""
+    return max(MATCH_BITS[0], min(MATCH_BITS[1], (size - 1).bit_length()))
+
+
+_lock = threading.Lock()
+_tables: dict[str, Any] = {}
+
+
+def _constants() -> dict[str, Any]:
+    """The constant tables as arrays, under the names of the kernel's arguments, and the first states of the others."""
+    with _lock:
+        if not _tables:
+            import numpy as np
+
+            from nzip.models.midicoth import tables
+
+            maps = tables.count_priors() * 16 + tables.match_priors()
+            _tables.update(
+                see=np.array(tables.escape_priors(), np.uint32),
+                maps=np.array(maps, np.uint32),
+                squash=np.array(tables.squash_values(), np.int32),
+                logs=np.array(tables.log_values(), np.int32),
+                rates=np.array(tables.rates(), np.int32),
+                level=np.array(tables.levels(), np.uint8),
+            )
+    return _tables
+
+
+def build_state(bits: int, size: int, parts: int | None = None) -> dict[str, Any]:
+    """Allocate and initialise what the kernel works on, in the order of the kernel's arguments.
+
+    Args:
+        bits: log2 of the slots.
+        size: of the block, in bytes.
+        parts: which components take part (`kernel.MATCH` and so on); all by default. Blocks that are coded with other
+            parts cannot be told from files: this is for measuring.
+    """
+    import numpy as np
+
+    from nzip.models.midicoth import kernel
+
+    settings = np.zeros(kernel.CFG_SIZE, np.int64)
+    settings[kernel.CFG_BITS] = bits
+    settings[kernel.CFG_UNITS] = units(bits)
+    settings[kernel.CFG_PARTS] = kernel.ALL if parts is None else parts
+    settings[kernel.CFG_MATCH_BITS] = match_bits(size)
+    weights = np.zeros((kernel.ROWS, kernel.INPUTS), np.int32)
+    weights[:, 0] = 40000  # of 2^16: PPM's
+    weights[:, 1:5] = 16000  # high order, trie, pair, match
+    constants = _constants()
+    return {
+        "settings": settings,
+        "cells": _aligned(((1 << bits) + kernel.DIRECT) * kernel.SLOT + units(bits) * kernel.UNIT, np.uint16),
+        "table": np.zeros(len(MATCH_LENGTHS) << match_bits(size), np.uint32),
+        "lengths": np.array(MATCH_LENGTHS, np.int64),
+        "see": constants["see"].copy(),
+        "maps": constants["maps"].copy(),
+        "weights": weights.reshape(-1),
+        "sums": _aligned(2 * kernel.CELLS, np.int32),
+        "squash": constants["squash"],
+        "logs": constants["logs"],
+        "rates": constants["rates"],
+        "level": constants["level"],
+    }
+
+
+def _aligned(count: int, dtype: Any) -> Any:
+    """Zeros that start at a cache line."""
+    import numpy as np
+
+    size = np.dtype(dtype).itemsize
+    raw = np.zeros(count + 64 // size, dtype)
+    skip = (-raw.ctypes.data % 64) // size
+    return raw[skip : skip + count]

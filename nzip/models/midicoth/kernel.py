@@ -1,0 +1,802 @@
+"""The kernels of the `midicoth` engine: contexts, prediction, mixing, denoising, coding, learning.
+
+The method is R. Tacconelli, "Micro-Diffusion Compression: Binary Tree Tweedie Denoising", 2026: five online components
+(PPM of orders 0 to 4, a match model, a word trie with pairs of words, contexts of orders 5 to 8, and a calibration of
+the binary decisions by counted residuals with shrinkage). Where this differs, docs/MIDICOTH.md says how and why; it is
+the specification, and tests/naive_midicoth.py says the same in plain Python and must agree to the bit.
+
+Invariants:
+* Integers only, and every width is written: u64, i64 and so on are casts when compiled, and wrap by masks when numba
+  is switched off. Sums of 32-bit products are exact whatever their order.
+* Wrappers own all memory; kernels fill arrays. An array is indexed by unsigned numbers, which numba does not check
+  for a sign, so each index stays in range for any input: damaged payloads lead to wrong bytes and nothing else.
+* A slot holds 1..256 entries of different symbols with counts 1..255, and a block of the pool belongs to one slot or
+  stands in one free list.
+* All kernels stand in this module, because numba's cache does not notice changes in imported ones; for the same
+  reason the tables are arguments and never globals.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from numba import config, njit, types
+
+Array = Any
+
+STRETCH_MAX = 12 * 256 - 1  # as in tables
+WEIGHT_MAX = (1 << 19) - 1  # with inputs within +-STRETCH_MAX, 32 bits hold every product
+
+if getattr(config, "DISABLE_JIT", 0):
+    # Plain Python integers do not wrap: the casts must.
+    def i64(x: Any) -> int:
+        return int(x)
+
+    def i32(x: Any) -> int:
+        return int(x)
+
+    def u8(x: Any) -> int:
+        return int(x) & 0xFF
+
+    def u16(x: Any) -> int:
+        return int(x) & 0xFFFF
+
+    def u32(x: Any) -> int:
+        return int(x) & 0xFFFFFFFF
+
+    def u64(x: Any) -> int:
+        return int(x) & 0xFFFFFFFFFFFFFFFF
+
+    def prefetch(array: Array, index: int) -> None:
+        pass
+
+    def width(x: int) -> int:
+        return int(x).bit_length()
+
+    def dot8(inputs: Array, weights: Array, o: int) -> int:
+        return int(((inputs * weights[o : o + 8]) >> 8).sum(dtype=np.int32))
+
+    def train8(inputs: Array, weights: Array, o: int, error: int) -> None:
+        change = (inputs * np.int32(error) + np.int32(0x2000)) >> 14
+        weights[o : o + 8] = np.clip(weights[o : o + 8] + change, -WEIGHT_MAX, WEIGHT_MAX)
+
+else:
+    from llvmlite import ir
+    from numba.extending import intrinsic
+
+    _types: Any = numba
+    i64, i32, u8, u16 = _types.int64, _types.int32, _types.uint8, _types.uint16
+    u32, u64 = _types.uint32, _types.uint64
+
+    @intrinsic
+    def prefetch(typing_context: Any, array: Any, index: Any) -> Any:
+        """Ask for the cache line of array[index]; changes nothing but time."""
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            word, byte = ir.IntType(32), ir.IntType(8).as_pointer()
+            data = context.make_array(signature.args[0])(context, builder, args[0]).data
+            kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+            function = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
+            pointer = builder.bitcast(builder.gep(data, [args[1]]), byte)
+            builder.call(function, [pointer, ir.Constant(word, 1), ir.Constant(word, 3), ir.Constant(word, 1)])
+            return context.get_dummy_value()
+
+        return types.void(array, types.int64), generate
+
+    _INT = ir.IntType(32)
+    _LANES = ir.VectorType(_INT, 8)
+
+    def _lanes(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
+        data = context.make_array(kind)(context, builder, array).data
+        return builder.bitcast(builder.gep(data, [index]), _LANES.as_pointer())
+
+    def _load(builder: Any, pointer: Any) -> Any:
+        lanes = builder.load(pointer)
+        lanes.align = 4
+        return lanes
+
+    def _same(value: int) -> Any:
+        return ir.Constant(_LANES, [value] * 8)
+
+    @intrinsic
+    def dot8(typing_context: Any, inputs: Any, weights: Any, o: Any) -> Any:
+        """Return the sum of (inputs[k] * weights[o + k]) >> 8 over the 8 inputs."""
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            zero = ir.Constant(ir.IntType(64), 0)
+            x = _load(builder, _lanes(context, builder, signature.args[0], args[0], zero))
+            w = _load(builder, _lanes(context, builder, signature.args[1], args[1], args[2]))
+            products = builder.ashr(builder.mul(x, w), _same(8))
+            kind = ir.FunctionType(_INT, [_LANES])
+            add = builder.module.declare_intrinsic("llvm.vector.reduce.add.v8i32", (), kind)
+            return builder.call(add, [products])
+
+        return types.int32(inputs, weights, types.int64), generate
+
+    @intrinsic
+    def train8(typing_context: Any, inputs: Any, weights: Any, o: Any, error: Any) -> Any:
+        """Add (inputs[k] * error + 2^13) >> 14 to weights[o + k], kept within +-WEIGHT_MAX, for the 8 inputs."""
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            zero = ir.Constant(ir.IntType(64), 0)
+            x = _load(builder, _lanes(context, builder, signature.args[0], args[0], zero))
+            pointer = _lanes(context, builder, signature.args[1], args[1], args[2])
+            first = builder.insert_element(ir.Constant(_LANES, ir.Undefined), args[3], ir.Constant(_INT, 0))
+            spread = builder.shuffle_vector(first, ir.Constant(_LANES, ir.Undefined), _same(0))
+            change = builder.ashr(builder.add(builder.mul(x, spread), _same(0x2000)), _same(14))
+            w = builder.add(_load(builder, pointer), change)
+            w = builder.select(builder.icmp_signed("<", w, _same(WEIGHT_MAX)), w, _same(WEIGHT_MAX))
+            w = builder.select(builder.icmp_signed(">", w, _same(-WEIGHT_MAX)), w, _same(-WEIGHT_MAX))
+            builder.store(w, pointer).align = 4
+            return context.get_dummy_value()
+
+        return types.void(inputs, weights, types.int64, types.int32), generate
+
+    @intrinsic
+    def width(typing_context: Any, x: Any) -> Any:
+        """Return the number of binary digits of x (int64, 0 or more)."""
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            zeros = builder.ctlz(args[0], ir.Constant(ir.IntType(1), 0))
+            return builder.sub(ir.Constant(ir.IntType(64), 64), zeros)
+
+        return types.int64(types.int64), generate
+
+
+# Odd multipliers for hashing.
+K1 = 0x9E3779B97F4A7C15
+K2 = 0xD6E8FEB86659FD93
+K3 = 0xC2B2AE3D27D4EB4F
+K4 = 0xBF58476D1CE4E5B9
+K5 = 0x2545F4914F6CDD1D
+
+# Settings, by place in `settings`.
+CFG_BITS, CFG_UNITS, CFG_PARTS, CFG_MATCH_BITS = range(4)
+CFG_SIZE = 4
+
+# What takes part; PPM always does. Files are coded with ALL; the rest is for measuring.
+MATCH, WORDS, HIGH, DENOISE, REFINE = 1, 2, 4, 8, 16
+EXPERTS = MATCH | WORDS | HIGH
+ALL = EXPERTS | DENOISE
+
+# Contexts: orders 0..8 by their number, then the node of the trie, then the pair of words.
+ORDER4, ORDER8, WORD, PAIR, CONTEXTS = 4, 8, 9, 10, 11
+
+SLOT = 8  # u16s of a slot: check, number of entries, then 6 entries, or block (32 bits) and its size
+INLINE = 6
+UNIT = 16  # entries of the smallest block; sizes double, 0..4
+SIZES = 5
+DIRECT = 4 + 256  # slots behind the hashed ones: order 0 in a line of its own, then order 1
+ENTRY_MAX = 250  # a count above it halves the counts of its slot
+FIRST, PPM_MORE, MORE = 2, 2, 3  # the first count of a symbol, and what each further one adds
+
+MASS = 40  # log2 of the mass that PPM shares out
+LEAST_MASS = 16  # log2 of the least mass of a symbol
+LISTS = 3  # experts that are counts: high order, trie, pair
+EXPECTED = 16 << 8  # cells of the match model in `maps`, behind 16 maps of 256
+MAP_LIMIT, SEE_LIMIT = 1022, 255
+
+INPUTS, SETS = 8, 3
+BIAS = 256  # the input that is always there
+SET_NODE, SET_ORDER, ROWS = 256, 512, 560  # where the second and third set's rows begin; rows of all
+RATE = 300
+
+KNOT, KNOTS = 9, 16  # log2 of the distance between probability bins; bins of a row (13 are used)
+NODES = 28  # bit contexts
+SHAPES = 12
+BY_LAST = NODES * 3 * 4 * SHAPES  # rows of the first view; behind them stand 65536 of the second
+CELLS = (BY_LAST + 65536) * KNOTS
+DOUBT = 12  # observations that a cell's first, neutral state counts for
+CELL_LIMIT = 255
+SHAPE1, SHAPE2, SHAPE3 = 0xCCCCCCCCC, 0x2666666666, 0x6666666666  # 5, 15 and 40 % of 2^MASS
+
+
+@njit(cache=True, nogil=True)
+def take(cells: Array, heads: Array, size: int, units: int, base: int) -> Any:
+    """Return the number of a free block of UNIT << size entries, or -1. heads: int64 (SIZES + 1,), the top last."""
+    head = i64(heads[u64(size)])
+    if head > 0:
+        at = base + (head - 1) * UNIT
+        heads[u64(size)] = i64(cells[u64(at)]) | (i64(cells[u64(at + 1)]) << 16)
+        return head - 1
+    top = i64(heads[SIZES])
+    if top + (1 << size) > units:
+        return i64(-1)
+    heads[SIZES] = top + (1 << size)
+    return top
+
+
+@njit(cache=True, nogil=True)
+def give(cells: Array, heads: Array, at: int, base: int) -> None:
+    """Put back the block of the slot at cells[at]."""
+    block = i64(cells[u64(at + 2)]) | (i64(cells[u64(at + 3)]) << 16)
+    size = i64(cells[u64(at + 4)])
+    head = i64(heads[u64(size)])
+    to = base + block * UNIT
+    cells[u64(to)] = u16(head)
+    cells[u64(to + 1)] = u16(head >> 16)
+    heads[u64(size)] = block + 1
+
+
+@njit(cache=True, nogil=True)
+def find(cells: Array, line: int, check: int) -> Any:
+    """Return the slot in use, of the four from `line` on, whose check is right, or -1."""
+    for k in range(4):
+        at = (line + k) * SLOT
+        if i64(cells[u64(at)]) == check and cells[u64(at + 1)] > 0:
+            return line + k
+    return i64(-1)
+
+
+@njit(cache=True, nogil=True)
+def make(cells: Array, heads: Array, base: int, line: int, check: int) -> Any:
+    """Give up the least of the four slots from `line` on for a new context; return it, without entries."""
+    best = line
+    least = i64(1) << 40
+    for k in range(4):
+        at = (line + k) * SLOT
+        n = i64(cells[u64(at + 1)])
+        worth = n << 8
+        if 0 < n <= INLINE:
+            worth += i64(cells[u64(at + 2)]) >> 8
+        if worth < least:
+            least = worth
+            best = line + k
+    at = best * SLOT
+    if i64(cells[u64(at + 1)]) > INLINE:
+        give(cells, heads, at, base)
+    cells[u64(at)] = u16(check)
+    cells[u64(at + 1)] = u16(0)
+    return best
+
+
+@njit(cache=True, nogil=True)
+def entries(cells: Array, slot: int, base: int) -> Any:
+    """Return where in `cells` the entries of a slot begin."""
+    at = slot * SLOT
+    if i64(cells[u64(at + 1)]) > INLINE:
+        return base + (i64(cells[u64(at + 2)]) | (i64(cells[u64(at + 3)]) << 16)) * UNIT
+    return at + 2
+
+
+@njit(cache=True, nogil=True)
+def count(cells: Array, heads: Array, units: int, base: int, slot: int, symbol: int, more: int) -> None:
+    """Count `symbol` in `slot`: `more` if it is there already, else FIRST."""
+    at = slot * SLOT
+    n = i64(cells[u64(at + 1)])
+    start = entries(cells, slot, base)
+    for k in range(start, start + n):
+        e = i64(cells[u64(k)])
+        if (e & 255) == symbol:
+            e += more << 8
+            if k > start and (i64(cells[u64(k - 1)]) >> 8) <= (e >> 8):
+                cells[u64(k)] = cells[u64(k - 1)]
+                cells[u64(k - 1)] = u16(e)
+            else:
+                cells[u64(k)] = u16(e)
+            if (e >> 8) > ENTRY_MAX:
+                for j in range(start, start + n):
+                    e = i64(cells[u64(j)])
+                    half = (e >> 8) - (e >> 9)
+                    cells[u64(j)] = u16((half << 8) | (e & 255))
+            return
+    size = i64(-1)
+    room = i64(INLINE)
+    if n > INLINE:
+        size = i64(cells[u64(at + 4)])
+        room = i64(UNIT) << size
+    if n == room and size < SIZES - 1:
+        block = take(cells, heads, size + 1, units, base)
+        if block >= 0:
+            to = base + block * UNIT
+            for k in range(n):
+                cells[u64(to + k)] = cells[u64(start + k)]
+            if size >= 0:
+                give(cells, heads, at, base)
+            cells[u64(at + 2)] = u16(block)
+            cells[u64(at + 3)] = u16(block >> 16)
+            cells[u64(at + 4)] = u16(size + 1)
+            start = to
+            room = i64(UNIT) << (size + 1)
+    if n == room:
+        n = room - 1  # the pool is full: the last entry goes
+    cells[u64(start + n)] = u16((FIRST << 8) | symbol)
+    cells[u64(at + 1)] = u16(n + 1)
+
+
+@njit(cache=True, nogil=True)
+def address(
+    cells: Array, lines: Array, checks: Array, direct: int, shift: int, last8: int, word: int, word1: int, gap: int
+) -> None:
+    """Find the line and the check of each context, and ask for the lines."""
+    lines[0] = direct
+    lines[1] = direct + 4 + i64(last8 & u64(255))
+    for o in range(2, CONTEXTS):
+        if o <= ORDER8:
+            t = u64(u64(last8 << u64(64 - 8 * o)) * u64(K1))
+        elif o == WORD:
+            t = u64(word ^ u64(gap * u64(K4)))
+        else:
+            t = u64(u64(u64(word + u64(K5)) * u64(K1)) ^ u64(word1 * u64(K2)) ^ u64(gap * u64(K4)))
+        t = u64(u64(u64(t ^ (t >> u64(29))) + u64(o)) * u64(K3))
+        t = u64(u64(t ^ (t >> u64(32))) * u64(K2))
+        lines[u64(o)] = i64(t >> shift) & ~3
+        checks[u64(o)] = i64(t & u64(0xFFFF))
+        prefetch(cells, lines[u64(o)] * SLOT)
+
+
+@njit(cache=True, nogil=True)
+def log(x: int, logs: Array) -> Any:
+    """Return ln(2 x) * 2^16, from the 11 highest bits of x (1 or more)."""
+    digits = width(x)
+    f = x >> (digits - 11) if digits > 11 else x << (11 - digits)
+    return digits * i64(logs[1024]) + i64(logs[u64(f - 1024)])
+
+
+@njit(cache=True, nogil=True)
+def stretch(cell: int, logs: Array) -> Any:
+    """Return the probability of an adaptive cell in the stretch domain; 22 bits stay within +-STRETCH_MAX + 833."""
+    p = i64(cell >> u32(10))
+    return max(min((log(p + 1, logs) - log((1 << 22) - p, logs)) >> 8, i64(STRETCH_MAX)), i64(-STRETCH_MAX))
+
+
+@njit(cache=True, nogil=True)
+def adapted(cell: int, target: int, limit: int, rates: Array) -> Any:
+    """Return `cell` (probability 22 bits, count 10 bits) after one more bit: `target` is 0 or 2^22 - 1."""
+    n = i64(cell & u32(1023))
+    p = i64(cell >> u32(10))
+    p += ((target - p) * i64(rates[u64(n)])) >> 16
+    return u32((p << 10) | (n + i64(n < limit)))
+
+
+@njit(cache=True, nogil=True)
+def code(
+    decode: bool,
+    buf: Array,  # uint8 (size,): the block; decoding fills it
+    coded: Array,  # uint8: the coded bits; encoding fills it
+    settings: Array,  # int64 (CFG_SIZE,)
+    cells: Array,  # uint16: slots, then the blocks of the pool; starts at a cache line
+    table: Array,  # uint32 (lengths << match bits,): where the match model saw a hash last, by length
+    lengths: Array,  # int64: match lengths, longest first
+    see: Array,  # uint32 (5 * 8 * 16 * 4,): how often an order does not know the symbol; cells as in maps
+    maps: Array,  # uint32 (16 * 256 + 128,): probability 22 bits, count 10 bits
+    weights: Array,  # int32 (ROWS * INPUTS,): 16 fractional bits
+    sums: Array,  # int32 (2 * CELLS,): sum of residuals, then sum of their squares and number
+    squash: Array,  # int32 (2 * STRETCH_MAX + 1,): 16 bits
+    logs: Array,  # int32 (1025,): ln(1 + f / 1024) with 16 fractional bits
+    rates: Array,  # int32 (1024,)
+    level: Array,  # uint8 (256,): levels of counts
+) -> Any:
+    """Encode `buf` into `coded`, or decode it.
+
+    Returns the length of the coded bits: those written (one more than `coded` holds when they do not fit, and coding
+    stops early), or those read, where bytes read behind the end count too and are zeros.
+    """
+    size = i64(buf.shape[0])
+    room = i64(coded.shape[0])
+    units = i64(settings[CFG_UNITS])
+    parts = i64(settings[CFG_PARTS])
+    match_bits = i64(settings[CFG_MATCH_BITS])
+    direct = i64(1) << i64(settings[CFG_BITS])
+    base = (direct + DIRECT) * SLOT
+    shift = u64(64 - i64(settings[CFG_BITS]))
+    kinds = i64(lengths.shape[0])
+
+    heads = np.zeros(SIZES + 1, np.int64)
+    lines = np.zeros(CONTEXTS, np.int64)  # where each context's slot may lie
+    checks = np.zeros(CONTEXTS, np.int64)
+    old_lines = np.zeros(CONTEXTS, np.int64)
+    old_checks = np.zeros(CONTEXTS, np.int64)
+    where = np.zeros(CONTEXTS, np.int64)  # the slot found, or -1
+    chosen = np.zeros(5, np.int64)  # cells of see, or -1
+    marks = np.zeros(256, np.int64)  # when a symbol became a candidate last
+    symbols = np.zeros(256, np.int64)  # PPM's candidates that agree with the bits so far
+    masses = np.zeros(256, np.int64)
+    listed = np.zeros(LISTS * 256, np.int32)  # entries of the other experts that agree with the bits so far
+    many = np.zeros(LISTS, np.int64)
+    total = np.zeros(LISTS, np.int64)
+    map_of = np.zeros(LISTS, np.int64)
+    used = np.zeros(LISTS, np.int64)  # cells of maps
+    x = np.zeros(INPUTS, np.int32)
+    rows = np.zeros(SETS, np.int64)
+    dots = np.zeros(SETS, np.int64)
+    views = np.zeros(2, np.int64)
+    inverse = np.zeros(CELL_LIMIT + DOUBT, np.int64)  # 2^24 / k
+    for k in range(1, CELL_LIMIT + DOUBT):
+        inverse[k] = (1 << 24) // k
+    x[5] = i32(BIAS)
+
+    low = u32(0)
+    high = u32(0xFFFFFFFF)
+    window = u32(0)
+    at = i64(0)  # in coded
+    if decode:
+        for _ in range(4):
+            window = u32((window << u32(8)) | (u32(coded[u64(at)]) if at < room else u32(0)))
+            at += 1
+
+    last8 = u64(0)  # the last eight bytes
+    last16 = u64(0)  # the eight before
+    word = u64(0)  # hash of the letters of this word, 0 outside one
+    word1 = u64(0)  # of the word before
+    gap = u64(0)  # hash of what came since the word ended, 0 inside one
+    pointer = i64(0)  # of the match: where the byte expected next stands
+    length = i64(0)  # of the match, 0 for none
+    missed = i64(0)  # one bit a byte that a match predicted, 1 where it failed
+    address(cells, lines, checks, direct, shift, last8, word, word1, gap)
+    for pos in range(size):
+        # ---- match model
+        c1 = i64(last8 & u64(255))
+        if length > 0 and i64(buf[u64(pointer)]) == c1:
+            length = min(length + 1, i64(65535))
+            pointer += 1
+            missed = (missed << 1) & 255
+        else:
+            if length > 0:
+                missed = ((missed << 1) | 1) & 255
+            length = i64(0)
+        if parts & MATCH:
+            for k in range(kinds):
+                least = i64(lengths[u64(k)])
+                if pos >= least:
+                    if least <= 8:
+                        t = u64(u64(last8 << u64(64 - 8 * least)) * u64(K1))
+                    else:
+                        t = u64(u64(last8 * u64(K1)) ^ u64(u64(last16 << u64(128 - 8 * least)) * u64(K3)))
+                    t = u64(u64(t ^ (t >> u64(32))) * u64(K2))
+                    h = (k << match_bits) + i64(t >> u64(64 - match_bits))
+                    if length == 0:
+                        pointer = i64(table[u64(h)])
+                        while (
+                            length < 400
+                            and pointer > length
+                            and buf[u64(pointer - length - 1)] == buf[u64(pos - length - 1)]
+                        ):
+                            length += 1
+                        if length < least:
+                            length = i64(0)
+                    table[u64(h)] = u32(pos)
+        expected = i64(-1)
+        grade = i64(0)
+        if length > 0:
+            expected = i64(buf[u64(pointer)])
+            if length < 16:
+                grade = length
+            elif length < 32:
+                grade = 16 + ((length - 16) >> 2)
+            else:
+                grade = min(20 + ((length - 32) >> 5), i64(31))
+
+        # ---- PPM: method C with exclusion; the escapes are learned
+        stamp = pos + 1
+        candidates = i64(0)
+        left = i64(1) << MASS
+        order = i64(-1)  # the highest that has a part in the prediction, and the counts it has
+        confidence = i64(0)
+        for j in range(5):
+            o = ORDER4 - j
+            chosen[u64(o)] = -1
+            if o >= 2:
+                slot = find(cells, lines[u64(o)], checks[u64(o)])
+            else:
+                slot = i64(lines[u64(o)])
+                if cells[u64(slot * SLOT + 1)] == 0:
+                    slot = i64(-1)
+            where[u64(o)] = slot
+            if slot < 0:
+                continue
+            n = i64(cells[u64(slot * SLOT + 1)])
+            start = entries(cells, slot, base)
+            before = candidates
+            counts = i64(0)
+            for k in range(start, start + n):
+                e = i64(cells[u64(k)])
+                s = e & 255
+                if marks[u64(s)] != stamp:
+                    marks[u64(s)] = stamp
+                    symbols[u64(candidates)] = s
+                    masses[u64(candidates)] = e >> 8
+                    counts += e >> 8
+                    candidates += 1
+            fresh = candidates - before
+            if fresh == 0:
+                continue
+            if order < 0:
+                order = o
+                confidence = counts
+            if fresh <= 4:
+                wide = fresh - 1
+            else:
+                wide = 4 + i64(fresh >= 7) + i64(fresh >= 12) + i64(fresh >= 24)
+            if fresh == 1:
+                deep = i64(level[u64(counts)])
+            else:
+                deep = min(width(i64(u64(4 * counts) // u64(fresh))), i64(15))
+            cell = (((o * 8 + wide) * 16 + deep) << 2) + i64(before > 0) + 2 * i64(n - fresh > fresh)
+            chosen[u64(o)] = cell
+            escaped = (left >> 22) * i64(see[u64(cell)] >> u32(10))
+            scale = i64(u64(left - escaped) // u64(counts))
+            for k in range(before, candidates):
+                masses[u64(k)] = masses[u64(k)] * scale
+            left = escaped
+        even = (left >> 8) + (1 << LEAST_MASS)  # every symbol has this much beside
+        whole = even << 8
+        most = i64(0)
+        for k in range(candidates):
+            whole += masses[u64(k)]
+            most = max(most, i64(masses[u64(k)]))
+        shape = i64(most > SHAPE1) + i64(most > SHAPE2) + i64(most > SHAPE3)
+
+        # ---- the experts that are counts
+        peak = i64(0)  # the high order found, less 4
+        total[0] = 0
+        total[1] = 0
+        total[2] = 0
+        for j in range(6):
+            o = ORDER8 - j if j < 4 else WORD + j - 4
+            if (parts & HIGH) if j < 4 else (parts & WORDS):
+                slot = find(cells, lines[u64(o)], checks[u64(o)])
+                where[u64(o)] = slot
+                if slot >= 0 and (j >= 4 or peak == 0):
+                    i = max(j - 3, i64(0))
+                    if j < 4:
+                        peak = o - ORDER4
+                        map_of[0] = peak
+                    else:
+                        map_of[u64(i)] = 3 + 2 * i + i64(word != u64(0))
+                    n = i64(cells[u64(slot * SLOT + 1)])
+                    start = entries(cells, slot, base)
+                    counts = i64(0)
+                    for k in range(n):
+                        e = i64(cells[u64(start + k)])
+                        listed[u64((i << 8) + k)] = i32(e)
+                        counts += e >> 8
+                    many[u64(i)] = n
+                    total[u64(i)] = counts
+
+        symbol = i64(0)
+        if not decode:
+            symbol = i64(buf[u64(pos)])
+        partial = i64(1)  # a one, then the bits of this byte so far: the node of the tree
+        for bit in range(8):
+            if parts & (DENOISE | REFINE):
+                row = (BY_LAST + (c1 << 8) + partial) * KNOTS * 2
+                prefetch(sums, row)
+                prefetch(sums, row + 16)
+            down = 7 - bit
+
+            # ---- what each expert says of this node
+            ones = even << down
+            for k in range(candidates):
+                ones += masses[u64(k)] & -((symbols[u64(k)] >> down) & 1)
+            zeros = whole - ones
+            x[0] = i32(max(min((log(ones, logs) - log(zeros, logs)) >> 8, i64(STRETCH_MAX)), i64(-STRETCH_MAX)))
+            for i in range(LISTS):
+                x[u64(1 + i)] = i32(0)
+                if total[u64(i)] > 0:
+                    n1 = i64(0)
+                    for k in range(i << 8, (i << 8) + many[u64(i)]):
+                        e = i64(listed[u64(k)])
+                        n1 += (e >> 8) & -((e >> down) & 1)
+                    n0 = total[u64(i)] - n1
+                    cell = i64(map_of[u64(i)]) << 8
+                    cell += i64(level[u64(min(n0, i64(255)))]) << 4
+                    cell += i64(level[u64(min(n1, i64(255)))])
+                    used[u64(i)] = cell
+                    x[u64(1 + i)] = i32(stretch(u32(maps[u64(cell)]), logs))
+            guess = i64(-1)  # the bit that the match expects
+            match_cell = i64(0)
+            x[4] = i32(0)
+            if expected >= 0:
+                if ((expected | 256) >> (8 - bit)) == partial:
+                    guess = (expected >> down) & 1
+                    trust = i64(0)
+                    if missed & 15:
+                        trust = 2 + (missed & 1)
+                    elif missed:
+                        trust = i64(1)
+                    match_cell = EXPECTED + grade * 4 + trust
+                    p = i64(stretch(u32(maps[u64(match_cell)]), logs))
+                    x[4] = i32(p if guess else -p)
+                else:
+                    expected = i64(-1)
+                    length = i64(0)
+                    missed = ((missed << 1) | 1) & 255
+
+            # ---- blend
+            mixed = i64(x[0])
+            if parts & EXPERTS:
+                found = i64(0)
+                if guess >= 0:
+                    found = 1 + (grade >> 2)
+                rows[0] = (found * 5 + (peak if total[0] > 0 else 0)) * 4 + i64(total[1] > 0) * 2 + i64(total[2] > 0)
+                rows[1] = SET_NODE + partial
+                rows[2] = SET_ORDER + (order + 1) * 8 + bit
+                mixed = i64(0)
+                for k in range(SETS):
+                    acc = i64(dot8(x, weights, rows[u64(k)] * INPUTS))
+                    dots[u64(k)] = max(min(acc >> 8, i64(STRETCH_MAX)), i64(-STRETCH_MAX))
+                    mixed += dots[u64(k)]
+                mixed = (mixed * 21845) >> 16
+            blended = i64(squash[u64(mixed + STRETCH_MAX)])
+
+            # ---- denoise
+            p1 = blended
+            part = i64(0)
+            if parts & (DENOISE | REFINE):
+                z = mixed + STRETCH_MAX + 1
+                knot = z >> KNOT
+                part = z & ((1 << KNOT) - 1)
+                node = partial
+                if bit >= 3:
+                    node = 8 + ((bit - 3) << 2) + i64(u32(u32(partial) * u32(2654435761)) >> u32(30))
+                group = i64(order >= 2) + i64(order >= 4)
+                trusted = min(width(confidence) >> 1, i64(3))
+                form = shape
+                if guess >= 0:
+                    form += 4 + 4 * i64(length >= 16)
+                views[0] = ((((node * 3 + group) * 4 + trusted) * SHAPES + form) * KNOTS + knot) * 2
+                views[1] = ((BY_LAST + (c1 << 8) + partial) * KNOTS + knot) * 2
+                change = i64(0)
+                for i in range(2):
+                    centre = i64(squash[u64(min((knot + i) << KNOT, i64(2 * STRETCH_MAX)))])
+                    near = part if i else (1 << KNOT) - part
+                    neutral = DOUBT * ((centre * (65536 - centre)) >> 18) + 1
+                    for k in range(2):
+                        residuals = i64(sums[u64(views[u64(k)] + 2 * i)])
+                        rest = i64(sums[u64(views[u64(k)] + 2 * i + 1)])
+                        if parts & DENOISE:
+                            n = (rest & 255) + DOUBT
+                            squares = (rest >> 8) + neutral
+                            trust = min(i64(u64(u64(residuals * residuals) >> u64(10)) // u64(squares)), i64(256))
+                            change += ((((residuals * i64(inverse[u64(n)])) >> 16) * trust) >> 8) * near
+                        else:
+                            change += ((residuals << 2) + (centre << 8) - (blended << 8)) * near
+                p1 = blended + (change >> (KNOT + 9))
+            p1 = max(min(p1, i64(65535)), i64(1))
+
+            # ---- code
+            middle = u32(low + u32((u64(u32(high - low)) * u64(p1)) >> u64(16)))
+            if decode:
+                y = i64(window <= middle)
+            else:
+                y = (symbol >> down) & 1
+            if y:
+                high = middle
+            else:
+                low = u32(middle + u32(1))
+            while ((low ^ high) & u32(0xFF000000)) == 0:
+                if decode:
+                    window = u32((window << u32(8)) | (u32(coded[u64(at)]) if at < room else u32(0)))
+                else:
+                    if at >= room:
+                        return room + 1
+                    coded[u64(at)] = u8(high >> u32(24))
+                at += 1
+                low = u32(low << u32(8))
+                high = u32((high << u32(8)) | u32(255))
+
+            # ---- learn from the bit
+            if parts & DENOISE:
+                error = (y << 16) - blended
+                for k in range(2):
+                    cell = views[u64(k)] + 2 * (part >> (KNOT - 1))
+                    residuals = i64(sums[u64(cell)]) + error
+                    rest = i64(sums[u64(cell + 1)]) + (((error * error) >> 18) << 8) + 1
+                    if (rest & 255) == CELL_LIMIT:
+                        residuals >>= 1
+                        rest = ((rest >> 9) << 8) | (CELL_LIMIT >> 1)
+                    sums[u64(cell)] = i32(residuals)
+                    sums[u64(cell + 1)] = i32(rest)
+            elif parts & REFINE:
+                upper = part >> (KNOT - 1)
+                centre = i64(squash[u64(min((knot + upper) << KNOT, i64(2 * STRETCH_MAX)))])
+                for k in range(2):
+                    cell = views[u64(k)] + 2 * upper
+                    n = i64(sums[u64(cell + 1)])
+                    p = i64(sums[u64(cell)]) + (centre << 6)
+                    p += (((y << 22) - y - p) * i64(rates[u64(n + 6)])) >> 16
+                    sums[u64(cell)] = i32(p - (centre << 6))
+                    sums[u64(cell + 1)] = i32(min(n + 1, i64(CELL_LIMIT)))
+            if parts & EXPERTS:
+                for k in range(SETS):
+                    error = (((y << 16) - i64(squash[u64(dots[u64(k)] + STRETCH_MAX)])) * RATE) >> 10
+                    train8(x, weights, rows[u64(k)] * INPUTS, i32(error))
+            if guess >= 0:
+                target = i64(4194303) if guess == y else i64(0)
+                maps[u64(match_cell)] = adapted(u32(maps[u64(match_cell)]), target, i64(MAP_LIMIT), rates)
+
+            # ---- go down to the left or to the right
+            whole = ones if y else zeros
+            n = i64(0)
+            for k in range(candidates):
+                s = i64(symbols[u64(k)])
+                symbols[u64(n)] = s
+                masses[u64(n)] = masses[u64(k)]
+                n += ((s >> down) & 1) ^ y ^ 1
+            candidates = n
+            for i in range(LISTS):
+                if total[u64(i)] > 0:
+                    cell = i64(used[u64(i)])
+                    maps[u64(cell)] = adapted(u32(maps[u64(cell)]), y * 4194303, i64(MAP_LIMIT), rates)
+                    n = i << 8
+                    counts = i64(0)
+                    for k in range(i << 8, (i << 8) + many[u64(i)]):
+                        e = i64(listed[u64(k)])
+                        agrees = ((e >> down) & 1) ^ y ^ 1
+                        listed[u64(n)] = i32(e)
+                        counts += (e >> 8) & -agrees
+                        n += agrees
+                    many[u64(i)] = n - (i << 8)
+                    total[u64(i)] = counts
+            partial = (partial << 1) | y
+
+        symbol = partial & 255
+        if decode:
+            buf[u64(pos)] = u8(symbol)
+
+        # ---- move on: the memory answers while the byte is counted
+        last16 = u64((last16 << u64(8)) | (last8 >> u64(56)))
+        last8 = u64((last8 << u64(8)) | u64(symbol))
+        letter = i64(0)
+        if 97 <= symbol <= 122 or symbol >= 128 or 48 <= symbol <= 57 or symbol == 39 or symbol == 45:
+            letter = symbol
+        elif 65 <= symbol <= 90:
+            letter = symbol + 32
+        if letter > 0:
+            word = u64(u64(word + u64(letter)) * u64(K5))
+            gap = u64(0)
+        else:
+            if word != u64(0):
+                word1 = word
+                word = u64(0)
+            gap = u64(u64(gap + u64(symbol + 1)) * u64(K5))
+        lines, old_lines = old_lines, lines
+        checks, old_checks = old_checks, checks
+        address(cells, lines, checks, direct, shift, last8, word, word1, gap)
+
+        # ---- count the byte in PPM's orders, down to the one that knew it, in the high orders down to the one that
+        # spoke, and in both contexts of words
+        known = i64(0)
+        for j in range(CONTEXTS):
+            o = ORDER4 - j if j <= ORDER4 else j
+            if j <= ORDER4:
+                if known:
+                    continue
+            elif j <= ORDER8:
+                if not (parts & HIGH) or j < ORDER4 + peak:
+                    continue
+            elif not (parts & WORDS):
+                continue
+            slot = i64(where[u64(o)])
+            if slot < 0:
+                slot = i64(old_lines[u64(o)])
+                if o >= 2:
+                    slot = make(cells, heads, base, slot, old_checks[u64(o)])
+            elif j <= ORDER4:
+                n = i64(cells[u64(slot * SLOT + 1)])
+                start = entries(cells, slot, base)
+                for k in range(start, start + n):
+                    known |= i64((i64(cells[u64(k)]) & 255) == symbol)
+                cell = i64(chosen[u64(o)])
+                if cell >= 0:
+                    target = i64(0) if known else i64(4194303)
+                    see[u64(cell)] = adapted(u32(see[u64(cell)]), target, i64(SEE_LIMIT), rates)
+            count(cells, heads, units, base, slot, symbol, i64(PPM_MORE) if j <= ORDER4 else i64(MORE))
+
+    if decode:
+        return at
+    # The fewest bytes that, with zeros behind them, lie between low and high.
+    for k in range(0, 5):
+        tail = (u64(1) << u64(32 - 8 * k)) - u64(1)
+        code_end = u64(u64(u64(low) + tail) & u64(u64(0xFFFFFFFFFFFFFFFF) ^ tail))
+        if code_end <= u64(high):
+            for q in range(k):
+                if at >= room:
+                    return room + 1
+                coded[u64(at)] = u8(code_end >> u64(24 - 8 * q))
+                at += 1
+            break
+    return at
