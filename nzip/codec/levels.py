@@ -47,7 +47,7 @@ LEVELS: dict[int, Level] = {
     for level in (
         Level(1, "zstd", {"level": 3, "window": 23}, 8 * MIB, "fastest"),
         Level(2, "zstd", {"level": 12, "window": 24}, 16 * MIB, "fast, decodes fast"),
-        Level(3, "zstd", {"level": 19, "window": 26}, 64 * MIB, "smallest that decodes fast"),
+        Level(3, "cmfast", {"streams": 2}, 8 * MIB, "context mixing at several MB/s"),
         Level(4, "cm", {"preset": 1}, 32 * MIB, "context mixing, few contexts"),
         Level(5, "cm", {"preset": 2}, 32 * MIB, "context mixing, quicker than the default"),
         Level(6, "cm", {"preset": 3}, 32 * MIB, "the default"),

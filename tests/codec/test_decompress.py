@@ -55,7 +55,7 @@ def test_max_output_size():
 
 
 def test_max_memory():
-    data = nzip.compress(TEXT, 3)
+    data = nzip.compress(TEXT, 2)
     assert nzip.decompress(data, max_memory=1 << 20) == TEXT
     with pytest.raises(nzip.LimitError, match="max_memory"):
         nzip.decompress(data, max_memory=1 << 16)

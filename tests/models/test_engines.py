@@ -13,12 +13,16 @@ CASES = [
     ("zstd", {"level": 22, "window": 30}),
     ("midicoth", {}),
     ("midicoth", {"bits": 10}),
+    ("cmfast", {}),
+    ("cmfast", {"bits": 12, "streams": 1}),
     *(("cm", {"preset": preset, "primer": int(not JIT_OFF)}) for preset in (range(1, 7) if not JIT_OFF else (1, 6))),
 ]
 
 
 @pytest.mark.parametrize(("name", "params"), CASES)
-def test_engine(name, params):
+def test_engine(name, params, monkeypatch):
+    if JIT_OFF:
+        monkeypatch.setattr("nzip.models.cmfast.engine.primer", lambda: b"the cat and the dog")
     check_engine(ENGINES.by_name(name), params)
 
 

@@ -1,0 +1,242 @@
+"""Engine `cmfast`: context mixing with few contexts, for speed; two parts of a block are coded side by side.
+
+Before a block of text is coded, the model learns from `primer.txt`, a text of this project's own that shows common
+words and the common forms of sources, pages, tables and records, so that short blocks do not start from nothing.
+docs/FAST.md specifies the payload. This module owns the memory; `kernel` fills it. Only integers take part, so a
+payload is the same on every machine.
+
+numba and numpy are imported when a block is coded, never before.
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from nzip.errors import CorruptError, UnsupportedError
+from nzip.models.cm.engine import BINARY, TEXT, _aligned, classify
+from nzip.models.engine import Engine, Params
+
+MIN_BITS, MAX_BITS, DEFAULT_BITS = 12, 24, 22  # log2 of buckets
+MAX_STREAMS = 2
+TWO_STREAMS = 1 << 16  # blocks from here on are coded in two streams
+MATCH_BITS = (12, 20)  # log2 of the match model's table
+LEAST = {TEXT: 8, BINARY: 6}  # shortest match
+PART = {TEXT: 1 << 13, BINARY: 1 << 16}  # bytes of a stream before the streams meet again
+PRIMED = 1 << 14  # the primer is shorter than this
+KEEP_BITS = 16  # up to here the primed memory is kept for the next block
+WEIGHT = 22000  # what the weights start with, in 1/65536
+FIXED = 1 << 23  # what does not depend on the block: refinement, unhashed buckets, the primer, memory kept primed
+
+
+class CmFastEngine(Engine):
+    """Codes a block by context mixing with five contexts.
+
+    Parameters:
+        bits: log2 of the hash table's buckets of 16 bytes. `fit` chooses it for a block.
+        streams: 1 or 2 parts of the block that are coded side by side. `fit` chooses it.
+    """
+
+    name = "cmfast"
+    id = 4
+    version = 1
+
+    def pack(self, params: Params) -> bytes:
+        return bytes(self._checked(params))
+
+    def unpack(self, packed: bytes) -> dict[str, int]:
+        if len(packed) != 2:
+            raise CorruptError("the parameters of a cmfast block are malformed")
+        bits, streams = packed
+        if not MIN_BITS <= bits <= MAX_BITS:
+            raise CorruptError("the parameters of a cmfast block are out of range")
+        if not 1 <= streams <= MAX_STREAMS:
+            raise UnsupportedError(f"cmfast with {streams} streams is not known to this nzip; upgrade nzip")
+        return {"bits": bits, "streams": streams}
+
+    @staticmethod
+    def _checked(params: Params) -> tuple[int, int]:
+        unknown = set(params) - {"bits", "streams"}
+        if unknown:
+            raise ValueError(f"engine cmfast does not know the parameter {sorted(unknown)[0]!r}")
+        bits, streams = params.get("bits", DEFAULT_BITS), params.get("streams", MAX_STREAMS)
+        if not MIN_BITS <= bits <= MAX_BITS:
+            raise ValueError(f"cmfast bits {bits} is not in {MIN_BITS}..{MAX_BITS}")
+        if not 1 <= streams <= MAX_STREAMS:
+            raise ValueError(f"cmfast streams {streams} is not in 1..{MAX_STREAMS}")
+        return bits, streams
+
+    def fit(self, params: Params, size: int) -> dict[str, int]:
+        bits, streams = self._checked(params)
+        buckets = 2 * (size + PRIMED)  # of the eight a byte may need, most are needed by other bytes as well
+        bits = max(MIN_BITS, min(bits, buckets.bit_length()))
+        return {"bits": bits, "streams": streams if size >= TWO_STREAMS else 1}
+
+    def memory(self, params: Params, size: int) -> int:
+        bits, _ = self._checked(params)
+        return (16 << bits) + (4 << _match_bits(size)) + 2 * size + FIXED  # and copies of the payload and the block
+
+    def encode(self, block: bytes, params: Params) -> bytes:
+        """Return the payload; when it would not be shorter than the block, one byte more than the block."""
+        import numpy as np
+
+        from nzip.models.cmfast import kernel
+
+        bits, streams = self._checked(params)
+        cls, record = classify(block)
+        even = len(block) - len(block) % streams
+        head = bytes((cls,)) + (record.to_bytes(2, "little") if cls == BINARY else b"") + block[even:]
+        coded = np.empty(max(1, len(block) - len(head)), np.uint8)
+        state = State(bits, cls, record, even)
+        state.buf[state.begin :] = np.frombuffer(block, np.uint8)[:even]
+        end = state.run(kernel.ENCODE, streams, coded)
+        if len(head) + end > len(block):
+            return bytes(len(block) + 1)
+        return head + coded[:end].tobytes()
+
+    def decode(self, payload: bytes, size: int, params: Params) -> bytes:
+        import numpy as np
+
+        from nzip.models.cmfast import kernel
+
+        bits, streams = self._checked(params)
+        even = size - size % streams
+        cls = payload[0] if payload else 255
+        start = {TEXT: 1, BINARY: 3}.get(cls, 0)
+        rest = start + size - even
+        if not start or len(payload) < rest:
+            raise CorruptError("a cmfast block does not start as it should")
+        state = State(bits, cls, int.from_bytes(payload[1:start], "little"), even)
+        coded = np.frombuffer(payload, np.uint8)[rest:].copy()
+        used = state.run(kernel.DECODE, streams, coded)
+        if used < len(coded):
+            raise CorruptError("a cmfast block holds more than its bytes need")
+        return bytes(state.buf[state.begin :].tobytes() + payload[start:rest])
+
+    def prepare(self) -> None:
+        self.encode(bytes(64), {"bits": MIN_BITS, "streams": 1})
+
+
+@lru_cache(maxsize=1)
+def primer() -> bytes:
+    """Return the text that the model learns before a block of text."""
+    return Path(__file__).with_name("primer.txt").read_bytes()
+
+
+def _match_bits(size: int) -> int:
+    return max(MATCH_BITS[0], min(MATCH_BITS[1], (size + PRIMED).bit_length()))
+
+
+_lock = threading.Lock()
+_lock_kept = threading.Lock()
+_tables: dict[str, Any] = {}
+
+
+def _constants() -> dict[str, Any]:
+    """The constant tables as arrays, and what maps and refinement start with."""
+    with _lock:
+        if not _tables:
+            import numpy as np
+
+            from nzip.models.cm import tables
+            from nzip.models.cmfast import kernel
+
+            priors = np.array(tables.state_priors(), np.uint32)
+            maps = np.zeros((kernel.CONTEXTS, 256), np.uint32)
+            maps[:, : len(priors)] = priors
+            maps = np.concatenate((maps.reshape(-1), np.array(tables.match_priors()[::4], np.uint32)))
+            stretch = np.array(tables.stretch_values(), np.int16)
+            _tables.update(
+                squash=np.array(tables.squash_values(), np.uint16),
+                stretch=stretch,
+                after=np.array(tables.state_table(), np.uint8).reshape(-1),
+                rates=np.array(tables.rates(), np.int32),
+                maps=maps,
+                ready=stretch[maps >> 20],
+                knots=np.array([entry >> 16 for entry in tables.apm_priors()[:16]], np.uint16),
+            )
+    return _tables
+
+
+def _fresh(bits: int, match_bits: int) -> dict[str, Any]:
+    """Allocate and initialise what the kernel changes, in the order of its arguments."""
+    import numpy as np
+
+    from nzip.models.cmfast import kernel
+
+    constants = _constants()
+    slots = _aligned(kernel.DIRECT + (16 << bits), np.uint8)
+    weights = np.zeros((kernel.ROWS, kernel.LANES), np.int32)
+    weights[:, : kernel.CONTEXTS + 1] = WEIGHT
+    apm = _aligned(kernel.APM_ROWS * 16, np.uint16)
+    apm.reshape(-1, 16)[:] = constants["knots"]
+    return {
+        "carry": np.zeros(2, np.uint64),
+        "slots": slots,
+        "slots64": slots.view(np.uint64),
+        "maps": constants["maps"].copy(),
+        "ready": constants["ready"].copy(),
+        "table": np.zeros(1 << match_bits, np.uint32),
+        "weights": weights.reshape(-1),
+        "apm": apm,
+    }
+
+
+def _run(mode: int, buf: Any, begin: int, streams: int, coded: Any, settings: Any, arrays: dict[str, Any]) -> int:
+    from nzip.models.cmfast import kernel
+
+    constants = [_constants()[name] for name in ("squash", "stretch", "after", "rates")]
+    return int(kernel.code(mode, buf, begin, streams, coded, *settings, *arrays.values(), *constants))
+
+
+def _primed(text: bytes, bits: int, match_bits: int) -> dict[str, Any]:
+    """What the kernel changes, once it has learned from `text`."""
+    import numpy as np
+
+    from nzip.models.cmfast import kernel
+
+    arrays = _fresh(bits, match_bits)
+    if text:
+        settings = (False, 0, LEAST[TEXT], PART[TEXT], bits, match_bits)
+        _run(kernel.TRAIN, np.frombuffer(text, np.uint8).copy(), 0, 1, np.zeros(1, np.uint8), settings, arrays)
+    return arrays
+
+
+_kept = lru_cache(maxsize=1)(_primed)
+
+
+class State:
+    """What the kernel works on for one block: all memory, with the primer learned.
+
+    Args:
+        bits: log2 of the hashed buckets.
+        cls: class of the block.
+        record: its record length; 0 for text.
+        size: its bytes that are coded.
+    """
+
+    def __init__(self, bits: int, cls: int, record: int, size: int):
+        import numpy as np
+
+        first = primer() if cls == TEXT else b""
+        self.begin = len(first)
+        self.buf = np.empty(self.begin + size, np.uint8)
+        self.buf[: self.begin] = np.frombuffer(first, np.uint8)
+        match_bits = _match_bits(size)
+        self.settings = (cls == BINARY, record, LEAST[cls], PART[cls], bits, match_bits)
+        if first and bits <= KEEP_BITS:
+            # Learning from the primer takes longer than coding a short block: what it leads to is kept, and copied.
+            with _lock_kept:
+                kept = _kept(first, bits, match_bits)
+            self.arrays = _fresh(bits, match_bits)
+            for name, array in self.arrays.items():
+                if name != "slots64":  # the same memory as slots
+                    array[:] = kept[name]
+        else:
+            self.arrays = _primed(first, bits, match_bits)
+
+    def run(self, mode: int, streams: int, coded: Any) -> int:
+        """Encode or decode the block; returns what the kernel returns."""
+        return _run(mode, self.buf, self.begin, streams, coded, self.settings, self.arrays)
