@@ -40,7 +40,12 @@ def without(full: Preset) -> Iterator[tuple[str, Preset]]:
         contexts = getattr(full, kind)
         for i, context in enumerate(contexts):
             yield f"{kind} context {describe(context)}", replace(full, **{kind: contexts[:i] + contexts[i + 1 :]})
-    yield "match model", replace(full, match_min=0)
+    yield "match model", replace(full, match_min=0, match_min_binary=0)
+    if full.counters:
+        yield "counters", replace(full, counters=0)
+        yield "counter of three bytes", replace(full, counters=full.counters - 1)
+    yield "match of 6 bytes in text", replace(full, match_min=6)
+    yield "primers", full
     for kind in ("text_sets", "binary_sets"):
         sets = getattr(full, kind)
         for i, select in enumerate(sets):
@@ -60,7 +65,7 @@ def without(full: Preset) -> Iterator[tuple[str, Preset]]:
     yield "second inputs for all contexts (adds)", replace(full, inputs=64)
 
 
-def measure(preset: Preset, blocks: list[bytes], repeats: int) -> tuple[int, float]:
+def measure(preset: Preset, blocks: list[bytes], repeats: int, primer: int) -> tuple[int, float]:
     """Return bytes and nanoseconds a bit."""
     engine = CmEngine()
     presets.PRESETS[0] = preset
@@ -68,7 +73,8 @@ def measure(preset: Preset, blocks: list[bytes], repeats: int) -> tuple[int, flo
     try:
         for _ in range(repeats):
             start = time.perf_counter()
-            coded = sum(len(engine.encode(block, engine.fit({"preset": 0}, len(block)))) for block in blocks)
+            params = {"preset": 0, "primer": primer}
+            coded = sum(len(engine.encode(block, engine.fit(params, len(block)))) for block in blocks)
             best = min(best, time.perf_counter() - start)
     finally:
         del presets.PRESETS[0]
@@ -87,7 +93,7 @@ def main() -> None:
     CmEngine().prepare()
     rows = []
     for name, preset in without(presets.PRESETS[args.preset]):
-        size, ns = measure(preset, blocks, args.repeats)
+        size, ns = measure(preset, blocks, args.repeats, int(name != "primers"))
         first = rows[0] if rows else {"bytes": size, "ns_per_bit": ns}
         rows.append({"without": name, "bytes": size, "ns_per_bit": round(ns, 1)})
         print(

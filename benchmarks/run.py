@@ -72,6 +72,8 @@ def main() -> int:
     parser.add_argument("--sets", default=STANDARD, help=f"of {', '.join((*SETS, 'samples'))} (default {STANDARD})")
     parser.add_argument("--levels", type=levels_of, help="nzip's levels, as 1,6,9 or 1-9 (default all)")
     parser.add_argument("--repeat", type=int, default=1, help="the best time of so many counts (default 1)")
+    parser.add_argument("--peers", help="measure those whose names begin so (comma between), slow ones among them")
+    parser.add_argument("--name", help="name of the result, in place of the set's")
     parser.add_argument("--no-peers", action="store_true", help="measure nzip alone")
     parser.add_argument("--out", type=Path, default=RESULTS, help="where to write (default benchmarks/results)")
     arguments = parser.parse_args()
@@ -89,12 +91,12 @@ def main() -> int:
             missing += 1
             continue
         begin = time.monotonic()
-        out = arguments.out / f"{name.removeprefix(FOLDER).replace('/', '-')}.json"
+        out = arguments.out / f"{arguments.name or name.removeprefix(FOLDER).replace('/', '-')}.json"
         print(f"\n{name}\n")
         bench.main_run(
             files,
             levels=arguments.levels,
-            peers=not arguments.no_peers,
+            peers=arguments.peers.split(",") if arguments.peers else not arguments.no_peers,
             repeat=arguments.repeat,
             json_path=out,
             echo=print,

@@ -1,7 +1,7 @@
 """Adds golden files of format version 1 to tests/golden/v1: what nzip wrote then, it reads for ever.
 
     python tests/make_golden.py                    add what is missing
-    python tests/make_golden.py --no-cm            leave out the engines cm and midicoth (while they still change)
+    python tests/make_golden.py --no-cm            leave out the models (while they still change)
     python tests/make_golden.py --no-transforms    leave out the transforms (while they still change)
 
 A file that exists is never written again: a golden file that no longer decodes is a bug in nzip. MANIFEST has one line
@@ -69,6 +69,11 @@ def planes(width: int, height: int) -> bytes:
     return bytes(rows)
 
 
+def stripe(rows: int) -> bytes:
+    """Return a bitmap of rows of 24 bytes: a slanted stripe on a white ground."""
+    return b"".join((0x7FF << (120 - 2 * k % 90)).to_bytes(24, "big") for k in range(rows))
+
+
 def noise(size: int) -> bytes:
     return random.Random(4).randbytes(size)
 
@@ -130,9 +135,13 @@ def golden(with_cm: bool) -> Iterator[tuple[str, Callable[[], tuple[bytes, bytes
         ),
     )
     if with_cm:
-        for preset in range(1, 7):
-            for kind, content in (("prose", text), ("source", SOURCE), ("records", table), ("zeros", bytes(20_000))):
+        kinds = (("prose", text), ("source", SOURCE), ("records", table), ("zeros", bytes(20_000)))
+        for preset in range(1, 5):
+            for kind, content in kinds:
                 yield f"cm-2-preset-{preset}-{kind}", one(content, engine="cm", params={"preset": preset})
+        for preset in range(1, 4):
+            for kind, content in (*kinds, ("bitmap", stripe(60))):
+                yield f"cmstrong-preset-{preset}-{kind}", one(content, engine="cmstrong", params={"preset": preset})
         # The files below are of version 1, which is not written any more.
         presets = {name: level.number for name, level in ((f"cm-level-{n}", LEVELS[n]) for n in LEVELS)
                    if level.engine == "cm"}  # fmt: skip

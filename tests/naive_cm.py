@@ -113,11 +113,34 @@ class History:
         self.node = self.node << 1 | bit
 
 
+class Counter:
+    """One probability for each value of the last few bytes and the bits of the current one, but for crowding."""
+
+    def __init__(self, order: int, bits: int, cells: AdaptiveMap):
+        self.order, self.bits, self.cells = order, bits, cells
+
+    def begin_nibble(self, last8, partial):
+        known = last8 & ((1 << 8 * self.order) - 1)
+        t = (known * K1 & M64) ^ ((partial + 32 * self.order) * K2 & M64)
+        self.line = ((t ^ t >> 32) * K3 & M64) >> (64 - self.bits)
+        self.node = 1
+
+    def predict(self):
+        return stretch(self.cells.p[16 * self.line + self.node] >> 10)
+
+    def update(self, bit):
+        self.cells.update(16 * self.line + self.node, bit)
+
+    def step(self, bit):
+        self.node = self.node << 1 | bit
+
+
 class Match:
     """Follows the longest earlier repetition of the last bytes and says which bit it expects."""
 
-    def __init__(self, least, bits, limit=1022):
-        self.least, self.bits = least, bits
+    def __init__(self, least, bits, ahead, limit=1022):
+        self.least, self.bits, self.ahead = least, bits, ahead
+        self.candidate = 0
         self.table = [0] * (1 << bits)
         self.map = AdaptiveMap(tables.match_priors(), limit)
         self.pointer = self.length = self.missed = 0
@@ -130,19 +153,29 @@ class Match:
             self.missed = self.missed << 1 & 255
         elif self.length:
             self._fail()
-        if self.least and pos >= self.least:
+        if self.ahead:
+            if not self.length and self.candidate:
+                self.pointer = self.candidate + 1
+                self._verify(data)
+            recent = int.from_bytes(bytes(data[-8:]), "big") << (64 - 8 * (self.least - 1)) & M64
+            h = (recent * K1 & M64) >> (64 - self.bits)
+            self.candidate, self.table[h] = self.table[h], pos
+        elif self.least and pos >= self.least:
             recent = int.from_bytes(bytes(data[-self.least :]), "big") << (64 - 8 * self.least)
             h = (recent * K1 & M64) >> (64 - self.bits)
             if not self.length and self.table[h]:
                 self.pointer = self.table[h]
-                n = 0
-                while n < 400 and self.pointer > n and data[self.pointer - n - 1] == data[pos - n - 1]:
-                    n += 1
-                self.length = n if n >= self.least else 0
+                self._verify(data)
             self.table[h] = pos
         self.expected = data[self.pointer] | 256 if self.length else 0
         n = self.length
         self.grade = n if n < 16 else 16 + (n - 16 >> 3) if n < 80 else min(24 + (n - 80 >> 6), 31)
+
+    def _verify(self, data):
+        n, pos = 0, len(data)
+        while n < 400 and self.pointer > n and data[self.pointer - n - 1] == data[pos - n - 1]:
+            n += 1
+        self.length = n if n >= self.least else 0
 
     def _fail(self):
         self.length = 0
@@ -264,6 +297,7 @@ class Sources:
             v[Source.WORD] = (v[Source.WORD] + c + 32 * upper) * K5 & M64
         elif v[Source.WORD]:
             v[Source.WORD2], v[Source.WORD1], v[Source.WORD] = v[Source.WORD1], v[Source.WORD], 0
+            v[Source.WORDS] = (v[Source.WORD1] + v[Source.WORD2] * K2) & M64
 
         if c == 10:
             self.line_before, self.line_start = self.line_start, pos
@@ -286,19 +320,23 @@ class Sources:
 class Predictor:
     """The whole model of one block."""
 
-    def __init__(self, preset: Preset, bits: int, binary: bool, record: int, size: int, match_bits: int):
+    def __init__(self, preset: Preset, bits: int, binary: bool, record: int, match_bits: int, counter_bits: int):
         contexts = preset.binary if binary else preset.text
         self.selects = preset.binary_sets if binary else preset.text_sets
         n = len(contexts)
         self.preset = preset
         slots = Slots(bits)
         self.histories = [History(i, context, slots, preset.limit) for i, context in enumerate(contexts)]
-        self.match = Match(preset.match_min, match_bits)
-        self.width = min(preset.inputs, (2 * n + 3 + 15) // 16 * 16)
-        self.doubled = min(n, self.width - n - 3)
+        self.match = Match(preset.match_min_binary if binary else preset.match_min, match_bits, preset.ahead)
+        counts = AdaptiveMap([1 << 31] * (16 << counter_bits), preset.counter_limit)
+        self.counters = [Counter(k + 1, counter_bits, counts) for k in range(preset.counters)]
+        self.width = min(preset.inputs, (2 * n + 3 + preset.counters + 15) // 16 * 16)
+        self.doubled = min(n, self.width - n - 3 - preset.counters)
         start = [0] * self.width
         start[:n] = [preset.weight] * n
-        start[n + self.doubled] = preset.weight  # the match model's stretched probability
+        behind = n + self.doubled
+        start[behind] = preset.weight  # the match model's stretched probability
+        start[behind + 3 : behind + 3 + preset.counters] = [preset.weight] * preset.counters
         self.sets = [MixerSet(select_rows(select, n), start, preset) for select in self.selects]
         self.final = FinalMixer(len(self.sets), preset.final_rate)
         self.apms = [Refinement(preset.apm_limit) for _ in range(4)]
@@ -319,6 +357,8 @@ class Predictor:
             for history in self.histories:
                 history.begin_byte(v) if self.bit == 0 else history.begin_second_nibble(self.partial)
             self.seen = sum(history.seen for history in self.histories)
+            for counter in self.counters:
+                counter.begin_nibble(v[Source.LAST8], self.partial)
 
         inputs = [0] * self.width
         for i, history in enumerate(self.histories):
@@ -327,7 +367,8 @@ class Predictor:
                 inputs[n + i] = second
         self.match.predict(self.partial, self.bit)
         behind = n + self.doubled
-        inputs[behind : behind + 3] = [*self.match.inputs(), 256]
+        known = [*self.match.inputs(), 256, *(counter.predict() for counter in self.counters)]
+        inputs[behind : behind + len(known)] = known
 
         dots = [mixer.set(self._row(select), inputs) for select, mixer in zip(self.selects, self.sets, strict=True)]
         mixed = self.final.set(self.partial, dots)
@@ -367,8 +408,10 @@ class Predictor:
         for history in self.histories:
             history.step(bit)
         if (65536 - self.one if bit else self.one) > 32:
-            for part in (self.final, *self.sets, *self.histories, self.match, *self.used):
+            for part in (self.final, *self.sets, *self.histories, *self.counters, self.match, *self.used):
                 part.update(bit)
+        for counter in self.counters:
+            counter.step(bit)
         self.partial, self.bit = self.partial << 1 | bit, self.bit + 1
         if self.bit == 8:
             self.data.append(self.partial & 255)

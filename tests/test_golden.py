@@ -31,7 +31,7 @@ def undo(number):
     return inverse
 
 
-ENGINES_OF_NZIP = {number: by_engine(number) for number in (2, 3)}
+ENGINES_OF_NZIP = {number: by_engine(number) for number in (2, 3, 4, 5)}
 TRANSFORMS_OF_NZIP = {number: undo(number) for number in range(1, 64)}
 
 
@@ -55,6 +55,6 @@ def test_golden_file(folder, content, file, name):
     with nzip.open(io.BytesIO(data)) as opened:
         middle = opened.seek(len(raw) // 2)
         assert opened.read() == raw[middle:]
-    # The container by the independent decoder; only the engines cm and midicoth and the transforms are nzip's own.
+    # The container by the independent decoder; only the models and the transforms are nzip's own.
     assert spec_decoder.decode(data, ENGINES_OF_NZIP, TRANSFORMS_OF_NZIP) == raw
     assert spec_decoder.decode_backwards(data, ENGINES_OF_NZIP, TRANSFORMS_OF_NZIP) in (None, raw)

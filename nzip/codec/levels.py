@@ -48,12 +48,12 @@ LEVELS: dict[int, Level] = {
         Level(1, "zstd", {"level": 3, "window": 23}, 8 * MIB, "fastest"),
         Level(2, "zstd", {"level": 12, "window": 24}, 16 * MIB, "fast, decodes fast"),
         Level(3, "cmfast", {"streams": 2}, 8 * MIB, "context mixing at several MB/s"),
-        Level(4, "cm", {"preset": 1}, 32 * MIB, "context mixing, few contexts"),
-        Level(5, "cm", {"preset": 2}, 32 * MIB, "context mixing, quicker than the default"),
-        Level(6, "cm", {"preset": 3}, 32 * MIB, "the default"),
-        Level(7, "cm", {"preset": 4}, 64 * MIB, "more contexts"),
-        Level(8, "cm", {"preset": 5}, 64 * MIB, "many contexts"),
-        Level(9, "cm", {"preset": 6}, 64 * MIB, "smallest"),
+        Level(4, "cm", {"preset": 1}, 12 * MIB, "context mixing, few contexts"),
+        Level(5, "cm", {"preset": 2}, 12 * MIB, "context mixing, quicker than the default"),
+        Level(6, "cm", {"preset": 3}, 12 * MIB, "the default"),
+        Level(7, "cmstrong", {"preset": 1}, 48 * MIB, "more contexts"),
+        Level(8, "cmstrong", {"preset": 2}, 48 * MIB, "many contexts"),
+        Level(9, "cmstrong", {"preset": 3}, 48 * MIB, "smallest"),
     )
 }
 

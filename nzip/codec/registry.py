@@ -130,6 +130,7 @@ ENGINES: Registry[Engine] = Registry(
         ("cm", 2, 2, "nzip.models.cm.engine:CmEngine"),
         ("midicoth", 3, 1, "nzip.models.midicoth.engine:MidicothEngine"),
         ("cmfast", 4, 1, "nzip.models.cmfast.engine:CmFastEngine"),
+        ("cmstrong", 5, 1, "nzip.models.cmstrong.engine:CmStrongEngine"),
     ],
 )
 

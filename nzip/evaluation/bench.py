@@ -93,7 +93,7 @@ def main_run(
     *,
     levels: Sequence[int] | None = None,
     engine: str | None = None,
-    peers: bool = False,
+    peers: bool | Sequence[str] = False,
     repeat: int = 1,
     json_path: str | os.PathLike[str] | None = None,
     plot_path: str | os.PathLike[str] | None = None,
@@ -109,7 +109,8 @@ def main_run(
         paths: files and folders.
         levels: nzip's levels, all where left out.
         engine: use this engine in place of the levels' own.
-        peers: measure every installed peer as well.
+        peers: measure every installed peer as well, or those whose names begin with one of these; only so are those
+            measured that take minutes a file.
         repeat: the best time of so many runs counts.
         json_path: where to write the result.
         plot_path: where to draw it, `.png` or `.svg`.
@@ -129,7 +130,7 @@ def main_run(
     files = find_files(paths)
     codecs = nzip_codecs(levels, engine=engine, threads=threads)
     if peers:
-        codecs += _installed_peers()
+        codecs += _installed_peers() if peers is True else _peers_named(peers)
     result = run(codecs, files, repeat=repeat, progress=progress)
     if echo is not None:
         for line in format_table(result):
@@ -152,6 +153,14 @@ def main_run(
 
 def _installed_peers() -> list[Codec]:
     return peers()
+
+
+def _peers_named(names: Sequence[str]) -> list[Codec]:
+    found = [codec for codec in peers(slow=True) if codec.name.startswith(tuple(names))]
+    for name in names:
+        if not any(codec.name.startswith(name) for codec in found):
+            raise NzipError(f"no peer {name!r} is installed")
+    return found
 
 
 def _check_outputs(json_path: str | os.PathLike[str] | None, plot_path: str | os.PathLike[str] | None) -> None:

@@ -64,7 +64,7 @@ def from_spec(spec: dict[str, Any]) -> Codec:
     """
     if spec["kind"] == "nzip":
         return nzip_codec(spec["level"], engine=spec["engine"], threads=spec["threads"])
-    for codec in peers():
+    for codec in peers(slow=True):
         if codec.name == spec["name"]:
             return codec
     raise LookupError(f"{spec['name']} is not installed")
@@ -121,12 +121,16 @@ def nzip_codecs(levels: Sequence[int] | None = None, *, engine: str | None = Non
     return [nzip_codec(level, engine=engine, threads=threads) for level in levels]
 
 
-def peers() -> list[Codec]:
-    """Return every peer that is installed, from the quickest family to the smallest output."""
+def peers(*, slow: bool = False) -> list[Codec]:
+    """Return every peer that is installed, from the quickest family to the smallest output.
+
+    Args:
+        slow: those that take minutes a file as well.
+    """
     found: list[Codec] = []
     for family in (_zlib, _bzip2, _xz, _zstd, _brotli, _ppmd, _zpaq):
         found += family()
-    return found
+    return found + _paq8px() if slow else found
 
 
 def _peer(
@@ -310,27 +314,37 @@ def _ppmd() -> list[Codec]:
 
 
 def _zpaq() -> list[Codec]:
-    program = shutil.which("zpaq")
+    settings = "method 5, one thread; a program run on files, its start and about 0.9 KB of archive included"
+    pack, unpack = ("add", "a.zpaq", "data", "-m5", "-t1"), ("extract", "a.zpaq", "-t1")
+    return _program("zpaq", "zpaq -m5", settings, "a.zpaq", pack, unpack)
+
+
+def _paq8px() -> list[Codec]:
+    settings = "-8; a program run on files, its start (2 GB of tables) included"
+    return _program("paq8px", "paq8px -8", settings, "a", ("-8", "data", "a"), ("-d", "a", "data"))
+
+
+def _program(
+    command: str, name: str, settings: str, archive: str, pack: Sequence[str], unpack: Sequence[str]
+) -> list[Codec]:
+    """Return the codec that runs `command` in a folder: `pack` makes `archive` of `data`, `unpack` the other way."""
+    program = shutil.which(command)
     if program is None:
         return []
     banner = subprocess.run([program], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     words = (banner.stdout + banner.stderr).split()
     number = next((word.lstrip("v") for word in words if word.startswith("v") and word[1:2].isdigit()), "unknown")
 
-    def run(folder: str, *arguments: str) -> None:
-        subprocess.run([program, *arguments], cwd=folder, capture_output=True, check=True, stdin=subprocess.DEVNULL)
+    def run(content: bytes, before: str, after: str, arguments: Sequence[str]) -> bytes:
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, before).write_bytes(content)
+            subprocess.run([program, *arguments], cwd=folder, capture_output=True, check=True, stdin=subprocess.DEVNULL)
+            return Path(folder, after).read_bytes()
 
     def compress(data: bytes) -> bytes:
-        with tempfile.TemporaryDirectory() as folder:
-            Path(folder, "data").write_bytes(data)
-            run(folder, "add", "a.zpaq", "data", "-m5", "-t1")
-            return Path(folder, "a.zpaq").read_bytes()
+        return run(data, "data", archive, pack)
 
     def decompress(data: bytes, size: int) -> bytes:
-        with tempfile.TemporaryDirectory() as folder:
-            Path(folder, "a.zpaq").write_bytes(data)
-            run(folder, "extract", "a.zpaq", "-t1")
-            return Path(folder, "data").read_bytes()
+        return run(data, archive, "data", unpack)
 
-    settings = "method 5, one thread; a program run on files, its start and about 0.9 KB of archive included"
-    return [_peer("zpaq -m5", "zpaq", f"zpaq {number}", settings, compress, decompress, external=True)]
+    return [_peer(name, command, f"{command} {number}", settings, compress, decompress, external=True)]

@@ -55,7 +55,7 @@ _lock = threading.Lock()
 _owners: list[Any] = []
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def text(number: int) -> bytes:
     """Return the text of primer `number`.
 

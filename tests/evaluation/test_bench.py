@@ -223,6 +223,14 @@ class TestMainRun:
         assert any(line.startswith("nzip -4") for line in said)
         assert any(line.startswith("structs.bin") for line in said)
 
+    def test_peers_by_name(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        result = bench.main_run([SAMPLES / "page.html"], levels=[1], peers=["zlib", "xz -6"])
+        names = [entry["name"] for entry in result["codecs"]]
+        assert names[0] == "nzip -1"
+        assert {name.split()[0] for name in names[1:]} == {"zlib", "xz"}
+        with pytest.raises(NzipError, match="no peer 'pigz'"):
+            bench.main_run([SAMPLES / "page.html"], levels=[1], peers=["zlib", "pigz"])
+
     def test_peers_and_plot(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.importorskip("matplotlib")
         quick = [codec for codec in peers() if codec.name in ("zlib -9", "xz -6")]

@@ -14,16 +14,19 @@ from pathlib import Path
 
 import pytest
 
+from nzip.codec.levels import level_of
 from nzip.errors import CorruptError, NzipError, UnsupportedError
 from nzip.models import primers
 from nzip.models.cm import engine, tables
 from nzip.models.cm.engine import BINARY, MIN_BITS, TEXT, CmEngine, CmEngine1, classify, plan
-from nzip.models.cm.presets import PRESETS, Select
+from nzip.models.cm.presets import PRESETS, PRESETS_1, Select
 
 ENGINE = CmEngine1()  # without primers; both versions have one kernel
 PRIMED = CmEngine()
+TABLES = {1: PRESETS_1, 2: PRESETS}
 JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
-FEW = list(PRESETS) if JIT else [1, 3]
+EVERY = [(version, preset) for version, presets in TABLES.items() for preset in presets]
+FEW = EVERY if JIT else [(1, 1), (1, 3), (2, 3)]
 
 
 def _load_naive():
@@ -68,20 +71,24 @@ SAMPLES = {
 SMALL = {name: data if JIT else data[:120] for name, data in SAMPLES.items()}
 
 
-def _encode(block: bytes, preset: int = 3, **more: int) -> tuple[bytes, dict[str, int]]:
-    params = ENGINE.fit({"preset": preset, **more}, len(block))
-    return ENGINE.encode(block, params), params
+def _encode(block: bytes, preset: int = 3, version: int = 1, **more: int) -> tuple[bytes, dict[str, int]]:
+    """Encode without a primer."""
+    if version == 2:
+        more["primer"] = 0
+    chosen = ENGINE if version == 1 else PRIMED
+    params = chosen.fit({"preset": preset, **more}, len(block))
+    return chosen.encode(block, params), params
 
 
-@pytest.mark.parametrize("preset", FEW)
+@pytest.mark.parametrize(("version", "preset"), FEW)
 @pytest.mark.parametrize("name", SMALL)
-def test_round_trip(name: str, preset: int) -> None:
+def test_round_trip(name: str, version: int, preset: int) -> None:
     block = SMALL[name]
-    payload, params = _encode(block, preset)
+    payload, params = _encode(block, preset, version)
     if len(payload) > len(block):
         assert len(payload) == len(block) + 1
     else:
-        assert ENGINE.decode(payload, len(block), params) == block
+        assert (ENGINE if version == 1 else PRIMED).decode(payload, len(block), params) == block
 
 
 @pytest.mark.parametrize("name", ["text", "records", "mixed"])
@@ -105,17 +112,23 @@ def test_noise_is_given_up_early() -> None:
     assert len(payload) == len(block) + 1
 
 
-@pytest.mark.parametrize("preset", FEW)
+def _naive(version: int, preset: int, cls: int, bits: int, record: int, size: int) -> naive.Predictor:
+    chosen = TABLES[version][preset]
+    sizes = plan(chosen, cls, bits, size)
+    return naive.Predictor(chosen, bits, cls == BINARY, record, sizes.match_bits, sizes.counter_bits)
+
+
+@pytest.mark.parametrize(("version", "preset"), FEW)
 @pytest.mark.parametrize(("name", "bits"), [("text", 14), ("records", 14), ("mixed", MIN_BITS), ("lines", 12)])
-def test_kernel_equals_the_naive_model(name: str, bits: int, preset: int) -> None:
+def test_kernel_equals_the_naive_model(name: str, bits: int, version: int, preset: int) -> None:
     block = SAMPLES[name][: 700 if JIT else 100]
     cls, record = classify(block)
-    payload = ENGINE.encode(block, {"preset": preset, "bits": bits})
+    params = {"preset": preset, "bits": bits}
+    payload = ENGINE.encode(block, params) if version == 1 else PRIMED.encode(block, {**params, "primer": 0})
     coded = payload[1 if cls == TEXT else 3 :]
 
     def predictor() -> naive.Predictor:
-        sizes = plan(PRESETS[preset], cls, bits, len(block))
-        return naive.Predictor(PRESETS[preset], bits, cls == BINARY, record, len(block), sizes.match_bits)
+        return _naive(version, preset, cls, bits, record, len(block))
 
     assert naive.encode(block, predictor()) == coded
     if preset == 3:
@@ -123,13 +136,13 @@ def test_kernel_equals_the_naive_model(name: str, bits: int, preset: int) -> Non
 
 
 @pytest.mark.skipif(not JIT, reason="a few KB take minutes without the compiler")
+@pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("name", ["text", "records"])
-def test_kernel_equals_the_naive_model_on_more(name: str) -> None:
+def test_kernel_equals_the_naive_model_on_more(name: str, version: int) -> None:
     block = (_words(600, 9) if name == "text" else _records(500))[:3500]
     cls, record = classify(block)
-    payload, params = _encode(block)
-    sizes = plan(PRESETS[3], cls, params["bits"], len(block))
-    predictor = naive.Predictor(PRESETS[3], params["bits"], cls == BINARY, record, len(block), sizes.match_bits)
+    payload, params = _encode(block, version=version)
+    predictor = _naive(version, 3, cls, params["bits"], record, len(block))
     assert naive.encode(block, predictor) == payload[1 if cls == TEXT else 3 :]
 
 
@@ -167,12 +180,38 @@ GOLDEN: dict[tuple[str, int], str] = {
 }
 
 
-@pytest.mark.parametrize(("name", "preset"), GOLDEN)
-def test_payloads_never_change(name: str, preset: int) -> None:
+GOLDEN_2: dict[tuple[str, int], str] = {
+    ("period", 1): "b8ae1b8543a1f0ba",
+    ("text", 1): "04e0d81f861d0e40",
+    ("records", 1): "e755671e0d9c1e13",
+    ("lines", 1): "75531fe7475d9762",
+    ("mixed", 1): "9826ab64143b1f2d",
+    ("period", 2): "6fea7c585e2f2b28",
+    ("text", 2): "3a752c508712cd2b",
+    ("records", 2): "72e4702cc9409039",
+    ("lines", 2): "8a1ac32143e72932",
+    ("mixed", 2): "466bbfc87df05499",
+    ("period", 3): "f2299bc73a035b52",
+    ("text", 3): "5835472e34ce1d1c",
+    ("records", 3): "5ae7816e2e3b99b0",
+    ("lines", 3): "aa644e65c9481a54",
+    ("mixed", 3): "6c68e1a0bdd1761d",
+    ("period", 4): "0e59b2c2f2fe4278",
+    ("text", 4): "e8c51980e6d1cc29",
+    ("records", 4): "54036d89777d1e09",
+    ("lines", 4): "fd50d6c1b7d3d41a",
+    ("mixed", 4): "60a9c4eb19c03197",
+}
+
+
+@pytest.mark.parametrize(
+    ("version", "name", "preset"), [*((1, *key) for key in GOLDEN), *((2, *key) for key in GOLDEN_2)]
+)
+def test_payloads_never_change(version: int, name: str, preset: int) -> None:
     if not JIT and (name not in ("period", "records") or preset not in (1, 3)):
         pytest.skip("slow without the compiler")
-    payload, _ = _encode(SAMPLES[name], preset)
-    assert hashlib.sha256(payload).hexdigest()[:16] == GOLDEN[name, preset]
+    payload, _ = _encode(SAMPLES[name], preset, version)
+    assert hashlib.sha256(payload).hexdigest()[:16] == (GOLDEN if version == 1 else GOLDEN_2)[name, preset]
 
 
 def test_threads_give_the_same_payloads() -> None:
@@ -218,7 +257,7 @@ def test_any_record_length_is_safe(record: int) -> None:
 
 
 def test_pack_and_unpack() -> None:
-    for preset in PRESETS:
+    for preset in PRESETS_1:
         params = ENGINE.fit({"preset": preset}, 1 << 20)
         assert ENGINE.unpack(ENGINE.pack(params)) == params
     for packed in (b"", b"\x03", b"\x03\x10\x00", bytes((3, 7)), bytes((3, 27))):
@@ -233,39 +272,50 @@ def test_pack_and_unpack() -> None:
     for primer in (0, 1):
         params = PRIMED.fit({"preset": 2, "primer": primer}, 1 << 20)
         assert PRIMED.unpack(PRIMED.pack(params)) == params
-    for engine_, packed in ((ENGINE, b"\x83\x10"), (PRIMED, b"\x93\x10")):
+    for engine_, packed in ((ENGINE, b"\x83\x10"), (PRIMED, b"\x93\x10"), (PRIMED, b"\x05\x10")):
         with pytest.raises(UnsupportedError):
             engine_.unpack(packed)
     with pytest.raises(ValueError):
         PRIMED.pack({"primer": 2})
 
 
+def test_large_blocks_take_more_contexts() -> None:
+    assert PRIMED.fit({"preset": 3}, (1 << 21) - 1)["preset"] == 3
+    fitted = PRIMED.fit({"preset": 3}, 1 << 21)
+    assert (fitted["preset"], fitted["bits"]) == (4, 23)
+    assert PRIMED.fit(fitted, 1 << 21) == fitted
+
+
 def test_memory_scales_with_the_block() -> None:
-    for preset in PRESETS:
+    for preset in PRESETS_1:
         needs = [ENGINE.memory(ENGINE.fit({"preset": preset}, size), size) for size in (1, 1 << 10, 1 << 16, 1 << 25)]
         assert needs == sorted(needs)
         assert needs[1] < 24 << 20
     assert ENGINE.memory(ENGINE.fit({"preset": 3}, 1 << 25), 1 << 25) <= 256 << 20
+    assert level_of(6).memory <= 256e6
+    assert level_of(9).memory <= 1e9
     assert ENGINE.memory(ENGINE.fit({"preset": 6}, 1 << 26), 1 << 26) <= 1 << 30
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_memory_counts_all_arrays(preset: int) -> None:
+@pytest.mark.parametrize(("version", "preset"), EVERY)
+def test_memory_counts_all_arrays(version: int, preset: int) -> None:
+    chosen = TABLES[version][preset]
     for cls in (TEXT, BINARY):
         for size, bits in ((1, MIN_BITS), (5000, 14)):
-            arrays = engine.build_state(preset, bits, cls, 4, size)
+            arrays = engine.build_state(chosen, bits, cls, 4, size)
             counted = sum(array.nbytes for name, array in arrays.items() if name != "slots64")
-            assert counted < plan(PRESETS[preset], cls, bits, size).total
+            assert counted < plan(chosen, cls, bits, size).total
 
 
 def test_presets_fit_the_kernel() -> None:
     kernel = pytest.importorskip("nzip.models.cm.kernel")
-    for preset in PRESETS.values():
+    for preset in (*PRESETS_1.values(), *PRESETS.values()):
         assert preset.inputs % 16 == 0
         assert max(preset.limit, preset.apm_limit) <= 1022
-        assert 0 <= preset.match_min <= 8
+        assert 0 <= preset.match_min_binary <= preset.match_min <= 8
+        assert preset.counters <= 3
         for contexts in (preset.text, preset.binary):
-            assert len(contexts) + 3 <= preset.inputs
+            assert len(contexts) + 3 + preset.counters <= preset.inputs
             assert len(set(contexts)) == len(contexts)
             assert all(context.first_mask <= 255 for context in contexts if context.direct)
             assert all(context.second < kernel.SOURCES for context in contexts)
@@ -300,7 +350,7 @@ def _prime(block: bytes, preset: int = 3) -> tuple[bytes, dict[str, int]]:
 
 
 @pytest.mark.skipif(not JIT, reason="reading a primer takes minutes without the compiler")
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", [1, 2, 3])
 def test_primed_round_trip(preset: int) -> None:
     payload, params = _prime(SOURCE, preset)
     assert primers.PRIMERS[payload[1]].kind == "python"
@@ -327,7 +377,7 @@ def test_kept_states_are_bounded_and_safe_in_threads(monkeypatch: pytest.MonkeyP
     assert not engine._kept
 
 
-@pytest.mark.parametrize("preset", [1, 3] if not JIT else PRESETS)
+@pytest.mark.parametrize("preset", [1, 3] if not JIT else [1, 2, 3])
 @pytest.mark.parametrize("cut", [0, 7])
 def test_primed_kernel_equals_the_naive_model(monkeypatch: pytest.MonkeyPatch, preset: int, cut: int) -> None:
     told = _words(60 if JIT else 8, 4) + b"\nMixing of lines\n"
@@ -340,8 +390,7 @@ def test_primed_kernel_equals_the_naive_model(monkeypatch: pytest.MonkeyPatch, p
     assert payload[:2] == b"\0\5"
     assert PRIMED.decode(payload, len(block), {"preset": preset, "bits": 12}) == block
     size = len(told) + len(block)
-    sizes = plan(PRESETS[preset], TEXT, 12, size)
-    predictor = naive.Predictor(PRESETS[preset], 12, False, 0, size, sizes.match_bits)
+    predictor = _naive(2, preset, TEXT, 12, 0, size)
     naive.read(told, predictor)
     assert naive.encode(block, predictor) == payload[2:]
 

@@ -12,20 +12,21 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from nzip.errors import CorruptError, UnsupportedError
 from nzip.models import primers
-from nzip.models.cm.presets import DEFAULT_PRESET, PRESETS, Context, Preset, Select, select_rows
+from nzip.models.cm.presets import DEFAULT_PRESET, LARGE, PRESETS, PRESETS_1, Context, Preset, Select, select_rows
 from nzip.models.engine import Engine, Params
 
 MIN_BITS, MAX_BITS = 8, 26  # log2 of buckets
 MAX_SIZE = (1 << 32) - 1
 MATCH_BITS = (10, 22)  # log2 of the match model's table
+COUNTER_BITS = (8, 18)  # log2 of the counters' lines
 APM_CELLS = 16 * (256 + 65536 + 65536 + 4096)
 FIXED = 1 << 20  # what does not depend on the block: tables of sources, of constants, and padding
 UNPRIMED = 0x80  # in the stored preset: no primers
-KEPT = 48 << 20  # bytes of states that are kept as a primer left them
+KEPT = 64 << 20  # bytes of states that are kept as a primer left them
 MAX_RECORD = 0xFFFF
 TEXT, BINARY = 0, 1
 MAX_DISTANCE = 1100
@@ -38,7 +39,7 @@ class CmEngine(Engine):
     """Codes a block by context mixing.
 
     Parameters:
-        preset: 1..6, which contexts are mixed; more of them cost time and save bytes.
+        preset: 1..4, which contexts are mixed; more of them cost time and save bytes.
         bits: log2 of the hash table's buckets of 16 bytes. `fit` chooses it for a block.
         primer: 1 if a block of text may begin with what a primer teaches (the default), 0 if not.
     """
@@ -46,6 +47,7 @@ class CmEngine(Engine):
     name = "cm"
     id = 2
     version = 2
+    presets: ClassVar[dict[int, Preset]] = PRESETS
 
     def pack(self, params: Params) -> bytes:
         preset, bits, primer = self._checked(params)
@@ -55,21 +57,21 @@ class CmEngine(Engine):
         if len(packed) != 2:
             raise CorruptError("the parameters of a cm block are malformed")
         preset, bits = packed[0] & ~UNPRIMED, packed[1]
-        if preset not in PRESETS:
+        if preset not in self.presets:
             raise UnsupportedError(f"cm preset {preset} is not known to this nzip; upgrade nzip")
         if not MIN_BITS <= bits <= MAX_BITS:
             raise CorruptError("the parameters of a cm block are out of range")
         return {"preset": preset, "bits": bits, "primer": int(not packed[0] & UNPRIMED)}
 
-    @staticmethod
-    def _checked(params: Params) -> tuple[int, int, int]:
+    @classmethod
+    def _checked(cls, params: Params) -> tuple[int, int, int]:
         unknown = set(params) - {"preset", "bits", "primer"}
         if unknown:
             raise ValueError(f"engine cm does not know the parameter {sorted(unknown)[0]!r}")
         preset = params.get("preset", DEFAULT_PRESET)
-        if preset not in PRESETS:
-            raise ValueError(f"cm preset {preset} is not in 1..{max(PRESETS)}")
-        bits = params.get("bits", PRESETS[preset].max_bits)
+        if preset not in cls.presets:
+            raise ValueError(f"cm preset {preset} is not in 1..{max(cls.presets)}")
+        bits = params.get("bits", cls.presets[preset].max_bits)
         if not MIN_BITS <= bits <= MAX_BITS:
             raise ValueError(f"cm bits {bits} is not in {MIN_BITS}..{MAX_BITS}")
         primer = params.get("primer", 1)
@@ -79,17 +81,24 @@ class CmEngine(Engine):
 
     def fit(self, params: Params, size: int) -> dict[str, int]:
         preset, bits, primer = self._checked(params)
-        chosen = PRESETS[preset]
-        # A byte needs two buckets a context, most of which other bytes need as well.
-        buckets = max(len(chosen.text), len(chosen.binary)) * (size + primer * chosen.primer) // 2
+        chosen = self.presets[preset]
+        if size >= LARGE and chosen.large:
+            preset, chosen = chosen.large, self.presets[chosen.large]
+            bits = params.get("bits", chosen.max_bits)
+        # A byte needs two buckets a context, most of which other bytes need as well. With a primer the number does not
+        # follow the block's size too closely, so that more blocks can begin with a state that was kept.
+        known = size if not primer else 1 << (size + chosen.primer - 1).bit_length()
+        buckets = max(len(chosen.text), len(chosen.binary)) * known // 2
         return {"preset": preset, "bits": max(MIN_BITS, min(bits, buckets.bit_length())), "primer": primer}
 
     def memory(self, params: Params, size: int) -> int:
         preset, bits, primer = self._checked(params)
-        read = primer * PRESETS[preset].primer
-        largest = max(plan(PRESETS[preset], cls, bits, size + read).total for cls in (TEXT, BINARY))
-        kept = min(largest, KEPT) if read else 0
-        return largest + kept + size + 2 * read  # a copy of the payload, and what is read before the block
+        chosen = self.presets[preset]
+        read = primer * chosen.primer
+        largest = max(plan(chosen, cls, bits, size + read).total for cls in (TEXT, BINARY))
+        if read:  # states are kept, but not beside one that is larger than all of them
+            largest = largest + KEPT if largest <= KEPT else max(largest, 2 * KEPT)
+        return largest + size + 2 * read  # a copy of the payload, and what is read before the block
 
     def encode_memory(self, params: Params, size: int) -> int:
         return self.memory(params, size) + size  # and one of the block
@@ -103,7 +112,7 @@ class CmEngine(Engine):
         else:
             chosen = primers.nearest(block) if primer else 0
             head = bytes((cls, chosen)) if primer else bytes((cls,))
-        return _encode(head, block, preset, bits, cls, record, chosen)
+        return _encode(head, block, self.presets[preset], bits, cls, record, chosen)
 
     def decode(self, payload: bytes, size: int, params: Params) -> bytes:
         preset, bits, primer = self._checked(params)
@@ -115,7 +124,7 @@ class CmEngine(Engine):
         chosen = payload[1] if cls == TEXT and primer else 0
         if chosen and chosen not in primers.PRIMERS:
             raise CorruptError(f"a cm block names a primer {chosen}, which version 2 does not have")
-        return _decode(payload, start, size, preset, bits, cls, record, chosen)
+        return _decode(payload, start, size, self.presets[preset], bits, cls, record, chosen)
 
     def model_bytes(self, params: Params) -> int:
         return primers.model_bytes() if self._checked(params)[2] else 0
@@ -128,10 +137,12 @@ class CmEngine1(CmEngine):
     """Version 1 of `cm`: without primers. What it wrote is read for ever.
 
     Parameters:
-        preset, bits: as in version 2.
+        preset: 1..6.
+        bits: as in version 2.
     """
 
     version = 1
+    presets = PRESETS_1
 
     def pack(self, params: Params) -> bytes:
         preset, bits, _ = self._checked(params)
@@ -144,11 +155,11 @@ class CmEngine1(CmEngine):
         del params["primer"]
         return params
 
-    @staticmethod
-    def _checked(params: Params) -> tuple[int, int, int]:
+    @classmethod
+    def _checked(cls, params: Params) -> tuple[int, int, int]:
         if "primer" in params:
             raise ValueError("version 1 of engine cm does not know the parameter 'primer'")
-        return CmEngine._checked({**params, "primer": 0})
+        return super()._checked({**params, "primer": 0})
 
     def fit(self, params: Params, size: int) -> dict[str, int]:
         fitted = super().fit(params, size)
@@ -156,7 +167,7 @@ class CmEngine1(CmEngine):
         return fitted
 
 
-def _encode(head: bytes, block: bytes, preset: int, bits: int, cls: int, record: int, primer: int) -> bytes:
+def _encode(head: bytes, block: bytes, preset: Preset, bits: int, cls: int, record: int, primer: int) -> bytes:
     import numpy as np
 
     from nzip.models.cm import kernel
@@ -171,7 +182,7 @@ def _encode(head: bytes, block: bytes, preset: int, bits: int, cls: int, record:
 
 
 def _decode(
-    payload: bytes, start: int, size: int, preset: int, bits: int, cls: int, record: int, primer: int
+    payload: bytes, start: int, size: int, preset: Preset, bits: int, cls: int, record: int, primer: int
 ) -> bytes:
     import numpy as np
 
@@ -187,10 +198,10 @@ def _decode(
     return bytes(data[len(read) :].tobytes())
 
 
-_kept: OrderedDict[tuple[int, int, int, int], dict[str, Any]] = OrderedDict()
+_kept: OrderedDict[tuple[Preset, int, int, int], dict[str, Any]] = OrderedDict()
 
 
-def _begin(preset: int, bits: int, cls: int, record: int, size: int, primer: int) -> tuple[bytes, dict[str, Any]]:
+def _begin(preset: Preset, bits: int, cls: int, record: int, size: int, primer: int) -> tuple[bytes, dict[str, Any]]:
     """Return what is read before a block of `size` bytes, and the state after it.
 
     Reading a primer takes longer than coding a short block, so the states of the last ones are kept.
@@ -201,8 +212,8 @@ def _begin(preset: int, bits: int, cls: int, record: int, size: int, primer: int
         return b"", build_state(preset, bits, cls, record, size)
     import numpy as np
 
-    read = primers.text(primer)[-PRESETS[preset].primer :]
-    sizes = plan(PRESETS[preset], cls, bits, len(read) + size)
+    read = primers.text(primer)[-preset.primer :]
+    sizes = plan(preset, cls, bits, len(read) + size)
     key = (preset, bits, sizes.match_bits, primer)
     with _lock:
         state = _kept.get(key)
@@ -211,9 +222,10 @@ def _begin(preset: int, bits: int, cls: int, record: int, size: int, primer: int
     if state is None:
         state = build_state(preset, bits, cls, record, len(read) + size)
         kernel.code(kernel.READ, 0, np.frombuffer(read, np.uint8).copy(), np.zeros(1, np.uint8), *state.values())
-        if sizes.total > KEPT:
-            return read, state
         with _lock:
+            if sizes.total > KEPT:
+                _kept.clear()  # such a block's memory is stated without them
+                return read, state
             _kept[key] = state
             while sum(_size(kept) for kept in _kept.values()) > KEPT:
                 _kept.popitem(last=False)
@@ -227,7 +239,7 @@ def _size(state: dict[str, Any]) -> int:
 def _copied(state: dict[str, Any]) -> dict[str, Any]:
     """Return a copy of what a kernel changes."""
     fresh = dict(state)
-    for name in ("slots", "apm"):
+    for name in ("slots", "counters", "apm"):
         fresh[name] = _aligned(len(state[name]), state[name].dtype, state[name])
     for name in ("maps", "table", "weights", "counts", "final", "v", "after1", "after2", "carried"):
         fresh[name] = state[name].copy()
@@ -242,6 +254,7 @@ class Plan(NamedTuple):
     inputs: int
     slots: int
     match_bits: int
+    counter_bits: int
     rows: tuple[int, ...]
     total: int
 
@@ -250,12 +263,14 @@ def plan(preset: Preset, cls: int, bits: int, size: int) -> Plan:
     """Return what a block of `size` bytes needs."""
     contexts, sets = (preset.text, preset.text_sets) if cls == TEXT else (preset.binary, preset.binary_sets)
     n = len(contexts)
-    inputs = min(preset.inputs, (2 * n + 3 + 15) // 16 * 16)
+    inputs = min(preset.inputs, (2 * n + 3 + preset.counters + 15) // 16 * 16)
     slots = (16 << bits) + sum((context.first_mask + 1) * 512 for context in contexts if context.direct)
     match_bits = max(MATCH_BITS[0], min(MATCH_BITS[1], (size - 1).bit_length()))
+    counter_bits = max(COUNTER_BITS[0], min(COUNTER_BITS[1], size.bit_length() - 1)) if preset.counters else 0
     rows = tuple(select_rows(select, n) for select in sets)
-    cells = 256 * n + (1 << match_bits) + sum(rows) * (inputs + 2) + 256 * len(sets) + APM_CELLS
-    return Plan(n, inputs, slots, match_bits, rows, slots + 4 * cells + FIXED)
+    cells = 256 * n + (1 << match_bits) + sum(rows) * (inputs + 2) + 256 * len(sets)
+    cells += (16 << counter_bits) + APM_CELLS
+    return Plan(n, inputs, slots, match_bits, counter_bits, rows, slots + 4 * cells + FIXED)
 
 
 def classify(block: bytes) -> tuple[int, int]:
@@ -309,13 +324,12 @@ def _constants() -> list[Any]:
     return _tables
 
 
-def build_state(number: int, bits: int, cls: int, record: int, size: int) -> dict[str, Any]:
-    """Allocate and initialise what the kernel works on for preset `number`, in the order of the kernel's arguments."""
+def build_state(preset: Preset, bits: int, cls: int, record: int, size: int) -> dict[str, Any]:
+    """Allocate and initialise what the kernel works on, in the order of the kernel's arguments."""
     import numpy as np
 
     from nzip.models.cm import kernel
 
-    preset = PRESETS[number]
     contexts: tuple[Context, ...] = preset.text if cls == TEXT else preset.binary
     sets: tuple[Select, ...] = preset.text_sets if cls == TEXT else preset.binary_sets
     sizes = plan(preset, cls, bits, size)
@@ -329,12 +343,16 @@ def build_state(number: int, bits: int, cls: int, record: int, size: int) -> dic
     settings[kernel.CFG_RATE] = preset.rate
     settings[kernel.CFG_RATE_START] = preset.rate_start
     settings[kernel.CFG_RATE_FALL] = preset.rate_fall
-    settings[kernel.CFG_MATCH_MIN] = preset.match_min
+    settings[kernel.CFG_MATCH_MIN] = preset.match_min if cls == TEXT else preset.match_min_binary
     settings[kernel.CFG_MATCH_BITS] = sizes.match_bits
     settings[kernel.CFG_FINAL_RATE] = preset.final_rate
     settings[kernel.CFG_APM_LIMIT] = preset.apm_limit
     settings[kernel.CFG_REFINE] = preset.refine
     settings[kernel.CFG_BITS] = bits
+    settings[kernel.CFG_AHEAD] = preset.ahead
+    settings[kernel.CFG_COUNTERS] = preset.counters
+    settings[kernel.CFG_COUNTER_BITS] = sizes.counter_bits
+    settings[kernel.CFG_COUNTER_LIMIT] = preset.counter_limit
 
     spec = np.zeros((n, 4), np.uint64)
     direct = np.zeros(n, np.int64)
@@ -356,9 +374,10 @@ def build_state(number: int, bits: int, cls: int, record: int, size: int) -> dic
     selectors[1] = np.cumsum((0, *sizes.rows[:-1]))
     weights = np.zeros((sum(sizes.rows), sizes.inputs), np.int32)
     weights[:, :n] = preset.weight
-    weights[:, n + min(n, sizes.inputs - n - 3)] = preset.weight  # the match model's
+    behind = n + min(n, sizes.inputs - n - 3 - preset.counters)
+    weights[:, behind] = preset.weight  # the match model's
+    weights[:, behind + 3 : behind + 3 + preset.counters] = preset.weight
     final = np.full(256 * k, (1 << 16) // k, np.int32)
-    apm = _aligned(APM_CELLS, np.uint32)
     return {
         "settings": settings,
         "spec": spec.reshape(-1),
@@ -371,7 +390,8 @@ def build_state(number: int, bits: int, cls: int, record: int, size: int) -> dic
         "weights": weights.reshape(-1),
         "counts": np.zeros(sum(sizes.rows), np.int64),
         "final": final,
-        "apm": apm,
+        "counters": _aligned(16 << sizes.counter_bits, np.uint32),
+        "apm": _aligned(APM_CELLS, np.uint32),
         "knots": apm_priors,
         "squash": squash,
         "stretch": stretch,
@@ -380,7 +400,7 @@ def build_state(number: int, bits: int, cls: int, record: int, size: int) -> dic
         "v": np.zeros(kernel.SOURCES, np.uint64),
         "after1": np.zeros(256, np.uint64),
         "after2": np.zeros(65536, np.uint64),
-        "carried": np.zeros(3, np.int64),
+        "carried": np.zeros(4, np.int64),
     }
 
 

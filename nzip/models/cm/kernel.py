@@ -125,8 +125,8 @@ else:
 
 
 # What `v` holds: presets.Source, then two numbers that only `renew` uses.
-NONE, LAST8, LAST16, WORD, WORD1, WORD2, ABOVE, COLUMN, AFTER1, AFTER2, LINE, SHAPE = range(12)
-LINE_START, LINE_BEFORE = 12, 13
+NONE, LAST8, LAST16, WORD, WORD1, WORD2, ABOVE, COLUMN, AFTER1, AFTER2, LINE, SHAPE, WORDS = range(13)
+LINE_START, LINE_BEFORE = 13, 14
 SOURCES = 16
 
 # What `code` does.
@@ -145,9 +145,10 @@ K5 = 0x2545F4914F6CDD1D
 # Settings, by place in `settings`.
 (
     CFG_INPUTS, CFG_LIMIT, CFG_RECORD, CFG_RATE, CFG_RATE_START, CFG_RATE_FALL, CFG_MATCH_MIN, CFG_MATCH_BITS,
-    CFG_FINAL_RATE, CFG_APM_LIMIT, CFG_REFINE, CFG_BITS,
-) = range(12)  # fmt: skip
-CFG_SIZE = 12
+    CFG_FINAL_RATE, CFG_APM_LIMIT, CFG_REFINE, CFG_BITS, CFG_COUNTERS, CFG_COUNTER_BITS, CFG_COUNTER_LIMIT,
+    CFG_AHEAD,
+) = range(16)  # fmt: skip
+CFG_SIZE = 16
 
 MATCH_MAPS = 32 * 4
 MATCH_VERIFY = 400  # bytes of a candidate that are compared at most
@@ -156,6 +157,7 @@ SMALL_ERROR = 15  # would move no weight by more than a few units of 2^-16: left
 BIAS = 256  # the input that is always there
 # Rows of 16 cells in `apm`: by the partial byte, by the last byte, by the expected byte, by the last two bytes.
 APM_LAST, APM_EXPECTED, APM_PAIR, APM_ROWS = 256, 256 + 65536, 256 + 2 * 65536, 256 + 2 * 65536 + 4096
+HALF = 1 << 31  # a counter's cell at first, but for this xor
 
 
 @njit(cache=True, nogil=True)
@@ -199,6 +201,7 @@ def renew(v: Array, buf: Array, pos: int, period: int, after1: Array, after2: Ar
         v[WORD2] = v[WORD1]
         v[WORD1] = word
         v[WORD] = u64(0)
+        v[WORDS] = u64(word + u64(u64(v[WORD2]) * u64(K2)))
     if c == 10:
         v[LINE_BEFORE] = v[LINE_START]
         v[LINE_START] = u64(pos)
@@ -260,6 +263,23 @@ def adapted(cell: int, target: int, limit: int, rates: Array) -> Any:
 
 
 @njit(cache=True, nogil=True)
+def equal_before(buf: Array, pointer: int, pos: int) -> Any:
+    """Return how many bytes before `pointer` are those before `pos`, MATCH_VERIFY at most."""
+    length = i64(0)
+    while length < MATCH_VERIFY and pointer > length and buf[u64(pointer - length - 1)] == buf[u64(pos - length - 1)]:
+        length += 1
+    return length
+
+
+@njit(cache=True, nogil=True)
+def line_of(last8: int, j: int, partial: int, shift: int) -> Any:
+    """Return where counter `j` (of the last j + 1 bytes) has its line for the nibble that `partial` begins."""
+    known = u64(last8 & u64((u64(1) << u64(8 * (j + 1))) - u64(1)))
+    t = u64(u64(known * u64(K1)) ^ u64(u64(partial + 32 * (j + 1)) * u64(K2)))
+    return i64(u64(u64(t ^ (t >> u64(32))) * u64(K3)) >> shift) << 4
+
+
+@njit(cache=True, nogil=True)
 def between(apm: Array, cell: int, start0: int, start1: int, part: int) -> Any:
     """Return 16 bits of probability: `part` / 256 of the way from `cell` to the next."""
     p0 = i64((apm[u64(cell)] ^ start0) >> u32(10))
@@ -284,6 +304,7 @@ def code(
     weights: Array,  # int32 (rows * inputs,): 16 fractional bits
     uses: Array,  # int64 (rows,)
     final: Array,  # int32 (256 * sets,): 16 fractional bits
+    counters: Array,  # uint32 (16 << counter bits,): as maps, each xor HALF; lines of 16, the first unused
     apm: Array,  # uint32 (16 * APM_ROWS,): as maps, each xor its knot's start
     knots: Array,  # uint32 (17,): probability and count a knot starts with
     squash: Array,  # int32 (2 * STRETCH_MAX + 1,): 16 bits
@@ -293,7 +314,7 @@ def code(
     v: Array,  # uint64 (SOURCES,): the sources
     after1: Array,  # uint64 (256,): what followed each byte
     after2: Array,  # uint64 (65536,): what followed each pair of bytes
-    carried: Array,  # int64 (3,): of the match: pointer, length, missed
+    carried: Array,  # int64 (4,): of the match: pointer, length, missed, candidate
 ) -> Any:
     """Encode `buf[first:]` into `coded`, or decode it, or only learn from it.
 
@@ -314,16 +335,22 @@ def code(
     refine = i64(settings[CFG_REFINE])
     shift = u64(64 - i64(settings[CFG_BITS]))
     match_shift = u64(64 - i64(settings[CFG_MATCH_BITS]))
-    match_drop = u64(64 - 8 * least)
+    ahead = i64(settings[CFG_AHEAD])  # 1: the match model looks up a byte ahead, so that nothing waits for its table
+    match_drop = u64(64 - 8 * (least - ahead))
     lanes = inputs >> 4
-    doubled = min(contexts, inputs - contexts - 3)  # contexts with a second input
+    counted = i64(settings[CFG_COUNTERS])
+    counter_shift = u64(64 - i64(settings[CFG_COUNTER_BITS]))
+    counter_limit = i64(settings[CFG_COUNTER_LIMIT])
+    doubled = min(contexts, inputs - contexts - 3 - counted)  # contexts with a second input
     match_input = contexts + doubled
+    counter_input = match_input + 3
 
     hashes = np.zeros(contexts, np.uint64)
     places = np.zeros(contexts, np.int64)  # of the buckets to be looked up
     checks = np.zeros(contexts, np.uint8)
     found = np.zeros(contexts, np.int64)  # places of the buckets in use
     cells = np.zeros(contexts, np.int64)  # in maps
+    c_lines = np.zeros(counted, np.int64)  # where in `counters` this nibble's lines start
     x = np.zeros(inputs, np.int32)
     rows = np.zeros(sets, np.int64)
     dots = np.zeros(sets, np.int64)
@@ -344,6 +371,8 @@ def code(
 
     pointer = i64(carried[0])  # of the match: where the byte expected next stands
     length = i64(carried[1])  # of the match, 0 for none
+    candidate = i64(carried[3])  # for the match: where the last bytes stood before, without the very last
+    h = u64(0)
     missed = i64(carried[2])  # one bit a byte that a match predicted, 1 where it failed
     seen = i64(0)
     node = i64(1)
@@ -363,17 +392,20 @@ def code(
             if length > 0:
                 missed = ((missed << 1) | 1) & 255
             length = i64(0)
-        if least > 0 and pos >= least:
+        if ahead > 0:
+            if length == 0 and candidate > 0:
+                pointer = candidate + 1
+                length = equal_before(buf, pointer, pos)
+                if length < least:
+                    length = i64(0)
+            h = u64(u64((last8 << match_drop) * u64(K1)) >> match_shift)
+            prefetch(table, i64(h))
+        elif least > 0 and pos >= least:
             h = u64(u64((last8 << match_drop) * u64(K1)) >> match_shift)
             if length == 0:
                 pointer = i64(table[h])
                 if pointer > 0:
-                    while (
-                        length < MATCH_VERIFY
-                        and pointer > length
-                        and buf[u64(pointer - length - 1)] == buf[u64(pos - length - 1)]
-                    ):
-                        length += 1
+                    length = equal_before(buf, pointer, pos)
                     if length < least:
                         length = i64(0)
             table[h] = u32(pos)
@@ -395,6 +427,10 @@ def code(
         partial = i64(1)  # a one, then the bits of this byte so far
         for bit in range(8):
             # ---- buckets, once a nibble
+            if bit == 4 and ahead > 0:
+                candidate = i64(table[h])
+                table[h] = u32(pos)
+                prefetch(buf, candidate)
             if bit == 0 or bit == 4:
                 seen = i64(0)
                 for i in range(contexts):
@@ -421,6 +457,8 @@ def code(
                                 slots[u64(place)] = check
                         found[i] = place
                         seen += i64(slots[u64(place + 1)] > 0)
+                for j in range(counted):
+                    c_lines[j] = line_of(last8, j, partial, counter_shift)
                 node = i64(1)
 
             # ---- predict
@@ -453,8 +491,11 @@ def code(
                 x[u64(match_input)] = i32(0)
                 x[u64(match_input + 1)] = i32(0)
 
+            for j in range(counted):
+                p = i64(u32(counters[u64(i64(c_lines[j]) + node)] ^ u32(HALF)) >> u32(20))
+                x[u64(counter_input + j)] = i32(stretch[u64(p)])
+
             # ---- mix
-            prefetch(apm, (APM_LAST + (last << 8) + partial) << 4)
             total = i64(0)
             for k in range(sets):
                 selector = i64(selectors[k])
@@ -531,6 +572,12 @@ def code(
 
             # ---- where to look next: the memory answers while the rest learns
             grown = (partial << 1) | y
+            if bit < 7:
+                prefetch(apm, (APM_LAST + (last << 8) + grown) << 4)
+                if (expected >> (7 - bit)) == grown:
+                    prefetch(apm, (APM_EXPECTED + ((expected & 255) << 8) + grown) << 4)
+                else:
+                    prefetch(apm, (APM_PAIR + ((pair ^ (grown * 0x9E35)) & 0xFFF)) << 4)
             if bit == 3:
                 for i in range(contexts):
                     if direct[i] <= 0:
@@ -542,13 +589,18 @@ def code(
                         else:
                             places[i] = i64(t >> shift) << 4
                             prefetch(slots, i64(places[i]))
+                for j in range(counted):
+                    prefetch(counters, line_of(last8, j, grown, counter_shift))
             elif bit == 7:
                 if mode == DECODE:
                     buf[u64(pos)] = u8(grown)
+                prefetch(apm, (APM_LAST + ((grown & 255) << 8) + 1) << 4)
                 if pos + 1 < size:
                     renew(v, buf, pos + 1, period, after1, after2)
                     address(v, spec, direct, hashes, places, checks, slots, shift)
-                    if least > 0:
+                    for j in range(counted):
+                        prefetch(counters, line_of(u64(v[LAST8]), j, 1, counter_shift))
+                    if least > 0 and ahead == 0:
                         prefetch(table, i64(u64((u64(v[LAST8]) << match_drop) * u64(K1)) >> match_shift))
 
             # ---- learn: histories always, the rest when there is something to learn
@@ -573,6 +625,10 @@ def code(
                 for i in range(contexts):
                     cell = i64(cells[i])
                     maps[u64(cell)] = adapted(u32(maps[u64(cell)]), target, limit, rates)
+                for j in range(counted):
+                    cell = i64(c_lines[j]) + node
+                    changed = adapted(u32(counters[u64(cell)] ^ u32(HALF)), target, counter_limit, rates)
+                    counters[u64(cell)] = u32(changed ^ u32(HALF))
                 if guess >= 0:
                     right = i64(4194303) if guess == y else i64(0)
                     maps[u64(match_cell)] = adapted(u32(maps[u64(match_cell)]), right, i64(1022), rates)
@@ -587,6 +643,7 @@ def code(
     carried[0] = pointer
     carried[1] = length
     carried[2] = missed
+    carried[3] = candidate
     if mode != ENCODE:
         return at
     # The fewest bytes that, with zeros behind them, lie between low and high.

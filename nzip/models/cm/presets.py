@@ -30,6 +30,7 @@ class Source(IntEnum):
     AFTER2 = 9  # bytes that followed the last two bytes earlier, the latest first
     LINE = 10  # column in the line, the byte above in the line before, the line's first byte
     SHAPE = 11  # classes of the last 16 bytes, 4 bits each
+    WORDS = 12  # hash of the two words before
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,8 @@ class Preset:
         max_bits: log2 of the most buckets (of 16 bytes) in the hash table.
         inputs: the most inputs of the mixer, a multiple of 16. Contexts beyond what fits have one input, not two.
         match_min: bytes that the match model hashes, and its shortest match; 0 for no match model.
+        match_min_binary: the same for binary blocks.
+        ahead: 1 where the match model hashes one byte less and looks up a byte early; not with match_min 0.
         limit: bound of the counts of the adaptive maps; 1022 at most, as are the next.
         apm_limit: bound of the counts of the refinement.
         rate, rate_start, rate_fall: learning rate of the first layer: `rate_start` is added to `rate` at first, and
@@ -89,6 +92,9 @@ class Preset:
         final_rate: learning rate of the second layer.
         weight: what the weights of stretched probabilities start with, in 1/65536.
         refine: 1 for the refinement stage, 0 for none.
+        counters: counters of the last 1..`counters` bytes, at most 3: adaptive probabilities without histories.
+        counter_limit: bound of their counts.
+        large: the preset that `fit` takes in its place for blocks of `LARGE` bytes and more; 0 for none.
         primer: bytes of a primer that are read before a block of text, at most; from version 2 on.
     """
 
@@ -99,6 +105,8 @@ class Preset:
     max_bits: int
     inputs: int = 64
     match_min: int = 6
+    match_min_binary: int = 6
+    ahead: int = 0
     limit: int = 1022
     apm_limit: int = 255
     rate: int = 180
@@ -107,6 +115,9 @@ class Preset:
     final_rate: int = 50
     weight: int = 12000
     refine: int = 1
+    counters: int = 0
+    counter_limit: int = 255
+    large: int = 0
     primer: int = 1 << 16
 
 
@@ -127,6 +138,7 @@ def _bytes(*which: int) -> Context:
 _WORD_LAST = Context(S.WORD, MASK64, S.LAST8, 0xFF, wide=True)
 _WORD = Context(S.WORD, MASK64)
 _WORD_WORD1 = Context(S.WORD, MASK64, S.WORD1, MASK64)
+_WORD_WORDS = Context(S.WORD, MASK64, S.WORDS, MASK64)
 _WORD_WORD2 = Context(S.WORD, MASK64, S.WORD2, MASK64)
 _WORD1_LAST = Context(S.WORD1, MASK64, S.LAST8, 0xFF)
 # Shapes: the classes of the last 6, 8, 12 and 16 bytes.
@@ -179,11 +191,28 @@ _SETS_TEXT = (*_SETS4, Select.SHAPES, Select.SEEN)
 _SETS_BINARY = (*_SETS4, Select.COLUMNS, Select.SEEN)
 
 DEFAULT_PRESET = 3
-PRESETS: dict[int, Preset] = {
+LARGE = 1 << 21
+PRESETS_1: dict[int, Preset] = {  # of version 1
     1: Preset(_TEXT1, _BINARY1, _SETS1, _SETS1, 22, inputs=16),
     2: Preset(_TEXT2, _BINARY2, _SETS3, _SETS3, 22, inputs=16),
     3: Preset(_TEXT3, _BINARY3, _SETS3, _SETS2, 23, inputs=16),
-    4: Preset(_TEXT4, _BINARY4, _SETS4, _SETS4, 24, inputs=32, weight=9000, primer=1 << 17),
-    5: Preset(_TEXT5, _BINARY5, _SETS_TEXT, _SETS_BINARY, 24, weight=6000, primer=1 << 17),
-    6: Preset(_TEXT6, _BINARY6, _SETS_TEXT, _SETS_BINARY, 25, weight=6000, primer=1 << 17),
+    4: Preset(_TEXT4, _BINARY4, _SETS4, _SETS4, 24, inputs=32, weight=9000),
+    5: Preset(_TEXT5, _BINARY5, _SETS_TEXT, _SETS_BINARY, 24, weight=6000),
+    6: Preset(_TEXT6, _BINARY6, _SETS_TEXT, _SETS_BINARY, 25, weight=6000),
+}
+
+_SETS = (Select.SHAPES, Select.MATCH)
+_FAST_TEXT = (_order(4), _order(6), _WORD_LAST, _WORD_WORD1)
+_FAST_BINARY = (_order(1), _order(2), _order(4), _bytes(2, 3), _ABOVE_LAST)
+_TEXT = (*_FAST_TEXT, _SHAPE8)
+_MORE_TEXT = (*map(_order, (0, 4, 6)), _WORD_LAST, _WORD_WORD1, _SHAPE8, _LINE)
+_LARGE_TEXT = (*_MORE_TEXT, _SHAPE12_WORD, _order(2), _order(3), _WORD_WORD2, _WORD_WORDS)
+_LARGE_BINARY = (*_BINARY3, _order(4))
+
+PRESETS: dict[int, Preset] = {  # of version 2
+    1: Preset(_FAST_TEXT, _FAST_BINARY, _SETS, _SETS, 22, 16, 8, rate=60, counters=3, ahead=1),
+    2: Preset(_TEXT, _BINARY2, _SETS, _SETS, 22, 16, 8, rate=60, counters=3, ahead=1),
+    3: Preset(_MORE_TEXT, _BINARY3, _SETS, _SETS3, 22, 16, 8, rate=60, counters=3, ahead=1, large=4),
+    # Contexts of two and three words take megabytes of text to pay.
+    4: Preset(_LARGE_TEXT, _LARGE_BINARY, (Select.PARTIAL, *_SETS), _SETS3, 23, 32, 8, rate=60, counters=3, ahead=1),
 }

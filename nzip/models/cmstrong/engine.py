@@ -1,0 +1,331 @@
+"""Engine `cmstrong`: the strong context mixing of levels 7 to 9.
+
+Many more contexts than `cm`, weight sets chosen by many things, three mixers in the second layer, several match
+models, and contexts of near bits for bitmaps (Mahoney's PAQ family; Mattern, "Mixing Strategies in Data Compression",
+DCC 2012). docs/STRONG.md specifies the payload. This module owns the memory; `kernel` fills it. Only integers take
+part, so a payload is the same on every machine.
+
+numba and numpy are imported when a block is coded, never before.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, NamedTuple
+
+from nzip.errors import CorruptError, UnsupportedError
+from nzip.models import primers
+from nzip.models.cmstrong.presets import DEFAULT_PRESET, PRESETS, Preset
+from nzip.models.engine import Engine, Params
+
+MIN_BITS, MAX_BITS = 8, 26  # log2 of buckets
+MATCH_BITS = (10, 22)  # log2 of each match model's table
+MATCH_CELLS = 128 + 4 * 2048
+APM_CELLS = 16 * (256 + 4 * 65536)
+BIT_SLOTS = 1 << 22
+FINAL_ROWS = 256 + 256 + 80 + 32768
+FIXED = 5 << 19  # what does not depend on the block: tables of sources, of constants, and padding
+UNPRIMED = 0x80  # in the stored preset: no primers
+MAX_RECORD = 0xFFFF
+SKIMMED = sum(primer.size for primer in primers.PRIMERS.values())  # bytes that are skimmed, at most
+TEXT, BINARY, BITMAP = 0, 1, 2
+MAX_DISTANCE = 1100
+SAMPLE = 1 << 14
+CONTROL_SHARE = 8  # one control byte in so many makes a block binary,
+HIGH_SHARE, HIGH_CONTROL_SHARE = 8, 512  # and so do one byte above 127 and one control byte in so many
+EVEN_TENTHS = 6  # a bitmap's share of bytes that are 0 or 255, in tenths, at least
+
+
+class CmStrongEngine(Engine):
+    """Codes a block by context mixing with many contexts.
+
+    Parameters:
+        preset: 1..3, which contexts are mixed; more of them cost time and save bytes.
+        bits: log2 of the hash table's buckets of 16 bytes. `fit` chooses it for a block.
+        primer: 1 if a block of text may begin with what a primer teaches (the default), 0 if not.
+    """
+
+    name = "cmstrong"
+    id = 5
+    version = 1
+
+    def pack(self, params: Params) -> bytes:
+        preset, bits, primer = self._checked(params)
+        return bytes((preset | (0 if primer else UNPRIMED), bits))
+
+    def unpack(self, packed: bytes) -> dict[str, int]:
+        if len(packed) != 2:
+            raise CorruptError("the parameters of a cmstrong block are malformed")
+        preset, bits = packed[0] & ~UNPRIMED, packed[1]
+        if preset not in PRESETS:
+            raise UnsupportedError(f"cmstrong preset {preset} is not known to this nzip; upgrade nzip")
+        if not MIN_BITS <= bits <= MAX_BITS:
+            raise CorruptError("the parameters of a cmstrong block are out of range")
+        return {"preset": preset, "bits": bits, "primer": int(not packed[0] & UNPRIMED)}
+
+    @staticmethod
+    def _checked(params: Params) -> tuple[int, int, int]:
+        unknown = set(params) - {"preset", "bits", "primer"}
+        if unknown:
+            raise ValueError(f"engine cmstrong does not know the parameter {sorted(unknown)[0]!r}")
+        preset = params.get("preset", DEFAULT_PRESET)
+        if preset not in PRESETS:
+            raise ValueError(f"cmstrong preset {preset} is not in 1..{max(PRESETS)}")
+        bits = params.get("bits", PRESETS[preset].max_bits)
+        if not MIN_BITS <= bits <= MAX_BITS:
+            raise ValueError(f"cmstrong bits {bits} is not in {MIN_BITS}..{MAX_BITS}")
+        primer = params.get("primer", 1)
+        if primer not in (0, 1):
+            raise ValueError(f"cmstrong primer {primer} is not 0 or 1")
+        return preset, bits, primer
+
+    def fit(self, params: Params, size: int) -> dict[str, int]:
+        preset, bits, primer = self._checked(params)
+        chosen = PRESETS[preset]
+        # A byte needs two buckets a context, many of which other bytes need as well.
+        buckets = max(map(len, chosen.contexts)) * (size + primer * chosen.primer)
+        return {"preset": preset, "bits": max(MIN_BITS, min(bits, buckets.bit_length())), "primer": primer}
+
+    def memory(self, params: Params, size: int) -> int:
+        preset, bits, primer = self._checked(params)
+        chosen = PRESETS[preset]
+        read = primer * (chosen.primer + (SKIMMED if chosen.skim else 0))
+        needs = [plan(chosen, TEXT, bits, size + read).total + 3 * read]
+        needs += [plan(chosen, cls, bits, size).total for cls in (BINARY, BITMAP)]
+        return max(needs) + size  # a copy of the payload
+
+    def encode_memory(self, params: Params, size: int) -> int:
+        return self.memory(params, size) + size  # and one of the block
+
+    def encode(self, block: bytes, params: Params) -> bytes:
+        """Return the payload; when it would not be shorter than the block, one byte more than the block."""
+        preset, bits, primer = self._checked(params)
+        cls, record = classify(block)
+        if cls == TEXT:
+            chosen = primers.nearest(block) if primer else 0
+            return _encode(bytes((cls, chosen)) if primer else bytes((cls,)), block, preset, bits, cls, record, chosen)
+        head = record.to_bytes(2, "little")
+        if cls == BITMAP:
+            # A table of mostly zeros looks the same: the middle of the block says what it is.
+            middle = block[max(0, len(block) // 2 - SAMPLE // 2) :][:SAMPLE]
+            small = min(bits, 20)
+            lengths = [len(_encode(head, middle, preset, small, kind, record)) for kind in (BINARY, BITMAP)]
+            if lengths[0] < lengths[1]:
+                cls = BINARY
+        return _encode(bytes((cls,)) + head, block, preset, bits, cls, record)
+
+    def decode(self, payload: bytes, size: int, params: Params) -> bytes:
+        import numpy as np
+
+        from nzip.models.cmstrong import kernel
+
+        preset, bits, primer = self._checked(params)
+        cls = payload[0] if payload else 255
+        start = {TEXT: 1 + primer, BINARY: 3, BITMAP: 3}.get(cls, 0)
+        if not start or len(payload) < start:
+            raise CorruptError("a cmstrong block does not start as it should")
+        record = int.from_bytes(payload[1:3], "little") if cls != TEXT else 0
+        chosen = payload[1] if cls == TEXT and primer else 0
+        if chosen and chosen not in primers.PRIMERS:
+            raise CorruptError(f"a cmstrong block names a primer {chosen}, which version 1 does not have")
+        skim, read = _read(preset, chosen)
+        data = np.zeros(len(read) + size, np.uint8)
+        data[: len(read)] = np.frombuffer(read, np.uint8)
+        coded = np.frombuffer(payload, np.uint8)[start:].copy()
+        state = build_state(preset, bits, cls, record, len(data)).values()
+        used = kernel.code(True, skim, len(read), data, coded, *state)
+        if used < len(coded):
+            raise CorruptError("a cmstrong block holds more than its bytes need")
+        return bytes(data[len(read) :].tobytes())
+
+    def model_bytes(self, params: Params) -> int:
+        return primers.model_bytes() if self._checked(params)[2] else 0
+
+    def prepare(self) -> None:
+        self.encode(bytes(64), {"preset": 1, "bits": MIN_BITS, "primer": 0})
+
+
+def _read(preset: int, primer: int) -> tuple[int, bytes]:
+    """Return how many bytes are skimmed, and these and those that are read before a block; nothing for primer 0."""
+    if not primer:
+        return 0, b""
+    others = (number for number in primers.PRIMERS if number != primer)
+    skimmed = b"".join(map(primers.text, others)) if PRESETS[preset].skim else b""
+    return len(skimmed), skimmed + primers.text(primer)[-PRESETS[preset].primer :]
+
+
+def _encode(head: bytes, block: bytes, preset: int, bits: int, cls: int, record: int, primer: int = 0) -> bytes:
+    """Return the payload of `block` as one of class `cls`; one byte more than the block if it is not shorter."""
+    import numpy as np
+
+    from nzip.models.cmstrong import kernel
+
+    skim, read = _read(preset, primer)
+    data = np.frombuffer(read + block, np.uint8).copy()
+    coded = np.empty(max(1, len(block) - len(head)), np.uint8)
+    state = build_state(preset, bits, cls, record, len(data)).values()
+    end = kernel.code(False, skim, len(read), data, coded, *state)
+    if len(head) + end > len(block):
+        return bytes(len(block) + 1)
+    return head + bytes(coded[:end].tobytes())
+
+
+class Plan(NamedTuple):
+    """Sizes of the kernel's arrays, in elements (and `total` in bytes)."""
+
+    contexts: int  # those of bytes and those of bits
+    inputs: int
+    seconds: int  # contexts with a second input: as many as fit
+    match_bits: int
+    rows: tuple[int, ...]
+    total: int
+
+
+def plan(preset: Preset, cls: int, bits: int, size: int) -> Plan:
+    """Return what a block of `size` bytes needs."""
+    sets, matches = preset.sets[cls], len(preset.matches)
+    n = len(preset.contexts[cls]) + len(preset.near[cls])
+    inputs = (n + 3 * matches + 1 + 15) // 16 * 16
+    seconds = min(n, inputs - n - 3 * matches - 1)
+    match_bits = max(MATCH_BITS[0], min(MATCH_BITS[1], (size - 1).bit_length()))
+    rows = tuple(choice.rows for choice in sets)
+    cells = 256 * n + matches * (MATCH_CELLS + (1 << match_bits)) + sum(rows) * (inputs + 2)
+    cells += FINAL_ROWS * len(sets) + APM_CELLS
+    slots = (16 << bits) + (BIT_SLOTS if preset.near[cls] else 1)
+    return Plan(n, inputs, seconds, match_bits, rows, slots + 4 * cells + FIXED)
+
+
+def classify(block: bytes) -> tuple[int, int]:
+    """Return the class of a block, and its record length unless it is text: the distance at which most bytes repeat.
+
+    Bytes that continue a run are not counted: they repeat at every distance. BITMAP is a guess, BINARY the other.
+    """
+    import numpy as np
+
+    from nzip.models.cmstrong import kernel
+
+    data = np.frombuffer(block, np.uint8)
+    if len(data) > SAMPLE:
+        third = len(data) // 3
+        data = np.concatenate((data[third:][: SAMPLE // 2], data[2 * third :][: SAMPLE // 2]))
+    counts = np.bincount(data, minlength=256)
+    control = int(counts[:9].sum() + counts[14:32].sum())
+    high = int(counts[128:].sum())
+    # Samples of sound, pictures and tensors hold few control characters; text in any encoding holds next to none.
+    samples = high * HIGH_SHARE > len(data) and control * HIGH_CONTROL_SHARE > len(data)
+    if control * CONTROL_SHARE <= len(data) and not samples:
+        return TEXT, 0
+    fresh = np.ones(len(data), np.uint8)
+    fresh[1:] = data[1:] != data[:-1]
+    scores = np.zeros(max(3, min(MAX_DISTANCE, len(data) // 3)), np.int32)
+    kernel.count_repeats(data, fresh, scores)
+    best = int(scores.max())
+    # A multiple of the length repeats nearly as often: the shortest of the good ones is taken.
+    record = 2 + int(np.argmax(scores[2:] >= max(1, best - best // 32)))
+    even = int(counts[0] + counts[255])
+    # A bitmap is mostly white or black, and its rows resemble each other.
+    bitmap = even * 10 > len(data) * EVEN_TENTHS and best * 4 > int(fresh.sum()) and record > 2
+    return (BITMAP if bitmap else BINARY), record
+
+
+_lock = threading.Lock()
+_tables: list[Any] = []
+
+
+def _constants() -> list[Any]:
+    """The constant tables as arrays."""
+    with _lock:
+        if not _tables:
+            import numpy as np
+
+            from nzip.models.cm import tables
+            from nzip.models.cmstrong import tables as tables2
+
+            squash = np.array(tables.squash_values(), np.int32)
+            stretch = np.array(tables2.stretch16_values(), np.int16)
+            after = np.array(tables.state_table(), np.uint8).reshape(-1)
+            _tables.extend((squash, stretch, after, np.array(tables.rates(), np.int32)))
+            _tables.append(np.array(tables.state_priors(), np.uint32))
+            _tables.append(np.array(tables.apm_priors(), np.uint32))
+            _tables.append(np.array(tables.match_priors(), np.uint32))
+    return _tables
+
+
+def build_state(number: int, bits: int, cls: int, record: int, size: int) -> dict[str, Any]:
+    """Allocate and initialise what the kernel works on for preset `number`, in the order of the kernel's arguments."""
+    import numpy as np
+
+    from nzip.models.cmstrong import kernel
+
+    preset = PRESETS[number]
+    contexts, near, sets = preset.contexts[cls], preset.near[cls], preset.sets[cls]
+    sizes = plan(preset, cls, bits, size)
+    squash, stretch, after, rates, priors, apm_priors, match_priors = _constants()
+    n, k, m = sizes.contexts, len(sets), len(preset.matches)
+
+    settings = np.zeros(kernel.CFG_SIZE, np.int64)
+    settings[kernel.CFG_INPUTS] = sizes.inputs
+    settings[kernel.CFG_LIMIT] = preset.limit
+    settings[kernel.CFG_RECORD] = record
+    settings[kernel.CFG_RATE] = preset.rate[cls]
+    settings[kernel.CFG_RATE_START] = preset.rate_start[cls]
+    settings[kernel.CFG_RATE_FALL] = preset.rate_fall
+    settings[kernel.CFG_LOUD] = preset.loud
+    settings[kernel.CFG_QUIET] = preset.quiet
+    settings[kernel.CFG_MATCH_BITS] = sizes.match_bits
+    settings[kernel.CFG_FINAL_RATE] = preset.final_rate
+    settings[kernel.CFG_APM_LIMIT] = preset.apm_limit
+    settings[kernel.CFG_BITS] = bits
+    settings[kernel.CFG_SECOND] = sizes.seconds
+    settings[kernel.CFG_SKIM] = preset.skim
+
+    spec = np.zeros((len(contexts), 6), np.uint64)
+    for i, c in enumerate(contexts):
+        spec[i] = (c.first, c.first_mask, c.second, c.second_mask, c.third, c.third_mask)
+    slots = _aligned(16 << bits, np.uint8)
+    maps = np.zeros((n, 256), np.uint32)
+    maps[:, : priors.shape[-1]] = priors
+    match_maps = np.zeros((m, MATCH_CELLS), np.uint32)
+    match_maps[:, :128] = match_priors
+    match_maps[:, 128:] = 15 << 28 | 2
+    selectors = np.zeros((6, k), np.int64)
+    for i, choice in enumerate(sets):
+        first = sum(sizes.rows[:i])
+        selectors[:, i] = (choice.select, first, choice.source, choice.shift, choice.mask, choice.by_bit)
+    weights = _aligned(sum(sizes.rows) * sizes.inputs, np.int32).reshape(-1, sizes.inputs)
+    weights[:, :n] = preset.weight
+    start = n + sizes.seconds
+    weights[:, start : start + 3 * m : 3] = preset.weight  # the match models' stretched probabilities
+    return {
+        "settings": settings,
+        "spec": spec.reshape(-1),
+        "near": np.array(near, np.uint64),
+        "least": np.array(preset.matches, np.int64),
+        "selectors": selectors.reshape(-1),
+        "x": _aligned(sizes.inputs, np.int32),
+        "slots": slots,
+        "slots64": slots.view(np.uint64),
+        "bitslots": np.zeros(BIT_SLOTS if near else 1, np.uint8),
+        "maps": maps.reshape(-1),
+        "match_maps": match_maps.reshape(-1),
+        "table": np.zeros(m << sizes.match_bits, np.uint32),
+        "weights": weights.reshape(-1),
+        "uses": np.zeros(sum(sizes.rows), np.int64),
+        "final": np.full(FINAL_ROWS * k, (1 << 16) // k, np.int32),
+        "apm": _aligned(APM_CELLS, np.uint32),
+        "knots": apm_priors,
+        "squash": squash,
+        "stretch": stretch,
+        "after": after,
+        "rates": rates,
+    }
+
+
+def _aligned(count: int, dtype: Any) -> Any:
+    """Zeros that start at a cache line: a bucket's neighbours then share one."""
+    import numpy as np
+
+    size = np.dtype(dtype).itemsize
+    raw = np.zeros(count + 64 // size, dtype)
+    skip = (-raw.ctypes.data % 64) // size
+    return raw[skip : skip + count]
