@@ -210,8 +210,8 @@ _LARGE_TEXT = (*_MORE_TEXT, _SHAPE12_WORD, _order(2), _order(3), _WORD_WORD2, _W
 _LARGE_BINARY = (*_BINARY3, _order(4))
 
 PRESETS: dict[int, Preset] = {  # of version 2
-    1: Preset(_FAST_TEXT, _FAST_BINARY, _SETS, _SETS, 22, 16, 8, rate=60, counters=3, ahead=1),
-    2: Preset(_TEXT, _BINARY2, _SETS, _SETS, 22, 16, 8, rate=60, counters=3, ahead=1),
+    1: Preset(_FAST_TEXT, _FAST_BINARY, _SETS, _SETS, 22, 16, 8, rate=60, counters=3, ahead=1, primer=1 << 13),
+    2: Preset(_TEXT, _BINARY2, _SETS, _SETS, 22, 16, 8, rate=60, counters=3, ahead=1, primer=1 << 15),
     3: Preset(_MORE_TEXT, _BINARY3, _SETS, _SETS3, 22, 16, 8, rate=60, counters=3, ahead=1, large=4),
     # Contexts of two and three words take megabytes of text to pay.
     4: Preset(_LARGE_TEXT, _LARGE_BINARY, (Select.PARTIAL, *_SETS), _SETS3, 23, 32, 8, rate=60, counters=3, ahead=1),
