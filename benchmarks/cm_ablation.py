@@ -40,7 +40,7 @@ def without(full: Preset) -> Iterator[tuple[str, Preset]]:
         contexts = getattr(full, kind)
         for i, context in enumerate(contexts):
             yield f"{kind} context {describe(context)}", replace(full, **{kind: contexts[:i] + contexts[i + 1 :]})
-    yield "match model", replace(full, match_min=0, match_min_binary=0)
+    yield "match model", replace(full, match_min=0, match_min_binary=0, ahead=0)
     if full.counters:
         yield "counters", replace(full, counters=0)
         yield "counter of three bytes", replace(full, counters=full.counters - 1)

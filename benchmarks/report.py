@@ -46,7 +46,8 @@ Result = dict[str, Any]
 def load(folder: Path) -> dict[str, Result]:
     """Return the results by set."""
     found = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"))}
-    return {name: result for name, result in found.items() if result.get("tool") == "nzip bench"}
+    benches = (item for item in found.items() if isinstance(item[1], dict))
+    return {name: result for name, result in benches if result.get("tool") == "nzip bench"}
 
 
 def markdown(rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> str:

@@ -21,6 +21,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -397,7 +398,7 @@ def _unpack(
                 with open_member(name) as stream:
                     _store(stream, folder / file.path, file, f"{archive.name}, {name}")
                 say(f"{corpus.name}/{file.path}: unpacked")
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as error:
         raise NzipError(f"{archive}: damaged archive ({error}); delete it and fetch again") from None
     except OSError as error:
         if error.errno is not None:
