@@ -377,6 +377,20 @@ def test_kept_states_are_bounded_and_safe_in_threads(monkeypatch: pytest.MonkeyP
     assert not engine._kept
 
 
+@pytest.mark.skipif(not JIT, reason="reading a primer takes minutes without the compiler")
+def test_kept_states_fit_the_block_alone() -> None:
+    # With the primer these are 2^17 - 1 and 2^17 bytes: one size of match table, two of counters.
+    text = SOURCE * (1 + (1 << 16) // len(SOURCE))
+    blocks = [text[: (1 << 16) - 1], text[: 1 << 16]]
+    alone = []
+    for block in blocks:
+        engine._kept.clear()
+        alone.append(_prime(block)[0])
+    for order in ((0, 1), (1, 0)):
+        engine._kept.clear()
+        assert [_prime(blocks[k])[0] for k in order] == [alone[k] for k in order]
+
+
 @pytest.mark.parametrize("preset", [1, 3] if not JIT else [1, 2, 3])
 @pytest.mark.parametrize("cut", [0, 7])
 def test_primed_kernel_equals_the_naive_model(monkeypatch: pytest.MonkeyPatch, preset: int, cut: int) -> None:

@@ -198,9 +198,6 @@ def _decode(
     return bytes(data[len(read) :].tobytes())
 
 
-_kept: OrderedDict[tuple[Preset, int, int, int], dict[str, Any]] = OrderedDict()
-
-
 def _begin(preset: Preset, bits: int, cls: int, record: int, size: int, primer: int) -> tuple[bytes, dict[str, Any]]:
     """Return what is read before a block of `size` bytes, and the state after it.
 
@@ -214,7 +211,7 @@ def _begin(preset: Preset, bits: int, cls: int, record: int, size: int, primer: 
 
     read = primers.text(primer)[-preset.primer :]
     sizes = plan(preset, cls, bits, len(read) + size)
-    key = (preset, bits, sizes.match_bits, primer)
+    key = (preset, bits, sizes, primer)
     with _lock:
         state = _kept.get(key)
         if state is not None:
@@ -257,6 +254,9 @@ class Plan(NamedTuple):
     counter_bits: int
     rows: tuple[int, ...]
     total: int
+
+
+_kept: OrderedDict[tuple[Preset, int, Plan, int], dict[str, Any]] = OrderedDict()
 
 
 def plan(preset: Preset, cls: int, bits: int, size: int) -> Plan:
