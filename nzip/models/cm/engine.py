@@ -274,9 +274,26 @@ def plan(preset: Preset, cls: int, bits: int, size: int) -> Plan:
 
 
 def classify(block: bytes) -> tuple[int, int]:
-    """Return the class of a block, and its record length if it is binary: the distance at which most bytes repeat.
+    """Return the class of a block, and its record length if it is binary."""
+    seen = examine(block)
+    return seen.cls, seen.record
 
-    Bytes that continue a run are not counted: they repeat at every distance.
+
+class Examined(NamedTuple):
+    """What samples of a block show. The numbers behind `record` are 0 for text."""
+
+    cls: int
+    record: int  # the distance at which most bytes repeat
+    size: int = 0  # bytes of the samples
+    even: int = 0  # of these the ones that are 0 or 255
+    fresh: int = 0  # and those that do not continue a run
+    repeats: int = 0  # and of these, those that repeat at the best distance
+
+
+def examine(block: bytes) -> Examined:
+    """Return the class and the record length of a block, and what speaks for them.
+
+    Bytes that continue a run are not counted as repeats: they repeat at every distance.
     """
     import numpy as np
 
@@ -292,14 +309,15 @@ def classify(block: bytes) -> tuple[int, int]:
     # Samples of sound, pictures and tensors hold few control characters; text in any encoding holds next to none.
     samples = high * HIGH_SHARE > len(data) and control * HIGH_CONTROL_SHARE > len(data)
     if control * CONTROL_SHARE <= len(data) and not samples:
-        return TEXT, 0
+        return Examined(TEXT, 0)
     fresh = np.ones(len(data), np.uint8)
     fresh[1:] = data[1:] != data[:-1]
     scores = np.zeros(max(3, min(MAX_DISTANCE, len(data) // 3)), np.int32)
     kernel.count_repeats(data, fresh, scores)
     best = int(scores.max())
     # A multiple of the length repeats nearly as often: the shortest of the good ones is taken.
-    return BINARY, 2 + int(np.argmax(scores[2:] >= max(1, best - best // 32)))
+    record = 2 + int(np.argmax(scores[2:] >= max(1, best - best // 32)))
+    return Examined(BINARY, record, len(data), int(counts[0] + counts[255]), int(fresh.sum()), best)
 
 
 _lock = threading.Lock()

@@ -10,11 +10,12 @@ numba and numpy are imported when a block is coded, never before.
 
 from __future__ import annotations
 
-import threading
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from nzip.errors import CorruptError, UnsupportedError
 from nzip.models import primers
+from nzip.models.cm.engine import BINARY, SAMPLE, TEXT, _aligned, _constants, examine
 from nzip.models.cmstrong.presets import DEFAULT_PRESET, PRESETS, Preset
 from nzip.models.engine import Engine, Params
 
@@ -28,11 +29,7 @@ FIXED = 5 << 19  # what does not depend on the block: tables of sources, of cons
 UNPRIMED = 0x80  # in the stored preset: no primers
 MAX_RECORD = 0xFFFF
 SKIMMED = sum(primer.size for primer in primers.PRIMERS.values())  # bytes that are skimmed, at most
-TEXT, BINARY, BITMAP = 0, 1, 2
-MAX_DISTANCE = 1100
-SAMPLE = 1 << 14
-CONTROL_SHARE = 8  # one control byte in so many makes a block binary,
-HIGH_SHARE, HIGH_CONTROL_SHARE = 8, 512  # and so do one byte above 127 and one control byte in so many
+BITMAP = 2  # beside the classes of `cm`
 EVEN_TENTHS = 6  # a bitmap's share of bytes that are 0 or 255, in tenths, at least
 
 
@@ -196,59 +193,21 @@ def plan(preset: Preset, cls: int, bits: int, size: int) -> Plan:
 
 
 def classify(block: bytes) -> tuple[int, int]:
-    """Return the class of a block, and its record length unless it is text: the distance at which most bytes repeat.
+    """Return the class of a block, and its record length unless it is text. BITMAP is a guess, BINARY the other."""
+    seen = examine(block)
+    # A bitmap is mostly white or black, and its rows resemble each other.
+    if seen.even * 10 > seen.size * EVEN_TENTHS and seen.repeats * 4 > seen.fresh and seen.record > 2:
+        return BITMAP, seen.record
+    return seen.cls, seen.record
 
-    Bytes that continue a run are not counted: they repeat at every distance. BITMAP is a guess, BINARY the other.
-    """
+
+@lru_cache(maxsize=1)
+def _stretch16() -> Any:
     import numpy as np
 
-    from nzip.models.cmstrong import kernel
+    from nzip.models.cmstrong import tables
 
-    data = np.frombuffer(block, np.uint8)
-    if len(data) > SAMPLE:
-        third = len(data) // 3
-        data = np.concatenate((data[third:][: SAMPLE // 2], data[2 * third :][: SAMPLE // 2]))
-    counts = np.bincount(data, minlength=256)
-    control = int(counts[:9].sum() + counts[14:32].sum())
-    high = int(counts[128:].sum())
-    # Samples of sound, pictures and tensors hold few control characters; text in any encoding holds next to none.
-    samples = high * HIGH_SHARE > len(data) and control * HIGH_CONTROL_SHARE > len(data)
-    if control * CONTROL_SHARE <= len(data) and not samples:
-        return TEXT, 0
-    fresh = np.ones(len(data), np.uint8)
-    fresh[1:] = data[1:] != data[:-1]
-    scores = np.zeros(max(3, min(MAX_DISTANCE, len(data) // 3)), np.int32)
-    kernel.count_repeats(data, fresh, scores)
-    best = int(scores.max())
-    # A multiple of the length repeats nearly as often: the shortest of the good ones is taken.
-    record = 2 + int(np.argmax(scores[2:] >= max(1, best - best // 32)))
-    even = int(counts[0] + counts[255])
-    # A bitmap is mostly white or black, and its rows resemble each other.
-    bitmap = even * 10 > len(data) * EVEN_TENTHS and best * 4 > int(fresh.sum()) and record > 2
-    return (BITMAP if bitmap else BINARY), record
-
-
-_lock = threading.Lock()
-_tables: list[Any] = []
-
-
-def _constants() -> list[Any]:
-    """The constant tables as arrays."""
-    with _lock:
-        if not _tables:
-            import numpy as np
-
-            from nzip.models.cm import tables
-            from nzip.models.cmstrong import tables as tables2
-
-            squash = np.array(tables.squash_values(), np.int32)
-            stretch = np.array(tables2.stretch16_values(), np.int16)
-            after = np.array(tables.state_table(), np.uint8).reshape(-1)
-            _tables.extend((squash, stretch, after, np.array(tables.rates(), np.int32)))
-            _tables.append(np.array(tables.state_priors(), np.uint32))
-            _tables.append(np.array(tables.apm_priors(), np.uint32))
-            _tables.append(np.array(tables.match_priors(), np.uint32))
-    return _tables
+    return np.array(tables.stretch16_values(), np.int16)
 
 
 def build_state(number: int, bits: int, cls: int, record: int, size: int) -> dict[str, Any]:
@@ -260,7 +219,7 @@ def build_state(number: int, bits: int, cls: int, record: int, size: int) -> dic
     preset = PRESETS[number]
     contexts, near, sets = preset.contexts[cls], preset.near[cls], preset.sets[cls]
     sizes = plan(preset, cls, bits, size)
-    squash, stretch, after, rates, priors, apm_priors, match_priors = _constants()
+    squash, _, after, rates, priors, apm_priors, match_priors = _constants()
     n, k, m = sizes.contexts, len(sets), len(preset.matches)
 
     settings = np.zeros(kernel.CFG_SIZE, np.int64)
@@ -315,17 +274,7 @@ def build_state(number: int, bits: int, cls: int, record: int, size: int) -> dic
         "apm": _aligned(APM_CELLS, np.uint32),
         "knots": apm_priors,
         "squash": squash,
-        "stretch": stretch,
+        "stretch": _stretch16(),
         "after": after,
         "rates": rates,
     }
-
-
-def _aligned(count: int, dtype: Any) -> Any:
-    """Zeros that start at a cache line: a bucket's neighbours then share one."""
-    import numpy as np
-
-    size = np.dtype(dtype).itemsize
-    raw = np.zeros(count + 64 // size, dtype)
-    skip = (-raw.ctypes.data % 64) // size
-    return raw[skip : skip + count]

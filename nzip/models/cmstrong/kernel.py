@@ -852,14 +852,3 @@ def code(
                 at += 1
             break
     return at
-
-
-@njit(cache=True, nogil=True)
-def count_repeats(sample: Array, fresh: Array, scores: Array) -> None:
-    """Count for each distance the bytes where `fresh` is 1 and that equal the byte so far back."""
-    n = i64(sample.shape[0])
-    for distance in range(2, scores.shape[0]):
-        total = i32(0)
-        for k in range(distance, n):
-            total = i32(total + i32(fresh[k] & u8(sample[k] == sample[k - distance])))
-        scores[distance] = total
