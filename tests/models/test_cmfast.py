@@ -268,6 +268,7 @@ def test_primer() -> None:
     assert b"\r" not in PRIMER
     assert classify(PRIMER) == (TEXT, 0)
     assert hashlib.sha256(PRIMER).hexdigest()[:16] == "a69f6eebe608ae4e"
+    assert ENGINE.model_bytes({}) == len(PRIMER)
 
 
 def test_import_does_not_load_numba() -> None:

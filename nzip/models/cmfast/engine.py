@@ -115,6 +115,9 @@ class CmFastEngine(Engine):
             raise CorruptError("a cmfast block holds more than its bytes need")
         return bytes(state.buf[state.begin :].tobytes() + payload[start:rest])
 
+    def model_bytes(self, params: Params) -> int:
+        return len(primer())
+
     def prepare(self) -> None:
         self.encode(bytes(64), {"bits": MIN_BITS, "streams": 1})
 
