@@ -55,7 +55,7 @@ class LlamaConfig:
         for name, low, high in (
             ("vocab", 2, 1 << 20),
             ("layers", 1, 1024),
-            ("width", 16, 1 << 14),
+            ("width", 16, 1 << 13),
             ("heads", 1, 1024),
             ("kv_heads", 1, 1024),
             ("head_dim", 16, 512),

@@ -35,9 +35,9 @@ TOTAL_BITS = 24
 TOTAL = 1 << TOTAL_BITS  # of the frequencies of one prediction
 MAX_POSITION = 1 << 24  # tokens of one stream
 
-RESIDUAL_BITS = 16  # fractional bits of the residual stream, which is int32
-RESIDUAL_LIMIT = float(1 << 28)  # it stays within +- this
-SQUARE_SHIFT = 4  # bits that a residual loses before it is squared
+RESIDUAL_BITS = 14  # fractional bits of the residual stream, which is int32; single channels do reach 10,000
+RESIDUAL_LIMIT = float((1 << 30) - 128)  # it stays within +- this: float32 has it, and twice as much fits int32
+SQUARE_SHIFT = 5  # bits that a residual loses before it is squared
 LEVELS = 127  # of int8
 WIDE_LEVELS = 127 * 128  # of activations that travel as two int8 halves, 128 * high + low
 TINY = 2.0**-60  # least divisor of a scale, so that a row of zeros has one
@@ -194,7 +194,7 @@ def normalise(residual: Ints, gain: Floats, eps: float, levels: int) -> tuple[In
     The root mean square is one factor for the row, so it goes into the scale and rounds nothing else.
     """
     coarse = (residual.astype(np.int64) + (1 << SQUARE_SHIFT >> 1)) >> SQUARE_SHIFT
-    squares = int((coarse * coarse).sum())  # at most 2^48 each and 2^14 of them
+    squares = int((coarse * coarse).sum())  # less than 2^50 each and 2^13 of them
     mean = F64(squares) / F64(residual.size) * F64(2.0 ** (2 * SQUARE_SHIFT - 2 * RESIDUAL_BITS))
     inverse = F32(F64(2.0**-RESIDUAL_BITS) / np.sqrt(mean + F64(eps)))
     q, scale = quantise(residual.astype(F32) * gain, levels)
@@ -208,7 +208,7 @@ def product(q: Ints, scale: np.float32, weight: NDArray[np.int8], scales: Floats
 
 
 def add(residual: Ints, change: Floats) -> Ints:
-    """Return the residual stream after a block's output, already in units of 2^-16, was added."""
+    """Return the residual stream after a block's output, already in units of 2^-14, was added."""
     change = np.rint(np.minimum(np.maximum(change, F32(-RESIDUAL_LIMIT)), F32(RESIDUAL_LIMIT))).astype(np.int32)
     return np.clip(residual + change, -int(RESIDUAL_LIMIT), int(RESIDUAL_LIMIT)).astype(np.int32)
 

@@ -211,24 +211,32 @@ def let_others(typing_context: Any) -> Any:
     return types.void(), generate
 
 
-# Places in the shared counters, a cache line apart.
-ARRIVED, ROUND, STOP, PHASES = 0, 16, 32, 48
+# A phase is a number of pieces of work. Its counters, a cache line apart: pieces taken, pieces done.
+TAKEN, DONE, COUNTERS = 0, 16, 32
 
 
 @njit(cache=True, nogil=True)
-def wait(sync: Array, threads: int) -> None:
-    """Return when every thread is here."""
-    if threads > 1:
-        turn = fetch(sync, ROUND)
-        if fetch_add(sync, ARRIVED, 1) == threads - 1:
-            fetch_add(sync, ARRIVED, -threads)
-            fetch_add(sync, ROUND, 1)
-        else:
-            spins = 0
-            while fetch(sync, ROUND) == turn and fetch(sync, STOP) == 0:
-                spins += 1
-                if spins > 2000:
-                    let_others()
+def take(sync: Array, phase: int) -> int:
+    """Return the number of a piece of the phase that is now this thread's; there may be no such piece."""
+    return np.int64(fetch_add(sync, phase * COUNTERS + TAKEN, 1))
+
+
+@njit(cache=True, nogil=True)
+def over(sync: Array, phase: int, pieces: int) -> bool:
+    """Tell whether all pieces of the phase are done."""
+    return fetch(sync, phase * COUNTERS + DONE) >= pieces
+
+
+@njit(cache=True, nogil=True)
+def wait(sync: Array, phase: int, pieces: int) -> None:
+    """Return when all pieces of the phase are done. Only a thread that holds one is waited for, so a thread that the
+    system does not run, or that comes late, holds up nobody.
+    """
+    spins = 0
+    while fetch(sync, phase * COUNTERS + DONE) < pieces:
+        spins += 1
+        if spins > 500:
+            let_others()
 
 
 # ---- phases ----------------------------------------------------------------------------------------------------------
@@ -315,7 +323,10 @@ def product(
     kind: int, w: Array, scales: Array, n: int, k: int, rows: int, wide: bool, x: Array, sums: Array, row_scale: Array,
     out: Array, residual: Array, sync: Array, phase: int, acc: Array,
 ) -> None:  # fmt: skip
-    """Multiply rows by a matrix, taking pairs of blocks of outputs from the shared counter until none is left."""
+    """Multiply rows by a matrix, taking pairs of blocks of outputs from the shared counter until none is left.
+
+    Returns when all are done.
+    """
     stride = x.shape[1]
     flat = x.reshape(-1)
     flat_acc = acc.reshape(-1)
@@ -323,7 +334,7 @@ def product(
     pairs = (n + PAIR - 1) // PAIR
     line = np.empty(PAIR, np.float32)
     while True:
-        pair = np.int64(fetch_add(sync, PHASES + phase, 1))
+        pair = take(sync, phase)
         if pair >= pairs:
             break
         sums_of_tile(w, pair * PAIR * k, k, flat, stride, many, flat_acc)
@@ -351,6 +362,8 @@ def product(
             else:
                 for j in range(count):
                     out[r, first + j] = line[j]
+        fetch_add(sync, phase * COUNTERS + DONE, 1)
+    wait(sync, phase, pairs)
 
 
 @njit(cache=True, nogil=True)
@@ -499,6 +512,8 @@ def spread(row: Array, size: int, table: Array) -> None:
 
 # ---- the whole step --------------------------------------------------------------------------------------------------
 
+PHASES_PER_LAYER = 10
+
 # Places in `sizes`.
 (
     S_LAYERS, S_WIDTH, S_HEADS, S_KV, S_DIM, S_FFN, S_VOCAB, S_WINDOW, S_RING, S_ROWS, S_THREADS, S_LOGITS,
@@ -528,7 +543,7 @@ def forward(
         wide_rows: float32 (ROWS, widest), what a product wrote.
         heads_out: float32 (ROWS, query width).
         accs, scores: workspace by thread.
-        sync: zeros at the start, but for the round.
+        sync: counters of the phases, zeros at the start.
         result: float32 (rows, vocab), which the frequencies replace; not used when S_LOGITS is 0.
     """
     width, dim, ffn, rows, threads = sizes[S_WIDTH], sizes[S_DIM], sizes[S_FFN], sizes[S_ROWS], sizes[S_THREADS]
@@ -540,7 +555,6 @@ def forward(
     mine = thread if own else 0
     x, sums, scale = inputs[mine], totals[mine], row_scale[mine]
     acc = accs[thread]
-    phase = 0
     line = np.empty(max(width, query, ffn), np.float32)
     cos, sin = np.empty((2, half), np.float32), np.empty((2, half), np.float32)
     turned = np.empty(dim, np.float32)
@@ -551,55 +565,61 @@ def forward(
     dots = np.empty((group, LANES), np.int32)
     mix, weights, one = np.empty(dim, np.float32), np.empty(scores.shape[2], np.float32), np.empty(1, np.int32)
 
-    if thread == 0 or own:
-        pass
+    while True:
+        r = take(sync, 0)
+        if r >= rows:
+            break
+        token = tokens[r]
+        for i in range(width):
+            v = np.rint(np.float32(embedding[token, i]) * embedding_s[token])
+            v = v if v > -LIMIT else -LIMIT
+            v = v if v < LIMIT else LIMIT
+            residual[r, i] = np.int32(v)
+        fetch_add(sync, DONE, 1)
+    wait(sync, 0, rows)
     for layer in range(sizes[S_LAYERS] + 1):
+        phase = 1 + layer * PHASES_PER_LAYER
         last = layer == sizes[S_LAYERS]
         if last and sizes[S_LOGITS] == 0:
             break
-        # Normalise, for attention or for the head.
+        if not last and over(sync, phase + PHASES_PER_LAYER - 1, (width + PAIR - 1) // PAIR):
+            continue  # this thread is late
+        # Normalise, for attention or for the head. A thread that prepares rows for itself alone may be late and read
+        # what others already replace; then it gets no piece of the product that follows either.
         level = levels[4] if last else levels[0]
+        gain = final_gain if last else attention_gain[layer]
         r = np.int64(-1)
         while True:
-            r = r + 1 if own else np.int64(fetch_add(sync, PHASES + phase, 1))
+            r = r + 1 if own else take(sync, phase)
             if r >= rows:
                 break
-            if layer == 0:
-                token = tokens[r]
-                if not own or thread == 0:
-                    for i in range(width):
-                        v = np.rint(np.float32(embedding[token, i]) * embedding_s[token])
-                        v = v if v > -LIMIT else -LIMIT
-                        v = v if v < LIMIT else LIMIT
-                        residual[r, i] = np.int32(v)
-            if layer == 0 and own:
-                wait(sync, threads)
-            gain = final_gain if last else attention_gain[layer]
             inverse = normalise(residual[r], gain, eps, width, line)
             s = quantise(line, width, level, x[r], x[rows + r], sums, r, rows) * inverse
             scale[r] = s * STEP if last else s
-        phase += 1
+            if not own:
+                fetch_add(sync, phase * COUNTERS + DONE, 1)
         if not own:
-            wait(sync, threads)
+            wait(sync, phase, rows)
+        phase += 1
         if last:
             product(STORE, head_w, head_s, sizes[S_VOCAB], width, rows, level > F127, x, sums, scale, result,
                     residual, sync, phase, acc)  # fmt: skip
             phase += 1
-            wait(sync, threads)
             while True:
-                r = np.int64(fetch_add(sync, PHASES + phase, 1))
+                r = take(sync, phase)
                 if r >= rows:
                     break
                 spread(result[r], sizes[S_VOCAB], exp_table)
+                fetch_add(sync, phase * COUNTERS + DONE, 1)
+            wait(sync, phase, rows)
             break
         product(STORE, qkv_w[layer], qkv_s[layer], query + 2 * kv_width, width, rows, level > F127, x, sums, scale,
                 wide_rows, residual, sync, phase, acc)  # fmt: skip
         phase += 1
-        wait(sync, threads)
 
         # Keep keys and values, all of them before anyone looks.
         while True:
-            item = np.int64(fetch_add(sync, PHASES + phase, 1))
+            item = take(sync, phase)
             if item >= rows:
                 break
             place = slot(positions[item], ring)
@@ -611,12 +631,13 @@ def forward(
                 keep(keys[streams[item], layer, g], key_scale[streams[item], layer, g],
                      values[streams[item], layer, g], value_scale[streams[item], layer, g], place,
                      turned, wide_rows[item, at : at + dim], high, none, one)  # fmt: skip
+            fetch_add(sync, phase * COUNTERS + DONE, 1)
+        wait(sync, phase, rows)
         phase += 1
-        wait(sync, threads)
 
         # Attention, one key head of one row at a time.
         while True:
-            item = np.int64(fetch_add(sync, PHASES + phase, 1))
+            item = take(sync, phase)
             if item >= rows * kv:
                 break
             r, g = item // kv, item % kv
@@ -664,53 +685,56 @@ def forward(
                 at = (g * group + h) * dim
                 for i in range(dim):
                     heads_out[r, at + i] = mix[i] * factor
+            fetch_add(sync, phase * COUNTERS + DONE, 1)
+        wait(sync, phase, rows * kv)
         phase += 1
-        wait(sync, threads)
 
         # Bring the heads together.
         r = np.int64(-1)
         while True:
-            r = r + 1 if own else np.int64(fetch_add(sync, PHASES + phase, 1))
+            r = r + 1 if own else take(sync, phase)
             if r >= rows:
                 break
             scale[r] = quantise(heads_out[r], query, levels[1], x[r], x[rows + r], sums, r, rows)
-        phase += 1
+            if not own:
+                fetch_add(sync, phase * COUNTERS + DONE, 1)
         if not own:
-            wait(sync, threads)
+            wait(sync, phase, rows)
+        phase += 1
         product(ADD, out_w[layer], out_s[layer], width, query, rows, levels[1] > F127, x, sums, scale, wide_rows,
                 residual, sync, phase, acc)  # fmt: skip
         phase += 1
-        wait(sync, threads)
 
         # Feed-forward.
         r = np.int64(-1)
         while True:
-            r = r + 1 if own else np.int64(fetch_add(sync, PHASES + phase, 1))
+            r = r + 1 if own else take(sync, phase)
             if r >= rows:
                 break
             inverse = normalise(residual[r], ffn_gain[layer], eps, width, line)
             scale[r] = quantise(line, width, levels[2], x[r], x[rows + r], sums, r, rows) * inverse
-        phase += 1
+            if not own:
+                fetch_add(sync, phase * COUNTERS + DONE, 1)
         if not own:
-            wait(sync, threads)
+            wait(sync, phase, rows)
+        phase += 1
         product(STORE, gate_up_w[layer], gate_up_s[layer], 2 * ffn, width, rows, levels[2] > F127, x, sums, scale,
                 wide_rows, residual, sync, phase, acc)  # fmt: skip
         phase += 1
-        wait(sync, threads)
         r = np.int64(-1)
         while True:
-            r = r + 1 if own else np.int64(fetch_add(sync, PHASES + phase, 1))
+            r = r + 1 if own else take(sync, phase)
             if r >= rows:
                 break
             gate(wide_rows[r], wide_rows[r, ffn:], ffn, gate_table, line)
             scale[r] = quantise(line, ffn, levels[3], x[r], x[rows + r], sums, r, rows)
-        phase += 1
+            if not own:
+                fetch_add(sync, phase * COUNTERS + DONE, 1)
         if not own:
-            wait(sync, threads)
+            wait(sync, phase, rows)
+        phase += 1
         product(ADD, down_w[layer], down_s[layer], width, ffn, rows, levels[3] > F127, x, sums, scale, wide_rows,
                 residual, sync, phase, acc)  # fmt: skip
-        phase += 1
-        wait(sync, threads)
 
 
 @njit(cache=True, nogil=True)
@@ -728,7 +752,7 @@ def angle(table: Array, position: int, half: int, cos: Array, sin: Array) -> Non
         sin[i] = np.float32(sc + cs)
 
 
-PHASES_PER_LAYER = 9
+
 
 
 def _blocks(matrix: NDArray[np.int8]) -> NDArray[np.uint8]:
@@ -748,6 +772,21 @@ def _padded(scales: NDArray[np.float32]) -> NDArray[np.float32]:
     out = np.zeros((*scales.shape[:-1], -(-n // PAIR) * PAIR), np.float32)
     out[..., :n] = scales
     return out
+
+
+class _Helper:
+    """One more thread. What it is given it does in order, so its workspace has one user at a time."""
+
+    def __init__(self, thread: int) -> None:
+        self.thread = thread
+        self._pool = ThreadPoolExecutor(1, "nzip-lm")
+        self._work: list[Future[None]] = []
+
+    def start(self, run: Callable[..., None], args: tuple[Any, ...]) -> None:
+        """Take part in a call, unless two earlier ones still wait for the system to run this thread."""
+        self._work = [work for work in self._work if not work.done()]
+        if len(self._work) < 2:
+            self._work.append(self._pool.submit(run, self.thread, *args))
 
 
 @dataclass
@@ -802,11 +841,11 @@ class NumbaModel:
         self._wide = np.zeros((ROWS, max(c.query_width + 2 * c.kv_width, 2 * c.ffn)), np.float32)
         self._heads = np.zeros((ROWS, c.query_width), np.float32)
         self._accs = np.zeros((self.threads, 2 * ROWS, PAIR), np.int32)
-        self._sync = np.zeros(PHASES + PHASES_PER_LAYER * (c.layers + 1), np.int32)
+        self._counters = COUNTERS * (1 + PHASES_PER_LAYER * (c.layers + 1))
         self._result = np.zeros((0, c.vocab), np.float32)
         self._scores = np.zeros((self.threads, c.group, 0), np.float32)
         self._lock = threading.Lock()
-        self._pool = ThreadPoolExecutor(self.threads - 1, "nzip-lm") if self.threads > 1 else None
+        self._helpers = [_Helper(thread) for thread in range(1, self.threads)]
 
     def begin(self, streams: int, lookahead: int = 1) -> NumbaState:
         """Return the state of new streams.
@@ -912,24 +951,15 @@ class NumbaModel:
         with self._lock:
             if self._scores.shape[2] < state.ring + SINKS:
                 self._scores = np.zeros((self.threads, c.group, state.ring + SINKS), np.float32)
-            self._sync[:] = 0
             args = (
                 sizes, c.rms_eps, self._levels, self._step, *self._weights,
                 state.keys, state.key_scale, state.values, state.value_scale,
                 tokens, streams, positions,
                 self._residual, self._inputs, self._totals, self._scale, self._wide, self._heads,
-                self._accs, self._scores, self._sync, self._wide[:0] if result is None else result,
+                self._accs, self._scores, np.zeros(self._counters, np.int32), self._wide[:0] if result is None else result,
             )  # fmt: skip
-            others: list[Future[None]] = []
             run: Callable[..., None] = forward
-            try:
-                if self._pool is not None:
-                    others = [self._pool.submit(run, thread, *args) for thread in range(1, self.threads)]
-                run(0, *args)
-            except BaseException:
-                self._sync[STOP] = 1  # so that no thread waits for one that never comes
-                raise
-            finally:
-                for other in others:
-                    other.result()
+            for helper in self._helpers:
+                helper.start(run, args)
+            run(0, *args)  # returns when all is done; threads that come late find nothing to do
         np.maximum.at(state.positions, streams, positions + 1)

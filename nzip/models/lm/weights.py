@@ -37,7 +37,7 @@ Floats = NDArray[np.float32]
 class LmWeights:
     """One model, quantised. Shapes: L layers, D width, Q query_width, G kv_width, F ffn, V vocab.
 
-    `out_scale`, `down_scale` and `embedding_scale` are in units of the residual stream, 2^-16; a head that is
+    `out_scale`, `down_scale` and `embedding_scale` are in units of the residual stream, 2^-14; a head that is
     the embedding has its own scales.
     """
 
