@@ -256,6 +256,19 @@ def spread(logits: Floats) -> NDArray[np.uint32]:
 # ---- the whole model -------------------------------------------------------------------------------------------------
 
 
+def checked_window(config: LlamaConfig, window: int | None) -> int:
+    """Return the tokens that attention sees: all that the model allows unless said otherwise.
+
+    Raises:
+        ValueError: fewer than 32, more than the model allows, or no multiple of 16.
+    """
+    if window is None:
+        return config.max_context
+    if not 2 * SINKS <= window <= config.max_context or window % 16:
+        raise ValueError(f"window is {window}, not a multiple of 16 in {2 * SINKS}..{config.max_context}")
+    return window
+
+
 class _Past(NamedTuple):
     """What attention keeps of one stream: by layer, by position, lists of (kv_heads, ...)."""
 
@@ -263,6 +276,7 @@ class _Past(NamedTuple):
     key_scales: list[list[Any]]
     values: list[list[Any]]
     value_scales: list[list[Any]]
+    window: int
 
 
 class ReferenceModel:
@@ -272,9 +286,11 @@ class ReferenceModel:
         self.weights = weights
         self.config = weights.config
 
-    def begin(self, streams: int) -> list[_Past]:
-        """Return `streams` empty pasts."""
-        return [_Past(*([[] for _ in range(self.config.layers)] for _ in range(4))) for _ in range(streams)]
+    def begin(self, streams: int, window: int | None = None) -> list[_Past]:
+        """Return `streams` empty pasts of which attention sees `window` tokens."""
+        window = checked_window(self.config, window)
+        layers = range(self.config.layers)
+        return [_Past(*([[] for _ in layers] for _ in range(4)), window=window) for _ in range(streams)]
 
     def step(
         self, state: list[_Past], tokens: Ints, active: NDArray[np.bool_] | None = None
@@ -293,11 +309,11 @@ class ReferenceModel:
         """Feed one token to one stream; return the frequencies of what follows, uint32 (V,)."""
         w, c = self.weights, self.config
         position = len(past.keys[0])
-        turn, turn_sinks = rope(c, position), rope(c, min(position, c.max_context - 1))
+        turn, turn_sinks = rope(c, position), rope(c, min(position, past.window - 1))
         for_qkv, for_out, for_gate, for_down, for_head = input_levels(c)
         step = F32(STEP / math.sqrt(c.head_dim))
         sinks = min(position + 1, SINKS)
-        first = max(sinks, position + 1 - (c.max_context - SINKS))
+        first = max(sinks, position + 1 - (past.window - SINKS))
         seen = [*range(sinks), *range(first, position + 1)]
 
         x = add(np.zeros(c.width, np.int32), w.embedding[token].astype(F32) * w.embedding_scale[token])

@@ -43,6 +43,7 @@ Array = Any
 LANES = 16  # outputs, or tokens, of one register
 PAIR = 2 * LANES  # outputs of a tile
 ROWS = 64  # that one call of the kernel takes at most
+FIRST_PLACES = 256  # that a new state has room for
 NEVER = -3.0e38  # the score of a place that is not seen: its weight is 0
 
 F127, TINY = np.float32(exact.LEVELS), np.float32(exact.TINY)
@@ -174,6 +175,71 @@ def _tile(rows: int, blocks: int) -> Any:
 
 tile1x2, tile2x2, tile4x2, tile8x2 = _tile(1, 2), _tile(2, 2), _tile(4, 2), _tile(8, 2)
 tile1x1, tile2x1, tile3x1, tile4x1 = _tile(1, 1), _tile(2, 1), _tile(3, 1), _tile(4, 1)
+
+
+def _mix(rows: int, blocks: int) -> Any:
+    """Return an intrinsic: weighted sums of `blocks` * 16 channels for `rows` heads, over `places` tokens.
+
+    mix(weights, w_stride, values, v, v_stride, places, out, o, o_stride): weights float32 that are integers, heads
+    w_stride apart; values int8 from v, tokens v_stride apart; out float32 from o. Sums stay exact integers.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        def pointer(place: int) -> Any:
+            return context.make_array(signature.args[place])(context, builder, args[place]).data
+
+        weights, values, out = pointer(0), pointer(2), pointer(6)
+        w_stride, v, v_stride, places, o, o_stride = args[1], args[3], args[4], args[5], args[7], args[8]
+        real = ir.FloatType()
+        many = ir.VectorType(real, 16)
+        sums = [[cgutils.alloca_once(builder, many) for _ in range(blocks)] for _ in range(rows)]
+        for line in sums:
+            for place in line:
+                builder.store(ir.Constant(many, [0.0] * 16), place)
+        size = places.type
+        with cgutils.for_range(builder, places) as loop:
+            lanes = []
+            for b in range(blocks):
+                at = builder.add(builder.mul(loop.index, v_stride), builder.add(v, size(16 * b)))
+                kind = ir.VectorType(_I8, 16)
+                load = builder.load(builder.bitcast(builder.gep(values, [at]), kind.as_pointer()))
+                load.align = 1
+                lanes.append(builder.sitofp(builder.sext(load, _V16), many))
+            for r in range(rows):
+                at = builder.add(loop.index, builder.mul(w_stride, size(r)))
+                weight = builder.load(builder.gep(weights, [at]))
+                same = builder.insert_element(ir.Constant(many, ir.Undefined), weight, _I32(0))
+                same = _pick(builder, same, [0] * 16)
+                for b in range(blocks):
+                    total = builder.fadd(builder.load(sums[r][b]), builder.fmul(same, lanes[b]))
+                    builder.store(total, sums[r][b])
+        for r in range(rows):
+            for b in range(blocks):
+                at = builder.add(builder.mul(o_stride, size(r)), builder.add(o, size(16 * b)))
+                place = builder.bitcast(builder.gep(out, [at]), many.as_pointer())
+                builder.store(builder.load(sums[r][b]), place).align = 4
+        return context.get_dummy_value()
+
+    @intrinsic
+    def mix(
+        typing_context: Any,
+        weights: Any,
+        w_stride: Any,
+        values: Any,
+        v: Any,
+        v_stride: Any,
+        places: Any,
+        out: Any,
+        o: Any,
+        o_stride: Any,
+    ) -> Any:
+        i = types.int64
+        return types.void(weights, i, values, i, i, i, out, i, i), generate
+
+    return mix
+
+
+mix1x1, mix1x4, mix2x4, mix3x4 = _mix(1, 1), _mix(1, 4), _mix(2, 4), _mix(3, 4)
 
 
 @intrinsic
@@ -332,7 +398,7 @@ def product(
     flat_acc = acc.reshape(-1)
     many = 2 * rows if wide else rows
     pairs = (n + PAIR - 1) // PAIR
-    line = np.empty(PAIR, np.float32)
+    line, column = np.empty(PAIR, np.float32), np.empty(PAIR, np.float32)
     while True:
         pair = take(sync, phase)
         if pair >= pairs:
@@ -340,28 +406,31 @@ def product(
         sums_of_tile(w, pair * PAIR * k, k, flat, stride, many, flat_acc)
         first = pair * PAIR
         count = min(PAIR, n - first)
+        for j in range(PAIR):
+            column[j] = scales[first + j]
         for r in range(rows):
-            bias = sums[r] << np.int32(7)
             scale = row_scale[r]
             if wide:
-                bias_low = sums[rows + r] << np.int32(7)
+                bias = (sums[r] << np.int32(14)) + (sums[rows + r] << np.int32(7))
                 for j in range(PAIR):
-                    total = ((acc[r, j] - bias) << np.int32(7)) + (acc[rows + r, j] - bias_low)
-                    line[j] = np.float32(np.int32(total)) * scale * scales[first + j]
+                    total = (acc[r, j] << np.int32(7)) + acc[rows + r, j] - bias
+                    line[j] = np.float32(np.int32(total)) * scale * column[j]
             else:
+                bias = sums[r] << np.int32(7)
                 for j in range(PAIR):
-                    line[j] = np.float32(np.int32(acc[r, j] - bias)) * scale * scales[first + j]
+                    line[j] = np.float32(np.int32(acc[r, j] - bias)) * scale * column[j]
             if kind == ADD:
+                to = residual[r, first : first + PAIR]
                 for j in range(count):
                     v = line[j]
                     v = v if v > -LIMIT else -LIMIT
                     v = v if v < LIMIT else LIMIT
-                    t = residual[r, first + j] + np.int32(np.rint(v))
-                    t = min(max(t, np.int32(-INT_LIMIT)), np.int32(INT_LIMIT))
-                    residual[r, first + j] = t
+                    t = to[j] + np.int32(np.rint(v))
+                    to[j] = min(max(t, np.int32(-INT_LIMIT)), np.int32(INT_LIMIT))
             else:
+                put = out[r, first : first + PAIR]
                 for j in range(count):
-                    out[r, first + j] = line[j]
+                    put[j] = line[j]
         fetch_add(sync, phase * COUNTERS + DONE, 1)
     wait(sync, phase, pairs)
 
@@ -438,8 +507,9 @@ def score(keys: Array, key_scale: Array, first: int, last: int, dim: int, q: Arr
 
 
 @njit(cache=True, nogil=True)
-def shares(scores: Array, value_scale: Array, size: int, table: Array, out: Array) -> np.float32:
-    """Turn scores of `size` places (a multiple of 16) to integer weights in float32; return the output's scale."""
+def shares(scores: Array, value_scale: Array, size: int, table: Array) -> np.float32:
+    """Turn scores of `size` places (a multiple of 16) to integer weights, in place; return the output's scale."""
+    out = scores
     tops = np.empty(16, np.float32)
     for j in range(16):
         tops[j] = scores[j]
@@ -473,15 +543,28 @@ def shares(scores: Array, value_scale: Array, size: int, table: Array, out: Arra
 
 
 @njit(cache=True, nogil=True)
-def weigh(weights: Array, values: Array, size: int, dim: int, total: Array) -> None:
-    """Add up values (places, dim) by one head's weights. All partial sums are integers below 2^24."""
-    for i in range(dim):
-        total[i] = Z
-    for t in range(size):
-        w = weights[t]
-        if w != Z:
-            for i in range(dim):
-                total[i] += w * np.float32(values[t, i])
+def weigh(weights: Array, values: Array, places: int, group: int, dim: int, total: Array) -> None:
+    """Add up values (places, dim) by the weights (group, places) of heads: total (group, dim).
+
+    All partial sums are integers below 2^24, so float32 holds them exactly in any order.
+    """
+    flat_w, flat_v, flat_t, stride = weights.reshape(-1), values.reshape(-1), total.reshape(-1), weights.shape[1]
+    g = 0
+    while g < group:
+        many = min(3, group - g) if dim % 64 == 0 else 1
+        w, t = flat_w[g * stride :], flat_t[g * dim :]
+        if dim % 64:
+            for i in range(0, dim, 16):
+                mix1x1(w, stride, flat_v, i, dim, places, t, i, dim)
+        else:
+            for i in range(0, dim, 64):
+                if many == 3:
+                    mix3x4(w, stride, flat_v, i, dim, places, t, i, dim)
+                elif many == 2:
+                    mix2x4(w, stride, flat_v, i, dim, places, t, i, dim)
+                else:
+                    mix1x4(w, stride, flat_v, i, dim, places, t, i, dim)
+        g += many
 
 
 @njit(cache=True, nogil=True)
@@ -563,7 +646,7 @@ def forward(
     sum_near, sum_far = np.empty(group, np.int32), np.empty(group, np.int32)
     scale_near, scale_far = np.empty(group, np.float32), np.empty(group, np.float32)
     dots = np.empty((group, LANES), np.int32)
-    mix, weights, one = np.empty(dim, np.float32), np.empty(scores.shape[2], np.float32), np.empty(1, np.int32)
+    mix, factors, one = np.empty((group, dim), np.float32), np.empty(group, np.float32), np.empty(1, np.int32)
 
     while True:
         r = take(sync, 0)
@@ -680,11 +763,12 @@ def forward(
                     else:
                         for i in range(ring - (window - SINKS)):
                             points[h, SINKS + (newest + 1 + i) % ring] = NEVER
-                factor = shares(points[h], vs, size, exp_table, weights)
-                weigh(weights, v, size, dim, mix)
+                factors[h] = shares(points[h], vs, size, exp_table)
+            weigh(points, v, size, group, dim, mix)
+            for h in range(group):
                 at = (g * group + h) * dim
                 for i in range(dim):
-                    heads_out[r, at + i] = mix[i] * factor
+                    heads_out[r, at + i] = mix[h, i] * factors[h]
             fetch_add(sync, phase * COUNTERS + DONE, 1)
         wait(sync, phase, rows * kv)
         phase += 1
@@ -801,12 +885,24 @@ class NumbaState:
     values: NDArray[np.int8]  # (S, L, G, P, d)
     value_scale: NDArray[np.float32]  # (S, L, G, P)
     positions: NDArray[np.int32]  # (S,)
-    ring: int
+    window: int  # tokens that attention sees
+    ring: int  # places behind the first 16, when all are there
     lookahead: int
 
     def reset(self, stream: int) -> None:
         """Make one stream new. Old keys stay where they are: nothing sees them."""
         self.positions[stream] = 0
+
+    def grow(self, tokens: int) -> None:
+        """Make room for streams of `tokens` tokens: memory follows need, for many streams are short."""
+        have, most = self.key_scale.shape[3], SINKS + self.ring
+        if min(tokens, most) > have:
+            places = min(most, -(-max(tokens, 2 * have) // LANES) * LANES)
+            for name, axis in (("keys", places // LANES), ("key_scale", places), ("values", places), ("value_scale", places)):
+                old = getattr(self, name)
+                new = np.zeros((*old.shape[:3], axis, *old.shape[4:]), old.dtype)
+                new[:, :, :, : old.shape[3]] = old
+                setattr(self, name, new)
 
 
 class NumbaModel:
@@ -847,18 +943,20 @@ class NumbaModel:
         self._lock = threading.Lock()
         self._helpers = [_Helper(thread) for thread in range(1, self.threads)]
 
-    def begin(self, streams: int, lookahead: int = 1) -> NumbaState:
+    def begin(self, streams: int, lookahead: int = 1, window: int | None = None) -> NumbaState:
         """Return the state of new streams.
 
         Args:
             streams: how many, 1 or more.
             lookahead: rows of one stream that one call of `feed` may have, 1..64. No result depends on it.
+            window: tokens that attention sees, a multiple of 16 from 32 to the model's `max_context` (the default).
         """
+        c = self.config
+        window = exact.checked_window(c, window)
         if streams < 1 or not 1 <= lookahead <= ROWS:
             raise ValueError("streams is less than 1, or lookahead not in 1..64")
-        c = self.config
-        ring = c.max_context - SINKS + -(-(lookahead - 1) // LANES) * LANES
-        places = SINKS + ring
+        ring = window - SINKS + -(-(lookahead - 1) // LANES) * LANES
+        places = min(SINKS + ring, FIRST_PLACES)
         shape = (streams, c.layers, c.kv_heads, places)
         return NumbaState(
             keys=np.zeros((*shape[:3], places // LANES, c.head_dim // 4, LANES, 4), np.uint8),
@@ -866,6 +964,7 @@ class NumbaModel:
             values=np.zeros((*shape, c.head_dim), np.int8),
             value_scale=np.zeros(shape, np.float32),
             positions=np.zeros(streams, np.int32),
+            window=window,
             ring=ring,
             lookahead=lookahead,
         )
@@ -945,10 +1044,11 @@ class NumbaModel:
         if positions.max() >= exact.MAX_POSITION:
             raise LimitError(f"a stream of a language model has more than {exact.MAX_POSITION} tokens")
         sizes = np.array(
-            (c.layers, c.width, c.heads, c.kv_heads, c.head_dim, c.ffn, c.vocab, c.max_context, state.ring, rows,
+            (c.layers, c.width, c.heads, c.kv_heads, c.head_dim, c.ffn, c.vocab, state.window, state.ring, rows,
              self.threads, result is not None), np.int64,
         )  # fmt: skip
         with self._lock:
+            state.grow(int(positions.max()) + 1)
             if self._scores.shape[2] < state.ring + SINKS:
                 self._scores = np.zeros((self.threads, c.group, state.ring + SINKS), np.float32)
             args = (
