@@ -1,15 +1,15 @@
 """The arithmetic of the engine `lm`, and the whole model in plain numpy: the specification that every backend matches.
 
-Integer-only inference goes back to Jacob et al. (2018) and, for Transformers, to I-BERT (Kim et al., 2021); int8 products
-with a scale per token and per channel are those of LLM.int8() (Dettmers et al., 2022) and SmoothQuant (Xiao et al.,
-2023). First tokens that attention keeps for ever, so that the window may slide, are the attention sinks of StreamingLLM
-(Xiao et al., 2024). docs/LM.md says all of this in words, so that another program can match it bit for bit.
+Integer-only inference goes back to Jacob et al. (2018) and, for Transformers, to I-BERT (Kim et al., 2021); int8
+products with a scale per token and per channel are those of LLM.int8() (Dettmers et al., 2022) and SmoothQuant (Xiao et
+al., 2023). First tokens that attention keeps for ever, so that the window may slide, are the attention sinks of
+StreamingLLM (Xiao et al., 2024). docs/LM.md says all of this in words, so that another program can match it.
 
 Invariants:
-* Every sum over more than two numbers is a sum of integers that its type holds exactly, so its order cannot matter. Sums
-  that a backend may take in float32 have all partial sums within 2^24.
-* All other steps on float32 or float64 are single IEEE operations (add, subtract, multiply, divide, square root, round to
-  nearest even, compare, convert), each rounded on its own and never fused. `maximum` and `minimum` see no NaN.
+* Every sum over more than two numbers is a sum of integers that its type holds exactly, so its order cannot matter.
+  Sums that a backend may take in float32 have all partial sums within 2^24.
+* All other steps on float32 or float64 are single IEEE operations (add, subtract, multiply, divide, square root, round
+  to nearest even, compare, convert), each rounded on its own and never fused. `maximum` and `minimum` see no NaN.
 * Tables are made from Python integers.
 * A row (one token of one stream) is computed from the row, the stream's own past and the weights; nothing else.
 """
@@ -289,12 +289,13 @@ class ReferenceModel:
     def begin(self, streams: int, window: int | None = None) -> list[_Past]:
         """Return `streams` empty pasts of which attention sees `window` tokens."""
         window = checked_window(self.config, window)
-        layers = range(self.config.layers)
-        return [_Past(*([[] for _ in layers] for _ in range(4)), window=window) for _ in range(streams)]
 
-    def step(
-        self, state: list[_Past], tokens: Ints, active: NDArray[np.bool_] | None = None
-    ) -> NDArray[np.uint32]:
+        def empty() -> list[list[Any]]:
+            return [[] for _ in range(self.config.layers)]
+
+        return [_Past(empty(), empty(), empty(), empty(), window) for _ in range(streams)]
+
+    def step(self, state: list[_Past], tokens: Ints, active: NDArray[np.bool_] | None = None) -> NDArray[np.uint32]:
         """Feed one token to each active stream; return the frequencies of what follows, uint32 (S, V).
 
         Rows of streams that are not active are zeros.

@@ -25,12 +25,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import numba
 import numpy as np
 from llvmlite import binding, ir
-from numba import config as numba_config
-from numba import njit, types
+from numba import config, types
 from numba.core import cgutils
-from numba.extending import intrinsic
+from numba.extending import intrinsic as _intrinsic
 from numpy.typing import NDArray
 
 from nzip.errors import LimitError
@@ -39,6 +39,10 @@ from nzip.models.lm.config import SINKS
 from nzip.models.lm.weights import LmWeights
 
 Array = Any
+Number = Any  # of a kernel: numba has its own idea of its type
+kernel: Any = numba.njit(cache=True, nogil=True)
+intrinsic: Any = _intrinsic
+_settings: Any = config
 
 LANES = 16  # outputs, or tokens, of one register
 PAIR = 2 * LANES  # outputs of a tile
@@ -69,7 +73,7 @@ Z = np.float32(0.0)
 
 def _dot_instruction() -> bool:
     """Tell whether code for this CPU may use AVX-512 VNNI. Without, the same sums come from plain vector products."""
-    if numba_config.CPU_NAME or numba_config.CPU_FEATURES or os.environ.get("NZIP_PORTABLE"):
+    if _settings.CPU_NAME or _settings.CPU_FEATURES or os.environ.get("NZIP_PORTABLE"):
         return False
     features = binding.get_host_cpu_features()
     if not (features.get("avx512vnni") and features.get("avx512bw") and features.get("avx512f")):
@@ -146,9 +150,7 @@ def _tile(rows: int, blocks: int) -> Any:
             for b in range(blocks):
                 total = builder.load(sums[r][b])
                 if not _VNNI:
-                    total = builder.add(
-                        _pick(builder, total, range(0, 32, 2)), _pick(builder, total, range(1, 32, 2))
-                    )
+                    total = builder.add(_pick(builder, total, range(0, 32, 2)), _pick(builder, total, range(1, 32, 2)))
                 at = builder.add(builder.mul(o_stride, size(r)), size(16 * b))
                 builder.store(total, builder.bitcast(builder.gep(out, [at]), _V16.as_pointer())).align = 4
         return context.get_dummy_value()
@@ -281,19 +283,19 @@ def let_others(typing_context: Any) -> Any:
 TAKEN, DONE, COUNTERS = 0, 16, 32
 
 
-@njit(cache=True, nogil=True)
-def take(sync: Array, phase: int) -> int:
+@kernel
+def take(sync: Array, phase: int) -> Number:
     """Return the number of a piece of the phase that is now this thread's; there may be no such piece."""
     return np.int64(fetch_add(sync, phase * COUNTERS + TAKEN, 1))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def over(sync: Array, phase: int, pieces: int) -> bool:
     """Tell whether all pieces of the phase are done."""
     return fetch(sync, phase * COUNTERS + DONE) >= pieces
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def wait(sync: Array, phase: int, pieces: int) -> None:
     """Return when all pieces of the phase are done. Only a thread that holds one is waited for, so a thread that the
     system does not run, or that comes late, holds up nobody.
@@ -308,7 +310,7 @@ def wait(sync: Array, phase: int, pieces: int) -> None:
 # ---- phases ----------------------------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def absmax(x: Array, size: int) -> np.float32:
     """Return the largest magnitude of x[:size]; size is a multiple of 16."""
     top = np.zeros(16, np.float32)
@@ -322,8 +324,10 @@ def absmax(x: Array, size: int) -> np.float32:
     return out
 
 
-@njit(cache=True, nogil=True)
-def quantise(x: Array, size: int, levels: np.float32, high: Array, low: Array, sums: Array, row: int, rows: int) -> np.float32:
+@kernel
+def quantise(
+    x: Array, size: int, levels: np.float32, high: Array, low: Array, sums: Array, row: int, rows: int
+) -> np.float32:
     """Write a row as int8, or as two halves when there are more than 127 levels; return its scale."""
     top = absmax(x, size)
     top = top if top > TINY else TINY
@@ -350,7 +354,7 @@ def quantise(x: Array, size: int, levels: np.float32, high: Array, low: Array, s
     return top / levels
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def normalise(residual: Array, gain: Array, eps: float, width: int, values: Array) -> np.float32:
     """Write the row times the gain to `values`; return the inverse root mean square."""
     squares = np.int64(0)
@@ -366,7 +370,7 @@ def normalise(residual: Array, gain: Array, eps: float, width: int, values: Arra
 STORE, ADD = range(2)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def sums_of_tile(w: Array, at: int, k: int, x: Array, stride: int, rows: int, acc: Array) -> None:
     """Fill acc (rows, 32) with the raw sums of two blocks of outputs that start at w[at]."""
     k4 = k // 4
@@ -384,7 +388,7 @@ def sums_of_tile(w: Array, at: int, k: int, x: Array, stride: int, rows: int, ac
         tile1x2(w, at, k * 16, x, r * stride, stride, k4, acc, r * PAIR, PAIR)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def product(
     kind: int, w: Array, scales: Array, n: int, k: int, rows: int, wide: bool, x: Array, sums: Array, row_scale: Array,
     out: Array, residual: Array, sync: Array, phase: int, acc: Array,
@@ -435,7 +439,7 @@ def product(
     wait(sync, phase, pairs)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def gate(gates: Array, ups: Array, size: int, table: Array, out: Array) -> None:
     """Write SiLU(gates) * ups."""
     for i in range(size):
@@ -446,7 +450,7 @@ def gate(gates: Array, ups: Array, size: int, table: Array, out: Array) -> None:
         out[i] = gates[i] * logistic * ups[i]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def rotate(x: Array, cos: Array, sin: Array, half: int, out: Array) -> None:
     """Turn a head."""
     for i in range(half):
@@ -459,13 +463,13 @@ def rotate(x: Array, cos: Array, sin: Array, half: int, out: Array) -> None:
         out[half + i] = bc + as_
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def slot(position: int, ring: int) -> int:
     """Return where a token's key and value stand."""
     return position if position < SINKS else SINKS + (position - SINKS) % ring
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def keep(
     keys: Array, key_scale: Array, values: Array, value_scale: Array, place: int,
     key: Array, value: Array, high: Array, none: Array, total: Array,
@@ -481,7 +485,7 @@ def keep(
         values[place, i] = high[i]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def score(keys: Array, key_scale: Array, first: int, last: int, dim: int, q: Array, totals: Array, scales: Array,
           group: int, dots: Array, scores: Array) -> None:  # fmt: skip
     """Write scores (group, place), in table steps, of the blocks of places first..last-1."""
@@ -506,7 +510,7 @@ def score(keys: Array, key_scale: Array, first: int, last: int, dim: int, q: Arr
                 scores[g, place + j] = dot * key_scale[place + j] * scales[g]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def shares(scores: Array, value_scale: Array, size: int, table: Array) -> np.float32:
     """Turn scores of `size` places (a multiple of 16) to integer weights, in place; return the output's scale."""
     out = scores
@@ -542,7 +546,7 @@ def shares(scores: Array, value_scale: Array, size: int, table: Array) -> np.flo
     return np.float32(np.float64(most) * np.float64(total) / (np.float64(whole) * SHARE_VALUE))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def weigh(weights: Array, values: Array, places: int, group: int, dim: int, total: Array) -> None:
     """Add up values (places, dim) by the weights (group, places) of heads: total (group, dim).
 
@@ -567,7 +571,7 @@ def weigh(weights: Array, values: Array, places: int, group: int, dim: int, tota
         g += many
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def spread(row: Array, size: int, table: Array) -> None:
     """Turn logits in table steps to frequencies, in place: the same memory is float32, then int32."""
     ints = row.view(np.int32)
@@ -599,11 +603,11 @@ PHASES_PER_LAYER = 10
 
 # Places in `sizes`.
 (
-    S_LAYERS, S_WIDTH, S_HEADS, S_KV, S_DIM, S_FFN, S_VOCAB, S_WINDOW, S_RING, S_ROWS, S_THREADS, S_LOGITS,
-) = range(12)  # fmt: skip
+    S_LAYERS, S_WIDTH, S_HEADS, S_KV, S_DIM, S_FFN, S_VOCAB, S_WINDOW, S_RING, S_ROWS, S_LOGITS,
+) = range(11)  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def forward(
     thread: int, sizes: Array, eps: float, levels: Array, step: np.float32,
     attention_gain: Array, qkv_w: Array, qkv_s: Array, out_w: Array, out_s: Array,
@@ -615,7 +619,7 @@ def forward(
     residual: Array, inputs: Array, totals: Array, row_scale: Array, wide_rows: Array, heads_out: Array,
     accs: Array, scores: Array, sync: Array, result: Array,
 ) -> None:  # fmt: skip
-    """Run all layers for a batch of rows, as one of S_THREADS threads.
+    """Run all layers for a batch of rows, as one of several threads.
 
     Args:
         thread: which one.
@@ -629,7 +633,7 @@ def forward(
         sync: counters of the phases, zeros at the start.
         result: float32 (rows, vocab), which the frequencies replace; not used when S_LOGITS is 0.
     """
-    width, dim, ffn, rows, threads = sizes[S_WIDTH], sizes[S_DIM], sizes[S_FFN], sizes[S_ROWS], sizes[S_THREADS]
+    width, dim, ffn, rows = sizes[S_WIDTH], sizes[S_DIM], sizes[S_FFN], sizes[S_ROWS]
     heads, kv = sizes[S_HEADS], sizes[S_KV]
     group, query, kv_width = heads // kv, heads * dim, kv * dim
     ring, window = sizes[S_RING], sizes[S_WINDOW]
@@ -638,6 +642,11 @@ def forward(
     mine = thread if own else 0
     x, sums, scale = inputs[mine], totals[mine], row_scale[mine]
     acc = accs[thread]
+    r: Number
+    newest: Number
+    size: Number
+    sinks: Number
+    oldest: Number
     line = np.empty(max(width, query, ffn), np.float32)
     cos, sin = np.empty((2, half), np.float32), np.empty((2, half), np.float32)
     turned = np.empty(dim, np.float32)
@@ -821,7 +830,7 @@ def forward(
                 residual, sync, phase, acc)  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def angle(table: Array, position: int, half: int, cos: Array, sin: Array) -> None:
     """Write cosines and sines of a position."""
     high, middle, low = position >> 16, (position >> 8) & 255, position & 255
@@ -836,11 +845,8 @@ def angle(table: Array, position: int, half: int, cos: Array, sin: Array) -> Non
         sin[i] = np.float32(sc + cs)
 
 
-
-
-
 def _blocks(matrix: NDArray[np.int8]) -> NDArray[np.uint8]:
-    """Return weights (..., N, K) in blocks of 16 outputs by 4 inputs, flat (..., N * K); N grows to a multiple of 32."""
+    """Return weights (..., N, K) in blocks of 16 outputs by 4 inputs, flat (..., N * K), N up to a multiple of 32."""
     *front, n, k = matrix.shape
     out = np.empty((*front, -(-n // PAIR) * PAIR * k), np.uint8)
     for index in np.ndindex(*front):
@@ -898,7 +904,12 @@ class NumbaState:
         have, most = self.key_scale.shape[3], SINKS + self.ring
         if min(tokens, most) > have:
             places = min(most, -(-max(tokens, 2 * have) // LANES) * LANES)
-            for name, axis in (("keys", places // LANES), ("key_scale", places), ("values", places), ("value_scale", places)):
+            for name, axis in (
+                ("keys", places // LANES),
+                ("key_scale", places),
+                ("values", places),
+                ("value_scale", places),
+            ):
                 old = getattr(self, name)
                 new = np.zeros((*old.shape[:3], axis, *old.shape[4:]), old.dtype)
                 new[:, :, :, : old.shape[3]] = old
@@ -915,7 +926,7 @@ class NumbaModel:
     def __init__(self, weights: LmWeights, threads: int | None = None) -> None:
         """Derive the layout in memory from `weights`; the result is exact for any number of threads (1..64)."""
         c = self.config = weights.config
-        self.threads = max(1, min(64, threads if threads is not None else int(numba_config.NUMBA_NUM_THREADS)))
+        self.threads = max(1, min(64, threads if threads is not None else int(_settings.NUMBA_NUM_THREADS)))
         w = weights
         head = _blocks(np.asarray(w.head))
         self._weights = (
@@ -925,7 +936,8 @@ class NumbaModel:
             _blocks(np.asarray(w.down)), _padded(w.down_scale),
             np.array(w.final_gain), head, _padded(w.head_scale),
             np.array(w.embedding), np.array(w.embedding_scale),
-            np.array(exact.exp_table()), np.array(exact.gate_table()), np.array(exact.rope_table(c.rope_theta, c.head_dim)),
+            np.array(exact.exp_table()), np.array(exact.gate_table()),
+            np.array(exact.rope_table(c.rope_theta, c.head_dim)),
         )  # fmt: skip
         self._levels = np.array(exact.input_levels(c), np.float32)
         self._step = np.float32(exact.STEP / math.sqrt(c.head_dim))
@@ -1045,7 +1057,7 @@ class NumbaModel:
             raise LimitError(f"a stream of a language model has more than {exact.MAX_POSITION} tokens")
         sizes = np.array(
             (c.layers, c.width, c.heads, c.kv_heads, c.head_dim, c.ffn, c.vocab, state.window, state.ring, rows,
-             self.threads, result is not None), np.int64,
+             result is not None), np.int64,
         )  # fmt: skip
         with self._lock:
             state.grow(int(positions.max()) + 1)
@@ -1056,7 +1068,8 @@ class NumbaModel:
                 state.keys, state.key_scale, state.values, state.value_scale,
                 tokens, streams, positions,
                 self._residual, self._inputs, self._totals, self._scale, self._wide, self._heads,
-                self._accs, self._scores, np.zeros(self._counters, np.int32), self._wide[:0] if result is None else result,
+                self._accs, self._scores, np.zeros(self._counters, np.int32),
+                self._wide[:0] if result is None else result,
             )  # fmt: skip
             run: Callable[..., None] = forward
             for helper in self._helpers:

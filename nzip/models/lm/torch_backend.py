@@ -8,8 +8,8 @@ What keeps the bits, beyond the rules in `exact`:
 * No compiler and no fused operation: each line is one operation a kernel.
 * Divisors are tensors on the device: CUDA kernels turn division by a host number into a product with its reciprocal,
   and so does torch for a number divided by a tensor.
-* Matrix products are int8 to int32 (`torch._int_mm`), or float32 of integers whose partial sums stay within 2^24, in full
-  float32 precision (no TF32, no bfloat16 inside).
+* Matrix products are int8 to int32 (`torch._int_mm`), or float32 of integers whose partial sums stay within 2^24, in
+  full float32 precision (no TF32, no bfloat16 inside).
 * The first of equal maxima is found by comparing indices: `argmax` promises no order.
 """
 
@@ -31,7 +31,7 @@ from nzip.models.lm import exact
 from nzip.models.lm.config import SINKS
 from nzip.models.lm.weights import LmWeights
 
-Tensor = torch.Tensor
+Tensor = Any  # torch.Tensor: the package may be absent where types are checked
 
 EIGHT = 8  # CUDA's int8 product wants multiples of this
 FEW = 32  # and more than 16 rows
@@ -162,7 +162,12 @@ class TorchModel:
         places = self._places(state, int(state.positions.max()) + 1)
         with _full_precision():
             out = self.advance(
-                state, slice(None), self._send(chosen[:, None]), self._send(state.positions[:, None]), self._send(on), places
+                state,
+                slice(None),
+                self._send(chosen[:, None]),
+                self._send(state.positions[:, None]),
+                self._send(on),
+                places,
             )
             out = out[:, 0].to(torch.int32)
             if not on.all():

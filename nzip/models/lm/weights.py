@@ -1,7 +1,7 @@
 """A language model's weights in the form that decides bits: int8 rows with a float32 scale each.
 
-The file form is the canonical form: a header, then every array in the order of `layout`, and nothing else; the model id is
-its SHA-256. Sizes follow from the header alone, so a reader compares them with the file's size before it allocates
+The file form is the canonical form: a header, then every array in the order of `layout`, and nothing else; the model id
+is its SHA-256. Sizes follow from the header alone, so a reader compares them with the file's size before it allocates
 (as safetensors taught). Backends derive their own layouts in memory; none of that reaches the id.
 """
 
@@ -87,7 +87,7 @@ class LmWeights:
         for name, kind, shape in layout(self.config):
             array = np.ascontiguousarray(getattr(self, name), kind)
             assert array.shape == shape, name
-            write(memoryview(array).cast("B"))
+            write(array.reshape(-1).view(np.uint8).data)
             write(bytes(-array.nbytes % ALIGN))
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
+from nzip.models.lm import exact, weights
 from nzip.models.lm.config import LlamaConfig
+
+STREAMS, TOKENS = 3, 90  # more tokens than the window of 48
 
 CONFIG = LlamaConfig(
     vocab=107, layers=2, width=64, heads=6, kv_heads=2, head_dim=16, ffn=96, rope_theta=10000.0, rms_eps=1e-5,
@@ -45,3 +50,23 @@ def tensors(config: LlamaConfig = CONFIG, seed: int = 1) -> dict[str, np.ndarray
     if not c.tied:
         out["lm_head.weight"] = matrix(c.vocab, c.width, 3.0)
     return out
+
+
+@lru_cache(maxsize=8)
+def model(config: LlamaConfig = CONFIG, seed: int = 1) -> weights.LmWeights:
+    """Return the model, quantised."""
+    return weights.build(config, tensors(config, seed))
+
+
+@lru_cache(maxsize=1)
+def tokens() -> np.ndarray:
+    """Return tokens to feed, int32 (STREAMS, TOKENS)."""
+    return np.random.RandomState(5).randint(0, CONFIG.vocab, (STREAMS, TOKENS)).astype(np.int32)
+
+
+@lru_cache(maxsize=1)
+def expected() -> np.ndarray:
+    """Return the reference's frequencies, (TOKENS, STREAMS, V)."""
+    reference = exact.ReferenceModel(model())
+    state = reference.begin(STREAMS)
+    return np.array([reference.step(state, tokens()[:, i]) for i in range(TOKENS)])
