@@ -267,6 +267,18 @@ def fetch(typing_context: Any, array: Any, index: Any) -> Any:
 
 
 @intrinsic
+def rint(typing_context: Any, x: Any) -> Any:
+    """Round float32 to the nearest integer, ties to even, by an instruction: numpy's is a call that stops vectors."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        real = ir.FloatType()
+        function = builder.module.declare_intrinsic("llvm.rint", [real], ir.FunctionType(real, [real]))
+        return builder.call(function, [args[0]])
+
+    return types.float32(types.float32), generate
+
+
+@intrinsic
 def let_others(typing_context: Any) -> Any:
     """Let another thread have this processor."""
 
@@ -335,14 +347,14 @@ def quantise(
     if levels <= F127:
         total = np.int32(0)
         for i in range(size):
-            q = np.int32(np.rint(x[i] * factor))
+            q = np.int32(rint(x[i] * factor))
             high[i] = np.int8(q)
             total += q
         sums[row] = total
     else:
         above, below = np.int32(0), np.int32(0)
         for i in range(size):
-            q = np.int32(np.rint(x[i] * factor))
+            q = np.int32(rint(x[i] * factor))
             h = (q + np.int32(64)) >> np.int32(7)
             r = q - (h << np.int32(7))
             high[i] = np.int8(h)
@@ -429,7 +441,7 @@ def product(
                     v = line[j]
                     v = v if v > -LIMIT else -LIMIT
                     v = v if v < LIMIT else LIMIT
-                    t = to[j] + np.int32(np.rint(v))
+                    t = to[j] + np.int32(rint(v))
                     to[j] = min(max(t, np.int32(-INT_LIMIT)), np.int32(INT_LIMIT))
             else:
                 put = out[r, first : first + PAIR]
@@ -446,7 +458,7 @@ def gate(gates: Array, ups: Array, size: int, table: Array, out: Array) -> None:
         t = gates[i] * GATE_STEP
         t = t if t > -GATE_LAST else -GATE_LAST
         t = t if t < GATE_LAST else GATE_LAST
-        logistic = np.float32(table[np.int32(np.rint(t)) + np.int32(GATE_LAST)]) * UNIT24
+        logistic = np.float32(table[np.uint32(np.int32(rint(t)) + np.int32(GATE_LAST))]) * UNIT24
         out[i] = gates[i] * logistic * ups[i]
 
 
@@ -528,7 +540,7 @@ def shares(scores: Array, value_scale: Array, size: int, table: Array) -> np.flo
     for i in range(size):
         d = top - scores[i]
         d = d if d < EXP_LAST else EXP_LAST
-        weight = table[np.int32(np.rint(d))]
+        weight = table[np.uint32(np.int32(rint(d)))]
         whole += np.int64(weight)
         out[i] = np.float32(weight) * value_scale[i]
     most = absmax(out, size)
@@ -536,13 +548,13 @@ def shares(scores: Array, value_scale: Array, size: int, table: Array) -> np.flo
     factor = SHARE_ONE / most
     total = np.int64(0)
     for i in range(size):
-        share = np.rint(out[i] * factor)
+        share = rint(out[i] * factor)
         total += np.int64(np.int32(share))
         out[i] = share
     total = total if total > 1 else np.int64(1)
     factor = np.float32(VALUE_ONE / np.float64(total))
     for i in range(size):
-        out[i] = np.rint(out[i] * factor)
+        out[i] = rint(out[i] * factor)
     return np.float32(np.float64(most) * np.float64(total) / (np.float64(whole) * SHARE_VALUE))
 
 
@@ -585,7 +597,7 @@ def spread(row: Array, size: int, table: Array) -> None:
     for i in range(size):
         d = top - row[i]
         d = d if d < EXP_LAST else EXP_LAST
-        weight = table[np.int32(np.rint(d))]
+        weight = table[np.uint32(np.int32(rint(d)))]
         whole += np.int64(weight)
         ints[i] = weight
     factor = (np.int64(TOTAL - size) << np.int64(SPREAD_BITS)) // whole
@@ -663,7 +675,7 @@ def forward(
             break
         token = tokens[r]
         for i in range(width):
-            v = np.rint(np.float32(embedding[token, i]) * embedding_s[token])
+            v = rint(np.float32(embedding[token, i]) * embedding_s[token])
             v = v if v > -LIMIT else -LIMIT
             v = v if v < LIMIT else LIMIT
             residual[r, i] = np.int32(v)
@@ -1026,7 +1038,7 @@ class NumbaModel:
             if int(np.bincount(streams[at:stop]).max()) > state.lookahead:
                 raise ValueError("a stream has more rows than the state looks ahead")
             self._run(state, streams[at:stop], tokens[at:stop], out[at:stop] if predict else None)
-        return out[: len(tokens)].view(np.uint32)
+        return out[: len(tokens) if predict else 0].view(np.uint32)
 
     def _room(self, rows: int) -> NDArray[np.float32]:
         if len(self._result) < rows:
