@@ -244,6 +244,68 @@ def _mix(rows: int, blocks: int) -> Any:
 mix1x1, mix1x4, mix2x4, mix3x4 = _mix(1, 1), _mix(1, 4), _mix(2, 4), _mix(3, 4)
 
 
+def _finish(wide: bool, adding: bool) -> Any:
+    """Return an intrinsic: what `product` does with the 32 sums of a row, in registers.
+
+    finish(acc, a, low, bias, scale, columns, out, o): sums int32 from acc[a] (high halves, if wide) and acc[low]; bias
+    int32; the row's scale; the outputs' scales, float32 (32,); out float32, or the residual stream, from index o.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        real = ir.FloatType()
+        many = ir.VectorType(real, 16)
+
+        def load(place: int, index: Any, kind: Any) -> tuple[Any, Any]:
+            data = context.make_array(signature.args[place])(context, builder, args[place]).data
+            at = builder.bitcast(builder.gep(data, [index]), kind.as_pointer())
+            value = builder.load(at)
+            value.align = 4
+            return at, value
+
+        def same(value: Any, kind: Any) -> Any:
+            first = builder.insert_element(ir.Constant(kind, ir.Undefined), value, _I32(0))
+            return _pick(builder, first, [0] * 16)
+
+        def within(value: Any, bound: float, kind: Any) -> Any:
+            compare = builder.icmp_signed if kind is _V16 else builder.fcmp_ordered
+            low, high = ir.Constant(kind, [-bound] * 16), ir.Constant(kind, [bound] * 16)
+            value = builder.select(compare(">", value, low), value, low)
+            return builder.select(compare("<", value, high), value, high)
+
+        _, a, low, bias, scale, _, _, o = args
+        size = a.type
+        for b in range(2):
+            _, total = load(0, builder.add(a, size(16 * b)), _V16)
+            if wide:
+                seven = ir.Constant(_V16, [7] * 16)
+                total = builder.add(builder.shl(total, seven), load(0, builder.add(low, size(16 * b)), _V16)[1])
+            value = builder.sitofp(builder.sub(total, same(bias, _V16)), many)
+            value = builder.fmul(builder.fmul(value, same(scale, many)), load(5, size(16 * b), many)[1])
+            at, before = load(6, builder.add(o, size(16 * b)), _V16 if adding else many)
+            if adding:
+                value = within(value, float(LIMIT), many)
+                kind = ir.FunctionType(many, [many])
+                function = cgutils.get_or_insert_function(builder.module, kind, "llvm.rint.v16f32")
+                value = builder.add(before, builder.fptosi(builder.call(function, [value]), _V16))
+                value = within(value, INT_LIMIT, _V16)
+            builder.store(value, at).align = 4
+        return context.get_dummy_value()
+
+    @intrinsic
+    def finish(
+        typing_context: Any, acc: Any, a: Any, low: Any, bias: Any, scale: Any, columns: Any, out: Any, o: Any
+    ) -> Any:
+        i = types.int64
+        return types.void(acc, i, i, types.int32, types.float32, columns, out, i), generate
+
+    return finish
+
+
+store_narrow, store_wide, add_narrow, add_wide = (
+    _finish(False, False), _finish(True, False), _finish(False, True), _finish(True, True),
+)  # fmt: skip
+
+
 @intrinsic
 def fetch_add(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
     """Add to array[index], seen by all threads at once; return what was there."""
@@ -411,7 +473,7 @@ def product(
     """
     stride = x.shape[1]
     flat = x.reshape(-1)
-    flat_acc = acc.reshape(-1)
+    flat_acc, flat_out, flat_residual = acc.reshape(-1), out.reshape(-1), residual.reshape(-1)
     many = 2 * rows if wide else rows
     pairs = (n + PAIR - 1) // PAIR
     line, column = np.empty(PAIR, np.float32), np.empty(PAIR, np.float32)
@@ -424,6 +486,26 @@ def product(
         count = min(PAIR, n - first)
         for j in range(PAIR):
             column[j] = scales[first + j]
+        if count == PAIR:
+            for r in range(rows):
+                if wide:
+                    bias = np.int32((sums[r] << np.int32(14)) + (sums[rows + r] << np.int32(7)))
+                    if kind == ADD:
+                        add_wide(flat_acc, r * PAIR, (rows + r) * PAIR, bias, row_scale[r], column, flat_residual,
+                                 r * residual.shape[1] + first)  # fmt: skip
+                    else:
+                        store_wide(flat_acc, r * PAIR, (rows + r) * PAIR, bias, row_scale[r], column, flat_out,
+                                   r * out.shape[1] + first)  # fmt: skip
+                else:
+                    bias = np.int32(sums[r] << np.int32(7))
+                    if kind == ADD:
+                        add_narrow(flat_acc, r * PAIR, 0, bias, row_scale[r], column, flat_residual,
+                                   r * residual.shape[1] + first)  # fmt: skip
+                    else:
+                        store_narrow(flat_acc, r * PAIR, 0, bias, row_scale[r], column, flat_out,
+                                     r * out.shape[1] + first)  # fmt: skip
+            fetch_add(sync, phase * COUNTERS + DONE, 1)
+            continue
         for r in range(rows):
             scale = row_scale[r]
             if wide:
