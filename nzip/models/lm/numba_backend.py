@@ -244,11 +244,12 @@ def _mix(rows: int, blocks: int) -> Any:
 mix1x1, mix1x4, mix2x4, mix3x4 = _mix(1, 1), _mix(1, 4), _mix(2, 4), _mix(3, 4)
 
 
-def _finish(wide: bool, adding: bool) -> Any:
-    """Return an intrinsic: what `product` does with the 32 sums of a row, in registers.
+def _finish(wide: bool, adding: bool, blocks: int = 2, columns_first: bool = False) -> Any:
+    """Return an intrinsic: what becomes of the `blocks` * 16 sums of a row, in registers.
 
-    finish(acc, a, low, bias, scale, columns, out, o): sums int32 from acc[a] (high halves, if wide) and acc[low]; bias
-    int32; the row's scale; the outputs' scales, float32 (32,); out float32, or the residual stream, from index o.
+    finish(acc, a, low, bias, scale, columns, c, out, o): sums int32 from acc[a] (high halves, if wide) and acc[low];
+    bias int32; the row's scale; the outputs' scales, float32 from columns[c]; out float32, or the residual stream, from
+    index o. The row's scale comes before the outputs', or after.
     """
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -272,16 +273,18 @@ def _finish(wide: bool, adding: bool) -> Any:
             value = builder.select(compare(">", value, low), value, low)
             return builder.select(compare("<", value, high), value, high)
 
-        _, a, low, bias, scale, _, _, o = args
+        _, a, low, bias, scale, _, c, _, o = args
         size = a.type
-        for b in range(2):
+        for b in range(blocks):
             _, total = load(0, builder.add(a, size(16 * b)), _V16)
             if wide:
                 seven = ir.Constant(_V16, [7] * 16)
                 total = builder.add(builder.shl(total, seven), load(0, builder.add(low, size(16 * b)), _V16)[1])
             value = builder.sitofp(builder.sub(total, same(bias, _V16)), many)
-            value = builder.fmul(builder.fmul(value, same(scale, many)), load(5, size(16 * b), many)[1])
-            at, before = load(6, builder.add(o, size(16 * b)), _V16 if adding else many)
+            factors = [same(scale, many), load(5, builder.add(c, size(16 * b)), many)[1]]
+            for factor in reversed(factors) if columns_first else factors:
+                value = builder.fmul(value, factor)
+            at, before = load(7, builder.add(o, size(16 * b)), _V16 if adding else many)
             if adding:
                 value = within(value, float(LIMIT), many)
                 kind = ir.FunctionType(many, [many])
@@ -293,10 +296,10 @@ def _finish(wide: bool, adding: bool) -> Any:
 
     @intrinsic
     def finish(
-        typing_context: Any, acc: Any, a: Any, low: Any, bias: Any, scale: Any, columns: Any, out: Any, o: Any
+        typing_context: Any, acc: Any, a: Any, low: Any, bias: Any, scale: Any, columns: Any, c: Any, out: Any, o: Any
     ) -> Any:
         i = types.int64
-        return types.void(acc, i, i, types.int32, types.float32, columns, out, i), generate
+        return types.void(acc, i, i, types.int32, types.float32, columns, i, out, i), generate
 
     return finish
 
@@ -304,6 +307,7 @@ def _finish(wide: bool, adding: bool) -> Any:
 store_narrow, store_wide, add_narrow, add_wide = (
     _finish(False, False), _finish(True, False), _finish(False, True), _finish(True, True),
 )  # fmt: skip
+store_scores = _finish(False, False, 1, True)
 
 
 @intrinsic
@@ -491,18 +495,18 @@ def product(
                 if wide:
                     bias = np.int32((sums[r] << np.int32(14)) + (sums[rows + r] << np.int32(7)))
                     if kind == ADD:
-                        add_wide(flat_acc, r * PAIR, (rows + r) * PAIR, bias, row_scale[r], column, flat_residual,
+                        add_wide(flat_acc, r * PAIR, (rows + r) * PAIR, bias, row_scale[r], column, 0, flat_residual,
                                  r * residual.shape[1] + first)  # fmt: skip
                     else:
-                        store_wide(flat_acc, r * PAIR, (rows + r) * PAIR, bias, row_scale[r], column, flat_out,
+                        store_wide(flat_acc, r * PAIR, (rows + r) * PAIR, bias, row_scale[r], column, 0, flat_out,
                                    r * out.shape[1] + first)  # fmt: skip
                 else:
                     bias = np.int32(sums[r] << np.int32(7))
                     if kind == ADD:
-                        add_narrow(flat_acc, r * PAIR, 0, bias, row_scale[r], column, flat_residual,
+                        add_narrow(flat_acc, r * PAIR, 0, bias, row_scale[r], column, 0, flat_residual,
                                    r * residual.shape[1] + first)  # fmt: skip
                     else:
-                        store_narrow(flat_acc, r * PAIR, 0, bias, row_scale[r], column, flat_out,
+                        store_narrow(flat_acc, r * PAIR, 0, bias, row_scale[r], column, 0, flat_out,
                                      r * out.shape[1] + first)  # fmt: skip
             fetch_add(sync, phase * COUNTERS + DONE, 1)
             continue
@@ -584,6 +588,7 @@ def score(keys: Array, key_scale: Array, first: int, last: int, dim: int, q: Arr
           group: int, dots: Array, scores: Array) -> None:  # fmt: skip
     """Write scores (group, place), in table steps, of the blocks of places first..last-1."""
     flat, flat_q, flat_dots = keys.reshape(-1), q.reshape(-1), dots.reshape(-1)
+    flat_scores, stride = scores.reshape(-1), scores.shape[1]
     for block in range(first, last):
         at = block * LANES * dim
         g = 0
@@ -598,10 +603,8 @@ def score(keys: Array, key_scale: Array, first: int, last: int, dim: int, q: Arr
             tile1x1(flat, at, 0, flat_q, g * dim, dim, dim // 4, flat_dots, g * LANES, LANES)
         place = block * LANES
         for g in range(group):
-            bias = totals[g] << np.int32(7)
-            for j in range(LANES):
-                dot = np.float32(np.int32(dots[g, j] - bias))
-                scores[g, place + j] = dot * key_scale[place + j] * scales[g]
+            bias = np.int32(totals[g] << np.int32(7))
+            store_scores(flat_dots, g * LANES, 0, bias, scales[g], key_scale, place, flat_scores, g * stride + place)
 
 
 @kernel
