@@ -21,7 +21,8 @@ ROOT = Path(__file__).parents[3]
 MIXED = (
     "It's 1234 times, they'LL see:  \u00e9t\u00e9 na\u00efve \u0444\u0443\u043d\u043a\u0446\u0438\u044f \u4e2d\u6587"
     "\u5b57 \u0661\u0662 \u00bd \u2167 \u3007 x\u00b2+y_2\u00a0\u2003z\u3000 \u0928\u092e\u0938\u094d\u0924\u0947"
-    " \U0001d4d0\U00020000 \U0001f600\U0001f468\u200d\U0001f469!!! \t\tif (a != b) {\r\n\r\n  return  7;\n}\n   \n  end.   "
+    " \U0001d4d0\U00020000 \U0001f600\U0001f468\u200d\U0001f469!!"
+    "! \t\tif (a != b) {\r\n\r\n  return  7;\n}\n   \n  end.   "
 )
 SNIPPETS = [b"the", b" ", b"other", b"\n", b"1", b"\xc3\xa9", b"\xc3", b"\x04", b"<b>"]
 DATA = st.one_of(
