@@ -53,6 +53,17 @@ def _each(report: Report, names: tuple[str, ...], work: Callable[[str], None]) -
         raise click.exceptions.Exit(FAILED)
 
 
+class _EndedError(BaseException):
+    """A signal ends the command.
+
+    Like KeyboardInterrupt no Exception, so that nothing on the way takes it for its own.
+    """
+
+    def __init__(self, number: int):
+        super().__init__(number)
+        self.number = number
+
+
 @contextlib.contextmanager
 def _tidy_end() -> Iterator[None]:
     """Let SIGTERM and SIGHUP end the command as Ctrl-C does: what is unfinished is removed on the way out."""
@@ -63,13 +74,15 @@ def _tidy_end() -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in numbers}
 
     def end(number: int, frame: Any) -> None:
-        raise click.exceptions.Exit(128 + number)
+        raise _EndedError(number)
 
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:  # nohup
             signal.signal(number, end)
     try:
         yield
+    except _EndedError as error:
+        raise click.exceptions.Exit(128 + error.number) from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -138,6 +151,7 @@ def list_command(verbose: int, as_json: bool) -> None:
     for name in [*cache.KNOWN, *(name for name in here if name not in cache.KNOWN)]:
         known, model = cache.KNOWN.get(name), here.get(name)
         fault = None if model is None else model.fault()
+        ids = [] if model is None else list(model.model_ids)
         size = model.size if model is not None else known.size if known is not None else None
         state = "no" if model is None else "yes" if fault is None else "damaged"
         title = known.title if known is not None else f"added from {model.origin}" if model is not None else ""
@@ -151,7 +165,7 @@ def list_command(verbose: int, as_json: bool) -> None:
             "default": name == cache.DEFAULT_MODEL,
             "path": None if model is None else str(model.path),
             "reference": model is not None and model.reference,
-            "model_ids": [] if model is None else list(model.model_ids),
+            "model_ids": ids,
             "home": known.home if known is not None else None,
             "terms": known.terms if known is not None else None,
         }
@@ -166,7 +180,7 @@ def list_command(verbose: int, as_json: bool) -> None:
                     ("home", values["home"]),
                     ("terms", values["terms"]),
                     ("checked by", None if known is None else "SHA-256" if known.pinned else "nothing but its form"),
-                    ("id", ", ".join(values["model_ids"]) or None),
+                    ("id", ", ".join(ids) or None),
                 )
                 if text is not None
             ]

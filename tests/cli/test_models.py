@@ -188,6 +188,29 @@ class TestPull:
         assert cache.pull("small").path.read_bytes() == tiny.read_bytes()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a script in place of Python")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_package(shell: Shell, here: Path, models: Path, number: int) -> None:
+    """Of a package that was under way nothing stays, and pip does not go on."""
+    fake = here / "python"
+    fake.write_text(f"#!/bin/sh\necho $$ > {here / 'pid'}\necho x > $TMPDIR/half\nexec sleep 60\n")
+    fake.chmod(0o755)
+    code = f"import sys\nsys.executable = {str(fake)!r}\nfrom nzip.cli import main\nmain()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "models", "pull", "-q"], cwd=shell.folder, stderr=subprocess.DEVNULL
+    )
+    for _ in range(600):
+        if (here / "pid").exists() and (here / "pid").read_text().strip():
+            break
+        time.sleep(0.05)
+    time.sleep(0.3)
+    process.send_signal(number)
+    assert process.wait(30) == (130 if number == signal.SIGINT else 128 + number)
+    assert not (models / "smollm2-135m").exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((here / "pid").read_text()), 0)
+
+
 class TestVerify:
     def test_verify(self, run: Run, known: Web, tiny: Path) -> None:
         result = run("models", "verify")

@@ -574,8 +574,15 @@ def pull(name: str = DEFAULT_MODEL, *, echo: Echo | None = None, progress: Progr
                     say(f"{name}: is here ({row['path']})")
                     return _read_record(name)
                 say(f"{name}: {row['fault']}; it is fetched again")
-        folder.mkdir(parents=True, exist_ok=True)
-        troubles = []
+        return _bring(known, say, progress)
+
+
+def _bring(known: KnownModel, say: Echo, progress: Progress | None) -> InstalledModel:
+    """Fetch a model from the first origin that gives it."""
+    name, folder = known.name, models_folder() / known.name
+    folder.mkdir(parents=True, exist_ok=True)
+    troubles = []
+    try:
         for origin in known.origins:
             say(f"{name}: from {origin}")
             try:
@@ -593,9 +600,10 @@ def pull(name: str = DEFAULT_MODEL, *, echo: Echo | None = None, progress: Progr
             note = "" if known.pinned else "; no SHA-256 of it is known: it was noted, not verified"
             say(f"{name}: {model.size:,} bytes in {folder}{note}")
             return model
+    finally:
         with contextlib.suppress(OSError):
             folder.rmdir()  # where nothing came
-        raise ModelError(f"cannot be fetched ({'; '.join(troubles)}); try again with a network", "fetch")
+    raise ModelError(f"cannot be fetched ({'; '.join(troubles)}); try again with a network", "fetch")
 
 
 def _silent(line: str) -> None:
