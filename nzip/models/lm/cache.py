@@ -284,13 +284,19 @@ def resolve(model_id: str, name: str, identify: Callable[[InstalledModel], str])
         MissingModelError: none here has it.
         NzipError, OSError: the one that should have it cannot be loaded.
     """
-    everything = [model for model in installed() if model.fault() is None]
+    everything: list[InstalledModel] = []
+    trouble: Exception | None = None
+    for model in installed():
+        fault = model.fault()
+        if fault is None:
+            everything.append(model)
+        elif model_id in model.model_ids or model.name == name:
+            trouble = MissingModelError(f"the model {model.name} is needed, and {fault}; {_remedy(model)}")
     have = [model for model in everything if model_id in model.model_ids]
     unknown = [model for model in everything if not model.model_ids]
     unknown.sort(key=lambda model: model.name != name)
     # One of the right name whose ids are others: an nzip that requantises differently may have written them.
     again = [model for model in everything if model.model_ids and model.name == name and model not in have]
-    trouble: Exception | None = None
     for model in [*have, *again, *unknown]:
         try:
             found = identify(model)

@@ -259,6 +259,14 @@ class TestIds:
         with pytest.raises(MissingModelError, match="nzip models pull smollm2-135m"):
             cache.resolve("ef" * 32, "smollm2-135m", identify)
 
+    def test_gone(self, gguf: Path) -> None:
+        cache.add(gguf, "mine")
+        cache.remember("mine", ID)
+        gguf.unlink()
+        for model_id, name in ((ID, "other"), (OTHER_ID, "mine")):
+            with pytest.raises(MissingModelError, match="the model mine is needed, and .* is gone; bring it back"):
+                cache.resolve(model_id, name, lambda model: ID)
+
     def test_another_quantiser(self, gguf: Path) -> None:
         cache.add(gguf, "mine")
         cache.remember("mine", OTHER_ID)
