@@ -320,7 +320,10 @@ _CUT = re.compile(r"(?<=[a-z]) (?=[a-z])")
 
 
 def _chunks(text: str) -> Iterator[str]:
-    """Cut a long text where every splitting cuts: between two words with a space between them."""
+    """Cut a long text where every splitting cuts: between two words with a space between them.
+
+    `none` alone does not cut there, and may lose a merge.
+    """
     start = 0
     while len(text) - start > CHUNK:
         cut = _CUT.search(text, start + CHUNK)

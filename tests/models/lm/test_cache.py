@@ -264,7 +264,7 @@ class TestIds:
         cache.remember("mine", ID)
         gguf.unlink()
         for model_id, name in ((ID, "other"), (OTHER_ID, "mine")):
-            with pytest.raises(MissingModelError, match="the model mine is needed, and .* is gone; bring it back"):
+            with pytest.raises(MissingModelError, match=r"the model mine is needed, and .* is gone; bring"):
                 cache.resolve(model_id, name, lambda model: ID)
 
     def test_another_quantiser(self, gguf: Path) -> None:
