@@ -59,10 +59,10 @@ class Vocabulary:
         bos_id, eos_id: the tokens that the model's files name for begin and end.
 
     Attributes:
-        size: number of tokens; ids of escapes follow.
+        size: number of tokens; the 256 ids behind them are for escapes.
         pieces: bytes of each token, `size` entries, no two equal unless empty.
-        escapes: the bytes that no token stands for alone; `escapes[i]` has the id `size + i`.
-        table: `pieces`, then the escapes: what `decode` looks ids up in.
+        escapes: the bytes that no token stands for alone, ascending; `value` has the id `size + value`.
+        table: `pieces`, then 256 entries of which those of escapes are not empty: what `decode` looks ids up in.
         specials, bos_id, eos_id: as above.
 
     Raises:
@@ -88,10 +88,8 @@ class Vocabulary:
         if len(self._ids) != sum(map(bool, self.pieces)):
             raise CorruptError("two tokens of the vocabulary stand for the same bytes")
         self.escapes = bytes(value for value in range(256) if bytes([value]) not in self._ids)
-        self.table = self.pieces + [bytes([value]) for value in self.escapes]
-        self._single = [self._ids.get(bytes([value]), -1) for value in range(256)]
-        for number, value in enumerate(self.escapes):
-            self._single[value] = self.size + number
+        self.table = self.pieces + [bytes([value]) if value in self.escapes else b"" for value in range(256)]
+        self._single = [self._ids.get(bytes([value]), self.size + value) for value in range(256)]
         self.specials = dict(specials or {})
         self.bos_id = bos_id
         self.eos_id = eos_id

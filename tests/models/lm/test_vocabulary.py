@@ -127,7 +127,9 @@ class TestEveryVocabulary:
         assert len(set(stated)) == len(stated)
         assert {bytes([value]) for value in range(256)} <= set(stated)
         assert len(vocabulary) == vocabulary.size == len(vocabulary.pieces)
-        assert vocabulary.table == vocabulary.pieces + [bytes([value]) for value in vocabulary.escapes]
+        assert vocabulary.table[: vocabulary.size] == vocabulary.pieces
+        assert b"".join(vocabulary.table[vocabulary.size :]) == vocabulary.escapes
+        assert len(vocabulary.table) == vocabulary.size + 256
         for number in vocabulary.specials.values():
             assert vocabulary.pieces[number] == b""
 
@@ -159,7 +161,7 @@ class TestByteLevel:
         assert [vocabulary.table[n] for n in vocabulary.encode(b"the other, in and\x04").tolist()] == [
             b"t", b"he", b" ", b"o", b"t", b"he", b"r", b",", b" ", b"in", b" and", b"\x04",
         ]  # fmt: skip
-        assert vocabulary.encode(b"\x04\xff").tolist() == [300, 301]
+        assert vocabulary.encode(b"\x04\xff").tolist() == [304, 555]
 
     def test_words_are_not_joined(self) -> None:
         vocabulary = byte_level()
@@ -183,7 +185,7 @@ class TestByteLevel:
 
     def test_no_tokens_at_all(self) -> None:
         vocabulary = Vocabulary([], {})
-        assert vocabulary.encode(b"ab").tolist() == [97, 98]
+        assert vocabulary.encode(b"ab").tolist() == [97, 98]  # all bytes are escapes
         assert vocabulary.start_id == 0
 
     def test_merge_without_a_token(self) -> None:
