@@ -27,6 +27,7 @@ COMMANDS = {
     "levels": "Show the levels: engine, block size, memory.",
     "bench": "Measure nzip, and other compressors, on your files.",
     "corpora": "List, fetch and verify the public test corpora.",
+    "models": "List, fetch, add, verify and remove language models.",
     "completion": "Print the completion script for a shell.",
 }
 
