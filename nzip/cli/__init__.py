@@ -27,6 +27,7 @@ COMMANDS = {
     "levels": "Show the levels: engine, block size, memory.",
     "bench": "Measure nzip, and other compressors, on your files.",
     "corpora": "List, fetch and verify the public test corpora.",
+    "tokenize": "Turn text into Equal-Info tokens for training models, and back.",
     "completion": "Print the completion script for a shell.",
 }
 
