@@ -349,7 +349,7 @@ def _encode_kernel(data, at, node, number, bits, variant, every, tables, out, le
         while at < data.size:
             if variant != RESERVED and shift == 0 and rng == _U1:
                 break
-            byte = data[at]
+            byte = np.int64(data[at])  # not uint8, which byte + 1 would overflow with the JIT off
             _predict(node, tables, row, sums)
             base, unit, span = _edges(rng, shift, at == begin, sums[256], variant)
             start = _start(base, unit, span, sums, byte)
@@ -477,10 +477,11 @@ def _intervals_kernel(data, node, tables, starts, freqs, totals):  # type: ignor
     sums = np.empty(257, np.uint64)
     for i in range(data.size):
         _predict(node, tables, row, sums)
-        starts[i] = sums[data[i]]
-        freqs[i] = sums[data[i] + 1] - sums[data[i]]
+        byte = np.int64(data[i])
+        starts[i] = sums[byte]
+        freqs[i] = sums[byte + 1] - sums[byte]
         totals[i] = sums[256]
-        node = _follow(node, data[i], tables)
+        node = _follow(node, byte, tables)
     return node
 
 
