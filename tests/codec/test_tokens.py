@@ -61,7 +61,10 @@ def test_golden_file():
     assert packed.hex() == GOLDEN
 
 
-GOLDEN = ""
+GOLDEN = (
+    "f56e74010800010861646170746976655751056270e826ad14815223c534f1cc9c146df6f404126088a6b4dba7ff321b180a02006a2f55ab"
+    "3d466747324e352761615e620000752e07aad1aa92b6"
+)
 
 
 @pytest.mark.parametrize("variant", ["reserved", "lookahead"])
