@@ -129,10 +129,10 @@ def train(texts: Sequence[tuple[bytes, int]], order: int) -> Tables:
                 places[hit] = (found[hit] + offset).astype(np.int32)
         whole = 256 * sums + STRENGTH[length]
         node = np.repeat(np.arange(keys.size), distinct)
-        left = np.maximum(256 * counts - DISCOUNT[length], 0)
+        left: npt.NDArray[np.int64] = np.maximum(256 * counts - DISCOUNT[length], 0).astype(np.int64)
         amounts.append((left << SCALE_BITS) // whole[node])
         first = np.concatenate(([0], np.cumsum(distinct)))[:-1]
-        taken = whole - (np.add.reduceat(left, first) if first.size else 0)
+        taken = (whole - (np.add.reduceat(left, first) if first.size else 0)).astype(np.int64)
         shares.append(np.minimum((taken << SHARE_BITS) // whole, (1 << SHARE_BITS) - 1))
         firsts.append(entries + first)
         symbols.append((strings & np.uint64(255)).astype(np.uint8))
