@@ -17,6 +17,7 @@ from nzip.codec.file import NzipFile, open
 from nzip.codec.inspect import BlockInfo, FileInfo, MemberInfo, inspect
 from nzip.codec.levels import Level, levels
 from nzip.codec.registry import engines, register_engine, register_transform, transforms
+from nzip.codec.tokens import EqualInfoTokenizer, Tokens, detokenize
 from nzip.errors import CorruptError, LimitError, NzipError, UnsupportedError
 from nzip.formats.container import FORMAT_VERSION
 
@@ -26,16 +27,19 @@ __all__ = [
     "Compressor",
     "CorruptError",
     "Decompressor",
+    "EqualInfoTokenizer",
     "FileInfo",
     "Level",
     "LimitError",
     "MemberInfo",
     "NzipError",
     "NzipFile",
+    "Tokens",
     "UnsupportedError",
     "__version__",
     "compress",
     "decompress",
+    "detokenize",
     "engines",
     "inspect",
     "levels",

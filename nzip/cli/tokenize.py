@@ -1,0 +1,157 @@
+"""`nzip tokenize`: FILE to the token file FILE.nzt, and with -d back."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from nzip.cli import options
+from nzip.cli.output import Report, on_terminal, seconds_text, shown, shown_input, watch
+
+
+@click.command(short_help="Turn text into Equal-Info tokens for training models, and back.")
+@options.files_argument
+@options.output_option("Write to this file, or into this directory; - for stdout.")
+@options.stdout_option
+@options.force_option
+@click.option("-d", "--decode", is_flag=True, help="Give back the text of token files.")
+@click.option(
+    "-W", "--window-bits", type=click.IntRange(8, 1 << 16), default=16, show_default=True, help="Bits of a window."
+)
+@click.option("--token-bits", type=click.Choice(["8", "16"]), default="16", show_default=True, help="Bits of a token.")
+@click.option(
+    "--variant",
+    type=click.Choice(["reserved", "delay", "lookahead"]),
+    default="reserved",
+    show_default=True,
+    help="How a window ends.",
+)
+@click.option(
+    "--reset",
+    type=click.Choice(["window", "second", "never"]),
+    default="window",
+    show_default=True,
+    help="When the model forgets: at each window, at every second one, never.",
+)
+@click.option(
+    "--model",
+    type=click.Choice(["text", "unigram", "adaptive"]),
+    default="text",
+    show_default=True,
+    help="What predicts the bytes: trained orders 0 to 6, trained order 0, or what the window itself teaches.",
+)
+@click.option(
+    "--npy", is_flag=True, help="Write the tokens alone, as FILE.npy for NumPy; this way cannot be gone back."
+)
+@options.memory_option("With -d: refuse texts that are larger than this (2G where left out).")
+@options.quiet_option
+@options.progress_option
+@options.json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    files: tuple[str, ...],
+    output: str | None,
+    to_stdout: bool,
+    force: bool,
+    decode: bool,
+    window_bits: int,
+    token_bits: str,
+    variant: str,
+    reset: str,
+    model: str,
+    npy: bool,
+    memory: int | None,
+    quiet: bool,
+    no_progress: bool,
+    as_json: bool,
+) -> None:
+    """Write the tokens of each FILE to FILE.nzt. Without FILE, or for -, from stdin to stdout.
+
+    The text is cut in windows that a byte model codes in exactly -W bits each (Equal-Info Windows); with -d the token
+    files become texts again, and no setting need be repeated.
+    """
+    given = [
+        name
+        for name in ("window_bits", "token_bits", "variant", "reset", "model", "npy")
+        if ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+    ]
+    if decode and given:
+        raise click.UsageError(f"-d takes no --{given[0].replace('_', '-')}: the token file says it", ctx)
+    if memory is not None and not decode:
+        raise click.UsageError("-M is for -d", ctx)
+    files = options.inputs(files)
+    goal = options.Destination(files, output, to_stdout, as_json=as_json, remove=False)
+    if goal.uses_stdout and not decode and not force and on_terminal(options.stdout()):
+        raise click.ClickException(
+            "stdout: is a terminal, and tokens are not written to it; use -o FILE, or -f to do it anyway"
+        )
+    if decode and "-" in files and not force and on_terminal(options.stdin()):
+        raise click.ClickException("stdin: is a terminal, and tokens are not read from it; name a file")
+    from nzip.codec import token_files as operations
+    from nzip.codec.files import FileError
+    from nzip.codec.tokens import EqualInfoTokenizer
+
+    report = Report("tokenize", quiet=quiet, as_json=as_json, bar=not no_progress)
+    made: list[Any] = []  # the tokenizer: its model takes seconds to train, which a signal must be able to end
+
+    def tokenizer() -> Any:
+        if not made:
+            made.append(EqualInfoTokenizer(model, window_bits, int(token_bits), variant=variant, reset=reset))
+        return made[0]
+
+    def one(file: str) -> None:
+        source: Any = options.stdin() if file == "-" else file
+        if file == "-":
+            path = goal.file
+        elif not decode:
+            path = goal.of(file + (".npy" if npy else operations.SUFFIX))
+        elif goal.to_stdout or goal.file is not None:
+            path = goal.file
+        elif file.endswith(operations.SUFFIX) and os.path.basename(file) != operations.SUFFIX:
+            path = goal.of(file.removesuffix(operations.SUFFIX))
+        else:
+            raise FileError(file, f"does not end in {operations.SUFFIX}; say with -o or -c where its text goes")
+        target: Any = options.stdout() if path is None else path
+        label = os.path.basename(file)
+        if decode:
+            limit = 2 << 30 if memory is None else memory
+            result = watch(
+                lambda tally: operations.detokenize_file(
+                    source, target, max_output_size=limit, force=force, progress=tally
+                ),
+                label=label,
+                bar=report.bar,
+            )
+        else:
+            result = watch(
+                lambda tally: operations.tokenize_file(
+                    source, target, tokenizer(), numpy_file=npy, force=force, progress=tally
+                ),
+                label=label,
+                bar=report.bar,
+            )
+        report.json(
+            {
+                "ok": True,
+                "source": file,
+                "target": result.target,
+                "raw_size": result.raw_size,
+                "size": result.size,
+                "windows": result.windows,
+                "tokens": result.tokens,
+                "corrections": result.corrections,
+                "seconds": round(result.seconds, 3),
+            }
+        )
+        if path is None:
+            return
+        rate = f" ({result.raw_size / result.tokens:.2f} bytes a token)" if result.tokens else ""
+        change = f"{result.raw_size:,} bytes -> {result.tokens:,} tokens{rate}"
+        if decode:
+            change = f"{result.tokens:,} tokens -> {result.raw_size:,} bytes"
+        report.line(f"{shown_input(file)}: {change} in {seconds_text(result.seconds)} -> {shown(result.target)}")
+
+    report.each(files, one)
