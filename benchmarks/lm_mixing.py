@@ -43,10 +43,13 @@ def rows_of(full: Settings) -> Iterator[tuple[str, Settings]]:
     yield "+ bias of tokens", replace(full, parts=lm.TOKENS)
     yield "everything", full
     for name, part in (
-        ("bit histories", lm.HISTORY), ("learned corrections", lm.DELTA), ("matches", lm.MATCH),
+        ("learned corrections", lm.DELTA), ("matches", lm.MATCH),
         ("refinement", lm.REFINE), ("bias of tokens", lm.TOKENS),
     ):  # fmt: skip
         yield f"without {name}", replace(full, parts=full.parts & ~part)
+    yield "with bit histories", replace(full, parts=full.parts | lm.HISTORY)
+    yield "with all 20 contexts", replace(full, contexts=(1 << lm.CONTEXTS) - 1)
+    yield "with all 6 sets of weights", replace(full, sets=(1 << lm.SETS) - 1)
     for i, name in enumerate(CONTEXT_NAMES):
         if full.contexts >> i & 1:
             yield f"without context: {name}", replace(full, contexts=full.contexts & ~(1 << i))

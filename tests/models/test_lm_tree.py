@@ -102,6 +102,7 @@ def test_tree_is_the_byte_trie() -> None:
     "changes",
     [
         {},
+        {"parts": lm.ALL, "contexts": (1 << 20) - 1, "sets": 63},
         {"parts": 0},
         {"parts": lm.TOKENS},
         {"parts": lm.ALL & ~lm.TOKENS},
@@ -109,7 +110,7 @@ def test_tree_is_the_byte_trie() -> None:
         {"parts": lm.ALL & ~lm.MATCH},
         {"parts": lm.ALL & ~lm.HISTORY},
         {"parts": lm.ALL & ~lm.DELTA},
-        {"sets": 0b100101, "contexts": 0b10110010100110100101},
+        {"sets": 0b100101, "contexts": 0b10110010100110100101, "parts": lm.ALL},
         {"bits": 6, "match_bits": 3, "token_rate": 2000, "rate_start": 5000},
     ],
 )

@@ -99,9 +99,14 @@ MULT_LEAST, MULT_MOST = 1 << 8, 1 << 23
 ) = range(15)  # fmt: skip
 CFG_SIZE = 15
 
-# What takes part. Files are coded with ALL; the rest is for measuring.
+# What takes part. Files are coded with USED (bit histories gained nothing beside learned corrections); the rest is for
+# measuring.
 MIX, HISTORY, DELTA, MATCH, REFINE, TOKENS = 1, 2, 4, 8, 16, 32
 ALL = 63
+USED = ALL & ~HISTORY
+# Of the twenty contexts these are used: more of them gained nothing, and cost time.
+USED_CONTEXTS = sum(1 << c for c in (C_NONE, C_T2, C_T3, C_TOP, C_TOP2, C_B3, C_WORD, C_WORDS))
+USED_SETS = 0b111011
 
 Frequencies = np.ndarray[Any, np.dtype[np.uint32]]
 
@@ -823,21 +828,21 @@ class Settings:
     `rate` and `rate_start` are steps of the mixer in 2^-16; the latter falls by half in `rate_fall` uses of a row.
     """
 
-    parts: int = ALL
-    contexts: int = (1 << CONTEXTS) - 1
-    sets: int = (1 << SETS) - 1
+    parts: int = USED
+    contexts: int = USED_CONTEXTS
+    sets: int = USED_SETS
     bits: int = 20
     match_bits: int = 16
-    rate: int = 300
-    rate_start: int = 2000
+    rate: int = 500
+    rate_start: int = 3000
     rate_fall: int = 400
     limit: int = 1022
-    final_rate: int = 4
+    final_rate: int = 20
     refine_limit: int = 1022
     token_rate: int = 400
-    doubt: int = 1024
+    doubt: int = 512
     proof_max: int = 20000
-    share: int = 7864  # a learned input's first weight, of 65536
+    share: int = 9000  # a learned input's first weight, of 65536
     history_count: int = 3
     none_count: int = 60
     match_count: int = 4
