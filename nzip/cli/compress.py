@@ -20,7 +20,11 @@ from nzip.cli.output import Report, on_terminal, watch
 @options.force_option
 @click.option("-r", "--recursive", is_flag=True, help="Pack each directory as one DIR.tar.nz.")
 @click.option("-N", "--name", "store_name", is_flag=True, help="Store the file's name, mode and time in the output.")
-@click.option("--verify", is_flag=True, help="Decode every block after it was encoded; store those that fail.")
+@click.option(
+    "--verify/--no-verify",
+    default=None,
+    help="Decode every block after it was encoded, and store those that fail. Engine lm does unless told not to.",
+)
 @options.threads_option
 @options.memory_option("Use at most this much memory: fewer threads, or an error.")
 @options.block_size_option
@@ -39,7 +43,7 @@ def command(
     force: bool,
     recursive: bool,
     store_name: bool,
-    verify: bool,
+    verify: bool | None,
     threads: int,
     memory: int | None,
     block_size: int | None,

@@ -7,6 +7,7 @@ business of their callers.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from nzip.codec.registry import ENGINES, TRANSFORMS
 from nzip.errors import CorruptError, LimitError
@@ -20,6 +21,7 @@ from nzip.formats.container import (
     pack_memory,
     unpack_memory,
 )
+from nzip.models.engine import Engine
 
 DEFAULT_MAX_MEMORY = 2 << 30
 
@@ -32,13 +34,14 @@ class Coding:
         engine: the engine's name.
         params: its parameters for a full block.
         transforms: whether transforms may be tried.
-        verify: decode each block after encoding it; one that does not come back is stored.
+        verify: decode each block after encoding it; one that does not come back is stored, or left to the engine's
+            fallback. None for what the engine asks for.
     """
 
     engine: str
-    params: dict[str, int] = field(hash=False)
+    params: dict[str, Any] = field(hash=False)
     transforms: bool = True
-    verify: bool = False
+    verify: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -80,13 +83,24 @@ def memory_needed(header: BlockHeader) -> int:
 def encode_block(raw: bytes, coding: Coding) -> bytes:
     """Return the chunk for one block: its header and its payload.
 
-    A block that its engine does not shrink is stored, so a chunk is never more than 23 bytes longer than `raw`.
+    A block that its engine does not shrink is stored, so a chunk is never more than 23 bytes longer than `raw`. Where
+    the engine has a fallback, the shorter of both chunks is taken.
     """
-    stored = _stored(raw)
     if coding.engine == "store" or not raw:
-        return stored
-    coded, specs = _apply_transforms(raw, coding)
+        return _stored(raw)
     engine = ENGINES.by_name(coding.engine)
+    chunk = _encoded(raw, coding, engine)
+    if engine.fallback is not None:
+        name, params = engine.fallback
+        verify = coding.verify if coding.verify is not None else engine.verifies
+        other = _encoded(raw, Coding(name, params, coding.transforms, verify), ENGINES.by_name(name))
+        chunk = min(chunk, other, key=len)
+    return chunk
+
+
+def _encoded(raw: bytes, coding: Coding, engine: Engine) -> bytes:
+    stored = _stored(raw)
+    coded, specs = _apply_transforms(raw, coding)
     params = engine.fit(coding.params, len(coded))
     payload = engine.encode(coded, params)
     if len(payload) >= len(raw):
@@ -102,7 +116,8 @@ def encode_block(raw: bytes, coding: Coding) -> bytes:
         payload_size=len(payload),
     )
     chunk = header.encode(raw, payload)
-    if len(chunk) >= len(stored) or (coding.verify and not _comes_back(header, payload, raw)):
+    verify = engine.verifies if coding.verify is None else coding.verify
+    if len(chunk) >= len(stored) or (verify and not _comes_back(header, payload, raw)):
         return stored
     return chunk
 

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import xxhash
 
@@ -32,7 +32,8 @@ class Compressor:
         params: parameters for `engine`; the engine's defaults where left out.
         threads: blocks coded at the same time; 0 for all cores. The output does not depend on it.
         block_size: bytes of input in a block, 1 KiB .. 1 GiB; the level's where left out.
-        verify: decode every block after it is encoded; a block that does not come back is stored as it is.
+        verify: decode every block after it is encoded; a block that does not come back is stored as it is. Left out,
+            the engine says whether (`lm` does).
         content_size: bytes that will be given, when known; stored for readers that want it ahead.
         name: base name to store.
         mode: permission bits to store.
@@ -53,10 +54,10 @@ class Compressor:
         level: int = DEFAULT_LEVEL,
         *,
         engine: str | None = None,
-        params: Mapping[str, int] | None = None,
+        params: Mapping[str, Any] | None = None,
         threads: int = 1,
         block_size: int | None = None,
-        verify: bool = False,
+        verify: bool | None = None,
         content_size: int | None = None,
         name: str | None = None,
         mode: int | None = None,
@@ -198,10 +199,10 @@ def compress(
     level: int = DEFAULT_LEVEL,
     *,
     engine: str | None = None,
-    params: Mapping[str, int] | None = None,
+    params: Mapping[str, Any] | None = None,
     threads: int = 1,
     block_size: int | None = None,
-    verify: bool = False,
+    verify: bool | None = None,
 ) -> bytes:
     """Return `data` as an nzip file of one member; see `Compressor` for the arguments."""
     with Compressor(

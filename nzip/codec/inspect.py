@@ -66,7 +66,7 @@ class BlockInfo:
         return self.header.engine_version
 
     @property
-    def params(self) -> dict[str, int] | None:
+    def params(self) -> dict[str, Any] | None:
         """The engine's parameters, or None when the engine is not known here."""
         try:
             return ENGINES.by_id(self.header.engine, self.header.engine_version).unpack(self.header.packed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from nzip.codec.registry import ENGINES
 
@@ -26,7 +27,7 @@ class Level:
 
     number: int
     engine: str
-    params: dict[str, int] = field(hash=False)
+    params: dict[str, Any] = field(hash=False)
     block_size: int
     summary: str
 

@@ -131,6 +131,7 @@ ENGINES: Registry[Engine] = Registry(
         ("midicoth", 3, 1, "nzip.models.midicoth.engine:MidicothEngine"),
         ("cmfast", 4, 1, "nzip.models.cmfast.engine:CmFastEngine"),
         ("cmstrong", 5, 1, "nzip.models.cmstrong.engine:CmStrongEngine"),
+        ("lm", 6, 1, "nzip.models.lm.engine:LmEngine"),
     ],
 )
 

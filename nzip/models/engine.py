@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
-Params = Mapping[str, int]
+Params = Mapping[str, Any]  # numbers; names of models are strings
 
 
 class Engine(ABC):
@@ -21,11 +21,16 @@ class Engine(ABC):
         name: the word users see (`"cm"`).
         id: the number in the block header; 0..63 belong to nzip, 64..127 to others.
         version: raised whenever the payload of some block changes. Every released version keeps decoding.
+        verifies: blocks are decoded after they are encoded unless the caller says otherwise.
+        fallback: an engine and its parameters that code a block where this one fails, or does not make it smaller
+            than that one does; None for none.
     """
 
     name: ClassVar[str]
     id: ClassVar[int]
     version: ClassVar[int]
+    verifies: ClassVar[bool] = False
+    fallback: ClassVar[tuple[str, dict[str, Any]] | None] = None
 
     @abstractmethod
     def pack(self, params: Params) -> bytes:
@@ -36,7 +41,7 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def unpack(self, packed: bytes) -> dict[str, int]:
+    def unpack(self, packed: bytes) -> dict[str, Any]:
         """Return the parameters that `pack` stored.
 
         Raises:
@@ -56,7 +61,7 @@ class Engine(ABC):
         """Return the bytes of working memory that encoding a block of `size` bytes needs."""
         return self.memory(params, size)
 
-    def fit(self, params: Params, size: int) -> dict[str, int]:
+    def fit(self, params: Params, size: int) -> dict[str, Any]:
         """Return `params` adjusted to a block of `size` bytes: a short block needs no large tables."""
         return dict(params)
 

@@ -1,0 +1,406 @@
+"""Engine `lm`: a causal language model predicts tokens, what the file teaches corrects it, a range coder writes.
+
+The method of Deletang et al., "Language Modeling Is Compression" (2024) and of NNCP and ts_zip before it (Bellard),
+made exact: the model runs in `exact`'s integer arithmetic, so every machine and backend reads what any other wrote. A
+block is cut in text and binary runs; all text is joined and cut in streams that are stepped together, all binary runs
+are joined and coded by `cm`. docs/LM.md specifies the payload.
+
+The model is found when a block is coded, never before; torch is imported only where it is to compute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from nzip.errors import CorruptError, UnsupportedError
+from nzip.models import progress
+from nzip.models.cm.engine import CmEngine
+from nzip.models.engine import Engine, Params
+
+MAX_STREAMS = 4096
+STREAM_BYTES = 1 << 14  # bytes of text that are worth a stream of their own
+AUTO_STREAMS = 32
+STEPS = 64  # rows that an encoder asks for at a time
+STATE_BUDGET = 600 << 20  # bytes that the states of all streams may take together, and
+STATE_STREAM = 7 << 20  # so much more for each
+PAGE = 4096  # bytes that are text or binary together
+BINARY_SHARE = 32  # a page is binary if one byte in so many is a control character or no part of UTF-8
+BINARY_PRESET = 3
+MIXED = 1
+NAME_MAX = 64
+
+
+class LmEngine(Engine):
+    """Codes a block with a language model.
+
+    Parameters:
+        model: the model's name here (`nzip models list`); "smollm2-135m" where left out.
+        id: the model's id, 64 hexadecimal digits; that of `model` here where left out.
+        streams: parts of the text that are predicted side by side, 1..4096; 0 to choose by the text's length.
+        window: tokens that the model sees, a multiple of 16 from 32 up to what the model allows; 0 for as many as
+            memory is good for.
+        mix: 1 to correct the model by what the text teaches, 0 for the model alone.
+    """
+
+    name = "lm"
+    id = 6
+    version = 1
+    verifies = True
+    fallback: ClassVar[tuple[str, dict[str, Any]] | None] = ("cm", {"preset": BINARY_PRESET})
+
+    def pack(self, params: Params) -> bytes:
+        name, model_id, streams, window, mix = self._checked(params)
+        if not model_id:
+            model_id = _model_by_name(name).id
+        head = bytes.fromhex(model_id) + bytes((window // 16, MIXED if mix else 0))
+        return head + streams.to_bytes(2, "little") + name.encode()
+
+    def unpack(self, packed: bytes) -> dict[str, Any]:
+        from nzip.models.lm.cache import is_name
+
+        name = packed[36:].decode("ascii", "replace")
+        if len(packed) < 37 or not is_name(name):
+            raise CorruptError("the parameters of an lm block are malformed")
+        if packed[33] & ~MIXED:
+            raise UnsupportedError("an lm block was mixed in a way that this nzip does not know; upgrade nzip")
+        streams = int.from_bytes(packed[34:36], "little")
+        if not 1 <= streams <= MAX_STREAMS or not 2 <= packed[32] <= 128:
+            raise CorruptError("the parameters of an lm block are out of range")
+        return {
+            "model": name,
+            "id": packed[:32].hex(),
+            "streams": streams,
+            "window": packed[32] * 16,
+            "mix": packed[33] & MIXED,
+        }
+
+    @staticmethod
+    def _checked(params: Params) -> tuple[str, str, int, int, int]:
+        from nzip.models.lm.cache import DEFAULT_MODEL, is_name
+
+        unknown = set(params) - {"model", "id", "streams", "window", "mix"}
+        if unknown:
+            raise ValueError(f"engine lm does not know the parameter {sorted(unknown)[0]!r}")
+        name, model_id = params.get("model", DEFAULT_MODEL), params.get("id", "")
+        if not isinstance(name, str) or not is_name(name):
+            raise ValueError(f"lm model {name!r} is no name of a model")
+        if not isinstance(model_id, str) or (model_id and not _is_id(model_id)):
+            raise ValueError("lm id is not 64 hexadecimal digits")
+        streams, window, mix = params.get("streams", 0), params.get("window", 0), params.get("mix", 1)
+        if not 0 <= streams <= MAX_STREAMS:
+            raise ValueError(f"lm streams {streams} is not in 0..{MAX_STREAMS}")
+        if window and (window % 16 or not 32 <= window <= 2048):
+            raise ValueError(f"lm window {window} is no multiple of 16 in 32..2048")
+        if mix not in (0, 1):
+            raise ValueError(f"lm mix {mix} is not 0 or 1")
+        return name, model_id, streams, window, mix
+
+    def fit(self, params: Params, size: int) -> dict[str, Any]:
+        name, model_id, streams, window, mix = self._checked(params)
+        model = _model(model_id, name)
+        streams = min(streams or min(AUTO_STREAMS, size // STREAM_BYTES), max(1, size))
+        streams = max(1, streams)
+        if not window:
+            most = (STATE_BUDGET // streams + STATE_STREAM) // _token_bytes(model.config)
+            window = max(32, min(model.config.max_context, most // 16 * 16))
+        if window > model.config.max_context:
+            raise ValueError(f"lm window {window} is more than the {model.config.max_context} of the model {name}")
+        return {"model": name, "id": model.id, "streams": streams, "window": window, "mix": mix}
+
+    def memory(self, params: Params, size: int) -> int:
+        name, model_id, streams, window, _ = self._checked(params)
+        model = _model(model_id, name)
+        c = model.config
+        from nzip.models.lm.weights import file_size
+
+        longest = -(-size // max(1, streams))
+        kept = streams * min(window + STEPS, longest + STEPS) * _token_bytes(c)
+        rows = 12 * c.vocab * max(STEPS, streams)
+        learned = (128 << 20) + 32 * c.vocab * 17 + 40 * size + streams * 1024
+        binary = CmEngine()
+        nested = binary.memory(binary.fit({"preset": BINARY_PRESET}, max(1, size)), max(1, size))
+        return max(3 * file_size(c) + kept + rows + learned, nested)
+
+    def encode(self, block: bytes, params: Params) -> bytes:
+        """Return the payload; when it would not be shorter than the block, one byte more than the block."""
+        fitted = self.fit(params, len(block))
+        name, model_id, streams, window, mix = self._checked(fitted)
+        runs = classify(block)
+        text, binary = _apart(block, runs)
+        if not text:
+            return bytes(len(block) + 1)
+        head = bytearray(_uleb(len(runs)))
+        for size in runs:
+            head += _uleb(size)
+        if binary:
+            engine = CmEngine()
+            chosen = engine.fit({"preset": BINARY_PRESET}, len(binary))
+            coded = engine.encode(binary, chosen)
+            if len(coded) >= len(binary):
+                head += b"\0" + binary
+            else:
+                packed = engine.pack(chosen)
+                head += bytes((1, len(packed))) + packed + _uleb(len(coded)) + coded
+        model = _model(model_id, name)
+        payloads = encode_text(model, text, min(streams, len(text)), window, bool(mix))
+        for payload in payloads:
+            head += _uleb(len(payload))
+        out = bytes(head) + b"".join(payloads)
+        return out if len(out) < len(block) else bytes(len(block) + 1)
+
+    def decode(self, payload: bytes, size: int, params: Params) -> bytes:
+        name, model_id, streams, window, mix = self._checked(params)
+        reader = _Reader(payload)
+        count = reader.uleb()
+        if count > size + 1:
+            raise CorruptError("an lm block has more runs than bytes")
+        runs = [reader.uleb() for _ in range(count)]
+        if sum(runs) != size:
+            raise CorruptError("the runs of an lm block are not as long as the block")
+        text_size = sum(runs[0::2])
+        binary_size = size - text_size
+        binary = b""
+        if binary_size:
+            form = reader.byte()
+            if form == 0:
+                binary = reader.take(binary_size)
+            elif form == 1:
+                engine = CmEngine()
+                chosen = engine.unpack(reader.take(reader.byte()))
+                if engine.memory(chosen, binary_size) > self.memory(params, size):
+                    raise CorruptError("the binary part of an lm block needs more memory than the block states")
+                binary = engine.decode(reader.take(reader.uleb()), binary_size, chosen)
+            else:
+                raise CorruptError("an lm block does not say how its binary part is coded")
+        if not text_size:
+            raise CorruptError("an lm block without text")
+        sizes = [reader.uleb() for _ in range(min(streams, text_size))]
+        payloads = [reader.take(length) for length in sizes]
+        if not reader.finished:
+            raise CorruptError("an lm block holds more than its bytes need")
+        model = _model(model_id, name)
+        text = decode_text(model, payloads, text_size, window, bool(mix))
+        return _together(text, binary, runs)
+
+    def prepare(self) -> None:
+        """Compile the kernels; without a model, only those of `cm`."""
+        CmEngine().prepare()
+
+    def model_bytes(self, params: Params) -> int:
+        from nzip.models.lm import cache
+
+        name = self._checked(params)[0]
+        return cache.find(name).size
+
+
+def _is_id(text: str) -> bool:
+    return len(text) == 64 and not set(text) - set("0123456789abcdef")
+
+
+def _model_by_name(name: str) -> Any:
+    from nzip.models.lm import model
+
+    return model.by_name(name)
+
+
+def _model(model_id: str, name: str) -> Any:
+    from nzip.models.lm import model
+
+    return model.by_id(model_id, name) if model_id else model.by_name(name)
+
+
+def _token_bytes(config: Any) -> int:
+    return int(config.layers * config.kv_heads * (2 * config.head_dim + 8))
+
+
+# ---- text and binary runs --------------------------------------------------------------------------------------------
+
+
+def classify(block: bytes) -> list[int]:
+    """Return the lengths of the block's runs, of text and of binary data by turns, text first (it may be empty).
+
+    A page of 4,096 bytes is binary if one byte in 32 is a control character that no text has, or no part of UTF-8.
+    """
+    kinds = [_is_binary(block[at : at + PAGE]) for at in range(0, len(block), PAGE)]
+    runs: list[int] = []
+    last = False
+    if kinds and kinds[0]:
+        runs.append(0)
+    for number, kind in enumerate(kinds):
+        size = min(PAGE, len(block) - number * PAGE)
+        if runs and kind == last and number:
+            runs[-1] += size
+        else:
+            runs.append(size)
+        last = kind
+    return runs
+
+
+def _is_binary(page: bytes) -> bool:
+    control = len(page) - len(page.translate(None, _CONTROL))
+    wrong = page.decode("utf-8", "replace").count("\ufffd")
+    # What a page cuts off at its ends, 6 bytes at most, is no fault of the page.
+    return (control + max(0, wrong - 6)) * BINARY_SHARE > len(page)
+
+
+_CONTROL = bytes(value for value in range(32) if value not in (9, 10, 12, 13, 27)) + b"\x7f"
+
+
+def _apart(block: bytes, runs: list[int]) -> tuple[bytes, bytes]:
+    parts: tuple[list[bytes], list[bytes]] = ([], [])
+    at = 0
+    for number, size in enumerate(runs):
+        parts[number % 2].append(block[at : at + size])
+        at += size
+    return b"".join(parts[0]), b"".join(parts[1])
+
+
+def _together(text: bytes, binary: bytes, runs: list[int]) -> bytes:
+    out: list[bytes] = []
+    places = [0, 0]
+    for number, size in enumerate(runs):
+        source = binary if number % 2 else text
+        out.append(source[places[number % 2] : places[number % 2] + size])
+        places[number % 2] += size
+    return b"".join(out)
+
+
+# ---- streams ---------------------------------------------------------------------------------------------------------
+
+
+def stream_sizes(size: int, streams: int) -> list[int]:
+    """Return how many bytes of text each stream has."""
+    return [(k + 1) * size // streams - k * size // streams for k in range(streams)]
+
+
+def encode_text(model: Any, text: bytes, streams: int, window: int, mix: bool) -> list[bytes]:
+    """Return the payload of each stream."""
+    import numpy as np
+
+    sizes = stream_sizes(len(text), streams)
+    ends = np.cumsum(sizes)
+    tokens = [model.encode(text[end - size : end]) for end, size in zip(ends, sizes, strict=True)]
+    longest = max(map(len, tokens))
+    ids = np.full((longest, streams), -1, np.int32)
+    for k, own in enumerate(tokens):
+        ids[: len(own), k] = own
+    given = np.empty_like(ids)
+    given[0] = model.start
+    given[1:] = model.fed(ids[:-1])
+    coder = _coder(model, sizes, mix)
+    lengths = np.array([len(own) for own in tokens])
+    done = 0
+    for rows, at in _predictions(model, given, lengths, window):
+        steps = len(rows)
+        coder.encode(rows, ids[at : at + steps])
+        count = int((ids[at : at + steps] >= 0).sum())
+        before, done = done, done + count
+        progress.tell("lm", len(text) * done // sum(lengths) - len(text) * before // sum(lengths), count)
+    return list(coder.payloads())
+
+
+def _predictions(model: Any, given: Any, lengths: Any, window: int) -> Iterator[tuple[Any, int]]:
+    """Yield the frequencies of runs of steps, uint32 (T, S, V), and the number of their first step."""
+    import numpy as np
+
+    backend = model.backend()
+    steps, streams = given.shape
+    vocab = model.config.vocab
+    several = max(1, STEPS // streams)
+    if several == 1 or not hasattr(backend, "feed"):
+        state = backend.begin(streams, window=window)
+        for t in range(steps):
+            yield backend.step(state, given[t], lengths > t)[None], t
+        return
+    state = backend.begin(streams, several, window)
+    for t in range(0, steps, several):
+        count = min(several, steps - t)
+        active = np.arange(t, t + count)[:, None] < lengths  # (T, S)
+        which, stream = np.nonzero(active)
+        rows = backend.feed(state, stream, given[t : t + count][which, stream])
+        if active.all():
+            yield rows.reshape(count, streams, vocab), t
+        else:
+            whole = np.ones((count, streams, vocab), np.uint32)
+            whole[which, stream] = rows
+            yield whole, t
+
+
+def decode_text(model: Any, payloads: list[bytes], size: int, window: int, mix: bool) -> bytes:
+    """Return the text that streams stand for."""
+    import numpy as np
+
+    streams = len(payloads)
+    sizes = stream_sizes(size, streams)
+    coder = _coder(model, sizes, mix, payloads)
+    backend = model.backend()
+    state = backend.begin(streams, window=window)
+    vocab = model.config.vocab
+    table = [*model.tree.tokens, *([b""] * (vocab - model.tree.size)), *(bytes([value]) for value in range(256))]
+    given = np.full(streams, model.start, np.int32)
+    out = [bytearray() for _ in range(streams)]
+    active = coder.active()
+    while active.any():
+        rows = backend.step(state, given, active)
+        found = coder.decode(rows, active)
+        count = 0
+        for k in np.flatnonzero(active):
+            piece = table[found[k]]
+            out[k] += piece
+            count += len(piece)
+        given = model.fed(np.maximum(found, 0))
+        progress.tell("lm", count, int(active.sum()))
+        active = coder.active()
+    coder.check_end()
+    if any(len(part) != expected for part, expected in zip(out, sizes, strict=True)):
+        raise CorruptError("a stream of an lm block does not end where it should")
+    return b"".join(bytes(part) for part in out)
+
+
+def _coder(model: Any, sizes: list[int], mix: bool, payloads: list[bytes] | None = None) -> Any:
+    from nzip.models.lm.tree import Settings, TreeCoder
+
+    return TreeCoder(model.tree, sizes, Settings() if mix else Settings(parts=0), payloads)
+
+
+# ---- numbers ---------------------------------------------------------------------------------------------------------
+
+
+def _uleb(value: int) -> bytes:
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+class _Reader:
+    """Reads a payload from the front; whatever is missing is *corrupt*."""
+
+    def __init__(self, data: bytes):
+        self._data = data
+        self._at = 0
+
+    @property
+    def finished(self) -> bool:
+        return self._at == len(self._data)
+
+    def take(self, count: int) -> bytes:
+        if count > len(self._data) - self._at:
+            raise CorruptError("an lm block is cut short")
+        self._at += count
+        return self._data[self._at - count : self._at]
+
+    def byte(self) -> int:
+        return self.take(1)[0]
+
+    def uleb(self) -> int:
+        value = 0
+        for place in range(0, 63, 7):
+            byte = self.byte()
+            value |= (byte & 127) << place
+            if byte < 128:
+                return value
+        raise CorruptError("a number in an lm block is too long")

@@ -1,0 +1,209 @@
+"""The engine `lm` with a random model: whatever it is given comes back, from every backend, in any number of streams."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nzip
+from nzip.errors import CorruptError, UnsupportedError
+from nzip.models.lm import cache, engine, model, sources
+from nzip.models.lm.engine import LmEngine, classify, stream_sizes
+
+from .model_files import ARCHITECTURE, write_gguf
+
+ENGINE = LmEngine()
+SHAPE = {**ARCHITECTURE, "hidden_size": 64, "head_dim": 16, "max_position_embeddings": 128}
+TEXT = (Path(__file__).parents[3] / "corpora" / "samples" / "page.html").read_bytes()[:900]
+NAME = "tiny"
+
+
+@pytest.fixture(autouse=True)
+def _model(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path_factory.mktemp("models")
+    monkeypatch.setenv("NZIP_MODELS", str(folder))
+    monkeypatch.setattr(model, "_opened", {})
+    path = write_gguf(folder / "tiny.gguf", SHAPE)
+    cache.add(path, name=NAME)
+
+
+def params(size: int, **more: Any) -> dict[str, Any]:
+    return ENGINE.fit({"model": NAME, **more}, size)
+
+
+def coded(data: bytes, **more: Any) -> tuple[bytes, dict[str, Any]]:
+    """Return the payload, even one that is longer than the block."""
+    chosen = params(len(data), **more)
+    language = model.by_name(NAME)
+    runs = classify(data)
+    text, binary = engine._apart(data, runs)
+    assert not binary
+    parts = engine.encode_text(
+        language, text, min(chosen["streams"], len(text)), chosen["window"], bool(chosen["mix"])
+    )
+    head = engine._uleb(len(runs)) + b"".join(map(engine._uleb, runs))
+    return head + b"".join(engine._uleb(len(part)) for part in parts) + b"".join(parts), chosen
+
+
+@pytest.mark.parametrize("mix", [0, 1])
+@pytest.mark.parametrize("streams", [1, 2, 7])
+def test_round_trip(streams: int, mix: int) -> None:
+    payload, chosen = coded(TEXT, streams=streams, mix=mix, window=32)
+    assert ENGINE.decode(payload, len(TEXT), chosen) == TEXT
+
+
+@pytest.mark.parametrize("data", [b"a", b"\xff", b"\xff\x04" * 20 + b"the", "größer, 漢字 ".encode() * 9, b"\x04"])
+def test_any_bytes_come_back(data: bytes) -> None:
+    payload, chosen = coded(data, streams=2) if classify(data)[0] else (b"", {})
+    if payload:
+        assert ENGINE.decode(payload, len(data), chosen) == data
+    assert nzip.decompress(nzip.compress(data, engine="lm", params={"model": NAME})) == data
+
+
+def test_a_batch_is_no_part_of_the_bits() -> None:
+    """An encoder feeds many steps at once, one backend or another; a decoder one step."""
+    language = model.by_name(NAME)
+    whole = engine.encode_text(language, TEXT, 2, 48, True)
+    once = engine.STEPS
+    try:
+        engine.STEPS = 1
+        assert engine.encode_text(language, TEXT, 2, 48, True) == whole
+    finally:
+        engine.STEPS = once
+
+
+def test_torch_writes_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    payload, chosen = coded(TEXT[:300], streams=3)
+    monkeypatch.setenv(model.BACKEND_VARIABLE, "torch")
+    assert coded(TEXT[:300], streams=3)[0] == payload
+    assert ENGINE.decode(payload, 300, chosen) == TEXT[:300]
+
+
+def test_payloads_never_change() -> None:
+    payload, _ = coded(TEXT, streams=3, window=64)
+    assert hashlib.sha256(payload).hexdigest()[:16] == "5c21222ea8b3edc6"
+
+
+def test_binary_runs_are_left_to_cm() -> None:
+    data = TEXT * 12 + b"\0\1\2\3" * 8192 + TEXT * 12
+    runs = classify(data)
+    assert len(runs) == 3
+    assert sum(runs) == len(data)
+    text, binary = engine._apart(data, runs)
+    assert engine._together(text, binary, runs) == data
+    payload = ENGINE.encode(data, params(len(data)))
+    assert len(payload) < len(data)
+    assert ENGINE.decode(payload, len(data), params(len(data))) == data
+
+
+def test_classify() -> None:
+    assert classify(b"") == []
+    assert classify(b"abc") == [3]
+    assert classify(bytes(100)) == [0, 100]
+    assert classify(TEXT) == [len(TEXT)]
+    assert classify("é漢".encode() * 2000) == [10_000]
+    assert classify(bytes(4096) + b"a" * 5000 + bytes(10_000))[:2] == [0, 4096]
+
+
+def test_stream_sizes() -> None:
+    assert stream_sizes(10, 3) == [3, 3, 4]
+    assert sum(stream_sizes(12345, 32)) == 12345
+
+
+def test_what_the_model_does_not_shrink_goes_to_cm() -> None:
+    data = TEXT * 20
+    packed = nzip.compress(data, engine="lm", params={"model": NAME})
+    assert nzip.decompress(packed) == data
+    assert packed == nzip.compress(data, engine="cm", params={"preset": 3})
+
+
+def test_a_file_names_its_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    payload, chosen = coded(TEXT)
+    packed = ENGINE.pack(chosen)
+    assert ENGINE.unpack(packed) == chosen
+    assert len(packed) <= 36 + 64
+    monkeypatch.setenv("NZIP_MODELS", str(tmp_path))
+    monkeypatch.setattr(model, "_opened", {})
+    with pytest.raises(cache.MissingModelError, match=f"the model tiny .id {chosen['id'][:16]}.*nzip models add"):
+        ENGINE.decode(payload, len(TEXT), ENGINE.unpack(packed))
+    with pytest.raises(cache.MissingModelError):
+        nzip.compress(TEXT, engine="lm", params={"model": NAME})
+
+
+def test_another_model_of_that_name_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    payload, chosen = coded(TEXT)
+    monkeypatch.setenv("NZIP_MODELS", str(tmp_path / "other"))
+    monkeypatch.setattr(model, "_opened", {})
+    cache.add(write_gguf(tmp_path / "b.gguf", SHAPE, seed=2), name=NAME)
+    with pytest.raises(cache.MissingModelError, match="the one here has another"):
+        ENGINE.decode(payload, len(TEXT), chosen)
+    cache.add(write_gguf(tmp_path / "a.gguf", SHAPE), name="same-by-another-name")
+    assert ENGINE.decode(payload, len(TEXT), chosen) == TEXT
+
+
+def test_what_was_made_is_used_again_and_made_anew_when_damaged() -> None:
+    first = model.by_name(NAME)
+    place = next(cache.find(NAME).derived.iterdir())
+    model._opened.clear()
+    assert model.by_name(NAME).id == first.id
+    model._opened.clear()
+    data = bytearray(place.read_bytes())
+    data[-1000] ^= 1
+    place.write_bytes(data)
+    assert model.by_name(NAME).id == first.id
+    model._opened.clear()
+    place.write_bytes(data[:-1])
+    assert model.by_name(NAME).id == first.id
+
+
+def test_damage_gives_bytes_or_an_error() -> None:
+    payload, chosen = coded(TEXT[:400], streams=2)
+    source = random.Random(3)
+    for _ in range(12):
+        broken = bytearray(payload)
+        broken[source.randrange(len(broken))] ^= 1 << source.randrange(8)
+        try:
+            assert len(ENGINE.decode(bytes(broken), 400, chosen)) == 400
+        except CorruptError:
+            pass
+    for cut in (0, 1, 5, len(payload) // 2, len(payload) - 1):
+        with pytest.raises(CorruptError):
+            ENGINE.decode(payload[:cut], 400, chosen)
+    with pytest.raises(CorruptError):
+        ENGINE.decode(payload + b"\0", 400, chosen)
+
+
+def test_bad_parameters() -> None:
+    for bad in ({"x": 1}, {"model": "../x"}, {"id": "0"}, {"streams": -1}, {"streams": 9999}, {"window": 33}, {"mix": 2}):
+        with pytest.raises(ValueError):
+            ENGINE.pack({"model": NAME, **bad})
+    good = ENGINE.pack(params(1000))
+    for broken in (b"", good[:36], good[:32] + b"\1" + good[33:], good[:34] + b"\0\0" + good[36:], good + b"/"):
+        with pytest.raises(CorruptError):
+            ENGINE.unpack(broken)
+    with pytest.raises(UnsupportedError):
+        ENGINE.unpack(good[:33] + b"\2" + good[34:])
+
+
+def test_memory_counts_what_is_there() -> None:
+    small, large = ({**params(1 << 20), "streams": s} for s in (1, 64))
+    assert ENGINE.memory(small, 1 << 20) < ENGINE.memory(large, 1 << 20) < 1 << 30
+
+
+def test_tokens_in_tree_order() -> None:
+    language = model.by_name(NAME)
+    assert np.array_equal(language.tree.order, np.arange(language.config.vocab))
+    ids = language.encode(TEXT)
+    table = [*language.tree.tokens, *([b""] * (language.config.vocab - language.tree.size))]
+    assert b"".join(table[i] if i < len(table) else bytes([i - len(table)]) for i in ids) == TEXT
+    source = sources.open_source(cache.find(NAME).path)
+    start = source.vocabulary.start_id
+    embedding = source.tensors["model.embed_tokens.weight"]
+    got = language.weights.embedding[language.start] * language.weights.embedding_scale[language.start]
+    assert np.allclose(got / 2**14, embedding[start], atol=1e-3)
