@@ -29,6 +29,7 @@ from nzip.cli.output import Report, on_terminal, watch
 @options.memory_option("Use at most this much memory: fewer threads, or an error.")
 @options.block_size_option
 @options.engine_option
+@options.lm_options
 @options.quiet_option
 @options.verbose_option
 @options.progress_option
@@ -48,6 +49,9 @@ def command(
     memory: int | None,
     block_size: int | None,
     engine: str | None,
+    model: str | None,
+    streams: int | None,
+    window: int | None,
     quiet: bool,
     verbose: int,
     no_progress: bool,
@@ -66,10 +70,12 @@ def command(
         raise click.ClickException(
             "stdout: is a terminal, and compressed data is not written to it; use -o FILE, or -f to do it anyway"
         )
+    engine, params = options.engine_settings(engine, model, streams, window)
     report = Report("compress", quiet=quiet, verbose=verbose, as_json=as_json, bar=not no_progress)
     settings: dict[str, Any] = {
         "level": options.chosen_level(ctx),
         "engine": engine,
+        "params": params,
         "threads": threads,
         "block_size": block_size,
         "verify": verify,

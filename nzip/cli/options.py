@@ -94,6 +94,56 @@ files_argument = click.argument("files", nargs=-1, type=ANY_PATH)
 engine_option = click.option(
     "--engine", metavar="NAME", callback=_engine, help="Use this engine in place of the level's."
 )
+
+
+class Streams(click.ParamType):
+    """A number of streams, or `auto`."""
+
+    name = "n|auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        if value == "auto":
+            return 0
+        if not value.isdecimal() or not 1 <= int(value) <= 4096:
+            self.fail(f"{value!r} is neither auto nor a number in 1..4096", param, ctx)
+        return int(value)
+
+
+def lm_options(command: F) -> F:
+    """Add what engine lm is told; the command calls `engine_settings`."""
+    command = click.option(
+        "--window", type=click.IntRange(32, 2048), metavar="N", help="With --engine lm: tokens that the model sees."
+    )(command)
+    command = click.option(
+        "--streams",
+        type=Streams(),
+        metavar="N|auto",
+        help="With --engine lm: parts of a block that are coded side by side. More are faster, and larger.",
+    )(command)
+    return click.option("--model", metavar="NAME", help="With --engine lm: the language model (see nzip models).")(
+        command
+    )
+
+
+def engine_settings(
+    engine: str | None, model: str | None, streams: int | None, window: int | None
+) -> tuple[str | None, dict[str, Any] | None]:
+    """Return the engine and its parameters; a model alone asks for engine lm.
+
+    Raises:
+        click.UsageError: what lm is told goes with another engine.
+    """
+    given = {"model": model, "streams": streams, "window": None if window is None else window // 16 * 16}
+    params = {name: value for name, value in given.items() if value is not None}
+    if params and engine not in (None, "lm"):
+        raise click.UsageError(f"--{next(iter(params))} goes with --engine lm, and not with --engine {engine}")
+    if params and engine is None and model is None:
+        raise click.UsageError(f"--{next(iter(params))} goes with --engine lm; add that")
+    return ("lm", params) if params else (engine, None)
+
+
 block_size_option = click.option(
     "-B", "--block-size", type=Size(1 << 10, 1 << 30), help="Cut the input in blocks of this size (1K … 1G)."
 )

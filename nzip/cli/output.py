@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
+from nzip.models import progress as engine_progress
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -221,9 +223,16 @@ class Tally:
         self.done = 0
         self.total: int | None = None
         self.written = 0
+        self.within = 0.0  # bytes of all blocks, as far as slow engines have come with them
+        self.tokens = 0
 
     def __call__(self, done: int, total: int | None, written: int) -> None:
         self.done, self.total, self.written = done, total, written
+
+    def hear(self, engine: str, done: float, tokens: int) -> None:
+        """Take what an engine tells from within a block."""
+        self.within += done
+        self.tokens += tokens
 
 
 _live: Console | None = None  # the console of the bar, while there is one
@@ -269,7 +278,7 @@ def watch(work: Callable[[Tally], T], *, label: str, bar: bool) -> T:
         finally:
             ended.set()
 
-    with _deadly_signals():
+    with _deadly_signals(), engine_progress.listening(tally.hear):
         try:
             threading.Thread(target=run, daemon=True, name="nzip-work").start()
             if bar and not ended.wait(BAR_AFTER):
@@ -326,18 +335,20 @@ def _draw(tally: Tally, ended: threading.Event, label: str) -> None:
         # Nothing is known before the first block is done: the bar then only moves.
         task = progress.add_task(escape(name), total=None, sizes="", speed="", ratio="", left="")
         while not ended.wait(0.1):
-            done, total, written = tally.done, tally.total, tally.written
+            done, total, written = max(tally.done, int(tally.within)), tally.total, tally.written
             if not done:
                 continue
-            speed = done / max(time.monotonic() - tally.started, 1e-3)
+            seconds = max(time.monotonic() - tally.started, 1e-3)
+            speed = done / seconds
+            tokens = f" ({tally.tokens / seconds:,.0f} tokens/s)" if tally.tokens else ""
             sizes = size_text(done) if total is None else f"{size_text(done)} of {size_text(total)}"
             progress.update(
                 task,
                 completed=done,
                 total=total,
                 sizes=sizes,
-                speed=f"{size_text(round(speed))}/s",
-                ratio=ratio_text(written, done),
+                speed=f"{size_text(round(speed))}/s{tokens}",
+                ratio=ratio_text(written, tally.done) if tally.done else "",
                 left="" if total is None else f"{seconds_text(max(0, total - done) / speed)} left",
             )
         _live = None

@@ -21,6 +21,7 @@ from nzip.formats.container import (
     pack_memory,
     unpack_memory,
 )
+from nzip.models import progress
 from nzip.models.engine import Engine
 
 DEFAULT_MAX_MEMORY = 2 << 30
@@ -99,9 +100,17 @@ def encode_block(raw: bytes, coding: Coding) -> bytes:
 
 
 def _encoded(raw: bytes, coding: Coding, engine: Engine) -> bytes:
-    stored = _stored(raw)
     coded, specs = _apply_transforms(raw, coding)
     params = engine.fit(coding.params, len(coded))
+    verify = engine.verifies if coding.verify is None else coding.verify
+    with progress.part(0.5 if verify else 1.0):
+        return _finished(raw, coded, specs, engine, params, verify)
+
+
+def _finished(
+    raw: bytes, coded: bytes, specs: tuple[TransformSpec, ...], engine: Engine, params: dict[str, Any], verify: bool
+) -> bytes:
+    stored = _stored(raw)
     payload = engine.encode(coded, params)
     if len(payload) >= len(raw):
         return stored
@@ -116,7 +125,6 @@ def _encoded(raw: bytes, coding: Coding, engine: Engine) -> bytes:
         payload_size=len(payload),
     )
     chunk = header.encode(raw, payload)
-    verify = engine.verifies if coding.verify is None else coding.verify
     if len(chunk) >= len(stored) or (verify and not _comes_back(header, payload, raw)):
         return stored
     return chunk
