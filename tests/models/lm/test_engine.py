@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numba import config as numba_config
 
 import nzip
 from nzip.errors import CorruptError, UnsupportedError
@@ -18,6 +19,7 @@ from nzip.models.lm.engine import LmEngine, classify, stream_sizes
 
 from .model_files import ARCHITECTURE, write_gguf
 
+pytestmark = pytest.mark.skipif(bool(numba_config.DISABLE_JIT), reason="the kernels are made of instructions")
 ENGINE = LmEngine()
 SHAPE = {**ARCHITECTURE, "hidden_size": 64, "head_dim": 16, "max_position_embeddings": 128}
 TEXT = (Path(__file__).parents[3] / "corpora" / "samples" / "page.html").read_bytes()[:900]
