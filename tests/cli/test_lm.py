@@ -35,7 +35,8 @@ def test_there_and_back(run: Run, here: Path) -> None:
 def test_without_a_model(run: Run, here: Path) -> None:
     result = run("compress", "--engine", "lm", "text")
     assert result.exit_code == 1
-    assert result.stderr == "nzip: text: the model smollm2-135m is not here; get it with: nzip models pull smollm2-135m\n"
+    remedy = "get it with: nzip models pull smollm2-135m"
+    assert result.stderr == f"nzip: text: the model smollm2-135m is not here; {remedy}\n"
     assert not Path("text.nz").exists()
 
 
