@@ -31,7 +31,7 @@ MB = 1_000_000
 
 # The columns of the tables that go file by file.
 CHOSEN = (
-    *("nzip -4", "nzip -6", "nzip -9"),
+    *("nzip -3", "nzip -6", "nzip -9"),
     *("xz -9e", "bzip2 -9", "brotli 11", "zstd -22 --long", "PPMd H o8", "zpaq -m5"),
 )
 RIVALS = ("xz -9e", "bzip2 -9", "brotli 11", "zstd -22 --long", "PPMd H o8")
