@@ -31,8 +31,8 @@ MB = 1_000_000
 
 # The columns of the tables that go file by file.
 CHOSEN = (
-    *("nzip -4", "nzip -6", "nzip -9"),
-    *("xz -9e", "bzip2 -9", "brotli 11", "zstd -22 --long", "PPMd H o8", "zpaq -m5"),
+    *("nzip -3", "nzip -6", "nzip -9"),
+    *("xz -9e", "bzip2 -9", "brotli 11", "zstd -22 --long", "PPMd H o8", "zpaq -m5", "paq8px -8"),
 )
 RIVALS = ("xz -9e", "bzip2 -9", "brotli 11", "zstd -22 --long", "PPMd H o8")
 TEXTS = {
@@ -61,7 +61,9 @@ def speed(value: float) -> str:
     """Return MB/s with as many digits as mean something."""
     if value >= 100:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    if value >= 10:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.4f}"
 
 
 def bold(name: str, text: str) -> str:
@@ -100,7 +102,8 @@ def totals(result: Result) -> str:
     machine = result["machine"]
     note = (
         f"{len(result['files'])} files, {size:,} bytes, each coded alone and verified; {result['date'][:10]}, "
-        f"{machine['system']} {machine['arch']}, best of {result['repeat']}."
+        f"{machine['system']} {machine['arch']}, best of {result['repeat']}"
+        f"{' (of those begun in 5 s)' if result['repeat'] > 1 else ''}."
     )
     notes = [note[0].upper() + note[1:] + "." for note in model_notes(done(result))]
     failed = [f"{entry['name']} failed: {entry['error']}." for entry in result["codecs"] if entry["error"]]

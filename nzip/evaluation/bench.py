@@ -111,7 +111,7 @@ def main_run(
         engine: use this engine in place of the levels' own.
         peers: measure every installed peer as well, or those whose names begin with one of these; only so are those
             measured that take minutes a file.
-        repeat: the best time of so many runs counts.
+        repeat: the best time of so many runs of a file counts, or of fewer that took 5 seconds together.
         json_path: where to write the result.
         plot_path: where to draw it, `.png` or `.svg`.
         echo: prints one line of the report.
@@ -324,7 +324,8 @@ def format_table(result: dict[str, Any]) -> list[str]:
     size = sum(file["bytes"] for file in files)
     lines = [
         f"{len(files):,} file{'s' if len(files) != 1 else ''}, {size:,} bytes, each coded alone and verified; "
-        f"best of {result['repeat']}; compiling and loading not counted",
+        f"best of {result['repeat']}{' (or of those begun in 5 s)' if result['repeat'] > 1 else ''}; "
+        "compiling and loading not counted",
         f"nzip {result['nzip']} (format {result['format']}), Python {result['python']}, "
         f"numba {result['numba']}, {machine['system']} {machine['arch']}, {machine['cores']} cores",
         "",

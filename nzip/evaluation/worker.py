@@ -23,6 +23,7 @@ from typing import Any
 from nzip.evaluation.codecs import Codec, from_spec
 
 WARM_UP_BYTES = 1 << 16
+ENOUGH_SECONDS = 5.0
 
 
 def _status(field: str) -> int | None:
@@ -89,7 +90,10 @@ def peak_of(call: Callable[[], Any], *, external: bool = False) -> tuple[Any, in
 
 
 def _best(call: Callable[[], bytes], repeat: int, external: bool) -> tuple[bytes, float, int]:
-    """Return the result of `call`, the shortest time of `repeat` runs in seconds, and the memory of the first."""
+    """Return the result of `call`, the shortest time of `repeat` runs in seconds, and the memory of the first.
+
+    Once they took `ENOUGH_SECONDS` together, no other run begins: noise weighs little in long ones.
+    """
     taken: list[float] = []
 
     def timed() -> bytes:
@@ -99,7 +103,7 @@ def _best(call: Callable[[], bytes], repeat: int, external: bool) -> tuple[bytes
         return out
 
     result, memory = peak_of(timed, external=external)
-    for _ in range(repeat - 1):
+    while len(taken) < repeat and sum(taken) < ENOUGH_SECONDS:
         timed()
     return result, min(taken), memory
 

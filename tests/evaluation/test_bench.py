@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import sys
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from nzip.errors import NzipError
-from nzip.evaluation import bench
+from nzip.evaluation import bench, worker
 from nzip.evaluation.codecs import Codec, from_spec, nzip_codec, nzip_codecs, peers
 from nzip.evaluation.worker import measure, peak_of
 
@@ -98,6 +99,18 @@ class TestMeasure:
 
         measure(toy(compress=compress, decompress=lambda data, size: data), bytes(100_000), repeat=2)
         assert calls == [65_536, 100_000, 100_000]
+
+    def test_long_runs_are_not_repeated(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(worker, "ENOUGH_SECONDS", 0.05)
+        calls: list[int] = []
+
+        def compress(data: bytes) -> bytes:
+            calls.append(len(data))
+            time.sleep(0.03)
+            return data
+
+        measure(toy(compress=compress, decompress=lambda data, size: data), b"abc", repeat=9)
+        assert len(calls) == 1 + 2
 
     def test_wrong_bytes_are_noticed(self) -> None:
         assert measure(toy(decompress=lambda data, size: b"?"), b"data")["restored"] is False

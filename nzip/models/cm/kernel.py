@@ -19,89 +19,38 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
-from numba import config, njit, types
+from numba import njit, types
 
-Array = Any
+from nzip.models.lanes import COMPILED, Array, i32, i64, prefetch, u8, u32, u64
 
 STRETCH_MAX = 12 * 256 - 1  # as in tables
-WEIGHT_MAX = (1 << 19) - 1  # with inputs within +-STRETCH_MAX, 32 bits hold every product
 
-if getattr(config, "DISABLE_JIT", 0):
-    # Plain Python integers do not wrap: the casts must.
-    def i64(x: Any) -> int:
-        return int(x)
-
-    def i32(x: Any) -> int:
-        return int(x)
-
-    def u8(x: Any) -> int:
-        return int(x) & 0xFF
-
-    def u32(x: Any) -> int:
-        return int(x) & 0xFFFFFFFF
-
-    def u64(x: Any) -> int:
-        return int(x) & 0xFFFFFFFFFFFFFFFF
-
-    def prefetch(array: Array, index: int) -> None:
-        pass
+if not COMPILED:
+    from nzip.models.lanes import plain_dot, plain_train
 
     def dot16(inputs: Array, weights: Array, i: int, o: int) -> int:
-        return int(((inputs[i : i + 16] * weights[o : o + 16]) >> 8).sum(dtype=np.int32))
+        return plain_dot(inputs[i : i + 16], weights[o : o + 16])
 
     def train16(inputs: Array, weights: Array, i: int, o: int, error: int) -> None:
-        change = (inputs[i : i + 16] * np.int32(error) + np.int32(0x2000)) >> 14
-        weights[o : o + 16] = np.clip(weights[o : o + 16] + change, -WEIGHT_MAX, WEIGHT_MAX)
+        weights[o : o + 16] = plain_train(inputs[i : i + 16], weights[o : o + 16], error)
 
 else:
     from llvmlite import ir
     from numba.extending import intrinsic
 
-    _types: Any = numba
-    i64, i32, u8 = _types.int64, _types.int32, _types.uint8
-    u32, u64 = _types.uint32, _types.uint64
-    _INT = ir.IntType(32)
-    _LANES = ir.VectorType(_INT, 16)
+    from nzip.models import lanes as vector
 
-    def _pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any, to: Any) -> Any:
-        data = context.make_array(kind)(context, builder, array).data
-        return builder.bitcast(builder.gep(data, [index]), to.as_pointer())
-
-    def _load(builder: Any, pointer: Any) -> Any:
-        lanes = builder.load(pointer)
-        lanes.align = 4
-        return lanes
-
-    def _same(value: int) -> Any:
-        return ir.Constant(_LANES, [value] * 16)
-
-    @intrinsic
-    def prefetch(typing_context: Any, array: Any, index: Any) -> Any:
-        """Ask for the cache line of array[index]; changes nothing but time."""
-
-        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            byte = ir.IntType(8)
-            pointer = _pointer(context, builder, signature.args[0], args[0], args[1], byte)
-            kind = ir.FunctionType(ir.VoidType(), [byte.as_pointer(), _INT, _INT, _INT])
-            function = builder.module.declare_intrinsic("llvm.prefetch", [byte.as_pointer()], kind)
-            builder.call(function, [pointer, ir.Constant(_INT, 1), ir.Constant(_INT, 3), ir.Constant(_INT, 1)])
-            return context.get_dummy_value()
-
-        return types.void(array, index), generate
+    _LANES = ir.VectorType(vector.INT, 16)
 
     @intrinsic
     def dot16(typing_context: Any, inputs: Any, weights: Any, i: Any, o: Any) -> Any:
         """Return the sum of 16 products inputs[i + k] * weights[o + k], each shifted right by 8."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            x = _load(builder, _pointer(context, builder, signature.args[0], args[0], args[2], _LANES))
-            w = _load(builder, _pointer(context, builder, signature.args[1], args[1], args[3], _LANES))
-            products = builder.ashr(builder.mul(x, w), _same(8))
-            kind = ir.FunctionType(_INT, [_LANES])
-            add = builder.module.declare_intrinsic("llvm.vector.reduce.add.v16i32", (), kind)
-            return builder.call(add, [products])
+            x = vector.load(builder, vector.pointer(context, builder, signature.args[0], args[0], args[2], _LANES))
+            w = vector.load(builder, vector.pointer(context, builder, signature.args[1], args[1], args[3], _LANES))
+            return vector.total(builder, vector.products(builder, x, w))
 
         return types.int32(inputs, weights, types.int64, types.int64), generate
 
@@ -110,15 +59,10 @@ else:
         """Add (inputs[i + k] * error + 2^13) >> 14 to weights[o + k], kept within +-WEIGHT_MAX, for 16 lanes."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            x = _load(builder, _pointer(context, builder, signature.args[0], args[0], args[2], _LANES))
-            pointer = _pointer(context, builder, signature.args[1], args[1], args[3], _LANES)
-            first = builder.insert_element(ir.Constant(_LANES, ir.Undefined), args[4], ir.Constant(_INT, 0))
-            spread = builder.shuffle_vector(first, ir.Constant(_LANES, ir.Undefined), _same(0))
-            change = builder.ashr(builder.add(builder.mul(x, spread), _same(0x2000)), _same(14))
-            w = builder.add(_load(builder, pointer), change)
-            w = builder.select(builder.icmp_signed("<", w, _same(WEIGHT_MAX)), w, _same(WEIGHT_MAX))
-            w = builder.select(builder.icmp_signed(">", w, _same(-WEIGHT_MAX)), w, _same(-WEIGHT_MAX))
-            builder.store(w, pointer).align = 4
+            x = vector.load(builder, vector.pointer(context, builder, signature.args[0], args[0], args[2], _LANES))
+            there = vector.pointer(context, builder, signature.args[1], args[1], args[3], _LANES)
+            e = vector.spread(builder, _LANES, args[4])
+            vector.store(builder, vector.trained(builder, x, vector.load(builder, there), e), there)
             return context.get_dummy_value()
 
         return types.void(inputs, weights, types.int64, types.int64, types.int32), generate

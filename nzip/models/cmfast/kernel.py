@@ -20,14 +20,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
-from numba import config, njit, types
+from numba import njit, types
 
-from nzip.models.cm.kernel import Array, i32, i64, prefetch, u8, u32, u64
+from nzip.models.lanes import COMPILED, Array, i32, i64, prefetch, u8, u16, u32, u64
 
 STRETCH_MAX = 12 * 256 - 1  # as in cm.tables
-WEIGHT_MAX = (1 << 19) - 1  # with inputs within +-STRETCH_MAX, 32 bits hold every product
 K1 = 0x9E3779B97F4A7C15
 K3 = 0xC2B2AE3D27D4EB4F
 K5 = 0x2545F4914F6CDD1D
@@ -45,33 +43,23 @@ APM_ONE = 65535 + 63  # so that rounding down leaves 65535 within reach
 MAP_LIMIT, MATCH_LIMIT = 1022, 1022
 VERIFY = 32  # bytes of a candidate that are compared at most
 
-if getattr(config, "DISABLE_JIT", 0):
-
-    def u16(x: Any) -> int:
-        return int(x) & 0xFFFF
+if not COMPILED:
+    from nzip.models.lanes import plain_dot, plain_train
 
     def mix8(x: Array, w: Array, i: int, o: int, *inputs: int) -> int:
         x[i : i + 8] = inputs
-        return int(((x[i : i + 8] * w[o : o + 8]) >> 8).sum(dtype=np.int32))
+        return plain_dot(x[i : i + 8], w[o : o + 8])
 
     def train8(x: Array, w: Array, i: int, o: int, error: int) -> None:
-        change = (x[i : i + 8] * np.int32(error) + np.int32(0x2000)) >> 14
-        w[o : o + 8] = np.clip(w[o : o + 8] + change, -WEIGHT_MAX, WEIGHT_MAX)
+        w[o : o + 8] = plain_train(x[i : i + 8], w[o : o + 8], error)
 
 else:
     from llvmlite import ir
     from numba.extending import intrinsic
 
-    from nzip.models.cm.kernel import _pointer
+    from nzip.models import lanes as vector
 
-    _types: Any = numba
-    u16 = _types.uint16
-
-    _INT = ir.IntType(32)
-    _LANES = ir.VectorType(_INT, LANES)
-
-    def _same(value: int) -> Any:
-        return ir.Constant(_LANES, [value] * LANES)
+    _LANES = ir.VectorType(vector.INT, LANES)
 
     @intrinsic
     def mix8(
@@ -86,15 +74,11 @@ else:
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             inputs = ir.Constant(_LANES, ir.Undefined)
             for k in range(LANES):
-                inputs = builder.insert_element(inputs, args[4 + k], ir.Constant(_INT, k))
-            there = _pointer(context, builder, signature.args[0], args[0], args[2], _LANES)
-            builder.store(inputs, there).align = 4
-            weights = builder.load(_pointer(context, builder, signature.args[1], args[1], args[3], _LANES))
-            weights.align = 4
-            products = builder.ashr(builder.mul(inputs, weights), _same(8))
-            kind = ir.FunctionType(_INT, [_LANES])
-            add = builder.module.declare_intrinsic("llvm.vector.reduce.add.v8i32", (), kind)
-            return builder.call(add, [products])
+                inputs = builder.insert_element(inputs, args[4 + k], ir.Constant(vector.INT, k))
+            there = vector.pointer(context, builder, signature.args[0], args[0], args[2], _LANES)
+            vector.store(builder, inputs, there)
+            there = vector.pointer(context, builder, signature.args[1], args[1], args[3], _LANES)
+            return vector.total(builder, vector.products(builder, inputs, vector.load(builder, there)))
 
         return types.int32(x, w, types.int64, types.int64, *[types.int32] * LANES), generate
 
@@ -103,18 +87,10 @@ else:
         """Add (x[i + k] * error + 2^13) >> 14 to w[o + k], kept within +-WEIGHT_MAX, for eight lanes."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            inputs = builder.load(_pointer(context, builder, signature.args[0], args[0], args[2], _LANES))
-            inputs.align = 4
-            there = _pointer(context, builder, signature.args[1], args[1], args[3], _LANES)
-            first = builder.insert_element(ir.Constant(_LANES, ir.Undefined), args[4], ir.Constant(_INT, 0))
-            spread = builder.shuffle_vector(first, ir.Constant(_LANES, ir.Undefined), _same(0))
-            weights = builder.load(there)
-            weights.align = 4
-            change = builder.ashr(builder.add(builder.mul(inputs, spread), _same(0x2000)), _same(14))
-            new = builder.add(weights, change)
-            new = builder.select(builder.icmp_signed("<", new, _same(WEIGHT_MAX)), new, _same(WEIGHT_MAX))
-            new = builder.select(builder.icmp_signed(">", new, _same(-WEIGHT_MAX)), new, _same(-WEIGHT_MAX))
-            builder.store(new, there).align = 4
+            inputs = vector.load(builder, vector.pointer(context, builder, signature.args[0], args[0], args[2], _LANES))
+            there = vector.pointer(context, builder, signature.args[1], args[1], args[3], _LANES)
+            e = vector.spread(builder, _LANES, args[4])
+            vector.store(builder, vector.trained(builder, inputs, vector.load(builder, there), e), there)
             return context.get_dummy_value()
 
         return types.void(x, w, types.int64, types.int64, types.int32), generate

@@ -17,80 +17,29 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
-from numba import config, njit, types
+from numba import njit, types
 
-Array = Any
+from nzip.models.lanes import COMPILED, WEIGHT_MAX, Array, i32, i64, prefetch, u8, u32, u64
 
 STRETCH_MAX = 12 * 256 - 1  # as in tables
-WEIGHT_MAX = (1 << 19) - 1  # with inputs within +-STRETCH_MAX, 32 bits hold every product
 
-if getattr(config, "DISABLE_JIT", 0):
-    # Plain Python integers do not wrap: the casts must.
-    def i64(x: Any) -> int:
-        return int(x)
-
-    def i32(x: Any) -> int:
-        return int(x)
-
-    def u8(x: Any) -> int:
-        return int(x) & 0xFF
-
-    def u16(x: Any) -> int:
-        return int(x) & 0xFFFF
-
-    def u32(x: Any) -> int:
-        return int(x) & 0xFFFFFFFF
-
-    def u64(x: Any) -> int:
-        return int(x) & 0xFFFFFFFFFFFFFFFF
-
-    def prefetch(array: Array, index: int) -> None:
-        pass
+if not COMPILED:
+    from nzip.models.lanes import plain_dot, plain_train
 
     def dot(inputs: Array, weights: Array, o: int, lanes: int) -> int:
-        return int(((inputs * weights[o : o + 16 * lanes]) >> 8).sum(dtype=np.int32))
+        return plain_dot(inputs, weights[o : o + 16 * lanes])
 
     def train(inputs: Array, weights: Array, o: int, lanes: int, error: int) -> None:
-        change = (inputs * np.int32(error) + np.int32(0x2000)) >> 14
-        weights[o : o + 16 * lanes] = np.clip(weights[o : o + 16 * lanes] + change, -WEIGHT_MAX, WEIGHT_MAX)
+        weights[o : o + 16 * lanes] = plain_train(inputs, weights[o : o + 16 * lanes], error)
 
 else:
     from llvmlite import ir
     from numba.extending import intrinsic
 
-    _types: Any = numba
-    i64, i32, u8 = _types.int64, _types.int32, _types.uint8
-    u16, u32, u64 = _types.uint16, _types.uint32, _types.uint64
-    _INT = ir.IntType(32)
-    _LANES = ir.VectorType(_INT, 16)
+    from nzip.models import lanes as vector
 
-    def _pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any, to: Any) -> Any:
-        data = context.make_array(kind)(context, builder, array).data
-        return builder.bitcast(builder.gep(data, [index]), to.as_pointer())
-
-    def _load(builder: Any, pointer: Any) -> Any:
-        lanes = builder.load(pointer)
-        lanes.align = 4
-        return lanes
-
-    def _same(value: int) -> Any:
-        return ir.Constant(_LANES, [value] * 16)
-
-    @intrinsic
-    def prefetch(typing_context: Any, array: Any, index: Any) -> Any:
-        """Ask for the cache line of array[index]; changes nothing but time."""
-
-        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            byte = ir.IntType(8)
-            pointer = _pointer(context, builder, signature.args[0], args[0], args[1], byte)
-            kind = ir.FunctionType(ir.VoidType(), [byte.as_pointer(), _INT, _INT, _INT])
-            function = builder.module.declare_intrinsic("llvm.prefetch", [byte.as_pointer()], kind)
-            builder.call(function, [pointer, ir.Constant(_INT, 1), ir.Constant(_INT, 3), ir.Constant(_INT, 1)])
-            return context.get_dummy_value()
-
-        return types.void(array, index), generate
+    _LANES = ir.VectorType(vector.INT, 16)
 
     def _each(builder: Any, lanes: Any, start: Any, body: Any) -> Any:
         """Run body(index, value) for index = 0, 16, ... below 16 `lanes`; return the last value."""
@@ -116,15 +65,12 @@ else:
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             def body(index: Any, value: Any) -> Any:
-                x = _load(builder, _pointer(context, builder, signature.args[0], args[0], index, _LANES))
+                x = vector.load(builder, vector.pointer(context, builder, signature.args[0], args[0], index, _LANES))
                 at = builder.add(args[2], index)
-                w = _load(builder, _pointer(context, builder, signature.args[1], args[1], at, _LANES))
-                return builder.add(value, builder.ashr(builder.mul(x, w), _same(8)))
+                w = vector.load(builder, vector.pointer(context, builder, signature.args[1], args[1], at, _LANES))
+                return builder.add(value, vector.products(builder, x, w))
 
-            total = _each(builder, args[3], _same(0), body)
-            kind = ir.FunctionType(_INT, [_LANES])
-            add = builder.module.declare_intrinsic("llvm.vector.reduce.add.v16i32", (), kind)
-            return builder.call(add, [total])
+            return vector.total(builder, _each(builder, args[3], vector.same(_LANES, 0), body))
 
         return types.int32(inputs, weights, types.int64, types.int64), generate
 
@@ -133,21 +79,16 @@ else:
         """Add (inputs[k] * error + 2^13) >> 14 to weights[o + k], kept within +-WEIGHT_MAX, for k < 16 lanes."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            first = builder.insert_element(ir.Constant(_LANES, ir.Undefined), args[4], ir.Constant(_INT, 0))
-            spread = builder.shuffle_vector(first, ir.Constant(_LANES, ir.Undefined), _same(0))
+            e = vector.spread(builder, _LANES, args[4])
 
             def body(index: Any, value: Any) -> Any:
-                x = _load(builder, _pointer(context, builder, signature.args[0], args[0], index, _LANES))
+                x = vector.load(builder, vector.pointer(context, builder, signature.args[0], args[0], index, _LANES))
                 at = builder.add(args[2], index)
-                pointer = _pointer(context, builder, signature.args[1], args[1], at, _LANES)
-                change = builder.ashr(builder.add(builder.mul(x, spread), _same(0x2000)), _same(14))
-                w = builder.add(_load(builder, pointer), change)
-                w = builder.select(builder.icmp_signed("<", w, _same(WEIGHT_MAX)), w, _same(WEIGHT_MAX))
-                w = builder.select(builder.icmp_signed(">", w, _same(-WEIGHT_MAX)), w, _same(-WEIGHT_MAX))
-                builder.store(w, pointer).align = 4
+                there = vector.pointer(context, builder, signature.args[1], args[1], at, _LANES)
+                vector.store(builder, vector.trained(builder, x, vector.load(builder, there), e), there)
                 return value
 
-            _each(builder, args[3], ir.Constant(_INT, 0), body)
+            _each(builder, args[3], ir.Constant(vector.INT, 0), body)
             return context.get_dummy_value()
 
         return types.void(inputs, weights, types.int64, types.int64, types.int32), generate

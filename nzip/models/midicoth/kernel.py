@@ -20,98 +20,47 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
-from numba import config, njit, types
+from numba import njit, types
 
-Array = Any
+from nzip.models.lanes import COMPILED, Array, i32, i64, prefetch, u8, u16, u32, u64
 
 STRETCH_MAX = 12 * 256 - 1  # as in tables
-WEIGHT_MAX = (1 << 19) - 1  # with inputs within +-STRETCH_MAX, 32 bits hold every product
 
-if getattr(config, "DISABLE_JIT", 0):
-    # Plain Python integers do not wrap: the casts must.
-    def i64(x: Any) -> int:
-        return int(x)
-
-    def i32(x: Any) -> int:
-        return int(x)
-
-    def u8(x: Any) -> int:
-        return int(x) & 0xFF
-
-    def u16(x: Any) -> int:
-        return int(x) & 0xFFFF
-
-    def u32(x: Any) -> int:
-        return int(x) & 0xFFFFFFFF
-
-    def u64(x: Any) -> int:
-        return int(x) & 0xFFFFFFFFFFFFFFFF
-
-    def prefetch(array: Array, index: int) -> None:
-        pass
+if not COMPILED:
+    from nzip.models.lanes import plain_dot, plain_train
 
     def width(x: int) -> int:
         return int(x).bit_length()
 
     def dot8(inputs: Array, weights: Array, o: int) -> int:
-        return int(((inputs * weights[o : o + 8]) >> 8).sum(dtype=np.int32))
+        return plain_dot(inputs, weights[o : o + 8])
 
     def train8(inputs: Array, weights: Array, o: int, error: int) -> None:
-        change = (inputs * np.int32(error) + np.int32(0x2000)) >> 14
-        weights[o : o + 8] = np.clip(weights[o : o + 8] + change, -WEIGHT_MAX, WEIGHT_MAX)
+        weights[o : o + 8] = plain_train(inputs, weights[o : o + 8], error)
 
 else:
     from llvmlite import ir
     from numba.extending import intrinsic
 
-    _types: Any = numba
-    i64, i32, u8, u16 = _types.int64, _types.int32, _types.uint8, _types.uint16
-    u32, u64 = _types.uint32, _types.uint64
+    from nzip.models import lanes as vector
 
-    @intrinsic
-    def prefetch(typing_context: Any, array: Any, index: Any) -> Any:
-        """Ask for the cache line of array[index]; changes nothing but time."""
+    _LANES = ir.VectorType(vector.INT, 8)
 
-        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            word, byte = ir.IntType(32), ir.IntType(8).as_pointer()
-            data = context.make_array(signature.args[0])(context, builder, args[0]).data
-            kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
-            function = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
-            pointer = builder.bitcast(builder.gep(data, [args[1]]), byte)
-            builder.call(function, [pointer, ir.Constant(word, 1), ir.Constant(word, 3), ir.Constant(word, 1)])
-            return context.get_dummy_value()
-
-        return types.void(array, types.int64), generate
-
-    _INT = ir.IntType(32)
-    _LANES = ir.VectorType(_INT, 8)
-
-    def _lanes(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
-        data = context.make_array(kind)(context, builder, array).data
-        return builder.bitcast(builder.gep(data, [index]), _LANES.as_pointer())
-
-    def _load(builder: Any, pointer: Any) -> Any:
-        lanes = builder.load(pointer)
-        lanes.align = 4
-        return lanes
-
-    def _same(value: int) -> Any:
-        return ir.Constant(_LANES, [value] * 8)
+    def _vectors(context: Any, builder: Any, signature: Any, args: Any) -> tuple[Any, Any, Any]:
+        """Return the 8 inputs, the pointer to their weights, and these."""
+        zero = ir.Constant(ir.IntType(64), 0)
+        x = vector.load(builder, vector.pointer(context, builder, signature.args[0], args[0], zero, _LANES))
+        there = vector.pointer(context, builder, signature.args[1], args[1], args[2], _LANES)
+        return x, there, vector.load(builder, there)
 
     @intrinsic
     def dot8(typing_context: Any, inputs: Any, weights: Any, o: Any) -> Any:
         """Return the sum of (inputs[k] * weights[o + k]) >> 8 over the 8 inputs."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            zero = ir.Constant(ir.IntType(64), 0)
-            x = _load(builder, _lanes(context, builder, signature.args[0], args[0], zero))
-            w = _load(builder, _lanes(context, builder, signature.args[1], args[1], args[2]))
-            products = builder.ashr(builder.mul(x, w), _same(8))
-            kind = ir.FunctionType(_INT, [_LANES])
-            add = builder.module.declare_intrinsic("llvm.vector.reduce.add.v8i32", (), kind)
-            return builder.call(add, [products])
+            x, _, w = _vectors(context, builder, signature, args)
+            return vector.total(builder, vector.products(builder, x, w))
 
         return types.int32(inputs, weights, types.int64), generate
 
@@ -120,16 +69,9 @@ else:
         """Add (inputs[k] * error + 2^13) >> 14 to weights[o + k], kept within +-WEIGHT_MAX, for the 8 inputs."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            zero = ir.Constant(ir.IntType(64), 0)
-            x = _load(builder, _lanes(context, builder, signature.args[0], args[0], zero))
-            pointer = _lanes(context, builder, signature.args[1], args[1], args[2])
-            first = builder.insert_element(ir.Constant(_LANES, ir.Undefined), args[3], ir.Constant(_INT, 0))
-            spread = builder.shuffle_vector(first, ir.Constant(_LANES, ir.Undefined), _same(0))
-            change = builder.ashr(builder.add(builder.mul(x, spread), _same(0x2000)), _same(14))
-            w = builder.add(_load(builder, pointer), change)
-            w = builder.select(builder.icmp_signed("<", w, _same(WEIGHT_MAX)), w, _same(WEIGHT_MAX))
-            w = builder.select(builder.icmp_signed(">", w, _same(-WEIGHT_MAX)), w, _same(-WEIGHT_MAX))
-            builder.store(w, pointer).align = 4
+            x, there, w = _vectors(context, builder, signature, args)
+            e = vector.spread(builder, _LANES, args[3])
+            vector.store(builder, vector.trained(builder, x, w, e), there)
             return context.get_dummy_value()
 
         return types.void(inputs, weights, types.int64, types.int32), generate
