@@ -38,6 +38,7 @@ class Numbers(click.ParamType):
 @click.option("--peers", is_flag=True, help="Measure every other compressor that is installed as well.")
 @click.option("--levels", type=Numbers(), help="nzip's levels, as 1,6,9 or 1-9; all where left out.")
 @options.engine_option
+@options.lm_options
 @click.option("--repeat", type=click.IntRange(1), default=1, metavar="N", help="The best time of N runs counts.")
 @click.option(
     "-T", "--threads", type=click.IntRange(0), default=1, metavar="N", help="Threads for nzip; 1 where left out."
@@ -59,6 +60,9 @@ def command(
     peers: bool,
     levels: list[int] | None,
     engine: str | None,
+    model: str | None,
+    streams: int | None,
+    window: int | None,
     repeat: int,
     threads: int,
     json_path: str | None,
@@ -73,11 +77,13 @@ def command(
     """
     from nzip.evaluation.bench import main_run
 
+    engine, params = options.engine_settings(engine, model, streams, window)
     with _steps(not no_progress and on_terminal(sys.stderr)) as progress:
         main_run(
             list(paths),
             levels=levels,
             engine=engine,
+            params=params,
             peers=peers,
             repeat=repeat,
             threads=threads,

@@ -16,7 +16,7 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +30,7 @@ __all__ = ["SCHEMA", "Codec", "InputFile", "find_files", "format_files", "format
 
 SCHEMA = 1
 MB = 1_000_000
-WARM_UP = "each codec is loaded or compiled, and codes the file's first 64 KiB once, before the clock starts"
+WARM_UP = "each codec is loaded or compiled, and codes the file's first 64 KiB once (1 KiB with engine lm), before the clock starts"
 MEMORY = "highest resident size during the call less that before it, input excluded; of the program itself for zpaq"
 
 Echo = Callable[[str], None]
@@ -93,6 +93,7 @@ def main_run(
     *,
     levels: Sequence[int] | None = None,
     engine: str | None = None,
+    params: Mapping[str, Any] | None = None,
     peers: bool | Sequence[str] = False,
     repeat: int = 1,
     json_path: str | os.PathLike[str] | None = None,
@@ -109,6 +110,7 @@ def main_run(
         paths: files and folders.
         levels: nzip's levels, all where left out.
         engine: use this engine in place of the levels' own.
+        params: its parameters.
         peers: measure every installed peer as well, or those whose names begin with one of these; only so are those
             measured that take minutes a file.
         repeat: the best time of so many runs of a file counts, or of fewer that took 5 seconds together.
@@ -128,7 +130,7 @@ def main_run(
         raise ValueError("repeat is less than 1")
     _check_outputs(json_path, plot_path)
     files = find_files(paths)
-    codecs = nzip_codecs(levels, engine=engine, threads=threads)
+    codecs = nzip_codecs(levels, engine=engine, params=params, threads=threads)
     if peers:
         codecs += _installed_peers() if peers is True else _peers_named(peers)
     result = run(codecs, files, repeat=repeat, progress=progress)

@@ -11,7 +11,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -24,6 +24,9 @@ MIB = 1 << 20
 
 def _nothing() -> None:
     return None
+
+
+SLOW_WARM_UP = 1 << 10  # for engines that take a minute for 64 KiB
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ class Codec:
         prepare: loads or compiles what the first call would, so that no measurement holds it.
         spec: how another process can make the same codec (`from_spec`); None for one made by hand, which is then
             measured in the process that asks.
-        model_bytes: size of the data that both sides have beside the program (primers, dictionaries).
+        model_bytes: size of the data that both sides have beside the program (primers, dictionaries, models).
+        warm_up: bytes that are coded once before the clock starts.
         external: the work happens in a program of its own, whose memory is counted in place of ours.
     """
 
@@ -54,6 +58,7 @@ class Codec:
     spec: dict[str, Any] | None = None
     external: bool = False
     model_bytes: int = 0
+    warm_up: int = 1 << 16
 
 
 def from_spec(spec: dict[str, Any]) -> Codec:
@@ -63,15 +68,17 @@ def from_spec(spec: dict[str, Any]) -> Codec:
         LookupError: a peer that is not installed.
     """
     if spec["kind"] == "nzip":
-        return nzip_codec(spec["level"], engine=spec["engine"], threads=spec["threads"])
+        return nzip_codec(spec["level"], engine=spec["engine"], params=spec["params"], threads=spec["threads"])
     for codec in peers(slow=True):
         if codec.name == spec["name"]:
             return codec
     raise LookupError(f"{spec['name']} is not installed")
 
 
-def nzip_codec(level: int, *, engine: str | None = None, threads: int = 1) -> Codec:
-    """Return nzip at `level`, or with `engine` and its default parameters in place of the level's engine.
+def nzip_codec(
+    level: int, *, engine: str | None = None, params: Mapping[str, Any] | None = None, threads: int = 1
+) -> Codec:
+    """Return nzip at `level`, or with `engine` and its default parameters, or `params`, in place of the level's engine.
 
     Raises:
         ValueError: there is no such level or engine.
@@ -83,15 +90,15 @@ def nzip_codec(level: int, *, engine: str | None = None, threads: int = 1) -> Co
     if engine is not None and engine not in nzip.engines():
         raise ValueError(f"no engine named {engine!r}; there are {', '.join(sorted(nzip.engines()))}")
     chosen = nzip.levels()[level]
-    own = engine is None or engine == chosen.engine
+    own = engine is None or (engine == chosen.engine and params is None)
+    used = chosen.params if own else params or {}
     words = [chosen.engine if engine is None else engine]
-    if own:
-        words += [f"{key} {value}" for key, value in chosen.params.items()]
+    words += [f"{key} {value}" for key, value in used.items()]
     words.append(f"{chosen.block_size // MIB} MiB blocks")
     words.append("1 thread" if threads == 1 else f"{threads or 'all'} threads")
 
     def compress(data: bytes) -> bytes:
-        return nzip.compress(data, level, engine=engine, threads=threads)
+        return nzip.compress(data, level, engine=engine, params=params, threads=threads, verify=False)
 
     def decompress(data: bytes, size: int) -> bytes:
         return nzip.decompress(data, max_output_size=size, max_memory=1 << 40, threads=threads)
@@ -107,18 +114,25 @@ def nzip_codec(level: int, *, engine: str | None = None, threads: int = 1) -> Co
         compress=compress,
         decompress=decompress,
         prepare=prepare,
-        spec={"kind": "nzip", "level": level, "engine": engine, "threads": threads},
-        model_bytes=nzip.engines()[words[0]].model_bytes(chosen.params if own else {}),
+        spec={"kind": "nzip", "level": level, "engine": engine, "params": params and dict(params), "threads": threads},
+        model_bytes=nzip.engines()[words[0]].model_bytes(used),
+        warm_up=SLOW_WARM_UP if words[0] == "lm" else 1 << 16,
     )
 
 
-def nzip_codecs(levels: Sequence[int] | None = None, *, engine: str | None = None, threads: int = 1) -> list[Codec]:
+def nzip_codecs(
+    levels: Sequence[int] | None = None,
+    *,
+    engine: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    threads: int = 1,
+) -> list[Codec]:
     """Return nzip's `levels` (all of them where left out; the default level alone where `engine` is given)."""
     import nzip
 
     if levels is None:
         levels = sorted(nzip.levels()) if engine is None else [6]
-    return [nzip_codec(level, engine=engine, threads=threads) for level in levels]
+    return [nzip_codec(level, engine=engine, params=params, threads=threads) for level in levels]
 
 
 def peers(*, slow: bool = False) -> list[Codec]:

@@ -22,7 +22,6 @@ from typing import Any
 
 from nzip.evaluation.codecs import Codec, from_spec
 
-WARM_UP_BYTES = 1 << 16
 ENOUGH_SECONDS = 5.0
 
 
@@ -111,13 +110,13 @@ def _best(call: Callable[[], bytes], repeat: int, external: bool) -> tuple[bytes
 def measure(codec: Codec, data: bytes, *, repeat: int = 1) -> dict[str, Any]:
     """Compress and restore `data`, and return what it took.
 
-    The first 64 KiB are coded once beforehand, so that neither compiling nor loading is measured.
+    The first bytes (64 KiB, for most) are coded once beforehand, so that neither compiling nor loading is measured.
 
     Returns:
         `bytes_out`, `compress_s`, `decompress_s` (the best of `repeat`), `compress_memory`, `decompress_memory`
         (bytes), `restored` (whether the bytes came back).
     """
-    head = data[:WARM_UP_BYTES]
+    head = data[: codec.warm_up]
     if not codec.external:
         codec.decompress(codec.compress(head), len(head))
     packed, compress_s, compress_memory = _best(lambda: codec.compress(data), repeat, codec.external)

@@ -19,11 +19,11 @@ from nzip.models.cm.engine import CmEngine
 from nzip.models.engine import Engine, Params
 
 MAX_STREAMS = 4096
-STREAM_BYTES = 1 << 14  # bytes of text that are worth a stream of their own
+STREAM_BYTES = 1 << 16  # bytes of text that are worth a stream of their own
 AUTO_STREAMS = 32
 STEPS = 64  # rows that an encoder asks for at a time
-STATE_BUDGET = 600 << 20  # bytes that the states of all streams may take together, and
-STATE_STREAM = 7 << 20  # so much more for each
+STATE_BUDGET = 280 << 20  # bytes that the states of all streams may take together, and
+STATE_STREAM = 5 << 20  # so much more for each
 PAGE = 4096  # bytes that are text or binary together
 BINARY_SHARE = 32  # a page is binary if one byte in so many is a control character or no part of UTF-8
 BINARY_PRESET = 3
@@ -99,7 +99,7 @@ class LmEngine(Engine):
     def fit(self, params: Params, size: int) -> dict[str, Any]:
         name, model_id, streams, window, mix = self._checked(params)
         model = _model(model_id, name)
-        streams = min(streams or min(AUTO_STREAMS, size // STREAM_BYTES), max(1, size))
+        streams = min(streams or min(AUTO_STREAMS, (size + STREAM_BYTES // 2) // STREAM_BYTES), max(1, size))
         streams = max(1, streams)
         if not window:
             most = (STATE_BUDGET // streams + STATE_STREAM) // _token_bytes(model.config)
@@ -115,7 +115,7 @@ class LmEngine(Engine):
         from nzip.models.lm.weights import file_size
 
         longest = -(-size // max(1, streams))
-        kept = streams * min(window + STEPS, longest + STEPS) * _token_bytes(c)
+        kept = streams * min(window + STEPS, longest + STEPS) * _token_bytes(c) * 7 // 5  # growing takes a copy
         rows = 12 * c.vocab * max(STEPS, streams)
         learned = (128 << 20) + 32 * c.vocab * 17 + 40 * size + streams * 1024
         binary = CmEngine()

@@ -1000,7 +1000,8 @@ class NumbaState:
         """Make room for streams of `tokens` tokens: memory follows need, for many streams are short."""
         have, most = self.key_scale.shape[3], SINKS + self.ring
         if min(tokens, most) > have:
-            places = min(most, -(-max(tokens, 2 * have) // LANES) * LANES)
+            # While one array is copied both are there: small steps keep the peak low.
+            places = min(most, -(-max(tokens, have + have // 4) // LANES) * LANES)
             for name, axis in (
                 ("keys", places // LANES),
                 ("key_scale", places),

@@ -1,0 +1,107 @@
+"""The engine `lm` on text: bytes, both speeds and memory for numbers of streams, with and without mixing.
+
+    nzip models pull
+    python benchmarks/lm.py FILE… [--streams 1,32] [--model NAME] [--out benchmarks/results/lm.json]
+
+Each row is measured in a process of its own: the model is loaded and the kernels compiled before the clock starts, the
+file is one block, and what comes back is compared. Sizes are payloads with the parameters of the block's header and 25
+bytes for the container. Peak memory is the highest resident size of the process, all included. A row replaces the one
+with the same settings in the results, others stay: the whole takes hours on a slow machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+CONTAINER = 25
+
+
+def measure(request: dict[str, Any]) -> dict[str, Any]:
+    """Measure one row in this process."""
+    from nzip.models.lm import model as models
+    from nzip.models.lm.engine import LmEngine
+
+    engine = LmEngine()
+    data = Path(request["file"]).read_bytes()
+    params = engine.fit({"model": request["model"], "streams": request["streams"], "mix": request["mix"]}, len(data))
+    short = engine.fit({**params, "window": 0}, 300)
+    engine.decode(engine.encode(data[:300], short), 300, short)
+    model = models.by_id(params["id"], params["model"])
+    began = time.perf_counter()
+    payload = engine.encode(data, params)
+    middle = time.perf_counter()
+    back = engine.decode(payload, len(data), params)
+    ended = time.perf_counter()
+    if back != data:
+        raise SystemExit("what came back is something else")
+    size = len(payload) + len(engine.pack(params)) + CONTAINER
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return {
+        "file": Path(request["file"]).name,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "bytes": len(data),
+        "streams": params["streams"],
+        "window": params["window"],
+        "mix": params["mix"],
+        "engine_version": engine.version,
+        "model": params["model"],
+        "model_id": params["id"],
+        "backend": type(model.backend()).__name__,
+        "threads": getattr(model.backend(), "threads", None),
+        "size": size,
+        "bits_per_byte": round(8 * size / len(data), 4),
+        "compress_kb_s": round(len(data) / (middle - began) / 1000, 3),
+        "decompress_kb_s": round(len(data) / (ended - middle) / 1000, 3),
+        "peak_bytes": peak,
+        "stated_bytes": engine.memory(params, len(data)),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("files", type=Path, nargs="+")
+    parser.add_argument("--streams", default="1,32")
+    parser.add_argument("--model", default="smollm2-135m")
+    parser.add_argument("--alone", action="store_true", help="the model alone as well")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "lm.json")
+    args = parser.parse_args()
+    rows = json.loads(args.out.read_text())["rows"] if args.out.exists() else []
+    for file in args.files:
+        for streams in map(int, args.streams.split(",")):
+            for mix in (1, 0) if args.alone else (1,):
+                request = {"file": str(file), "model": args.model, "streams": streams, "mix": mix}
+                code = "import json, sys; sys.path.insert(0, sys.argv[1]); import lm; "
+                code += "print(json.dumps(lm.measure(json.loads(sys.argv[2]))))"
+                command = [sys.executable, "-c", code, str(Path(__file__).parent), json.dumps(request)]
+                answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=os.environ).stdout
+                row = json.loads(answer.splitlines()[-1])
+                same = ("sha256", "streams", "mix", "model_id", "engine_version", "backend", "threads")
+                rows = [old for old in rows if any(old[key] != row[key] for key in same)] + [row]
+                print(
+                    f"| {row['file']} | {row['streams']} | {'mixed' if mix else 'alone'} | {row['size']:,} | "
+                    f"{row['bits_per_byte']:.4f} | {row['compress_kb_s']:.2f} | {row['decompress_kb_s']:.2f} | "
+                    f"{row['peak_bytes'] / 1e6:,.0f} MB |",
+                    flush=True,
+                )
+                result = {
+                    "python": platform.python_version(),
+                    "machine": platform.machine(),
+                    "cores": os.cpu_count(),
+                    "rows": sorted(rows, key=lambda r: (r["file"], r["streams"], -r["mix"])),
+                }
+                args.out.parent.mkdir(parents=True, exist_ok=True)
+                args.out.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
