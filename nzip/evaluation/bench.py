@@ -30,7 +30,7 @@ __all__ = ["SCHEMA", "Codec", "InputFile", "find_files", "format_files", "format
 
 SCHEMA = 1
 MB = 1_000_000
-WARM_UP = "each codec is loaded or compiled, and codes the file's first 64 KiB once (1 KiB with engine lm), before the clock starts"
+WARM_UP = "each codec is loaded or compiled, and codes 64 KiB of the file (lm: 1 KiB) once, before the clock starts"
 MEMORY = "highest resident size during the call less that before it, input excluded; of the program itself for zpaq"
 
 Echo = Callable[[str], None]
