@@ -30,6 +30,12 @@ from nzip.cli.output import Report, on_terminal, watch
 @options.block_size_option
 @options.engine_option
 @options.lm_options
+@click.option(
+    "--window-bits",
+    type=click.IntRange(256, 1 << 26),
+    metavar="N",
+    help="With --engine lm: cut blocks of about N bits of output each, for random access at equal cost.",
+)
 @options.quiet_option
 @options.verbose_option
 @options.progress_option
@@ -52,6 +58,7 @@ def command(
     model: str | None,
     streams: int | None,
     window: int | None,
+    window_bits: int | None,
     quiet: bool,
     verbose: int,
     no_progress: bool,
@@ -71,6 +78,8 @@ def command(
             "stdout: is a terminal, and compressed data is not written to it; use -o FILE, or -f to do it anyway"
         )
     engine, params = options.engine_settings(engine, model, streams, window)
+    if window_bits is not None and (engine != "lm" or recursive):
+        raise click.UsageError("--window-bits goes with --engine lm, and not with -r")
     report = Report("compress", quiet=quiet, verbose=verbose, as_json=as_json, bar=not no_progress)
     settings: dict[str, Any] = {
         "level": options.chosen_level(ctx),
@@ -110,7 +119,13 @@ def command(
         else:
             result = watch(
                 lambda tally: operations.compress_file(
-                    source, target, remove=remove, progress=tally, prepare=report.preparing(tally), **settings
+                    source,
+                    target,
+                    remove=remove,
+                    window_bits=window_bits,
+                    progress=tally,
+                    prepare=report.preparing(tally),
+                    **settings,
                 ),
                 label=os.path.basename(file),
                 bar=report.bar,

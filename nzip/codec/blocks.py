@@ -99,19 +99,43 @@ def encode_block(raw: bytes, coding: Coding) -> bytes:
     return chunk
 
 
+def encode_within(raw: bytes, coding: Coding, limit: int) -> tuple[int, bytes]:
+    """Encode from the start of `raw` what a payload of about `limit` bytes holds.
+
+    Returns:
+        How many bytes that is, and their chunk.
+    """
+    engine = ENGINES.by_name(coding.engine)
+    verify = engine.verifies if coding.verify is None else coding.verify
+    with progress.part(0.5 if verify else 1.0):
+        count, payload, params = engine.encode_within(raw, coding.params, limit)
+        part = raw[:count]
+        chunk = _finished(part, part, (), engine, params, verify, payload) if payload else _stored(part)
+    if engine.fallback is not None:
+        name, other = engine.fallback
+        coding = Coding(name, other, coding.transforms, verify)
+        chunk = min(chunk, _encoded(raw[:count], coding, ENGINES.by_name(name)), key=len)
+    return count, chunk
+
+
 def _encoded(raw: bytes, coding: Coding, engine: Engine) -> bytes:
     coded, specs = _apply_transforms(raw, coding)
     params = engine.fit(coding.params, len(coded))
     verify = engine.verifies if coding.verify is None else coding.verify
     with progress.part(0.5 if verify else 1.0):
-        return _finished(raw, coded, specs, engine, params, verify)
+        return _finished(raw, coded, specs, engine, params, verify, engine.encode(coded, params))
 
 
 def _finished(
-    raw: bytes, coded: bytes, specs: tuple[TransformSpec, ...], engine: Engine, params: dict[str, Any], verify: bool
+    raw: bytes,
+    coded: bytes,
+    specs: tuple[TransformSpec, ...],
+    engine: Engine,
+    params: dict[str, Any],
+    verify: bool,
+    payload: bytes,
 ) -> bytes:
     stored = _stored(raw)
-    payload = engine.encode(coded, params)
     if len(payload) >= len(raw):
         return stored
     memory = unpack_memory(pack_memory(engine.memory(params, len(coded))))

@@ -14,13 +14,14 @@ from typing import Any, Self
 
 import xxhash
 
-from nzip.codec.blocks import Coding, encode_block
+from nzip.codec.blocks import Coding, encode_block, encode_within
 from nzip.codec.levels import DEFAULT_LEVEL, MIN_BLOCK_SIZE, level_of
 from nzip.codec.registry import ENGINES
 from nzip.codec.threads import thread_count
 from nzip.formats.container import MAX_BLOCK, End, Header, IndexEntry
 
 Buffer = bytes | bytearray | memoryview
+MOST_GAIN = 64  # bytes of text that one byte of a window may stand for
 
 
 class Compressor:
@@ -32,6 +33,8 @@ class Compressor:
         params: parameters for `engine`; the engine's defaults where left out.
         threads: blocks coded at the same time; 0 for all cores. The output does not depend on it.
         block_size: bytes of input in a block, 1 KiB .. 1 GiB; the level's where left out.
+        window_bits: cut blocks so that each has about so many bits of payload, 256 .. 2^26, for random access at
+            equal cost; only for engines that can (`lm`), and one block after the other.
         verify: decode every block after it is encoded; a block that does not come back is stored as it is. Left out,
             the engine says whether (`lm` does).
         content_size: bytes that will be given, when known; stored for readers that want it ahead.
@@ -57,6 +60,7 @@ class Compressor:
         params: Mapping[str, Any] | None = None,
         threads: int = 1,
         block_size: int | None = None,
+        window_bits: int | None = None,
         verify: bool | None = None,
         content_size: int | None = None,
         name: str | None = None,
@@ -73,6 +77,14 @@ class Compressor:
         if engine is None or (engine == chosen.engine and params is None):
             engine, params = chosen.engine, chosen.params
         ENGINES.by_name(engine).pack(params or {})
+        if window_bits is not None:
+            if not 256 <= window_bits <= 1 << 26:
+                raise ValueError(f"window_bits {window_bits} is not in 256..{1 << 26}")
+            if not ENGINES.by_name(engine).cuts:
+                raise ValueError(f"engine {engine} cannot cut blocks by window_bits")
+        self._limit = 0 if window_bits is None else -(-window_bits // 8)
+        if self._limit:
+            self._block_size = min(self._block_size, MOST_GAIN * self._limit)
         self._coding = Coding(engine, dict(params or {}), verify=verify)
         self._header = Header(
             name=name, mode=mode, mtime_ns=mtime_ns, content_size=content_size, kind=kind
@@ -109,7 +121,11 @@ class Compressor:
             view = view[room:]
             if not self._header_size:
                 out += self._start(self._header)
-            self._submit()
+            if self._limit:
+                # A window takes part of what is there; the rest waits for more.
+                self._cut()
+            else:
+                self._submit()
             out += self._collect(self._threads)
         self._buffer += view
         if self._queue:
@@ -130,11 +146,15 @@ class Compressor:
             raise ValueError(f"content_size was {expected} and {self.bytes_in} bytes came")
         self._finished = True
         try:
-            if not self._header_size:
+            if not self._header_size and not (self._limit and self._buffer):
                 out = self._solo()
             else:
-                self._submit()
-                out = bytearray(self._collect(0))
+                out = bytearray(b"" if self._header_size else self._start(self._header))
+                while self._limit and self._buffer:
+                    self._cut()
+                if self._buffer:
+                    self._submit()
+                out += self._collect(0)
                 out += End(self._header_size, tuple(self._entries), 0, self._hash.intdigest()).encode()
         finally:
             self.close()
@@ -170,6 +190,14 @@ class Compressor:
         header = Header(solo=True, name=fields.name, mode=fields.mode, mtime_ns=fields.mtime_ns, kind=fields.kind)
         return bytearray(self._start(header) + encode_block(bytes(self._buffer), self._coding))
 
+    def _cut(self) -> None:
+        """Code one window from the start of the buffer."""
+        count, chunk = encode_within(bytes(self._buffer), self._coding, self._limit)
+        del self._buffer[:count]
+        future: Future[bytes] = Future()
+        future.set_result(chunk)
+        self._queue.append((count, future))
+
     def _submit(self) -> None:
         raw = bytes(self._buffer)
         self._buffer = bytearray()
@@ -202,11 +230,18 @@ def compress(
     params: Mapping[str, Any] | None = None,
     threads: int = 1,
     block_size: int | None = None,
+    window_bits: int | None = None,
     verify: bool | None = None,
 ) -> bytes:
     """Return `data` as an nzip file of one member; see `Compressor` for the arguments."""
     with Compressor(
-        level, engine=engine, params=params, threads=threads, block_size=block_size, verify=verify
+        level,
+        engine=engine,
+        params=params,
+        threads=threads,
+        block_size=block_size,
+        window_bits=window_bits,
+        verify=verify,
     ) as compressor:
         return compressor.compress(data) + compressor.flush()
 

@@ -679,6 +679,7 @@ def compress_file(
     params: Mapping[str, Any] | None = None,
     threads: int = 0,
     block_size: int | None = None,
+    window_bits: int | None = None,
     verify: bool | None = None,
     max_memory: int | None = None,
     store_name: bool = False,
@@ -692,7 +693,7 @@ def compress_file(
     Args:
         source: a path, or a binary stream.
         target: a path, or a binary stream; `compressed_name(source)` where left out.
-        level, engine, params, block_size, verify: as for `Compressor`.
+        level, engine, params, block_size, window_bits, verify: as for `Compressor`.
         threads: as for `Compressor`, and fewer when they do not fit in the memory.
         max_memory: most bytes of memory for all blocks under way; None to go by `memory_budget`.
         store_name: store the source's base name, mode and modification time in the file.
@@ -722,7 +723,14 @@ def compress_file(
             )
         )
         compressor = stack.enter_context(
-            Compressor(threads=count, verify=verify, content_size=src.size, **fields, **settings)
+            Compressor(
+                threads=count,
+                window_bits=window_bits,
+                verify=verify,
+                content_size=src.size,
+                **fields,
+                **settings,
+            )
         )
         digest = xxhash.xxh3_128()
         while data := src.read(CHUNK):

@@ -22,6 +22,7 @@ class Engine(ABC):
         id: the number in the block header; 0..63 belong to nzip, 64..127 to others.
         version: raised whenever the payload of some block changes. Every released version keeps decoding.
         verifies: blocks are decoded after they are encoded unless the caller says otherwise.
+        cuts: `encode_within` is there.
         fallback: an engine and its parameters that code a block where this one fails, or does not make it smaller
             than that one does; None for none.
     """
@@ -30,6 +31,7 @@ class Engine(ABC):
     id: ClassVar[int]
     version: ClassVar[int]
     verifies: ClassVar[bool] = False
+    cuts: ClassVar[bool] = False
     fallback: ClassVar[tuple[str, dict[str, Any]] | None] = None
 
     @abstractmethod
@@ -71,6 +73,15 @@ class Engine(ABC):
 
         A payload that is not shorter than the block need not decode: the caller then stores the block instead.
         """
+
+    def encode_within(self, block: bytes, params: Params, limit: int) -> tuple[int, bytes, dict[str, Any]]:
+        """Encode as much from the start of `block` as a payload of about `limit` bytes holds.
+
+        Returns:
+            How many bytes of the block were encoded, at least 1; the payload, at most a few bytes longer than `limit`,
+            or empty where the engine would leave these bytes to its fallback; the parameters for these bytes.
+        """
+        raise NotImplementedError(f"engine {self.name} does not cut blocks")
 
     @abstractmethod
     def decode(self, payload: bytes, size: int, params: Params) -> bytes:

@@ -86,3 +86,15 @@ def test_what_a_file_says_of_its_model(run: Run, here: Path) -> None:
     assert block["params"]["model"] == "tiny"
     assert len(block["params"]["id"]) == 64
     assert run("decompress", "-c", "t.nz").stdout_bytes == Path("t").read_bytes()
+
+
+def test_bench(run: Run, here: Path) -> None:
+    write_gguf(here / "tiny.gguf", SHAPE)
+    run("models", "add", "tiny.gguf")
+    Path("words").write_bytes(b"some words and the like " * 12)
+    result = run("bench", "--model", "tiny", "--streams", "2", "--json", "r.json", "words")
+    assert (result.exit_code, result.stderr) == (0, "")
+    codec = json.loads(Path("r.json").read_text("utf-8"))["codecs"][0]
+    assert codec["name"] == "nzip lm -6"
+    assert codec["settings"].startswith("lm, model tiny, streams 2, ")
+    assert codec["model_bytes"] == Path("tiny.gguf").stat().st_size

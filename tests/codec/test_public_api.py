@@ -37,13 +37,14 @@ NAMES = [
 ]
 
 SIGNATURES = {
-    "compress": "(data, level=6, *, engine=None, params=None, threads=1, block_size=None, verify=None)",
+    "compress": "(data, level=6, *, engine=None, params=None, threads=1, block_size=None, window_bits=None, "
+    "verify=None)",
     "decompress": "(data, *, max_output_size=None, max_memory=2147483648, threads=1)",
     "open": "(filename, mode='rb', *, level=6, threads=1, max_memory=2147483648, encoding=None, errors=None, "
     "newline=None, **settings)",
     "NzipFile": "(file, mode='r', *, level=6, threads=1, max_memory=2147483648, **settings)",
-    "Compressor": "(level=6, *, engine=None, params=None, threads=1, block_size=None, verify=None, content_size=None, "
-    "name=None, mode=None, mtime_ns=None, kind=None)",
+    "Compressor": "(level=6, *, engine=None, params=None, threads=1, block_size=None, window_bits=None, verify=None, "
+    "content_size=None, name=None, mode=None, mtime_ns=None, kind=None)",
     "Compressor.compress": "(self, data)",
     "Compressor.flush": "(self)",
     "Compressor.close": "(self)",

@@ -47,6 +47,7 @@ class LmEngine(Engine):
     id = 6
     version = 1
     verifies = True
+    cuts = True
     fallback: ClassVar[tuple[str, dict[str, Any]] | None] = ("cm", {"preset": BINARY_PRESET})
 
     def pack(self, params: Params) -> bytes:
@@ -148,6 +149,20 @@ class LmEngine(Engine):
             head += _uleb(len(payload))
         out = bytes(head) + b"".join(payloads)
         return out if len(out) < len(block) else bytes(len(block) + 1)
+
+    def encode_within(self, block: bytes, params: Params, limit: int) -> tuple[int, bytes, dict[str, Any]]:
+        """Encode the longest start of `block` that fits, in one stream; a run of binary data is left to the fallback.
+
+        Greedy, as Equal-Info Windows are (Lester et al., 2024): tokens are taken while the payload has room.
+        """
+        runs = classify(block)
+        if not runs[0]:
+            return runs[1], b"", {}
+        fitted = self.fit({**params, "streams": 1}, len(block))
+        name, model_id, _, window, mix = self._checked(fitted)
+        count, payload = encode_start(_model(model_id, name), block[: runs[0]], window, bool(mix), limit)
+        head = _uleb(1) + _uleb(count) + _uleb(len(payload))
+        return count, head + payload, fitted
 
     def decode(self, payload: bytes, size: int, params: Params) -> bytes:
         name, model_id, streams, window, mix = self._checked(params)
@@ -300,6 +315,29 @@ def encode_text(model: Any, text: bytes, streams: int, window: int, mix: bool) -
     return list(coder.payloads())
 
 
+def encode_start(model: Any, text: bytes, window: int, mix: bool, limit: int) -> tuple[int, bytes]:
+    """Encode tokens of `text` until the payload has about `limit` bytes; return how many bytes of text, payload."""
+    import numpy as np
+
+    tokens = model.encode(text)
+    given = np.concatenate([[model.start], model.fed(tokens[:-1])]).astype(np.int32)
+    coder = _coder(model, [len(text)], mix)
+    taken = 0
+    for rows, at in _predictions(model, given[:, None], np.array([len(tokens)]), window):
+        for t in range(len(rows)):
+            coder.encode(rows[t : t + 1], tokens[at + t : at + t + 1, None])
+            taken += 1
+            # Behind what is out, the last token's bits and one byte of the end come.
+            if coder.written(0) + 4 > limit:
+                break
+        else:
+            continue
+        break
+    count = sum(map(len, model.pieces(tokens[:taken])))
+    progress.tell("lm", count, taken)
+    return count, coder.payloads()[0]
+
+
 def _predictions(model: Any, given: Any, lengths: Any, window: int) -> Iterator[tuple[Any, int]]:
     """Yield the frequencies of runs of steps, uint32 (T, S, V), and the number of their first step."""
     import numpy as np
@@ -336,8 +374,6 @@ def decode_text(model: Any, payloads: list[bytes], size: int, window: int, mix: 
     coder = _coder(model, sizes, mix, payloads)
     backend = model.backend()
     state = backend.begin(streams, window=window)
-    vocab = model.config.vocab
-    table = [*model.tree.tokens, *([b""] * (vocab - model.tree.size)), *(bytes([value]) for value in range(256))]
     given = np.full(streams, model.start, np.int32)
     out = [bytearray() for _ in range(streams)]
     active = coder.active()
@@ -345,8 +381,8 @@ def decode_text(model: Any, payloads: list[bytes], size: int, window: int, mix: 
         rows = backend.step(state, given, active)
         found = coder.decode(rows, active)
         count = 0
-        for k in np.flatnonzero(active):
-            piece = table[found[k]]
+        streams_left = np.flatnonzero(active)
+        for k, piece in zip(streams_left, model.pieces(found[streams_left]), strict=True):
             out[k] += piece
             count += len(piece)
         given = model.fed(np.maximum(found, 0))

@@ -61,6 +61,7 @@ class LanguageModel:
         self.tree = VocabularyTree(pieces)
         self.start = weights_.config.bos
         self._vocabulary = vocabulary
+        self._table = [*pieces, *(bytes([value]) for value in range(256))]
         self._rank = np.empty(vocabulary.size + 256, np.int32)
         self._rank[order] = np.arange(vocabulary.size, dtype=np.int32)
         self._rank[vocabulary.size :] = np.arange(vocabulary.size, vocabulary.size + 256)
@@ -78,6 +79,10 @@ class LanguageModel:
         """Return the tokens of `data`, int32 (n,), in tree order; `config.vocab` + byte for a byte without a token."""
         ranks: NDArray[np.int32] = self._rank[self._vocabulary.encode(data)]
         return ranks
+
+    def pieces(self, tokens: NDArray[np.int32]) -> list[bytes]:
+        """Return the bytes of each token."""
+        return [self._table[token] for token in tokens.tolist()]
 
     def fed(self, tokens: NDArray[np.int32]) -> NDArray[np.int32]:
         """Return what the model is fed for `tokens`: the start token for a byte that has none."""

@@ -945,6 +945,10 @@ class TreeCoder:
         ranks = np.where(ids < whole, self.tree.rank[np.clip(ids, 0, whole - 1)], ids - whole + self.tree.size)
         self._run(ENCODE, rows, np.where(ids < 0, IDLE, ranks).astype(np.int32))
 
+    def written(self, stream: int) -> int:
+        """Return how many bytes of a stream's payload are out; up to 5 more may follow at once."""
+        return int(self.v[stream, AT])
+
     def payloads(self) -> list[bytes]:
         """Return the coded bits of each stream; the end of encoding."""
         ends = [int(finish(self._coded, k, int(self._lengths[k]), self.v[k])) for k in range(len(self.sizes))]

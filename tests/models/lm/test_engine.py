@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import random
 from pathlib import Path
 from typing import Any
@@ -209,3 +210,34 @@ def test_tokens_in_tree_order() -> None:
     embedding = source.tensors["model.embed_tokens.weight"]
     got = language.weights.embedding[language.start] * language.weights.embedding_scale[language.start]
     assert np.allclose(got / 2**14, embedding[start], atol=1e-3)
+
+
+def test_windows_of_equal_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LmEngine, "fallback", None)
+    data = b"the rain in the train " * 60 + TEXT + b"the rain in the train " * 60
+    given = {"engine": "lm", "params": {"model": NAME, "window": 64}, "window_bits": 1600}
+    packed = nzip.compress(data, **given)
+    assert nzip.decompress(packed) == data
+    blocks = [block for member in nzip.inspect(io.BytesIO(packed)).members for block in member.blocks]
+    own = [block for block in blocks if block.engine == "lm"]
+    assert len(own) >= 3
+    assert all(200 <= block.payload_size <= 206 + 8 for block in own[:-1])
+    parts = nzip.Compressor(**given)
+    pieces = [parts.compress(data[at : at + 13]) for at in range(0, len(data), 13)]
+    assert b"".join([*pieces, parts.flush()]) == packed
+    with nzip.open(io.BytesIO(packed)) as file:
+        file.seek(2000)
+        assert file.read(10) == data[2000:2010]
+
+
+def test_windows_leave_binary_runs_to_cm() -> None:
+    data = bytes(9000) + TEXT
+    packed = nzip.compress(data, engine="lm", params={"model": NAME}, window_bits=100_000)
+    assert nzip.decompress(packed) == data
+
+
+def test_only_lm_cuts_windows() -> None:
+    with pytest.raises(ValueError, match="engine cm cannot cut"):
+        nzip.compress(TEXT, window_bits=1000)
+    with pytest.raises(ValueError, match="is not in 256"):
+        nzip.compress(TEXT, engine="lm", params={"model": NAME}, window_bits=10)
