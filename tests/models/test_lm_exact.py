@@ -361,20 +361,3 @@ def test_numba_without_dot_instructions() -> None:
         )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == hashlib.sha256(expected()[:30, 0].tobytes()).hexdigest()
-
-
-# ---- a real model ----------------------------------------------------------------------------------------------------
-
-
-@compiled
-@pytest.mark.slow
-@pytest.mark.skipif("NZIP_SMOLLM2_GGUF" not in os.environ, reason="needs the model file")
-def test_smollm2() -> None:
-    sources = pytest.importorskip("nzip.models.lm.sources")
-    config, named, _ = sources.read(os.environ["NZIP_SMOLLM2_GGUF"])
-    built = weights.build(config, named)
-    fast, reference = NumbaModel(built), exact.ReferenceModel(built)
-    ids = np.random.RandomState(3).randint(0, config.vocab, (2, 20)).astype(np.int32)
-    past, state = reference.begin(2), fast.begin(2)
-    for i in range(20):
-        assert np.array_equal(fast.step(state, ids[:, i]), reference.step(past, ids[:, i]))
