@@ -199,8 +199,11 @@ class LmEngine(Engine):
         return _together(text, binary, runs)
 
     def prepare(self) -> None:
-        """Compile the kernels; without a model, only those of `cm`."""
+        """Compile the kernels, on a model that knows nothing."""
         CmEngine().prepare()
+        nothing = _nothing()
+        payloads = encode_text(nothing, b"abab", 1, 32, True)
+        decode_text(nothing, payloads, 4, 32, True)
 
     def model_bytes(self, params: Params) -> int:
         from nzip.models.lm import cache
@@ -223,6 +226,30 @@ def _model(model_id: str, name: str) -> Any:
     from nzip.models.lm import model
 
     return model.by_id(model_id, name) if model_id else model.by_name(name)
+
+
+def _nothing() -> Any:
+    """Return a model of two tokens and no weight."""
+    import numpy as np
+
+    from nzip.models.lm import model, weights
+    from nzip.models.lm.config import LlamaConfig
+    from nzip.models.lm.vocabulary import Vocabulary
+
+    config = LlamaConfig(
+        vocab=16, layers=1, width=16, heads=1, kv_heads=1, head_dim=16, ffn=16, rope_theta=10000.0, rms_eps=1e-5,
+        max_context=32, tied=True, bos=0,
+    )  # fmt: skip
+
+    class Zeros(dict[str, Any]):
+        def __missing__(self, name: str) -> Any:
+            return np.zeros((16,) if "norm" in name else (16, 16), np.float32)
+
+        def __contains__(self, name: object) -> bool:
+            return True
+
+    built = weights.build(config, Zeros())
+    return model.LanguageModel("nothing", built, "00", Vocabulary([b"", b"a", b"b", *[b""] * 13], {}))
 
 
 def _token_bytes(config: Any) -> int:

@@ -6,6 +6,8 @@ import contextlib
 import hashlib
 import io
 import random
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -241,3 +243,27 @@ def test_only_lm_cuts_windows() -> None:
         nzip.compress(TEXT, window_bits=1000)
     with pytest.raises(ValueError, match="is not in 256"):
         nzip.compress(TEXT, engine="lm", params={"model": NAME}, window_bits=10)
+
+
+def test_prepare_compiles_all_that_coding_needs() -> None:
+    code = (
+        "from nzip.models.lm import engine, numba_backend, tree\n"
+        "engine.LmEngine().prepare()\n"
+        "before = [len(f.signatures) for f in (numba_backend.forward, tree.code, tree.finish)]\n"
+        "from models.lm import test_engine as t\n"
+        "import os, tempfile\n"
+        "os.environ['NZIP_MODELS'] = tempfile.mkdtemp()\n"
+        "from pathlib import Path\n"
+        "path = t.write_gguf(Path(os.environ['NZIP_MODELS']) / 'm.gguf', t.SHAPE)\n"
+        "t.cache.add(path, name=t.NAME)\n"
+        "payload, chosen = t.coded(t.TEXT, streams=2)\n"
+        "assert t.ENGINE.decode(payload, len(t.TEXT), chosen) == t.TEXT\n"
+        "after = [len(f.signatures) for f in (numba_backend.forward, tree.code, tree.finish)]\n"
+        "assert before == after == [1, 1, 1], (before, after)\n"
+    )
+    folder = str(Path(__file__).parents[2])
+    run = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {folder!r})\n{code}"],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
