@@ -291,40 +291,45 @@ def encode_text(model: Any, text: bytes, streams: int, window: int, mix: bool) -
     coder = _coder(model, sizes, mix)
     lengths = np.array([len(own) for own in tokens])
     done = 0
-    for rows, at in _predictions(model, given, lengths, window):
+    for rows, hidden, at in _predictions(model, given, lengths, window):
         steps = len(rows)
-        coder.encode(rows, ids[at : at + steps])
+        coder.encode(rows, ids[at : at + steps], hidden if mix else None)
         count = int((ids[at : at + steps] >= 0).sum())
         before, done = done, done + count
         progress.tell("lm", len(text) * done // sum(lengths) - len(text) * before // sum(lengths), count)
     return list(coder.payloads())
 
 
-def _predictions(model: Any, given: Any, lengths: Any, window: int) -> Iterator[tuple[Any, int]]:
-    """Yield the frequencies of runs of steps, uint32 (T, S, V), and the number of their first step."""
+def _predictions(model: Any, given: Any, lengths: Any, window: int) -> Iterator[tuple[Any, Any, int]]:
+    """Yield the frequencies of runs of steps, uint32 (T, S, V), hidden states, int16 (T, S, D), and the first step."""
     import numpy as np
 
     backend = model.backend()
     steps, streams = given.shape
-    vocab = model.config.vocab
+    vocab, inside = model.config.vocab, model.config.width
     several = max(1, STEPS // streams)
     if several == 1 or not hasattr(backend, "feed"):
         state = backend.begin(streams, window=window)
         for t in range(steps):
-            yield backend.step(state, given[t], lengths > t)[None], t
+            hidden = np.zeros((streams, inside), np.int16)
+            rows = backend.step(state, given[t], lengths > t, hidden)
+            yield rows[None], hidden[None], t
         return
     state = backend.begin(streams, several, window)
     for t in range(0, steps, several):
         count = min(several, steps - t)
         active = np.arange(t, t + count)[:, None] < lengths  # (T, S)
         which, stream = np.nonzero(active)
-        rows = backend.feed(state, stream, given[t : t + count][which, stream])
+        hidden = np.empty((len(which), inside), np.int16)
+        rows = backend.feed(state, stream, given[t : t + count][which, stream], hidden=hidden)
         if active.all():
-            yield rows.reshape(count, streams, vocab), t
+            yield rows.reshape(count, streams, vocab), hidden.reshape(count, streams, inside), t
         else:
             whole = np.ones((count, streams, vocab), np.uint32)
             whole[which, stream] = rows
-            yield whole, t
+            states = np.zeros((count, streams, inside), np.int16)
+            states[which, stream] = hidden
+            yield whole, states, t
 
 
 def decode_text(model: Any, payloads: list[bytes], size: int, window: int, mix: bool) -> bytes:
@@ -341,9 +346,10 @@ def decode_text(model: Any, payloads: list[bytes], size: int, window: int, mix: 
     given = np.full(streams, model.start, np.int32)
     out = [bytearray() for _ in range(streams)]
     active = coder.active()
+    hidden = np.zeros((streams, model.config.width), np.int16) if mix else None
     while active.any():
-        rows = backend.step(state, given, active)
-        found = coder.decode(rows, active)
+        rows = backend.step(state, given, active, hidden)
+        found = coder.decode(rows, active, hidden)
         count = 0
         for k in np.flatnonzero(active):
             piece = table[found[k]]
@@ -361,7 +367,9 @@ def decode_text(model: Any, payloads: list[bytes], size: int, window: int, mix: 
 def _coder(model: Any, sizes: list[int], mix: bool, payloads: list[bytes] | None = None) -> Any:
     from nzip.models.lm.tree import Settings, TreeCoder
 
-    return TreeCoder(model.tree, sizes, Settings() if mix else Settings(parts=0), payloads)
+    if not mix:
+        return TreeCoder(model.tree, sizes, Settings(parts=0), payloads)
+    return TreeCoder(model.tree, sizes, Settings(), payloads, (model.weights.head, model.weights.head_scale))
 
 
 # ---- numbers ---------------------------------------------------------------------------------------------------------
