@@ -60,12 +60,12 @@ IDLE = -2  # instead of a rank: the stream takes no part in this step
 LOW, RNG, AT, BYTES, LAST8, WORD, WORD1, HITS, ESCAPED = range(9)
 T1 = 9  # the last four tokens, latest first: rank + 1, 0 for none
 PTR, LEN, MISSED = 16, 20, 24  # of each match
-COLUMN, WIDTH = 28, 29  # bytes since the last line end; the longest of the last lines
+COLUMN = 28  # bytes since the last line end
 VARS = 32
 
 # Contexts, in the order of their inputs. The first ones go with the node, the others with the bits of the byte so far.
 (
-    C_NONE, C_T1, C_T2, C_T3, C_T4, C_SKIP, C_PAIR, C_TOP, C_TOP1, C_TOP2,
+    C_NONE, C_T1, C_T2, C_T3, C_T4, C_SKIP, C_COLUMN, C_TOP, C_TOP1, C_TOP2,
     C_B1, C_B2, C_B3, C_B4, C_B5, C_B6, C_WORD, C_WORDS, C_GAP, C_BEFORE,
 ) = range(20)  # fmt: skip
 CONTEXTS = 20
@@ -84,6 +84,7 @@ SETS = 6
 SET_ROWS = 1024  # rows of weights that a set has at most
 FINALS = 3 * 16  # rows of the second layer
 
+COLUMNS = 255  # that are told apart
 KNOTS = 17  # of a map over the stretch domain
 KNOT_BITS = 9  # log2 of their distance
 HISTORY_CELLS = 256 * KNOTS  # of a context
@@ -109,7 +110,7 @@ MIX, HISTORY, DELTA, MATCH, REFINE, TOKENS = 1, 2, 4, 8, 16, 32
 ALL = 63
 USED = ALL & ~HISTORY
 # Of the twenty contexts these are used: more of them gained nothing, and cost time.
-USED_CONTEXTS = sum(1 << c for c in (C_NONE, C_T2, C_T3, C_TOP, C_TOP2, C_B3, C_WORD, C_WORDS))
+USED_CONTEXTS = sum(1 << c for c in (C_NONE, C_T2, C_T3, C_COLUMN, C_TOP, C_TOP2, C_B3, C_WORD, C_WORDS))
 USED_SETS = 0b111011
 
 Frequencies = np.ndarray[Any, np.dtype[np.uint32]]
@@ -452,11 +453,7 @@ def code(
                 hashes[C_T3] = mixed64(u64(u64(hashes[C_T2]) + u64(w[T1 + 2])))
                 hashes[C_T4] = mixed64(u64(u64(hashes[C_T3]) + u64(w[T1 + 3])))
                 hashes[C_SKIP] = mixed64(u64(t2 + u64(1 << 32)))
-                hashes[C_PAIR] = mixed64(u64(u64(hashes[C_SKIP]) + u64(w[T1 + 2])))
-                column = min(u64(w[COLUMN]), u64(255))
-                hashes[C_T4] = mixed64(u64(column + u64(3 << 32)))
-                hashes[C_SKIP] = mixed64(u64(u64(hashes[C_T4]) + u64(top) * u64(K2)))
-                hashes[C_PAIR] = mixed64(u64(u64(u64(w[WIDTH]) - column) + u64(5 << 32)))
+                hashes[C_COLUMN] = mixed64(u64(min(u64(w[COLUMN]), u64(COLUMNS)) + u64(3 << 32)))
                 hashes[C_TOP] = mixed64(u64(u64(top) + u64(2 << 32)))
                 hashes[C_TOP1] = mixed64(u64(u64(hashes[C_TOP]) + t1))
                 hashes[C_TOP2] = mixed64(u64(u64(hashes[C_TOP1]) + t2))
@@ -613,7 +610,7 @@ def code(
                     certain = abs(model) >> 8
                     row_of[0] = class3 * 16 + certain
                     row_of[1] = agree * 3 + class3
-                    row_of[2] = min(i64(w[COLUMN]), i64(99)) * 10 + k
+                    row_of[2] = (seen_tokens * 5 + seen_bytes) * 3 + class3
                     row_of[3] = (sure * 16 + hits) * 2 + i64(k == 0)
                     row_of[4] = min(d, i64(7)) * 10 + k
                     row_of[5] = i64(last8 & u64(255)) * 3 + class3
@@ -731,10 +728,7 @@ def code(
                     hist[u64(base + pos)] = c
                     begins[u64(base + pos)] = i64(j == 0)
                     pos += 1
-                w[COLUMN] = u64(i64(w[COLUMN]) + 1)
-                if c == 10:
-                    w[WIDTH] = max(u64(w[COLUMN]), u64(w[WIDTH]) - u64(w[WIDTH] > u64(0)))
-                    w[COLUMN] = u64(0)
+                w[COLUMN] = u64(i64(w[COLUMN]) + 1) if c != 10 else u64(0)
                 last8 = u64((last8 << u64(8)) | u64(c))
                 if letter(c) > 0:
                     word = u64(u64(word + u64(letter(c))) * u64(K5))
