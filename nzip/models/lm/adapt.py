@@ -1,9 +1,9 @@
 """An adapter between a language model's last hidden state and its head, learned from the text that is coded.
 
-Dynamic evaluation of the last layer (Krause et al., "Dynamic Evaluation of Transformer Language Models", 2019): a matrix
-A, zero at first, moves the logits of token i by E_i . (A u), with E the head's rows and u what the hidden state says. A
-follows the gradient of each token's cost. u is the hidden state less its mean, each channel by its own deviation, as
-known so far: a gradient step in u is then nearly as long in every direction.
+Dynamic evaluation of the last layer (Krause et al., "Dynamic Evaluation of Transformer Language Models", 2019): a
+matrix A, zero at first, moves the logit of token i by E_i . (A u), with E the head's rows and u what the hidden state
+says. A follows the gradient of each token's cost. u is the hidden state less its mean, each channel by its own
+deviation, as known so far: a step in u is then nearly as long in every direction.
 
 The head itself is not computed again: tokens that the model gives 2^-13 or more are moved by what A says, the others
 stay. So the model's rows come as before, and any number at a time.
@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from nzip.models.cm.kernel import Array, i32, i64, u32, u64
+from nzip.models.cm.kernel import Array, i32, i64, u64
 
 FEATURE = 1024.0  # the root mean square of a hidden state, before anything else
 MEAN_BITS = 8  # fractional bits of means

@@ -118,6 +118,7 @@ class LmEngine(Engine):
         kept = streams * min(window + STEPS, longest + STEPS) * _token_bytes(c)
         rows = 12 * c.vocab * max(STEPS, streams)
         learned = (128 << 20) + 32 * c.vocab * 17 + 40 * size + streams * 1024
+        learned += c.vocab * (c.width + 4) + 4 * c.width * c.width  # the adapter, with a copy of the head
         binary = CmEngine()
         nested = binary.memory(binary.fit({"preset": BINARY_PRESET}, max(1, size)), max(1, size))
         return max(3 * file_size(c) + kept + rows + learned, nested)
@@ -188,10 +189,10 @@ class LmEngine(Engine):
         CmEngine().prepare()
 
     def model_bytes(self, params: Params) -> int:
-        from nzip.models.lm import cache
+        from nzip.models.lm import cache, tuning
 
         name = self._checked(params)[0]
-        return cache.find(name).size
+        return cache.find(name).size + tuning.model_bytes()
 
 
 def _is_id(text: str) -> bool:

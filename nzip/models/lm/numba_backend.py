@@ -1123,7 +1123,7 @@ class NumbaModel:
                 small = np.zeros((len(part), self.config.vocab), np.float32)
                 self._run(state, part, tokens[part], small, inside)
                 rows[part] = small
-            if hidden is not None:
+            if hidden is not None and inside is not None:
                 hidden[part] = inside
         return rows[:streams].view(np.uint32)
 

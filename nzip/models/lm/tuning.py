@@ -1,14 +1,14 @@
 """Factors for a model's norms and output channels, learned from free text.
 
-A model that was tuned for conversation and cut down to four bits predicts plain text worse than it could. Both is partly
-undone by a factor for each gain of a norm and each output of a matrix (as in Liu et al., "Few-Shot Parameter-Efficient
-Fine-Tuning is Better and Cheaper than In-Context Learning", 2022): the exact form has a float32 number there anyway, so
-prediction costs what it cost. The factors were learned once, from text that is free and in no benchmark, and come with
-this package (weights/lm/MODEL_CARD.md); corpora/tune_lm.py is how. They belong to one model and are taken for the
-weights with its id alone.
+A model that was tuned for conversation and cut down to four bits predicts plain text worse than it could. Both is
+partly undone by a factor for each gain of a norm and each output of a matrix (as in Liu et al., "Few-Shot
+Parameter-Efficient Fine-Tuning is Better and Cheaper than In-Context Learning", 2022): the exact form has a float32
+number there anyway, so prediction costs what it cost. The factors were learned once, from text that is free and in no
+benchmark, and come with this package (weights/lm/MODEL_CARD.md); corpora/tune_lm.py is how. They belong to one model
+and are taken for the weights with its id alone.
 
-A file, unpacked from zstandard, has one int8 n for each number of the arrays in NAMES, in their order and that of
-weights.layout; the factor is 1 + n / 256. Products are rounded once, to float32, so the model's id is the same everywhere.
+A file, unpacked from zstandard, has one int8 n for each number of the arrays in NAMES, in their order, each array by
+rows; the factor is 1 + n / 256. Products are rounded once, to float32, so the model's id is the same everywhere.
 """
 
 from __future__ import annotations
@@ -33,6 +33,12 @@ def read(model_id: str) -> bytes | None:
     return place.read_bytes() if place.is_file() else None
 
 
+def model_bytes() -> int:
+    """Return the size of all factors that come with nzip."""
+    folder = files("nzip.models").joinpath("weights", "lm")
+    return sum(len(file.read_bytes()) for file in folder.iterdir() if file.name.endswith(".zst"))
+
+
 def tuned(weights: LmWeights, packed: bytes) -> LmWeights:
     """Return `weights` with factors.
 
@@ -50,7 +56,7 @@ def tuned(weights: LmWeights, packed: bytes) -> LmWeights:
     if len(plain) != size:
         raise CorruptError("the factors of a language model are damaged")
     numbers = np.frombuffer(plain, np.int8)
-    made: dict[str, NDArray[Any]] = {}
+    made: dict[str, Any] = {}
     at = 0
     for name, array in arrays.items():
         factor = np.float32(1) + numbers[at : at + array.size].astype(np.float32) * UNIT
