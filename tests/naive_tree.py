@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from nzip.models.cm import tables as cm_tables
-from nzip.models.lm import adapt
+from nzip.models.lm import adapt, exact
 from nzip.models.lm import tree as constants
 from nzip.models.midicoth import tables as log_tables
 
@@ -24,6 +24,7 @@ LOGS = log_tables.log_values()
 AFTER = cm_tables.state_table()
 RATES = cm_tables.rates()
 LIFTS = adapt.lift_values()
+FADES = [int(x) for x in exact.exp_table()]
 
 
 def signed32(x: int) -> int:
@@ -157,6 +158,8 @@ class Adapter:
         self.seen = 0
         self.mean = [0] * self.width
         self.square = [1 << 34] * self.width
+        self.kept: list[tuple[list[int], int]] = []
+        self.trust = [[1 << 16, 20] for _ in range(16)]
         self.a = [[0] * self.width for _ in range(self.width)]
 
     def feature(self, q: list[int]) -> list[int]:
@@ -184,9 +187,35 @@ class Adapter:
             dot = signed32(sum(h * x for h, x in zip(self.head[i], z, strict=True)))
             moved = row[i] * LIFTS[clamp(dot * self.scales[i] >> 34, 1536) + 1536] >> 20
             out[i] = max(min(moved, given[i] * 128), 1)
+        self.own = out
+        return self.recall(out)
+
+    def recall(self, row: list[int]) -> list[int]:
+        out, self.mass = list(row), {}
+        if not self.kept:
+            return out
+        scores = [sum(a * b for a, b in zip(key, self.u, strict=True)) for key, _ in self.kept]
+        best = max(scores)
+        mass: dict[int, int] = defaultdict(int)
+        for score, (_, rank) in zip(scores, self.kept, strict=True):
+            if (best - score) // 192 < 4351:
+                mass[rank] += FADES[(best - score) // 192]
+        self.bucket = max(0, min(best // 36864, 15))
+        t = self.trust[self.bucket][0]
+        share = sum(row) * t // ((1 << 22) - t)
+        for rank, m in mass.items():
+            self.mass[rank] = share * ((m << 20) // sum(mass.values())) >> 20
+            out[rank] += self.mass[rank]
         return out
 
-    def learn(self, row: list[int], rank: int) -> None:
+    def learn(self, mixed: list[int], rank: int) -> None:
+        if self.mass:
+            t, seen = self.trust[self.bucket]
+            right = (self.mass.get(rank, 0) << 22) // mixed[rank]
+            self.trust[self.bucket] = [min(t + (right - t) // seen, 1 << 21), min(seen + 1, 400)]
+        if self.s.entries:
+            self.kept = [*self.kept, (self.u, rank)][-self.s.entries :]
+        row = self.own
         total, e = sum(row), [0] * self.width
         for i, g in [(rank, 65536), *((i, -((row[i] << 16) // total)) for i in self.picked)]:
             if abs(g) >= 8:

@@ -138,7 +138,9 @@ def test_equals_the_reference(changes: dict[str, int]) -> None:
     assert [naive.payload(k) for k in range(streams)] == payloads
 
 
-@pytest.mark.parametrize("changes", [{}, {"adapt_rate": 29127, "adapt_start": 9000, "adapt_fall": 7}, {"parts": 0}])
+@pytest.mark.parametrize(
+    "changes", [{"entries": 7}, {"adapt_rate": 29127, "adapt_start": 9000, "adapt_fall": 7}, {"parts": 0, "entries": 0}]
+)
 def test_the_adapter_equals_the_reference(changes: dict[str, int]) -> None:
     rng = np.random.default_rng(11)
     settings = Settings(**{**SMALL, **changes})

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from nzip.models.cm.kernel import Array, i32, i64, u64
+from nzip.models.cm.kernel import Array, i32, i64, u32, u64
 
 FEATURE = 1024.0  # the root mean square of a hidden state, before anything else
 MEAN_BITS = 8  # fractional bits of means
@@ -44,6 +44,13 @@ LIFT_ONE = 20  # fractional bits of a factor
 LEAST_BITS = 13  # tokens with 2^-13 or more are moved
 FACTOR_MOST = 1 << 7  # of all factors together: the sum of a row stays in 32 bits
 STEP_MAX = 1 << 23
+ENTRIES = 1 << 13  # hidden states that are remembered
+ALIKE = 768 * 768  # the product of a hidden state with itself
+SHARP = 192  # of the same unit, for 1/256 of a natural-logarithm unit
+BUCKETS = 16
+TRUST_BITS = 22
+TRUST_FIRST, TRUST_MAX = 1 << 16, 1 << 21
+TRUST_COUNT, TRUST_LAST = 20, 400
 
 
 @lru_cache(maxsize=1)
@@ -109,7 +116,7 @@ def through(a: Array, u: Array, z: Array, sums: Array) -> None:
 @njit(cache=True, nogil=True)
 def lift(
     row: Array, blocks: Array, size: int, total: int, head: Array, scales: Array, z: Array, exps: Array, given: Array,
-    picked: Array,
+    picked: Array, moved: Array,
 ) -> Any:  # fmt: skip
     """Move the frequencies in `row`; fill `picked` with the ranks of those moved and return their number."""
     width = z.shape[0]
@@ -127,15 +134,17 @@ def lift(
                     move = (i64(dot) * i64(scales[u64(i)])) >> LIFT_SHIFT
                     move = max(min(move, i64(LIFT_MAX)), i64(-LIFT_MAX))
                     f = (f * i64(exps[u64(move + LIFT_MAX)])) >> LIFT_ONE
-                    row[u64(i)] = max(min(f, i64(given[u64(i)]) * FACTOR_MOST), i64(1))
+                    f = max(min(f, i64(given[u64(i)]) * FACTOR_MOST), i64(1))
+                    row[u64(i)] = f
                     picked[u64(count)] = i
+                    moved[u64(count)] = f
                     count += 1
     return count
 
 
 @njit(cache=True, nogil=True)
 def learn(
-    a: Array, u: Array, row: Array, total: int, picked: Array, count: int, rank: int, head: Array, scales: Array,
+    a: Array, u: Array, moved: Array, total: int, picked: Array, count: int, rank: int, head: Array, scales: Array,
     rate: int, e: Array,
 ) -> None:  # fmt: skip
     """Move A along the gradient of the cost of the token `rank`."""
@@ -144,7 +153,7 @@ def learn(
         e[u64(j)] = 0
     for n in range(-1, count):
         i = rank if n < 0 else i64(picked[u64(n)])
-        g = i64(65536) if n < 0 else -((i64(row[u64(i)]) << 16) // total)
+        g = i64(65536) if n < 0 else -((i64(moved[u64(n)]) << 16) // total)
         if g > -8 and g < 8:
             continue
         w = i32((g * i64(scales[u64(i)])) >> (16 + HEAD_BITS - GRAD_BITS))
@@ -160,6 +169,75 @@ def learn(
             line = a[u64(k)]
             for j in range(width):
                 line[j] = i32(i32(line[j]) + i32(i32(e[j]) * f))
+
+
+@njit(cache=True, nogil=True)
+def recall(
+    u: Array, keys: Array, after: Array, count: int, short: Array, scores: Array, exps: Array, mass: Array,
+    touched: Array, row: Array, total: int, trust: Array,
+) -> Any:  # fmt: skip
+    """Add to `row` what followed hidden states like u; return how many ranks, and the number of the trust taken.
+
+    `mass` (zeros) is filled with what each of the `touched` ranks got, `short` with u as int8: of two such rows the
+    compiler makes a quick product.
+    """
+    width = u.shape[0]
+    for j in range(width):
+        short[u64(j)] = u[u64(j)]
+    entries = min(count, keys.shape[0])
+    best = i32(-(1 << 30))
+    for n in range(entries):
+        line = keys[u64(n)]
+        dot = i32(0)
+        for j in range(width):
+            dot = i32(dot + i32(i32(line[j]) * i32(short[j])))
+        scores[u64(n)] = dot
+        best = max(best, dot)
+    if entries == 0:
+        return i64(0), i64(0)
+    whole = i64(0)
+    many = i64(0)
+    for n in range(entries):
+        d = (i64(best) - i64(scores[u64(n)])) // SHARP
+        if d < exps.shape[0]:
+            w = i64(exps[u64(d)])
+            if w > 0:
+                r = u64(after[u64(n)])
+                if i64(mass[r]) == 0:
+                    touched[u64(many)] = r
+                    many += 1
+                mass[r] = i64(mass[r]) + w
+                whole += w
+    bucket = max(min(i64(best) // (ALIKE // BUCKETS), i64(BUCKETS - 1)), i64(0))
+    t = i64(trust[u64(bucket), 0])
+    share = total * t // ((1 << TRUST_BITS) - t)
+    for n in range(many):
+        r = u64(touched[u64(n)])
+        more = (share * ((i64(mass[r]) << 20) // whole)) >> 20
+        mass[r] = more
+        row[r] = u32(i64(row[r]) + more)
+    return many, bucket
+
+
+@njit(cache=True, nogil=True)
+def remember(
+    u: Array, keys: Array, after: Array, count: int, mass: Array, touched: Array, many: int, row: Array, rank: int,
+    trust: Array, bucket: int,
+) -> None:  # fmt: skip
+    """Keep u and the rank that followed; learn how far to trust what was recalled."""
+    if many > 0:
+        t = i64(trust[u64(bucket), 0])
+        seen = i64(trust[u64(bucket), 1])
+        right = (i64(mass[u64(rank)]) << TRUST_BITS) // i64(row[u64(rank)])
+        trust[u64(bucket), 0] = min(t + (right - t) // seen, i64(TRUST_MAX))
+        trust[u64(bucket), 1] = min(seen + 1, i64(TRUST_LAST))
+    for n in range(many):
+        mass[u64(touched[u64(n)])] = 0
+    place = u64(count % keys.shape[0])
+    line = keys[place]
+    for j in range(u.shape[0]):
+        line[j] = u[j]
+    after[place] = rank
 
 
 def head_scales(scales: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.int32]]:

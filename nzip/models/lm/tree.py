@@ -38,7 +38,8 @@ from nzip.errors import CorruptError
 from nzip.models.cm import tables as cm_tables
 from nzip.models.cm.kernel import Array, dot16, i32, i64, train16, u8, u32, u64
 from nzip.models.lm import adapt as adapter
-from nzip.models.lm.adapt import feature, learn, lift, through
+from nzip.models.lm import exact
+from nzip.models.lm.adapt import feature, learn, lift, recall, remember, through
 from nzip.models.midicoth import tables as log_tables
 
 STRETCH_MAX = 16 * 256 - 1  # of the stretch domain, 1/256 of a natural-logarithm unit: all that 22 bits can tell apart
@@ -360,6 +361,10 @@ def code(
     head: Array,  # int8 (R or more, D)
     head_scales: Array,  # int32 (R or more,)
     exps: Array,  # int32 (2 * LIFT_MAX + 1,)
+    keys: Array,  # int8 (N, D): remembered hidden states; N is 0 where none are
+    followed: Array,  # int32 (N,): the ranks that came after them
+    trust: Array,  # int64 (BUCKETS, 2): weight of what is recalled, 22 bits, and count
+    fades: Array,  # int32: 2^24 exp(-i / 256)
 ) -> None:
     """Code a run of steps of all streams."""
     streams = i64(rows.shape[1])
@@ -405,6 +410,14 @@ def code(
     slope = np.zeros(depth_h, np.int32)
     picked = np.zeros(1 << 13 if depth_h > 0 else 0, np.int32)
     moved = i64(0)
+    lifted = np.zeros(picked.shape[0], np.int64)
+    own_total = i64(0)
+    many = i64(0)
+    bucket = i64(0)
+    short = np.zeros(depth_h, np.int8)
+    alike = np.zeros(keys.shape[0], np.int32)
+    touched = np.zeros(keys.shape[0], np.int32)
+    mass = np.zeros(size if keys.shape[0] > 0 else 0, np.int64)
     x[X_BIAS] = BIAS
 
     for t in range(rows.shape[0]):
@@ -441,8 +454,17 @@ def code(
                 if depth_h > 0:
                     feature(hidden[t, s], mean, square, i64(seen[0]), raw, said)
                     through(adapted, said, moves, slope)
-                    moved = lift(row, blocks, size, i64(total), head, head_scales, moves, exps, rows[t, s], picked)
+                    moved = lift(
+                        row, blocks, size, i64(total), head, head_scales, moves, exps, rows[t, s], picked, lifted
+                    )
                     total, top = sums(row, size, blocks)
+                    own_total = i64(total)
+                    if keys.shape[0] > 0:
+                        many, bucket = recall(
+                            said, keys, followed, i64(seen[0]), short, alike, fades, mass, touched, row, own_total,
+                            trust,
+                        )  # fmt: skip
+                        total, top = sums(row, size, blocks)
 
             # ---- what is known before the token
             if mixing > 0:
@@ -710,7 +732,9 @@ def code(
                     seen[0] = n + 1
                     fall = i64(settings[CFG_ADAPT_FALL])
                     pace = i64(settings[CFG_ADAPT_RATE]) + i64(settings[CFG_ADAPT_START]) * fall // (fall + n)
-                    learn(adapted, said, row, i64(total), picked, moved, rank, head, head_scales, pace, slope)
+                    learn(adapted, said, lifted, own_total, picked, moved, rank, head, head_scales, pace, slope)
+                    if keys.shape[0] > 0:
+                        remember(said, keys, followed, n, mass, touched, many, row, rank, trust, bucket)
                 if tokens > 0:
                     learn_token(mult, row, blocks, size, i64(total), rank, i64(settings[CFG_TOKEN_RATE]))
             ranks[t, s] = rank
@@ -879,9 +903,10 @@ class Settings:
     none_count: int = 60
     match_count: int = 4
     refine_count: int = 6
-    adapt_rate: int = 29127
-    adapt_start: int = 0
+    adapt_rate: int = 300
+    adapt_start: int = 1500
     adapt_fall: int = 2000
+    entries: int = adapter.ENTRIES
 
 
 class TreeCoder:
@@ -975,7 +1000,10 @@ class TreeCoder:
         self._adapter = (
             np.zeros(1, np.int64), np.zeros(wide, np.int32), np.full(wide, 1 << 34, np.int64),
             np.zeros((wide, wide), np.int32), np.array(head[0]), adapter.head_scales(head[1]),
-            np.array(adapter.lift_values(), np.int32),
+            np.array(adapter.lift_values(), np.int32), np.zeros((s.entries if wide else 0, wide), np.int8),
+            np.zeros(s.entries if wide else 0, np.int32),
+            np.tile(np.array([adapter.TRUST_FIRST, adapter.TRUST_COUNT], np.int64), (adapter.BUCKETS, 1)),
+            np.array(exact.exp_table()[:-1], np.int32),
         )  # fmt: skip
 
     def active(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
