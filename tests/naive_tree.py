@@ -159,7 +159,7 @@ class Adapter:
         self.mean = [0] * self.width
         self.square = [1 << 34] * self.width
         self.kept: list[tuple[list[int], int]] = []
-        self.trust = [[1 << 16, 20] for _ in range(16)]
+        self.trust = [[1 << 16, 20] for _ in range(64)]
         self.a = [[0] * self.width for _ in range(self.width)]
 
     def feature(self, q: list[int]) -> list[int]:
@@ -198,9 +198,9 @@ class Adapter:
         best = max(scores)
         mass: dict[int, int] = defaultdict(int)
         for score, (_, rank) in zip(scores, self.kept, strict=True):
-            if (best - score) // 192 < 4351:
-                mass[rank] += FADES[(best - score) // 192]
-        self.bucket = max(0, min(best // 36864, 15))
+            if (best - score) // self.s.sharp < 4351:
+                mass[rank] += FADES[(best - score) // self.s.sharp]
+        self.bucket = 4 * max(0, min(best // 36864, 15)) + sum(max(row) << n < sum(row) for n in (1, 2, 3))
         t = self.trust[self.bucket][0]
         share = sum(row) * t // ((1 << 22) - t)
         for rank, m in mass.items():

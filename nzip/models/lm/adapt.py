@@ -8,6 +8,10 @@ deviation, as known so far: a step in u is then nearly as long in every directio
 The head itself is not computed again: tokens that the model gives 2^-13 or more are moved by what A says, the others
 stay. So the model's rows come as before, and any number at a time.
 
+Beside it stands a neural cache (Grave, Joulin and Usunier, "Improving Neural Language Models with a Continuous Cache",
+2017): the last u are kept with the tokens that came after them, and what followed the ones most like this one is
+blended in, as far as that has proved right before.
+
 Invariants:
 * All sums are of integers, and exact or modulo 2^32, so their order is free. Float steps are float64 quotients, square
   roots and products of single numbers, each rounded as IEEE 754 says, made to integers at once.
@@ -46,8 +50,8 @@ FACTOR_MOST = 1 << 7  # of all factors together: the sum of a row stays in 32 bi
 STEP_MAX = 1 << 23
 ENTRIES = 1 << 13  # hidden states that are remembered
 ALIKE = 768 * 768  # the product of a hidden state with itself
-SHARP = 192  # of the same unit, for 1/256 of a natural-logarithm unit
-BUCKETS = 16
+BUCKETS = 16  # of how alike the nearest is
+SURE = 4  # classes of the model's first guess: half, a quarter, an eighth or less
 TRUST_BITS = 22
 TRUST_FIRST, TRUST_MAX = 1 << 16, 1 << 21
 TRUST_COUNT, TRUST_LAST = 20, 400
@@ -174,7 +178,7 @@ def learn(
 @njit(cache=True, nogil=True)
 def recall(
     u: Array, keys: Array, after: Array, count: int, short: Array, scores: Array, exps: Array, mass: Array,
-    touched: Array, row: Array, total: int, trust: Array,
+    touched: Array, row: Array, total: int, most: int, sharp: int, trust: Array,
 ) -> Any:  # fmt: skip
     """Add to `row` what followed hidden states like u; return how many ranks, and the number of the trust taken.
 
@@ -198,7 +202,7 @@ def recall(
     whole = i64(0)
     many = i64(0)
     for n in range(entries):
-        d = (i64(best) - i64(scores[u64(n)])) // SHARP
+        d = (i64(best) - i64(scores[u64(n)])) // sharp
         if d < exps.shape[0]:
             w = i64(exps[u64(d)])
             if w > 0:
@@ -208,7 +212,9 @@ def recall(
                     many += 1
                 mass[r] = i64(mass[r]) + w
                 whole += w
-    bucket = max(min(i64(best) // (ALIKE // BUCKETS), i64(BUCKETS - 1)), i64(0))
+    bucket = max(min(i64(best) // (ALIKE // BUCKETS), i64(BUCKETS - 1)), i64(0)) * SURE
+    for n in range(1, SURE):
+        bucket += i64((most << n) < total)
     t = i64(trust[u64(bucket), 0])
     share = total * t // ((1 << TRUST_BITS) - t)
     for n in range(many):

@@ -112,13 +112,15 @@ class LmEngine(Engine):
         name, model_id, streams, window, _ = self._checked(params)
         model = _model(model_id, name)
         c = model.config
+        from nzip.models.lm.adapt import ENTRIES
         from nzip.models.lm.weights import file_size
 
         longest = -(-size // max(1, streams))
         kept = streams * min(window + STEPS, longest + STEPS) * _token_bytes(c)
         rows = 12 * c.vocab * max(STEPS, streams)
         learned = (128 << 20) + 32 * c.vocab * 17 + 40 * size + streams * 1024
-        learned += c.vocab * (c.width + 4) + 4 * c.width * c.width  # the adapter, with a copy of the head
+        learned += c.vocab * (c.width + 4) + 4 * c.width * c.width  # the adapter, with a copy of the head,
+        learned += (c.width + 16) * ENTRIES + 12 * c.vocab  # and what it remembers
         binary = CmEngine()
         nested = binary.memory(binary.fit({"preset": BINARY_PRESET}, max(1, size)), max(1, size))
         return max(3 * file_size(c) + kept + rows + learned, nested)

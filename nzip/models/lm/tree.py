@@ -101,9 +101,9 @@ MULT_LEAST, MULT_MOST = 1 << 8, 1 << 23
 (
     CFG_ROOT, CFG_PARTS, CFG_CONTEXTS, CFG_SETS, CFG_BITS, CFG_MATCH_BITS, CFG_RATE, CFG_RATE_START, CFG_RATE_FALL,
     CFG_LIMIT, CFG_FINAL_RATE, CFG_REFINE_LIMIT, CFG_TOKEN_RATE, CFG_DOUBT, CFG_PROOF_MAX, CFG_ADAPT_RATE,
-    CFG_ADAPT_START, CFG_ADAPT_FALL,
-) = range(18)  # fmt: skip
-CFG_SIZE = 18
+    CFG_ADAPT_START, CFG_ADAPT_FALL, CFG_SHARP,
+) = range(19)  # fmt: skip
+CFG_SIZE = 19
 
 # What takes part. Files are coded with USED (bit histories gained nothing beside learned corrections); the rest is for
 # measuring.
@@ -363,7 +363,7 @@ def code(
     exps: Array,  # int32 (2 * LIFT_MAX + 1,)
     keys: Array,  # int8 (N, D): remembered hidden states; N is 0 where none are
     followed: Array,  # int32 (N,): the ranks that came after them
-    trust: Array,  # int64 (BUCKETS, 2): weight of what is recalled, 22 bits, and count
+    trust: Array,  # int64 (BUCKETS * SURE, 2): weight of what is recalled, 22 bits, and count
     fades: Array,  # int32: 2^24 exp(-i / 256)
 ) -> None:
     """Code a run of steps of all streams."""
@@ -462,7 +462,7 @@ def code(
                     if keys.shape[0] > 0:
                         many, bucket = recall(
                             said, keys, followed, i64(seen[0]), short, alike, fades, mass, touched, row, own_total,
-                            trust,
+                            i64(row[u64(top)]), i64(settings[CFG_SHARP]), trust,
                         )  # fmt: skip
                         total, top = sums(row, size, blocks)
 
@@ -895,18 +895,19 @@ class Settings:
     limit: int = 1022
     final_rate: int = 20
     refine_limit: int = 1022
-    token_rate: int = 400
+    token_rate: int = 150
     doubt: int = 512
     proof_max: int = 20000
-    share: int = 9000  # a learned input's first weight, of 65536
+    share: int = 7000  # a learned input's first weight, of 65536
     history_count: int = 3
     none_count: int = 60
     match_count: int = 4
     refine_count: int = 6
     adapt_rate: int = 300
-    adapt_start: int = 1500
+    adapt_start: int = 0
     adapt_fall: int = 2000
     entries: int = adapter.ENTRIES
+    sharp: int = 160  # of a hidden state's product with itself, 589,824, for 1/256 of a natural-logarithm unit
 
 
 class TreeCoder:
@@ -951,7 +952,7 @@ class TreeCoder:
         numbers[:] = (
             tree.root, s.parts, s.contexts, s.sets, s.bits, s.match_bits, s.rate, s.rate_start, s.rate_fall, s.limit,
             s.final_rate, s.refine_limit, s.token_rate, s.doubt, s.proof_max, s.adapt_rate, s.adapt_start,
-            s.adapt_fall,
+            s.adapt_fall, s.sharp,
         )  # fmt: skip
         squash = np.array(squash_values(), np.int32)
         knots = (np.arange(KNOTS) << KNOT_BITS) - (STRETCH_MAX + 1)
@@ -1002,7 +1003,7 @@ class TreeCoder:
             np.zeros((wide, wide), np.int32), np.array(head[0]), adapter.head_scales(head[1]),
             np.array(adapter.lift_values(), np.int32), np.zeros((s.entries if wide else 0, wide), np.int8),
             np.zeros(s.entries if wide else 0, np.int32),
-            np.tile(np.array([adapter.TRUST_FIRST, adapter.TRUST_COUNT], np.int64), (adapter.BUCKETS, 1)),
+            np.full((adapter.BUCKETS * adapter.SURE, 2), (adapter.TRUST_FIRST, adapter.TRUST_COUNT), np.int64),
             np.array(exact.exp_table()[:-1], np.int32),
         )  # fmt: skip
 
