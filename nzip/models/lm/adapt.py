@@ -23,12 +23,20 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit
+from numba import config, njit
 
 from nzip.models.cm.kernel import Array, i32, i64, u32, u64
+
+if TYPE_CHECKING or config.DISABLE_JIT:
+
+    def wrapped(x: Any) -> int:
+        return ((int(x) + (1 << 31)) & 0xFFFFFFFF) - (1 << 31)
+
+else:
+    wrapped = i32
 
 FEATURE = 1024.0  # the root mean square of a hidden state, before anything else
 MEAN_BITS = 8  # fractional bits of means
@@ -112,7 +120,7 @@ def through(a: Array, u: Array, z: Array, sums: Array) -> None:
         if f != 0:
             line = a[u64(k)]
             for j in range(width):
-                sums[j] = i32(i32(sums[j]) + i32(i32(i32(line[j]) >> i32(A_SHIFT)) * f))
+                sums[j] = wrapped(i32(sums[j]) + wrapped(i32(i32(line[j]) >> i32(A_SHIFT)) * f))
     for j in range(width):
         z[u64(j)] = max(min(i32(sums[u64(j)]) >> i32(Z_SHIFT), i32(Z_MAX)), i32(-Z_MAX))
 
@@ -134,7 +142,7 @@ def lift(
                     line = head[u64(i)]
                     dot = i32(0)
                     for j in range(width):
-                        dot = i32(dot + i32(i32(line[j]) * i32(z[j])))
+                        dot = wrapped(dot + wrapped(i32(line[j]) * i32(z[j])))
                     move = (i64(dot) * i64(scales[u64(i)])) >> LIFT_SHIFT
                     move = max(min(move, i64(LIFT_MAX)), i64(-LIFT_MAX))
                     f = (f * i64(exps[u64(move + LIFT_MAX)])) >> LIFT_ONE
@@ -160,10 +168,10 @@ def learn(
         g = i64(65536) if n < 0 else -((i64(moved[u64(n)]) << 16) // total)
         if g > -8 and g < 8:
             continue
-        w = i32((g * i64(scales[u64(i)])) >> (16 + HEAD_BITS - GRAD_BITS))
+        w = wrapped((g * i64(scales[u64(i)])) >> (16 + HEAD_BITS - GRAD_BITS))
         line = head[u64(i)]
         for j in range(width):
-            e[j] = i32(i32(e[j]) + i32(w * i32(line[j])))
+            e[j] = wrapped(i32(e[j]) + wrapped(w * i32(line[j])))
     for j in range(width):
         s = (i64(e[u64(j)]) * rate) >> 16
         e[u64(j)] = max(min(s, i64(STEP_MAX)), i64(-STEP_MAX))
@@ -172,7 +180,7 @@ def learn(
         if f != 0:
             line = a[u64(k)]
             for j in range(width):
-                line[j] = i32(i32(line[j]) + i32(i32(e[j]) * f))
+                line[j] = wrapped(i32(line[j]) + wrapped(i32(e[j]) * f))
 
 
 @njit(cache=True, nogil=True)
