@@ -206,7 +206,7 @@ def open_installed(model: cache.InstalledModel) -> LanguageModel:
         OSError: a file cannot be read.
     """
     source = sources.open_source(model.path)
-    place = model.derived / f"exact-{exact.ARITHMETIC}-tuned.bin"
+    place = model.derived / f"exact-{exact.ARITHMETIC}-{tuning.version()}.bin"
     known = None
     if place.is_file():
         try:

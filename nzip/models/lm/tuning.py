@@ -13,6 +13,7 @@ rows; the factor is 1 + n / 256. Products are rounded once, to float32, so the m
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from importlib.resources import files
 from typing import Any
@@ -33,10 +34,20 @@ def read(model_id: str) -> bytes | None:
     return place.read_bytes() if place.is_file() else None
 
 
+def _all() -> list[bytes]:
+    folder = files("nzip.models").joinpath("weights", "lm")
+    found = sorted((file for file in folder.iterdir() if file.name.endswith(".zst")), key=lambda file: file.name)
+    return [file.read_bytes() for file in found]
+
+
 def model_bytes() -> int:
     """Return the size of all factors that come with nzip."""
-    folder = files("nzip.models").joinpath("weights", "lm")
-    return sum(len(file.read_bytes()) for file in folder.iterdir() if file.name.endswith(".zst"))
+    return sum(map(len, _all()))
+
+
+def version() -> str:
+    """Return a name for all factors that come with nzip: weights made with others are other weights."""
+    return hashlib.sha256(b"".join(_all())).hexdigest()[:12]
 
 
 def tuned(weights: LmWeights, packed: bytes) -> LmWeights:
