@@ -30,7 +30,7 @@ from nzip.models.lm.tree import Settings, TreeCoder, VocabularyTree
 
 RUN = 256  # tokens that are read from the disk at once
 CONTEXT_NAMES = (
-    "node", "1 token", "2 tokens", "3 tokens", "4 tokens", "token before the last", "two tokens before the last",
+    "node", "1 token", "2 tokens", "3 tokens", "4 tokens", "token before the last", "column",
     "the model's first guess", "first guess + 1 token", "first guess + 2 tokens", "1 byte", "2 bytes", "3 bytes",
     "4 bytes", "5 bytes", "6 bytes", "word", "two words", "two bytes before the last", "word before + byte",
 )  # fmt: skip

@@ -6,10 +6,12 @@ that make a first value when asked. Nothing is shared with the package but the c
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable
 
 from nzip.models.cm import tables as cm_tables
+from nzip.models.lm import adapt, exact
 from nzip.models.lm import tree as constants
 from nzip.models.midicoth import tables as log_tables
 
@@ -21,6 +23,12 @@ SQUASH = constants.squash_values()
 LOGS = log_tables.log_values()
 AFTER = cm_tables.state_table()
 RATES = cm_tables.rates()
+LIFTS = adapt.lift_values()
+FADES = [int(x) for x in exact.exp_table()]
+
+
+def signed32(x: int) -> int:
+    return (x + (1 << 31)) % (1 << 32) - (1 << 31)
 
 
 def clamp(x: int, most: int) -> int:
@@ -126,7 +134,7 @@ class Stream:
         self.text = bytearray()
         self.begins = bytearray()
         self.tokens = [0, 0, 0, 0]
-        self.last8 = self.word = self.word1 = self.hits = self.escaped = 0
+        self.last8 = self.word = self.word1 = self.hits = self.escaped = self.column = 0
         self.pointer: list[tuple[int, int]] = [(0, 0)] * 3  # stream, place
         self.length = [0] * 3
         self.missed = [0] * 3
@@ -140,6 +148,87 @@ class Stream:
         return (last8 << 8 | c) & M64, word, word1
 
 
+class Adapter:
+    """What moves the model's logits: see "Adapter" in docs/LMTREE.md. A is a list of rows by channel of u."""
+
+    def __init__(self, head: list[list[int]], scales: list[float], settings: constants.Settings) -> None:
+        self.head, self.s = head, settings
+        self.scales = [round(s * (1 << 28)) for s in scales]
+        self.width = len(head[0])
+        self.seen = 0
+        self.mean = [0] * self.width
+        self.square = [1 << 34] * self.width
+        self.kept: list[tuple[list[int], int]] = []
+        self.trust = [[1 << 16, 20] for _ in range(64)]
+        self.a = [[0] * self.width for _ in range(self.width)]
+
+    def feature(self, q: list[int]) -> list[int]:
+        factor = 1024.0 * math.sqrt(float(self.width) / float(max(sum(x * x for x in q), 1)))
+        pace = 65536 // (min(self.seen, 1000) + 20)
+        white = []
+        for k, x in enumerate(q):
+            d = (round(float(x) * factor) << 8) - self.mean[k]
+            white.append(clamp(round(float(d) * (256.0 / math.sqrt(float(self.square[k])))), 4095))
+            self.mean[k] += d * pace >> 16
+            self.square[k] = max(self.square[k] + (d * d - self.square[k] >> 16) * pace, 1 << 16)
+        factor = 768.0 / math.sqrt(float(max(sum(x * x for x in white), 1)))
+        return [clamp(round(float(x) * factor), 127) for x in white]
+
+    def lift(self, row: list[int], q: list[int], given: list[int]) -> list[int]:
+        self.u = self.feature(q)
+        z = []
+        for j in range(self.width):
+            total = sum((self.a[k][j] >> 16) * self.u[k] for k in range(self.width))
+            z.append(clamp(signed32(total) >> 10, (1 << 14) - 1))
+        least = sum(row) >> 13
+        self.picked = [i for i, f in enumerate(row) if f >= least][: 1 << 13]
+        out = list(row)
+        for i in self.picked:
+            dot = signed32(sum(h * x for h, x in zip(self.head[i], z, strict=True)))
+            moved = row[i] * LIFTS[clamp(dot * self.scales[i] >> 34, 1536) + 1536] >> 20
+            out[i] = max(min(moved, given[i] * 128), 1)
+        self.own = out
+        return self.recall(out)
+
+    def recall(self, row: list[int]) -> list[int]:
+        out, self.mass = list(row), {}
+        if not self.kept:
+            return out
+        scores = [sum(a * b for a, b in zip(key, self.u, strict=True)) for key, _ in self.kept]
+        best = max(scores)
+        mass: dict[int, int] = defaultdict(int)
+        for score, (_, rank) in zip(scores, self.kept, strict=True):
+            if (best - score) // self.s.sharp < 4351:
+                mass[rank] += FADES[(best - score) // self.s.sharp]
+        self.bucket = 4 * max(0, min(best // 36864, 15)) + sum(max(row) << n < sum(row) for n in (1, 2, 3))
+        t = self.trust[self.bucket][0]
+        share = sum(row) * t // ((1 << 22) - t)
+        for rank, m in mass.items():
+            self.mass[rank] = share * ((m << 20) // sum(mass.values())) >> 20
+            out[rank] += self.mass[rank]
+        return out
+
+    def learn(self, mixed: list[int], rank: int) -> None:
+        if self.mass:
+            t, seen = self.trust[self.bucket]
+            right = (self.mass.get(rank, 0) << 22) // mixed[rank]
+            self.trust[self.bucket] = [min(t + (right - t) // seen, 1 << 21), min(seen + 1, 400)]
+        if self.s.entries:
+            self.kept = [*self.kept, (self.u, rank)][-self.s.entries :]
+        row = self.own
+        total, e = sum(row), [0] * self.width
+        for i, g in [(rank, 65536), *((i, -((row[i] << 16) // total)) for i in self.picked)]:
+            if abs(g) >= 8:
+                w = g * self.scales[i] >> 22
+                e = [x + w * h for x, h in zip(e, self.head[i], strict=True)]
+        s = self.s
+        rate = s.adapt_rate + s.adapt_start * s.adapt_fall // (s.adapt_fall + self.seen)
+        e = [clamp(signed32(x) * rate >> 16, 1 << 23) for x in e]
+        for k, x in enumerate(self.u):
+            self.a[k] = [signed32(old + y * x) for old, y in zip(self.a[k], e, strict=True)]
+        self.seen += 1
+
+
 class NaiveTreeCoder:
     def __init__(
         self,
@@ -148,7 +237,9 @@ class NaiveTreeCoder:
         settings: constants.Settings,
         capacity: int,
         payloads: list[bytes] | None = None,
+        head: tuple[list[list[int]], list[float]] | None = None,
     ) -> None:
+        self.adapter = Adapter(*head, settings) if head else None
         self.order = sorted((i for i in range(len(vocabulary)) if vocabulary[i]), key=lambda i: (vocabulary[i], i))
         self.words = [vocabulary[i] for i in self.order]
         self.size = len(self.words)
@@ -192,7 +283,7 @@ class NaiveTreeCoder:
         return border, 1 + bit, d
 
     # ---- one step of one stream
-    def token(self, k: int, row: list[int], target: int | None) -> int:
+    def token(self, k: int, row: list[int], target: int | None, hidden: list[int] | None = None) -> int:
         """Code the rank `target` (size + byte for an escape), or decode and return one."""
         stream, parts = self.streams[k], self.s.parts
         bits = stream.bits
@@ -211,14 +302,18 @@ class NaiveTreeCoder:
                     learn_cell(cell, y)
                     partial = partial << 1 | y
                 rank = self.size + partial - 256
-        row = list(row[: self.size])
+        given = row = list(row[: self.size])
         if parts & constants.TOKENS:
             row = [max(1, f * m >> 16) for f, m in zip(row, self.mult, strict=True)]
+        if self.adapter and hidden is not None and rank < 0:
+            row = self.adapter.lift(row, hidden, given)
         top = row.index(max(row)) if rank < 0 else 0
         if parts & constants.MIX:
             self.before(k, top)
         if rank < 0:
             rank = self.walk(k, row, top, target)
+            if self.adapter and hidden is not None:
+                self.adapter.learn(row, rank)
             if parts & constants.TOKENS:
                 self.learn_token(row, rank)
         self.behind(k, rank, top)
@@ -234,7 +329,7 @@ class NaiveTreeCoder:
         h[3] = mixed64(h[2] + t3)
         h[4] = mixed64(h[3] + t4)
         h[5] = mixed64(t2 + (1 << 32))
-        h[6] = mixed64(h[5] + t3)
+        h[6] = mixed64(min(stream.column, 255) + (3 << 32))
         h[7] = mixed64(top + (2 << 32))
         h[8] = mixed64(h[7] + t1)
         h[9] = mixed64(h[8] + t2)
@@ -429,6 +524,7 @@ class NaiveTreeCoder:
             if len(stream.text) < self.capacity - 1:
                 stream.text.append(c)
                 stream.begins.append(j == 0)
+            stream.column = 0 if c == 10 else stream.column + 1
             stream.last8, stream.word, stream.word1 = stream.read(c, (stream.last8, stream.word, stream.word1))
         stream.tokens = [rank + 1, *stream.tokens[:3]]
         stream.hits = (stream.hits << 1 | (rank == top)) & 15

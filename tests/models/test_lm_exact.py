@@ -248,6 +248,23 @@ def test_numba_is_the_reference(threads: int, order: list[int]) -> None:
 
 
 @compiled
+@pytest.mark.parametrize("streams", [1, 3])
+def test_numba_hidden_states_are_the_reference(streams: int) -> None:
+    reference, fast = exact.ReferenceModel(model()), NumbaModel(model(), threads=2)
+    past, state, ahead = reference.begin(streams), fast.begin(streams), fast.begin(streams, lookahead=8)
+    fed = np.zeros((streams * 8, CONFIG.width), np.int16)
+    fast.feed(ahead, np.repeat(np.arange(streams), 8), tokens()[:streams, :8].reshape(-1), hidden=fed)
+    for i in range(8):
+        wanted, found = np.zeros((2, streams, CONFIG.width), np.int16)
+        active = np.ones(streams, bool)
+        reference.step(past, tokens()[:streams, i], active, wanted)
+        fast.step(state, tokens()[:streams, i], active if i % 2 else None, found)
+        assert np.array_equal(found, wanted)
+        assert np.array_equal(fed[i::8], wanted)
+        assert np.abs(wanted).max() == exact.input_levels(CONFIG)[4]
+
+
+@compiled
 def test_numba_with_streams_that_stop() -> None:
     fast = NumbaModel(model(), threads=2)
     state = fast.begin(STREAMS)

@@ -41,6 +41,20 @@ def test_torch_is_the_reference(device: str, order: list[int]) -> None:
         assert np.array_equal(fast.step(state, tokens()[order, i]), expected()[i, order])
 
 
+def test_torch_hidden_states_are_the_reference(device: str) -> None:
+    reference, fast = exact.ReferenceModel(model()), TorchModel(model(), device)
+    past, state, ahead = reference.begin(STREAMS), fast.begin(STREAMS), fast.begin(STREAMS, lookahead=8)
+    fed = np.zeros((STREAMS, 8, CONFIG.width), np.int16)
+    for s in range(STREAMS):
+        fast.prefill(ahead, s, tokens()[s, :8], fed[s])
+    for i in range(8):
+        wanted, found = np.zeros((2, STREAMS, CONFIG.width), np.int16)
+        reference.step(past, tokens()[:, i], None, wanted)
+        fast.step(state, tokens()[:, i], None, found)
+        assert np.array_equal(found, wanted)
+        assert np.array_equal(fed[:, i], wanted)
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_torch_threads_and_precision(threads: int) -> None:
     precision = torch.get_float32_matmul_precision()

@@ -138,6 +138,44 @@ def test_equals_the_reference(changes: dict[str, int]) -> None:
     assert [naive.payload(k) for k in range(streams)] == payloads
 
 
+@pytest.mark.parametrize(
+    "changes", [{"entries": 7}, {"adapt_rate": 29127, "adapt_start": 9000, "adapt_fall": 7}, {"parts": 0, "entries": 0}]
+)
+def test_the_adapter_equals_the_reference(changes: dict[str, int]) -> None:
+    rng = np.random.default_rng(11)
+    settings = Settings(**{**SMALL, **changes})
+    streams, n, width = 2, 50, 32
+    ids = np.array([story(rng, VOCABULARY, n, True) for _ in range(streams)]).T.copy()
+    ids[30:33, 0] = -1
+    rows = rows_for(rng, ids.shape, len(VOCABULARY))
+    hidden = rng.integers(-16256, 16257, size=(*ids.shape, width)).astype(np.int16)
+    hidden[3] = 0
+    hidden[:, :, 5] = 7
+    tree = VocabularyTree(VOCABULARY)
+    head = rng.integers(-127, 128, size=(len(VOCABULARY), width)).astype(np.int8)
+    scales = rng.choice([2.0**-40, 0.003, 0.01, 0.25], size=len(VOCABULARY)).astype(np.float32)
+    sizes = [size_of([int(i) for i in column if i >= 0], VOCABULARY) for column in ids.T]
+    encoder = TreeCoder(tree, sizes, settings, head=(head, scales))
+    encoder.encode(rows[:20], ids[:20], hidden[:20])
+    encoder.encode(rows[20:], ids[20:], hidden[20:])
+    payloads = encoder.payloads()
+    decoder = TreeCoder(tree, sizes, settings, payloads, (head, scales))
+    naive = NaiveTreeCoder(
+        VOCABULARY, streams, settings, max(sizes) + 1, None, (head.tolist(), [float(s) for s in scales])
+    )
+    for t in range(n):
+        assert list(decoder.decode(rows[t], ids[t] >= 0, hidden[t])) == list(np.maximum(ids[t], -1))
+        for k in range(streams):
+            if ids[t, k] >= 0:
+                i = int(ids[t, k])
+                rank = int(tree.rank[i]) if i < len(VOCABULARY) else i - len(VOCABULARY) + tree.size
+                naive.token(k, [int(f) for f in rows[t, k]], rank, hidden[t, k].tolist())
+    decoder.check_end()
+    assert [naive.payload(k) for k in range(streams)] == payloads
+    with pytest.raises(ValueError, match="hidden states"):
+        encoder.encode(rows[:1], ids[:1])
+
+
 def test_tokens_of_the_same_bytes() -> None:
     vocabulary = [b"a", b"b", b"a", b"a", b"ab", b"ab", b""]
     rng = np.random.default_rng(1)

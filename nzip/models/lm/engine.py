@@ -113,12 +113,15 @@ class LmEngine(Engine):
         name, model_id, streams, window, _ = self._checked(params)
         model = _model(model_id, name)
         c = model.config
+        from nzip.models.lm.adapt import ENTRIES
         from nzip.models.lm.weights import file_size
 
         longest = -(-size // max(1, streams))
         kept = streams * min(window + STEPS, longest + STEPS) * _token_bytes(c) * 7 // 5  # growing takes a copy
         rows = 12 * c.vocab * max(STEPS, streams)
         learned = (128 << 20) + 32 * c.vocab * 17 + 40 * size + streams * 1024
+        learned += c.vocab * (c.width + 4) + 4 * c.width * c.width  # the adapter, with a copy of the head,
+        learned += (c.width + 16) * ENTRIES + 12 * c.vocab  # and what it remembers
         binary = CmEngine()
         nested = binary.memory(binary.fit({"preset": BINARY_PRESET}, max(1, size)), max(1, size))
         return max(3 * file_size(c) + kept + rows + learned, nested)
@@ -206,10 +209,11 @@ class LmEngine(Engine):
         decode_text(nothing, payloads, 4, 32, True)
 
     def model_bytes(self, params: Params) -> int:
-        from nzip.models.lm import cache
+        from nzip.models.lm import cache, tuning
 
         name = self._checked(params)[0]
-        return cache.find(name).size
+        model = cache.find(name)
+        return model.size + tuning.model_bytes(file.sha256 for file in model.files)
 
 
 def _is_id(text: str) -> bool:
@@ -333,9 +337,9 @@ def encode_text(model: Any, text: bytes, streams: int, window: int, mix: bool) -
     coder = _coder(model, sizes, mix)
     lengths = np.array([len(own) for own in tokens])
     done = 0
-    for rows, at in _predictions(model, given, lengths, window):
+    for rows, hidden, at in _predictions(model, given, lengths, window):
         steps = len(rows)
-        coder.encode(rows, ids[at : at + steps])
+        coder.encode(rows, ids[at : at + steps], hidden if mix else None)
         count = int((ids[at : at + steps] >= 0).sum())
         before, done = done, done + count
         progress.tell("lm", len(text) * done // sum(lengths) - len(text) * before // sum(lengths), count)
@@ -350,9 +354,9 @@ def encode_start(model: Any, text: bytes, window: int, mix: bool, limit: int) ->
     given = np.concatenate([[model.start], model.fed(tokens[:-1])]).astype(np.int32)
     coder = _coder(model, [len(text)], mix)
     taken = 0
-    for rows, at in _predictions(model, given[:, None], np.array([len(tokens)]), window):
+    for rows, hidden, at in _predictions(model, given[:, None], np.array([len(tokens)]), window):
         for t in range(len(rows)):
-            coder.encode(rows[t : t + 1], tokens[at + t : at + t + 1, None])
+            coder.encode(rows[t : t + 1], tokens[at + t : at + t + 1, None], hidden[t : t + 1] if mix else None)
             taken += 1
             # Behind what is out, the last token's bits and one byte of the end come.
             if coder.written(0) + 4 > limit:
@@ -365,31 +369,36 @@ def encode_start(model: Any, text: bytes, window: int, mix: bool, limit: int) ->
     return count, coder.payloads()[0]
 
 
-def _predictions(model: Any, given: Any, lengths: Any, window: int) -> Iterator[tuple[Any, int]]:
-    """Yield the frequencies of runs of steps, uint32 (T, S, V), and the number of their first step."""
+def _predictions(model: Any, given: Any, lengths: Any, window: int) -> Iterator[tuple[Any, Any, int]]:
+    """Yield the frequencies of runs of steps, uint32 (T, S, V), hidden states, int16 (T, S, D), and the first step."""
     import numpy as np
 
     backend = model.backend()
     steps, streams = given.shape
-    vocab = model.config.vocab
+    vocab, inside = model.config.vocab, model.config.width
     several = max(1, STEPS // streams)
     if several == 1 or not hasattr(backend, "feed"):
         state = backend.begin(streams, window=window)
         for t in range(steps):
-            yield backend.step(state, given[t], lengths > t)[None], t
+            hidden = np.zeros((streams, inside), np.int16)
+            rows = backend.step(state, given[t], lengths > t, hidden)
+            yield rows[None], hidden[None], t
         return
     state = backend.begin(streams, several, window)
     for t in range(0, steps, several):
         count = min(several, steps - t)
         active = np.arange(t, t + count)[:, None] < lengths  # (T, S)
         which, stream = np.nonzero(active)
-        rows = backend.feed(state, stream, given[t : t + count][which, stream])
+        hidden = np.empty((len(which), inside), np.int16)
+        rows = backend.feed(state, stream, given[t : t + count][which, stream], hidden=hidden)
         if active.all():
-            yield rows.reshape(count, streams, vocab), t
+            yield rows.reshape(count, streams, vocab), hidden.reshape(count, streams, inside), t
         else:
             whole = np.ones((count, streams, vocab), np.uint32)
             whole[which, stream] = rows
-            yield whole, t
+            states = np.zeros((count, streams, inside), np.int16)
+            states[which, stream] = hidden
+            yield whole, states, t
 
 
 def decode_text(model: Any, payloads: list[bytes], size: int, window: int, mix: bool) -> bytes:
@@ -404,9 +413,10 @@ def decode_text(model: Any, payloads: list[bytes], size: int, window: int, mix: 
     given = np.full(streams, model.start, np.int32)
     out = [bytearray() for _ in range(streams)]
     active = coder.active()
+    hidden = np.zeros((streams, model.config.width), np.int16) if mix else None
     while active.any():
-        rows = backend.step(state, given, active)
-        found = coder.decode(rows, active)
+        rows = backend.step(state, given, active, hidden)
+        found = coder.decode(rows, active, hidden)
         count = 0
         streams_left = np.flatnonzero(active)
         for k, piece in zip(streams_left, model.pieces(found[streams_left]), strict=True):
@@ -424,7 +434,9 @@ def decode_text(model: Any, payloads: list[bytes], size: int, window: int, mix: 
 def _coder(model: Any, sizes: list[int], mix: bool, payloads: list[bytes] | None = None) -> Any:
     from nzip.models.lm.tree import Settings, TreeCoder
 
-    return TreeCoder(model.tree, sizes, Settings() if mix else Settings(parts=0), payloads)
+    if not mix:
+        return TreeCoder(model.tree, sizes, Settings(parts=0), payloads)
+    return TreeCoder(model.tree, sizes, Settings(), payloads, (model.weights.head, model.weights.head_scale))
 
 
 # ---- numbers ---------------------------------------------------------------------------------------------------------

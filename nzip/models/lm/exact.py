@@ -295,18 +295,25 @@ class ReferenceModel:
 
         return [_Past(empty(), empty(), empty(), empty(), window) for _ in range(streams)]
 
-    def step(self, state: list[_Past], tokens: Ints, active: NDArray[np.bool_] | None = None) -> NDArray[np.uint32]:
+    def step(
+        self,
+        state: list[_Past],
+        tokens: Ints,
+        active: NDArray[np.bool_] | None = None,
+        hidden: NDArray[np.int16] | None = None,
+    ) -> NDArray[np.uint32]:
         """Feed one token to each active stream; return the frequencies of what follows, uint32 (S, V).
 
-        Rows of streams that are not active are zeros.
+        Rows of streams that are not active are zeros. `hidden` (S, width), where given, is filled with the integers
+        that the head is multiplied by.
         """
         out = np.zeros((len(state), self.config.vocab), np.uint32)
         for i, past in enumerate(state):
             if active is None or active[i]:
-                out[i] = self.row(past, int(tokens[i]))
+                out[i] = self.row(past, int(tokens[i]), None if hidden is None else hidden[i])
         return out
 
-    def row(self, past: _Past, token: int) -> NDArray[np.uint32]:
+    def row(self, past: _Past, token: int, hidden: NDArray[np.int16] | None = None) -> NDArray[np.uint32]:
         """Feed one token to one stream; return the frequencies of what follows, uint32 (V,)."""
         w, c = self.weights, self.config
         position = len(past.keys[0])
@@ -342,6 +349,8 @@ class ReferenceModel:
             q, scale = quantise(gate(both[: c.ffn], both[c.ffn :]), for_down)
             x = add(x, product(q, scale, w.down[layer], w.down_scale[layer]))
         q, scale = normalise(x, w.final_gain, c.rms_eps, for_head)
+        if hidden is not None:
+            hidden[:] = q
         return spread(product(q, scale * F32(STEP), w.head, w.head_scale))
 
     def _keep(self, past: _Past, layer: int, keys: Floats, values: Floats) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nzip.errors import CorruptError, NzipError, UnsupportedError
-from nzip.models.lm import cache, exact, sources, weights
+from nzip.models.lm import cache, exact, sources, tuning, weights
 from nzip.models.lm.config import MAX_WINDOW, LlamaConfig
 from nzip.models.lm.tree import VocabularyTree
 from nzip.models.lm.vocabulary import Vocabulary
@@ -35,9 +35,16 @@ class TokenModel(Protocol):
         """Return the state of new streams."""
 
     def step(
-        self, state: Any, tokens: NDArray[np.int32], active: NDArray[np.bool_] | None = None
+        self,
+        state: Any,
+        tokens: NDArray[np.int32],
+        active: NDArray[np.bool_] | None = None,
+        hidden: NDArray[np.int16] | None = None,
     ) -> NDArray[np.uint32]:
-        """Feed a token to each active stream; return the frequencies of what follows, uint32 (S, V)."""
+        """Feed a token to each active stream; return the frequencies of what follows, uint32 (S, V).
+
+        `hidden` (S, width), where given, is filled with the integers that the head is multiplied by.
+        """
 
 
 class LanguageModel:
@@ -187,10 +194,12 @@ def config_of(architecture: Mapping[str, Any], start: int) -> LlamaConfig:
 
 
 def quantised(source: sources.ModelSource) -> weights.LmWeights:
-    """Return a model's weights in the exact form, rows of tokens in tree order."""
+    """Return a model's weights in the exact form, rows of tokens in tree order; tuned, where factors come with nzip."""
     tree = VocabularyTree(source.vocabulary.pieces)
     config = config_of(source.architecture, int(tree.rank[source.vocabulary.start_id]))
-    return weights.build(config, _InOrder(source.tensors, tree.order))
+    made = weights.build(config, _InOrder(source.tensors, tree.order))
+    packed = tuning.read(made.model_id())
+    return made if packed is None else weights.checked(tuning.tuned(made, packed))
 
 
 def open_installed(model: cache.InstalledModel) -> LanguageModel:
@@ -202,7 +211,7 @@ def open_installed(model: cache.InstalledModel) -> LanguageModel:
         OSError: a file cannot be read.
     """
     source = sources.open_source(model.path)
-    place = model.derived / f"exact-{exact.ARITHMETIC}.bin"
+    place = model.derived / f"exact-{exact.ARITHMETIC}-{tuning.version()}.bin"
     known = None
     if place.is_file():
         try:

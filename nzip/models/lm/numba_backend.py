@@ -714,7 +714,7 @@ def forward(
     keys: Array, key_scale: Array, values: Array, value_scale: Array,
     tokens: Array, streams: Array, positions: Array,
     residual: Array, inputs: Array, totals: Array, row_scale: Array, wide_rows: Array, heads_out: Array,
-    accs: Array, scores: Array, sync: Array, result: Array,
+    accs: Array, scores: Array, sync: Array, result: Array, hidden: Array,
 ) -> None:  # fmt: skip
     """Run all layers for a batch of rows, as one of several threads.
 
@@ -729,6 +729,7 @@ def forward(
         accs, scores: workspace by thread.
         sync: counters of the phases, zeros at the start.
         result: float32 (rows, vocab), which the frequencies replace; not used when S_LOGITS is 0.
+        hidden: int16 (rows, width), filled with what the head is multiplied by, or without rows.
     """
     width, dim, ffn, rows = sizes[S_WIDTH], sizes[S_DIM], sizes[S_FFN], sizes[S_ROWS]
     heads, kv = sizes[S_HEADS], sizes[S_KV]
@@ -799,6 +800,13 @@ def forward(
                 if r >= rows:
                     break
                 spread(result[r], sizes[S_VOCAB], exp_table)
+                # Here and not where it is made: who has a piece of a phase cannot be late.
+                if hidden.shape[0] > 0:
+                    for i in range(width):
+                        if level > F127:
+                            hidden[r, i] = np.int16((np.int32(x[r, i]) << np.int32(7)) + np.int32(x[rows + r, i]))
+                        else:
+                            hidden[r, i] = np.int16(x[r, i])
                 fetch_add(sync, phase * COUNTERS + DONE, 1)
             wait(sync, phase, rows)
             break
@@ -1086,11 +1094,21 @@ class NumbaModel:
         return streams * places * c.layers * c.kv_heads * (2 * c.head_dim + 8)
 
     def step(
-        self, state: NumbaState, tokens: NDArray[np.int32], active: NDArray[np.bool_] | None = None
+        self,
+        state: NumbaState,
+        tokens: NDArray[np.int32],
+        active: NDArray[np.bool_] | None = None,
+        hidden: NDArray[np.int16] | None = None,
     ) -> NDArray[np.uint32]:
         """Feed one token to each active stream; return the frequencies of what follows, uint32 (S, V).
 
         Each active row sums up to 2^24 and has no zero; the others are zeros.
+
+        Args:
+            state: of the streams.
+            tokens: of each stream, (S,).
+            active: which streams take part, all where left out.
+            hidden: (S, width), filled with the integers that the head is multiplied by, for active rows.
         """
         streams = len(state.positions)
         which = np.arange(streams) if active is None else np.flatnonzero(active)
@@ -1099,16 +1117,24 @@ class NumbaModel:
             rows[:streams] = 0
         for at in range(0, len(which), ROWS):
             part = which[at : at + ROWS]
+            inside = None if hidden is None else np.empty((len(part), self.config.width), np.int16)
             if len(which) == streams:
-                self._run(state, part, tokens[part], rows[at : at + len(part)])
+                self._run(state, part, tokens[part], rows[at : at + len(part)], inside)
             else:
                 small = np.zeros((len(part), self.config.vocab), np.float32)
-                self._run(state, part, tokens[part], small)
+                self._run(state, part, tokens[part], small, inside)
                 rows[part] = small
+            if hidden is not None and inside is not None:
+                hidden[part] = inside
         return rows[:streams].view(np.uint32)
 
     def feed(
-        self, state: NumbaState, streams: NDArray[np.int64], tokens: NDArray[np.int32], predict: bool = True
+        self,
+        state: NumbaState,
+        streams: NDArray[np.int64],
+        tokens: NDArray[np.int32],
+        predict: bool = True,
+        hidden: NDArray[np.int16] | None = None,
     ) -> NDArray[np.uint32]:
         """Feed any rows, those of one stream in their order; return frequencies of what follows each, uint32 (R, V).
 
@@ -1117,13 +1143,15 @@ class NumbaModel:
             streams: of each row, (R,); no stream more often than the state's `lookahead`.
             tokens: of each row, (R,).
             predict: without, nothing is predicted and the result has no rows.
+            hidden: (R, width), filled with the integers that the head is multiplied by; only with `predict`.
         """
         out = self._room(len(tokens) if predict else 0)
         for at in range(0, len(tokens), ROWS):
             stop = min(at + ROWS, len(tokens))
             if int(np.bincount(streams[at:stop]).max()) > state.lookahead:
                 raise ValueError("a stream has more rows than the state looks ahead")
-            self._run(state, streams[at:stop], tokens[at:stop], out[at:stop] if predict else None)
+            inside = None if hidden is None else hidden[at:stop]
+            self._run(state, streams[at:stop], tokens[at:stop], out[at:stop] if predict else None, inside)
         return out[: len(tokens) if predict else 0].view(np.uint32)
 
     def _room(self, rows: int) -> NDArray[np.float32]:
@@ -1137,6 +1165,7 @@ class NumbaModel:
         streams: NDArray[Any],
         tokens: NDArray[Any],
         result: NDArray[np.float32] | None,
+        hidden: NDArray[np.int16] | None = None,
     ) -> None:
         c, rows = self.config, len(tokens)
         streams = np.asarray(streams, np.int32)
@@ -1168,6 +1197,7 @@ class NumbaModel:
                 self._residual, self._inputs, self._totals, self._scale, self._wide, self._heads,
                 self._accs, self._scores, np.zeros(self._counters, np.int32),
                 self._wide[:0] if result is None else result,
+                np.empty((0, c.width), np.int16) if hidden is None else hidden,
             )  # fmt: skip
             run: Callable[..., None] = forward
             for helper in self._helpers:

@@ -149,11 +149,16 @@ class TorchModel:
         )
 
     def step(
-        self, state: TorchState, tokens: NDArray[np.int32], active: NDArray[np.bool_] | None = None
+        self,
+        state: TorchState,
+        tokens: NDArray[np.int32],
+        active: NDArray[np.bool_] | None = None,
+        hidden: NDArray[np.int16] | None = None,
     ) -> NDArray[np.uint32]:
         """Feed one token to each active stream; return the frequencies of what follows, uint32 (S, V).
 
-        Each active row sums up to 2^24 and has no zero; the others are zeros.
+        Each active row sums up to 2^24 and has no zero; the others are zeros. `hidden` (S, width), where given, is
+        filled with the integers that the head is multiplied by, for active rows.
         """
         on = np.ones(len(state.positions), bool) if active is None else np.asarray(active, bool)
         chosen = np.where(on, tokens, 0).astype(np.int64)
@@ -161,7 +166,7 @@ class TorchModel:
         state.grow(int(state.positions.max()) + 1)
         places = self._places(state, int(state.positions.max()) + 1)
         with _full_precision():
-            out = self.advance(
+            out, inside = self.advance(
                 state,
                 slice(None),
                 self._send(chosen[:, None]),
@@ -173,9 +178,13 @@ class TorchModel:
             if not on.all():
                 out = out * self._send(on)[:, None]
         state.positions[on] += 1
+        if hidden is not None:
+            hidden[on] = inside[:, 0].cpu().numpy()[on]
         return out.cpu().numpy().view(np.uint32)
 
-    def prefill(self, state: TorchState, stream: int, tokens: NDArray[np.int32]) -> NDArray[np.uint32]:
+    def prefill(
+        self, state: TorchState, stream: int, tokens: NDArray[np.int32], hidden: NDArray[np.int16] | None = None
+    ) -> NDArray[np.uint32]:
         """Feed tokens to one stream, at most the state's `lookahead`; return what follows each, uint32 (T, V)."""
         count = len(tokens)
         if count > state.lookahead:
@@ -184,15 +193,18 @@ class TorchModel:
         self._check(tokens, positions + 1)
         state.grow(int(positions[-1]) + 1)
         with _full_precision():
-            out = self.advance(
+            rows, inside = self.advance(
                 state,
                 slice(stream, stream + 1),
                 self._send(np.asarray(tokens, np.int64)[None]),
                 self._send(positions[None]),
                 self._send(np.ones(1, bool)),
                 self._places(state, int(positions[-1]) + 1),
-            )[0]
+            )
+            out = rows[0]
         state.positions[stream] += count
+        if hidden is not None:
+            hidden[:] = inside[0].cpu().numpy()
         return out.cpu().numpy().view(np.uint32)
 
     def _send(self, array: NDArray[Any]) -> Tensor:
@@ -280,8 +292,10 @@ class TorchModel:
 
     def advance(
         self, state: TorchState, streams: slice, tokens: Tensor, positions: Tensor, active: Tensor, places: int
-    ) -> Tensor:
+    ) -> tuple[Tensor, Tensor]:
         """Run rows (B, T) through all layers; return the frequencies of what follows, int32 (B, T, V).
+
+        The second result is what the head is multiplied by, int16 (B, T, D).
 
         All arguments but `streams` and `places` are tensors on the device; nothing is read back.
 
@@ -358,7 +372,8 @@ class TorchModel:
         q, scale = self._normalise(x, self._final_gain, 4)
         logits = self._product(q, scale * float(exact.STEP), self._wide[4], self._head, self._head_scale)
         few = 8 if self.device.type == "cpu" else len(logits)  # what a CPU's cache holds
-        return torch.cat([self._spread(rows) for rows in logits.split(few)]).view(b, t, c.vocab)
+        out = torch.cat([self._spread(rows) for rows in logits.split(few)]).view(b, t, c.vocab)
+        return out, q.to(torch.int16).view(b, t, c.width)
 
     def _gated(self, gates: Tensor, ups: Tensor) -> Tensor:
         """Return SiLU(gates) * ups."""

@@ -37,6 +37,9 @@ from numba import njit
 from nzip.errors import CorruptError
 from nzip.models.cm import tables as cm_tables
 from nzip.models.cm.kernel import Array, dot16, i32, i64, train16, u8, u32, u64
+from nzip.models.lm import adapt as adapter
+from nzip.models.lm import exact
+from nzip.models.lm.adapt import feature, learn, lift, recall, remember, through
 from nzip.models.midicoth import tables as log_tables
 
 STRETCH_MAX = 16 * 256 - 1  # of the stretch domain, 1/256 of a natural-logarithm unit: all that 22 bits can tell apart
@@ -58,11 +61,12 @@ IDLE = -2  # instead of a rank: the stream takes no part in this step
 LOW, RNG, AT, BYTES, LAST8, WORD, WORD1, HITS, ESCAPED = range(9)
 T1 = 9  # the last four tokens, latest first: rank + 1, 0 for none
 PTR, LEN, MISSED = 16, 20, 24  # of each match
+COLUMN = 28  # bytes since the last line end
 VARS = 32
 
 # Contexts, in the order of their inputs. The first ones go with the node, the others with the bits of the byte so far.
 (
-    C_NONE, C_T1, C_T2, C_T3, C_T4, C_SKIP, C_PAIR, C_TOP, C_TOP1, C_TOP2,
+    C_NONE, C_T1, C_T2, C_T3, C_T4, C_SKIP, C_COLUMN, C_TOP, C_TOP1, C_TOP2,
     C_B1, C_B2, C_B3, C_B4, C_B5, C_B6, C_WORD, C_WORDS, C_GAP, C_BEFORE,
 ) = range(20)  # fmt: skip
 CONTEXTS = 20
@@ -81,6 +85,7 @@ SETS = 6
 SET_ROWS = 1024  # rows of weights that a set has at most
 FINALS = 3 * 16  # rows of the second layer
 
+COLUMNS = 255  # that are told apart
 KNOTS = 17  # of a map over the stretch domain
 KNOT_BITS = 9  # log2 of their distance
 HISTORY_CELLS = 256 * KNOTS  # of a context
@@ -95,9 +100,10 @@ MULT_LEAST, MULT_MOST = 1 << 8, 1 << 23
 # Settings, by place in `settings`.
 (
     CFG_ROOT, CFG_PARTS, CFG_CONTEXTS, CFG_SETS, CFG_BITS, CFG_MATCH_BITS, CFG_RATE, CFG_RATE_START, CFG_RATE_FALL,
-    CFG_LIMIT, CFG_FINAL_RATE, CFG_REFINE_LIMIT, CFG_TOKEN_RATE, CFG_DOUBT, CFG_PROOF_MAX,
-) = range(15)  # fmt: skip
-CFG_SIZE = 15
+    CFG_LIMIT, CFG_FINAL_RATE, CFG_REFINE_LIMIT, CFG_TOKEN_RATE, CFG_DOUBT, CFG_PROOF_MAX, CFG_ADAPT_RATE,
+    CFG_ADAPT_START, CFG_ADAPT_FALL, CFG_SHARP,
+) = range(19)  # fmt: skip
+CFG_SIZE = 19
 
 # What takes part. Files are coded with USED (bit histories gained nothing beside learned corrections); the rest is for
 # measuring.
@@ -105,7 +111,7 @@ MIX, HISTORY, DELTA, MATCH, REFINE, TOKENS = 1, 2, 4, 8, 16, 32
 ALL = 63
 USED = ALL & ~HISTORY
 # Of the twenty contexts these are used: more of them gained nothing, and cost time.
-USED_CONTEXTS = sum(1 << c for c in (C_NONE, C_T2, C_T3, C_TOP, C_TOP2, C_B3, C_WORD, C_WORDS))
+USED_CONTEXTS = sum(1 << c for c in (C_NONE, C_T2, C_T3, C_COLUMN, C_TOP, C_TOP2, C_B3, C_WORD, C_WORDS))
 USED_SETS = 0b111011
 
 Frequencies = np.ndarray[Any, np.dtype[np.uint32]]
@@ -347,6 +353,18 @@ def code(
     logs: Array,  # int32 (1025,): ln(1 + f / 1024), 16 fractional bits
     after: Array,  # uint8 (2 * states,)
     rates: Array,  # int32 (1024,)
+    hidden: Array,  # int16 (T, S, D): what the model's head is multiplied by; D is 0 where nothing is adapted
+    seen: Array,  # int64 (1,): tokens that the adapter has learned from
+    mean: Array,  # int32 (D,)
+    square: Array,  # int64 (D,)
+    adapted: Array,  # int32 (D, D)
+    head: Array,  # int8 (R or more, D)
+    head_scales: Array,  # int32 (R or more,)
+    exps: Array,  # int32 (2 * LIFT_MAX + 1,)
+    keys: Array,  # int8 (N, D): remembered hidden states; N is 0 where none are
+    followed: Array,  # int32 (N,): the ranks that came after them
+    trust: Array,  # int64 (BUCKETS * SURE, 2): weight of what is recalled, 22 bits, and count
+    fades: Array,  # int32: 2^24 exp(-i / 256)
 ) -> None:
     """Code a run of steps of all streams."""
     streams = i64(rows.shape[1])
@@ -385,6 +403,21 @@ def code(
     x = np.zeros(INPUTS, np.int32)
     row_of = np.zeros(SETS, np.int64)
     dots = np.zeros(SETS, np.int64)
+    depth_h = i64(hidden.shape[2])
+    said = np.zeros(depth_h, np.int32)
+    raw = np.zeros(depth_h, np.int32)
+    moves = np.zeros(depth_h, np.int32)
+    slope = np.zeros(depth_h, np.int32)
+    picked = np.zeros(1 << 13 if depth_h > 0 else 0, np.int32)
+    moved = i64(0)
+    lifted = np.zeros(picked.shape[0], np.int64)
+    own_total = i64(0)
+    many = i64(0)
+    bucket = i64(0)
+    short = np.zeros(depth_h, np.int8)
+    alike = np.zeros(keys.shape[0], np.int32)
+    touched = np.zeros(keys.shape[0], np.int32)
+    mass = np.zeros(size if keys.shape[0] > 0 else 0, np.int64)
     x[X_BIAS] = BIAS
 
     for t in range(rows.shape[0]):
@@ -418,6 +451,20 @@ def code(
             if rank < 0:
                 scale(rows[t, s], mult, tokens, size, row)
                 total, top = sums(row, size, blocks)
+                if depth_h > 0:
+                    feature(hidden[t, s], mean, square, i64(seen[0]), raw, said)
+                    through(adapted, said, moves, slope)
+                    moved = lift(
+                        row, blocks, size, i64(total), head, head_scales, moves, exps, rows[t, s], picked, lifted
+                    )
+                    total, top = sums(row, size, blocks)
+                    own_total = i64(total)
+                    if keys.shape[0] > 0:
+                        many, bucket = recall(
+                            said, keys, followed, i64(seen[0]), short, alike, fades, mass, touched, row, own_total,
+                            i64(row[u64(top)]), i64(settings[CFG_SHARP]), trust,
+                        )  # fmt: skip
+                        total, top = sums(row, size, blocks)
 
             # ---- what is known before the token
             if mixing > 0:
@@ -428,7 +475,7 @@ def code(
                 hashes[C_T3] = mixed64(u64(u64(hashes[C_T2]) + u64(w[T1 + 2])))
                 hashes[C_T4] = mixed64(u64(u64(hashes[C_T3]) + u64(w[T1 + 3])))
                 hashes[C_SKIP] = mixed64(u64(t2 + u64(1 << 32)))
-                hashes[C_PAIR] = mixed64(u64(u64(hashes[C_SKIP]) + u64(w[T1 + 2])))
+                hashes[C_COLUMN] = mixed64(u64(min(u64(w[COLUMN]), u64(COLUMNS)) + u64(3 << 32)))
                 hashes[C_TOP] = mixed64(u64(u64(top) + u64(2 << 32)))
                 hashes[C_TOP1] = mixed64(u64(u64(hashes[C_TOP]) + t1))
                 hashes[C_TOP2] = mixed64(u64(u64(hashes[C_TOP1]) + t2))
@@ -680,6 +727,14 @@ def code(
             # ---- what the token leaves behind
             if rank < 0:
                 rank = -node
+                if depth_h > 0:
+                    n = i64(seen[0])
+                    seen[0] = n + 1
+                    fall = i64(settings[CFG_ADAPT_FALL])
+                    pace = i64(settings[CFG_ADAPT_RATE]) + i64(settings[CFG_ADAPT_START]) * fall // (fall + n)
+                    learn(adapted, said, lifted, own_total, picked, moved, rank, head, head_scales, pace, slope)
+                    if keys.shape[0] > 0:
+                        remember(said, keys, followed, n, mass, touched, many, row, rank, trust, bucket)
                 if tokens > 0:
                     learn_token(mult, row, blocks, size, i64(total), rank, i64(settings[CFG_TOKEN_RATE]))
             ranks[t, s] = rank
@@ -697,6 +752,7 @@ def code(
                     hist[u64(base + pos)] = c
                     begins[u64(base + pos)] = i64(j == 0)
                     pos += 1
+                w[COLUMN] = u64(i64(w[COLUMN]) + 1) if c != 10 else u64(0)
                 last8 = u64((last8 << u64(8)) | u64(c))
                 if letter(c) > 0:
                     word = u64(u64(word + u64(letter(c))) * u64(K5))
@@ -839,14 +895,19 @@ class Settings:
     limit: int = 1022
     final_rate: int = 20
     refine_limit: int = 1022
-    token_rate: int = 400
+    token_rate: int = 150
     doubt: int = 512
     proof_max: int = 20000
-    share: int = 9000  # a learned input's first weight, of 65536
+    share: int = 7000  # a learned input's first weight, of 65536
     history_count: int = 3
     none_count: int = 60
     match_count: int = 4
     refine_count: int = 6
+    adapt_rate: int = 300
+    adapt_start: int = 0
+    adapt_fall: int = 2000
+    entries: int = adapter.ENTRIES
+    sharp: int = 160  # of a hidden state's product with itself, 589,824, for 1/256 of a natural-logarithm unit
 
 
 class TreeCoder:
@@ -862,8 +923,13 @@ class TreeCoder:
         sizes: Sequence[int],
         settings: Settings | None = None,
         payloads: Sequence[bytes] | None = None,
+        head: tuple[Any, Any] | None = None,
     ) -> None:
-        """Begin streams of `sizes` bytes; with `payloads`, to decode those."""
+        """Begin streams of `sizes` bytes; with `payloads`, to decode those.
+
+        head: rows (int8 (V, D), in tree order) and scales (float32 (V,)) of the model's head, to adapt the model; then
+        each run of steps comes with its hidden states.
+        """
         self.tree = tree
         self.sizes = tuple(sizes)
         s = self.settings = settings or Settings()
@@ -885,7 +951,8 @@ class TreeCoder:
         numbers = np.zeros(CFG_SIZE, np.int64)
         numbers[:] = (
             tree.root, s.parts, s.contexts, s.sets, s.bits, s.match_bits, s.rate, s.rate_start, s.rate_fall, s.limit,
-            s.final_rate, s.refine_limit, s.token_rate, s.doubt, s.proof_max,
+            s.final_rate, s.refine_limit, s.token_rate, s.doubt, s.proof_max, s.adapt_rate, s.adapt_start,
+            s.adapt_fall, s.sharp,
         )  # fmt: skip
         squash = np.array(squash_values(), np.int32)
         knots = (np.arange(KNOTS) << KNOT_BITS) - (STRETCH_MAX + 1)
@@ -927,23 +994,41 @@ class TreeCoder:
             np.array(cm_tables.state_table(), np.uint8).reshape(-1), np.array(cm_tables.rates(), np.int32),
         )  # fmt: skip
 
+        if head is None:
+            head = np.zeros((0, 0), np.int8), np.zeros(0, np.float32)
+        wide = head[0].shape[1]
+        self._width = wide
+        self._adapter = (
+            np.zeros(1, np.int64), np.zeros(wide, np.int32), np.full(wide, 1 << 34, np.int64),
+            np.zeros((wide, wide), np.int32), np.array(head[0]), adapter.head_scales(head[1]),
+            np.array(adapter.lift_values(), np.int32), np.zeros((s.entries if wide else 0, wide), np.int8),
+            np.zeros(s.entries if wide else 0, np.int32),
+            np.full((adapter.BUCKETS * adapter.SURE, 2), (adapter.TRUST_FIRST, adapter.TRUST_COUNT), np.int64),
+            np.array(exact.exp_table()[:-1], np.int32),
+        )  # fmt: skip
+
     def active(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Return which streams still have bytes to come; bool (S,)."""
         return self.v[:, BYTES].astype(np.int64) < np.array(self.sizes, np.int64)
 
-    def _run(self, mode: int, rows: Frequencies, ranks: Any) -> None:
-        code(mode, rows, ranks, self._coded, self._lengths, *self._state)
+    def _run(self, mode: int, rows: Frequencies, ranks: Any, hidden: Any) -> None:
+        if hidden is None:
+            hidden = np.zeros((*rows.shape[:2], 0), np.int16)
+        if hidden.shape != (*rows.shape[:2], self._width):
+            raise ValueError("the hidden states do not fit the head")
+        code(mode, rows, ranks, self._coded, self._lengths, *self._state, hidden, *self._adapter)
 
-    def encode(self, rows: Frequencies, ids: Any) -> None:
+    def encode(self, rows: Frequencies, ids: Any, hidden: Any = None) -> None:
         """Encode a run of steps.
 
         rows: uint32 (T, S, V), in tree order, the total of each 2^24 and no entry 0.
         ids: int (T, S): token ids; V + byte for a byte that no token has; negative where a stream takes no part.
+        hidden: int16 (T, S, D): what the model's head was multiplied by; with a head only.
         """
         ids = np.asarray(ids)
         whole = len(self.tree.rank)
         ranks = np.where(ids < whole, self.tree.rank[np.clip(ids, 0, whole - 1)], ids - whole + self.tree.size)
-        self._run(ENCODE, rows, np.where(ids < 0, IDLE, ranks).astype(np.int32))
+        self._run(ENCODE, rows, np.where(ids < 0, IDLE, ranks).astype(np.int32), hidden)
 
     def written(self, stream: int) -> int:
         """Return how many bytes of a stream's payload are out; up to 5 more may follow at once."""
@@ -956,14 +1041,14 @@ class TreeCoder:
             raise ValueError("a stream has more bytes than was said")
         return [self._coded[k, :end].tobytes() for k, end in enumerate(ends)]
 
-    def decode(self, rows: Frequencies, active: Any) -> np.ndarray[Any, np.dtype[np.int32]]:
+    def decode(self, rows: Frequencies, active: Any, hidden: Any = None) -> np.ndarray[Any, np.dtype[np.int32]]:
         """Decode one step.
 
-        rows: uint32 (S, V), in tree order. active: bool (S,).
+        rows: uint32 (S, V), in tree order. active: bool (S,). hidden: int16 (S, D), with a head only.
         Returns int32 (S,): token ids; V + byte for a byte that no token has; -1 where a stream takes no part.
         """
         ranks = np.where(np.asarray(active), np.int32(-1), np.int32(IDLE)).astype(np.int32)[None]
-        self._run(DECODE, rows[None], ranks)
+        self._run(DECODE, rows[None], ranks, None if hidden is None else hidden[None])
         found = ranks[0]
         size, whole = self.tree.size, len(self.tree.rank)
         ids = np.where(found < size, self.tree.order[np.clip(found, 0, size - 1)], found - size + whole)

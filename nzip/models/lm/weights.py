@@ -200,10 +200,10 @@ def build(config: LlamaConfig, tensors: Mapping[str, NDArray[Any]]) -> LmWeights
     ignored = {name for name in tensors if name.endswith("rotary_emb.inv_freq")}
     if left := sorted(set(tensors) - used - ignored):
         raise UnsupportedError(f"model: the tensor {left[0]} belongs to no Llama-family decoder")
-    return _checked(LmWeights(config, **out))
+    return checked(LmWeights(config, **out))
 
 
-def _checked(weights: LmWeights) -> LmWeights:
+def checked(weights: LmWeights) -> LmWeights:
     """Return `weights` if every number is within the bounds that the arithmetic counts on."""
     for name, kind, _ in layout(weights.config):
         if kind == "|i1":
@@ -251,7 +251,7 @@ def load(path: str | os.PathLike[str], expect: str | None = None) -> LmWeights:
         at += count + -count % ALIGN
     if config.tied:
         arrays["head"] = arrays["embedding"]
-    return _checked(LmWeights(config, **arrays))
+    return checked(LmWeights(config, **arrays))
 
 
 def _read_header(file: BinaryIO) -> LlamaConfig:
