@@ -124,7 +124,9 @@ class LanguageModel:
         if name == "numba":
             from nzip.models.lm.numba_backend import NumbaModel
 
-            return NumbaModel(self.weights)
+            made = NumbaModel(self.weights)
+            weights.release(self.weights)  # it has its own copy, in another order
+            return made
         try:
             from nzip.models.lm.torch_backend import TorchModel
         except ImportError as error:

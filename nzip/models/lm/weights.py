@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -252,6 +253,15 @@ def load(path: str | os.PathLike[str], expect: str | None = None) -> LmWeights:
     if config.tied:
         arrays["head"] = arrays["embedding"]
     return checked(LmWeights(config, **arrays))
+
+
+def release(weights: LmWeights) -> None:
+    """Let the system take back the memory of weights that were read from a file; they are read again when needed."""
+    whole: Any = weights.embedding
+    while whole is not None and not isinstance(whole, mmap.mmap):
+        whole = getattr(whole, "base", None)
+    if whole is not None and hasattr(mmap, "MADV_DONTNEED"):
+        whole.madvise(mmap.MADV_DONTNEED)
 
 
 def _read_header(file: BinaryIO) -> LlamaConfig:
