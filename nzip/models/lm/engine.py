@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from nzip.errors import CorruptError, UnsupportedError
+from nzip.formats.container import Reader, uleb
 from nzip.models import progress
 from nzip.models.cm.engine import CmEngine
 from nzip.models.engine import Engine, Params
@@ -53,7 +54,7 @@ class LmEngine(Engine):
     def pack(self, params: Params) -> bytes:
         name, model_id, streams, window, mix = self._checked(params)
         if not model_id:
-            model_id = _model_by_name(name).id
+            model_id = _model(model_id, name).id
         head = bytes.fromhex(model_id) + bytes((window // 16, MIXED if mix else 0))
         return head + streams.to_bytes(2, "little") + name.encode()
 
@@ -134,9 +135,9 @@ class LmEngine(Engine):
         text, binary = _apart(block, runs)
         if not text:
             return bytes(len(block) + 1)
-        head = bytearray(_uleb(len(runs)))
+        head = bytearray(uleb(len(runs)))
         for size in runs:
-            head += _uleb(size)
+            head += uleb(size)
         if binary:
             engine = CmEngine()
             chosen = engine.fit({"preset": BINARY_PRESET}, len(binary))
@@ -145,11 +146,11 @@ class LmEngine(Engine):
                 head += b"\0" + binary
             else:
                 packed = engine.pack(chosen)
-                head += bytes((1, len(packed))) + packed + _uleb(len(coded)) + coded
+                head += bytes((1, len(packed))) + packed + uleb(len(coded)) + coded
         model = _model(model_id, name)
         payloads = encode_text(model, text, min(streams, len(text)), window, bool(mix))
         for payload in payloads:
-            head += _uleb(len(payload))
+            head += uleb(len(payload))
         out = bytes(head) + b"".join(payloads)
         return out if len(out) < len(block) else bytes(len(block) + 1)
 
@@ -164,12 +165,12 @@ class LmEngine(Engine):
         fitted = self.fit({**params, "streams": 1}, len(block))
         name, model_id, _, window, mix = self._checked(fitted)
         count, payload = encode_start(_model(model_id, name), block[: runs[0]], window, bool(mix), limit)
-        head = _uleb(1) + _uleb(count) + _uleb(len(payload))
+        head = uleb(1) + uleb(count) + uleb(len(payload))
         return count, head + payload, fitted
 
     def decode(self, payload: bytes, size: int, params: Params) -> bytes:
         name, model_id, streams, window, mix = self._checked(params)
-        reader = _Reader(payload)
+        reader = Reader(payload)
         count = reader.uleb()
         if count > size + 1:
             raise CorruptError("an lm block has more runs than bytes")
@@ -180,22 +181,22 @@ class LmEngine(Engine):
         binary_size = size - text_size
         binary = b""
         if binary_size:
-            form = reader.byte()
+            form = reader.u8()
             if form == 0:
-                binary = reader.take(binary_size)
+                binary = reader.bytes(binary_size)
             elif form == 1:
                 engine = CmEngine()
-                chosen = engine.unpack(reader.take(reader.byte()))
+                chosen = engine.unpack(reader.bytes(reader.u8()))
                 if engine.memory(chosen, binary_size) > self.memory(params, size):
                     raise CorruptError("the binary part of an lm block needs more memory than the block states")
-                binary = engine.decode(reader.take(reader.uleb()), binary_size, chosen)
+                binary = engine.decode(reader.bytes(reader.uleb()), binary_size, chosen)
             else:
                 raise CorruptError("an lm block does not say how its binary part is coded")
         if not text_size:
             raise CorruptError("an lm block without text")
         sizes = [reader.uleb() for _ in range(min(streams, text_size))]
-        payloads = [reader.take(length) for length in sizes]
-        if not reader.finished:
+        payloads = [reader.bytes(length) for length in sizes]
+        if reader.left():
             raise CorruptError("an lm block holds more than its bytes need")
         model = _model(model_id, name)
         text = decode_text(model, payloads, text_size, window, bool(mix))
@@ -218,12 +219,6 @@ class LmEngine(Engine):
 
 def _is_id(text: str) -> bool:
     return len(text) == 64 and not set(text) - set("0123456789abcdef")
-
-
-def _model_by_name(name: str) -> Any:
-    from nzip.models.lm import model
-
-    return model.by_name(name)
 
 
 def _model(model_id: str, name: str) -> Any:
@@ -336,13 +331,15 @@ def encode_text(model: Any, text: bytes, streams: int, window: int, mix: bool) -
     given[1:] = model.fed(ids[:-1])
     coder = _coder(model, sizes, mix)
     lengths = np.array([len(own) for own in tokens])
-    done = 0
+    total, done, told = int(lengths.sum()), 0, 0
     for rows, hidden, at in _predictions(model, given, lengths, window):
         steps = len(rows)
         coder.encode(rows, ids[at : at + steps], hidden if mix else None)
         count = int((ids[at : at + steps] >= 0).sum())
-        before, done = done, done + count
-        progress.tell("lm", len(text) * done // sum(lengths) - len(text) * before // sum(lengths), count)
+        done += count
+        reached = len(text) * done // total
+        progress.tell("lm", reached - told, count)
+        told = reached
     return list(coder.payloads())
 
 
@@ -437,45 +434,3 @@ def _coder(model: Any, sizes: list[int], mix: bool, payloads: list[bytes] | None
     if not mix:
         return TreeCoder(model.tree, sizes, Settings(parts=0), payloads)
     return TreeCoder(model.tree, sizes, Settings(), payloads, (model.weights.head, model.weights.head_scale))
-
-
-# ---- numbers ---------------------------------------------------------------------------------------------------------
-
-
-def _uleb(value: int) -> bytes:
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-class _Reader:
-    """Reads a payload from the front; whatever is missing is *corrupt*."""
-
-    def __init__(self, data: bytes):
-        self._data = data
-        self._at = 0
-
-    @property
-    def finished(self) -> bool:
-        return self._at == len(self._data)
-
-    def take(self, count: int) -> bytes:
-        if count > len(self._data) - self._at:
-            raise CorruptError("an lm block is cut short")
-        self._at += count
-        return self._data[self._at - count : self._at]
-
-    def byte(self) -> int:
-        return self.take(1)[0]
-
-    def uleb(self) -> int:
-        value = 0
-        for place in range(0, 63, 7):
-            byte = self.byte()
-            value |= (byte & 127) << place
-            if byte < 128:
-                return value
-        raise CorruptError("a number in an lm block is too long")

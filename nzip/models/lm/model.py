@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from nzip.errors import CorruptError, NzipError, UnsupportedError
 from nzip.models.lm import cache, exact, sources, tuning, weights
 from nzip.models.lm.config import MAX_WINDOW, LlamaConfig
-from nzip.models.lm.tree import VocabularyTree
+from nzip.models.lm.tree import VocabularyTree, tree_order
 from nzip.models.lm.vocabulary import Vocabulary
 
 BACKENDS = ("auto", "numba", "torch", "cuda")
@@ -60,7 +60,7 @@ class LanguageModel:
     """
 
     def __init__(self, name: str, weights_: weights.LmWeights, digest: str, vocabulary: Vocabulary):
-        order = VocabularyTree(vocabulary.pieces).order
+        order = tree_order(vocabulary.pieces)
         pieces = [vocabulary.pieces[number] for number in order]
         self.name = name
         self.config = weights_.config
@@ -197,9 +197,9 @@ def config_of(architecture: Mapping[str, Any], start: int) -> LlamaConfig:
 
 def quantised(source: sources.ModelSource) -> weights.LmWeights:
     """Return a model's weights in the exact form, rows of tokens in tree order; tuned, where factors come with nzip."""
-    tree = VocabularyTree(source.vocabulary.pieces)
-    config = config_of(source.architecture, int(tree.rank[source.vocabulary.start_id]))
-    made = weights.build(config, _InOrder(source.tensors, tree.order))
+    order = tree_order(source.vocabulary.pieces)
+    config = config_of(source.architecture, int(np.flatnonzero(order == source.vocabulary.start_id)[0]))
+    made = weights.build(config, _InOrder(source.tensors, order))
     packed = tuning.read(made.model_id())
     return made if packed is None else weights.checked(tuning.tuned(made, packed))
 

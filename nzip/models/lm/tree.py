@@ -36,7 +36,8 @@ from numba import njit
 
 from nzip.errors import CorruptError
 from nzip.models.cm import tables as cm_tables
-from nzip.models.cm.kernel import Array, dot16, i32, i64, train16, u8, u32, u64
+from nzip.models.cm.kernel import dot16, train16
+from nzip.models.lanes import Array, i32, i64, u8, u32, u64
 from nzip.models.lm import adapt as adapter
 from nzip.models.lm import exact
 from nzip.models.lm.adapt import feature, learn, lift, recall, remember, through
@@ -805,6 +806,12 @@ def finish(coded: Array, s: int, size: int, w: Array) -> Any:
     return at + 1
 
 
+def tree_order(vocabulary: Sequence[bytes]) -> np.ndarray[Any, np.dtype[np.int32]]:
+    """Return the ids of tokens by their bytes, then by id, int32 (V,); those without bytes stand last."""
+    ids = sorted(range(len(vocabulary)), key=lambda i: (not vocabulary[i], vocabulary[i], i))
+    return np.array(ids, np.int32)
+
+
 class VocabularyTree:
     """The tokens of a vocabulary, sorted by their bytes, and the binary decisions between them.
 
@@ -825,11 +832,10 @@ class VocabularyTree:
         Raises:
             ValueError: if not one token has bytes.
         """
-        ids = sorted(range(len(vocabulary)), key=lambda i: (not vocabulary[i], vocabulary[i], i))
-        self.order = np.array(ids, np.int32)
-        self.rank = np.empty(len(ids), np.int32)
-        self.rank[self.order] = np.arange(len(ids), dtype=np.int32)
-        tokens = [vocabulary[i] for i in ids if vocabulary[i]]
+        self.order = tree_order(vocabulary)
+        self.rank = np.empty(len(self.order), np.int32)
+        self.rank[self.order] = np.arange(len(self.order), dtype=np.int32)
+        tokens = [vocabulary[i] for i in self.order.tolist() if vocabulary[i]]
         if not tokens:
             raise ValueError("a vocabulary without a token that has bytes")
         self.size = len(tokens)

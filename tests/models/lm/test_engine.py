@@ -52,8 +52,8 @@ def coded(data: bytes, **more: Any) -> tuple[bytes, dict[str, Any]]:
     parts = engine.encode_text(
         language, text, min(chosen["streams"], len(text)), chosen["window"], bool(chosen["mix"])
     )
-    head = engine._uleb(len(runs)) + b"".join(map(engine._uleb, runs))
-    return head + b"".join(engine._uleb(len(part)) for part in parts) + b"".join(parts), chosen
+    head = engine.uleb(len(runs)) + b"".join(map(engine.uleb, runs))
+    return head + b"".join(engine.uleb(len(part)) for part in parts) + b"".join(parts), chosen
 
 
 @pytest.mark.parametrize("mix", [0, 1])
