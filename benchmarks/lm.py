@@ -17,7 +17,6 @@ import hashlib
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 import time
@@ -29,6 +28,7 @@ CONTAINER = 25
 
 def measure(request: dict[str, Any]) -> dict[str, Any]:
     """Measure one row in this process."""
+    from nzip.evaluation.worker import highest_resident
     from nzip.models.lm import model as models
     from nzip.models.lm.engine import LmEngine
 
@@ -46,7 +46,6 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
     if back != data:
         raise SystemExit("what came back is something else")
     size = len(payload) + len(engine.pack(params)) + CONTAINER
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return {
         "file": Path(request["file"]).name,
         "sha256": hashlib.sha256(data).hexdigest(),
@@ -63,7 +62,7 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
         "bits_per_byte": round(8 * size / len(data), 4),
         "compress_kb_s": round(len(data) / (middle - began) / 1000, 3),
         "decompress_kb_s": round(len(data) / (ended - middle) / 1000, 3),
-        "peak_bytes": peak,
+        "peak_bytes": highest_resident(),
         "stated_bytes": engine.memory(params, len(data)),
     }
 

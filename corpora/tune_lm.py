@@ -1,16 +1,16 @@
-"""Learns the factors of `nzip/models/weights/lm` for an installed language model, from free text.
+"""Learns the corrections of `nzip/models/weights/lm` for an installed language model, from free text.
 
-    python corpora/tune_lm.py NOVELS [--model smollm2-135m] [--out FACTORS.zst]
+    python corpora/tune_lm.py FOLDER [--model smollm2-135m] [--out CORRECTIONS.zst] [--steps 480] [--rank 8]
 
-NOVELS is a folder with Jane Austen's six novels (public domain) as NAME.txt, as in the R package janeaustenr 1.0.0; the
-other text is that of the primers `prose` and `markdown`. No file of a benchmark is read. Needs torch. The model must
-not have been opened with factors before: give a folder of models of its own in NZIP_MODELS.
+FOLDER holds a checkout of each repository in BOOKS, in a folder of its name (owner+name), and Debian 12's packages
+`postgresql-doc-15` and `rust-doc`, each unpacked with `dpkg-deb -x` into a folder of its name. The books are in the
+public domain; Standard Ebooks gives its editions as CC0. The other text is that of the primers `prose` and `markdown`.
+No file of a benchmark is read, and no author that one is by. Needs torch.
 
-The model is run in bfloat16 products from its int8 weights. First 130 pieces of 640 tokens, each seen once, in a random
-order, 55 % of them from the novels. Every other novel, and `markdown`, has the line ends of DOS. Adam, with a rate of
-0.004 that falls as half a cosine. Of the factors after 50, 100 and 130 steps the mean is taken, with weights 0.2, 0.3
-and 0.5. From there 52 other pieces of 768 tokens, with half the rate. The result has a quarter of the first mean and
-three quarters of the second's end.
+The model, its int8 rows taken back to floats, runs with bfloat16 products. Each step reads one piece of 1,024 tokens,
+seen once; the pieces of a text are spread over it evenly, and mixed. One piece in three has the line ends of DOS; books
+have straight quotes or their own, wrapped lines or paragraphs in one. Adam; the rates rise for 20 steps and fall as
+half a cosine. Three pieces, of two books that are not learned from and of a manual, say how it goes.
 
 What it gives is one file; the package's copy was made once and decides bits, so making it again (another torch, another
 processor) gives another model, which is no model that a file names.
@@ -19,8 +19,12 @@ processor) gives another model, which is no model that a file names.
 from __future__ import annotations
 
 import argparse
+import html
 import math
 import random
+import re
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,144 +32,203 @@ import numpy as np
 import torch
 import zstandard
 
-from nzip.models.lm import exact, model, tuning, weights
+from nzip.models.lm import cache, float_model, model, sources
 
-NOVELS = ("emma", "persuasion", "northangerabbey", "prideprejudice", "sensesensibility", "mansfieldpark")
-PRIMERS = Path(__file__).parents[1] / "nzip" / "models" / "weights" / "primers"
-SHARE = 0.55
-# Steps, tokens, rate, where in a part of a novel and of a primer pieces begin, what is kept after how many steps.
-STAGES: tuple[tuple[int, int, float, float, float, dict[int, float]], ...] = (
-    (130, 640, 0.004, 0.3, 0.5, {50: 0.2, 100: 0.3, 130: 0.5}),
-    (52, 768, 0.002, 0.75, 0.95, {52: 1.0}),
+# Name, straight quotes, wrapped lines.
+EBOOKS = {
+    "standardebooks+arthur-conan-doyle_the-adventures-of-sherlock-holmes": (True, True),
+    "standardebooks+bram-stoker_dracula": (True, False),
+    "standardebooks+charles-darwin_the-origin-of-species": (False, True),
+    "standardebooks+e-nesbit_five-children-and-it": (True, True),
+    "standardebooks+h-g-wells_the-time-machine": (True, False),
+    "standardebooks+john-stuart-mill_on-liberty": (False, True),
+    "standardebooks+kenneth-grahame_the-wind-in-the-willows": (True, True),
+    "standardebooks+l-frank-baum_the-wonderful-wizard-of-oz": (True, False),
+    "standardebooks+mark-twain_the-adventures-of-tom-sawyer": (False, True),
+    "standardebooks+mary-shelley_frankenstein": (True, True),
+    "standardebooks+p-g-wodehouse_love-among-the-chickens": (True, False),
+    "standardebooks+robert-louis-stevenson_treasure-island": (False, True),
+}
+GUTENBERG = (
+    "GITenberg+Katrine--A-Novel_14263",
+    "GITenberg+The-Log-School-House-on-the-Columbia_14881",
+    "GITenberg+The-Little-Colonel-s-Hero_15122",
+    "GITenberg+Jack-Sheppard--A-Romance_16215",
+    "GITenberg+Critical-and-Historical-Essays--13-Lectures-delivered-at-Columbia-University_16351",
+    "GITenberg+How-to-Listen-to-Music-7th-ed.Hints-and-Suggestions-to-Untaught-Lovers-of-the-Art_17474",
+    "GITenberg+American-AdventuresA-Second-Trip-Abroad-at-home-_18304",
+    "GITenberg+News-from-Nowhere--Or-An-Epoch-of-Rest--13-Being-Some-Chapters-from-a-Utopian-Romance_3261",
 )
-LAST = 0.75  # of the second in the result
+HELD = ("g_14263", "b_the-time-machine")  # not learned from
+PRIMERS = Path(__file__).parents[1] / "nzip" / "models" / "weights" / "primers"
+TOKENS = 1024  # of a piece
+MOST_BOOK, MANUAL, PRIMER = 700_000, 1.6, 300_000  # a text's weight: its bytes up to so many, times; bytes
+RATE, FACTOR_RATE = 1.2e-3, 2e-3
+PLAIN = {0x2018: "'", 0x2019: "'", 0x201C: '"', 0x201D: '"', 0x2014: "--", 0x2013: "-", 0x2026: "...", 0xA0: " "}
+PLAIN |= {0x2060: "", 0x200A: "", 0xFB02: "fl", 0xD7: "x"}
+APART = re.compile(r"colophon|uncopyright|imprint|titlepage|halftitle|endnotes|loi|dedication")
 
 
-def pieces(language: Any, folder: Path, stage: int) -> list[Any]:
-    """Return a stage's text, int64 (tokens,) each, in the order of training."""
-    steps, tokens, _, begin, other, _ = STAGES[stage]
-    source = random.Random(1 + stage)
+# ---- text ------------------------------------------------------------------------------------------------------------
+
+
+def wrapped(text: str, width: int = 71) -> str:
+    """Return a paragraph in lines."""
+    out: list[str] = []
+    line = ""
+    for word in text.split():
+        if line and len(line) + 1 + len(word) > width:
+            out.append(line)
+            line = word
+        else:
+            line = f"{line} {word}" if line else word
+    return "\n".join([*out, line])
+
+
+def chapter(page: str, straight: bool, wrap: bool) -> str:
+    """Return the paragraphs of a chapter."""
     out = []
-    novels = int(steps * SHARE)
-    for number, name in enumerate(NOVELS):
-        text = (folder / f"{name}.txt").read_bytes().replace(b"\r\n", b"\n")
-        text = text.replace(b"\n", b"\r\n") if number % 2 == 0 else text
-        count = novels // len(NOVELS) + (number < novels % len(NOVELS))
+    page = re.sub(r"(?s)<head>.*?</head>", "", page)
+    for found in re.finditer(r"(?s)<(p|h2|h3|h4)\b[^>]*>(.*?)</\1>", page):
+        text = found.group(2)
+        for tag, mark in (("i", "_"), ("em", "*")):
+            text = re.sub(rf"</?{tag}\b[^>]*>", mark if straight else "", text)
+        text = html.unescape(re.sub(r"<br\s*/?>", " ", text))
+        text = " ".join(re.sub(r"<[^>]+>", "", text).split())
+        if straight:
+            text = text.translate(PLAIN)
+        text = text.replace("\u2060", "").replace("\u200a", " ")
+        if text:
+            out.append(wrapped(text) if wrap else text)
+    return "\n\n".join(out) + "\n\n"
+
+
+def ebook(folder: Path, straight: bool, wrap: bool) -> str:
+    """Return a book of Standard Ebooks."""
+    pages = [file for file in (folder / "src/epub/text").glob("*.xhtml") if not APART.search(file.name)]
+
+    def place(file: Path) -> list[Any]:
+        name = f"src/epub/text/{file.name}"
+        return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+
+    return "".join(chapter(file.read_text("utf-8"), straight, wrap) for file in sorted(pages, key=place))
+
+
+def gutenberg(folder: Path) -> str:
+    """Return a book of Project Gutenberg, without what is said about it."""
+    text = (folder / f"{folder.name.rsplit('_', 1)[1]}.txt").read_bytes().decode("latin-1").replace("\r\n", "\n")
+    begin = re.search(r"\*\*\* ?START OF.*?\n", text)
+    end = re.search(r"\*\*\* ?END OF|End of (the )?Project Gutenberg", text)
+    return text[begin.end() if begin else 0 : end.start() if end else None]
+
+
+def manual(pages: list[Path]) -> str:
+    """Return the long paragraphs of pages."""
+    out = []
+    for page in pages:
+        text = re.sub(r"(?s)<pre.*?</pre>|<(script|style|head).*?</\1>", " ", page.read_text("utf-8"))
+        for paragraph in re.findall(r"(?s)<p>(.*?)</p>", text):
+            words = " ".join(html.unescape(re.sub(r"<[^>]*>", "", paragraph)).split())
+            if len(words) > 120:
+                out.append(words)
+    return "\n\n".join(out)
+
+
+def texts(folder: Path) -> dict[str, bytes]:
+    """Return all texts but the primers, with the line ends of Unix, in the order of their names."""
+    out = {f"b_{name.split('_', 1)[1]}": ebook(folder / name, *how) for name, how in EBOOKS.items()}
+    out |= {f"g_{name.rsplit('_', 1)[1]}": gutenberg(folder / name) for name in GUTENBERG}
+    pages = sorted((folder / "postgresql-doc-15/usr/share/doc/postgresql-doc-15/html").glob("*.html"))
+    out["m_postgres"] = manual(pages[1::3])
+    out["m_rustbook"] = manual(sorted((folder / "rust-doc/usr/share/doc/rust-doc/html/book").glob("ch*.html")))
+    return {name: out[name].encode() for name in sorted(out)}
+
+
+def primer(name: str) -> bytes:
+    """Return a primer's text."""
+    return zstandard.ZstdDecompressor().decompressobj().decompress((PRIMERS / f"{name}.zst").read_bytes())
+
+
+def pieces(found: dict[str, bytes], steps: int) -> list[bytes]:
+    """Return the text of each step."""
+    chosen = [
+        (text, min(MANUAL * len(text) if name[0] == "m" else len(text), MOST_BOOK))
+        for name, text in found.items()
+        if name not in HELD
+    ]
+    chosen += [(primer("markdown"), PRIMER), (primer("prose"), PRIMER)]
+    whole = sum(weight for _, weight in chosen)
+    source = random.Random(7)
+    out = []
+    for number, (text, weight) in enumerate(chosen):
+        count = max(1, round(steps * weight / whole))
         for k in range(count):
-            at = int(len(text) * (k + begin) / count)
-            part = text[at : at + 6 * tokens]
-            out.append(language.encode(part[part.find(b" ") :])[:tokens])
-    others = steps - novels
-    for name, count in (("prose", others // 2), ("markdown", others - others // 2)):
-        text = zstandard.ZstdDecompressor().decompressobj().decompress((PRIMERS / f"{name}.zst").read_bytes())
-        ids = language.encode(text.replace(b"\n", b"\r\n") if name == "markdown" else text)
-        ids = ids[ids < language.config.vocab]
-        for k in range(count):
-            at = int((len(ids) - tokens) * (k + other) / count)
-            out.append(ids[at : at + tokens])
+            at = max(0, int((len(text) - 7 * TOKENS) * (k + source.random()) / count))
+            part = text[at : at + 7 * TOKENS]
+            part = part[part.find(b" ") + 1 :]
+            out.append(part.replace(b"\n", b"\r\n") if (number + k) % 3 == 0 else part)
     source.shuffle(out)
-    return [torch.from_numpy(ids.astype(np.int64)) for ids in out]
+    return out[:steps]
 
 
-class Network:
-    """The model in torch, with factors that learn."""
-
-    def __init__(self, made: weights.LmWeights):
-        self.w = made
-        c = self.c = made.config
-        unit = np.float32(1 << exact.RESIDUAL_BITS)
-
-        def matrices(q: Any, scales: Any, by: Any = 1) -> list[Any]:
-            return [
-                torch.from_numpy(np.array(q[k], np.float32) * (np.array(scales[k]) / by)[:, None]).bfloat16()
-                for k in range(c.layers)
-            ]
-
-        self.qkv, self.out = matrices(made.qkv, made.qkv_scale), matrices(made.out, made.out_scale, unit)
-        self.gate_up, self.down = (
-            matrices(made.gate_up, made.gate_up_scale),
-            matrices(made.down, made.down_scale, unit),
-        )
-        self.embedding = torch.from_numpy(
-            np.array(made.embedding, np.float32) * (np.array(made.embedding_scale) / unit)[:, None]
-        )
-        self.head = torch.from_numpy(np.array(made.head, np.float32) * np.array(made.head_scale)[:, None]).bfloat16()
-        self.gains = {name: torch.from_numpy(np.array(getattr(made, name))) for name in tuning.NAMES if "gain" in name}
-        self.change = {name: torch.zeros(getattr(made, name).shape, requires_grad=True) for name in tuning.NAMES}
-        self.turns = 1.0 / (c.rope_theta ** (torch.arange(0, c.head_dim, 2).float() / c.head_dim))
-
-    def _norm(self, x: Any, name: str, layer: int | None = None) -> Any:
-        gain = self.gains[name] * (1 + self.change[name])
-        gain = gain if layer is None else gain[layer]
-        return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.c.rms_eps) * gain
-
-    def _times(self, x: Any, matrix: list[Any], name: str, layer: int) -> Any:
-        return (x.bfloat16() @ matrix[layer].T).float() * (1 + self.change[name][layer])
-
-    def cost(self, ids: Any, start: int) -> Any:
-        """Return the mean cost of tokens, in nats."""
-        c = self.c
-        n, d = len(ids), c.head_dim
-        x = self.embedding[torch.cat([torch.tensor([start]), ids[:-1]])]
-        angle = torch.cat([torch.arange(n).float()[:, None] * self.turns] * 2, -1)
-        cos, sin = angle.cos(), angle.sin()
-
-        def turned(heads: Any) -> Any:
-            return heads * cos + torch.cat([-heads[..., d // 2 :], heads[..., : d // 2]], -1) * sin
-
-        for layer in range(c.layers):
-            qkv = self._times(self._norm(x, "attention_gain", layer), self.qkv, "qkv_scale", layer)
-            q, k, v = (
-                part.view(n, -1, d).transpose(0, 1) for part in qkv.split([c.query_width, c.kv_width, c.kv_width], -1)
-            )
-            q, k = turned(q), turned(k).repeat_interleave(c.group, 0)
-            v = v.repeat_interleave(c.group, 0)
-            heads = torch.nn.functional.scaled_dot_product_attention(
-                q[None].bfloat16(), k[None].bfloat16(), v[None].bfloat16(), is_causal=True
-            )[0]
-            x = x + self._times(heads.float().transpose(0, 1).reshape(n, -1), self.out, "out_scale", layer)
-            both = self._times(self._norm(x, "ffn_gain", layer), self.gate_up, "gate_up_scale", layer)
-            gate, up = both.chunk(2, -1)
-            x = x + self._times(torch.nn.functional.silu(gate) * up, self.down, "down_scale", layer)
-        logits = (self._norm(x, "final_gain").bfloat16() @ self.head.T).float()
-        return torch.nn.functional.cross_entropy(logits, ids)
+# ---- learning --------------------------------------------------------------------------------------------------------
 
 
-def learned(network: Network, language: Any, folder: Path, stage: int) -> dict[str, Any]:
-    """Go through a stage; leave what is kept in the network and return it: factors less 1, by name."""
-    steps, _, rate, _, _, kept = STAGES[stage]
-    optimiser = torch.optim.Adam(network.change.values(), lr=rate, betas=(0.9, 0.98))
-    mean = {name: np.zeros(change.shape, np.float32) for name, change in network.change.items()}
-    for step, ids in enumerate(pieces(language, folder, stage)):
-        for group in optimiser.param_groups:
-            group["lr"] = rate * min(1, (step + 1) / 8) * (0.52 + 0.5 * math.cos(math.pi * step / steps))
-        cost = network.cost(ids, language.start)
+def learn(network: float_model.FloatModel, parts: Iterator[Any], steps: int, start: int, check: Any) -> None:
+    """Go through the pieces."""
+    thin = [matrix for both in network.thin.values() for matrix in both]
+    groups = [(thin, RATE), (list(network.factors.values()), FACTOR_RATE)]
+    optimiser = torch.optim.Adam([{"params": of, "lr": rate} for of, rate in groups if of], betas=(0.9, 0.98))
+    for step, ids in enumerate(parts):
+        for group, (_, rate) in zip(optimiser.param_groups, [g for g in groups if g[0]], strict=True):
+            group["lr"] = rate * min(1, (step + 1) / 20) * (0.52 + 0.5 * math.cos(math.pi * step / steps))
+        cost = network.costs(torch.cat([torch.tensor([start]), ids[:-1]]), ids).mean()
         optimiser.zero_grad()
         cost.backward()
         optimiser.step()
-        print(step + 1, f"{cost.item():.4f}", flush=True)
-        if step + 1 in kept:
-            for name, change in network.change.items():
-                mean[name] += np.float32(kept[step + 1]) * change.detach().numpy()
-    for name, change in network.change.items():
-        change.data.copy_(torch.from_numpy(mean[name]))
-    return mean
+        print(f"{step + 1} {cost.item():.4f}", flush=True)
+        if (step + 1) % 40 == 0 or step + 1 == steps:
+            check(step + 1)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("novels", type=Path)
-    parser.add_argument("--model", default="smollm2-135m")
-    parser.add_argument("--out", type=Path, default=Path("factors.zst"))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--model", default=cache.DEFAULT_MODEL)
+    parser.add_argument("--out", type=Path, default=Path("corrections.zst"))
+    parser.add_argument("--steps", type=int, default=480)
+    parser.add_argument("--rank", type=int, default=8)
     args = parser.parse_args()
     torch.manual_seed(1)
-    tuning.read = lambda model_id: None  # what is learned from has no factors
     language = model.by_name(args.model)
-    network = Network(language.weights)
-    print("weights:", language.weights.model_id())
-    first, last = (learned(network, language, args.novels, stage) for stage in range(2))
-    made = {name: 1 + (1 - LAST) * first[name] + LAST * last[name] for name in first}
-    args.out.write_bytes(tuning.pack(made))
+    source = sources.open_source(cache.find(args.model).path)
+    made = model.quantised(source, corrected=False)
+    print("weights:", made.model_id())
+    network = float_model.FloatModel(
+        made.config, float_model.dequantised(made), rank=args.rank, dtype=torch.bfloat16
+    )
+
+    def tokens(text: bytes) -> Any:
+        ids = language.encode(text)
+        return torch.from_numpy(ids[ids < made.config.vocab][:TOKENS].astype(np.int64))
+
+    found = texts(args.folder)
+    held = [(name, tokens(found[name][60_000:])) for name in HELD[::-1]]
+    held.append(("m_postgres", tokens(found["m_postgres"][700_000:])))
+    began = time.perf_counter()
+
+    def check(step: int) -> None:
+        with torch.no_grad():
+            costs = {
+                name: network.costs(torch.cat([torch.tensor([language.start]), ids[:-1]]), ids).mean().item()
+                for name, ids in held
+            }
+        print(f"after {step}:", *(f"{name} {cost:.4f}" for name, cost in costs.items()), end=" ")
+        print(f"{time.perf_counter() - began:.0f} s", flush=True)
+        args.out.write_bytes(network.packed())
+
+    check(0)
+    learn(network, (tokens(part) for part in pieces(found, args.steps)), args.steps, language.start, check)
 
 
 if __name__ == "__main__":

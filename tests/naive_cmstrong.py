@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import defaultdict
 
 from nzip.models.cm import tables
-from nzip.models.cmstrong import tables as tables2
 from nzip.models.cmstrong.presets import Choice, Context, Preset, Select, Source
 
 M32, M64 = (1 << 32) - 1, (1 << 64) - 1
@@ -30,7 +29,7 @@ def clamp(value, bound=TOP):
 
 
 def stretch(p16):
-    return tables2.stretch16_values()[p16]
+    return tables.stretch_values(16)[p16]
 
 
 def squash(x):

@@ -90,13 +90,7 @@ def encode_block(raw: bytes, coding: Coding) -> bytes:
     if coding.engine == "store" or not raw:
         return _stored(raw)
     engine = ENGINES.by_name(coding.engine)
-    chunk = _encoded(raw, coding, engine)
-    if engine.fallback is not None:
-        name, params = engine.fallback
-        verify = coding.verify if coding.verify is not None else engine.verifies
-        other = _encoded(raw, Coding(name, params, coding.transforms, verify), ENGINES.by_name(name))
-        chunk = min(chunk, other, key=len)
-    return chunk
+    return _or_fallback(raw, coding, engine, _encoded(raw, coding, engine))
 
 
 def encode_within(raw: bytes, coding: Coding, limit: int) -> tuple[int, bytes]:
@@ -106,22 +100,31 @@ def encode_within(raw: bytes, coding: Coding, limit: int) -> tuple[int, bytes]:
         How many bytes that is, and their chunk.
     """
     engine = ENGINES.by_name(coding.engine)
-    verify = engine.verifies if coding.verify is None else coding.verify
+    verify = _verifies(coding, engine)
     with progress.part(0.5 if verify else 1.0):
         count, payload, params = engine.encode_within(raw, coding.params, limit)
         part = raw[:count]
         chunk = _finished(part, part, (), engine, params, verify, payload) if payload else _stored(part)
-    if engine.fallback is not None:
-        name, other = engine.fallback
-        coding = Coding(name, other, coding.transforms, verify)
-        chunk = min(chunk, _encoded(raw[:count], coding, ENGINES.by_name(name)), key=len)
-    return count, chunk
+    return count, _or_fallback(part, coding, engine, chunk)
+
+
+def _verifies(coding: Coding, engine: Engine) -> bool:
+    return engine.verifies if coding.verify is None else coding.verify
+
+
+def _or_fallback(raw: bytes, coding: Coding, engine: Engine, chunk: bytes) -> bytes:
+    """Return the shorter of a chunk and what the engine's fallback, if it has one, makes of the same bytes."""
+    if engine.fallback is None:
+        return chunk
+    name, params = engine.fallback
+    other = Coding(name, params, coding.transforms, _verifies(coding, engine))
+    return min(chunk, _encoded(raw, other, ENGINES.by_name(name)), key=len)
 
 
 def _encoded(raw: bytes, coding: Coding, engine: Engine) -> bytes:
     coded, specs = _apply_transforms(raw, coding)
     params = engine.fit(coding.params, len(coded))
-    verify = engine.verifies if coding.verify is None else coding.verify
+    verify = _verifies(coding, engine)
     with progress.part(0.5 if verify else 1.0):
         return _finished(raw, coded, specs, engine, params, verify, engine.encode(coded, params))
 

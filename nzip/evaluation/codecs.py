@@ -26,6 +26,7 @@ def _nothing() -> None:
     return None
 
 
+WARM_UP = 1 << 16  # bytes that a codec has coded before it is measured
 SLOW_WARM_UP = 1 << 10  # for engines that take a minute for 64 KiB
 
 
@@ -58,7 +59,7 @@ class Codec:
     spec: dict[str, Any] | None = None
     external: bool = False
     model_bytes: int = 0
-    warm_up: int = 1 << 16
+    warm_up: int = WARM_UP
 
 
 def from_spec(spec: dict[str, Any]) -> Codec:
@@ -116,7 +117,7 @@ def nzip_codec(
         prepare=prepare,
         spec={"kind": "nzip", "level": level, "engine": engine, "params": params and dict(params), "threads": threads},
         model_bytes=nzip.engines()[words[0]].model_bytes(used),
-        warm_up=SLOW_WARM_UP if words[0] == "lm" else 1 << 16,
+        warm_up=SLOW_WARM_UP if words[0] == "lm" else WARM_UP,
     )
 
 

@@ -43,6 +43,9 @@ if not COMPILED:
     def prefetch(array: Array, index: int) -> None:
         pass
 
+    def width(x: int) -> int:
+        return int(x).bit_length()
+
     def plain_dot(inputs: Array, weights: Array) -> int:
         """Return the sum of the products, each shifted right by 8."""
         return int(((inputs * weights) >> 8).sum(dtype=np.int32))
@@ -103,6 +106,16 @@ else:
         new = builder.add(weights, change)
         new = builder.select(builder.icmp_signed("<", new, same(kind, WEIGHT_MAX)), new, same(kind, WEIGHT_MAX))
         return builder.select(builder.icmp_signed(">", new, same(kind, -WEIGHT_MAX)), new, same(kind, -WEIGHT_MAX))
+
+    @intrinsic
+    def width(typing_context: Any, x: Any) -> Any:
+        """Return the number of binary digits of x (int64, 0 or more)."""
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            zeros = builder.ctlz(args[0], ir.Constant(ir.IntType(1), 0))
+            return builder.sub(ir.Constant(ir.IntType(64), 64), zeros)
+
+        return types.int64(types.int64), generate
 
     @intrinsic
     def prefetch(typing_context: Any, array: Any, index: Any) -> Any:

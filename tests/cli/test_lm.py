@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from cli.tools import Run
-from models.lm.model_files import ARCHITECTURE, write_gguf
+from models.lm.model_files import CODABLE, write_gguf
 from numba import config as numba_config
 
 from nzip.cli.output import Tally
@@ -13,7 +13,6 @@ from nzip.models import progress
 from nzip.models.lm import model
 
 pytestmark = pytest.mark.skipif(bool(numba_config.DISABLE_JIT), reason="the kernels are made of instructions")
-SHAPE = {**ARCHITECTURE, "hidden_size": 64, "head_dim": 16, "max_position_embeddings": 128}
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +22,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_there_and_back(run: Run, here: Path) -> None:
-    write_gguf(here / "tiny.gguf", SHAPE)
+    write_gguf(here / "tiny.gguf", CODABLE)
     assert run("models", "add", "tiny.gguf").exit_code == 0
     Path("words").write_bytes(bytes(range(97, 123)) * 9)
     result = run("compress", "--model", "tiny", "--streams", "2", "--window", "40", "words")
@@ -68,7 +67,7 @@ def test_a_slow_engine_tells_how_far_it_is() -> None:
 
 
 def test_what_a_file_says_of_its_model(run: Run, here: Path) -> None:
-    write_gguf(here / "tiny.gguf", SHAPE)
+    write_gguf(here / "tiny.gguf", CODABLE)
     run("models", "add", "tiny.gguf")
     from nzip.codec import blocks
 
@@ -89,7 +88,7 @@ def test_what_a_file_says_of_its_model(run: Run, here: Path) -> None:
 
 
 def test_bench(run: Run, here: Path) -> None:
-    write_gguf(here / "tiny.gguf", SHAPE)
+    write_gguf(here / "tiny.gguf", CODABLE)
     run("models", "add", "tiny.gguf")
     Path("words").write_bytes(b"some words and the like " * 12)
     result = run("bench", "--model", "tiny", "--streams", "2", "--json", "r.json", "words")

@@ -16,7 +16,6 @@ import pytest
 
 from nzip.errors import CorruptError, UnsupportedError
 from nzip.models import primers
-from nzip.models.cmstrong import tables
 from nzip.models.cmstrong.engine import BINARY, BITMAP, MIN_BITS, TEXT, CmStrongEngine, build_state, classify, plan
 from nzip.models.cmstrong.engine import _encode as _encode_as
 from nzip.models.cmstrong.presets import PRESETS, Select, Source
@@ -315,9 +314,9 @@ def test_a_bitmap_is_one_only_where_it_pays() -> None:
 
 
 def test_stretch_inverts_squash() -> None:
-    from nzip.models.cm.tables import STRETCH_MAX, squash_values
+    from nzip.models.cm.tables import STRETCH_MAX, squash_values, stretch_values
 
-    values, squash = tables.stretch16_values(), squash_values()
+    values, squash = stretch_values(16), squash_values()
     assert len(values) == 65536
     assert all(a <= b for a, b in itertools.pairwise(values))
     assert all(a == -b for a, b in zip(values, reversed(values), strict=True))

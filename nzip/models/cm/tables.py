@@ -21,39 +21,46 @@ SQUASH_SIZE = 2 * STRETCH_MAX + 1
 EXACT_HISTORY = 4
 MAX_STATES = 256
 
-_SCALE = 96  # fractional bits while the exponential is computed
+SCALE = 96  # fractional bits while the exponential is computed
+
+
+def exp_step(denominator: int) -> int:
+    """Return exp(1 / denominator) with SCALE fractional bits, by its series."""
+    total, term, k = 1 << SCALE, 1 << SCALE, 1
+    while term:
+        term //= denominator * k
+        total += term
+        k += 1
+    return total
+
+
+def logistic_values(bits: int, most: int) -> tuple[int, ...]:
+    """Return 2^bits / (1 + exp(-x / 256)), rounded and within 1..2^bits - 1, for x = -most..most."""
+    one, step = 1 << SCALE, exp_step(STRETCH_ONE)
+    upper, power = [], one
+    for _ in range(most + 1):
+        upper.append(min((1 << bits) - 1, ((power << (bits + 1)) // (one + power) + 1) >> 1))
+        power = power * step >> SCALE
+    return tuple((1 << bits) - v for v in upper[:0:-1]) + tuple(upper)
 
 
 @lru_cache(maxsize=1)
 def squash_values() -> tuple[int, ...]:
     """Return squash(x) in 1..65535 for x = -STRETCH_MAX..STRETCH_MAX."""
-    one = 1 << _SCALE
-    step, term, k = one, one, 1  # exp(1/256) by its series
-    while term:
-        term //= STRETCH_ONE * k
-        step += term
-        k += 1
-    upper, power = [], one
-    for _ in range(STRETCH_MAX + 1):
-        # squash(x) = e^x / (1 + e^x), rounded to 16 bits
-        upper.append(min(65535, ((power << 17) // (one + power) + 1) >> 1))
-        power = power * step >> _SCALE
-    return tuple(65536 - v for v in upper[:0:-1]) + tuple(upper)
+    return logistic_values(16, STRETCH_MAX)
 
 
-@lru_cache(maxsize=1)
-def stretch_values() -> tuple[int, ...]:
-    """Return stretch((p + 1/2) / 4096) for p = 0..4095: the x whose odds are nearest from below, made odd-symmetric."""
-    one = 1 << _SCALE
-    step, term, k = one, one, 1  # exp(1/512): the borders lie half-way between two values
-    while term:
-        term //= 2 * STRETCH_ONE * k
-        step += term
-        k += 1
+@lru_cache(maxsize=2)
+def stretch_values(bits: int = 12) -> tuple[int, ...]:
+    """Return stretch((p + 1/2) / 2^bits) for p = 0..2^bits - 1: the x whose odds are nearest from below, made
+    odd-symmetric.
+    """
+    one, step = 1 << SCALE, exp_step(2 * STRETCH_ONE)  # the borders lie half-way between two values
+    whole = 1 << bits
     upper = []
     x, border = 0, step  # border = exp((x + 1/2) / 256)
-    for p in range(2048, 4096):
-        odds = ((2 * p + 1) << _SCALE) // (2 * (4096 - p) - 1)
+    for p in range(whole // 2, whole):
+        odds = ((2 * p + 1) << SCALE) // (2 * (whole - p) - 1)
         while odds > border:
             x += 1
             border = border * step // one * step // one

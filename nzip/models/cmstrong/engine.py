@@ -205,9 +205,9 @@ def classify(block: bytes) -> tuple[int, int]:
 def _stretch16() -> Any:
     import numpy as np
 
-    from nzip.models.cmstrong import tables
+    from nzip.models.cm import tables
 
-    return np.array(tables.stretch16_values(), np.int16)
+    return np.array(tables.stretch_values(16), np.int16)
 
 
 def build_state(number: int, bits: int, cls: int, record: int, size: int) -> dict[str, Any]:

@@ -28,7 +28,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numba import config, njit
 
-from nzip.models.cm.kernel import Array, i32, i64, u32, u64
+from nzip.models.cm import tables as cm_tables
+from nzip.models.lanes import Array, i32, i64, u32, u64
 
 if TYPE_CHECKING or config.DISABLE_JIT:
 
@@ -68,17 +69,12 @@ TRUST_COUNT, TRUST_LAST = 20, 400
 @lru_cache(maxsize=1)
 def lift_values() -> tuple[int, ...]:
     """Return round(2^20 exp(i / 256)) for i = -LIFT_MAX..LIFT_MAX."""
-    one = 1 << 96
-    step, term, k = one, one, 1  # exp(1/256) by its series
-    while term:
-        term //= 256 * k
-        step += term
-        k += 1
+    one, step = 1 << cm_tables.SCALE, cm_tables.exp_step(256)
     out, power = [1 << LIFT_ONE], one
     down: list[int] = []
     for _ in range(LIFT_MAX):
-        power = power * step >> 96
-        out.append(((power >> (95 - LIFT_ONE)) + 1) >> 1)
+        power = power * step >> cm_tables.SCALE
+        out.append(((power >> (cm_tables.SCALE - 1 - LIFT_ONE)) + 1) >> 1)
         down.append((((one << (LIFT_ONE + 1)) // power) + 1) >> 1)
     return tuple(down[::-1]) + tuple(out)
 

@@ -195,13 +195,22 @@ def config_of(architecture: Mapping[str, Any], start: int) -> LlamaConfig:
     )
 
 
-def quantised(source: sources.ModelSource) -> weights.LmWeights:
-    """Return a model's weights in the exact form, rows of tokens in tree order; tuned, where factors come with nzip."""
+def in_order(source: sources.ModelSource) -> tuple[LlamaConfig, Mapping[str, NDArray[Any]]]:
+    """Return a model's shape and its tensors, rows of tokens in tree order."""
     order = tree_order(source.vocabulary.pieces)
     config = config_of(source.architecture, int(np.flatnonzero(order == source.vocabulary.start_id)[0]))
-    made = weights.build(config, _InOrder(source.tensors, order))
-    packed = tuning.read(made.model_id())
-    return made if packed is None else weights.checked(tuning.tuned(made, packed))
+    return config, _InOrder(source.tensors, order)
+
+
+def quantised(source: sources.ModelSource, corrected: bool = True) -> weights.LmWeights:
+    """Return a model's weights in the exact form, corrected where nzip knows how, unless `corrected` is false."""
+    config, tensors = in_order(source)
+    made = weights.build(config, tensors)
+    packed = tuning.read(made.model_id()) if corrected else None
+    if packed is None:
+        return made
+    corrections = tuning.unpacked(made, packed)
+    return weights.checked(corrections.multiplied(weights.build(config, corrections.added(made, tensors))))
 
 
 def open_installed(model: cache.InstalledModel) -> LanguageModel:

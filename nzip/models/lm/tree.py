@@ -37,7 +37,7 @@ from numba import njit
 from nzip.errors import CorruptError
 from nzip.models.cm import tables as cm_tables
 from nzip.models.cm.kernel import dot16, train16
-from nzip.models.lanes import Array, i32, i64, u8, u32, u64
+from nzip.models.lanes import Array, i32, i64, u8, u32, u64, width
 from nzip.models.lm import adapt as adapter
 from nzip.models.lm import exact
 from nzip.models.lm.adapt import feature, learn, lift, recall, remember, through
@@ -121,34 +121,13 @@ Frequencies = np.ndarray[Any, np.dtype[np.uint32]]
 @lru_cache(maxsize=1)
 def squash_values() -> tuple[int, ...]:
     """Return 2^22 / (1 + exp(-x / 256)), rounded and within 1..2^22 - 1, for x = -STRETCH_MAX..STRETCH_MAX."""
-    one = 1 << 96
-    step, term, k = one, one, 1  # exp(1/256) by its series
-    while term:
-        term //= 256 * k
-        step += term
-        k += 1
-    upper, power = [], one
-    for _ in range(STRETCH_MAX + 1):
-        upper.append(min(P_ONE - 1, ((power << (P_BITS + 1)) // (one + power) + 1) >> 1))
-        power = power * step >> 96
-    return tuple(P_ONE - p for p in upper[:0:-1]) + tuple(upper)
-
-
-@njit(cache=True, nogil=True)
-def width(x: int) -> Any:
-    """Return the number of binary digits of x, 0..2^32 - 1."""
-    n = i64(0)
-    for half in (16, 8, 4, 2, 1):
-        if x >> half:
-            n += half
-            x >>= half
-    return n + x
+    return cm_tables.logistic_values(P_BITS, STRETCH_MAX)
 
 
 @njit(cache=True, nogil=True)
 def log(x: int, logs: Array) -> Any:
     """Return ln(2 x) * 2^16, from the 11 highest bits of x (1 or more)."""
-    digits = width(x)
+    digits = width(i64(x))
     f = x >> (digits - 11) if digits > 11 else x << (11 - digits)
     return digits * i64(logs[1024]) + i64(logs[u64(f - 1024)])
 

@@ -145,6 +145,24 @@ def quantise_rows(matrix: NDArray[Any]) -> tuple[Bytes8, Floats]:
     return np.clip(rows, -LEVELS, LEVELS).astype(np.int8), scales
 
 
+def parts_of_layer(config: LlamaConfig, layer: int) -> dict[str, list[tuple[str, int, int]]]:
+    """Return, for each matrix of a layer, the tensors that its rows are of: name, rows and columns, in their order."""
+    c = config
+    parts: dict[str, list[tuple[str, int, int]]] = {
+        "qkv": [
+            ("self_attn.q_proj", c.query_width, c.width),
+            ("self_attn.k_proj", c.kv_width, c.width),
+            ("self_attn.v_proj", c.kv_width, c.width),
+        ],
+        "out": [("self_attn.o_proj", c.width, c.query_width)],
+        "gate_up": [("mlp.gate_proj", c.ffn, c.width), ("mlp.up_proj", c.ffn, c.width)],
+        "down": [("mlp.down_proj", c.width, c.ffn)],
+    }
+    return {
+        matrix: [(f"model.layers.{layer}.{part}.weight", n, k) for part, n, k in of] for matrix, of in parts.items()
+    }
+
+
 def build(config: LlamaConfig, tensors: Mapping[str, NDArray[Any]]) -> LmWeights:
     """Quantise a model.
 
@@ -175,18 +193,8 @@ def build(config: LlamaConfig, tensors: Mapping[str, NDArray[Any]]) -> LmWeights
         p = f"model.layers.{layer}."
         out["attention_gain"][layer] = take(p + "input_layernorm.weight", c.width)
         out["ffn_gain"][layer] = take(p + "post_attention_layernorm.weight", c.width)
-        groups: dict[str, list[tuple[str, int, int]]] = {
-            "qkv": [
-                ("self_attn.q_proj", c.query_width, c.width),
-                ("self_attn.k_proj", c.kv_width, c.width),
-                ("self_attn.v_proj", c.kv_width, c.width),
-            ],
-            "out": [("self_attn.o_proj", c.width, c.query_width)],
-            "gate_up": [("mlp.gate_proj", c.ffn, c.width), ("mlp.up_proj", c.ffn, c.width)],
-            "down": [("mlp.down_proj", c.width, c.ffn)],
-        }
-        for name, parts in groups.items():
-            stacked = np.concatenate([take(f"{p}{part}.weight", n, k) for part, n, k in parts])
+        for name, parts in parts_of_layer(c, layer).items():
+            stacked = np.concatenate([take(part, n, k) for part, n, k in parts])
             out[name][layer], scales = quantise_rows(stacked)
             out[f"{name}_scale"][layer] = scales * residual if name in ("out", "down") else scales
     out["final_gain"][:] = take("model.norm.weight", c.width)

@@ -23,15 +23,12 @@ from typing import Any
 import numpy as np
 from numba import njit, types
 
-from nzip.models.lanes import COMPILED, Array, i32, i64, prefetch, u8, u16, u32, u64
+from nzip.models.lanes import COMPILED, Array, i32, i64, prefetch, u8, u16, u32, u64, width
 
 STRETCH_MAX = 12 * 256 - 1  # as in tables
 
 if not COMPILED:
     from nzip.models.lanes import plain_dot, plain_train
-
-    def width(x: int) -> int:
-        return int(x).bit_length()
 
     def dot8(inputs: Array, weights: Array, o: int) -> int:
         return plain_dot(inputs, weights[o : o + 8])
@@ -75,16 +72,6 @@ else:
             return context.get_dummy_value()
 
         return types.void(inputs, weights, types.int64, types.int32), generate
-
-    @intrinsic
-    def width(typing_context: Any, x: Any) -> Any:
-        """Return the number of binary digits of x (int64, 0 or more)."""
-
-        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            zeros = builder.ctlz(args[0], ir.Constant(ir.IntType(1), 0))
-            return builder.sub(ir.Constant(ir.IntType(64), 64), zeros)
-
-        return types.int64(types.int64), generate
 
 
 # Odd multipliers for hashing.

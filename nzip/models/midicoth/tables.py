@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from nzip.models.cm.tables import logistic_values
+
 STRETCH_MAX = 12 * 256 - 1
 LOG_BITS = 10  # of the mantissa that the logarithm looks at
 LEVELS = 16  # that counts are told apart by
@@ -40,17 +42,7 @@ def log_values() -> tuple[int, ...]:
 @lru_cache(maxsize=1)
 def squash_values() -> tuple[int, ...]:
     """Return 65536 / (1 + exp(-x / 256)), rounded and within 1..65535, for x = -STRETCH_MAX..STRETCH_MAX."""
-    one = 1 << _SCALE
-    step, term, k = one, one, 1  # exp(1/256) by its series
-    while term:
-        term //= 256 * k
-        step += term
-        k += 1
-    upper, power = [], one
-    for _ in range(STRETCH_MAX + 1):
-        upper.append(min(65535, ((power << 17) // (one + power) + 1) >> 1))
-        power = power * step >> _SCALE
-    return tuple(65536 - v for v in upper[:0:-1]) + tuple(upper)
+    return logistic_values(16, STRETCH_MAX)
 
 
 @lru_cache(maxsize=1)

@@ -20,11 +20,10 @@ from nzip.errors import CorruptError, UnsupportedError
 from nzip.models.lm import cache, engine, model, sources
 from nzip.models.lm.engine import LmEngine, classify, stream_sizes
 
-from .model_files import ARCHITECTURE, write_gguf
+from .model_files import CODABLE, write_gguf
 
 pytestmark = pytest.mark.skipif(bool(numba_config.DISABLE_JIT), reason="the kernels are made of instructions")
 ENGINE = LmEngine()
-SHAPE = {**ARCHITECTURE, "hidden_size": 64, "head_dim": 16, "max_position_embeddings": 128}
 TEXT = (Path(__file__).parents[3] / "corpora" / "samples" / "page.html").read_bytes()[:900]
 NAME = "tiny"
 
@@ -34,7 +33,7 @@ def _model(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
     folder = tmp_path_factory.mktemp("models")
     monkeypatch.setenv("NZIP_MODELS", str(folder))
     monkeypatch.setattr(model, "_opened", {})
-    path = write_gguf(folder / "tiny.gguf", SHAPE)
+    path = write_gguf(folder / "tiny.gguf", CODABLE)
     cache.add(path, name=NAME)
 
 
@@ -146,10 +145,10 @@ def test_another_model_of_that_name_is_refused(tmp_path: Path, monkeypatch: pyte
     payload, chosen = coded(TEXT)
     monkeypatch.setenv("NZIP_MODELS", str(tmp_path / "other"))
     monkeypatch.setattr(model, "_opened", {})
-    cache.add(write_gguf(tmp_path / "b.gguf", SHAPE, seed=2), name=NAME)
+    cache.add(write_gguf(tmp_path / "b.gguf", CODABLE, seed=2), name=NAME)
     with pytest.raises(cache.MissingModelError, match="the one here has another"):
         ENGINE.decode(payload, len(TEXT), chosen)
-    cache.add(write_gguf(tmp_path / "a.gguf", SHAPE), name="same-by-another-name")
+    cache.add(write_gguf(tmp_path / "a.gguf", CODABLE), name="same-by-another-name")
     assert ENGINE.decode(payload, len(TEXT), chosen) == TEXT
 
 
@@ -254,7 +253,7 @@ def test_prepare_compiles_all_that_coding_needs() -> None:
         "import os, tempfile\n"
         "os.environ['NZIP_MODELS'] = tempfile.mkdtemp()\n"
         "from pathlib import Path\n"
-        "path = t.write_gguf(Path(os.environ['NZIP_MODELS']) / 'm.gguf', t.SHAPE)\n"
+        "path = t.write_gguf(Path(os.environ['NZIP_MODELS']) / 'm.gguf', t.CODABLE)\n"
         "t.cache.add(path, name=t.NAME)\n"
         "payload, chosen = t.coded(t.TEXT, streams=2)\n"
         "assert t.ENGINE.decode(payload, len(t.TEXT), chosen) == t.TEXT\n"

@@ -1,0 +1,85 @@
+"""What exact arithmetic costs: the engine's integers against the same model in float32, in bits per byte.
+
+    nzip models pull
+    python benchmarks/lm_exactness.py FILE… [--tokens 8192] [--out benchmarks/results/lm_exactness.json]
+
+Both see the same tokens, in pieces of as many as the model's window, each from the start token; nothing is mixed. The
+float32 model (torch, float32 products and sums) has the tensors as the model's file holds them, with the corrections
+of docs/LM.md; the exact one has their int8 rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from nzip.models.lm import cache, float_model, model, sources, tuning
+from nzip.models.lm.numba_backend import NumbaModel
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", type=Path, nargs="+")
+    parser.add_argument("--model", default=cache.DEFAULT_MODEL)
+    parser.add_argument("--tokens", type=int, default=8192, help="of each file at most")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "lm_exactness.json")
+    args = parser.parse_args()
+    language = model.by_name(args.model)
+    source = sources.open_source(cache.find(args.model).path)
+    config, tensors = model.in_order(source)
+    plain = model.quantised(source, corrected=False)
+    packed = tuning.read(plain.model_id())
+    corrections = None if packed is None else tuning.unpacked(plain, packed)
+    network = float_model.FloatModel(config, tensors if corrections is None else corrections.added(plain, tensors))
+    if corrections is not None:
+        for name, numbers in corrections.factors.items():
+            network.factors[name].data += torch.from_numpy(numbers.astype(np.float32)) * float(tuning.UNIT)
+    backend = NumbaModel(language.weights)
+    window = config.max_context
+    rows: list[dict[str, Any]] = []
+    for file in args.files:
+        ids = language.encode(file.read_bytes()[: 32 * args.tokens])
+        ids = ids[ids < config.vocab][: args.tokens]
+        size = sum(map(len, language.pieces(ids)))
+        exact, real = 0.0, 0.0
+        for at in range(0, len(ids), window):
+            part = ids[at : at + window]
+            given = np.concatenate([[language.start], language.fed(part[:-1])]).astype(np.int64)
+            with torch.no_grad():
+                costs = network.costs(torch.from_numpy(given), torch.from_numpy(part.astype(np.int64)))
+            real += float(costs.double().sum()) / np.log(2)
+            state = backend.begin(1, 64)
+            for i in range(0, len(part), 64):
+                some = given[i : i + 64].astype(np.int32)
+                found = backend.feed(state, np.zeros(len(some), np.int64), some)
+                chosen = found[np.arange(len(some)), part[i : i + 64]]
+                exact += float((24 - np.log2(chosen.astype(np.float64))).sum())
+        row = {
+            "file": file.name,
+            "bytes": size,
+            "tokens": len(ids),
+            "exact_bits_per_byte": round(exact / size, 4),
+            "float32_bits_per_byte": round(real / size, 4),
+            "cost_percent": round(100 * (exact / real - 1), 2),
+        }
+        rows.append(row)
+        print("|", *(f"{cell} |" for cell in row.values()), flush=True)
+    report = {
+        "model": args.model,
+        "model_id": language.id,
+        "window": window,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "rows": rows,
+    }
+    args.out.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
