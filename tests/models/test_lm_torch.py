@@ -11,7 +11,7 @@ from tiny_llama import CONFIG, STREAMS, TOKENS, expected, model, tokens
 
 torch = pytest.importorskip("torch")
 
-from nzip.models.lm import exact  # noqa: E402
+from nzip.models.lm import exact, torch_backend  # noqa: E402
 from nzip.models.lm.torch_backend import TorchModel  # noqa: E402
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
@@ -81,6 +81,63 @@ def test_torch_with_streams_that_stop(device: str) -> None:
         for s in range(STREAMS):
             assert np.array_equal(out[s], expected()[at[s], s] if active[s] else np.zeros(CONFIG.vocab))
         at += active
+
+
+class Recorder:
+    """Repeats on any device what CUDA graphs repeat on theirs: the same inputs' memory, the same results' memory."""
+
+    def __init__(self, wrong: bool = False) -> None:
+        self.recorded = self.repeated = 0
+        self.wrong = wrong
+
+    def __call__(self, run):  # type: ignore[no-untyped-def]
+        results = tuple(result.clone() for result in run())
+        self.recorded += 1
+
+        def replay() -> None:
+            self.repeated += 1
+            for place, result in zip(results, run(), strict=True):
+                place.copy_(result + int(self.wrong))
+
+        return replay, results
+
+
+def test_torch_steps_that_are_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch_backend, "FIRST_PLACES", 40)
+    monkeypatch.setattr(torch_backend, "BUCKET", 16)
+    recorder = Recorder()
+    fast = TorchModel(model())
+    fast._record = recorder
+    state = fast.begin(STREAMS)
+    rng = np.random.RandomState(2)
+    at = np.zeros(STREAMS, int)
+    steps = 0
+    while at.min() < TOKENS - 1:
+        active = (rng.rand(STREAMS) < 0.7) & (at < TOKENS)
+        out = fast.step(state, tokens()[range(STREAMS), np.minimum(at, TOKENS - 1)], active)
+        steps += 1
+        for s in range(STREAMS):
+            assert np.array_equal(out[s], expected()[at[s], s] if active[s] else np.zeros(CONFIG.vocab))
+        at += active
+    # Each is repeated once to be compared; a step is either done and recorded, or a repetition.
+    assert recorder.recorded > 2
+    assert recorder.repeated == steps
+
+
+@pytest.mark.parametrize("fault", ["another result", "not recorded"])
+def test_torch_steps_that_cannot_be_repeated(fault: str) -> None:
+    recorder = Recorder(wrong=True)
+
+    def fails(run):  # type: ignore[no-untyped-def]
+        recorder.recorded += 1
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    fast = TorchModel(model())
+    fast._record = fails if fault == "not recorded" else recorder
+    state = fast.begin(STREAMS)
+    for i in range(8):
+        assert np.array_equal(fast.step(state, tokens()[:, i]), expected()[i])
+    assert recorder.recorded == 1
 
 
 @pytest.mark.parametrize("chunk", [7, 16, 21])

@@ -2,7 +2,7 @@
 
 Rows are a rectangle of B streams by T tokens: a step has T = 1 and all streams, a prefill has one stream. Streams that
 are not active are computed along and write to a place that nothing sees, so a step has the same shapes whatever is
-active, needs nothing from the host, and can be captured as a CUDA graph.
+active, and needs nothing from the host. On a GPU it is recorded as a CUDA graph and repeated, if that gives the same.
 
 What keeps the bits, beyond the rules in `exact`:
 * No compiler and no fused operation: each line is one operation a kernel.
@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,8 @@ from nzip.models.lm.config import SINKS
 from nzip.models.lm.weights import LmWeights
 
 Tensor = Any  # torch.Tensor: the package may be absent where types are checked
+Inputs = tuple[Tensor, Tensor, Tensor]  # tokens, positions and which streams are active, of `advance`
+Results = tuple[Tensor, Tensor]  # of `advance`
 
 EIGHT = 8  # CUDA's int8 product wants multiples of this
 FEW = 32  # and more than 16 rows
@@ -67,6 +69,8 @@ class TorchState:
     window: int
     ring: int
     lookahead: int
+    # Recorded steps, by places; None where it cannot be done.
+    graphs: dict[int, Callable[[Inputs], Results] | None] = field(default_factory=dict)
 
     def reset(self, stream: int) -> None:
         """Make one stream new."""
@@ -82,6 +86,22 @@ class TorchState:
                 new = old.new_zeros((*old.shape[:3], places, *old.shape[4:]))
                 new[:, :, :, :have] = old[:, :, :, :have]
                 setattr(self, name, new)
+            self.graphs.clear()  # they are about the memory that was
+
+
+def _recorder(device: torch.device) -> Callable[[Callable[[], Results]], tuple[Callable[[], None], Results]] | None:
+    """Return what records a computation on `device`: it gives what repeats it, and where its results then are."""
+    if device.type != "cuda":
+        return None
+    pool = torch.cuda.graph_pool_handle()  # one for all: what a graph gives is read before the next one runs
+
+    def record(run: Callable[[], Results]) -> tuple[Callable[[], None], Results]:
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, pool=pool):
+            results = run()
+        return graph.replay, results
+
+    return record
 
 
 class TorchModel:
@@ -126,6 +146,8 @@ class TorchModel:
         self._width = number(c.width, torch.float64)
         self._residual_unit = number(2.0**-exact.RESIDUAL_BITS, torch.float64)
         self._step = float(np.float32(exact.STEP / math.sqrt(c.head_dim)))
+        self._never = number(-3.0e38)
+        self._record = _recorder(self.device)
 
     # ---- the seam ----------------------------------------------------------------------------------------------------
 
@@ -166,21 +188,52 @@ class TorchModel:
         state.grow(int(state.positions.max()) + 1)
         places = self._places(state, int(state.positions.max()) + 1)
         with _full_precision():
-            out, inside = self.advance(
-                state,
-                slice(None),
-                self._send(chosen[:, None]),
-                self._send(state.positions[:, None]),
-                self._send(on),
-                places,
-            )
+            inputs = self._send(chosen[:, None]), self._send(state.positions[:, None]), self._send(on)
+            out, inside = self._advance_all(state, inputs, places)
             out = out[:, 0]
             if not on.all():
-                out = out * self._send(on)[:, None]
+                out = out * inputs[2][:, None]
         state.positions[on] += 1
         if hidden is not None:
             hidden[on] = inside[:, 0].cpu().numpy()[on]
         return out.cpu().numpy().view(np.uint32)
+
+    def _advance_all(self, state: TorchState, inputs: Inputs, places: int) -> Results:
+        """Return what `advance` gives for one token of each stream, by a graph where there is one."""
+        repeat = state.graphs.get(places)
+        if repeat is not None:
+            return repeat(inputs)
+        results = self.advance(state, slice(None), *inputs, places)
+        if self._record is not None and places not in state.graphs:
+            state.graphs[places] = self._graph(state, inputs, places, results)
+        return results
+
+    def _graph(
+        self, state: TorchState, inputs: Inputs, places: int, wanted: Results
+    ) -> Callable[[Inputs], Results] | None:
+        """Record a step; return what repeats it, or None if it cannot be recorded or does not give `wanted`.
+
+        A step writes keys and values to places of its own, so doing it again changes nothing.
+        """
+        assert self._record is not None
+        ids, positions, active = held = tuple(tensor.clone() for tensor in inputs)
+        try:
+            replay, results = self._record(
+                lambda: self.advance(state, slice(None), ids, positions, active, places)
+            )
+            replay()
+        except RuntimeError:  # no memory, or an operation that this version of torch cannot record
+            return None
+        if not all(torch.equal(a, b) for a, b in zip(results, wanted, strict=True)):
+            return None
+
+        def repeat(inputs: Inputs) -> Results:
+            for place, tensor in zip(held, inputs, strict=True):
+                place.copy_(tensor)
+            replay()
+            return results
+
+        return repeat
 
     def prefill(
         self, state: TorchState, stream: int, tokens: NDArray[np.int32], hidden: NDArray[np.int16] | None = None
@@ -316,7 +369,6 @@ class TorchModel:
         slot = torch.where(positions < SINKS, positions, SINKS + torch.remainder(positions - SINKS, state.ring))
         slot = torch.where(active[:, None], slot, state.key_scale.shape[3] - 1)  # (B, T)
         stream = torch.arange(b, device=self.device)[:, None]
-        never = torch.tensor(-3.0e38, device=self.device)
 
         ids = tokens.reshape(-1)
         x = torch.zeros((m, c.width), dtype=torch.int32, device=self.device)
@@ -359,7 +411,7 @@ class TorchModel:
                 -1,
             )
             scores = (scores * factors).view(b, g, t, c.group, places)
-            scores = torch.where(seen, scores, never).view(b, g, t * c.group, places)
+            scores = torch.where(seen, scores, self._never).view(b, g, t * c.group, places)
             heads = self._attend(scores, value_scales[:, :, None, :places], values[:, :, :places].to(torch.float32))
             heads = heads.view(b, g, t, c.group, d).transpose(1, 2).reshape(m, c.query_width)
             q, scale = self._quantise(heads, self._levels[1])
