@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(bool(numba_config.DISABLE_JIT), reason="the kernels are made of instructions"),
 ]
-ID = "acfe9b5016c8f52ac73636452684aabf53124672f1a847471bb6337a2df7fab6"
+ID = "b8c30dc925768b69c19d090bcca7648a69fe510fd755b0ff85eb6433275fa8b6"
 TEXT = (Path(__file__).parents[3] / "README.md").read_bytes()[:1500]
 
 
@@ -61,5 +61,5 @@ def test_a_file(language: model.LanguageModel) -> None:
 def test_payloads_never_change(language: model.LanguageModel) -> None:
     text = b"It was the best of times, it was the worst of times, it was the age of wisdom. " * 4
     payloads = engine.encode_text(language, text, 2, 128, True)
-    assert hashlib.sha256(b"".join(payloads)).hexdigest()[:16] == "a2c3985726aebd49"
+    assert hashlib.sha256(b"".join(payloads)).hexdigest()[:16] == "41ff4ab86b6dd8a8"
     assert LmEngine().fit({}, 100)["id"] == ID

@@ -13,7 +13,7 @@ from nzip.errors import CorruptError
 from nzip.models.lm import tuning, weights
 from nzip.models.lm.config import LlamaConfig
 
-SHIPPED = {"142a6cec2fb4c426": "bc5b86e49a97af098032298a873e52c4011719fd6a3f6a34b6da985f6f680bbb"}
+SHIPPED = {"142a6cec2fb4c426": "9cda24af794b44d318519ed8bc86f6fd263cfb0c658e7de9908e102159cae898"}
 CONFIG = LlamaConfig(
     vocab=64, layers=2, width=32, heads=2, kv_heads=1, head_dim=16, ffn=48, rope_theta=1e4, rms_eps=1e-5,
     max_context=64, tied=True, bos=0,
