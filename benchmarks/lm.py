@@ -56,6 +56,7 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
         "engine_version": engine.version,
         "model": params["model"],
         "model_id": params["id"],
+        "model_bytes": engine.model_bytes(params),
         "backend": type(model.backend()).__name__,
         "threads": getattr(model.backend(), "threads", None),
         "size": size,

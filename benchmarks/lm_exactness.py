@@ -1,11 +1,12 @@
-"""What exact arithmetic costs: the engine's integers against the same model in float32, in bits per byte.
+"""What exact arithmetic costs and what a model's corrections give, in bits per byte of the tokens alone.
 
     nzip models pull
     python benchmarks/lm_exactness.py FILE… [--tokens 8192] [--out benchmarks/results/lm_exactness.json]
 
-Both see the same tokens, in pieces of as many as the model's window, each from the start token; nothing is mixed. The
-float32 model (torch, float32 products and sums) has the tensors as the model's file holds them, with the corrections
-of docs/LM.md; the exact one has their int8 rows.
+The engine's integers stand against the same model in float32 and against the exact model without its corrections
+(docs/LM.md). All see the same tokens, in pieces of as many as the model's window, each from the start token; nothing is
+mixed. The float32 model (torch, float32 products and sums) has the tensors as the model's file holds them, corrected;
+the exact one has their int8 rows.
 """
 
 from __future__ import annotations
@@ -40,33 +41,46 @@ def main() -> None:
     if corrections is not None:
         for name, numbers in corrections.factors.items():
             network.factors[name].data += torch.from_numpy(numbers.astype(np.float32)) * float(tuning.UNIT)
-    backend = NumbaModel(language.weights)
     window = config.max_context
+
+    def exact_bits(backend: NumbaModel, ids: Any) -> float:
+        bits = 0.0
+        for at in range(0, len(ids), window):
+            part = ids[at : at + window]
+            given = np.concatenate([[language.start], language.fed(part[:-1])]).astype(np.int32)
+            state = backend.begin(1, 64)
+            for i in range(0, len(part), 64):
+                some = given[i : i + 64]
+                found = backend.feed(state, np.zeros(len(some), np.int64), some)
+                chosen = found[np.arange(len(some)), part[i : i + 64]]
+                bits += float((24 - np.log2(chosen.astype(np.float64))).sum())
+        return bits
+
+    def real_bits(ids: Any) -> float:
+        bits = 0.0
+        for at in range(0, len(ids), window):
+            part = ids[at : at + window].astype(np.int64)
+            given = np.concatenate([[language.start], language.fed(part[:-1])]).astype(np.int64)
+            with torch.no_grad():
+                costs = network.costs(torch.from_numpy(given), torch.from_numpy(part))
+            bits += float(costs.double().sum()) / np.log(2)
+        return bits
+
+    exact, without = NumbaModel(language.weights), NumbaModel(plain)
     rows: list[dict[str, Any]] = []
     for file in args.files:
         ids = language.encode(file.read_bytes()[: 32 * args.tokens])
         ids = ids[ids < config.vocab][: args.tokens]
         size = sum(map(len, language.pieces(ids)))
-        exact, real = 0.0, 0.0
-        for at in range(0, len(ids), window):
-            part = ids[at : at + window]
-            given = np.concatenate([[language.start], language.fed(part[:-1])]).astype(np.int64)
-            with torch.no_grad():
-                costs = network.costs(torch.from_numpy(given), torch.from_numpy(part.astype(np.int64)))
-            real += float(costs.double().sum()) / np.log(2)
-            state = backend.begin(1, 64)
-            for i in range(0, len(part), 64):
-                some = given[i : i + 64].astype(np.int32)
-                found = backend.feed(state, np.zeros(len(some), np.int64), some)
-                chosen = found[np.arange(len(some)), part[i : i + 64]]
-                exact += float((24 - np.log2(chosen.astype(np.float64))).sum())
+        bits, real, uncorrected = exact_bits(exact, ids), real_bits(ids), exact_bits(without, ids)
         row = {
             "file": file.name,
             "bytes": size,
             "tokens": len(ids),
-            "exact_bits_per_byte": round(exact / size, 4),
+            "exact_bits_per_byte": round(bits / size, 4),
             "float32_bits_per_byte": round(real / size, 4),
-            "cost_percent": round(100 * (exact / real - 1), 2),
+            "cost_percent": round(100 * (bits / real - 1), 2),
+            "uncorrected_bits_per_byte": round(uncorrected / size, 4),
         }
         rows.append(row)
         print("|", *(f"{cell} |" for cell in row.values()), flush=True)

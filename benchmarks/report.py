@@ -5,8 +5,8 @@
     python benchmarks/report.py --print NAME
 
 A table stands between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->` in README.md or a page of docs/; what is between
-the two is replaced. Names: `summary`, `levels`, `ahead`, `memory`, `versions`, and for each result file SET its totals
-(`SET`) and its sizes file by file (`SET-files`).
+the two is replaced. Names: `summary`, `levels`, `ahead`, `memory`, `versions`, `lm`, `lm-windows`, `lm-mixing`,
+`lm-exactness`, and for each result file SET its totals (`SET`) and its sizes file by file (`SET-files`).
 """
 
 from __future__ import annotations
@@ -203,10 +203,7 @@ def ahead(results: dict[str, Result]) -> str:
 
 def memory_table() -> str:
     """Return what `memory_2gib.py` found."""
-    path = RESULTS / "memory.json"
-    if not path.is_file():
-        raise NzipError("no results of memory_2gib.py; run it first")
-    result = json.loads(path.read_text("utf-8"))
+    result = own("memory", "memory_2gib")
     slack = result["slack"] // MIB
     rows = [["level", "input", "direction", "peak above idle", "stated", f"within the stated + {slack} MiB"]]
     for run in result["runs"]:
@@ -222,6 +219,77 @@ def memory_table() -> str:
                     "yes" if side["within"] else "no",
                 ]
             )
+    return markdown(rows)
+
+
+def own(name: str, program: str = "") -> Any:
+    """Return what a program beside `run.py`, named as its results or `program`, found.
+
+    Raises:
+        NzipError: it has not been run.
+    """
+    path = RESULTS / f"{name}.json"
+    if not path.is_file():
+        raise NzipError(f"no results of {program or name}.py; run it first")
+    return json.loads(path.read_text("utf-8"))
+
+
+def lm_table(results: dict[str, Result]) -> str:
+    """Return what `lm.py` found, beside the other codecs on the same files."""
+    rows = [["file", "codec", "bytes", "bits/byte", "KB/s in", "KB/s out", "peak memory", "model"]]
+    found = own("lm")["rows"]
+    for name, size in dict.fromkeys((row["file"], row["bytes"]) for row in found):
+        for row in found:
+            if row["file"] == name:
+                streams = f"{row['streams']} stream{'' if row['streams'] == 1 else 's'}"
+                cells = [f"{row['compress_kb_s']:.2f}", f"{row['decompress_kb_s']:.2f}"]
+                cells += [f"{row['peak_bytes'] / MB:,.0f} MB", f"{row['model_bytes'] / MB:,.1f} MB"]
+                title = f"**nzip lm, {streams}**" + ("" if row["mix"] else ", model alone")
+                rows.append([name, title, f"**{row['size']:,}**", f"{row['bits_per_byte']:.3f}", *cells])
+        others: dict[str, list[str]] = {}
+        for result in results.values():
+            for position, file in enumerate(result["files"]):
+                if file["path"].rsplit("/", 1)[-1] == name and file["bytes"] == size:
+                    for entry in (by_name(result, codec) for codec in ("nzip -9", "nzip -6", *CHOSEN[3:])):
+                        if entry is not None and entry["name"] not in others:
+                            one = entry["files"][position]
+                            speeds = [f"{size / 1000 / one[key]:,.1f}" for key in ("compress_s", "decompress_s")]
+                            cells = [bold(entry["name"], f"{one['bytes_out']:,}"), f"{8 * one['bytes_out'] / size:.3f}"]
+                            others[entry["name"]] = [name, bold(entry["name"], entry["name"]), *cells, *speeds, "", ""]
+        rows += sorted(others.values(), key=lambda cells: int(cells[2].strip("*").replace(",", "")))
+    return markdown(rows, left=(0, 1))
+
+
+def lm_windows() -> str:
+    """Return what windows of equal cost take, by `lm.py --window-bits`."""
+    found = own("lm")["windows"]
+    whole = {(row["file"], row["bytes"]): row["size"] for row in found if not row["window_bits"]}
+    rows = [["file", "bytes", "bits of a window", "blocks", "bytes of a block, mean", "bytes", "bits/byte", "cost"]]
+    for row in found:
+        cost = row["size"] / whole[row["file"], row["bytes"]] - 1
+        bits = f"{row['window_bits']:,}" if row["window_bits"] else "one block"
+        mean = f"{row['bytes'] / row['blocks']:,.0f}"
+        size = [f"{row['size']:,}", f"{row['bits_per_byte']:.3f}", f"{100 * cost:.1f} %"]
+        rows.append([row["file"], f"{row['bytes']:,}", bits, str(row["blocks"]), mean, *size])
+    return markdown(rows)
+
+
+def lm_mixing() -> str:
+    """Return what each part behind the model is worth."""
+    found = own("lm_mixing")
+    names = list(found["files"])
+    rows = [["bits/byte", *(f"{name}, {found['files'][name]['tokens']:,} tokens" for name in names)]]
+    rows += [[row["row"], *(f"{row['bits_per_byte'][name]:.4f}" for name in names)] for row in found["rows"]]
+    return markdown(rows)
+
+
+def lm_exactness() -> str:
+    """Return what exact arithmetic costs and corrections give."""
+    rows = [["tokens' cost alone, bits/byte", "tokens", "exact", "float32", "cost", "exact, uncorrected"]]
+    for row in own("lm_exactness")["rows"]:
+        exact, real, plain = (row[f"{name}_bits_per_byte"] for name in ("exact", "float32", "uncorrected"))
+        cost = f"{row['cost_percent']:.2f} %"
+        rows.append([row["file"], f"{row['tokens']:,}", f"{exact:.4f}", f"{real:.4f}", cost, f"{plain:.4f}"])
     return markdown(rows)
 
 
@@ -241,6 +309,10 @@ def tables(results: dict[str, Result]) -> dict[str, Callable[[], str]]:
         "levels": lambda: level_table(results),
         "ahead": lambda: ahead(results),
         "memory": memory_table,
+        "lm": lambda: lm_table(results),
+        "lm-windows": lm_windows,
+        "lm-mixing": lm_mixing,
+        "lm-exactness": lm_exactness,
         "versions": lambda: versions(results),
     }
     for name, result in results.items():
