@@ -9,8 +9,11 @@ from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+# Whoever runs the tests in the background may have them ignore interrupts (a shell's `&`) or hang-ups (nohup), and the
+# programs that tests start would ignore them too, as they should; the tests want to see them arrive.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-    # Under nohup the tests' own programs would ignore it too, as they should; the tests want to see it arrive.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
