@@ -313,12 +313,12 @@ def decode(words: Words, table: RansTable, count: int, *, lanes: int = 1) -> Sym
     """
     check_count(count)
     source = _as_words(words)
-    states = _open(source, lanes)
+    states = open_states(source, lanes)
     symbols = np.empty(count, np.int32)
     at = _decode_kernel(
         source, states, table.cdf, table._lut, np.uint64(table.precision), np.uint64(table._shift), symbols
     )
-    _check_end(source, states, int(at))
+    check_end(source, states, int(at))
     return symbols
 
 
@@ -341,11 +341,11 @@ def decode_family(words: Words, cdfs: npt.ArrayLike, precision: int, *, lanes: i
     if falls or (tables[:, -1] != 1 << precision).any() or (tables[:, 0] != 0).any():
         raise ValueError(f"every row of cdfs must rise from 0 to 2^{precision}")
     source = _as_words(words)
-    states = _open(source, lanes)
+    states = open_states(source, lanes)
     symbols = np.empty(tables.shape[0], np.int32)
     rows = np.ascontiguousarray(tables, np.uint32)
     at = _decode_family_kernel(source, states, rows, np.uint64(precision), symbols)
-    _check_end(source, states, int(at))
+    check_end(source, states, int(at))
     return symbols
 
 
@@ -364,7 +364,7 @@ class RansDecoder:
     def __init__(self, words: Words, precision: int, *, lanes: int = 1):
         _check_precision(precision)
         self._words = _as_words(words)
-        self._states = [int(x) for x in _open(self._words, lanes)]
+        self._states = [int(x) for x in open_states(self._words, lanes)]
         self._precision = precision
         self._at = 2 * lanes
         self._count = 0
@@ -399,7 +399,7 @@ class RansDecoder:
         Raises:
             CorruptError: it is not.
         """
-        _check_end(self._words, self._states, self._at)
+        check_end(self._words, self._states, self._at)
 
 
 def words_to_bytes(words: Words) -> bytes:
@@ -436,7 +436,7 @@ def _as_words(words: Words) -> Words:
     return np.ascontiguousarray(array, np.uint32)
 
 
-def _open(words: Words, lanes: int) -> npt.NDArray[np.uint64]:
+def open_states(words: Words, lanes: int) -> npt.NDArray[np.uint64]:
     _check_lanes(lanes)
     states = np.empty(lanes, np.uint64)
     if words.size < 2 * lanes or not _open_kernel(words, states):
@@ -444,7 +444,7 @@ def _open(words: Words, lanes: int) -> npt.NDArray[np.uint64]:
     return states
 
 
-def _check_end(words: Words, states: Sequence[int] | npt.NDArray[np.uint64], at: int) -> None:
+def check_end(words: Words, states: Sequence[int] | npt.NDArray[np.uint64], at: int) -> None:
     if at > words.size:
         raise CorruptError("the rANS stream ends too early")
     if at < words.size or any(int(x) != 1 << 31 for x in states):

@@ -1,0 +1,1 @@
+"""What codes the latents of lossy codecs without loss: integer priors, learned before, and rANS."""

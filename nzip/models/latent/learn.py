@@ -1,0 +1,177 @@
+"""Learns a prior over planes from arrays of latents: least squares, rounded to integers, then counts.
+
+Nothing here takes part in coding, so floats are free; what it returns has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nzip.entropy.cdf import freqs_to_cdf, quantise_counts
+from nzip.models.latent import planes as coder
+from nzip.models.latent.planes import PHASES, PRECISION, RANGE, REACH, SYMBOLS, WEIGHT_BITS, PlanesPrior
+
+# Taps in the same plane: rows above, columns to the right.
+AROUND = ((0, -1), (1, 0), (1, -1), (1, 1), (0, -2), (2, 0))
+BEFORE = 8  # taps at the same place in earlier planes, and
+BESIDE = ((1, 0), (0, -1))  # next to it in the strongest of them
+CLASSES = 40
+FIRST_BORDER = 2  # the least expected error, in eighths, that is told from none
+ONE = 1 << WEIGHT_BITS
+
+Latents = NDArray[np.int8]
+
+
+def _shifted(padded: NDArray[Any], plane: int, above: int, right: int, height: int, width: int) -> NDArray[Any]:
+    """Return what a tap sees at each place, flat; `padded` is (C, H + 2 REACH, W + 2 REACH)."""
+    y, x = REACH - above, REACH + right
+    return padded[plane, y : y + height, x : x + width].reshape(-1)
+
+
+class _Sums:
+    """Normal equations of one least-squares fit, added up over pieces."""
+
+    def __init__(self, size: int) -> None:
+        self.matrix = np.zeros((size, size))
+        self.right = np.zeros(size)
+
+    def add(self, rows: NDArray[Any], target: NDArray[Any], weight: NDArray[Any] | None = None) -> None:
+        weighted = rows if weight is None else rows * weight
+        self.matrix += weighted @ rows.T
+        self.right += weighted @ target
+
+    def solve(self) -> NDArray[np.float64]:
+        ridge = 1e-4 * np.trace(self.matrix) / len(self.right) + 1e-9
+        return np.linalg.solve(self.matrix + ridge * np.eye(len(self.right)), self.right)
+
+    def solve_positive(self) -> NDArray[np.float64]:
+        """Coordinate descent with no number below 0."""
+        found = np.maximum(self.solve(), 0)
+        diagonal = np.maximum(np.diag(self.matrix), 1e-9)
+        for _ in range(200):
+            for k in range(len(found)):
+                found[k] = max(0.0, found[k] + (self.right[k] - self.matrix[k] @ found) / diagonal[k])
+        return found
+
+
+def _choose(padded: Sequence[NDArray[Any]], plane: int) -> list[tuple[int, int, int]]:
+    """Return a plane's taps: those around, and the earlier planes that say most when they are all asked."""
+    around = [(0, above, right) for above, right in AROUND]
+    if not plane:
+        return around
+    candidates = [(plane - c, 0, 0) for c in range(plane)]
+    gain = _gains(padded, plane, around + candidates)[len(around) :]
+    order = np.argsort(-gain)[:BEFORE]
+    strongest = candidates[int(order[0])][0]
+    return around + sorted(candidates[k] for k in order) + [(strongest, above, right) for above, right in BESIDE]
+
+
+def _gains(padded: Sequence[NDArray[Any]], plane: int, taps: list[tuple[int, int, int]]) -> NDArray[np.float64]:
+    """Return how much of the prediction comes from each tap when all are asked."""
+    sums = _Sums(len(taps))
+    for array in padded:
+        height, width = (n - 2 * REACH for n in array.shape[1:])
+        rows = np.stack([_shifted(array, plane - d, a, r, height, width) for d, a, r in taps]).astype(float)
+        sums.add(rows, array[plane, REACH:-REACH, REACH:-REACH].reshape(-1).astype(float))
+    return sums.solve() ** 2 * np.diag(sums.matrix)
+
+
+def learn(pieces: Iterable[Latents], passes: int = 2) -> PlanesPrior:
+    """Return a prior for latents like `pieces`, int8 (C, H, W) each, all with the same C.
+
+    Raises:
+        ValueError: there is nothing to learn from.
+    """
+    arrays = [np.asarray(piece, np.int8) for piece in pieces]
+    if not arrays:
+        raise ValueError("a prior needs latents to learn from")
+    count = arrays[0].shape[0]
+    edge = ((0, 0), (REACH, REACH), (REACH, REACH))
+    padded = [np.pad(array, edge).astype(np.float32) for array in arrays]
+    chosen = [_choose(padded, plane) for plane in range(count)]
+    most = max(map(len, chosen))
+    taps = np.zeros((count, most, 3), np.int16)
+    taps[:, :, 2] = -1
+    weights, bias = np.zeros((count, most), np.int32), np.zeros(count, np.int32)
+    for plane, own in enumerate(chosen):
+        taps[plane, : len(own)] = own
+        sums = _Sums(len(own) + 1)
+        for array in padded:
+            height, width = (n - 2 * REACH for n in array.shape[1:])
+            rows = [_shifted(array, plane - d, a, r, height, width) for d, a, r in own]
+            rows.append(np.ones(height * width, np.float32))
+            sums.add(np.stack(rows).astype(float), array[plane, REACH:-REACH, REACH:-REACH].reshape(-1).astype(float))
+        found = np.rint(sums.solve() * ONE).astype(np.int32)
+        weights[plane, : len(own)], bias[plane] = found[:-1], found[-1]
+    error_weights, error_bias = _learn_errors(padded, chosen, weights, bias, passes)
+    borders = np.unique(np.rint(np.geomspace(FIRST_BORDER, 8 * 90, CLASSES - 1)).astype(np.int32))
+    flat = np.full((len(borders) + 1, PHASES, SYMBOLS), 1 << (PRECISION - 7), np.int64)
+    prior = PlanesPrior(
+        taps, weights, bias, error_weights, error_bias, borders,
+        np.stack([np.stack([freqs_to_cdf(quantise_counts(row, PRECISION)) for row in kind]) for kind in flat]),
+    )  # fmt: skip
+    counts = np.zeros((len(borders) + 1) * PHASES * SYMBOLS, np.int64)
+    for piece in arrays:
+        symbols, tables, _ = coder.symbols_of(piece, prior)
+        counts += np.bincount(tables * SYMBOLS + symbols, minlength=len(counts))
+    smooth = _smoothed(counts.reshape(-1, PHASES, SYMBOLS))
+    cdf = np.stack([np.stack([freqs_to_cdf(quantise_counts(row, PRECISION)) for row in kind]) for kind in smooth])
+    return PlanesPrior(taps, weights, bias, error_weights, error_bias, borders, cdf)
+
+
+def _errors(padded: NDArray[Any], chosen: list[list[tuple[int, int, int]]], weights: Any, bias: Any) -> NDArray[Any]:
+    """Return the errors of the integer predictions in eighths, float32, padded with zeros."""
+    out = np.zeros_like(padded)
+    height, width = (n - 2 * REACH for n in padded.shape[1:])
+    for plane, own in enumerate(chosen):
+        total = np.full(height * width, int(bias[plane]), np.int64)
+        for (d, a, r), weight in zip(own, weights[plane], strict=False):
+            total += int(weight) * _shifted(padded, plane - d, a, r, height, width).astype(np.int64)
+        guess = np.clip(total >> (WEIGHT_BITS - 3), -127 * 8, 127 * 8).reshape(height, width)
+        out[plane, REACH:-REACH, REACH:-REACH] = np.abs(8 * padded[plane, REACH:-REACH, REACH:-REACH] - guess)
+    return out
+
+
+def _learn_errors(padded: Any, chosen: Any, weights: Any, bias: Any, passes: int) -> tuple[Any, Any]:
+    """Return weights and bias of the expected error: weighted least squares, so that small errors count as well."""
+    errors = [_errors(array, chosen, weights, bias) for array in padded]
+    out_weights, out_bias = np.zeros_like(weights), np.zeros_like(bias)
+    for plane, own in enumerate(chosen):
+        found = np.full(len(own) + 1, 1.0 / len(own))
+        for _ in range(passes):
+            sums = _Sums(len(own) + 1)
+            for array in errors:
+                height, width = (n - 2 * REACH for n in array.shape[1:])
+                rows = [_shifted(array, plane - d, a, r, height, width) for d, a, r in own]
+                rows.append(np.ones(height * width, np.float32))
+                stacked = np.stack(rows).astype(float)
+                weight = 1 / np.maximum(found @ stacked, 1.0) ** 2
+                sums.add(stacked, array[plane, REACH:-REACH, REACH:-REACH].reshape(-1).astype(float), weight)
+            found = sums.solve_positive()
+        rounded = np.rint(found * ONE).astype(np.int32)
+        out_weights[plane, : len(own)], out_bias[plane] = rounded[:-1], rounded[-1]
+    return out_weights, out_bias
+
+
+def _smoothed(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return counts (S, PHASES, SYMBOLS) with a share of what a Laplace distribution of the class's own width says."""
+    offsets = np.arange(-RANGE, RANGE + 1)
+    phase = (np.arange(PHASES) - 4) / 8
+    out = np.zeros(counts.shape, np.float64)
+    last = 0.1
+    for kind in range(len(counts)):
+        inside = counts[kind, :, :-1]
+        distance = np.abs(offsets[None] - phase[:, None])
+        total = inside.sum()
+        width = (inside * distance).sum() / total if total > 50 else last * 1.15
+        last = width = max(float(width), 0.02)
+        edges = (np.arange(-RANGE, RANGE + 2) - 0.5)[None] - phase[:, None]
+        below = np.where(edges < 0, 0.5 * np.exp(edges / width), 1 - 0.5 * np.exp(-edges / width))
+        shape = np.concatenate([np.diff(below, axis=1), np.exp(-RANGE / width) * np.ones((PHASES, 1))], 1)
+        shape = np.maximum(shape / shape.sum(1, keepdims=True), 2e-6)
+        out[kind] = counts[kind] + shape * (30 + 0.01 * counts[kind].sum(1, keepdims=True))
+    return np.rint(out * 1000).astype(np.int64) + 1
