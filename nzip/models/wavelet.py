@@ -2,8 +2,8 @@
 
 The filters are those of Cohen, Daubechies and Feauveau ("Biorthogonal Bases of Compactly Supported Wavelets", 1992)
 that JPEG 2000 has too, in lifting steps (Daubechies and Sweldens, "Factoring Wavelet Transforms into Lifting Steps",
-1998, section 7.7), scaled so that a constant grows by the square root of two along each axis and level: bands are then about
-as large as the signal, whatever the level. WaLLoC (Jacobellis and Yadwadkar, DCC 2025) splits its signals so.
+1998, section 7.7), scaled so that a constant grows by the square root of two along each axis and level: bands are then
+about as large as the signal, whatever the level. WaLLoC (Jacobellis and Yadwadkar, DCC 2025) splits its signals so.
 
 J levels turn C channels into C 4^J bands (pictures) or C 2^J (sound). Band b of channel c at a level becomes the bands
 4 b + 2 v + h (v: high along the height, h: high along the width), or 2 b + h, so a channel's bands stand together.

@@ -53,16 +53,18 @@ def test_kernel_is_plain_python(prior: coder.PlanesPrior) -> None:
     errors: dict[tuple[int, int, int], int] = {}
     count, height, width = given.shape
     n = 0
-    for y in range(height):
-        for x in range(width):
-            for c in range(count):
+    for c in range(count):
+        for y in range(height):
+            for x in range(width):
                 total, expected = int(prior.bias[c]), int(prior.error_bias[c])
                 for k in range(prior.taps.shape[1]):
                     d, above, right = map(int, prior.taps[c, k])
                     p, v, h = c - d, y - above, x + right
-                    inside = p >= 0 and v >= 0 and 0 <= h < width
+                    inside = p >= 0 and 0 <= v < height and 0 <= h < width
                     total += int(prior.weights[c, k]) * (int(given[p, v, h]) if inside else 0)
-                    expected += int(prior.error_weights[c, k]) * errors.get((p, v, h), 0)
+                for k in range(prior.error_taps.shape[1]):
+                    d, above, right = map(int, prior.error_taps[c, k])
+                    expected += int(prior.error_weights[c, k]) * errors.get((c - d, y - above, x + right), 0)
                 guess = max(-127 * 8, min(127 * 8, total >> 9))
                 kind = sum(1 for border in prior.borders if border <= expected >> 12)
                 middle = (guess + 4) >> 3
@@ -77,12 +79,12 @@ def test_kernel_is_plain_python(prior: coder.PlanesPrior) -> None:
 
 def test_taps_come_before(prior: coder.PlanesPrior) -> None:
     for plane in range(prior.planes):
-        for (d, above, right), weight in zip(prior.taps[plane], prior.weights[plane], strict=True):
-            if weight:
-                assert above > 0 or (above == 0 and (right < 0 or (right == 0 and d > 0)))
-                assert abs(right) <= coder.REACH
-                assert above <= coder.REACH
-                assert plane - d >= 0
+        for taps, weights in ((prior.taps, prior.weights), (prior.error_taps, prior.error_weights)):
+            for (d, above, right), weight in zip(taps[plane], weights[plane], strict=True):
+                if weight:
+                    assert d > 0 or above > 0 or (above == 0 and right < 0)
+                    assert max(abs(above), abs(right)) <= coder.REACH
+                    assert 0 <= plane - d <= plane
 
 
 def test_damage_is_found(prior: coder.PlanesPrior) -> None:

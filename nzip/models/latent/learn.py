@@ -17,8 +17,11 @@ from nzip.models.latent.planes import PHASES, PRECISION, RANGE, REACH, SYMBOLS, 
 
 # Taps in the same plane: rows above, columns to the right.
 AROUND = ((0, -1), (1, 0), (1, -1), (1, 1), (0, -2), (2, 0))
-BEFORE = 8  # taps at the same place in earlier planes, and
-BESIDE = ((1, 0), (0, -1))  # next to it in the strongest of them
+BEFORE = 12  # taps in earlier planes
+ERRORS_AROUND = ((0, -1), (0, -2), (1, -2), (1, -1), (1, 0), (1, 1), (1, 2), (2, -1), (2, 0), (2, 1))
+ERRORS_BEFORE = 12
+CROSS = ((0, 0), (1, 0), (-1, 0), (0, -1), (0, 1))  # where earlier planes are asked
+SPARSE = 5  # one place in so many is looked at to choose taps
 CLASSES = 40
 FIRST_BORDER = 2  # the least expected error, in eighths, that is told from none
 ONE = 1 << WEIGHT_BITS
@@ -59,25 +62,24 @@ class _Sums:
 
 
 def _choose(padded: Sequence[NDArray[Any]], plane: int) -> list[tuple[int, int, int]]:
-    """Return a plane's taps: those around, and the earlier planes that say most when they are all asked."""
+    """Return a plane's taps: those around, and those in earlier planes that say most when all are asked."""
     around = [(0, above, right) for above, right in AROUND]
-    if not plane:
-        return around
-    candidates = [(plane - c, 0, 0) for c in range(plane)]
-    gain = _gains(padded, plane, around + candidates)[len(around) :]
-    order = np.argsort(-gain)[:BEFORE]
-    strongest = candidates[int(order[0])][0]
-    return around + sorted(candidates[k] for k in order) + [(strongest, above, right) for above, right in BESIDE]
+    candidates = [(plane - c, above, right) for c in range(plane) for above, right in CROSS]
+    for most in (4 * BEFORE, BEFORE):
+        if len(candidates) > most:
+            sums = _Sums(len(around) + len(candidates))
+            for array in padded:
+                rows = _rows(array, plane, around + candidates)[:, ::SPARSE]
+                sums.add(rows, array[plane, REACH:-REACH, REACH:-REACH].reshape(-1)[::SPARSE])
+            gain = (sums.solve() ** 2 * np.diag(sums.matrix))[len(around) :]
+            candidates = [candidates[k] for k in sorted(np.argsort(-gain)[:most])]
+    return around + candidates
 
 
-def _gains(padded: Sequence[NDArray[Any]], plane: int, taps: list[tuple[int, int, int]]) -> NDArray[np.float64]:
-    """Return how much of the prediction comes from each tap when all are asked."""
-    sums = _Sums(len(taps))
-    for array in padded:
-        height, width = (n - 2 * REACH for n in array.shape[1:])
-        rows = np.stack([_shifted(array, plane - d, a, r, height, width) for d, a, r in taps]).astype(float)
-        sums.add(rows, array[plane, REACH:-REACH, REACH:-REACH].reshape(-1).astype(float))
-    return sums.solve() ** 2 * np.diag(sums.matrix)
+def _rows(array: NDArray[Any], plane: int, taps: Sequence[tuple[int, int, int]]) -> NDArray[np.float32]:
+    """Return what taps see at each place, float32 (K, H W)."""
+    height, width = (n - 2 * REACH for n in array.shape[1:])
+    return np.stack([_shifted(array, plane - d, a, r, height, width) for d, a, r in taps]).astype(np.float32)
 
 
 def learn(pieces: Iterable[Latents], passes: int = 2) -> PlanesPrior:
@@ -102,16 +104,15 @@ def learn(pieces: Iterable[Latents], passes: int = 2) -> PlanesPrior:
         sums = _Sums(len(own) + 1)
         for array in padded:
             height, width = (n - 2 * REACH for n in array.shape[1:])
-            rows = [_shifted(array, plane - d, a, r, height, width) for d, a, r in own]
-            rows.append(np.ones(height * width, np.float32))
-            sums.add(np.stack(rows).astype(float), array[plane, REACH:-REACH, REACH:-REACH].reshape(-1).astype(float))
+            rows = np.concatenate([_rows(array, plane, own), np.ones((1, height * width), np.float32)])
+            sums.add(rows, array[plane, REACH:-REACH, REACH:-REACH].reshape(-1))
         found = np.rint(sums.solve() * ONE).astype(np.int32)
         weights[plane, : len(own)], bias[plane] = found[:-1], found[-1]
-    error_weights, error_bias = _learn_errors(padded, chosen, weights, bias, passes)
+    error_taps, error_weights, error_bias = _learn_errors(padded, chosen, weights, bias, passes)
     borders = np.unique(np.rint(np.geomspace(FIRST_BORDER, 8 * 90, CLASSES - 1)).astype(np.int32))
     flat = np.full((len(borders) + 1, PHASES, SYMBOLS), 1 << (PRECISION - 7), np.int64)
     prior = PlanesPrior(
-        taps, weights, bias, error_weights, error_bias, borders,
+        taps, weights, bias, error_taps, error_weights, error_bias, borders,
         np.stack([np.stack([freqs_to_cdf(quantise_counts(row, PRECISION)) for row in kind]) for kind in flat]),
     )  # fmt: skip
     counts = np.zeros((len(borders) + 1) * PHASES * SYMBOLS, np.int64)
@@ -120,7 +121,7 @@ def learn(pieces: Iterable[Latents], passes: int = 2) -> PlanesPrior:
         counts += np.bincount(tables * SYMBOLS + symbols, minlength=len(counts))
     smooth = _smoothed(counts.reshape(-1, PHASES, SYMBOLS))
     cdf = np.stack([np.stack([freqs_to_cdf(quantise_counts(row, PRECISION)) for row in kind]) for kind in smooth])
-    return PlanesPrior(taps, weights, bias, error_weights, error_bias, borders, cdf)
+    return PlanesPrior(taps, weights, bias, error_taps, error_weights, error_bias, borders, cdf)
 
 
 def _errors(padded: NDArray[Any], chosen: list[list[tuple[int, int, int]]], weights: Any, bias: Any) -> NDArray[Any]:
@@ -136,25 +137,41 @@ def _errors(padded: NDArray[Any], chosen: list[list[tuple[int, int, int]]], weig
     return out
 
 
-def _learn_errors(padded: Any, chosen: Any, weights: Any, bias: Any, passes: int) -> tuple[Any, Any]:
-    """Return weights and bias of the expected error: weighted least squares, so that small errors count as well."""
+def _learn_errors(padded: Any, chosen: Any, weights: Any, bias: Any, passes: int) -> tuple[Any, Any, Any]:
+    """Return taps, weights and bias of the expected error: weighted least squares, so small errors count as well."""
     errors = [_errors(array, chosen, weights, bias) for array in padded]
-    out_weights, out_bias = np.zeros_like(weights), np.zeros_like(bias)
-    for plane, own in enumerate(chosen):
+    count = len(chosen)
+    most = len(ERRORS_AROUND) + ERRORS_BEFORE
+    taps = np.zeros((count, most, 3), np.int16)
+    taps[:, :, 2] = -1
+    out_weights, out_bias = np.zeros((count, most), np.int32), np.zeros(count, np.int32)
+    for plane in range(count):
+        around = [(0, above, right) for above, right in ERRORS_AROUND]
+        others = [(plane - c, above, right) for c in range(plane) for above, right in CROSS]
+        own = around + others
         found = np.full(len(own) + 1, 1.0 / len(own))
-        for _ in range(passes):
+        for step in range(passes + 1):
+            choosing = step == 0 and len(own) > most
             sums = _Sums(len(own) + 1)
             for array in errors:
-                height, width = (n - 2 * REACH for n in array.shape[1:])
-                rows = [_shifted(array, plane - d, a, r, height, width) for d, a, r in own]
-                rows.append(np.ones(height * width, np.float32))
-                stacked = np.stack(rows).astype(float)
-                weight = 1 / np.maximum(found @ stacked, 1.0) ** 2
-                sums.add(stacked, array[plane, REACH:-REACH, REACH:-REACH].reshape(-1).astype(float), weight)
+                rows = _rows(array, plane, own)
+                rows = np.concatenate([rows, np.ones((1, rows.shape[1]), np.float32)])
+                target = array[plane, REACH:-REACH, REACH:-REACH].reshape(-1)
+                if choosing:
+                    rows, target = rows[:, ::SPARSE], target[::SPARSE]
+                weight = (1 / np.maximum(found.astype(np.float32) @ rows, 1.0)) ** 2
+                sums.add(rows, target, weight)
             found = sums.solve_positive()
+            if choosing:
+                gain = (found**2 * np.diag(sums.matrix))[len(around) : -1]
+                best = sorted(np.argsort(-gain)[:ERRORS_BEFORE])
+                own = around + [others[k] for k in best]
+                kept = [*range(len(around)), *(len(around) + int(k) for k in best), -1]
+                found = found[kept]
         rounded = np.rint(found * ONE).astype(np.int32)
+        taps[plane, : len(own)] = own
         out_weights[plane, : len(own)], out_bias[plane] = rounded[:-1], rounded[-1]
-    return out_weights, out_bias
+    return taps, out_weights, out_bias
 
 
 def _smoothed(counts: NDArray[np.int64]) -> NDArray[np.int64]:

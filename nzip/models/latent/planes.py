@@ -1,12 +1,12 @@
 """A prior over planes of small integers, as the latents of `walloc` are: a linear prediction and its expected error.
 
 Each value is predicted from values around it and before it, a few *taps* (the same plane to the left and above, earlier
-planes at the same place), as lossless coders of pictures do (Wu and Memon, "Context-Based, Adaptive, Lossless Image
+planes all around), as lossless coders of pictures do (Wu and Memon, "Context-Based, Adaptive, Lossless Image
 Coding", 1997). The expected error, from the errors at the same taps, chooses one of a set of distributions of what is
 left, for each of eight places of the prediction between two integers. All weights and tables are integers, learned
 once (`learn`) and shipped; nothing adapts while coding, so a small picture costs no time to learn from.
 
-The values are coded place by place, at each place plane by plane, by rANS with 16-bit frequencies.
+The values are coded plane by plane, each by rows, by rANS with 16-bit frequencies.
 
 Invariants:
 * Everything is integers, so a file decodes the same everywhere.
@@ -33,7 +33,7 @@ PHASES = 8  # places between two integers that are told apart
 RANGE = 40
 SYMBOLS = 2 * RANGE + 2  # differences from -RANGE to RANGE, and an escape
 PRECISION = 16
-REACH = 2  # rows above and columns to the sides that taps look at
+REACH = 2  # rows and columns that taps look at to each side
 LANES = 1
 MOST_ERROR = 1 << 12
 
@@ -45,11 +45,12 @@ class PlanesPrior:
     """What was learned for C planes.
 
     Attributes:
-        taps: int16 (C, K, 3): how many planes before, rows above (0 or more) and columns to the right; all of them come
-            before the value that they predict.
+        taps: int16 (C, K, 3): how many planes before, rows above and columns to the right; all of them come before the
+            value that they predict.
         weights: int32 (C, K), of the taps' values, 12 fractional bits.
         bias: int32 (C,), likewise.
-        error_weights: int32 (C, K), of the taps' errors, 12 fractional bits, none below 0.
+        error_taps: int16 (C, M, 3): taps whose errors are asked.
+        error_weights: int32 (C, M), of those errors, 12 fractional bits, none below 0.
         error_bias: int32 (C,), likewise.
         borders: int32 (S - 1,), increasing: the class of an expected error is how many are not above it.
         cdf: uint32 (S, PHASES, SYMBOLS + 1), from 0 to 2^16.
@@ -58,6 +59,7 @@ class PlanesPrior:
     taps: NDArray[np.int16]
     weights: NDArray[np.int32]
     bias: NDArray[np.int32]
+    error_taps: NDArray[np.int16]
     error_weights: NDArray[np.int32]
     error_bias: NDArray[np.int32]
     borders: NDArray[np.int32]
@@ -67,11 +69,16 @@ class PlanesPrior:
     def planes(self) -> int:
         return len(self.taps)
 
-    def offsets(self, width: int) -> NDArray[np.int64]:
-        """Return where taps stand from their value, in padded arrays (rows, columns, planes) of that width."""
-        t = self.taps.astype(np.int64)
-        row = (width + 2 * REACH) * self.planes
-        return np.ascontiguousarray(-t[:, :, 1] * row + t[:, :, 2] * self.planes - t[:, :, 0])
+    def offsets(self, height: int, width: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return where both kinds of taps stand from their value, in padded arrays (planes, rows, columns)."""
+        row = width + 2 * REACH
+        plane = (height + 2 * REACH) * row
+
+        def of(taps: NDArray[np.int16]) -> NDArray[np.int64]:
+            t = taps.astype(np.int64)
+            return np.ascontiguousarray(-t[:, :, 0] * plane - t[:, :, 1] * row + t[:, :, 2])
+
+        return of(self.taps), of(self.error_taps)
 
 
 @njit(cache=True, nogil=True)
@@ -102,20 +109,21 @@ def _class_of(errors: Array, at: int, offsets: Array, weights: Array, bias: int,
 
 @njit(cache=True, nogil=True)
 def _classify(
-    values: Array, errors: Array, height: int, width: int, offsets: Array, weights: Array, bias: Array,
-    error_weights: Array, error_bias: Array, borders: Array, symbols: Array, tables: Array, escapes: Array,
+    values: Array, errors: Array, height: int, width: int, offsets: Array, error_offsets: Array, weights: Array,
+    bias: Array, error_weights: Array, error_bias: Array, borders: Array, symbols: Array, tables: Array, escapes: Array,
 ) -> None:  # fmt: skip
     """Fill `errors`, and for each value in coding order its symbol, its table and the value itself."""
     planes = len(bias)
     n = 0
-    for y in range(height):
-        for x in range(width):
-            at = ((y + REACH) * (width + 2 * REACH) + x + REACH) * planes
-            for c in range(planes):
-                guess = _predict(values, at + c, offsets[c], weights[c], bias[c])
-                kind = _class_of(errors, at + c, offsets[c], error_weights[c], error_bias[c], borders)
-                value = np.int64(values[at + c])
-                errors[at + c] = min(abs(8 * value - guess), np.int64(MOST_ERROR))
+    row = width + 2 * REACH
+    for c in range(planes):
+        for y in range(height):
+            for x in range(width):
+                at = (c * (height + 2 * REACH) + y + REACH) * row + x + REACH
+                guess = _predict(values, at, offsets[c], weights[c], bias[c])
+                kind = _class_of(errors, at, error_offsets[c], error_weights[c], error_bias[c], borders)
+                value = np.int64(values[at])
+                errors[at] = min(abs(8 * value - guess), np.int64(MOST_ERROR))
                 middle = (guess + 4) >> 3
                 off = value - middle
                 symbols[n] = off + RANGE if -RANGE <= off <= RANGE else SYMBOLS - 1
@@ -140,20 +148,22 @@ def _step(states: Array, lane: int, words: Array, at: int, start: int, freq: int
 
 @njit(cache=True, nogil=True)
 def _decode(
-    words: Array, states: Array, values: Array, errors: Array, height: int, width: int, offsets: Array, weights: Array,
-    bias: Array, error_weights: Array, error_bias: Array, borders: Array, cdf: Array,
+    words: Array, states: Array, values: Array, errors: Array, height: int, width: int, offsets: Array,
+    error_offsets: Array, weights: Array, bias: Array, error_weights: Array, error_bias: Array, borders: Array,
+    cdf: Array,
 ) -> int:  # fmt: skip
     """Fill `values`; return the place behind the last word, or -1 for a stream that is damaged."""
     planes = len(bias)
     lanes = len(states)
     at = 2 * lanes
     step = 0
-    for y in range(height):
-        for x in range(width):
-            place = ((y + REACH) * (width + 2 * REACH) + x + REACH) * planes
-            for c in range(planes):
-                guess = _predict(values, place + c, offsets[c], weights[c], bias[c])
-                kind = _class_of(errors, place + c, offsets[c], error_weights[c], error_bias[c], borders)
+    across = width + 2 * REACH
+    for c in range(planes):
+        for y in range(height):
+            for x in range(width):
+                place = (c * (height + 2 * REACH) + y + REACH) * across + x + REACH
+                guess = _predict(values, place, offsets[c], weights[c], bias[c])
+                kind = _class_of(errors, place, error_offsets[c], error_weights[c], error_bias[c], borders)
                 middle = (guess + 4) >> 3
                 row = cdf[kind * PHASES + (guess - 8 * middle + 4)]
                 lane = step % lanes
@@ -180,13 +190,13 @@ def _decode(
                     value -= 128
                 if value < -128 or value > 127:
                     return -1
-                values[place + c] = value
-                errors[place + c] = min(abs(8 * value - guess), np.int64(MOST_ERROR))
+                values[place] = value
+                errors[place] = min(abs(8 * value - guess), np.int64(MOST_ERROR))
     return at
 
 
 def _padded(height: int, width: int, planes: int) -> NDArray[np.int16]:
-    return np.zeros((height + REACH, width + 2 * REACH, planes), np.int16)
+    return np.zeros((planes, height + 2 * REACH, width + 2 * REACH), np.int16)
 
 
 def _numbers(prior: PlanesPrior) -> tuple[Any, ...]:
@@ -199,12 +209,12 @@ def symbols_of(
     """Return, for each value in coding order, its symbol, its table (class * PHASES + phase), and itself plus 128."""
     count, height, width = planes.shape
     values = _padded(height, width, count)
-    values[REACH:, REACH:-REACH] = planes.transpose(1, 2, 0)
+    values[:, REACH:-REACH, REACH:-REACH] = planes
     errors = np.zeros_like(values)
     symbols, tables = np.empty(planes.size, np.int16), np.empty(planes.size, np.int32)
     escapes = np.empty(planes.size, np.int16)
     classified: Any = _classify
-    classified(values.reshape(-1), errors.reshape(-1), height, width, prior.offsets(width), *_numbers(prior),
+    classified(values.reshape(-1), errors.reshape(-1), height, width, *prior.offsets(height, width), *_numbers(prior),
               symbols, tables, escapes)  # fmt: skip
     return symbols, tables, escapes
 
@@ -243,8 +253,8 @@ def decode(data: bytes, shape: tuple[int, int, int], prior: PlanesPrior) -> NDAr
     values = _padded(height, width, count)
     decoded: Any = _decode
     at = decoded(words, states, values.reshape(-1), np.zeros(values.size, np.int16), height, width,
-                 prior.offsets(width), *_numbers(prior), prior.cdf.reshape(-1, SYMBOLS + 1))  # fmt: skip
+                 *prior.offsets(height, width), *_numbers(prior), prior.cdf.reshape(-1, SYMBOLS + 1))  # fmt: skip
     if at < 0:
         raise CorruptError("the code of the latents is damaged")
     rans.check_end(words, states, int(at))
-    return np.ascontiguousarray(values[REACH:, REACH:-REACH].transpose(2, 0, 1).astype(np.int8))
+    return values[:, REACH:-REACH, REACH:-REACH].astype(np.int8)
