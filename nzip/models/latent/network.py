@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -53,16 +53,16 @@ class WallocNetwork(nn.Module):
         super().__init__()
         self.channels, self.levels, self.axes = channels, levels, axes
         bands = channels * 2 ** (axes * levels)
-        layer = nn.Conv2d if axes == 2 else nn.Conv1d
+        layer: Any = nn.Conv2d if axes == 2 else nn.Conv1d
         self.encoder = nn.Parameter(torch.zeros(latents, bands))
         self.linear = nn.Parameter(torch.zeros(bands, latents))
         self.first = layer(latents, width, 3, padding=1, padding_mode="replicate")
-        self.blocks = nn.ModuleList(
+        self.blocks: Any = nn.ModuleList(
             nn.ModuleList(layer(width, width, 3, padding=1, padding_mode="replicate") for _ in range(2))
             for _ in range(blocks)
         )
-        self.last = layer(width, bands, 3, padding=1, padding_mode="replicate")
-        for _, other in self.blocks:
+        self.last: Any = layer(width, bands, 3, padding=1, padding_mode="replicate")
+        for _, other in cast(Any, self.blocks):
             other.weight.data *= 0.1
         self.last.weight.data *= 0.01
         self.last.bias.data.zero_()
