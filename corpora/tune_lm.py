@@ -12,14 +12,16 @@ seen once; the pieces of a text are spread over it evenly, and mixed. One piece 
 have straight quotes or their own, wrapped lines or paragraphs in one. Adam; the rates rise for 20 steps and fall as
 half a cosine. Three pieces, of two books that are not learned from and of a manual, say how it goes.
 
-What it gives is one file; the package's copy was made once and decides bits, so making it again (another torch, another
-processor) gives another model, which is no model that a file names.
+What it gives is one file, and beside it as JSON how it went (the package's: benchmarks/results/lm_tuning.json). The
+package's copy was made once and decides bits, so making it again (another torch, another processor) gives another
+model, which is no model that a file names.
 """
 
 from __future__ import annotations
 
 import argparse
 import html
+import json
 import math
 import random
 import re
@@ -178,10 +180,10 @@ def learn(network: float_model.FloatModel, parts: Iterator[Any], steps: int, sta
     """Go through the pieces."""
     thin = [matrix for both in network.thin.values() for matrix in both]
     groups = [(thin, RATE), (list(network.factors.values()), FACTOR_RATE)]
-    optimiser = torch.optim.Adam([{"params": of, "lr": rate} for of, rate in groups if of], betas=(0.9, 0.98))
+    optimiser = torch.optim.Adam([{"params": of, "full": rate} for of, rate in groups if of], betas=(0.9, 0.98))
     for step, ids in enumerate(parts):
-        for group, (_, rate) in zip(optimiser.param_groups, [g for g in groups if g[0]], strict=True):
-            group["lr"] = rate * min(1, (step + 1) / 20) * (0.52 + 0.5 * math.cos(math.pi * step / steps))
+        for group in optimiser.param_groups:
+            group["lr"] = group["full"] * min(1, (step + 1) / 20) * (0.52 + 0.5 * math.cos(math.pi * step / steps))
         cost = network.costs(torch.cat([torch.tensor([start]), ids[:-1]]), ids).mean()
         optimiser.zero_grad()
         cost.backward()
@@ -216,6 +218,7 @@ def main() -> None:
     held = [(name, tokens(found[name][60_000:])) for name in HELD[::-1]]
     held.append(("m_postgres", tokens(found["m_postgres"][700_000:])))
     began = time.perf_counter()
+    rows: list[dict[str, Any]] = []
 
     def check(step: int) -> None:
         with torch.no_grad():
@@ -223,8 +226,11 @@ def main() -> None:
                 name: network.costs(torch.cat([torch.tensor([language.start]), ids[:-1]]), ids).mean().item()
                 for name, ids in held
             }
-        print(f"after {step}:", *(f"{name} {cost:.4f}" for name, cost in costs.items()), end=" ")
-        print(f"{time.perf_counter() - began:.0f} s", flush=True)
+        seconds = round(time.perf_counter() - began)
+        print(f"after {step}:", *(f"{name} {cost:.4f}" for name, cost in costs.items()), f"{seconds} s", flush=True)
+        rows.append({"step": step, "nats_a_token": {n: round(v, 4) for n, v in costs.items()}, "seconds": seconds})
+        report = {"model": args.model, "torch": torch.__version__, "rows": rows}
+        args.out.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n")
         args.out.write_bytes(network.packed())
 
     check(0)

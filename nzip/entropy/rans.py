@@ -142,7 +142,7 @@ def _open_kernel(words, states):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _search(cdf, slot, symbol, past):  # type: ignore[no-untyped-def]
+def search(cdf, slot, symbol, past):  # type: ignore[no-untyped-def]
     """Return the symbol in symbol..past-1 (uint64) whose interval holds `slot`."""
     while past - symbol > _UONE:
         middle = (symbol + past) >> _UONE
@@ -171,7 +171,7 @@ def _decode_kernel(words, states, cdf, lut, precision, shift, symbols):  # type:
             bucket = slot >> shift
             symbol = np.uint64(lut[bucket])
             if shift:
-                symbol = _search(cdf, slot, symbol, np.uint64(lut[bucket + _UONE]) + _UONE)
+                symbol = search(cdf, slot, symbol, np.uint64(lut[bucket + _UONE]) + _UONE)
             start = np.uint64(cdf[symbol])
             x = (np.uint64(cdf[symbol + _UONE]) - start) * (x >> precision) + slot - start
             low = x < _BOTTOM
@@ -198,7 +198,7 @@ def _decode_family_kernel(words, states, cdfs, precision, symbols):  # type: ign
             x = states[lane]
             slot = x & mask
             cdf = cdfs[first + lane]
-            symbol = _search(cdf, slot, _UZERO, past)
+            symbol = search(cdf, slot, _UZERO, past)
             start = np.uint64(cdf[symbol])
             x = (np.uint64(cdf[symbol + _UONE]) - start) * (x >> precision) + slot - start
             low = x < _BOTTOM

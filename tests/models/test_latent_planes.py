@@ -49,7 +49,7 @@ def test_it_learned(prior: coder.PlanesPrior) -> None:
 
 def test_kernel_is_plain_python(prior: coder.PlanesPrior) -> None:
     given = latents(11)[:, :6, :5]
-    symbols, tables, escapes = coder.symbols_of(given, prior)
+    symbols, tables, escapes, _ = coder.symbols_of(given, prior)
     errors: dict[tuple[int, int, int], int] = {}
     count, height, width = given.shape
     n = 0

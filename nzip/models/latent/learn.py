@@ -6,6 +6,7 @@ Nothing here takes part in coding, so floats are free; what it returns has none.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,9 @@ ONE = 1 << WEIGHT_BITS
 Latents = NDArray[np.int8]
 
 
-def _shifted(padded: NDArray[Any], plane: int, above: int, right: int, height: int, width: int) -> NDArray[Any]:
+def _shifted(padded: NDArray[Any], plane: int, above: int = 0, right: int = 0) -> NDArray[Any]:
     """Return what a tap sees at each place, flat; `padded` is (C, H + 2 REACH, W + 2 REACH)."""
+    height, width = (n - 2 * REACH for n in padded.shape[1:])
     y, x = REACH - above, REACH + right
     return padded[plane, y : y + height, x : x + width].reshape(-1)
 
@@ -70,7 +72,7 @@ def _choose(padded: Sequence[NDArray[Any]], plane: int) -> list[tuple[int, int, 
             sums = _Sums(len(around) + len(candidates))
             for array in padded:
                 rows = _rows(array, plane, around + candidates)[:, ::SPARSE]
-                sums.add(rows, array[plane, REACH:-REACH, REACH:-REACH].reshape(-1)[::SPARSE])
+                sums.add(rows, _shifted(array, plane)[::SPARSE])
             gain = (sums.solve() ** 2 * np.diag(sums.matrix))[len(around) :]
             candidates = [candidates[k] for k in sorted(np.argsort(-gain)[:most])]
     return around + candidates
@@ -78,8 +80,18 @@ def _choose(padded: Sequence[NDArray[Any]], plane: int) -> list[tuple[int, int, 
 
 def _rows(array: NDArray[Any], plane: int, taps: Sequence[tuple[int, int, int]]) -> NDArray[np.float32]:
     """Return what taps see at each place, float32 (K, H W)."""
-    height, width = (n - 2 * REACH for n in array.shape[1:])
-    return np.stack([_shifted(array, plane - d, a, r, height, width) for d, a, r in taps]).astype(np.float32)
+    return np.stack([_shifted(array, plane - d, a, r) for d, a, r in taps]).astype(np.float32)
+
+
+def _rows_and_one(array: NDArray[Any], plane: int, taps: Sequence[tuple[int, int, int]]) -> NDArray[np.float32]:
+    """Return the same, and a row of ones for the constant."""
+    rows = _rows(array, plane, taps)
+    return np.concatenate([rows, np.ones((1, rows.shape[1]), np.float32)])
+
+
+def _tables(counts: NDArray[np.int64]) -> NDArray[np.uint32]:
+    """Return the tables (S, PHASES, SYMBOLS + 1) of counts (S, PHASES, SYMBOLS)."""
+    return np.stack([freqs_to_cdf(quantise_counts(kind, PRECISION)) for kind in counts])
 
 
 def learn(pieces: Iterable[Latents], passes: int = 2) -> PlanesPrior:
@@ -103,44 +115,27 @@ def learn(pieces: Iterable[Latents], passes: int = 2) -> PlanesPrior:
         taps[plane, : len(own)] = own
         sums = _Sums(len(own) + 1)
         for array in padded:
-            height, width = (n - 2 * REACH for n in array.shape[1:])
-            rows = np.concatenate([_rows(array, plane, own), np.ones((1, height * width), np.float32)])
-            sums.add(rows, array[plane, REACH:-REACH, REACH:-REACH].reshape(-1))
+            sums.add(_rows_and_one(array, plane, own), _shifted(array, plane))
         found = np.rint(sums.solve() * ONE).astype(np.int32)
         weights[plane, : len(own)], bias[plane] = found[:-1], found[-1]
-    error_taps, error_weights, error_bias = _learn_errors(padded, chosen, weights, bias, passes)
     borders = np.unique(np.rint(np.geomspace(FIRST_BORDER, 8 * 90, CLASSES - 1)).astype(np.int32))
-    flat = np.full((len(borders) + 1, PHASES, SYMBOLS), 1 << (PRECISION - 7), np.int64)
-    prior = PlanesPrior(
-        taps, weights, bias, error_taps, error_weights, error_bias, borders,
-        np.stack([np.stack([freqs_to_cdf(quantise_counts(row, PRECISION)) for row in kind]) for kind in flat]),
-    )  # fmt: skip
+    # Errors do not hang on classes, nor classes on tables: each is learned with what comes after it left plain.
+    plain = _tables(np.ones((len(borders) + 1, PHASES, SYMBOLS), np.int64))
+    nothing = np.zeros((count, 1), np.int32)
+    prior = PlanesPrior(taps, weights, bias, taps[:, :1], nothing, nothing[:, 0], borders, plain)
+    errors = [coder.symbols_of(piece, prior)[3].astype(np.float32) for piece in arrays]
+    error_taps, error_weights, error_bias = _learn_errors(errors, passes)
+    prior = replace(prior, error_taps=error_taps, error_weights=error_weights, error_bias=error_bias)
     counts = np.zeros((len(borders) + 1) * PHASES * SYMBOLS, np.int64)
     for piece in arrays:
-        symbols, tables, _ = coder.symbols_of(piece, prior)
+        symbols, tables, _, _ = coder.symbols_of(piece, prior)
         counts += np.bincount(tables * SYMBOLS + symbols, minlength=len(counts))
-    smooth = _smoothed(counts.reshape(-1, PHASES, SYMBOLS))
-    cdf = np.stack([np.stack([freqs_to_cdf(quantise_counts(row, PRECISION)) for row in kind]) for kind in smooth])
-    return PlanesPrior(taps, weights, bias, error_taps, error_weights, error_bias, borders, cdf)
+    return replace(prior, cdf=_tables(_smoothed(counts.reshape(-1, PHASES, SYMBOLS))))
 
 
-def _errors(padded: NDArray[Any], chosen: list[list[tuple[int, int, int]]], weights: Any, bias: Any) -> NDArray[Any]:
-    """Return the errors of the integer predictions in eighths, float32, padded with zeros."""
-    out = np.zeros_like(padded)
-    height, width = (n - 2 * REACH for n in padded.shape[1:])
-    for plane, own in enumerate(chosen):
-        total = np.full(height * width, int(bias[plane]), np.int64)
-        for (d, a, r), weight in zip(own, weights[plane], strict=False):
-            total += int(weight) * _shifted(padded, plane - d, a, r, height, width).astype(np.int64)
-        guess = np.clip(total >> (WEIGHT_BITS - 3), -127 * 8, 127 * 8).reshape(height, width)
-        out[plane, REACH:-REACH, REACH:-REACH] = np.abs(8 * padded[plane, REACH:-REACH, REACH:-REACH] - guess)
-    return out
-
-
-def _learn_errors(padded: Any, chosen: Any, weights: Any, bias: Any, passes: int) -> tuple[Any, Any, Any]:
+def _learn_errors(errors: Sequence[NDArray[np.float32]], passes: int) -> tuple[Any, Any, Any]:
     """Return taps, weights and bias of the expected error: weighted least squares, so small errors count as well."""
-    errors = [_errors(array, chosen, weights, bias) for array in padded]
-    count = len(chosen)
+    count = len(errors[0])
     most = len(ERRORS_AROUND) + ERRORS_BEFORE
     taps = np.zeros((count, most, 3), np.int16)
     taps[:, :, 2] = -1
@@ -154,9 +149,7 @@ def _learn_errors(padded: Any, chosen: Any, weights: Any, bias: Any, passes: int
             choosing = step == 0 and len(own) > most
             sums = _Sums(len(own) + 1)
             for array in errors:
-                rows = _rows(array, plane, own)
-                rows = np.concatenate([rows, np.ones((1, rows.shape[1]), np.float32)])
-                target = array[plane, REACH:-REACH, REACH:-REACH].reshape(-1)
+                rows, target = _rows_and_one(array, plane, own), _shifted(array, plane)
                 if choosing:
                     rows, target = rows[:, ::SPARSE], target[::SPARSE]
                 weight = (1 / np.maximum(found.astype(np.float32) @ rows, 1.0)) ** 2

@@ -34,8 +34,6 @@ RANGE = 40
 SYMBOLS = 2 * RANGE + 2  # differences from -RANGE to RANGE, and an escape
 PRECISION = 16
 REACH = 2  # rows and columns that taps look at to each side
-LANES = 1
-MOST_ERROR = 1 << 12
 
 _BOTTOM = np.uint64(1 << 31)
 
@@ -123,7 +121,7 @@ def _classify(
                 guess = _predict(values, at, offsets[c], weights[c], bias[c])
                 kind = _class_of(errors, at, error_offsets[c], error_weights[c], error_bias[c], borders)
                 value = np.int64(values[at])
-                errors[at] = min(abs(8 * value - guess), np.int64(MOST_ERROR))
+                errors[at] = abs(8 * value - guess)
                 middle = (guess + 4) >> 3
                 off = value - middle
                 symbols[n] = off + RANGE if -RANGE <= off <= RANGE else SYMBOLS - 1
@@ -133,30 +131,28 @@ def _classify(
 
 
 @njit(cache=True, nogil=True)
-def _step(states: Array, lane: int, words: Array, at: int, start: int, freq: int) -> int:
-    """Take a symbol's interval off a state; return the next word's place, or -1 if there is none."""
-    x = states[lane]
+def _step(state: Array, words: Array, at: int, start: int, freq: int) -> int:
+    """Take a symbol's interval off the state; return the next word's place, or -1 if there is none."""
+    x = state[0]
     x = np.uint64(freq) * (x >> np.uint64(PRECISION)) + (x & np.uint64(0xFFFF)) - np.uint64(start)
     if x < _BOTTOM:
         if at >= len(words):
             return -1
         x = (x << np.uint64(32)) | np.uint64(words[at])
         at += 1
-    states[lane] = x
+    state[0] = x
     return at
 
 
 @njit(cache=True, nogil=True)
 def _decode(
-    words: Array, states: Array, values: Array, errors: Array, height: int, width: int, offsets: Array,
+    words: Array, state: Array, values: Array, errors: Array, height: int, width: int, offsets: Array,
     error_offsets: Array, weights: Array, bias: Array, error_weights: Array, error_bias: Array, borders: Array,
     cdf: Array,
 ) -> int:  # fmt: skip
     """Fill `values`; return the place behind the last word, or -1 for a stream that is damaged."""
     planes = len(bias)
-    lanes = len(states)
-    at = 2 * lanes
-    step = 0
+    at = 2
     across = width + 2 * REACH
     for c in range(planes):
         for y in range(height):
@@ -166,32 +162,22 @@ def _decode(
                 kind = _class_of(errors, place, error_offsets[c], error_weights[c], error_bias[c], borders)
                 middle = (guess + 4) >> 3
                 row = cdf[kind * PHASES + (guess - 8 * middle + 4)]
-                lane = step % lanes
-                slot = np.int64(states[lane] & np.uint64(0xFFFF))
-                low, high = 0, SYMBOLS
-                while high - low > 1:
-                    half = (low + high) >> 1
-                    if row[half] <= slot:
-                        low = half
-                    else:
-                        high = half
-                at = _step(states, lane, words, at, row[low], row[low + 1] - row[low])
-                step += 1
+                slot = state[0] & np.uint64(0xFFFF)
+                symbol = np.int64(rans.search(row, slot, np.uint64(0), np.uint64(SYMBOLS)))
+                at = _step(state, words, at, row[symbol], row[symbol + 1] - row[symbol])
                 if at < 0:
                     return -1
-                value: Any = middle + low - RANGE
-                if low == SYMBOLS - 1:
-                    lane = step % lanes
-                    value = np.int64(states[lane] & np.uint64(0xFFFF)) >> np.int64(8)
-                    at = _step(states, lane, words, at, value << 8, 256)
-                    step += 1
+                value: Any = middle + symbol - RANGE
+                if symbol == SYMBOLS - 1:
+                    value = np.int64(state[0] & np.uint64(0xFFFF)) >> np.int64(8)
+                    at = _step(state, words, at, value << 8, 256)
                     if at < 0:
                         return -1
                     value -= 128
                 if value < -128 or value > 127:
                     return -1
                 values[place] = value
-                errors[place] = min(abs(8 * value - guess), np.int64(MOST_ERROR))
+                errors[place] = abs(8 * value - guess)
     return at
 
 
@@ -205,8 +191,13 @@ def _numbers(prior: PlanesPrior) -> tuple[Any, ...]:
 
 def symbols_of(
     planes: NDArray[np.int8], prior: PlanesPrior
-) -> tuple[NDArray[np.int16], NDArray[np.int32], NDArray[np.int16]]:
-    """Return, for each value in coding order, its symbol, its table (class * PHASES + phase), and itself plus 128."""
+) -> tuple[NDArray[np.int16], NDArray[np.int32], NDArray[np.int16], NDArray[np.int16]]:
+    """Return what a prior makes of planes, int8 (C, H, W).
+
+    Returns:
+        For each value in coding order its symbol, its table (class * PHASES + phase) and itself plus 128; then the
+        errors in eighths, int16 (C, H + 2 REACH, W + 2 REACH), zeros around them.
+    """
     count, height, width = planes.shape
     values = _padded(height, width, count)
     values[:, REACH:-REACH, REACH:-REACH] = planes
@@ -215,8 +206,8 @@ def symbols_of(
     escapes = np.empty(planes.size, np.int16)
     classified: Any = _classify
     classified(values.reshape(-1), errors.reshape(-1), height, width, *prior.offsets(height, width), *_numbers(prior),
-              symbols, tables, escapes)  # fmt: skip
-    return symbols, tables, escapes
+               symbols, tables, escapes)  # fmt: skip
+    return symbols, tables, escapes, errors
 
 
 def encode(planes: NDArray[np.int8], prior: PlanesPrior) -> bytes:
@@ -227,7 +218,7 @@ def encode(planes: NDArray[np.int8], prior: PlanesPrior) -> bytes:
     """
     if planes.ndim != 3 or planes.shape[0] != prior.planes:
         raise ValueError(f"a prior for {prior.planes} planes does not fit an array of the shape {planes.shape}")
-    symbols, tables, escapes = symbols_of(np.asarray(planes, np.int8), prior)
+    symbols, tables, escapes, _ = symbols_of(np.asarray(planes, np.int8), prior)
     cdf = prior.cdf.reshape(-1, SYMBOLS + 1)
     starts = cdf[tables, symbols]
     freqs = cdf[tables, symbols + 1] - starts
@@ -235,7 +226,7 @@ def encode(planes: NDArray[np.int8], prior: PlanesPrior) -> bytes:
     if len(out):
         starts = np.insert(starts, out + 1, (escapes[out].astype(np.uint32) << 8))
         freqs = np.insert(freqs, out + 1, np.uint32(256))
-    return rans.words_to_bytes(rans.encode_reverse_family(starts, freqs, PRECISION, lanes=LANES))
+    return rans.words_to_bytes(rans.encode_reverse_family(starts, freqs, PRECISION))
 
 
 def decode(data: bytes, shape: tuple[int, int, int], prior: PlanesPrior) -> NDArray[np.int8]:
@@ -249,12 +240,12 @@ def decode(data: bytes, shape: tuple[int, int, int], prior: PlanesPrior) -> NDAr
     if count != prior.planes:
         raise ValueError(f"a prior for {prior.planes} planes does not fit an array of the shape {shape}")
     words = rans.bytes_to_words(data)
-    states = rans.open_states(words, LANES)
+    state = rans.open_states(words, 1)
     values = _padded(height, width, count)
     decoded: Any = _decode
-    at = decoded(words, states, values.reshape(-1), np.zeros(values.size, np.int16), height, width,
+    at = decoded(words, state, values.reshape(-1), np.zeros(values.size, np.int16), height, width,
                  *prior.offsets(height, width), *_numbers(prior), prior.cdf.reshape(-1, SYMBOLS + 1))  # fmt: skip
     if at < 0:
         raise CorruptError("the code of the latents is damaged")
-    rans.check_end(words, states, int(at))
+    rans.check_end(words, state, int(at))
     return values[:, REACH:-REACH, REACH:-REACH].astype(np.int8)

@@ -114,9 +114,10 @@ class Product:
     b: NDArray[np.int8]
     a: NDArray[np.int8]
 
-    def of(self, layer: int) -> NDArray[np.float64]:
-        """Return what is added in a layer, float64 (N, K), exact."""
-        return np.float64(self.units[layer]) * (self.b[layer].astype(np.float64) @ self.a[layer].astype(np.float64))
+    def of(self, layer: int, rows: slice = slice(None)) -> NDArray[np.float64]:
+        """Return what is added to rows in a layer, float64 (N, K), exact."""
+        b, a = self.b[layer, rows].astype(np.float64), self.a[layer].astype(np.float64)
+        return np.float64(self.units[layer]) * (b @ a)
 
 
 @dataclass(frozen=True)
@@ -143,22 +144,21 @@ class Corrections:
 class _Added(Mapping[str, NDArray[Any]]):
     def __init__(self, products: dict[str, Product], weights: LmWeights, tensors: Mapping[str, NDArray[Any]]):
         self._tensors = tensors
-        self._changed: dict[str, tuple[Product, int, int]] = {}
+        self._changed: dict[str, tuple[Product, int, slice]] = {}
         for layer in range(weights.config.layers):
             for matrix, parts in parts_of_layer(weights.config, layer).items():
                 row = 0
                 for name, rows, _ in parts:
                     if matrix in products:
-                        self._changed[name] = (products[matrix], layer, row)
+                        self._changed[name] = (products[matrix], layer, slice(row, row + rows))
                     row += rows
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         array = self._tensors[name]
         if name not in self._changed:
             return array
-        product, layer, row = self._changed[name]
-        more = product.of(layer)[row : row + len(array)]
-        return (np.asarray(array, np.float32).astype(np.float64) + more).astype(np.float32)
+        product, layer, rows = self._changed[name]
+        return (np.asarray(array, np.float32).astype(np.float64) + product.of(layer, rows)).astype(np.float32)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._tensors)

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from nzip.models.cm.tables import logistic_values
+from nzip.models.cm.tables import STRETCH_MAX as STRETCH_MAX
+from nzip.models.cm.tables import squash_values as squash_values
 
-STRETCH_MAX = 12 * 256 - 1
 LOG_BITS = 10  # of the mantissa that the logarithm looks at
 LEVELS = 16  # that counts are told apart by
 _SCALE = 96  # fractional bits while series are computed
@@ -37,12 +37,6 @@ def log_values() -> tuple[int, ...]:
     size = 1 << LOG_BITS
     half = 1 << (_SCALE - 17)
     return tuple((_log1p(f, size) + half) >> (_SCALE - 16) for f in range(size + 1))
-
-
-@lru_cache(maxsize=1)
-def squash_values() -> tuple[int, ...]:
-    """Return 65536 / (1 + exp(-x / 256)), rounded and within 1..65535, for x = -STRETCH_MAX..STRETCH_MAX."""
-    return logistic_values(16, STRETCH_MAX)
 
 
 @lru_cache(maxsize=1)
