@@ -1,0 +1,1 @@
+"""How the latent codecs learn: data, the loop with its checkpoints, and a recipe for each codec. Needs torch."""

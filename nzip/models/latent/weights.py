@@ -1,0 +1,149 @@
+"""The files of latent codecs' weights: safetensors, read and written with numpy alone.
+
+The format is that of the package safetensors: a length, a JSON header, bytes. Text that belongs to the model (what it
+is, what it learned from) stands in the header's metadata. A model's id is the start of the SHA-256 of its file: files
+that were compressed with it carry the id, so the wrong weights are never taken.
+
+Invariant: every length is checked against the file before anything of that size is allocated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nzip.errors import CorruptError, UnsupportedError
+
+ID_BYTES = 8
+MAX_HEADER = 16 << 20
+_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
+          "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1"}  # fmt: skip
+_NAMES = {np.dtype(kind): name for name, kind in _TYPES.items()}
+
+Tensors = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that was read.
+
+    Attributes:
+        id: the first 8 bytes of the SHA-256 of its file, in hexadecimal digits.
+        tensors: by name, as they stand in the file.
+        about: the metadata; `codec` and `config` (JSON) are what the codecs look at.
+        size: bytes of the file.
+    """
+
+    id: str
+    tensors: dict[str, NDArray[Any]]
+    about: dict[str, str] = field(default_factory=dict)
+    size: int = 0
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What the metadata says under `config`."""
+        found = json.loads(self.about.get("config", "{}"))
+        return found if isinstance(found, dict) else {}
+
+    def floats(self, prefix: str = "") -> dict[str, NDArray[np.float32]]:
+        """Return the float tensors whose names start with `prefix`, without it, as float32."""
+        return {
+            name[len(prefix) :]: value.astype(np.float32)
+            for name, value in self.tensors.items()
+            if name.startswith(prefix) and value.dtype.kind == "f"
+        }
+
+
+def pack(tensors: Tensors, about: Mapping[str, str]) -> bytes:
+    """Return the bytes of a safetensors file: the same for the same tensors and text."""
+    header: dict[str, Any] = {"__metadata__": dict(sorted(about.items()))}
+    parts, at = [], 0
+    # Wide types first, as the package does, so that every tensor begins at a multiple of its width.
+    for name, value in sorted(tensors.items(), key=lambda item: (-item[1].dtype.itemsize, item[0])):
+        kind = value.dtype.newbyteorder("<")
+        data = np.ascontiguousarray(value, kind).tobytes()
+        header[name] = {"dtype": _NAMES[kind], "shape": list(value.shape), "data_offsets": [at, at + len(data)]}
+        parts.append(data)
+        at += len(data)
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + b"".join(parts)
+
+
+def save(path: str | os.PathLike[str], tensors: Tensors, about: Mapping[str, str]) -> None:
+    """Write a file of weights; nothing half-written stays.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    place = Path(path)
+    part = place.with_name(place.name + ".part")
+    try:
+        part.write_bytes(pack(tensors, about))
+        os.replace(part, place)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def unpack(data: bytes, name: str) -> Model:
+    """Return the model that `data`, the bytes of a file called `name`, holds.
+
+    Raises:
+        CorruptError: it is damaged.
+        UnsupportedError: it has a type of numbers that is not read.
+    """
+
+    def damaged(what: str) -> CorruptError:
+        return CorruptError(f"{name}: {what}; get the file again")
+
+    if len(data) < 8 or (length := int.from_bytes(data[:8], "little")) > min(MAX_HEADER, len(data) - 8):
+        raise damaged("is no safetensors file, or a damaged one")
+    try:
+        header = json.loads(data[8 : 8 + length])
+        about = header.pop("__metadata__", {})
+        entries = [
+            (str(key), item["dtype"], tuple(item["shape"]), *item["data_offsets"]) for key, item in header.items()
+        ]
+        about = {str(key): str(value) for key, value in about.items()}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise damaged("its header is damaged") from None
+    tensors: dict[str, NDArray[Any]] = {}
+    body = memoryview(data)[8 + length :]
+    for key, kind, shape, *place in entries:
+        if kind == "BF16":
+            width = 2
+        elif kind in _TYPES:
+            width = np.dtype(_TYPES[kind]).itemsize
+        else:
+            raise UnsupportedError(f"{name}: {key} holds numbers of the type {kind}; convert it to F32 or F16")
+        numbers = [*shape, *place]
+        if len(place) != 2 or not all(type(n) is int and n >= 0 for n in numbers):
+            raise damaged(f"the entry of {key} is damaged")
+        if place[1] > len(body) or place[1] - place[0] != math.prod(shape) * width:
+            raise damaged(f"the entry of {key} does not fit its bytes")
+        part = body[place[0] : place[1]]
+        if kind == "BF16":
+            value = (np.frombuffer(part, "<u2").astype(np.uint32) << 16).view(np.float32)
+        else:
+            value = np.frombuffer(part, _TYPES[kind])
+        tensors[key] = value.reshape(shape)
+    return Model(hashlib.sha256(data).hexdigest()[: 2 * ID_BYTES], tensors, about, len(data))
+
+
+def load(path: str | os.PathLike[str]) -> Model:
+    """Return the model in a file.
+
+    Raises:
+        CorruptError, UnsupportedError: see `unpack`.
+        OSError: it cannot be read.
+    """
+    return unpack(Path(path).read_bytes(), os.fspath(path))
