@@ -10,6 +10,9 @@ True
 True
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from nzip._version import __version__
 from nzip.codec.compressor import Compressor, compress
 from nzip.codec.decompressor import Decompressor, decompress
@@ -20,6 +23,10 @@ from nzip.codec.registry import engines, register_engine, register_transform, tr
 from nzip.codec.tokens import EqualInfoTokenizer, Tokens, detokenize
 from nzip.errors import CorruptError, LimitError, NzipError, UnsupportedError
 from nzip.formats.container import FORMAT_VERSION
+
+if TYPE_CHECKING:
+    from nzip.codec.lossy import compress_signal, decompress_signal, latents
+    from nzip.formats.signals import Picture, Sound, read_signal, write_picture, write_sound
 
 __all__ = [
     "FORMAT_VERSION",
@@ -34,17 +41,38 @@ __all__ = [
     "MemberInfo",
     "NzipError",
     "NzipFile",
+    "Picture",
+    "Sound",
     "Tokens",
     "UnsupportedError",
     "__version__",
     "compress",
+    "compress_signal",
     "decompress",
+    "decompress_signal",
     "detokenize",
     "engines",
     "inspect",
+    "latents",
     "levels",
     "open",
+    "read_signal",
     "register_engine",
     "register_transform",
     "transforms",
+    "write_picture",
+    "write_sound",
 ]
+
+# What needs numpy is imported when it is asked for: the rest starts without it.
+_LATER = {
+    **dict.fromkeys(("compress_signal", "decompress_signal", "latents"), "nzip.codec.lossy"),
+    **dict.fromkeys(("Picture", "Sound", "read_signal", "write_picture", "write_sound"), "nzip.formats.signals"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'nzip' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_LATER[name]), name)
+    return value

@@ -36,6 +36,7 @@ from nzip.cli.output import Report, on_terminal, watch
     metavar="N",
     help="With --engine lm: cut blocks of about N bits of output each, for random access at equal cost.",
 )
+@options.lossy_options
 @options.quiet_option
 @options.verbose_option
 @options.progress_option
@@ -59,6 +60,12 @@ def command(
     streams: int | None,
     window: int | None,
     window_bits: int | None,
+    lossy: bool,
+    codec: str | None,
+    quality: int | None,
+    bpp: float | None,
+    kbps: float | None,
+    psnr: float | None,
     quiet: bool,
     verbose: int,
     no_progress: bool,
@@ -66,7 +73,8 @@ def command(
 ) -> None:
     """Compress each FILE to FILE.nz and keep it. Without FILE, or for -, compress stdin to stdout.
 
-    With -r a directory becomes one DIR.tar.nz, which nzip decompress extracts again.
+    With -r a directory becomes one DIR.tar.nz, which nzip decompress extracts again. With --lossy each FILE is a
+    picture or sound, and a much smaller one that is like it comes back.
     """
     from nzip.codec import files as operations
     from nzip.codec.files import FileError
@@ -77,7 +85,15 @@ def command(
         raise click.ClickException(
             "stdout: is a terminal, and compressed data is not written to it; use -o FILE, or -f to do it anyway"
         )
-    engine, params = options.engine_settings(engine, model, streams, window)
+    signal = options.lossy_settings(
+        lossy,
+        {"codec": codec, "quality": quality, "bpp": bpp, "kbps": kbps, "psnr": psnr},
+        {
+            "-r": recursive, "--engine": engine, "--streams": streams, "--window": window, "--window-bits": window_bits,
+            "-B": block_size, "--verify": verify, "--rm (what comes back is not the same)": remove,
+        },
+    )  # fmt: skip
+    engine, params = options.engine_settings(engine, None if lossy else model, streams, window)
     if window_bits is not None and (engine != "lm" or recursive):
         raise click.UsageError("--window-bits goes with --engine lm, and not with -r")
     report = Report("compress", quiet=quiet, verbose=verbose, as_json=as_json, bar=not no_progress)
@@ -108,7 +124,11 @@ def command(
                 raise FileError(file, f"already ends in {operations.SUFFIX}; add -f to compress it again")
             path = goal.of(operations.packed_name(file) if tree else operations.compressed_name(file))
         target: Any = options.stdout() if path is None else path
-        if file != "-" and tree:
+        if lossy:
+            result = operations.compress_signal_file(
+                source, target, model=model, store_name=store_name, force=force, **signal
+            )
+        elif file != "-" and tree:
             result = watch(
                 lambda tally: operations.compress_tree(
                     source, target, progress=tally, prepare=report.preparing(tally), **settings

@@ -122,9 +122,60 @@ def lm_options(command: F) -> F:
         metavar="N|auto",
         help="With --engine lm: parts of a block that are coded side by side. More are faster, and larger.",
     )(command)
-    return click.option("--model", metavar="NAME", help="With --engine lm: the language model (see nzip models).")(
-        command
-    )
+    return click.option(
+        "--model",
+        metavar="NAME",
+        help="With --engine lm: the language model (see nzip models); with --lossy: a codec's model, by name or file.",
+    )(command)
+
+
+def lossy_options(command: F) -> F:
+    """Add --lossy and what it is told; the command calls `lossy_settings`."""
+    for name, text in (
+        ("psnr", "With --lossy: the smallest file of at least N dB."),
+        ("kbps", "With --lossy: the best sound of at most N kbit a second."),
+        ("bpp", "With --lossy: the best picture of at most N bits a pixel."),
+    ):
+        command = click.option(f"--{name}", type=click.FloatRange(0, min_open=True), metavar="N", help=text)(command)
+    command = click.option(
+        "--quality", type=click.IntRange(1, 100), metavar="1..100", help="With --lossy: more is larger; 60 if left out."
+    )(command)
+    command = click.option(
+        "--codec", metavar="NAME", help="With --lossy: walloc, vqgan, hyperprior for pictures; walloc, grvq for sounds."
+    )(command)
+    return click.option(
+        "--lossy", is_flag=True, help="Make a picture or sound smaller with loss; nzip decompress gives one alike."
+    )(command)
+
+
+def lossy_settings(lossy: bool, given: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
+    """Return what `compress_signal_file` is told.
+
+    Args:
+        lossy: whether --lossy was given.
+        given: codec, quality, bpp, kbps, psnr.
+        others: options by name that do not go with --lossy, with their values.
+
+    Raises:
+        click.UsageError: options do not go together.
+    """
+    asked = [name for name, value in given.items() if value is not None]
+    if not lossy:
+        if asked:
+            raise click.UsageError(f"--{asked[0]} goes with --lossy; add that")
+        return {}
+    against = [name for name, value in others.items() if value not in (None, False)]
+    if against:
+        raise click.UsageError(f"{against[0]} does not go with --lossy")
+    goals = [name for name in asked if name != "codec"]
+    if len(goals) > 1:
+        raise click.UsageError(f"--{goals[0]} and --{goals[1]} exclude each other")
+    from nzip.codec.lossy import Goal
+    from nzip.models.latent.codecs import CODECS
+
+    if given["codec"] is not None and given["codec"] not in CODECS:
+        raise click.UsageError(f"--codec {given['codec']}: there are {', '.join(CODECS)}")
+    return {"codec": given["codec"], "goal": Goal(**{name: given[name] for name in goals})}
 
 
 def engine_settings(

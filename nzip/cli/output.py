@@ -115,7 +115,8 @@ def describe(error: BaseException, name: str | None = None) -> str:
     if isinstance(error, FileError):
         return f"{shown(error.path)}: {one_line(error.reason)}"
     if isinstance(error, NzipError):
-        return where + one_line(str(error))
+        text = one_line(str(error))
+        return text if name is not None and text.startswith(where) else where + text
     if isinstance(error, OSError):
         if error.filename is not None:
             where = f"{shown(os.fsdecode(error.filename))}: "

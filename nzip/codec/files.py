@@ -42,6 +42,9 @@ from nzip.models.engine import Engine
 if TYPE_CHECKING:
     import tarfile
 
+    from nzip.codec.lossy import Goal
+
+SIGNALS = ("image", "audio")  # kinds of members that stand for a picture or sound
 SUFFIX = ".nz"
 TREE_SUFFIX = ".tar.nz"
 CHUNK = 1 << 20  # bytes of content moved at a time
@@ -80,7 +83,8 @@ class FileResult:
         size: bytes compressed.
         seconds: how long it took.
         members: members in the compressed file.
-        kind: `"tar"` when the content is a packed directory.
+        kind: `"tar"` when the content is a packed directory, `"image"` or `"audio"` when a picture or sound was made
+            from latents, `"lossy"` when one was turned into them.
         removed: the source was deleted.
         entries: files, directories and links of a packed directory.
         skipped: paths in a directory that hold no bytes to pack (sockets, devices, pipes).
@@ -759,6 +763,55 @@ def compress_file(
         return FileResult(src.name, out.name, src.count, out.size, seconds, removed=remove)
 
 
+def compress_signal_file(
+    source: AnyPath | BinaryIO,
+    target: AnyPath | BinaryIO | None = None,
+    *,
+    codec: str | None = None,
+    model: AnyPath | None = None,
+    goal: Goal | None = None,
+    store_name: bool = False,
+    force: bool = False,
+) -> FileResult:
+    """Compress a picture or sound with loss; the source is kept.
+
+    Args:
+        source: a path, or a binary stream.
+        target: a path, or a binary stream; `compressed_name(source)` where left out.
+        codec, model, goal: see `lossy.encode_signal`.
+        store_name: store the source's base name, mode and modification time in the file.
+        force: overwrite an existing target.
+
+    Raises:
+        CorruptError, UnsupportedError, LimitError: the source is no picture or sound that can be taken.
+        FileError: the output exists, is the input, or the source is no regular file.
+        OSError: reading or writing failed.
+        ValueError: a setting is out of range, or does not go with the source.
+    """
+    from nzip.codec import lossy
+    from nzip.formats import signals
+
+    started = time.perf_counter()
+    with contextlib.ExitStack() as stack:
+        src = stack.enter_context(_Source(source, folder_remedy="name the pictures or sounds in it"))
+        fields = _fields(src) if store_name else {}
+        if target is None:
+            target = compressed_name(_path_of(src))
+        out = stack.enter_context(_open_target(target, src, force=force, remove=False, like=src.path is not None))
+        pieces = bytearray()
+        while piece := src.read(CHUNK):
+            pieces += piece
+        data = io.BytesIO(pieces)
+        data.name = src.name
+        encoded = lossy.encode_signal(signals.read_signal(data), codec=codec, model=model, goal=goal, fields=fields)
+        src.refuse_changed()
+        out.write(encoded.data)
+        out.finish(like=src.stat if src.path is not None else None)
+        out.commit()
+        seconds = time.perf_counter() - started
+        return FileResult(src.name, out.name, src.count, out.size, seconds, kind="lossy")
+
+
 def _replace_source(src: _Source, out: _NewFile) -> None:
     """Put the verified output in its place and only then delete the source."""
     src.refuse_changed()
@@ -913,9 +966,11 @@ def decompress_file(
                 digest.update(data)
             out.write(data)
 
+        lossy = header.kind in SIGNALS
+        content = bytearray()
         decoded = _decode(
             src,
-            write,
+            content.extend if lossy else write,
             threads=threads,
             max_memory=max_memory,
             budget=max_memory,
@@ -923,6 +978,8 @@ def decompress_file(
             progress=progress,
             prepare=prepare,
         )
+        if lossy:
+            write(_signal_bytes(src, bytes(content), decoded.members, target))
         out.finish(like=src.stat if src.path is not None else None, header=header if restore else None)
         if remove:
             assert isinstance(out, _NewFile)
@@ -934,13 +991,26 @@ def decompress_file(
         return FileResult(
             src.name,
             out.name,
-            decoded.raw_size,
+            out.size if lossy else decoded.raw_size,
             src.count,
             seconds,
             members=decoded.members,
             kind=header.kind,
             removed=remove,
         )
+
+
+def _signal_bytes(src: _Source, content: bytes, members: int, target: AnyPath | BinaryIO) -> bytes:
+    """Return the file of the picture or sound that a lossy member's content stands for."""
+    from nzip.codec import lossy
+    from nzip.formats.signals import SUFFIXES
+
+    if members > 1:
+        raise FileError(src.name, "holds more than one picture or sound; take it apart first")
+    suffix = os.path.splitext(os.fspath(target))[1].lower() if isinstance(target, str | os.PathLike) else ""
+    signal = lossy.signal_of(content)
+    format_ = SUFFIXES.get(suffix, "")
+    return lossy.to_file(signal, format_)
 
 
 def _compare_bytes(out: _NewFile, digest: bytes) -> None:

@@ -132,6 +132,7 @@ ENGINES: Registry[Engine] = Registry(
         ("cmfast", 4, 1, "nzip.models.cmfast.engine:CmFastEngine"),
         ("cmstrong", 5, 1, "nzip.models.cmstrong.engine:CmStrongEngine"),
         ("lm", 6, 1, "nzip.models.lm.engine:LmEngine"),
+        ("latents", 7, 1, "nzip.models.latent.engine:LatentsEngine"),
     ],
 )
 

@@ -53,7 +53,7 @@ FIELD_MTIME = 0x83
 FIELD_CONTENT_SIZE = 0x84
 FIELD_KIND = 0x85
 
-KINDS = {1: "tar"}
+KINDS = {1: "tar", 2: "image", 3: "audio"}
 STORE_ENGINE = 0
 
 
@@ -173,7 +173,8 @@ class Header:
         mode: its permission bits.
         mtime_ns: its modification time, nanoseconds since 1970 UTC.
         content_size: decoded bytes in the member, when the writer knew.
-        kind: `"tar"` when the content is a tar archive of one directory.
+        kind: `"tar"` when the content is a tar archive of one directory, `"image"` or `"audio"` when it is the latents
+            of a lossy picture or sound.
         size: bytes of the encoded header (set by `parse`).
     """
 

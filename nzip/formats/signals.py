@@ -7,11 +7,13 @@ nothing is lost that nobody asked to lose.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +22,13 @@ from nzip.errors import CorruptError, LimitError, UnsupportedError
 
 PICTURES = ("PNG", "PPM", "WEBP", "JPEG", "TIFF")
 SOUNDS = ("WAV", "FLAC", "OGG")
+SUFFIXES = {
+    ".png": "PNG", ".ppm": "PPM", ".pgm": "PPM", ".webp": "WEBP", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF",
+    ".tiff": "TIFF", ".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG", ".oga": "OGG",
+}  # fmt: skip
 MOST_PIXELS = 1 << 28
 MOST_SAMPLES = 1 << 32  # of all channels
-MOST_CHANNELS = 64
+MAX_CHANNELS = 64
 
 # What pillow raises where bytes make no sense.
 DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, TypeError, OverflowError)
@@ -66,8 +72,37 @@ class Sound:
     extra: dict[str, str] = field(default_factory=dict)  # title, artist and the like
 
 
-def read_picture(path: AnyPath) -> Picture:
-    """Return the picture in a file.
+@contextlib.contextmanager
+def _opened(source: AnyPath | BinaryIO) -> Iterator[tuple[BinaryIO, str]]:
+    """Give a binary file and its name for messages."""
+    if isinstance(source, str | os.PathLike):
+        with open(source, "rb") as file:
+            yield file, os.fspath(source)
+    else:
+        yield source, str(getattr(source, "name", "") or "the stream")
+
+
+def kind_of(start: bytes) -> str:
+    """Return what a file that starts with these bytes (12 or more) is to be read as: "audio" or "image"."""
+    if start[:4] in (b"fLaC", b"OggS") or (start[:4] in (b"RIFF", b"RIFX", b"RF64") and start[8:12] == b"WAVE"):
+        return "audio"
+    return "image"
+
+
+def read_signal(source: AnyPath | BinaryIO) -> Picture | Sound:
+    """Return the picture or sound in a file, or in a stream that can seek.
+
+    Raises:
+        CorruptError, UnsupportedError, LimitError, OSError: see `read_picture` and `read_sound`.
+    """
+    with _opened(source) as (file, _):
+        start = file.read(12)
+        file.seek(0)
+    return read_sound(source) if kind_of(start) == "audio" else read_picture(source)
+
+
+def read_picture(source: AnyPath | BinaryIO) -> Picture:
+    """Return the picture in a file, or in a stream that can seek.
 
     Raises:
         CorruptError: the file is damaged, or no picture.
@@ -75,9 +110,8 @@ def read_picture(path: AnyPath) -> Picture:
         LimitError: it has more than 2^28 pixels.
         OSError: the file cannot be read.
     """
-    name = os.fspath(path)
-    image_module = _pillow(name)
-    with open(path, "rb") as file, warnings.catch_warnings():
+    with _opened(source) as (file, name), warnings.catch_warnings():
+        image_module = _pillow(name)
         warnings.simplefilter("ignore")  # pillow's, about what it makes the best of
         head = file.read(32)
         file.seek(0)
@@ -138,12 +172,16 @@ def _pixels(name: str, image: Any) -> NDArray[Any]:
     return np.ascontiguousarray(values if values.ndim == 3 else values[:, :, None])
 
 
-def write_picture(picture: Picture, path: AnyPath, format: str = "") -> None:
+def _name_of(target: AnyPath | BinaryIO) -> str:
+    return os.fspath(target) if isinstance(target, str | os.PathLike) else "the output"
+
+
+def write_picture(picture: Picture, target: AnyPath | BinaryIO, format: str = "") -> None:
     """Write a picture.
 
     Args:
         picture: what to write.
-        path: where; replaced if it is there.
+        target: a path, replaced if it is there, or a binary stream.
         format: one of PICTURES; the picture's own where it is left out. JPEG and WebP are written at their best
             quality, for what comes from a lossy codec is not to lose more.
 
@@ -151,7 +189,7 @@ def write_picture(picture: Picture, path: AnyPath, format: str = "") -> None:
         UnsupportedError: the format cannot hold such pixels; or pillow is not here.
         OSError: the file cannot be written.
     """
-    name, kind = os.fspath(path), format or picture.format
+    name, kind = _name_of(target), format or picture.format
     image_module = _pillow(name)
     pixels = picture.pixels
     if kind not in PICTURES:
@@ -176,11 +214,11 @@ def write_picture(picture: Picture, path: AnyPath, format: str = "") -> None:
         settings |= {"lossless": True}
         if image.mode in ("L", "LA"):
             image = image.convert("RGB" if image.mode == "L" else "RGBA")
-    image.save(path, kind, **settings)
+    image.save(target, kind, **settings)
 
 
-def read_sound(path: AnyPath) -> Sound:
-    """Return the sound in a file.
+def read_sound(source: AnyPath | BinaryIO) -> Sound:
+    """Return the sound in a file, or in a stream that can seek.
 
     Raises:
         CorruptError: the file is damaged, or no sound.
@@ -188,14 +226,13 @@ def read_sound(path: AnyPath) -> Sound:
         LimitError: it has more than 2^32 samples or 64 channels.
         OSError: the file cannot be read.
     """
-    name = os.fspath(path)
-    soundfile = _soundfile(name)
-    with open(path, "rb") as opened:
+    with _opened(source) as (opened, name):
+        soundfile = _soundfile(name)
         try:
             with soundfile.SoundFile(opened) as file:
                 if file.format not in SOUNDS:
                     raise UnsupportedError(f"{name}: a sound as {file.format}; nzip reads {', '.join(SOUNDS)}")
-                if file.channels > MOST_CHANNELS or file.frames * file.channels > MOST_SAMPLES:
+                if file.channels > MAX_CHANNELS or file.frames * file.channels > MOST_SAMPLES:
                     raise LimitError(f"{name}: {file.frames:,} samples of {file.channels} channels are too many")
                 samples = file.read(dtype="float32", always_2d=True)
                 if len(samples) != file.frames and file.frames > 0 and file.format != "OGG":
@@ -214,19 +251,19 @@ def _soundfile(name: str) -> Any:
     return soundfile
 
 
-def write_sound(sound: Sound, path: AnyPath, format: str = "") -> None:
+def write_sound(sound: Sound, target: AnyPath | BinaryIO, format: str = "") -> None:
     """Write a sound.
 
     Args:
         sound: what to write.
-        path: where; replaced if it is there.
+        target: a path, replaced if it is there, or a binary stream.
         format: one of SOUNDS; the sound's own where it is left out.
 
     Raises:
         UnsupportedError: the format cannot hold such samples; or soundfile is not here.
         OSError: the file cannot be written.
     """
-    name, kind = os.fspath(path), format or sound.format
+    name, kind = _name_of(target), format or sound.format
     soundfile = _soundfile(name)
     if kind not in SOUNDS:
         raise UnsupportedError(f"{name}: sounds are not written as {kind}; take one of {', '.join(SOUNDS)}")
@@ -235,7 +272,7 @@ def write_sound(sound: Sound, path: AnyPath, format: str = "") -> None:
         raise UnsupportedError(f"{name}: FLAC holds 8 channels at most; take WAV")
     try:
         with soundfile.SoundFile(
-            path, "w", samplerate=sound.rate, channels=len(sound.samples), format=kind, subtype=subtype
+            target, "w", samplerate=sound.rate, channels=len(sound.samples), format=kind, subtype=subtype
         ) as file:
             for key, value in sound.extra.items():
                 setattr(file, key, value)

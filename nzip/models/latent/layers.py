@@ -48,7 +48,7 @@ class Ops(Protocol):
     def conv_up(
         self, x: Array, kernel: Array, bias: Array | None = None, *, stride: int, pad: int = 0, more: int = 0
     ) -> Array:
-        """Return the transposed correlation, kernel (C, M, k, ...): (n - 1) stride - 2 pad + k + more samples an axis."""
+        """Return the transposed correlation, kernel (C, M, k, ...): (n - 1) stride - 2 pad + k + more an axis."""
 
     def silu(self, x: Array) -> Array:
         """Return x sigmoid(x)."""

@@ -16,6 +16,7 @@ Invariants:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +78,50 @@ class PlanesPrior:
             return np.ascontiguousarray(-t[:, :, 0] * plane - t[:, :, 1] * row + t[:, :, 2])
 
         return of(self.taps), of(self.error_taps)
+
+
+_FIELDS = {
+    "taps": np.int16, "weights": np.int32, "bias": np.int32, "error_taps": np.int16, "error_weights": np.int32,
+    "error_bias": np.int32, "borders": np.int32,
+}  # fmt: skip
+
+
+def to_tensors(prior: PlanesPrior, prefix: str) -> dict[str, NDArray[Any]]:
+    """Return a prior as tensors to keep, each name behind `prefix`; frequencies in 16 bits take the tables' place."""
+    kept: dict[str, NDArray[Any]] = {prefix + name: getattr(prior, name) for name in _FIELDS}
+    return kept | {f"{prefix}freqs": np.diff(prior.cdf.astype(np.int64), axis=2).astype(np.uint16)}
+
+
+def from_tensors(tensors: Mapping[str, NDArray[Any]], prefix: str) -> PlanesPrior:
+    """Return the prior that `to_tensors` kept.
+
+    Raises:
+        KeyError: a tensor is missing.
+        ValueError: the tensors are no prior: shapes, taps that come after their value, tables that are none.
+    """
+    parts = {name: np.ascontiguousarray(tensors[prefix + name], kind) for name, kind in _FIELDS.items()}
+    freqs = tensors[f"{prefix}freqs"].astype(np.int64)
+    count = len(parts["taps"])
+    for taps, weights, bias in (("taps", "weights", "bias"), ("error_taps", "error_weights", "error_bias")):
+        t = parts[taps].astype(np.int64)
+        if t.ndim != 3 or t.shape[2] != 3 or len(t) != count:
+            raise ValueError(f"{taps} of the shape {t.shape}")
+        if parts[weights].shape != t.shape[:2] or parts[bias].shape != (count,):
+            raise ValueError(f"{weights} do not fit {taps}")
+        before, above, right = t[:, :, 0], t[:, :, 1], t[:, :, 2]
+        inside = (before >= 0) & (before <= np.arange(count)[:, None])
+        inside &= (np.abs(above) <= REACH) & (np.abs(right) <= REACH)
+        inside &= (before > 0) | (above > 0) | ((above == 0) & (right < 0))
+        if not inside.all():
+            raise ValueError(f"{taps} that do not come before their value")
+    borders = parts["borders"]
+    if freqs.shape != (len(borders) + 1, PHASES, SYMBOLS) or (np.diff(borders) <= 0).any():
+        raise ValueError("classes that are none")
+    if freqs.min(initial=1) < 1 or (freqs.sum(axis=2) != 1 << PRECISION).any():
+        raise ValueError("frequencies that do not add up")
+    cdf = np.zeros((*freqs.shape[:2], SYMBOLS + 1), np.uint32)
+    cdf[:, :, 1:] = freqs.cumsum(axis=2)
+    return PlanesPrior(**parts, cdf=cdf)
 
 
 @njit(cache=True, nogil=True)

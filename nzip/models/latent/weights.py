@@ -63,6 +63,11 @@ class Model:
         }
 
 
+def id_of(data: bytes) -> str:
+    """Return the id of a model from its file's bytes."""
+    return hashlib.sha256(data).hexdigest()[: 2 * ID_BYTES]
+
+
 def pack(tensors: Tensors, about: Mapping[str, str]) -> bytes:
     """Return the bytes of a safetensors file: the same for the same tensors and text."""
     header: dict[str, Any] = {"__metadata__": dict(sorted(about.items()))}
@@ -136,7 +141,7 @@ def unpack(data: bytes, name: str) -> Model:
         else:
             value = np.frombuffer(part, _TYPES[kind])
         tensors[key] = value.reshape(shape)
-    return Model(hashlib.sha256(data).hexdigest()[: 2 * ID_BYTES], tensors, about, len(data))
+    return Model(id_of(data), tensors, about, len(data))
 
 
 def load(path: str | os.PathLike[str]) -> Model:

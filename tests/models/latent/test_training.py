@@ -34,8 +34,8 @@ def test_it_learns_and_logs(tmp_path):
     plan = loop.Plan(steps=400, rate=0.02, log=50, check=200)
     seen = []
     result = loop.run(
-        START, loss, plan, tmp_path, check=lambda w: {"first": float(w["w"][0, 1])}, frozen=lambda name: name == "fixed",
-        progress=lambda step, steps, line: seen.append((step, steps)),
+        START, loss, plan, tmp_path, check=lambda w: {"first": float(w["w"][0, 1])},
+        frozen=lambda name: name == "fixed", progress=lambda step, steps, line: seen.append((step, steps)),
     )  # fmt: skip
     assert result.finished
     assert np.abs(result.weights["w"] - truth).max() < 0.02

@@ -1,0 +1,439 @@
+"""Lossy pictures and sounds: a signal through a latent codec into one member of an nzip file, and back.
+
+The member's content is a `record`: its symbols are coded by engine `latents`, what must stay exact (an alpha channel,
+a colour profile) by engine `cm`. Entropy decoding, checks and limits are those of every member. The signal that is
+made of the symbols is the only thing that machines may differ in, in its last digits.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO
+
+import numpy as np
+import xxhash
+from numpy.typing import NDArray
+
+from nzip.codec.blocks import DEFAULT_MAX_MEMORY, Coding, encode_block
+from nzip.codec.decompressor import Buffer, Decompressor
+from nzip.codec.files import SIGNALS
+from nzip.errors import CorruptError, LimitError, UnsupportedError
+from nzip.formats import signals
+from nzip.formats.container import MAX_BLOCK, End, Header, IndexEntry
+from nzip.formats.signals import PICTURES, SOUNDS, Picture, Sound
+from nzip.models.latent import codecs, record
+from nzip.models.latent.codecs import LatentCodec, Settings, Symbols
+from nzip.models.latent.layers import Ops, best_ops
+from nzip.models.latent.record import Head
+from nzip.models.latent.resample import resample
+
+Signal = Picture | Sound
+Floats = NDArray[np.float32]
+AnyPath = str | os.PathLike[str]
+
+DEFAULT_QUALITY = 60
+SPEECH_RATE = 8.0  # kbit/s a channel below which sounds go to the codec for speech
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a lossy file is to be like; one of these at most.
+
+    Attributes:
+        quality: 1 to 100.
+        bpp: bits a pixel, at most.
+        kbps: kbit a second of sound, at most.
+        psnr: decibels, at least.
+    """
+
+    quality: int | None = None
+    bpp: float | None = None
+    kbps: float | None = None
+    psnr: float | None = None
+
+    def check(self, kind: str) -> None:
+        """Refuse what does not go together.
+
+        Raises:
+            ValueError: more than one is given, one is out of range, or does not go with pictures or sounds.
+        """
+        given = [name for name in ("quality", "bpp", "kbps", "psnr") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} exclude each other; give one")
+        if self.quality is not None and not 1 <= self.quality <= 100:
+            raise ValueError(f"quality {self.quality} is not in 1..100")
+        for name in given:
+            if name != "quality" and not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} {getattr(self, name)} is not a positive number")
+        if self.bpp is not None and kind == "audio":
+            raise ValueError("bpp is for pictures; say kbps for sounds")
+        if self.kbps is not None and kind == "image":
+            raise ValueError("kbps is for sounds; say bpp for pictures")
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A lossy file.
+
+    Attributes:
+        data: its bytes.
+        codec: the codec's name.
+        settings: the codec's.
+        raw_size: bytes of the record.
+        psnr: decibels, where it was asked for.
+    """
+
+    data: bytes
+    codec: str
+    settings: Settings
+    raw_size: int
+    psnr: float | None = None
+
+
+def compress_signal(
+    signal: Signal,
+    *,
+    codec: str | None = None,
+    model: AnyPath | None = None,
+    quality: int | None = None,
+    bpp: float | None = None,
+    kbps: float | None = None,
+    psnr: float | None = None,
+) -> bytes:
+    """Return a picture or sound as a lossy nzip file of one member.
+
+    Args:
+        signal: what `read_signal` gives, or made by hand.
+        codec: "walloc", "vqgan", "hyperprior" (pictures), "walloc", "grvq" (sounds); left out, one that fits.
+        model: path or name of a model of that codec; its usual one where left out.
+        quality: 1 to 100; 60 where nothing is asked for.
+        bpp: the best quality of at most so many bits a pixel.
+        kbps: the best quality of at most so many kbit a second.
+        psnr: the smallest file of at least so many decibels.
+
+    Raises:
+        ValueError: an argument is out of range, or does not go with such a signal.
+        LimitError: no quality gives what was asked for.
+        UnsupportedError: the codec's model is not here.
+    """
+    return encode_signal(signal, codec=codec, model=model, goal=Goal(quality, bpp, kbps, psnr)).data
+
+
+def encode_signal(
+    signal: Signal,
+    *,
+    codec: str | None = None,
+    model: AnyPath | None = None,
+    goal: Goal | None = None,
+    fields: dict[str, Any] | None = None,
+    ops: Ops | None = None,
+) -> Encoded:
+    """Do what `compress_signal` does, and say more.
+
+    Args:
+        signal, codec, model: as there.
+        goal: what is asked for.
+        fields: name, mode and time for the header.
+        ops: layers to work with.
+    """
+    kind = "image" if isinstance(signal, Picture) else "audio"
+    goal = goal or Goal()
+    goal.check(kind)
+    name = codec or _usual(signal, goal)
+    chosen, model_id = codecs.by_name(name, kind, model)
+    ops = ops or best_ops()
+    head, parts, side = _dismantle(signal, chosen, model_id)
+    head = replace(head, codec=codecs.CODECS[name].id)
+    found: dict[Settings, Encoded] = {}
+
+    def at(quality: int) -> Encoded:
+        settings = chosen.settings(quality)
+        if settings not in found:
+            symbols = [chosen.analyse(part, settings, ops) for part in parts]
+            error = None
+            if goal.psnr is not None:
+                back = [
+                    chosen.synthesise(s, part.shape[1:], settings, ops) for s, part in zip(symbols, parts, strict=True)
+                ]
+                error = _psnr(parts, back, kind)
+            data, raw_size = _member(replace(head, settings=settings), symbols, side, fields or {}, kind)
+            found[settings] = Encoded(data, name, settings, raw_size, error)
+        return found[settings]
+
+    if goal.psnr is not None:
+        wanted = goal.psnr
+        best = _search(at, lambda one: (one.psnr or math.inf) < wanted)
+        if best > 100:
+            most = at(100).psnr or 0.0
+            raise LimitError(f"the codec {name} gives {most:.2f} dB at most here; ask for less, or take another codec")
+        return at(best)
+    limit = _limit(signal, goal)
+    if limit is None:
+        return at(goal.quality or DEFAULT_QUALITY)
+    best = _search(at, lambda one: len(one.data) <= limit) - 1
+    if best < 1:
+        least = len(at(1).data)
+        raise LimitError(f"the codec {name} needs {least:,} bytes at least and {limit:,} are allowed; allow more")
+    return at(best)
+
+
+def _search(at: Callable[[int], Encoded], goes_on: Callable[[Encoded], bool]) -> int:
+    """Return the first quality at which `goes_on` no longer holds, 101 where it holds to the end."""
+    low, high = 1, 101
+    while low < high:
+        middle = (low + high) // 2
+        if goes_on(at(middle)):
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _usual(signal: Signal, goal: Goal) -> str:
+    if isinstance(signal, Sound) and goal.kbps is not None and goal.kbps <= SPEECH_RATE * len(signal.samples):
+        return "grvq"
+    return "walloc"
+
+
+def _limit(signal: Signal, goal: Goal) -> int | None:
+    """Return the bytes that a file may have."""
+    if isinstance(signal, Picture):
+        pixels = signal.pixels.shape[0] * signal.pixels.shape[1]
+        return None if goal.bpp is None else int(goal.bpp * pixels / 8)
+    seconds = signal.samples.shape[1] / signal.rate
+    return None if goal.kbps is None else int(goal.kbps * 1000 * seconds / 8)
+
+
+def _psnr(parts: list[Floats], back: list[Floats], kind: str) -> float:
+    """Return decibels below full scale, which is 1 from end to end for pictures and 1 for sounds."""
+    if not parts:
+        return math.inf
+    error = float(np.mean([np.mean((a.astype(np.float64) - b) ** 2) for a, b in zip(parts, back, strict=True)]))
+    return math.inf if error == 0 else -10 * math.log10(error) + (6.02 if kind == "audio" else 0.0)
+
+
+# A signal taken apart, and put together again.
+
+
+def _dismantle(signal: Signal, codec: LatentCodec, model_id: str) -> tuple[Head, list[Floats], list[bytes]]:
+    """Return a head without settings, the parts that the codec takes, and the side data."""
+    if isinstance(signal, Picture):
+        return _dismantle_picture(signal, model_id)
+    return _dismantle_sound(signal, codec, model_id)
+
+
+def _dismantle_picture(picture: Picture, model_id: str) -> tuple[Head, list[Floats], list[bytes]]:
+    pixels = picture.pixels
+    if pixels.ndim != 3 or not 1 <= pixels.shape[2] <= 4 or 0 in pixels.shape:
+        raise ValueError(f"a picture of the shape {pixels.shape} is none; pixels are (height, width, 1 to 4)")
+    deep = pixels.dtype == np.uint16
+    if pixels.dtype not in (np.uint8, np.uint16) or (deep and pixels.shape[2] != 1):
+        raise ValueError(f"pixels are uint8, or uint16 of one channel, and not {pixels.dtype} of {pixels.shape[2]}")
+    height, width, channels = pixels.shape
+    if height * width > signals.MOST_PIXELS:
+        raise LimitError(f"{height * width:,} pixels; the limit is {signals.MOST_PIXELS:,}: cut the picture in parts")
+    colour = pixels[:, :, : 3 if channels >= 3 else 1].transpose(2, 0, 1)
+    part = colour.astype(np.float32) / np.float32(65535 if deep else 255) - np.float32(0.5)
+    side = []
+    if channels in (2, 4):
+        side.append((record.ALPHA, np.ascontiguousarray(pixels[:, :, -1]).tobytes()))
+    side += [(kind, data) for kind, data in ((record.PROFILE, picture.profile), (record.EXIF, picture.exif)) if data]
+    format_ = PICTURES.index(picture.format) if picture.format in PICTURES else 0
+    head = Head(
+        0, model_id, (), record.PICTURE, (height, width), channels, deep, format_,
+        side=tuple((kind, len(data)) for kind, data in side),
+    )  # fmt: skip
+    return head, [np.ascontiguousarray(np.broadcast_to(part, (3, height, width)))], [data for _, data in side]
+
+
+def _dismantle_sound(sound: Sound, codec: LatentCodec, model_id: str) -> tuple[Head, list[Floats], list[bytes]]:
+    samples = np.asarray(sound.samples, np.float32)
+    if samples.ndim != 2 or not 1 <= len(samples) <= signals.MAX_CHANNELS:
+        raise ValueError(f"a sound of the shape {samples.shape} is none; samples are (1 to 64 channels, time)")
+    if not 1 <= sound.rate < 1 << 31:
+        raise ValueError(f"a sound of {sound.rate} samples a second is none")
+    if not np.isfinite(samples).all():
+        raise ValueError("the sound has samples that are no numbers; mend it first")
+    peak = float(np.abs(samples).max(initial=0.0))
+    exponent = max(0, math.frexp(peak)[1]) if peak > 1 else 0
+    if exponent > record.MAX_EXPONENT:
+        raise ValueError(f"the sound's peak is {peak:g}, far beyond full scale; make it lower first")
+    samples = samples * np.float32(2.0**-exponent)
+    tags = json.dumps(dict(sorted(sound.extra.items())), separators=(",", ":")).encode() if sound.extra else b""
+    head = Head(
+        0, model_id, (), record.SOUND, (samples.shape[1],), len(samples),
+        format=SOUNDS.index(sound.format) if sound.format in SOUNDS else 0, rate=sound.rate, subtype=sound.subtype,
+        exponent=exponent, side=((record.TAGS, len(tags)),) if tags else (),
+    )  # fmt: skip
+    parts = []
+    size = head.coded_size(codec)
+    for start in range(0, len(samples) if head.parts(codec) else 0, codec.channels):
+        part = samples[start : start + codec.channels]
+        part = np.pad(part, ((0, codec.channels - len(part)), (0, 0)), mode="edge")  # one channel: taken twice
+        if codec.rate:
+            part = resample(part, sound.rate, codec.rate)
+        parts.append(np.ascontiguousarray(part[:, : size[0]]))
+    return head, parts, [tags] if tags else []
+
+
+def _assemble(head: Head, codec: LatentCodec, symbols: list[Symbols], side: list[bytes], ops: Ops) -> Signal:
+    size = head.coded_size(codec)
+    parts = [codec.synthesise(part, size, head.settings, ops) for part in symbols]
+    more = {kind: data for (kind, _), data in zip(head.side, side, strict=True)}
+    if head.kind == record.PICTURE:
+        return _picture(head, parts[0], more)
+    samples = np.zeros((head.channels, head.size[0]), np.float32)
+    for number, part in enumerate(parts):
+        if codec.rate:
+            part = resample(part, codec.rate, head.rate)
+        rows = samples[number * codec.channels : (number + 1) * codec.channels]
+        length = min(rows.shape[1], part.shape[1])
+        rows[:, :length] = part[: len(rows), :length]
+    # Integers cannot go beyond full scale; files in floating point could and may.
+    samples = np.clip(samples, -1, 1) * np.float32(2.0**head.exponent)
+    try:
+        tags = json.loads(more[record.TAGS]) if record.TAGS in more else {}
+        extra = {str(key): str(value) for key, value in tags.items()}
+    except (ValueError, AttributeError):
+        raise CorruptError("the tags of a sound are damaged") from None
+    return Sound(samples, head.rate, SOUNDS[head.format], head.subtype, extra)
+
+
+def _picture(head: Head, part: Floats, more: dict[int, bytes]) -> Picture:
+    colour = part.mean(axis=0, keepdims=True) if head.channels < 3 else part
+    most = 65535 if head.deep else 255
+    pixels = np.clip(np.rint((colour.transpose(1, 2, 0) + 0.5) * most), 0, most)
+    pixels = pixels.astype(np.uint16 if head.deep else np.uint8)
+    if head.channels in (2, 4):
+        alpha = more.get(record.ALPHA, b"")
+        if len(alpha) != head.size[0] * head.size[1]:
+            raise CorruptError("the alpha channel of a picture has another size than the picture")
+        pixels = np.concatenate([pixels, np.frombuffer(alpha, np.uint8).reshape(*head.size, 1)], axis=2)
+    return Picture(pixels, PICTURES[head.format], more.get(record.PROFILE, b""), more.get(record.EXIF, b""))
+
+
+# The member.
+
+
+def _member(
+    head: Head, symbols: list[Symbols], side: list[bytes], fields: dict[str, Any], kind: str
+) -> tuple[bytes, int]:
+    """Return a member's bytes, and those of its content."""
+    data = record.to_bytes(symbols)
+    first = replace(head, symbols=len(data)).encode() + data
+    if len(first) > MAX_BLOCK:
+        raise LimitError(f"the latents have {len(first):,} bytes; the limit is {MAX_BLOCK:,}: cut the signal in parts")
+    rest = b"".join(side)
+    blocks = [(first, Coding("latents", {}, transforms=False))]
+    blocks += [(rest[at : at + MAX_BLOCK], Coding("cm", {})) for at in range(0, len(rest), MAX_BLOCK)]
+    chunks = [encode_block(raw, coding) for raw, coding in blocks]
+    start = Header(solo=len(chunks) == 1, kind=kind, **fields).encode()
+    if len(chunks) == 1:
+        return start + chunks[0], len(first)
+    entries = tuple(IndexEntry(0, len(chunk), len(raw)) for chunk, (raw, _) in zip(chunks, blocks, strict=True))
+    whole = xxhash.xxh3_64(first)
+    whole.update(rest)
+    end = End(len(start), entries, 0, whole.intdigest()).encode()
+    return start + b"".join(chunks) + end, len(first) + len(rest)
+
+
+def _parsed(content: bytes) -> tuple[Head, LatentCodec, list[Symbols], list[bytes]]:
+    """Return what a record holds."""
+    head, start = Head.parse(content)
+    codec = codecs.by_id(head.codec, head.model)
+    at = start + head.symbols
+    symbols = record.from_bytes(content[start:at], head, codec)
+    side = []
+    for _, length in head.side:
+        side.append(content[at : at + length])
+        at += length
+    if at != len(content):
+        raise CorruptError("a record of latents has another size than its head states")
+    return head, codec, symbols, side
+
+
+def signal_of(content: bytes, ops: Ops | None = None) -> Signal:
+    """Return the picture or sound that a record, the content of a lossy member, stands for.
+
+    Raises:
+        CorruptError: it is damaged.
+        UnsupportedError: its codec or model is not here.
+    """
+    head, codec, symbols, side = _parsed(content)
+    return _assemble(head, codec, symbols, side, ops or best_ops())
+
+
+def decompress_signal(data: Buffer, *, max_memory: int = DEFAULT_MAX_MEMORY, ops: Ops | None = None) -> Signal:
+    """Return the picture or sound in a lossy nzip file.
+
+    Args:
+        data: the whole file.
+        max_memory: most bytes of memory for its blocks.
+        ops: layers to work with; torch's where it is installed, else numpy's.
+
+    Raises:
+        CorruptError, UnsupportedError, LimitError: as `decompress`; also where the file is no lossy one.
+    """
+    return signal_of(_content(io.BytesIO(data), max_memory), ops)
+
+
+def latents(source: AnyPath | BinaryIO, *, max_memory: int = DEFAULT_MAX_MEMORY) -> NDArray[Any]:
+    """Return the latents in a lossy nzip file, without making the signal: for learning on compressed data.
+
+    Args:
+        source: path of the file, or a binary stream.
+        max_memory: most bytes of memory for its blocks.
+
+    Returns:
+        The codec's main integers, the same on every machine: walloc int8 (Z, h, w) or (Z, t), vqgan's and grvq's
+        indices, hyperprior's rounded latents. A sound that was cut in several parts has them along a first axis.
+
+    Raises:
+        CorruptError, UnsupportedError, LimitError: as `decompress`; also where the file is no lossy one.
+        OSError: it cannot be read.
+    """
+    if isinstance(source, str | os.PathLike):
+        with open(source, "rb") as file:
+            content = _content(file, max_memory)
+    else:
+        content = _content(source, max_memory)
+    head, codec, parts, _ = _parsed(content)
+    if not parts:
+        kind, shape = codec.layout(head.coded_size(codec), head.settings)[0]
+        return np.zeros((shape[0], *[0] * (len(shape) - 1)), kind)
+    return parts[0][0] if len(parts) == 1 else np.stack([part[0] for part in parts])
+
+
+def _content(file: BinaryIO, max_memory: int) -> bytes:
+    """Return the content of the one lossy member in a file."""
+    out = bytearray()
+    with Decompressor(max_memory=max_memory) as member:
+        while not member.eof:
+            piece = file.read(1 << 20)
+            if not piece:
+                member.end_input()
+            out += member.decompress(piece)
+            if member.header is not None and member.header.kind not in SIGNALS:
+                raise UnsupportedError("is no lossy picture or sound; decompress it as a file")
+        if member.unused_data or file.read(1):
+            raise UnsupportedError("holds more than one picture or sound; take it apart first")
+    return bytes(out)
+
+
+def to_file(signal: Signal, format: str = "") -> bytes:
+    """Return a picture or sound as the bytes of a file, in its own format or in another.
+
+    Raises:
+        UnsupportedError: the format cannot hold it.
+    """
+    out = io.BytesIO()
+    if isinstance(signal, Picture):
+        signals.write_picture(signal, out, format)
+    else:
+        signals.write_sound(signal, out, format)
+    return out.getvalue()

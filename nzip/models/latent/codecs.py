@@ -1,0 +1,197 @@
+"""The latent codecs by name and by the number that files carry, and where their models lie.
+
+A model is found by its id: among those that come with nzip, then in the folder `latent` of the models' folder, where
+users put their own.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+import threading
+from dataclasses import dataclass
+from importlib.resources import files as resources
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nzip.errors import CorruptError, UnsupportedError
+from nzip.models.latent import weights
+from nzip.models.latent.layers import Ops
+from nzip.models.latent.weights import Model
+
+Settings = tuple[int, ...]
+Symbols = list[NDArray[Any]]
+
+MAX_SETTINGS = 8
+
+
+class LatentCodec(Protocol):
+    """What makes integers of a signal and a signal of integers; one object serves any number of threads.
+
+    Attributes:
+        name: the word users see.
+        kind: "image" or "audio".
+        channels: of the signals that it takes; 3 for pictures (red, green, blue).
+        rate: samples a second that sounds must have; 0 for any, and for pictures.
+    """
+
+    name: Any
+    kind: Any
+    channels: int
+    rate: int
+
+    def settings(self, quality: int) -> Settings:
+        """Return what travels in the file for a quality of 1 to 100, small integers from 0 on; more is better."""
+
+    def layout(self, size: tuple[int, ...], settings: Settings) -> list[tuple[np.dtype[Any], tuple[int, ...]]]:
+        """Return type and shape of each array of symbols of a signal of the size (H, W) or (T,).
+
+        Raises:
+            CorruptError: such settings do not exist.
+        """
+
+    def analyse(self, signal: NDArray[np.float32], settings: Settings, ops: Ops) -> Symbols:
+        """Return the symbols of a signal, float32 (C, H, W) in -1/2..1/2 or (C, T) in -1..1."""
+
+    def synthesise(self, symbols: Symbols, size: tuple[int, ...], settings: Settings, ops: Ops) -> NDArray[np.float32]:
+        """Return the lossy signal, (C, *size)."""
+
+    def encode(self, symbols: Symbols, settings: Settings) -> bytes:
+        """Return the code of symbols, the same on every machine."""
+
+    def decode(self, data: bytes, size: tuple[int, ...], settings: Settings) -> Symbols:
+        """Return symbols from their code, the same on every machine.
+
+        Raises:
+            CorruptError: it is damaged.
+        """
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A codec: the number that files carry, where its class is, and the model that is taken where none is named."""
+
+    id: int
+    path: str
+    defaults: dict[str, str]  # kind -> stem of the file
+
+
+CODECS = {
+    "walloc": Entry(1, "nzip.models.latent.walloc:WallocCodec", {"image": "walloc-48", "audio": "walloc-stereo-108"}),
+    "vqgan": Entry(2, "nzip.models.latent.vqgan:VqganCodec", {"image": "vqgan-f16"}),
+    "hyperprior": Entry(3, "nzip.models.latent.hyperprior:HyperpriorCodec", {"image": "hyperprior"}),
+    "grvq": Entry(4, "nzip.models.latent.grvq:GrvqCodec", {"audio": "grvq-16k"}),
+}
+SUFFIX = ".safetensors"
+
+_lock = threading.Lock()
+_open: dict[str, LatentCodec] = {}
+
+
+def shipped_folder() -> Path:
+    """Return the folder of the models that come with nzip."""
+    return Path(str(resources("nzip.models") / "weights" / "latent"))
+
+
+def own_folder() -> Path:
+    """Return the folder of the user's own models."""
+    from nzip.models.lm.cache import models_folder
+
+    return models_folder() / "latent"
+
+
+def found_models() -> list[Path]:
+    """Return the files of all models, those that come with nzip first."""
+    folders = [folder for folder in (shipped_folder(), own_folder()) if folder.is_dir()]
+    return [path for folder in folders for path in sorted(folder.glob("*" + SUFFIX))]
+
+
+@functools.lru_cache(maxsize=64)
+def _id_of(path: Path, size: int, changed: int) -> str:
+    return weights.id_of(path.read_bytes())
+
+
+def codec_of(model: Model, where: str) -> LatentCodec:
+    """Return the codec that a model says it is for.
+
+    Raises:
+        UnsupportedError: no such codec is known.
+        CorruptError: the model's parts do not fit.
+    """
+    name = model.about.get("codec", "")
+    if name not in CODECS:
+        known = ", ".join(CODECS)
+        raise UnsupportedError(f"{where}: is no model of a latent codec that nzip knows ({known})")
+    module, _, attribute = CODECS[name].path.partition(":")
+    codec: LatentCodec = getattr(importlib.import_module(module), attribute)(model)
+    return codec
+
+
+def by_id(number: int, model_id: str) -> LatentCodec:
+    """Return the codec that a file names by its number and its model's id.
+
+    Raises:
+        UnsupportedError: the codec is not known, or the model is not here.
+    """
+    with _lock:
+        if model_id in _open:
+            codec = _open[model_id]
+        else:
+            name = next((name for name, entry in CODECS.items() if entry.id == number), None)
+            if name is None:
+                raise UnsupportedError(f"the latent codec {number} is not known to this nzip; upgrade nzip")
+            for path in found_models():
+                info = path.stat()
+                if _id_of(path, info.st_size, info.st_mtime_ns) == model_id:
+                    codec = _open[model_id] = codec_of(weights.load(path), os.fspath(path))
+                    break
+            else:
+                raise UnsupportedError(
+                    f"the model {model_id} of the codec {name} is not here; put its file into {own_folder()}"
+                )
+    if CODECS[codec.name].id != number:
+        raise CorruptError(f"the model {model_id} is not one of the codec that the file names")
+    return codec
+
+
+def by_name(name: str, kind: str, model: str | os.PathLike[str] | None = None) -> tuple[LatentCodec, str]:
+    """Return a codec with a model, and the model's id.
+
+    Args:
+        name: of the codec.
+        kind: "image" or "audio".
+        model: path of a model's file, or the stem of one that comes with nzip or lies in the user's folder; what is
+            meant for the kind where it is left out.
+
+    Raises:
+        ValueError: there is no such codec, or it has none for that kind.
+        UnsupportedError: the model is not here, or is of another codec or kind.
+        CorruptError: the model is damaged.
+    """
+    if name not in CODECS:
+        raise ValueError(f"no latent codec is called {name!r}; there are {', '.join(CODECS)}")
+    fitting = [other for other, entry in CODECS.items() if kind in entry.defaults]
+    if name not in fitting:
+        what = "pictures" if kind == "image" else "sounds"
+        raise ValueError(f"the codec {name} is not for {what}; take {' or '.join(fitting)}")
+    wanted = os.fspath(model) if model is not None else CODECS[name].defaults[kind]
+    if wanted.endswith(SUFFIX) or os.sep in wanted:
+        path = Path(wanted)
+    else:
+        here = [path for path in found_models() if path.stem == wanted]
+        if not here:
+            stems = ", ".join(path.stem for path in found_models()) or "none"
+            raise UnsupportedError(f"there is no model {wanted!r} of the codec {name} here; there are: {stems}")
+        path = here[0]
+    loaded = weights.load(path)
+    with _lock:
+        if loaded.id not in _open:
+            _open[loaded.id] = codec_of(loaded, os.fspath(path))
+        codec = _open[loaded.id]
+    if codec.name != name or codec.kind != kind:
+        raise UnsupportedError(f"{path}: is a model of {codec.name} for {codec.kind}, not of {name} for {kind}")
+    return codec, loaded.id

@@ -1,0 +1,63 @@
+"""Engine `latents`: a record's head and symbols, coded by the prior of the codec that made them.
+
+The block is a `record` without its side data. The payload is the head as it is, then each part's code, all but the
+last with its length before it. The codec and its model are named by the head; the priors are integers, so every
+machine decodes the same symbols.
+"""
+
+from __future__ import annotations
+
+from nzip.errors import CorruptError, NzipError
+from nzip.formats.container import Reader, uleb
+from nzip.models.engine import Engine, Params
+from nzip.models.latent import codecs, record
+
+FIXED = 160 << 20  # a model's weights and priors, and what kernels need
+PER_BYTE = 24
+
+
+class LatentsEngine(Engine):
+    """Codes the symbols of lossy pictures and sounds."""
+
+    name = "latents"
+    id = 7
+    version = 1
+
+    def pack(self, params: Params) -> bytes:
+        if params:
+            raise ValueError(f"engine latents takes no parameters, got {', '.join(params)}")
+        return b""
+
+    def unpack(self, packed: bytes) -> dict[str, int]:
+        if packed:
+            raise CorruptError("engine latents has no parameters and the block states some")
+        return {}
+
+    def memory(self, params: Params, size: int) -> int:
+        return FIXED + PER_BYTE * size
+
+    def encode(self, block: bytes, params: Params) -> bytes:
+        try:
+            head, start = record.Head.parse(block)
+            codec = codecs.by_id(head.codec, head.model)
+            parts = record.from_bytes(block[start:], head, codec)
+        except NzipError:
+            return block  # no record: it will be stored
+        coded = [codec.encode(symbols, head.settings) for symbols in parts]
+        return block[:start] + b"".join(uleb(len(part)) + part for part in coded[:-1]) + b"".join(coded[-1:])
+
+    def decode(self, payload: bytes, size: int, params: Params) -> bytes:
+        head, start = record.Head.parse(payload)
+        if start + head.symbols != size:
+            raise CorruptError("a record of latents has another size than its block")
+        codec = codecs.by_id(head.codec, head.model)
+        record.check_layout(head, codec)
+        reader = Reader(payload, start)
+        count = head.parts(codec)
+        out = []
+        for number in range(count):
+            part = reader.bytes(reader.uleb() if number < count - 1 else reader.left())
+            out.append(codec.decode(part, head.coded_size(codec), head.settings))
+        if reader.left():
+            raise CorruptError("the code of latents is longer than its contents")
+        return payload[:start] + record.to_bytes(out)

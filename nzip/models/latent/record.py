@@ -1,0 +1,185 @@
+"""The content of a lossy member: what a signal was, and the symbols that stand for it. `docs/FORMAT.md` is normative.
+
+A record is a head, the symbols, and side data (an alpha channel, a colour profile) that is kept exactly. It is the
+member's content like any other: coded in blocks, checked, the same on every machine. Only what is made of it, the
+signal, may differ in its last digits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nzip.errors import CorruptError, UnsupportedError
+from nzip.formats.container import Reader, uleb
+from nzip.formats.signals import MAX_CHANNELS, MOST_PIXELS, MOST_SAMPLES, PICTURES, SOUNDS
+from nzip.models.latent.codecs import MAX_SETTINGS, LatentCodec, Symbols
+from nzip.models.latent.weights import ID_BYTES
+
+VERSION = 1
+PICTURE, SOUND = 1, 2
+DEEP = 8  # in a picture's form: 16 bits a pixel
+ALPHA, PROFILE, EXIF, TAGS = 1, 2, 3, 4  # side data
+MAX_HEAD = 1024
+MAX_SUBTYPE = 32
+MAX_EXPONENT = 128
+
+
+@dataclass(frozen=True)
+class Head:
+    """What stands before the symbols.
+
+    Attributes:
+        codec: its number.
+        model: its model's id.
+        settings: the codec's.
+        kind: PICTURE or SOUND.
+        size: (H, W), or (samples,) at the sound's own rate.
+        channels: of the signal: 1 to 4, or a sound's.
+        deep: a picture has 16 bits a pixel.
+        format: number of the file's format in `signals.PICTURES` or `SOUNDS`.
+        rate: of a sound, samples a second.
+        subtype: libsndfile's name of a sound's samples.
+        exponent: a sound was divided by 2 to this power, so that it stays within 1.
+        symbols: bytes of the symbols of all parts.
+        side: type and length of each piece of side data.
+    """
+
+    codec: int
+    model: str
+    settings: tuple[int, ...]
+    kind: int
+    size: tuple[int, ...]
+    channels: int
+    deep: bool = False
+    format: int = 0
+    rate: int = 0
+    subtype: str = ""
+    exponent: int = 0
+    symbols: int = 0
+    side: tuple[tuple[int, int], ...] = ()
+
+    def parts(self, codec: LatentCodec) -> int:
+        """Return how many signals of the codec's channels the signal was cut in; none where it has no samples."""
+        if 0 in self.size:
+            return 0
+        return 1 if self.kind == PICTURE else -(-self.channels // codec.channels)
+
+    def coded_size(self, codec: LatentCodec) -> tuple[int, ...]:
+        """Return the size of each part, at the codec's own rate."""
+        if self.kind == SOUND and codec.rate:
+            return (-(-self.size[0] * codec.rate // self.rate),)
+        return self.size
+
+    def encode(self) -> bytes:
+        """Return the head's bytes, its length before it."""
+        out = bytearray((VERSION, self.codec)) + bytes.fromhex(self.model)
+        out += uleb(len(self.settings)) + b"".join(map(uleb, self.settings))
+        out.append(self.kind)
+        if self.kind == PICTURE:
+            out += uleb(self.size[0]) + uleb(self.size[1])
+            out += bytes((self.channels | (DEEP if self.deep else 0), self.format))
+        else:
+            out += uleb(self.channels) + uleb(self.size[0]) + uleb(self.rate) + bytes((self.format,))
+            out += uleb(len(self.subtype)) + self.subtype.encode("ascii") + uleb(self.exponent)
+        out += uleb(self.symbols) + uleb(len(self.side))
+        for kind, length in self.side:
+            out += bytes((kind,)) + uleb(length)
+        return uleb(len(out)) + bytes(out)
+
+    @classmethod
+    def parse(cls, data: bytes) -> tuple[Head, int]:
+        """Return the head that `data` starts with, and where the symbols begin.
+
+        Raises:
+            CorruptError: it is none.
+            UnsupportedError: it needs a later nzip.
+        """
+        reader = Reader(data)
+        length = reader.uleb()
+        if not 1 <= length <= MAX_HEAD:
+            raise CorruptError("a record of latents has no head")
+        end = reader.pos + length
+        reader = Reader(data, reader.pos, end) if end <= len(data) else Reader(b"")
+        if (version := reader.u8()) != VERSION:
+            raise UnsupportedError(f"a record of latents has version {version}; upgrade nzip")
+        codec, model = reader.u8(), reader.bytes(ID_BYTES).hex()
+        count = reader.uleb()
+        if count > MAX_SETTINGS:
+            raise CorruptError("a record of latents has too many settings")
+        settings = tuple(reader.uleb() for _ in range(count))
+        kind = reader.u8()
+        values: dict[str, Any] = {}
+        if kind == PICTURE:
+            size: tuple[int, ...] = (reader.uleb(), reader.uleb())
+            form, format_ = reader.u8(), reader.u8()
+            channels, values["deep"] = form & 7, bool(form & DEEP)
+            fits = form < 16 and 1 <= channels <= 4 and format_ < len(PICTURES)
+            fits = fits and min(size) >= 1 and size[0] * size[1] <= MOST_PIXELS
+            fits = fits and (channels == 1 or not values["deep"])
+        elif kind == SOUND:
+            channels, size = reader.uleb(), (reader.uleb(),)
+            values["rate"], format_ = reader.uleb(), reader.u8()
+            name = reader.bytes(min(reader.uleb(), MAX_SUBTYPE + 1))
+            values["exponent"] = reader.uleb()
+            fits = 1 <= channels <= MAX_CHANNELS and size[0] * channels <= MOST_SAMPLES and format_ < len(SOUNDS)
+            fits = fits and 1 <= values["rate"] < 1 << 31 and values["exponent"] <= MAX_EXPONENT
+            fits = fits and len(name) <= MAX_SUBTYPE and name.isascii()
+            values["subtype"] = name.decode("ascii", "replace")
+        else:
+            raise UnsupportedError(f"a record of latents is of the kind {kind}; upgrade nzip")
+        symbols, pieces = reader.uleb(), reader.uleb()
+        if not fits or pieces > 16:
+            raise CorruptError("a record of latents describes a signal that cannot be")
+        side = tuple((reader.u8(), reader.uleb()) for _ in range(pieces))
+        if reader.left():
+            raise CorruptError("the head of a record of latents is longer than its contents")
+        head = cls(codec, model, settings, kind, size, channels, format=format_, symbols=symbols, side=side, **values)
+        return head, end
+
+
+def check_layout(head: Head, codec: LatentCodec) -> int:
+    """Return the bytes of one part's symbols.
+
+    Raises:
+        CorruptError: the head states another number of bytes than the codec's symbols have.
+    """
+    parts = head.parts(codec)
+    layout = codec.layout(head.coded_size(codec), head.settings) if parts else []
+    one = sum(kind.itemsize * int(np.prod(shape, dtype=np.int64)) for kind, shape in layout)
+    if one * parts != head.symbols:
+        raise CorruptError("a record of latents has another number of symbols than its signal needs")
+    return one
+
+
+def to_bytes(parts: list[Symbols]) -> bytes:
+    """Return symbols as they stand in a record, little-endian, one array behind the other."""
+    return b"".join(
+        np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes() for symbols in parts for array in symbols
+    )
+
+
+def from_bytes(data: bytes, head: Head, codec: LatentCodec) -> list[Symbols]:
+    """Return the symbols of each part.
+
+    Raises:
+        CorruptError: there is another number of bytes than the head states.
+    """
+    check_layout(head, codec)
+    if len(data) != head.symbols:
+        raise CorruptError("a record of latents ends before its symbols do")
+    layout = codec.layout(head.coded_size(codec), head.settings) if head.parts(codec) else []
+    out: list[Symbols] = []
+    at = 0
+    for _ in range(head.parts(codec)):
+        symbols: Symbols = []
+        for kind, shape in layout:
+            count = int(np.prod(shape, dtype=np.int64))
+            array: NDArray[Any] = np.frombuffer(data, kind.newbyteorder("<"), count, at)
+            symbols.append(array.astype(kind).reshape(shape))
+            at += count * kind.itemsize
+        out.append(symbols)
+    return out
