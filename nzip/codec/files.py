@@ -784,9 +784,9 @@ def compress_signal_file(
 
     Raises:
         CorruptError, UnsupportedError, LimitError: the source is no picture or sound that can be taken.
-        FileError: the output exists, is the input, or the source is no regular file.
+        FileError: the output exists, is the input, the source is no regular file, or a setting is out of range or
+            does not go with the source.
         OSError: reading or writing failed.
-        ValueError: a setting is out of range, or does not go with the source.
     """
     from nzip.codec import lossy
     from nzip.formats import signals
@@ -803,8 +803,13 @@ def compress_signal_file(
             pieces += piece
         data = io.BytesIO(pieces)
         data.name = src.name
-        encoded = lossy.encode_signal(signals.read_signal(data), codec=codec, model=model, goal=goal, fields=fields)
-        src.refuse_changed()
+        signal = signals.read_signal(data)
+        try:
+            encoded = lossy.encode_signal(signal, codec=codec, model=model, goal=goal, fields=fields)
+        except ValueError as error:
+            raise FileError(src.name, str(error)) from None
+        if src.size is not None and src.count != src.size:
+            raise FileError(src.name, "changed its size while it was read; compress it again when it is complete")
         out.write(encoded.data)
         out.finish(like=src.stat if src.path is not None else None)
         out.commit()

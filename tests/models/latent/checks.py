@@ -25,7 +25,8 @@ def check_round_trip(codec: LatentCodec, signal: np.ndarray, quality: int) -> np
     size = signal.shape[1:]
     symbols = codec.analyse(signal, settings, ops)
     layout = codec.layout(size, settings)
-    assert [(array.dtype, array.shape) for array in symbols] == [(np.dtype(kind), tuple(shape)) for kind, shape in layout]
+    promised = [(np.dtype(kind), tuple(shape)) for kind, shape in layout]
+    assert [(array.dtype, array.shape) for array in symbols] == promised
     assert all(array.dtype.kind in "iu" for array in symbols)
     code = codec.encode(symbols, settings)
     assert code == codec.encode([array.copy() for array in symbols], settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 
 import numpy as np
@@ -31,7 +32,8 @@ def sound(seed: int, channels: int, count: int) -> np.ndarray:
     time = np.arange(count)
     out = np.zeros((channels, count))
     for _ in range(5):
-        tone = np.sin(time * random.uniform(0.01, 0.6) + random.uniform(0, 6)) * np.sin(time * random.uniform(0, 0.002)) ** 2
+        tone = np.sin(time * random.uniform(0.01, 0.6) + random.uniform(0, 6))
+        tone *= np.sin(time * random.uniform(0, 0.002)) ** 2
         out += random.uniform(0.02, 0.15, (channels, 1)) * tone
     return (out + random.normal(0, 0.002, out.shape)).astype(np.float32)
 
@@ -41,6 +43,7 @@ def floats(pixels: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(pixels.transpose(2, 0, 1)).astype(np.float32) / 255 - np.float32(0.5)
 
 
+@functools.cache
 def walloc_bytes(axes: int, latents: int = 10, noise: float = 0.02) -> bytes:
     """The file of a small model of walloc for pictures (axes 2) or stereo (axes 1)."""
     random = np.random.default_rng(axes)

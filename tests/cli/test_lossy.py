@@ -1,0 +1,168 @@
+"""`nzip compress --lossy` and back: files of many formats, where they go, and what is refused."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import pytest
+from cli.tools import files_in
+from models.latent import tiny
+
+from nzip.codec import lossy
+from nzip.formats import signals
+from nzip.formats.signals import Picture, Sound
+from nzip.models.latent import codecs
+from nzip.models.latent.layers import NumpyOps
+
+pytest.importorskip("PIL")
+pytest.importorskip("soundfile")
+
+PIXELS = tiny.picture(1, 45, 61)
+
+
+@pytest.fixture(autouse=True)
+def models(tmp_path_factory, monkeypatch):
+    """Small models in the place of those that come with nzip."""
+    folder = tmp_path_factory.mktemp("models")
+    for name, axes in (("walloc-48", 2), ("walloc-stereo-108", 1)):
+        (folder / f"{name}.safetensors").write_bytes(tiny.walloc_bytes(axes))
+    monkeypatch.setattr(codecs, "_open", {})
+    monkeypatch.setattr(codecs, "shipped_folder", lambda: folder)
+    monkeypatch.setattr(lossy, "best_ops", NumpyOps)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.ppm", "a.webp", "a.jpg", "a.tiff"])
+def test_pictures_come_back_in_their_format(run, here, name):
+    signals.write_picture(Picture(PIXELS), here / name, signals.SUFFIXES[f".{name.split('.')[1]}"])
+    before = (here / name).read_bytes()
+    result = run("compress", "--lossy", name)
+    assert result.exit_code == 0, result.output
+    assert (here / name).read_bytes() == before
+    (here / name).unlink()
+    assert run("decompress", f"{name}.nz").exit_code == 0
+    back = signals.read_picture(here / name)
+    assert back.format == signals.SUFFIXES[f".{name.split('.')[1]}"]
+    assert back.pixels.shape == PIXELS.shape
+    assert run("test", f"{name}.nz").exit_code == 0
+
+
+@pytest.mark.parametrize(("name", "subtype"), [("a.wav", "PCM_U8"), ("a.flac", "PCM_24"), ("a.ogg", "VORBIS")])
+def test_sounds_come_back_in_their_format(run, here, name, subtype):
+    format_ = signals.SUFFIXES[f".{name.split('.')[1]}"]
+    signals.write_sound(Sound(tiny.sound(1, 2, 5000), 8000, format_, subtype), here / name)
+    assert run("compress", "--lossy", "--quality", "80", name).exit_code == 0
+    assert run("decompress", "-f", f"{name}.nz").exit_code == 0
+    back = signals.read_sound(here / name)
+    assert (back.rate, back.format, back.subtype, back.samples.shape) == (8000, format_, subtype, (2, 5000))
+
+
+def test_another_format_is_asked_for_by_its_suffix(run, here):
+    signals.write_picture(Picture(PIXELS), here / "a.png")
+    run("compress", "--lossy", "-N", "a.png", "-o", "b.nz")
+    assert run("decompress", "b.nz", "-o", "c.webp").exit_code == 0
+    assert signals.read_picture(here / "c.webp").format == "WEBP"
+    assert run("decompress", "-fN", "b.nz").exit_code == 0
+    assert signals.read_picture(here / "a.png").format == "PNG"
+    result = run("decompress", "b.nz", "-o", "d.wav")
+    assert result.exit_code == 1
+    assert "pictures are not written as WAV" in result.stderr
+    assert "d.wav" not in files_in(here)
+
+
+def test_streams(run, here):
+    data = io.BytesIO()
+    signals.write_picture(Picture(PIXELS), data, "PNG")
+    packed = run("compress", "--lossy", "-c", "-f", input=data.getvalue())
+    assert packed.exit_code == 0
+    back = run("decompress", "-c", input=packed.stdout_bytes)
+    assert signals.read_picture(io.BytesIO(back.stdout_bytes)).pixels.shape == PIXELS.shape
+
+
+def test_goals_and_json(run, here):
+    signals.write_picture(Picture(PIXELS), here / "a.png")
+    result = run("compress", "--lossy", "--bpp", "4", "--json", "a.png")
+    values = json.loads(result.stdout)
+    assert values["size"] * 8 <= 4 * 45 * 61
+    assert values["kind"] == "lossy"
+    values = json.loads(run("decompress", "--json", "a.png.nz", "-o", "b.png").stdout)
+    assert values["kind"] == "image"
+    assert values["raw_size"] == (here / "b.png").stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--quality", "5"], "--quality goes with --lossy"),
+        (["--lossy", "--quality", "0"], "1<=x<=100"),
+        (["--lossy", "--bpp", "0"], "x>0"),
+        (["--lossy", "--bpp", "1", "--psnr", "30"], "exclude each other"),
+        (["--lossy", "--codec", "jpeg"], "there are walloc"),
+        (["--lossy", "--rm"], "does not go with --lossy"),
+        (["--lossy", "-r"], "does not go with --lossy"),
+        (["--lossy", "--engine", "cm"], "does not go with --lossy"),
+    ],
+)
+def test_wrong_usage(run, here, arguments, problem):
+    signals.write_picture(Picture(PIXELS), here / "a.png")
+    result = run("compress", *arguments, "a.png")
+    assert result.exit_code == 2
+    assert problem in result.stderr
+    assert files_in(here) == ["a.png", "text"]
+
+
+def _cmyk(here):
+    from PIL import Image
+
+    Image.fromarray(np.zeros((4, 4, 4), np.uint8), "CMYK").save(here / "bad", "JPEG")
+
+
+def _cut(here):
+    signals.write_picture(Picture(PIXELS), here / "bad", "PNG")
+    (here / "bad").write_bytes((here / "bad").read_bytes()[:300])
+
+
+def _cut_sound(here):
+    (here / "bad").write_bytes(b"fLaC" + bytes(40))
+
+
+def _text(here):
+    (here / "bad").write_bytes(b"to be or not to be")
+
+
+def _empty(here):
+    (here / "bad").write_bytes(b"")
+
+
+@pytest.mark.parametrize("make", [_cmyk, _cut, _cut_sound, _text, _empty])
+def test_bad_input_is_one_line(run, here, make):
+    make(here)
+    result = run("compress", "--lossy", "bad")
+    assert result.exit_code == 1
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1
+    assert lines[0].count("bad: ") == 1
+    assert files_in(here) == ["bad", "text"]
+
+
+def test_settings_that_do_not_go_with_the_signal(run, here):
+    signals.write_sound(Sound(tiny.sound(1, 1, 500), 8000), here / "a.wav")
+    for arguments in (["--bpp", "1"], ["--codec", "vqgan"], ["--psnr", "200"]):
+        result = run("compress", "--lossy", *arguments, "a.wav")
+        assert result.exit_code == 1
+        assert len(result.stderr.strip().splitlines()) == 1
+        assert "internal error" not in result.stderr
+    assert files_in(here) == ["a.wav", "text"]
+
+
+def test_a_missing_model_names_itself(run, here, monkeypatch, tmp_path):
+    signals.write_picture(Picture(PIXELS), here / "a.png")
+    run("compress", "--lossy", "a.png")
+    monkeypatch.setattr(codecs, "_open", {})
+    monkeypatch.setattr(codecs, "shipped_folder", lambda: tmp_path / "none")
+    result = run("decompress", "a.png.nz", "-o", "b.png")
+    assert result.exit_code == 1
+    assert "of the codec walloc is not here" in result.stderr
+    result = run("compress", "--lossy", "--model", "mine", "a.png", "-o", "c.nz")
+    assert "no model 'mine'" in result.stderr
