@@ -28,6 +28,7 @@ COMMANDS = {
     "bench": "Measure nzip, and other compressors, on your files.",
     "corpora": "List, fetch and verify the public test corpora.",
     "models": "List, fetch, add, verify and remove language models.",
+    "train": "Learn a model of a lossy codec from your pictures or sounds.",
     "tokenize": "Turn text into Equal-Info tokens for training models, and back.",
     "completion": "Print the completion script for a shell.",
 }

@@ -25,6 +25,7 @@ from nzip.models.latent import weights as files
 from nzip.models.latent.layers import TorchOps, new_conv
 from nzip.models.latent.learn import learn
 from nzip.models.latent.training import data, loop
+from nzip.models.latent.training.recipes import Options
 from nzip.models.latent.weights import Model
 
 Tensor = Any  # torch.Tensor: the package may be absent where types are checked
@@ -259,3 +260,36 @@ def finish(
     }  # fmt: skip
     files.save(out, tensors, {"codec": "walloc", "config": json.dumps(config)})
     return files.load(Path(out))
+
+
+def recipe(
+    kind: str, paths: list[Any], out: Path, folder: Path, options: Options, progress: loop.Progress | None = None
+) -> loop.Result:
+    """Learn a model from files; see `recipes`. Variants are numbers of latents."""
+    shapes = PICTURES if kind == "image" else SOUNDS
+    variant = options.variant or next(iter(shapes))
+    if variant not in shapes:
+        raise ValueError(f"walloc has no variant {variant!r} for {kind}; there are {', '.join(shapes)}")
+    shape = shapes[variant]
+    if kind == "image":
+        material = data.pictures(paths, least=options.crop or 160, reduce=options.reduce)
+        crop, batch = options.crop or 160, options.batch or 8
+    else:
+        material = data.sounds(paths, rate=shape.rate, channels=2)
+        crop, batch = options.crop or 1 << 15, options.batch or 8
+    plan = options.plan(loop.Plan(steps=9000, rate=5e-4, warm=200))
+    result, encoder, held = train(
+        material, folder, shape, plan, crop=crop, batch=batch, device=options.device, progress=progress
+    )
+    if result.finished:
+        kept = [p for p, source in zip(material.pieces, material.sources, strict=True) if source.file not in held]
+        model = finish(result, encoder, kept, shape, out)
+        words = (
+            f"Model {model.id} of the codec walloc, {shape.latents} latents for {encoder.shape[1]} bands, "
+            f"{model.size:,} bytes. Encoder: principal components of the wavelet packets. Decoder: a matrix and "
+            f"{shape.blocks} residual blocks of {shape.width} features, learned on latents at random gains from "
+            f"{shape.gains[0]:g} to {shape.gains[1]:g}. Priors: {shape.priors}, over planes."
+        )
+        text = loop.card(f"walloc-{shape.latents}", result, plan, material.described(), words, held)
+        out.with_suffix(".md").write_text(text, encoding="utf-8")
+    return result

@@ -1,0 +1,140 @@
+"""`nzip train`: models of the latent codecs, learned from the user's own pictures and sounds."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from nzip.cli import options
+from nzip.cli.output import Report, seconds_text, shown, size_text
+
+
+@click.command(short_help="Learn a model of a lossy codec from your pictures or sounds.")
+@click.argument("kind", type=click.Choice(["image", "audio"]))
+@click.argument("paths", nargs=-1, required=True, type=options.ANY_PATH)
+@click.option("--codec", default="walloc", show_default=True, metavar="NAME", help="What to learn.")
+@click.option("--variant", metavar="NAME", help="Which of the codec's sizes; its usual one if left out.")
+@options.output_option("Write the model to this file (.safetensors), and its card beside it.")
+@click.option(
+    "--run",
+    "folder",
+    type=options.ANY_PATH,
+    metavar="DIR",
+    help="Keep checkpoints and the log here, and go on from them; the output's name and .run if left out.",
+)
+@click.option("--steps", type=click.IntRange(1), metavar="N", help="Batches to learn from.")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), metavar="X", help="Adam's rate.")
+@click.option("--batch", type=click.IntRange(1), metavar="N", help="Pieces in a batch.")
+@click.option("--crop", type=click.IntRange(16), metavar="N", help="Pixels of a side of a piece, or samples.")
+@click.option("--reduce", type=click.IntRange(1, 16), default=1, metavar="N", help="Make N x N pixels one first.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of all that is drawn.")
+@click.option("--minutes", type=click.FloatRange(0), default=0.0, metavar="N", help="Stop after N, with a checkpoint.")
+@click.option("--device", metavar="NAME", help="cpu or cuda; a GPU is taken if there is one.")
+@options.force_option
+@options.quiet_option
+@options.progress_option
+@options.json_option
+def command(
+    kind: str,
+    paths: tuple[str, ...],
+    codec: str,
+    variant: str | None,
+    output: str | None,
+    folder: str | None,
+    steps: int | None,
+    rate: float | None,
+    batch: int | None,
+    crop: int | None,
+    reduce: int,
+    seed: int,
+    minutes: float,
+    device: str | None,
+    force: bool,
+    quiet: bool,
+    no_progress: bool,
+    as_json: bool,
+) -> None:
+    """Learn a model from the pictures or sounds in PATHS.
+
+    A run that was broken off, or ended by --minutes, goes on when the command is given again. Where the files are
+    from and under which licence stands in the model's card if a SOURCES.json beside them says it.
+    """
+    from nzip.codec.files import refuse_existing
+    from nzip.models.latent.training import recipes
+
+    if codec not in recipes.codecs_of(kind):
+        raise click.UsageError(f"--codec {codec}: for {kind} there are {', '.join(recipes.codecs_of(kind))}")
+    path = output or f"{codec}{'-' + variant if variant else ''}.safetensors"
+    report = Report("train", quiet=quiet, as_json=as_json, bar=not no_progress)
+
+    def one(name: str) -> None:
+        refuse_existing(name, force=force)
+        chosen = recipes.Options(variant, steps, rate, batch, crop, seed, minutes, reduce, device or _device())
+        try:
+            with _Lines(report) as lines:
+                result = recipes.train(kind, codec, paths, name, folder or f"{name}.run", chosen, lines)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+        except ImportError as error:
+            raise click.ClickException(f"learning needs torch ({error}); install it with: pip install torch") from None
+        last = result.history[-1] if result.history else {}
+        report.json({
+            "ok": True, "target": name if result.finished else None, "finished": result.finished, "steps": result.step,
+            "seconds": round(result.seconds, 1), **{key: value for key, value in last.items() if key != "step"},
+        })  # fmt: skip
+        if result.finished:
+            size = size_text(os.path.getsize(name))
+            report.line(f"{shown(name)}: {size}, {result.step:,} steps in {seconds_text(result.seconds)}")
+        else:
+            report.line(f"{shown(name)}: not finished, {result.step:,} steps; give the same command again to go on")
+
+    report.each((path,), one)
+
+
+def _device() -> str:
+    try:
+        import torch
+    except ImportError as error:
+        raise click.ClickException(f"learning needs torch ({error}); install it with: pip install torch") from None
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+class _Lines:
+    """Shows how learning goes: a bar on a terminal, lines elsewhere."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._bar: Any = None
+        self._task: Any = None
+
+    def __call__(self, step: int, steps: int, figures: dict[str, float]) -> None:
+        text = ", ".join(
+            f"{name} {value:.4g}" for name, value in figures.items() if name not in ("step", "seconds", "rate")
+        )
+        if self._bar is None:
+            self._report.line(f"step {step:,} of {steps:,}: {text}")
+        else:
+            self._bar.update(self._task, completed=step, total=steps, description=text)
+
+    def __enter__(self) -> _Lines:
+        if self._report.bar:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                console=Console(stderr=True, highlight=False),
+                transient=True,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task("", total=None)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
