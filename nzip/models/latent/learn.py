@@ -123,12 +123,12 @@ def learn(pieces: Iterable[Latents], passes: int = 2) -> PlanesPrior:
     plain = _tables(np.ones((len(borders) + 1, PHASES, SYMBOLS), np.int64))
     nothing = np.zeros((count, 1), np.int32)
     prior = PlanesPrior(taps, weights, bias, taps[:, :1], nothing, nothing[:, 0], borders, plain)
-    errors = [coder.symbols_of(piece, prior)[3].astype(np.float32) for piece in arrays]
+    errors = [coder.symbols_of(piece, prior)[2].astype(np.float32) for piece in arrays]
     error_taps, error_weights, error_bias = _learn_errors(errors, passes)
     prior = replace(prior, error_taps=error_taps, error_weights=error_weights, error_bias=error_bias)
     counts = np.zeros((len(borders) + 1) * PHASES * SYMBOLS, np.int64)
     for piece in arrays:
-        symbols, tables, _, _ = coder.symbols_of(piece, prior)
+        symbols, tables, _ = coder.symbols_of(piece, prior)
         counts += np.bincount(tables * SYMBOLS + symbols, minlength=len(counts))
     return replace(prior, cdf=_tables(_smoothed(counts.reshape(-1, PHASES, SYMBOLS))))
 

@@ -17,7 +17,9 @@ Invariants:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -51,7 +53,7 @@ class PlanesPrior:
         error_taps: int16 (C, M, 3): taps whose errors are asked.
         error_weights: int32 (C, M), of those errors, 12 fractional bits, none below 0.
         error_bias: int32 (C,), likewise.
-        borders: int32 (S - 1,), increasing: the class of an expected error is how many are not above it.
+        borders: int32 (S - 1,), increasing from 1 or more: the class of an expected error is how many are not above it.
         cdf: uint32 (S, PHASES, SYMBOLS + 1), from 0 to 2^16.
     """
 
@@ -68,16 +70,30 @@ class PlanesPrior:
     def planes(self) -> int:
         return len(self.taps)
 
-    def offsets(self, height: int, width: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return where both kinds of taps stand from their value, in padded arrays (planes, rows, columns)."""
+    def ordered(self, height: int, width: int) -> tuple[Any, ...]:
+        """Return both kinds of taps as kernels take them, in padded arrays (planes, rows, columns).
+
+        Returns:
+            For each kind: where each tap stands from its value, int64 (C, K); weights, int32 (C, K); how many of them are
+            far, which is not in the value's own row, and how many there are, int64 (C, 2). Far taps come first.
+        """
         row = width + 2 * REACH
         plane = (height + 2 * REACH) * row
-
-        def of(taps: NDArray[np.int16]) -> NDArray[np.int64]:
+        out: list[Any] = []
+        for taps, weights in ((self.taps, self.weights), (self.error_taps, self.error_weights)):
             t = taps.astype(np.int64)
-            return np.ascontiguousarray(-t[:, :, 0] * plane - t[:, :, 1] * row + t[:, :, 2])
+            places = -t[:, :, 0] * plane - t[:, :, 1] * row + t[:, :, 2]
+            near = (t[:, :, 0] == 0) & (t[:, :, 1] == 0)
+            rank = np.where(weights == 0, 2, near)  # what weighs nothing is last, and left out
+            order = np.argsort(rank, axis=1, kind="stable")
+            counts = np.stack([(rank == 0).sum(axis=1), (rank < 2).sum(axis=1)], axis=1)
+            out += [np.take_along_axis(places, order, 1), np.take_along_axis(weights, order, 1), counts]
+        return tuple(out)
 
-        return of(self.taps), of(self.error_taps)
+    @cached_property
+    def classes(self) -> NDArray[np.uint8]:
+        """The class of each expected error from 0 to the last border, in eighths."""
+        return np.searchsorted(self.borders, np.arange(self.borders[-1] + 1), side="right").astype(np.uint8)
 
 
 _FIELDS = {
@@ -114,7 +130,13 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], prefix: str) -> PlanesPrio
         inside &= (before > 0) | (above > 0) | ((above == 0) & (right < 0))
         if not inside.all():
             raise ValueError(f"{taps} that do not come before their value")
+        # No sum may leave 32 bits; an error has 11.
+        most = np.abs(parts[weights].astype(np.int64)).sum(axis=1) << 11
+        if (most + np.abs(parts[bias].astype(np.int64))).max(initial=0) >= 1 << 31:
+            raise ValueError(f"{weights} that are too large")
     borders = parts["borders"]
+    if not 1 <= len(borders) < 256 or borders[0] < 1 or borders[-1] > 1 << 12:
+        raise ValueError("borders out of range")
     if freqs.shape != (len(borders) + 1, PHASES, SYMBOLS) or (np.diff(borders) <= 0).any():
         raise ValueError("classes that are none")
     if freqs.min(initial=1) < 1 or (freqs.sum(axis=2) != 1 << PRECISION).any():
@@ -125,54 +147,73 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], prefix: str) -> PlanesPrio
 
 
 @njit(cache=True, nogil=True)
-def _predict(values: Array, at: int, offsets: Array, weights: Array, bias: int) -> Any:
-    """Return the prediction of values[at], in eighths."""
-    total = np.int32(bias)
-    for k in range(len(offsets)):
-        total += weights[k] * np.int32(values[at + offsets[k]])
-    total >>= np.int32(WEIGHT_BITS - 3)
-    return min(max(np.int64(total), np.int64(-127 * 8)), np.int64(127 * 8))
+def _far(source: Array, at: int, places: Array, weights: Array, count: int, start: int, sums: Array) -> None:
+    """Put what the far taps add up to, and `start`, into `sums`, for a row that begins at `at`."""
+    sums[:] = start
+    for k in range(count):
+        weight, first = weights[k], at + places[k]
+        for x in range(len(sums)):
+            sums[x] += weight * np.int32(source[first + x])
 
 
 @njit(cache=True, nogil=True)
-def _class_of(errors: Array, at: int, offsets: Array, weights: Array, bias: int, borders: Array) -> int:
-    total = np.int32(bias)
-    for k in range(len(offsets)):
-        total += weights[k] * np.int32(errors[at + offsets[k]])
-    total >>= np.int32(WEIGHT_BITS)
-    low, high = 0, len(borders)
-    while low < high:
-        middle = (low + high) >> 1
-        if borders[middle] <= total:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+def _near(source: Array, at: int, places: Array, weights: Array, counts: Array, total: int) -> Any:
+    """Return `total` and what the taps in the row of the value at `at` add up to."""
+    sum_ = np.int64(total)
+    for k in range(counts[0], counts[1]):
+        sum_ += np.int64(weights[k]) * np.int64(source[at + places[k]])
+    return sum_
+
+
+@njit(cache=True, nogil=True)
+def _guess(total: int) -> Any:
+    return min(max(np.int64(total) >> (WEIGHT_BITS - 3), np.int64(-127 * 8)), np.int64(127 * 8))
+
+
+@njit(cache=True, nogil=True)
+def _class(total: int, classes: Array) -> Any:
+    return np.int64(classes[min(max(np.int64(total) >> WEIGHT_BITS, np.int64(0)), np.int64(len(classes) - 1))])
+
+
+@njit(cache=True, nogil=True)
+def _predict(
+    planes: Array, values: Array, errors: Array, height: int, width: int, places: Array, weights: Array, counts: Array,
+    bias: Array, symbols: Array, tables: Array,
+) -> None:  # fmt: skip
+    """Fill `errors`, and of each value its symbol and the phase of its table, for some planes."""
+    across = width + 2 * REACH
+    sums = np.empty(width, np.int32)
+    for c in planes:
+        for y in range(height):
+            at = (c * (height + 2 * REACH) + y + REACH) * across + REACH
+            n = (c * height + y) * width
+            # All values are known here, so near taps are like far ones.
+            _far(values, at, places[c], weights[c], counts[c, 1], bias[c], sums)
+            for x in range(width):
+                guess = _guess(sums[x])
+                value = np.int64(values[at + x])
+                errors[at + x] = abs(8 * value - guess)
+                middle = (guess + 4) >> 3
+                off = value - middle
+                symbols[n + x] = off + RANGE if -RANGE <= off <= RANGE else SYMBOLS - 1
+                tables[n + x] = guess - 8 * middle + 4
 
 
 @njit(cache=True, nogil=True)
 def _classify(
-    values: Array, errors: Array, height: int, width: int, offsets: Array, error_offsets: Array, weights: Array,
-    bias: Array, error_weights: Array, error_bias: Array, borders: Array, symbols: Array, tables: Array, escapes: Array,
+    planes: Array, errors: Array, height: int, width: int, places: Array, weights: Array, counts: Array, bias: Array,
+    classes: Array, tables: Array,
 ) -> None:  # fmt: skip
-    """Fill `errors`, and for each value in coding order its symbol, its table and the value itself."""
-    planes = len(bias)
-    n = 0
-    row = width + 2 * REACH
-    for c in range(planes):
+    """Add the class to the table of each value, for some planes; the errors of all planes are there."""
+    across = width + 2 * REACH
+    sums = np.empty(width, np.int32)
+    for c in planes:
         for y in range(height):
+            at = (c * (height + 2 * REACH) + y + REACH) * across + REACH
+            n = (c * height + y) * width
+            _far(errors, at, places[c], weights[c], counts[c, 1], bias[c], sums)
             for x in range(width):
-                at = (c * (height + 2 * REACH) + y + REACH) * row + x + REACH
-                guess = _predict(values, at, offsets[c], weights[c], bias[c])
-                kind = _class_of(errors, at, error_offsets[c], error_weights[c], error_bias[c], borders)
-                value = np.int64(values[at])
-                errors[at] = abs(8 * value - guess)
-                middle = (guess + 4) >> 3
-                off = value - middle
-                symbols[n] = off + RANGE if -RANGE <= off <= RANGE else SYMBOLS - 1
-                tables[n] = kind * PHASES + (guess - 8 * middle + 4)
-                escapes[n] = value + 128
-                n += 1
+                tables[n + x] += _class(sums[x], classes) * PHASES
 
 
 @njit(cache=True, nogil=True)
@@ -191,22 +232,25 @@ def _step(state: Array, words: Array, at: int, start: int, freq: int) -> int:
 
 @njit(cache=True, nogil=True)
 def _decode(
-    words: Array, state: Array, values: Array, errors: Array, height: int, width: int, offsets: Array,
-    error_offsets: Array, weights: Array, bias: Array, error_weights: Array, error_bias: Array, borders: Array,
-    cdf: Array,
+    words: Array, state: Array, values: Array, errors: Array, height: int, width: int, places: Array, weights: Array,
+    counts: Array, error_places: Array, error_weights: Array, error_counts: Array, bias: Array, error_bias: Array,
+    classes: Array, cdf: Array,
 ) -> int:  # fmt: skip
     """Fill `values`; return the place behind the last word, or -1 for a stream that is damaged."""
-    planes = len(bias)
     at = 2
     across = width + 2 * REACH
-    for c in range(planes):
+    sums, error_sums = np.empty(width, np.int32), np.empty(width, np.int32)
+    for c in range(len(bias)):
         for y in range(height):
+            first = (c * (height + 2 * REACH) + y + REACH) * across + REACH
+            _far(values, first, places[c], weights[c], counts[c, 0], bias[c], sums)
+            _far(errors, first, error_places[c], error_weights[c], error_counts[c, 0], error_bias[c], error_sums)
             for x in range(width):
-                place = (c * (height + 2 * REACH) + y + REACH) * across + x + REACH
-                guess = _predict(values, place, offsets[c], weights[c], bias[c])
-                kind = _class_of(errors, place, error_offsets[c], error_weights[c], error_bias[c], borders)
+                place = first + x
+                guess = _guess(_near(values, place, places[c], weights[c], counts[c], sums[x]))
+                total = _near(errors, place, error_places[c], error_weights[c], error_counts[c], error_sums[x])
                 middle = (guess + 4) >> 3
-                row = cdf[kind * PHASES + (guess - 8 * middle + 4)]
+                row = cdf[_class(total, classes) * PHASES + (guess - 8 * middle + 4)]
                 slot = state[0] & np.uint64(0xFFFF)
                 symbol = np.int64(rans.search(row, slot, np.uint64(0), np.uint64(SYMBOLS)))
                 at = _step(state, words, at, row[symbol], row[symbol + 1] - row[symbol])
@@ -230,46 +274,63 @@ def _padded(height: int, width: int, planes: int) -> NDArray[np.int16]:
     return np.zeros((planes, height + 2 * REACH, width + 2 * REACH), np.int16)
 
 
-def _numbers(prior: PlanesPrior) -> tuple[Any, ...]:
-    return prior.weights, prior.bias, prior.error_weights, prior.error_bias, prior.borders
-
-
 def symbols_of(
-    planes: NDArray[np.int8], prior: PlanesPrior
-) -> tuple[NDArray[np.int16], NDArray[np.int32], NDArray[np.int16], NDArray[np.int16]]:
+    planes: NDArray[np.int8], prior: PlanesPrior, threads: int = 1
+) -> tuple[NDArray[np.int16], NDArray[np.int32], NDArray[np.int16]]:
     """Return what a prior makes of planes, int8 (C, H, W).
 
+    Args:
+        planes: the values.
+        prior: for C planes.
+        threads: that share the planes; they change nothing.
+
     Returns:
-        For each value in coding order its symbol, its table (class * PHASES + phase) and itself plus 128; then the
-        errors in eighths, int16 (C, H + 2 REACH, W + 2 REACH), zeros around them.
+        For each value in coding order its symbol and its table (class * PHASES + phase); then the errors in eighths,
+        int16 (C, H + 2 REACH, W + 2 REACH), zeros around them.
     """
     count, height, width = planes.shape
     values = _padded(height, width, count)
     values[:, REACH:-REACH, REACH:-REACH] = planes
     errors = np.zeros_like(values)
     symbols, tables = np.empty(planes.size, np.int16), np.empty(planes.size, np.int32)
-    escapes = np.empty(planes.size, np.int16)
-    classified: Any = _classify
-    classified(values.reshape(-1), errors.reshape(-1), height, width, *prior.offsets(height, width), *_numbers(prior),
-               symbols, tables, escapes)  # fmt: skip
-    return symbols, tables, escapes, errors
+    ordered = prior.ordered(height, width)
+    predict: Any = _predict
+    classify: Any = _classify
+
+    def first(some: NDArray[np.int64]) -> None:
+        predict(some, values.reshape(-1), errors.reshape(-1), height, width, *ordered[:3], prior.bias, symbols, tables)
+
+    def second(some: NDArray[np.int64]) -> None:
+        classify(some, errors.reshape(-1), height, width, *ordered[3:], prior.error_bias, prior.classes, tables)
+
+    shares = [np.arange(number, count, threads) for number in range(threads)]
+    if threads == 1:
+        first(shares[0])
+        second(shares[0])
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(first, shares))
+            list(pool.map(second, shares))
+    return symbols, tables, errors
 
 
-def encode(planes: NDArray[np.int8], prior: PlanesPrior) -> bytes:
-    """Return the code of planes, int8 (C, H, W).
+def encode(planes: NDArray[np.int8], prior: PlanesPrior, threads: int = 1) -> bytes:
+    """Return the code of planes, int8 (C, H, W); the threads that share the work change nothing.
 
     Raises:
         ValueError: the prior is for another number of planes.
     """
     if planes.ndim != 3 or planes.shape[0] != prior.planes:
         raise ValueError(f"a prior for {prior.planes} planes does not fit an array of the shape {planes.shape}")
-    symbols, tables, escapes, _ = symbols_of(np.asarray(planes, np.int8), prior)
+    values = np.ascontiguousarray(planes, np.int8)
+    symbols, tables, _ = symbols_of(values, prior, threads)
     cdf = prior.cdf.reshape(-1, SYMBOLS + 1)
     starts = cdf[tables, symbols]
     freqs = cdf[tables, symbols + 1] - starts
     out = np.flatnonzero(symbols == SYMBOLS - 1)
     if len(out):
-        starts = np.insert(starts, out + 1, (escapes[out].astype(np.uint32) << 8))
+        escapes = (values.reshape(-1)[out].astype(np.int32) + 128).astype(np.uint32)
+        starts = np.insert(starts, out + 1, escapes << 8)
         freqs = np.insert(freqs, out + 1, np.uint32(256))
     return rans.words_to_bytes(rans.encode_reverse_family(starts, freqs, PRECISION))
 
@@ -289,7 +350,8 @@ def decode(data: bytes, shape: tuple[int, int, int], prior: PlanesPrior) -> NDAr
     values = _padded(height, width, count)
     decoded: Any = _decode
     at = decoded(words, state, values.reshape(-1), np.zeros(values.size, np.int16), height, width,
-                 *prior.offsets(height, width), *_numbers(prior), prior.cdf.reshape(-1, SYMBOLS + 1))  # fmt: skip
+                 *prior.ordered(height, width), prior.bias, prior.error_bias, prior.classes,
+                 prior.cdf.reshape(-1, SYMBOLS + 1))  # fmt: skip
     if at < 0:
         raise CorruptError("the code of the latents is damaged")
     rans.check_end(words, state, int(at))

@@ -17,6 +17,7 @@ lossless WebP.
 from __future__ import annotations
 
 import math
+import os
 from typing import Any, ClassVar
 
 import numpy as np
@@ -38,6 +39,8 @@ LEAST = 1e-4  # of the share that is expanded
 MIDDLE_GAIN = 8.0  # the network is told the logarithm of the gain over this
 STEPS = 100  # settings, from the lowest gain to the highest
 STRIP = 1 << 16  # places that the network is given at one time, about
+SMALL = 1 << 18  # latents that one thread codes alone
+MOST_THREADS = 4
 
 
 @njit(cache=True, nogil=True)
@@ -226,7 +229,9 @@ class WallocCodec:
 
     def encode(self, symbols: list[NDArray[Any]], settings: tuple[int, ...]) -> bytes:
         """Return the code of latents."""
-        return planes.encode(_flat(symbols[0]), self.prior(settings))
+        flat = _flat(symbols[0])
+        threads = min(MOST_THREADS, os.cpu_count() or 1) if flat.size > SMALL else 1
+        return planes.encode(flat, self.prior(settings), threads)
 
     def decode(self, data: bytes, size: tuple[int, ...], settings: tuple[int, ...]) -> list[NDArray[Any]]:
         """Return latents from their code.
