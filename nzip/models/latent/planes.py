@@ -74,7 +74,7 @@ class PlanesPrior:
         """Return both kinds of taps as kernels take them, in padded arrays (planes, rows, columns).
 
         Returns:
-            For each kind: where each tap stands from its value, int64 (C, K); weights, int32 (C, K); how many of them are
+            For each kind: where each tap stands from its value, int64 (C, K); weights, int32 (C, K); how many are
             far, which is not in the value's own row, and how many there are, int64 (C, 2). Far taps come first.
         """
         row = width + 2 * REACH
