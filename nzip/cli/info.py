@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -29,16 +29,33 @@ def command(file: str, as_json: bool) -> None:
             raise FileError("stdin", "cannot be inspected: that needs a file; save it first")
         refuse_unreadable(name)
         info = inspect(name)
+        signals = _signals(name, info)
         if as_json:
-            report.json({"ok": True, "source": name, **info.to_dict()})
+            values = info.to_dict()
+            for number, signal in signals.items():
+                values["members"][number]["signal"] = signal
+            report.json({"ok": True, "source": name, **values})
             return
-        for line in _lines(info):
+        for line in _lines(info, signals):
             click.echo(line)
 
     report.each((file,), one)
 
 
-def _lines(info: FileInfo) -> list[str]:
+def _signals(name: str, info: FileInfo) -> dict[int, dict[str, Any]]:
+    """Return what members that stand for pictures or sounds say of them, by the member's number."""
+    from nzip.codec.files import SIGNALS
+
+    found = {}
+    for number, member in enumerate(info.members):
+        if member.header.kind in SIGNALS and member.blocks and member.blocks[0].engine == "latents":
+            from nzip.codec import lossy
+
+            found[number] = lossy.describe(name, member.blocks[0])
+    return found
+
+
+def _lines(info: FileInfo, signals: dict[int, dict[str, Any]]) -> list[str]:
     memory = max((b.memory + b.raw_size + b.payload_size for b in info.blocks), default=0)
     lines = [
         f"file            {shown(info.path or '')}",
@@ -48,12 +65,24 @@ def _lines(info: FileInfo) -> list[str]:
         f"ratio           {ratio_text(info.size, info.raw_size)}, {bits_text(info.size, info.raw_size)} bits/byte",
         f"memory          {size_text(memory)} to decode one block",
     ]
-    for number, member in enumerate(info.members, 1):
-        lines += ["", *_member(number, member)]
+    for number, member in enumerate(info.members):
+        lines += ["", *_member(number + 1, member, signals.get(number))]
     return lines
 
 
-def _member(number: int, member: MemberInfo) -> list[str]:
+def _signal(signal: dict[str, Any]) -> list[str]:
+    size, channels = signal["size"], f"{signal['channels']} channel{'s' if signal['channels'] > 1 else ''}"
+    if signal["signal"] == "image":
+        what = f"{size[1]:,} x {size[0]:,} pixels, {channels} of {signal['bits']} bits"
+    else:
+        what = f"{size[0]:,} samples at {signal['rate']:,} Hz, {channels}"
+    model = signal["model"] + ("" if signal["here"] else " (not here)")
+    settings = ",".join(map(str, signal["settings"]))
+    lines = [f"  from   {signal['format']}, {what}", f"  codec  {signal['codec']} at {settings}, model {model}"]
+    return lines + ([f"  side   {signal['side']:,} bytes that are kept exactly"] if signal["side"] else [])
+
+
+def _member(number: int, member: MemberInfo, signal: dict[str, Any] | None) -> list[str]:
     header = member.header
     lines = [f"member {number} at byte {member.offset:,}: {member.size:,} -> {member.raw_size:,} bytes"]
     if header.name is not None:
@@ -64,6 +93,8 @@ def _member(number: int, member: MemberInfo) -> list[str]:
         lines.append(f"  mtime  {_time_text(header.mtime_ns)}")
     if header.kind is not None:
         lines.append(f"  kind   {header.kind}")
+    if signal is not None:
+        lines += _signal(signal)
     if member.content_check is not None:
         lines.append(f"  check  {member.content_check:016x}")
     rows = [("  block at", "compressed", "content", "ratio", "engine", "transforms", "memory", "check")]

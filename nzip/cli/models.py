@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -194,6 +195,34 @@ def list_command(verbose: int, as_json: bool) -> None:
                 click.echo(f"    {key}: {text}")
     if verbose:
         click.echo(f"folder: {shown(cache.models_folder())}")
+
+
+@command.command("latent")
+@options.json_option
+def latent_command(as_json: bool) -> None:
+    """List the models of the lossy codecs: those that come with nzip, and one's own in the folder `latent`."""
+    from nzip.models.latent import codecs, weights
+
+    report = Report("models latent", as_json=as_json)
+    rows = [("name", "codec", "bytes", "id", "from")]
+
+    def one(name: str) -> None:
+        path = Path(name)
+        model = weights.load(path)
+        codec = model.about.get("codec", "?")
+        shipped = path.parent == codecs.shipped_folder()
+        report.json({
+            "ok": True, "name": path.stem, "codec": codec, "bytes": model.size, "id": model.id, "path": name,
+            "shipped": shipped,
+        })  # fmt: skip
+        rows.append((shown(path.stem), shown(codec), f"{model.size:,}", model.id, "nzip" if shipped else "you"))
+
+    try:
+        report.each(tuple(map(os.fspath, codecs.found_models())), one)
+    finally:
+        if not as_json:
+            for line in columns(rows, left=(0, 1, 3, 4)):
+                click.echo(line)
 
 
 @command.command("pull")

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY, Coding, encode_block
 from nzip.codec.decompressor import Buffer, Decompressor
 from nzip.codec.files import SIGNALS
+from nzip.codec.inspect import BlockInfo
 from nzip.errors import CorruptError, LimitError, UnsupportedError
 from nzip.formats import signals
 from nzip.formats.container import MAX_BLOCK, End, Header, IndexEntry
@@ -407,6 +408,46 @@ def latents(source: AnyPath | BinaryIO, *, max_memory: int = DEFAULT_MAX_MEMORY)
         kind, shape = codec.layout(head.coded_size(codec), head.settings)[0]
         return np.zeros((shape[0], *[0] * (len(shape) - 1)), kind)
     return parts[0][0] if len(parts) == 1 else np.stack([part[0] for part in parts])
+
+
+def describe(path: AnyPath, block: BlockInfo) -> dict[str, Any]:
+    """Return what the head of a record says, without decoding its symbols.
+
+    Args:
+        path: of the file.
+        block: the member's first block.
+
+    Returns:
+        `signal` ("image" or "audio"), `size` (height and width, or samples), `channels`, `rate`, `bits`, `format`: of the
+        original, `codec`, `settings`, `model` (its id), `here` (whether the model is), `side` (bytes of side data).
+
+    Raises:
+        CorruptError, UnsupportedError: there is no head that can be read.
+        OSError: the file cannot be read.
+    """
+    with open(path, "rb") as file:
+        file.seek(block.offset + block.size - block.payload_size)
+        head, _ = Head.parse(file.read(min(block.payload_size, record.MAX_HEAD + 2)))
+    picture = head.kind == record.PICTURE
+    names = {entry.id: name for name, entry in codecs.CODECS.items()}
+    try:
+        codecs.by_id(head.codec, head.model)
+        here = True
+    except (CorruptError, UnsupportedError):
+        here = False
+    return {
+        "signal": "image" if picture else "audio",
+        "size": list(head.size),
+        "channels": head.channels,
+        "rate": head.rate or None,
+        "bits": (16 if head.deep else 8) if picture else None,
+        "format": (PICTURES if picture else SOUNDS)[head.format],
+        "codec": names.get(head.codec, f"codec {head.codec}"),
+        "settings": list(head.settings),
+        "model": head.model,
+        "here": here,
+        "side": sum(length for _, length in head.side),
+    }
 
 
 def _content(file: BinaryIO, max_memory: int) -> bytes:

@@ -91,6 +91,37 @@ def test_goals_and_json(run, here):
     assert values["raw_size"] == (here / "b.png").stat().st_size
 
 
+def test_info_says_what_it_was(run, here, monkeypatch, tmp_path):
+    alpha = np.concatenate([PIXELS, PIXELS[:, :, :1]], axis=2)
+    signals.write_picture(Picture(alpha), here / "a.png")
+    signals.write_sound(Sound(tiny.sound(1, 1, 500), 8000), here / "b.wav")
+    run("compress", "--lossy", "a.png", "b.wav")
+    text = run("info", "a.png.nz").stdout
+    assert "PNG, 61 x 45 pixels, 4 channels of 8 bits" in text
+    assert "walloc at 59" in text
+    assert "2,745 bytes that are kept exactly" in text
+    values = json.loads(run("info", "--json", "b.wav.nz").stdout)["members"][0]["signal"]
+    assert (values["signal"], values["size"], values["rate"], values["here"]) == ("audio", [500], 8000, True)
+    monkeypatch.setattr(codecs, "_open", {})
+    monkeypatch.setattr(codecs, "shipped_folder", lambda: tmp_path / "none")
+    assert "(not here)" in run("info", "b.wav.nz").stdout
+
+
+def test_models_are_listed(run, here, tmp_path, monkeypatch):
+    monkeypatch.setenv("NZIP_MODELS", str(tmp_path / "own"))
+    (tmp_path / "own" / "latent").mkdir(parents=True)
+    (tmp_path / "own" / "latent" / "mine.safetensors").write_bytes(tiny.walloc_bytes(1))
+    rows = [json.loads(line) for line in run("models", "latent", "--json").stdout.splitlines()]
+    assert [(row["name"], row["codec"], row["shipped"]) for row in rows] == [
+        ("walloc-48", "walloc", True), ("walloc-stereo-108", "walloc", True), ("mine", "walloc", False),
+    ]  # fmt: skip
+    (tmp_path / "own" / "latent" / "mine.safetensors").write_bytes(b"broken")
+    result = run("models", "latent")
+    assert result.exit_code == 1
+    assert "walloc-48" in result.stdout
+    assert "mine.safetensors: is no safetensors file" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
