@@ -418,7 +418,7 @@ def describe(path: AnyPath, block: BlockInfo) -> dict[str, Any]:
         block: the member's first block.
 
     Returns:
-        `signal` ("image" or "audio"), `size` (height and width, or samples), `channels`, `rate`, `bits`, `format`: of the
+        `signal` ("image" or "audio"), `size` (height, width; or samples), `channels`, `rate`, `bits`, `format` of the
         original, `codec`, `settings`, `model` (its id), `here` (whether the model is), `side` (bytes of side data).
 
     Raises:
