@@ -391,8 +391,9 @@ def latents(source: AnyPath | BinaryIO, *, max_memory: int = DEFAULT_MAX_MEMORY)
         max_memory: most bytes of memory for its blocks.
 
     Returns:
-        The codec's main integers, the same on every machine: walloc int8 (Z, h, w) or (Z, t), vqgan's and grvq's
-        indices, hyperprior's rounded latents. A sound that was cut in several parts has them along a first axis.
+        The codec's integers, the same on every machine; the largest array where it has several: walloc int8 (Z, h, w)
+        or (Z, t), vqgan's and grvq's indices, hyperprior's rounded latents. A sound that was cut in several parts has
+        them along a first axis.
 
     Raises:
         CorruptError, UnsupportedError, LimitError: as `decompress`; also where the file is no lossy one.
@@ -407,7 +408,8 @@ def latents(source: AnyPath | BinaryIO, *, max_memory: int = DEFAULT_MAX_MEMORY)
     if not parts:
         kind, shape = codec.layout(head.coded_size(codec), head.settings)[0]
         return np.zeros((shape[0], *[0] * (len(shape) - 1)), kind)
-    return parts[0][0] if len(parts) == 1 else np.stack([part[0] for part in parts])
+    main = [max(part, key=lambda array: array.size) for part in parts]
+    return main[0] if len(main) == 1 else np.stack(main)
 
 
 def describe(path: AnyPath, block: BlockInfo) -> dict[str, Any]:
