@@ -128,7 +128,7 @@ def main_run(
     """
     if repeat < 1:
         raise ValueError("repeat is less than 1")
-    _check_outputs(json_path, plot_path)
+    check_outputs(json_path, plot_path)
     files = find_files(paths)
     codecs = nzip_codecs(levels, engine=engine, params=params, threads=threads)
     if peers:
@@ -165,9 +165,17 @@ def _peers_named(names: Sequence[str]) -> list[Codec]:
     return found
 
 
-def _check_outputs(json_path: str | os.PathLike[str] | None, plot_path: str | os.PathLike[str] | None) -> None:
-    """Find out before the work what would make its end useless."""
-    for path in (json_path, plot_path):
+def check_outputs(
+    json_path: str | os.PathLike[str] | None,
+    plot_path: str | os.PathLike[str] | None,
+    *others: str | os.PathLike[str] | None,
+) -> None:
+    """Find out before the work what would make its end useless.
+
+    Raises:
+        NzipError: the folder of a path does not exist, or a plot cannot be drawn.
+    """
+    for path in (json_path, plot_path, *others):
         if path is not None and not Path(path).resolve().parent.is_dir():
             raise NzipError(f"{path}: its folder does not exist; make it first")
     if plot_path is not None:
@@ -213,12 +221,8 @@ def run(
     return {
         "schema": SCHEMA,
         "tool": "nzip bench",
-        **_software(),
-        "machine": {
-            "arch": platform.machine(),
-            "system": platform.system(),
-            "cores": os.cpu_count(),
-        },
+        **software(),
+        "machine": machine(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "repeat": repeat,
         "warm_up": WARM_UP,
@@ -228,7 +232,8 @@ def run(
     }
 
 
-def _software() -> dict[str, Any]:
+def software() -> dict[str, Any]:
+    """Return the versions that a result names."""
     import numba
     import numpy
 
@@ -241,6 +246,11 @@ def _software() -> dict[str, Any]:
         "numpy": numpy.__version__,
         "numba": numba.__version__,
     }
+
+
+def machine() -> dict[str, Any]:
+    """Return what a result says of the machine, which is not its name."""
+    return {"arch": platform.machine(), "system": platform.system(), "cores": os.cpu_count()}
 
 
 def _entry(codec: Codec, rows: list[dict[str, Any]], error: str | None) -> dict[str, Any]:
@@ -342,13 +352,13 @@ def format_table(result: dict[str, Any]) -> list[str]:
                 f"{total['bytes_out']:,}",
                 "-" if total["ratio"] is None else f"{total['ratio']:.3f}",
                 "-" if total["bits_per_byte"] is None else f"{total['bits_per_byte']:.3f}",
-                _three_digits(total["compress_mb_s"]),
-                _three_digits(total["decompress_mb_s"]),
+                three_digits(total["compress_mb_s"]),
+                three_digits(total["decompress_mb_s"]),
                 f"{total['compress_memory'] / MB:.1f}",
                 f"{total['decompress_memory'] / MB:.1f}",
             )
         )
-    lines += _align(rows)
+    lines += align(rows)
     lines += model_notes(done)
     lines += [f"{entry['name']} failed: {entry['error']}" for entry in result["codecs"] if entry["error"]]
     return lines
@@ -371,17 +381,18 @@ def format_files(result: dict[str, Any]) -> list[str]:
     for position, file in enumerate(result["files"]):
         sizes = [f"{entry['files'][position]['bytes_out']:,}" for entry in done]
         rows.append((file["path"], f"{file['bytes']:,}", *sizes))
-    return _align(rows)
+    return align(rows)
 
 
-def _three_digits(value: float) -> str:
+def three_digits(value: float) -> str:
     """Return `value` with three digits that count, or all before the point."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def _align(rows: Sequence[tuple[str, ...]]) -> list[str]:
+def align(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return the lines of a table, the first column to the left and the others to the right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []
     for row in rows:

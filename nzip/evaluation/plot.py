@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from nzip.errors import NzipError
 
@@ -89,8 +89,30 @@ def plot_pareto(
     Raises:
         NzipError: matplotlib is missing, the suffix is another one, or nothing can be drawn.
     """
-    target = Path(path)
-    kind = target.suffix.lower().lstrip(".")
+    drawn = points(results, direction)
+    save(path, lambda figure: _draw(figure, drawn, direction, title or _title(results)))
+
+
+def save(
+    path: str | os.PathLike[str] | IO[bytes],
+    draw: Callable[[Any], None],
+    *,
+    size: tuple[float, float] = (WIDTH, HEIGHT),
+    kind: str = "",
+) -> None:
+    """Write what `draw` draws on an empty figure, the same bytes for the same drawing.
+
+    Args:
+        path: where to write, or an open file.
+        draw: is given matplotlib's figure.
+        size: width and height in inches.
+        kind: `"png"` or `"svg"`; the path's suffix says it where it is left out.
+
+    Raises:
+        NzipError: matplotlib is missing, the suffix is another one, or the file cannot be written.
+    """
+    if isinstance(path, str | os.PathLike):
+        kind = kind or Path(path).suffix.lower().lstrip(".")
     if kind not in ("png", "svg"):
         raise NzipError(f"{path}: a plot is written as .png or .svg; change the suffix")
     try:
@@ -99,7 +121,6 @@ def plot_pareto(
         from matplotlib.figure import Figure
     except ImportError:
         raise NzipError("plots need matplotlib; install it with: pip install 'nzip[plot]'") from None
-    drawn = points(results, direction)
     settings: dict[Any, Any] = {
         "svg.hashsalt": "nzip",
         "svg.fonttype": "path",
@@ -114,12 +135,12 @@ def plot_pareto(
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(settings)
-        figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI, facecolor="white")
+        figure = Figure(figsize=size, dpi=DPI, facecolor="white")
         FigureCanvasAgg(figure)
-        _draw(figure, drawn, direction, title or _title(results))
+        draw(figure)
         metadata: dict[str, Any] = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
         try:
-            figure.savefig(target, format=kind, metadata=metadata, facecolor="white")
+            figure.savefig(path, format=kind, metadata=metadata, facecolor="white")
         except OSError as error:
             raise NzipError(f"{path}: {error.strerror or error}") from None
 

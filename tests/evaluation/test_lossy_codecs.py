@@ -1,4 +1,4 @@
-"""Lossy codecs behind their seam: every installed peer, nzip's own by a stand-in, and codecs in a process of their own."""
+"""Lossy codecs behind their seam: installed peers, nzip's own by a stand-in, and codecs in a process of their own."""
 
 import dataclasses
 import os
