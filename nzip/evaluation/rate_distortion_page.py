@@ -282,7 +282,8 @@ def _sound(result: dict[str, Any], source: Source, codecs: Sequence[LossyCodec])
             assert isinstance(copy, Sound)
             values = dict(_values_words(result, reference.measure(copy.samples)))
             titles += [title for title in values if title not in titles]
-            rows.append((f"{html.escape(codec.name)}, setting {setting}", _rate_words(source, size, target), copy, values))
+            words = f"{html.escape(codec.name)}, setting {setting}"
+            rows.append((words, _rate_words(source, size, target), copy, values))
     player = '<audio controls preload="none" src="{}"></audio>'
     body = [["original", "", player.format(_flac(original)), *("" for _ in titles)]]
     body += [

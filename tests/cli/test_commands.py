@@ -166,6 +166,9 @@ class TestUsage:
             (["info"], "missing argument"),
             (["completion", "tcsh"], "tcsh"),
             (["bench", "--levels", "0", "text"], "names no levels"),
+            (["bench", "--lossy", "--qualities", "101", "text"], "names no qualities"),
+            (["bench", "--lossy", "--levels", "1", "text"], "--levels does not go with --lossy"),
+            (["bench", "--html", "page.html", "text"], "--html goes with --lossy"),
         ],
     )
     def test_wrong(self, run: Run, here: Path, args: list[str], text: str) -> None:

@@ -173,6 +173,41 @@ class TestBench:
         assert "bits/byte" in result.stdout
         assert json.loads((here / "r.json").read_text())["tool"] == "nzip bench"
 
+    def test_lossy_arguments(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        from nzip.evaluation import rate_distortion
+
+        calls: list[Any] = []
+        monkeypatch.setattr(rate_distortion, "main_run", lambda paths, **settings: calls.append((paths, settings)))
+        args = ["--codecs", "walloc, jpeg", "--qualities", "10,30-31", "--html", "p.html", "--repeat", "2", "--speech"]
+        result = run("bench", "--lossy", "text", "--peers", *args, "--json", "r.json")
+        assert result.exit_code == 0, result.stderr
+        (paths, settings), = calls
+        assert paths == ["text"]
+        assert settings["codecs"] == ["walloc", "jpeg"]
+        assert settings["qualities"] == [10, 30, 31]
+        assert settings["peers"]
+        assert settings["speech"]
+        assert (settings["html_path"], settings["json_path"], settings["repeat"]) == ("p.html", "r.json", 2)
+
+    def test_lossy_run(self, run: Run, here: Path) -> None:
+        image = pytest.importorskip("PIL.Image")
+        from nzip.evaluation.lossy_codecs import peers
+
+        if not peers("picture"):
+            pytest.skip("no peers")
+        name = peers("picture")[0].name
+        image.new("RGB", (24, 20), (200, 100, 50)).save(here / "a.png")
+        result = run("bench", "--lossy", "a.png", "--codecs", name, "--qualities", "20,80", "--json", "r.json", "-v")
+        assert result.exit_code == 0, result.stderr
+        assert "bits per pixel" in result.stdout
+        assert "a.png" in result.stdout
+        assert len(json.loads((here / "r.json").read_text())["records"]) == 2
+
+    def test_lossy_of_what_is_no_signal(self, run: Run) -> None:
+        result = run("bench", "--lossy", "text", "--peers")
+        assert result.exit_code == 1
+        assert "no pictures or sounds to measure" in one_line(result.stderr)
+
     def test_missing(self, run: Run) -> None:
         result = run("bench", "missing", "--levels", "1")
         assert result.exit_code == 1
