@@ -206,7 +206,12 @@ def _lpips_model() -> Any | None:
     # The package fetches these weights where they are missing; a benchmark fetches nothing.
     if not any(Path(torch.hub.get_dir(), "checkpoints").glob("alexnet-owt-*.pth")):
         return None
-    return import_module("lpips").LPIPS(net="alex", version="0.1", verbose=False).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about names that the package uses and later ones replace
+        try:
+            return import_module("lpips").LPIPS(net="alex", version="0.1", verbose=False).eval()
+        except (ImportError, OSError, RuntimeError):  # versions that do not go together
+            return None
 
 
 def lpips(original: Bytes, other: Bytes) -> float | None:

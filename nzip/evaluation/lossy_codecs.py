@@ -364,7 +364,8 @@ def _by_libsndfile(
         soundfile = import_module("soundfile")
     except (ImportError, OSError):  # OSError: without its library
         return []
-    if subtype not in soundfile.available_subtypes(format):
+    # Before its version 0.13 soundfile knew no levels.
+    if subtype not in soundfile.available_subtypes(format) or not hasattr(soundfile.SoundFile, "compression_level"):
         return []
 
     def encode(signal: Signal, setting: int) -> bytes:

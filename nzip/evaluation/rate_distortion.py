@@ -36,6 +36,7 @@ from nzip.evaluation.bench import (
     check_outputs,
     find_files,
     machine,
+    model_notes,
     software,
     three_digits,
 )
@@ -518,6 +519,7 @@ def format_tables(result: dict[str, Any]) -> list[str]:
                 lines += [*([""] if number else []), *align(rows)]
             if any(MARK in line for line in lines):
                 lines.append(NOTE)
+    lines += model_notes(result["codecs"])
     if result["skipped"]:
         lines += ["", *(f"left out: {entry['path']}: {entry['reason']}" for entry in result["skipped"])]
     failed: dict[tuple[str, str], int] = {}
