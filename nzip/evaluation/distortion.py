@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nzip.evaluation import efficientnet
+from nzip.models.latent.resample import resample
 
 Bytes = NDArray[np.uint8]
 Doubles = NDArray[np.float64]
@@ -328,29 +329,6 @@ def _mel_bands(rate: int, size: int) -> Doubles:
     return np.maximum(0, np.minimum(rising, falling))
 
 
-def resampled(samples: NDArray[Any], rate: int, to: int) -> Floats:
-    """Return a sound at another rate: its spectrum cut or filled with zeros, float32 (C, ceil(T to / rate)).
-
-    The sound is taken with at least an eighth of a second of silence behind it, so that its end does not come round to
-    its beginning.
-
-    Args:
-        samples: (C, T).
-        rate: samples a second.
-        to: of the result.
-    """
-    if rate == to:
-        return np.asarray(samples, np.float32)
-    common = math.gcd(rate, to)
-    length = samples.shape[1]
-    padded = -(-(length + rate // 8) // (rate // common)) * (rate // common)
-    target = padded // (rate // common) * (to // common)
-    spectrum = np.fft.rfft(samples.astype(np.float64), padded, axis=1)
-    keep = min(padded, target) // 2 + 1
-    moved = np.fft.irfft(spectrum[:, :keep], target, axis=1) * (target / padded)
-    return moved[:, : -(-length * to // rate)].astype(np.float32)
-
-
 def stoi(original: Floats, other: Floats, rate: int) -> float | None:
     """Return the short-time objective intelligibility (Taal et al., 2011), up to 1, by `pystoi`; None without it.
 
@@ -377,7 +355,7 @@ def pesq(original: Floats, other: Floats, rate: int) -> float | None:
         return None
     package = import_module("pesq")
     first, second = (
-        resampled(signal.mean(axis=0, keepdims=True), rate, SPEECH_RATE)[0] for signal in (original, other)
+        resample(signal.mean(axis=0, keepdims=True), rate, SPEECH_RATE)[0] for signal in (original, other)
     )
     return _of_speech(lambda: package.pesq(SPEECH_RATE, first, second, "wb"), package.PesqError)
 

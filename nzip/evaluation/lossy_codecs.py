@@ -17,19 +17,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nzip.errors import NzipError, UnsupportedError
-from nzip.evaluation.distortion import resampled
 from nzip.formats.signals import Picture, Sound
+from nzip.models.latent import weights
+from nzip.models.latent.codecs import CODECS, found_models
+from nzip.models.latent.resample import resample
 
 Signal = Picture | Sound
 
 KINDS = ("picture", "sound")
-QUALITIES = (10, 30, 50, 70, 90)
-OURS = {"picture": ("walloc", "vqgan", "hyperprior"), "sound": ("walloc", "grvq")}
+QUALITIES = (5, 15, 30, 45, 60, 75, 90)
+CODEC_KINDS = {"picture": "image", "sound": "audio"}  # the words of nzip's own codecs
 OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
 BIT_RATES = (6, 256)  # kbit/s a channel between which libsndfile's level moves Opus
 
@@ -49,7 +52,7 @@ class LossyCodec:
         decode: bytes to a signal of the same kind and shape.
         least: the lowest setting there is.
         most: the highest.
-        model_bytes: size of the model that both sides have beside the program; None where the codec does not say.
+        model_bytes: size of the model that both sides have beside the program.
         built_in: another process finds the same codec by its kind and name (`find`), so it is measured in a process
             of its own; otherwise it is measured in the process that asks.
     """
@@ -64,7 +67,7 @@ class LossyCodec:
     decode: Callable[[bytes], Signal]
     least: int = 1
     most: int = 100
-    model_bytes: int | None = 0
+    model_bytes: int = 0
     built_in: bool = True
 
 
@@ -74,28 +77,27 @@ def kind_of(signal: Signal) -> str:
 
 
 def nzip_codecs(kind: str) -> list[LossyCodec]:
-    """Return nzip's own codecs for a kind of signal; none where this nzip has no lossy codecs."""
+    """Return those of nzip's own codecs for a kind of signal whose usual models are here."""
     import nzip
 
-    compress: Callable[..., bytes] | None = getattr(nzip, "compress_signal", None)
-    decompress: Callable[[bytes], Signal] | None = getattr(nzip, "decompress_signal", None)
-    if compress is None or decompress is None:
-        return []
+    models = {path.stem: path for path in reversed(found_models())}  # of two, the first counts
 
-    def codec(name: str) -> LossyCodec:
+    def codec(name: str, model: Path) -> LossyCodec:
+        data = model.read_bytes()
         return LossyCodec(
             name=f"nzip {name}",
             kind=kind,
             family="nzip",
             version=nzip.__version__,
-            settings="quality 1 to 100",
+            settings=f"model {model.stem} ({weights.id_of(data)})",
             ladder=QUALITIES,
-            encode=lambda signal, setting: compress(signal, codec=name, quality=setting),
-            decode=decompress,
-            model_bytes=None,
+            encode=lambda signal, setting: nzip.compress_signal(signal, codec=name, quality=setting),
+            decode=nzip.decompress_signal,
+            model_bytes=len(data),
         )
 
-    return [codec(name) for name in OURS[kind]]
+    found = {name: entry.defaults.get(CODEC_KINDS[kind], "") for name, entry in CODECS.items()}
+    return [codec(name, models[model]) for name, model in found.items() if model in models]
 
 
 def peers(kind: str) -> list[LossyCodec]:
@@ -142,7 +144,7 @@ def choose(kinds: Sequence[str], names: Sequence[str] | None = None, *, with_pee
             for codec in peers(kind):
                 found.setdefault((kind, codec.name), codec)
     if not found:
-        raise NzipError("this nzip has no lossy codecs to measure; measure the installed peers with --peers")
+        raise NzipError("no model of a lossy codec is here (see: nzip models latent); measure others with --peers")
     return list(found.values())
 
 
@@ -171,7 +173,7 @@ def fitted(codec: LossyCodec, decoded: Signal, original: Signal) -> Signal:
         if decoded.samples.shape == original.samples.shape and decoded.rate == original.rate:
             return decoded
         if codec.family != "nzip":
-            samples = resampled(decoded.samples, decoded.rate, original.rate)[:, : original.samples.shape[1]]
+            samples = resample(decoded.samples, decoded.rate, original.rate)[:, : original.samples.shape[1]]
             lack = original.samples.shape[1] - samples.shape[1]
             return Sound(np.pad(samples, ((0, 0), (0, lack))), original.rate, decoded.format, decoded.subtype)
     raise NzipError(f"{codec.name} gave back another shape than it was given")
@@ -357,7 +359,7 @@ def _by_libsndfile(
         ladder: of settings; libsndfile's `compression_level` is 1 - setting / 100.
         mode: its `bitrate_mode`.
         rates: the sampling rates that the codec takes; a sound of another is resampled to the next higher one
-            (`distortion.resampled`), and `fitted` takes it back. Every rate is taken where it is left out.
+            (`resample`), and `fitted` takes it back. Every rate is taken where it is left out.
         least: the lowest setting.
     """
     try:
@@ -373,7 +375,7 @@ def _by_libsndfile(
         rate = signal.rate
         if rates and rate not in rates:
             rate = min((known for known in rates if known > rate), default=max(rates))
-        samples = resampled(signal.samples, signal.rate, rate)
+        samples = resample(signal.samples, signal.rate, rate)
         out = io.BytesIO()
         try:
             with soundfile.SoundFile(

@@ -43,7 +43,7 @@ from nzip.evaluation.bench import (
 from nzip.evaluation.distortion import METRICS, PictureReference, SoundReference
 from nzip.evaluation.lossy_codecs import KINDS, LossyCodec, Signal, choose, kind_of
 from nzip.evaluation.lossy_worker import CodecProcess
-from nzip.formats.signals import Picture, Sound, read_picture, read_sound
+from nzip.formats.signals import Picture, Sound, read_signal
 
 SCHEMA = 1
 RATES = {"picture": "bits per pixel", "sound": "kbit/s"}
@@ -86,7 +86,7 @@ class Source:
         return rate * self.amount * (1e6 if self.kind == "picture" else 1e3) / 8
 
 
-def read_signal(path: AnyPath) -> Signal:
+def load(path: AnyPath) -> Signal:
     """Return the picture, as uint8 (H, W, 3), or the sound in a file.
 
     Raises:
@@ -95,15 +95,12 @@ def read_signal(path: AnyPath) -> Signal:
         LimitError: it is too large.
         OSError: it cannot be read.
     """
-    with open(path, "rb") as file:
-        head = file.read(12)
-    if head[:4] in (b"fLaC", b"OggS") or (head[:4] == b"RIFF" and head[8:] == b"WAVE"):
-        sound = read_sound(path)
-        if sound.samples.size == 0:
+    signal = read_signal(path)
+    if isinstance(signal, Sound):
+        if signal.samples.size == 0:
             raise UnsupportedError(f"{os.fspath(path)}: there is nothing in it")
-        return sound
-    picture = read_picture(path)
-    pixels = picture.pixels
+        return signal
+    pixels = signal.pixels
     if pixels.dtype != np.uint8 or pixels.shape[2] not in (1, 3):
         raise UnsupportedError(f"{os.fspath(path)}: more than 8 bits, or an alpha channel; convert it to 8-bit RGB")
     return Picture(np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3))))
@@ -118,7 +115,7 @@ def find_sources(paths: Sequence[AnyPath]) -> tuple[list[Source], list[dict[str,
     sources, skipped = [], []
     for file in find_files(paths):
         try:
-            signal = read_signal(file.location)
+            signal = load(file.location)
         except (CorruptError, UnsupportedError, LimitError) as error:
             reason = str(error).removeprefix(f"{file.location}: ")
             skipped.append({"path": file.path, "reason": reason})
@@ -319,7 +316,7 @@ class _Measurer:
 
     def measure(self, process: CodecProcess, setting: int) -> Record:
         if self._signal is None:
-            self._signal = read_signal(self.source.file.location)
+            self._signal = load(self.source.file.location)
             if isinstance(self._signal, Picture):
                 self._reference = PictureReference(self._signal.pixels)
             else:

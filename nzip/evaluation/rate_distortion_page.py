@@ -13,6 +13,7 @@ import io
 import math
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,8 @@ from numpy.typing import NDArray
 
 from nzip.errors import NzipError
 from nzip.evaluation.distortion import PictureReference, SoundReference, Values, luma
-from nzip.evaluation.lossy_codecs import KINDS, LossyCodec, fitted, nearest
-from nzip.evaluation.rate_distortion import MARK, NOTE, RATES, Source, read_signal, shown, tables, titled
+from nzip.evaluation.lossy_codecs import KINDS, LossyCodec, Signal, fitted, nearest
+from nzip.evaluation.rate_distortion import MARK, NOTE, RATES, Source, load, shown, tables, titled
 from nzip.formats.signals import Picture, Sound
 
 Bytes = NDArray[np.uint8]
@@ -172,18 +173,27 @@ def _known(result: dict[str, Any], codec: LossyCodec, source: Source) -> dict[in
     }
 
 
+@dataclass(frozen=True)
+class _Missing:
+    """Why a codec has nothing to show at a rate; either it failed, or its rates are others."""
+
+    words: str
+    failed: bool
+
+
 def _at_rate(
-    result: dict[str, Any], codec: LossyCodec, source: Source, original: Picture | Sound, rate: float
-) -> tuple[Picture | Sound, int, int] | str:
+    result: dict[str, Any], codec: LossyCodec, source: Source, original: Signal, rate: float
+) -> tuple[Signal, int, int] | _Missing:
     """Return what a codec makes of a file at about a rate, its bytes and the setting; or why there is nothing."""
     try:
         setting, data = nearest(codec, original, source.size(rate), _known(result, codec, source))
         apart = source.rate(len(data)) / rate
         if max(apart, 1 / apart) > TOO_FAR:
-            return f"{codec.name} does not come near this rate; its nearest is {shown(source.rate(len(data)))}"
+            words = f"{codec.name} does not come near this rate; its nearest is {shown(source.rate(len(data)))}"
+            return _Missing(words, failed=False)
         return fitted(codec, codec.decode(data), original), len(data), setting
     except Exception as error:  # whatever a codec raises is a result
-        return f"{codec.name} failed: {error}"
+        return _Missing(f"{codec.name} failed: {error}", failed=True)
 
 
 def _rate_words(source: Source, size: int, target: float) -> str:
@@ -203,7 +213,7 @@ def _values_words(result: dict[str, Any], values: Values) -> list[tuple[str, str
 
 
 def _picture(result: dict[str, Any], source: Source, codecs: Sequence[LossyCodec], name: str) -> Iterator[str]:
-    original = read_signal(source.file.location)
+    original = load(source.file.location)
     assert isinstance(original, Picture)
     reference = PictureReference(original.pixels)
     place = busiest(original.pixels, CROP)
@@ -219,7 +229,7 @@ def _picture(result: dict[str, Any], source: Source, codecs: Sequence[LossyCodec
         missing = []
         for codec in codecs:
             found = _at_rate(result, codec, source, original, target)
-            if isinstance(found, str):
+            if isinstance(found, _Missing):
                 missing.append(found)
                 continue
             copy, size, setting = found
@@ -232,12 +242,12 @@ def _picture(result: dict[str, Any], source: Source, codecs: Sequence[LossyCodec
                 f'src="{_image(copy.pixels[place])}"></div><figcaption><b>{codec_name}</b>, setting {setting}<br>'
                 f"{_rate_words(source, size, target)}, {size:,} bytes<br>{numbers}</figcaption></figure>"
             )
-        if len(figures) == 1:  # a rate that none of them reaches
+        if len(figures) == 1 and not any(lack.failed for lack in missing):  # a rate that none of them reaches
             continue
         yield f'<p class="note">about {target:g} bits per pixel</p>'
         yield f'<div class="crops">{"".join(figures)}</div>'
         if missing:
-            yield f'<p class="note">{html.escape("; ".join(missing))}</p>'
+            yield f'<p class="note">{html.escape("; ".join(lack.words for lack in missing))}</p>'
 
 
 def busiest(pixels: Bytes, side: int) -> tuple[slice, slice]:
@@ -261,7 +271,7 @@ def busiest(pixels: Bytes, side: int) -> tuple[slice, slice]:
 
 
 def _sound(result: dict[str, Any], source: Source, codecs: Sequence[LossyCodec]) -> Iterator[str]:
-    original = read_signal(source.file.location)
+    original = load(source.file.location)
     assert isinstance(original, Sound)
     speech = any(
         record["path"] == source.file.path and not record["error"] and record["values"]["stoi"] is not None
@@ -276,8 +286,8 @@ def _sound(result: dict[str, Any], source: Source, codecs: Sequence[LossyCodec])
     for target in (rate * channels for rate in TARGETS["sound"]):
         for codec in codecs:
             found = _at_rate(result, codec, source, original, target)
-            if isinstance(found, str):
-                missing.append(f"{found} (at {target:g} kbit/s)")
+            if isinstance(found, _Missing):
+                missing.append(f"{found.words} (at {target:g} kbit/s)")
                 continue
             copy, size, setting = found
             assert isinstance(copy, Sound)

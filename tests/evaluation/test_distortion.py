@@ -19,7 +19,6 @@ from nzip.evaluation.distortion import (
     luma,
     ms_ssim,
     psnr,
-    resampled,
     si_sdr,
 )
 
@@ -181,26 +180,6 @@ class TestLogMel:
 
     def test_silence(self) -> None:
         assert np.all(log_mel(np.zeros((1, 10), np.float32), 16000) == -100)
-
-
-class TestResampled:
-    @pytest.mark.parametrize("rates", [(16000, 48000), (44100, 48000), (48000, 16000), (11025, 8000)])
-    def test_tone_stays(self, rates: tuple[int, int]) -> None:
-        moved = resampled(tone(rates[0], 0.5, 1000), *rates)
-        wanted = tone(rates[1], 0.5, 1000)
-        assert moved.dtype == np.float32
-        assert abs(moved.shape[1] - wanted.shape[1]) <= 1
-        middle = slice(len(moved[0]) // 4, 3 * len(moved[0]) // 4)
-        assert np.abs(moved[:, middle] - wanted[:, middle]).max() < 2e-3
-
-    def test_there_and_back(self) -> None:
-        smooth = tone(44100, 0.2, 3000, channels=2) * np.hanning(8820).astype(np.float32)
-        back = resampled(resampled(smooth, 44100, 48000), 48000, 44100)[:, : smooth.shape[1]]
-        assert np.abs(back - smooth).max() < 1e-5
-
-    def test_same_rate(self) -> None:
-        assert resampled(tone(), 16000, 16000) is not None
-        assert np.array_equal(resampled(tone(), 16000, 16000), tone())
 
 
 class TestReferences:

@@ -2,18 +2,20 @@
 
 import dataclasses
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from models.latent import tiny
 
-import nzip
 from nzip.errors import NzipError, UnsupportedError
-from nzip.evaluation import lossy_codecs, lossy_worker
+from nzip.evaluation import lossy_worker
 from nzip.evaluation.distortion import psnr
 from nzip.evaluation.lossy_codecs import LossyCodec, Signal, choose, find, fitted, nearest, nzip_codecs, peers
 from nzip.evaluation.lossy_worker import CodecProcess
 from nzip.formats.signals import Picture, Sound
+from nzip.models.latent import codecs
 
 PEERS = peers("picture") + peers("sound")
 
@@ -152,26 +154,33 @@ class TestNearest:
 
 
 class TestOurs:
-    def test_none_without_the_functions(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.delattr(nzip, "compress_signal", raising=False)
-        assert nzip_codecs("picture") == []
+    @pytest.fixture
+    def models(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """A folder of models, empty, and none that come with nzip."""
+        monkeypatch.setenv("NZIP_MODELS", str(tmp_path))
+        monkeypatch.setattr(codecs, "shipped_folder", lambda: tmp_path / "nothing")
+        (tmp_path / "latent").mkdir()
+        return tmp_path / "latent"
+
+    def test_none_without_a_model(self, models: Path) -> None:
+        assert nzip_codecs("picture") == nzip_codecs("sound") == []
         with pytest.raises(NzipError, match="--peers"):
             choose(["picture"])
 
-    def test_they_are_called(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def compress_signal(signal: Signal, *, codec: str, quality: int) -> bytes:
-            return f"{codec} {quality}".encode()
-
-        monkeypatch.setattr(nzip, "compress_signal", compress_signal, raising=False)
-        monkeypatch.setattr(nzip, "decompress_signal", lambda data: picture(), raising=False)
-        codecs = choose(["picture", "sound"])
-        assert [(codec.kind, codec.name) for codec in codecs] == [
-            ("picture", "nzip walloc"), ("picture", "nzip vqgan"), ("picture", "nzip hyperprior"),
-            ("sound", "nzip walloc"), ("sound", "nzip grvq"),
-        ]  # fmt: skip
-        assert [codec.encode(picture(), 30) for codec in codecs[:2]] == [b"walloc 30", b"vqgan 30"]
-        assert [codec.name for codec in choose(["sound"], ["GRVQ"])] == ["nzip grvq"]
-        assert [codec.kind for codec in choose(["picture", "sound"], ["walloc"])] == ["picture", "sound"]
+    def test_those_with_a_model(self, models: Path) -> None:
+        for kind, axes in (("image", 2), ("audio", 1)):
+            stem = codecs.CODECS["walloc"].defaults[kind]
+            (models / f"{stem}.safetensors").write_bytes(tiny.walloc_bytes(axes))
+        found = choose(["picture", "sound"])
+        assert [(codec.kind, codec.name) for codec in found] == [("picture", "nzip walloc"), ("sound", "nzip walloc")]
+        assert found[0].model_bytes == len(tiny.walloc_bytes(2))
+        assert [codec.kind for codec in choose(["picture", "sound"], ["Walloc"])] == ["picture", "sound"]
+        for codec in found:
+            original = signal_for(codec)
+            with CodecProcess(codec) as process:
+                few, many = (process.code(original, quality) for quality in (5, 90))
+            assert len(few.data) < len(many.data)
+            assert min(distance(original, coded.signal) for coded in (few, many)) > 15  # the weights are random
 
 
 class TestChoose:
@@ -239,6 +248,3 @@ class TestWorker:
         assert all(started[0][name] == "1" for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"))
         assert started[0]["PATH"] == os.environ["PATH"]
 
-
-def test_all_ours_are_named() -> None:
-    assert set(lossy_codecs.OURS) == set(lossy_codecs.KINDS)

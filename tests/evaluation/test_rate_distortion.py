@@ -16,9 +16,9 @@ from nzip.evaluation.rate_distortion import (
     find_sources,
     format_records,
     format_tables,
+    load,
     machine_perception,
     main_run,
-    read_signal,
     run,
     with_ladder,
 )
@@ -83,7 +83,7 @@ class TestSources:
 
     def test_grey_becomes_colour(self, folder: Path) -> None:
         Image.fromarray(np.arange(20, dtype=np.uint8).reshape(4, 5)).save(folder / "grey.png")
-        signal = read_signal(folder / "grey.png")
+        signal = load(folder / "grey.png")
         assert isinstance(signal, Picture)
         assert signal.pixels.shape == (4, 5, 3)
         assert signal.pixels[1, 2].tolist() == [7, 7, 7]
@@ -91,7 +91,7 @@ class TestSources:
     def test_sound(self, folder: Path) -> None:
         soundfile = pytest.importorskip("soundfile")
         soundfile.write(folder / "a.wav", np.zeros((8000, 2), np.float32), 16000)
-        signal = read_signal(folder / "a.wav")
+        signal = load(folder / "a.wav")
         assert isinstance(signal, Sound)
         source, = find_sources([folder / "a.wav"])[0]
         assert source.shape == {"channels": 2, "samples": 8000, "rate": 16000}

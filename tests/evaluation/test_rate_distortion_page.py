@@ -20,7 +20,7 @@ from nzip.formats.signals import Picture, Sound
 Image = pytest.importorskip("PIL.Image")
 
 
-def coarse(name: str, kind: str = "picture", family: str = "peer") -> LossyCodec:
+def coarse(name: str, kind: str = "picture", family: str = "peer", share: int = 60) -> LossyCodec:
     """A codec that rounds to steps of 128 / setting, and takes the more bytes the larger the setting."""
     kept: dict[bytes, Signal] = {}
 
@@ -28,7 +28,7 @@ def coarse(name: str, kind: str = "picture", family: str = "peer") -> LossyCodec
         step = 128 / setting
         if isinstance(signal, Picture):
             copy: Signal = Picture(np.clip(np.rint(signal.pixels / step) * step, 0, 255).astype(np.uint8))
-            data = bytes(max(1, signal.pixels.shape[0] * signal.pixels.shape[1] * setting // 60))
+            data = bytes(max(1, signal.pixels.shape[0] * signal.pixels.shape[1] * setting // share))
         else:
             copy = Sound((np.rint(signal.samples * 128 / step) * step / 128).astype(np.float32), signal.rate)
             data = bytes(max(1, signal.samples.size * setting // 400))
@@ -57,7 +57,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def result(folder: Path) -> dict[str, Any]:
-    return run([coarse("One"), coarse("nzip two", family="nzip")], find_sources([folder])[0])
+    return run([coarse("One"), coarse("nzip two", family="nzip", share=180)], find_sources([folder])[0])
 
 
 class Checker(HTMLParser):
@@ -120,7 +120,7 @@ class TestPlot:
 
 class TestPage:
     def test_pictures(self, result: dict[str, Any], folder: Path, tmp_path: Path) -> None:
-        codecs = [coarse("One"), coarse("nzip two", family="nzip")]
+        codecs = [coarse("One"), coarse("nzip two", family="nzip", share=180)]
         write_page(result, find_sources([folder])[0], codecs, tmp_path / "page.html")
         text = (tmp_path / "page.html").read_text(encoding="utf-8")
         sources = checked(text)
@@ -131,7 +131,7 @@ class TestPage:
             assert words in text
         assert "a & b" not in text
         copies = [source for source in sources if not source.startswith("data:image/svg")]
-        assert len(copies) == 2 * 2 * 3  # files, codecs, and the rates that are reached within a factor of two
+        assert len(copies) == 2 * (3 + 4)  # of each file as many as there are rates that each codec reaches
         pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(copies[0].partition(",")[2]))).convert("RGB"))
         assert pixels.shape == (40, CROP, 3)
 
