@@ -12,7 +12,7 @@ import click
 from nzip.cli import options
 from nzip.cli.output import on_terminal
 
-LOSSLESS_ONLY = ("levels", "engine", "model", "streams", "window", "threads", "direction")
+LOSSLESS_ONLY = ("levels", "engine", "streams", "window", "threads", "direction")
 LOSSY_ONLY = ("codecs", "qualities", "speech", "html_path")
 
 
@@ -65,7 +65,9 @@ class Numbers(click.ParamType):
 )
 @click.option("--lossy", is_flag=True, help="Measure the lossy codecs on pictures and sounds.")
 @click.option(
-    "--codecs", metavar="NAME,...", help="With --lossy: these codecs, nzip's or others; all of nzip's where left out."
+    "--codecs",
+    metavar="NAME,...",
+    help="With --lossy: these codecs, nzip's (walloc, or walloc:MODEL) or others; all of nzip's where left out.",
 )
 @click.option(
     "--qualities",
@@ -113,10 +115,15 @@ def command(
     if lossy:
         from nzip.evaluation import rate_distortion
 
+        names = None if codecs is None else [name.strip() for name in codecs.split(",")]
+        if model is not None:
+            if names is None or len(names) != 1:
+                raise click.UsageError("--model goes with --lossy and one codec; or write --codecs NAME:MODEL,...")
+            names = [f"{names[0]}:{model}"]
         with _steps(not no_progress and on_terminal(sys.stderr)) as progress:
             rate_distortion.main_run(
                 list(paths),
-                codecs=None if codecs is None else [name.strip() for name in codecs.split(",")],
+                codecs=names,
                 peers=peers,
                 qualities=qualities,
                 speech=speech,

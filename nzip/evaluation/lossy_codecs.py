@@ -25,7 +25,7 @@ import numpy as np
 from nzip.errors import NzipError, UnsupportedError
 from nzip.formats.signals import Picture, Sound
 from nzip.models.latent import weights
-from nzip.models.latent.codecs import CODECS, found_models
+from nzip.models.latent.codecs import CODECS, by_name, found_models
 from nzip.models.latent.resample import resample
 
 Signal = Picture | Sound
@@ -78,26 +78,33 @@ def kind_of(signal: Signal) -> str:
 
 def nzip_codecs(kind: str) -> list[LossyCodec]:
     """Return those of nzip's own codecs for a kind of signal whose usual models are here."""
+    models = _models()
+    found = {name: entry.defaults.get(CODEC_KINDS[kind], "") for name, entry in CODECS.items()}
+    return [_ours(kind, name, models[model]) for name, model in found.items() if model in models]
+
+
+def _models() -> dict[str, Path]:
+    return {path.stem: path for path in reversed(found_models())}  # of two, the first counts
+
+
+def _ours(kind: str, name: str, model: Path, *, usual: bool = True) -> LossyCodec:
+    """Return nzip's codec with a model, which stands in the name unless it is the usual one."""
     import nzip
 
-    models = {path.stem: path for path in reversed(found_models())}  # of two, the first counts
-
-    def codec(name: str, model: Path) -> LossyCodec:
-        data = model.read_bytes()
-        return LossyCodec(
-            name=f"nzip {name}",
-            kind=kind,
-            family="nzip",
-            version=nzip.__version__,
-            settings=f"model {model.stem} ({weights.id_of(data)})",
-            ladder=QUALITIES,
-            encode=lambda signal, setting: nzip.compress_signal(signal, codec=name, quality=setting),
-            decode=nzip.decompress_signal,
-            model_bytes=len(data),
-        )
-
-    found = {name: entry.defaults.get(CODEC_KINDS[kind], "") for name, entry in CODECS.items()}
-    return [codec(name, models[model]) for name, model in found.items() if model in models]
+    data = model.read_bytes()
+    return LossyCodec(
+        name=f"nzip {name}" if usual else f"nzip {name}:{model.stem}",
+        kind=kind,
+        family="nzip",
+        version=nzip.__version__,
+        settings=f"model {model.stem} ({weights.id_of(data)})",
+        ladder=QUALITIES,
+        encode=lambda signal, setting: nzip.compress_signal(
+            signal, codec=name, model=None if usual else model.stem, quality=setting
+        ),
+        decode=nzip.decompress_signal,
+        model_bytes=len(data),
+    )
 
 
 def peers(kind: str) -> list[LossyCodec]:
@@ -107,11 +114,18 @@ def peers(kind: str) -> list[LossyCodec]:
 
 
 def find(kind: str, name: str) -> LossyCodec:
-    """Return the codec of a kind by its name, as `walloc`, `nzip walloc` or `jpeg xl`.
+    """Return the codec of a kind by its name, as `walloc`, `nzip walloc`, `walloc:MODEL` or `jpeg xl`.
 
     Raises:
-        LookupError: there is none, or it is not installed.
+        LookupError: there is none, it is not installed, or the model is not here or for other signals.
     """
+    own, colon, model = name.removeprefix("nzip ").partition(":")
+    if colon:
+        try:
+            by_name(own, CODEC_KINDS[kind], model)
+            return _ours(kind, own, _models()[model], usual=False)
+        except (KeyError, ValueError, NzipError) as error:
+            raise LookupError(f"no lossy codec {name!r} for a {kind} is here: {error}") from None
     wanted = _plain(name)
     for codec in nzip_codecs(kind) + peers(kind):
         if wanted in (_plain(codec.name), _plain(codec.name).removeprefix("nzip")):

@@ -189,6 +189,18 @@ class TestBench:
         assert settings["speech"]
         assert (settings["html_path"], settings["json_path"], settings["repeat"]) == ("p.html", "r.json", 2)
 
+    def test_lossy_model(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        from nzip.evaluation import rate_distortion
+
+        calls: list[Any] = []
+        monkeypatch.setattr(rate_distortion, "main_run", lambda paths, **settings: calls.append(settings["codecs"]))
+        assert run("bench", "--lossy", "text", "--codecs", "walloc", "--model", "mine").exit_code == 0
+        assert calls == [["walloc:mine"]]
+        for codecs in ([], ["--codecs", "walloc,jpeg"]):
+            result = run("bench", "--lossy", "text", *codecs, "--model", "mine")
+            assert result.exit_code == 2
+            assert "--codecs NAME:MODEL" in result.stderr
+
     def test_lossy_run(self, run: Run, here: Path) -> None:
         image = pytest.importorskip("PIL.Image")
         from nzip.evaluation.lossy_codecs import peers

@@ -182,6 +182,17 @@ class TestOurs:
             assert len(few.data) < len(many.data)
             assert min(distance(original, coded.signal) for coded in (few, many)) > 15  # the weights are random
 
+    def test_another_model(self, models: Path) -> None:
+        (models / "Mine-2.safetensors").write_bytes(tiny.walloc_bytes(2))
+        codec, = choose(["picture", "sound"], ["walloc:Mine-2"])
+        assert (codec.kind, codec.name) == ("picture", "nzip walloc:Mine-2")
+        assert codec.settings.startswith("model Mine-2 (")
+        with CodecProcess(codec) as process:
+            assert distance(picture(), process.code(picture(), 50).signal) > 15
+        for name in ("walloc:other", "grvq:Mine-2", "nothing:Mine-2"):
+            with pytest.raises(NzipError, match="no lossy codec"):
+                choose(["picture"], [name])
+
 
 class TestChoose:
     def test_names(self) -> None:
