@@ -21,6 +21,7 @@ from nzip.evaluation.distortion import (
     psnr,
     si_sdr,
 )
+from nzip.models.latent import features
 
 
 def picture(height: int = 48, width: int = 64, seed: int = 0) -> np.ndarray:
@@ -279,7 +280,7 @@ def random_state(seed: int = 0) -> dict[str, object]:
 
     layer("_conv_stem", "_bn0", (32, 3, 3, 3))
     block, channels = 0, 32
-    for count, taps, _, expansion, out in efficientnet.GROUPS:
+    for count, taps, _, expansion, out in features.GROUPS:
         for _ in range(count):
             inner = channels * expansion
             if expansion > 1:
@@ -305,15 +306,16 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> efficientnet.EfficientN
 class TestEfficientNet:
     def test_shapes(self, network: efficientnet.EfficientNet) -> None:
         shapes = [tuple(features.shape) for features in network.stages(picture(45, 66))]
-        assert shapes == [(16, 23, 33), (24, 12, 17), (40, 6, 9), (112, 3, 5), (320, 2, 3)]
+        assert shapes == [(1, 16, 23, 33), (1, 24, 12, 17), (1, 40, 6, 9), (1, 112, 3, 5), (1, 320, 2, 3)]
 
     def test_stem_by_hand(self, network: efficientnet.EfficientNet) -> None:
         """The first layer at one place: normalised pixels, convolution, batch normalisation, ReLU6."""
         torch = pytest.importorskip("torch")
         pixels, state = picture(8, 8), random_state()
         x = efficientnet._tensor(pixels)
-        assert x[0, 1, 2, 3] == np.float32((float(pixels[2, 3, 1]) - 127) / 128)
-        out = efficientnet._convolved(x, network._stem)
+        x = (x - features.OFFSET) * features.SCALE
+        assert float(x[0, 1, 2, 3]) == pytest.approx((float(pixels[2, 3, 1]) - 127) / 128, abs=1e-6)
+        out = features.convolved(x, network._network.stem)
         assert out.shape == (1, 32, 4, 4)
         part = x[0, :, 2:5, 4:7]  # an even side takes its zeros after the end, so this place begins at 2 * (1, 2)
         value = (state["_conv_stem.weight"][5] * part).sum()  # type: ignore[index]
@@ -333,12 +335,12 @@ class TestEfficientNet:
 
     def test_distance_by_hand(self) -> None:
         torch = pytest.importorskip("torch")
-        one = [torch.tensor([[[3.0, 1.0]], [[0.0, 0.0]]])]
-        other = [torch.tensor([[[0.0, 2.0]], [[7.0, 0.0]]])]  # the first place at a right angle, the second alike
+        one = [torch.tensor([[[[3.0, 1.0]], [[0.0, 0.0]]]])]
+        other = [torch.tensor([[[[0.0, 2.0]], [[7.0, 0.0]]]])]  # the first place at a right angle, the second alike
         assert efficientnet.distance(one, other) == pytest.approx(1)
         assert efficientnet.distance(one * 2, [*other, *one]) == pytest.approx(0.5)
         with pytest.raises(ValueError, match="size"):
-            efficientnet.distance(one, [torch.zeros(2, 2, 2)])
+            efficientnet.distance(one, [torch.zeros(1, 2, 2, 2)])
 
     def test_answer(self, network: efficientnet.EfficientNet) -> None:
         original = picture(64, 96)
@@ -369,7 +371,7 @@ class TestEfficientNet:
     def test_absent(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
         assert not efficientnet.available()
-        with pytest.raises(UnsupportedError, match="metrics"):
+        with pytest.raises(UnsupportedError, match="pip install torch"):
             efficientnet.EfficientNet()
 
     def test_installed(self) -> None:
