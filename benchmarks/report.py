@@ -6,7 +6,8 @@
 
 A table stands between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->` in README.md or a page of docs/; what is between
 the two is replaced. Names: `summary`, `levels`, `ahead`, `memory`, `versions`, `lm`, `lm-windows`, `lm-mixing`,
-`lm-exactness`, and for each result file SET its totals (`SET`) and its sizes file by file (`SET-files`).
+`lm-exactness`, `latents-webp`, `lossy-pictures`, `lossy-speech`, `lossy-music`,
+and for each result file SET its totals (`SET`) and its sizes file by file (`SET-files`).
 """
 
 from __future__ import annotations
@@ -293,6 +294,30 @@ def lm_exactness() -> str:
     return markdown(rows)
 
 
+def lossy(name: str) -> Callable[[], str]:
+    """Return what makes the tables of a run of `bench --lossy`, as that command prints them."""
+
+    def made() -> str:
+        from nzip.evaluation.rate_distortion import format_tables
+
+        return "\n".join(["```text", *format_tables(own(name, "nzip bench --lossy")), "```"])
+
+    return made
+
+
+def latents_webp() -> str:
+    """Return walloc's latents beside lossless WebP of the same, from `latents_webp.py`."""
+    rows = [["model", "quality", "PSNR dB", "bits per pixel", "ratio", "our bytes", "lossless WebP", "smaller by",
+             "MPix/s in", "out"]]  # fmt: skip
+    for row in own("latents_webp")["rows"]:
+        rows.append([
+            row["model"], str(row["quality"]), f"{row['psnr']:.2f}", f"{row['bpp']:.3f}", f"{row['ratio']:.1f}",
+            f"{row['bytes']:,}", f"{row['webp_bytes']:,}", f"{100 * row['saved']:.1f} %",
+            f"{row['encode_mpix_s']:.1f}", f"{row['decode_mpix_s']:.2f}",
+        ])  # fmt: skip
+    return markdown(rows)
+
+
 def versions(results: dict[str, Result]) -> str:
     """Return what was compared, exactly."""
     seen: dict[str, list[str]] = {}
@@ -313,6 +338,8 @@ def tables(results: dict[str, Result]) -> dict[str, Callable[[], str]]:
         "lm-windows": lm_windows,
         "lm-mixing": lm_mixing,
         "lm-exactness": lm_exactness,
+        "latents-webp": latents_webp,
+        **{f"lossy-{name}": lossy(f"lossy_{name}") for name in ("pictures", "speech", "music")},
         "versions": lambda: versions(results),
     }
     for name, result in results.items():

@@ -33,7 +33,7 @@ Floats = NDArray[np.float32]
 
 SATURATION = 50.0  # deviation of a latent times its gain, at most, so that companding does not cut off its ends
 SCALE = 4.0  # what the network sees is of the order of one
-MOST = 2 << 20  # places that components and priors are learned from, at most
+MOST = 160_000  # places that priors are learned from, about
 
 
 @dataclass(frozen=True)
