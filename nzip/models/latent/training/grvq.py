@@ -484,10 +484,10 @@ class PriorPlan:
         seed: of the draws.
     """
 
-    minutes: float = 200.0
+    minutes: float = 90.0
     width: int = 128
-    steps: int = 3000
-    batch: int = 1024
+    steps: int = 1500
+    batch: int = 512
     rate: float = 2e-3
     seed: int = 1
 
@@ -505,7 +505,8 @@ def streams(
         for at in range(0, max(1, piece.shape[1] - length // 2), length)
     ]
     odds = layer_odds(codec.shape.layers)
-    out, heard = [], 0.0
+    out: list[NDArray[np.int16]] = []
+    heard = 0.0
     for number in random.permutation(len(parts)):
         if heard >= 60 * minutes:
             break
