@@ -20,7 +20,7 @@ differ in its last digits from machine to machine.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -32,6 +32,7 @@ from nzip.entropy.binary import check_head, check_overread
 from nzip.entropy.jit import kernel
 from nzip.entropy.range import PRIME, decode_start, decode_step, decode_target, encode_end, encode_step
 from nzip.errors import CorruptError, UnsupportedError
+from nzip.models.latent.codecs import Settings, Symbols
 from nzip.models.latent.layers import Array, Ops, Weights, new_conv, place
 from nzip.models.latent.weights import Model
 
@@ -573,11 +574,11 @@ class GrvqCodec:
         self.vectors = whole_vectors(self.codes)
         self._prior = SymbolsPrior.read(model, shape)
 
-    def settings(self, quality: int) -> tuple[int, ...]:
+    def settings(self, quality: int) -> Settings:
         """Return (layers,) for a quality of 1 to 100; each layer adds 1 kbit/s before the entropy coder."""
         return (1 + min(max(quality, 1) - 1, 99) * self.shape.layers // 100,)
 
-    def layout(self, size: tuple[int, ...], settings: Sequence[int]) -> list[tuple[np.dtype[Any], tuple[int, ...]]]:
+    def layout(self, size: tuple[int, ...], settings: Settings) -> list[tuple[np.dtype[Any], tuple[int, ...]]]:
         """Return the dtype and shape of the one array of symbols: int16 (layers groups, frames).
 
         Raises:
@@ -587,7 +588,7 @@ class GrvqCodec:
             raise CorruptError(f"the file asks for settings {tuple(settings)} that the codec grvq does not have")
         return [(np.dtype(np.int16), (settings[0] * self.shape.groups, -(-size[0] // self.shape.hop)))]
 
-    def analyse(self, signal: Floats, settings: Sequence[int], ops: Ops) -> list[NDArray[Any]]:
+    def analyse(self, signal: Floats, settings: Settings, ops: Ops) -> Symbols:
         """Return the symbols of a signal, float32 (1, T) in -1..1, T >= 1."""
         shape = self.shape
         (kind, (slots, frames)) = self.layout(signal.shape[1:], settings)[0]
@@ -604,7 +605,7 @@ class GrvqCodec:
         return [symbols]
 
     def synthesise(
-        self, symbols: Sequence[NDArray[Any]], size: tuple[int, ...], settings: Sequence[int], ops: Ops
+        self, symbols: Symbols, size: tuple[int, ...], settings: Settings, ops: Ops
     ) -> Floats:
         """Return the signal of symbols, float32 (1, T)."""
         shape = self.shape
@@ -621,11 +622,11 @@ class GrvqCodec:
             out[:, start * shape.hop : past * shape.hop] = found[:, first:end]
         return np.clip(out[:, : size[0]], -1, 1)
 
-    def encode(self, symbols: Sequence[NDArray[Any]], settings: Sequence[int]) -> bytes:
+    def encode(self, symbols: Symbols, settings: Settings) -> bytes:
         """Return symbols as bytes."""
         return self._prior.encode(np.ascontiguousarray(symbols[0], np.int16), self.vectors)
 
-    def decode(self, data: bytes, size: tuple[int, ...], settings: Sequence[int]) -> list[NDArray[Any]]:
+    def decode(self, data: bytes, size: tuple[int, ...], settings: Settings) -> Symbols:
         """Return the symbols that `encode` was given.
 
         Raises:

@@ -8,10 +8,11 @@ import math
 
 import numpy as np
 import pytest
+from models.latent import checks, tiny
 
 from nzip.errors import CorruptError, UnsupportedError
 from nzip.models.latent import grvq, weights
-from nzip.models.latent.layers import NumpyOps, TorchOps
+from nzip.models.latent.layers import NumpyOps
 
 SHAPE = grvq.Shape(
     rate=8000, hop=40, groups=2, layers=2, codes=16, depth=4, bands=8, encoder=8, decoder=12, late=8
@@ -41,34 +42,17 @@ def _model(shape: grvq.Shape = SHAPE, **changes):
     return weights.unpack(weights.pack({n: v for n, v in tensors.items() if v is not None}, about), "model")
 
 
-def _sound(length: int, seed: int = 1) -> np.ndarray:
-    random = np.random.default_rng(seed)
-    tone = np.sin(np.arange(length) * 0.21) * np.sin(np.arange(length) * 0.003)
-    return (0.3 * tone + 0.02 * random.standard_normal(length)).astype(np.float32)[None]
-
-
 CODEC = grvq.GrvqCodec(_model())
 
 
-@pytest.mark.parametrize("length", [1, 39, 40, 41, 1000])
-@pytest.mark.parametrize("quality", [1, 100])
-def test_symbols_come_back(length, quality):
-    ops = NumpyOps()
-    settings = CODEC.settings(quality)
-    symbols = CODEC.analyse(_sound(length), settings, ops)
-    [(kind, shape)] = CODEC.layout((length,), settings)
-    assert shape == (2 * settings[0], -(-length // 40))
-    assert symbols[0].dtype == kind
-    assert symbols[0].shape == shape
-    data = CODEC.encode(symbols, settings)
-    assert data == CODEC.encode(symbols, settings)
-    [back] = CODEC.decode(data, (length,), settings)
-    assert back.dtype == kind
-    assert (back == symbols[0]).all()
-    signal = CODEC.synthesise([back], (length,), settings, ops)
-    assert signal.shape == (1, length)
-    assert signal.dtype == np.float32
-    assert np.isfinite(signal).all()
+def test_the_seam():
+    checks.check_sizes(CODEC, [(1,), (39,), (40,), (41,), (1000,)])
+    checks.check_any_symbols(CODEC, (1000,), {0: 15})
+    checks.check_damage(CODEC, tiny.sound(5, 1, 4000))
+
+
+def test_torch_agrees():
+    checks.check_torch_agrees(CODEC, tiny.sound(6, 1, 2000), 100, 1e-4)
 
 
 def test_random_symbols_come_back_and_cost_what_the_prior_says():
@@ -167,44 +151,13 @@ def test_spectra_become_samples():
 
 def test_windows_make_no_difference(monkeypatch):
     ops = NumpyOps()
-    sound = _sound(40 * 150 + 7)
+    sound = tiny.sound(1, 1, 40 * 150 + 7)
     whole = CODEC.analyse(sound, (2,), ops)
     signal = CODEC.synthesise(whole, sound.shape[1:], (2,), ops)
     monkeypatch.setattr(grvq, "WINDOW", 40)
     parts = CODEC.analyse(sound, (2,), ops)
     assert (parts[0] == whole[0]).mean() > 0.98
     assert np.abs(CODEC.synthesise(whole, sound.shape[1:], (2,), ops) - signal).max() < 1e-4
-
-
-def test_torch_gives_what_numpy_gives():
-    pytest.importorskip("torch")
-    sound = _sound(2000)
-    one, other = (CODEC.analyse(sound, (2,), ops) for ops in (NumpyOps(), TorchOps()))
-    assert (one[0] == other[0]).mean() > 0.98
-    signals = [CODEC.synthesise(one, (2000,), (2,), ops) for ops in (NumpyOps(), TorchOps())]
-    assert np.abs(signals[0] - signals[1]).max() < 1e-4
-
-
-def test_damage_is_seen_or_harmless():
-    symbols = np.random.default_rng(8).integers(0, 16, (4, 30)).astype(np.int16)
-    data = CODEC.encode([symbols], (2,))
-    cut = [data[:size] for size in range(len(data) - 1)]
-    flipped = [data[:at] + bytes([data[at] ^ 0x55]) + data[at + 1 :] for at in range(len(data))]
-    refused = 0
-    for damaged in cut + flipped:
-        try:
-            [found] = CODEC.decode(damaged, (1200,), (2,))
-        except CorruptError:
-            refused += 1
-            continue
-        assert found.shape == (4, 30)
-        assert found.min() >= 0
-        assert found.max() < 16
-        assert (found != symbols).any()
-    assert refused > 20
-    for damaged in (data + b"\0\0", b"\xff" * 6 + data[6:]):
-        with pytest.raises(CorruptError):
-            CODEC.decode(damaged, (1200,), (2,))
 
 
 def test_settings_are_checked():
@@ -252,37 +205,53 @@ def test_it_learns_and_goes_on_after_a_break(tmp_path):
     from dataclasses import replace
 
     from nzip.formats.signals import Sound, write_sound
+    from nzip.models.latent.training import data, loop
     from nzip.models.latent.training import grvq as recipe
-    from nzip.models.latent.training import loop
 
     folder = tmp_path / "sounds"
     folder.mkdir()
     for number in range(2):
-        write_sound(Sound(_sound(16000, number), 8000), folder / f"{number}.wav")
+        write_sound(Sound(tiny.sound(number, 1, 16000), 8000), folder / f"{number}.wav")
+    material = data.sounds([folder], rate=8000, channels=1)
     plan = loop.Plan(steps=4, rate=1e-3, warm=1, log=2, check=2)
-    options = recipe.Options(
-        shape=SHAPE, seconds=0.3, batch=2, settle=1, first=plan, second=replace(plan, steps=2), half=False
-    )
-    result = recipe.train([folder], tmp_path / "run", options=options, held=["1.wav"])
+    setup = recipe.Setup(
+        shape=SHAPE, seconds=0.3, batch=2, settle=1, first=plan, second=replace(plan, steps=2), half=False,
+        prior=recipe.PriorPlan(minutes=0.1, width=8, steps=30, batch=32, rate=1e-2),
+    )  # fmt: skip
+    result = recipe.train(material, tmp_path / "run", setup, ["1.wav"])
     assert result.finished
     assert np.abs(result.weights["codes"]).max() > 0
     assert all(math.isfinite(value) for line in result.history for value in line.values())
-    again = recipe.train([folder], tmp_path / "run", options=options, held=["1.wav"])
+    again = recipe.train(material, tmp_path / "run", setup, ["1.wav"])
     for name, value in result.weights.items():
         assert (again.weights[name] == value).all(), name
 
     out = tmp_path / "grvq-small.safetensors"
-    prior_plan = recipe.PriorPlan(minutes=0.1, width=8, steps=30, batch=32, rate=1e-2)
-    bits = recipe.finish(result, [folder], out, options=options, held=["1.wav"], prior_plan=prior_plan)
+    bits = recipe.finish(result, material, out, setup, ["1.wav"])
     assert set(bits) == {1, 2}
     assert 0 < bits[1] < bits[2] < 30
-    codec = grvq.GrvqCodec(weights.load(out))
-    symbols = codec.analyse(_sound(5000), (2,), NumpyOps())
-    [back] = codec.decode(codec.encode(symbols, (2,)), (5000,), (2,))
-    assert (back == symbols[0]).all()
+    checks.check_round_trip(grvq.GrvqCodec(weights.load(out)), tiny.sound(3, 1, 5000), 100)
     card = out.with_suffix(".md").read_text()
     assert "1.wav (held out)" in card
     assert "## Rates" in card
+
+
+def test_the_recipe_stops_when_it_is_told_to(tmp_path):
+    pytest.importorskip("torch")
+    pytest.importorskip("soundfile")
+    from nzip.formats.signals import Sound, write_sound
+    from nzip.models.latent.training import grvq as recipe
+    from nzip.models.latent.training import recipes
+
+    write_sound(Sound(tiny.sound(1, 1, 20000), 16000), tmp_path / "0.wav")
+    out = tmp_path / "model.safetensors"
+    options = recipes.Options(steps=3, batch=1, crop=6400, minutes=1e-4)
+    result = recipe.recipe("audio", [tmp_path / "0.wav"], out, tmp_path / "run", options)
+    assert result.step == 1
+    assert not result.finished
+    assert not out.exists()
+    with pytest.raises(ValueError, match="there is 16k"):
+        recipe.recipe("audio", [tmp_path], out, tmp_path / "run", recipes.Options(variant="24k"))
 
 
 def test_rounding_a_prior_keeps_what_it_says():

@@ -19,7 +19,9 @@ and gains, noise and narrower bands are drawn for each.
 from __future__ import annotations
 
 import json
+import math
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,7 +34,7 @@ from nzip.models.latent import grvq
 from nzip.models.latent import weights as files
 from nzip.models.latent.layers import TorchOps, Weights, new_conv
 from nzip.models.latent.resample import resample
-from nzip.models.latent.training import data, loop
+from nzip.models.latent.training import data, loop, recipes
 
 Tensor = Any  # torch.Tensor: the package may be absent where types are checked
 Floats = NDArray[np.float32]
@@ -46,16 +48,32 @@ UNUSED = 0.08  # uses a step below which a codeword is set anew
 JUDGES = ((512, 128), (1024, 256))  # windows and steps of the discriminators
 JUDGE_WIDTHS = (8, 16, 16, 16)
 FROZEN = ("codes", "uses", "sums")
-CARD_WORDS = (
-    "The codec `grvq` for speech, {rate} samples a second, one channel: frames of {hop} samples, {groups} groups and "
-    "up to {layers} residual layers of {codes} codewords. Networks and codebooks as 16-bit floats, the prior of the "
-    "symbols as integers. It learned in two runs, at first from distances between spectra, then against "
-    "discriminators with the encoder and codebooks as they were; the table tells of the second where there was one."
-)
+FIRST = loop.Plan(5500, rate=8e-4, last=0.15, warm=100, check=250)
+SECOND = loop.Plan(1500, rate=3e-4, last=0.05, warm=50, check=250, clip=5.0, betas=(0.8, 0.95))
+APART = 16  # one of so many files is held out, where none is named
 
 
 @dataclass(frozen=True)
-class Options:
+class PriorPlan:
+    """How the prior is learned.
+
+    Attributes:
+        minutes: of sound that are turned into symbols.
+        width: sums of a network's first layer.
+        steps, batch, rate: of Adam; a batch is frames.
+        seed: of the draws.
+    """
+
+    minutes: float = 180.0
+    width: int = 128
+    steps: int = 3000
+    batch: int = 512
+    rate: float = 2e-3
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class Setup:
     """What is learned, and how long.
 
     Attributes:
@@ -64,6 +82,7 @@ class Options:
         batch: pieces.
         settle: steps before the quantiser.
         first, second: the two runs; the second has no steps where it is not wanted.
+        prior: see `PriorPlan`.
         seed: of the pieces and what is drawn for them.
         half: whether to multiply in bfloat16.
     """
@@ -72,10 +91,9 @@ class Options:
     seconds: float = 1.0
     batch: int = 8
     settle: int = 500
-    first: loop.Plan = field(default_factory=lambda: loop.Plan(5500, rate=8e-4, last=0.15, warm=100, check=250))
-    second: loop.Plan = field(
-        default_factory=lambda: loop.Plan(1500, rate=3e-4, last=0.05, warm=50, check=250, clip=5.0, betas=(0.8, 0.95))
-    )
+    first: loop.Plan = FIRST
+    second: loop.Plan = SECOND
+    prior: PriorPlan = field(default_factory=PriorPlan)
     seed: int = 1
     half: bool = True
 
@@ -222,29 +240,29 @@ class Recipe:
 
     Args:
         crops: pieces of sound, (N, 1, T).
-        options: see `Options`.
+        setup: see `Setup`.
         device: torch's name of it.
     """
 
-    def __init__(self, crops: data.Crops, options: Options, device: str) -> None:
+    def __init__(self, crops: data.Crops, setup: Setup, device: str) -> None:
         import torch
 
         self._torch: Any = torch
-        self.crops, self.options, self.device = crops, options, device
+        self.crops, self.setup, self.device = crops, setup, device
         self.ops = TorchOps(device)
-        self.spectra = Spectra(options.shape.rate, device)
+        self.spectra = Spectra(setup.shape.rate, device)
         self.books: Tensor = None  # the codebooks as they are; the loop's average does not follow them
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Return the sounds of a step (N, T), and what the encoder sees of them."""
-        shape = self.options.shape
-        random = np.random.default_rng((self.options.seed, 77, step))
+        shape = self.setup.shape
+        random = np.random.default_rng((self.setup.seed, 77, step))
         sounds = varied(self.crops.at(step)[:, 0], random, shape.rate)
         return self.ops.array(sounds), self.ops.array(grvq.features(sounds, shape))
 
     def cast(self) -> Any:
         """Return the context in which networks run."""
-        return self._torch.autocast(self.device, dtype=self._torch.bfloat16, enabled=self.options.half)
+        return self._torch.autocast(self.device, dtype=self._torch.bfloat16, enabled=self.setup.half)
 
     def latents(self, weights: Weights, seen: Tensor) -> Tensor:
         with self.cast():
@@ -254,17 +272,17 @@ class Recipe:
     def sounds(self, weights: Weights, z: Tensor) -> Tensor:
         with self.cast():
             found = grvq.spectra(self.ops, weights, z)
-        return grvq.waves(self.ops, self.options.shape, found.float())
+        return grvq.waves(self.ops, self.setup.shape, found.float())
 
     def layers(self, step: int, count: int) -> Tensor:
         """Return how many layers each sound of a step uses, (N,)."""
-        odds = layer_odds(self.options.shape.layers)
-        random = np.random.default_rng((self.options.seed, 78, step))
+        odds = layer_odds(self.setup.shape.layers)
+        random = np.random.default_rng((self.setup.seed, 78, step))
         return self._torch.from_numpy(1 + random.choice(len(odds), count, p=odds)).to(self.device)
 
     def start(self, weights: Weights) -> None:
         """Find the codebooks by k-means in the latents of a few batches."""
-        torch, shape = self._torch, self.options.shape
+        torch, shape = self._torch, self.setup.shape
         with torch.no_grad():
             found = []
             for number in range(24):
@@ -301,9 +319,9 @@ class Recipe:
         z = self.latents(weights, seen)
         pull, extra = self._torch.zeros((), device=self.device), {}
         self.books = weights["codes"]
-        if step == self.options.settle:
+        if step == self.setup.settle:
             self.start(weights)
-        if step >= self.options.settle:
+        if step >= self.setup.settle:
             whole, found = quantised(z, weights["codes"], self.layers(step, len(z)))
             pull = ((z - whole) ** 2).mean()
             self.follow(weights, found)
@@ -387,7 +405,7 @@ def held_out(recipe: Recipe, pieces: Sequence[NDArray[np.int16]], seconds: int =
     """Return a check: distances of the start and the middle of each piece at 1, 2 and all layers."""
     import torch
 
-    shape = recipe.options.shape
+    shape = recipe.setup.shape
     length = min(seconds * shape.rate, *(piece.shape[1] for piece in pieces)) // shape.hop * shape.hop
     cuts = [piece[0, at : at + length] for piece in pieces for at in (0, (piece.shape[1] - length) // 2)]
     sounds = _as_floats(np.stack(cuts))
@@ -426,70 +444,59 @@ def with_codes(result: loop.Result, folder: Path) -> loop.Result:
     return result
 
 
+def parted(material: data.Material, held: Sequence[str]) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
+    """Return the pieces that are learned from, and those of the files that are held out."""
+    named = list(zip(material.sources, material.pieces, strict=True))
+    return (
+        [piece for source, piece in named if source.file not in held],
+        [piece for source, piece in named if source.file in held],
+    )
+
+
 def train(
-    paths: Sequence[str | os.PathLike[str]], folder: str | os.PathLike[str], *, options: Options | None = None,
-    held: Sequence[str] = (), device: str = "cpu", progress: loop.Progress | None = None,
+    material: data.Material, folder: str | os.PathLike[str], setup: Setup, held: Sequence[str] = (), *,
+    device: str = "cpu", progress: loop.Progress | None = None,
 ) -> loop.Result:  # fmt: skip
-    """Learn a codec from sounds.
+    """Learn a codec, all but its prior, from sounds.
 
     Args:
-        paths: files or folders of speech, with their SOURCES.json.
+        material: speech, at the codec's rate, one channel.
         folder: for checkpoints and logs; a run that was broken off goes on from there.
-        options: see `Options`.
-        held: names of files, as in the folders, that are not learned from but looked at now and then.
+        setup: see `Setup`.
+        held: names of files that are not learned from but looked at now and then.
         device: torch's name of it.
         progress: see `loop.run`.
 
     Returns:
-        The result of the second run, or of the first where there is no second.
+        The result of the second run, with the seconds of both; of the first where there is no second, or not yet.
 
     Raises:
-        UnsupportedError: there is nothing to learn from; or as `loop.run`.
+        UnsupportedError: the sounds are too short; or as `loop.run`.
         CorruptError: a checkpoint is damaged.
     """
-    options = options or Options()
-    shape, place = options.shape, Path(folder)
-    found = data.sounds(paths, rate=shape.rate, channels=1)
-    named = list(zip(found.sources, found.pieces, strict=True))
-    heard = speeds([piece for source, piece in named if source.file not in held], shape.rate)
-    kept = [piece for source, piece in named if source.file in held]
-    length = int(options.seconds * shape.rate) // shape.hop * shape.hop
-    recipe = Recipe(data.Crops(heard, length, options.batch, options.seed), options, device)
+    shape, place, began = setup.shape, Path(folder), time.monotonic()
+    heard, kept = parted(material, held)
+    length = int(setup.seconds * shape.rate) // shape.hop * shape.hop
+    crops = data.Crops(speeds(heard, shape.rate), length, setup.batch, setup.seed)
+    recipe = Recipe(crops, setup, device)
     check = held_out(recipe, kept) if kept else None
-
-    result = loop.run(
-        first_weights(shape, options.seed), recipe.loss, options.first, place / "first", check=check, device=device,
+    first = loop.run(
+        first_weights(shape, setup.seed), recipe.loss, setup.first, place / "first", check=check, device=device,
         frozen=lambda name: name in FROZEN, progress=progress,
     )  # fmt: skip
-    result = with_codes(result, place / "first")
-    if not (options.second.steps and result.finished):
-        return result
-    refinement = Refinement(recipe.crops, options, device)
-    fixed = {name: value for name, value in result.weights.items() if name not in ("uses", "sums")}
+    first = with_codes(first, place / "first")
+    plan = setup.second
+    if plan.minutes:
+        plan = replace(plan, minutes=max(plan.minutes - (time.monotonic() - began) / 60, 0.01))
+    if not (plan.steps and first.finished):
+        return first
+    refinement = Refinement(crops, setup, device)
+    fixed = {name: value for name, value in first.weights.items() if name not in ("uses", "sums")}
     second = loop.run(
-        fixed | judges(options.seed), refinement.loss, options.second, place / "second", check=check, device=device,
+        fixed | judges(setup.seed), refinement.loss, plan, place / "second", check=check, device=device,
         frozen=lambda name: name == "codes" or name.startswith("enc."), progress=progress,
     )  # fmt: skip
-    return second
-
-
-@dataclass(frozen=True)
-class PriorPlan:
-    """How the prior is learned.
-
-    Attributes:
-        minutes: of sound that are turned into symbols.
-        width: sums of a network's first layer.
-        steps, batch, rate: of Adam; a batch is frames.
-        seed: of the draws.
-    """
-
-    minutes: float = 90.0
-    width: int = 128
-    steps: int = 1500
-    batch: int = 512
-    rate: float = 2e-3
-    seed: int = 1
+    return replace(second, seconds=first.seconds + second.seconds)
 
 
 def streams(
@@ -603,22 +610,22 @@ def _whole_network(kept: Sequence[NDArray[Any]], top: NDArray[Any], unit: float)
 
 
 def as_model(
-    weights: Weights, prior: grvq.SymbolsPrior, shape: grvq.Shape, about: dict[str, str]
+    weights: Weights, prior: grvq.SymbolsPrior, shape: grvq.Shape
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the tensors and the metadata of a file of weights: floats in 16 bits, the prior as it is."""
     names = [*grvq.weight_shapes(shape), "codes"]
     tensors = {name: weights[name].astype(np.float16) for name in names}
-    said = {"codec": "grvq", "config": json.dumps(shape.described(), sort_keys=True), **about}
-    return {**tensors, **prior.tensors()}, said
+    about = {"codec": "grvq", "config": json.dumps(shape.described(), sort_keys=True)}
+    return {**tensors, **prior.tensors()}, about
 
 
 def without_prior(weights: Weights, shape: grvq.Shape) -> grvq.GrvqCodec:
     """Return the codec of weights whose prior is still to be learned."""
-    packed = files.pack(*as_model(weights, grvq.SymbolsPrior.uniform(shape), shape, {}))
+    packed = files.pack(*as_model(weights, grvq.SymbolsPrior.uniform(shape), shape))
     return grvq.GrvqCodec(files.unpack(packed, "grvq"))
 
 
-def rates(codec: grvq.GrvqCodec, pieces: Sequence[NDArray[np.int16]], seconds: int = 60) -> dict[int, float]:
+def rates(codec: grvq.GrvqCodec, pieces: Sequence[NDArray[Any]], seconds: int = 60) -> dict[int, float]:
     """Return the bits a frame that the codec needs for the first `seconds` of pieces, by how many layers it uses."""
     ops, out = TorchOps(), {}
     for layers in range(1, codec.shape.layers + 1):
@@ -632,55 +639,72 @@ def rates(codec: grvq.GrvqCodec, pieces: Sequence[NDArray[np.int16]], seconds: i
 
 
 def finish(
-    result: loop.Result, paths: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str], *,
-    options: Options | None = None, held: Sequence[str] = (), prior: grvq.SymbolsPrior | None = None,
-    prior_plan: PriorPlan | None = None, device: str = "cpu", progress: loop.Progress | None = None,
+    result: loop.Result, material: data.Material, out: str | os.PathLike[str], setup: Setup, held: Sequence[str] = (),
+    *, prior: grvq.SymbolsPrior | None = None, device: str = "cpu", progress: loop.Progress | None = None,
 ) -> dict[int, float]:  # fmt: skip
-    """Learn the prior, write the file of weights and its card beside it.
+    """Learn the prior, and write the model and its card.
 
     Args:
         result: of `train`.
-        paths: as `train` was given them.
-        out: the file of weights.
-        options, held: as `train` was given them.
-        prior: one that was learned before for the same encoder and codebooks; none is learned then.
-        prior_plan: see `PriorPlan`.
+        material, setup, held: as `train` was given them.
+        out: path of the model; its card gets the same name and `.md`.
+        prior: one that was learned before, for the same encoder and codebooks; none is learned then.
         device: torch's name of it.
         progress: see `learn_prior`.
 
     Returns:
-        Bits a frame by how many layers are used, of what was held out (or of everything).
+        Bits a frame by how many layers are used, of what was held out, or of everything where nothing was.
 
     Raises:
-        UnsupportedError: there is nothing to learn from.
         OSError: a file cannot be written.
     """
-    options = options or Options()
-    shape = options.shape
-    found = data.sounds(paths, rate=shape.rate, channels=1)
-    named = list(zip(found.sources, found.pieces, strict=True))
+    shape, plan, path = setup.shape, setup.prior, Path(out)
+    heard, kept = parted(material, held)
     if prior is None:
-        plan = prior_plan or PriorPlan()
         codec = without_prior(result.weights, shape)
-        heard = [piece for source, piece in named if source.file not in held]
         prior = learn_prior(codec, streams(codec, heard, plan.minutes, device, plan.seed), plan, device, progress)
-    tensors, about = as_model(result.weights, prior, shape, {"licence": "see the card beside this file"})
-    path = Path(out)
+    tensors, about = as_model(result.weights, prior, shape)
     files.save(path, tensors, about)
-    codec = grvq.GrvqCodec(files.load(path))
-    figures = rates(codec, [piece for source, piece in named if source.file in held] or found.pieces)
-    frames = shape.rate / shape.hop
-    lines = [
-        f"| {layers} | {layers * shape.groups * (shape.codes - 1).bit_length() * frames / 1000:.2f} | "
-        f"{bits * frames / 1000:.2f} |"
-        for layers, bits in figures.items()
-    ]
-    kept = {name: value for name, value in result.weights.items() if name in tensors}
-    shown = replace(result, weights=kept)
-    words = CARD_WORDS.format(**shape.described())
-    plan_of = options.second if options.second.steps else options.first
-    text = loop.card("grvq: speech", shown, plan_of, found.described(), words, list(held))
-    table = ["", "## Rates", "", "Of what was held out.", "", "| layers | kbit/s as symbols | kbit/s coded |"]
-    table.append("|---|---|---|")
-    path.with_suffix(".md").write_text(text + "\n".join([*table, *lines]) + "\n", encoding="utf-8")
+    model = files.load(path)
+    figures = rates(grvq.GrvqCodec(model), kept or heard)
+    networks = {name: value for name, value in result.weights.items() if name in tensors}
+    words = (
+        f"Model {model.id} of the codec grvq for speech, {shape.rate:,} samples a second, one channel, {model.size:,} "
+        f"bytes: frames of {shape.hop} samples, {shape.groups} groups and up to {shape.layers} residual layers of "
+        f"{shape.codes:,} codewords. Networks and codebooks are 16-bit floats, the prior of the symbols is integers. "
+        f"It learned from distances between spectra for {setup.first.steps:,} steps, and then against discriminators, "
+        f"the encoder and the codebooks as they were, for {setup.second.steps:,}; the tables tell of the last of them."
+    )
+    text = loop.card(
+        f"grvq: speech at {shape.rate:,} Hz", replace(result, weights=networks),
+        setup.second if setup.second.steps else setup.first, material.described(), words, list(held),
+    )  # fmt: skip
+    lines = ["", "## Rates", "", "Of what was held out." if kept else "Of what it learned from.", ""]
+    lines += ["| layers | kbit/s as symbols | kbit/s coded |", "|---|---|---|"]
+    frames = shape.rate / shape.hop / 1000
+    for layers, bits in figures.items():
+        plain = layers * shape.groups * math.log2(shape.codes)
+        lines.append(f"| {layers} | {plain * frames:.2f} | {bits * frames:.2f} |")
+    path.with_suffix(".md").write_text(text + "\n".join(lines) + "\n", encoding="utf-8")
     return figures
+
+
+def recipe(
+    kind: str, paths: list[Any], out: Path, folder: Path, options: recipes.Options,
+    progress: loop.Progress | None = None,
+) -> loop.Result:  # fmt: skip
+    """Learn a model from files; see `recipes`. The one variant is 16k; `steps` and `rate` are the first run's."""
+    if options.variant not in (None, "16k"):
+        raise ValueError(f"grvq has no variant {options.variant!r} for {kind}; there is 16k")
+    shape = grvq.Shape()
+    setup = Setup(
+        shape=shape, first=options.plan(FIRST),
+        second=replace(SECOND, seed=options.seed, minutes=options.minutes), seed=options.seed,
+        batch=options.batch or Setup.batch, seconds=options.crop / shape.rate if options.crop else Setup.seconds,
+    )  # fmt: skip
+    material = data.sounds(paths, rate=shape.rate, channels=1)
+    held = [source.file for source in material.sources[APART - 1 :: APART]]
+    result = train(material, folder, setup, held, device=options.device, progress=progress)
+    if result.finished:
+        finish(result, material, out, setup, held, device=options.device)
+    return result
