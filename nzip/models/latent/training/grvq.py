@@ -64,9 +64,9 @@ class PriorPlan:
         seed: of the draws.
     """
 
-    minutes: float = 180.0
+    minutes: float = 90.0
     width: int = 128
-    steps: int = 3000
+    steps: int = 1500
     batch: int = 512
     rate: float = 2e-3
     seed: int = 1
