@@ -82,6 +82,7 @@ def test_sounds(run, here):
 def test_what_is_refused(run, here):
     for arguments, status, problem in (
         (["image", "photos", "--codec", "grvq"], 2, "for image there are"),
+        (["audio", "photos", "--codec", "vqgan"], 2, "for audio there are walloc, grvq"),
         (["image", "photos", "--variant", "99"], 2, "no variant '99'"),
         (["image", "text"], 1, "nothing there to learn from"),
         (["image", "photos", "--crop", "512"], 1, "nothing there to learn from"),

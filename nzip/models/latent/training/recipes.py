@@ -21,6 +21,7 @@ AnyPath = str | os.PathLike[str]
 RECIPES = {
     ("image", "walloc"): "nzip.models.latent.training.walloc:recipe",
     ("audio", "walloc"): "nzip.models.latent.training.walloc:recipe",
+    ("audio", "grvq"): "nzip.models.latent.training.grvq:recipe",
 }
 
 
