@@ -366,7 +366,10 @@ def signal_of(content: bytes, ops: Ops | None = None) -> Signal:
         UnsupportedError: its codec or model is not here.
     """
     head, codec, symbols, side = _parsed(content)
-    return _assemble(head, codec, symbols, side, ops or best_ops())
+    try:
+        return _assemble(head, codec, symbols, side, ops or best_ops())
+    except ValueError as error:
+        raise CorruptError(f"the latents are none that a signal gives ({error})") from None
 
 
 def decompress_signal(data: Buffer, *, max_memory: int = DEFAULT_MAX_MEMORY, ops: Ops | None = None) -> Signal:

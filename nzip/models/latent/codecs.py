@@ -29,6 +29,16 @@ Symbols = list[NDArray[Any]]
 MAX_SETTINGS = 8
 
 
+def check_range(symbols: NDArray[Any], most: int) -> None:
+    """Refuse symbols that are not in 0..most.
+
+    Raises:
+        ValueError: some are not.
+    """
+    if symbols.size and not 0 <= int(symbols.min()) <= int(symbols.max()) <= most:
+        raise ValueError(f"symbols are not in 0..{most}")
+
+
 class LatentCodec(Protocol):
     """What makes integers of a signal and a signal of integers; one object serves any number of threads.
 
@@ -58,10 +68,18 @@ class LatentCodec(Protocol):
         """Return the symbols of a signal, float32 (C, H, W) in -1/2..1/2 or (C, T) in -1..1."""
 
     def synthesise(self, symbols: Symbols, size: tuple[int, ...], settings: Settings, ops: Ops) -> NDArray[np.float32]:
-        """Return the lossy signal, (C, *size)."""
+        """Return the lossy signal, (C, *size).
+
+        Raises:
+            ValueError: symbols are out of range, or have other shapes than `layout` says.
+        """
 
     def encode(self, symbols: Symbols, settings: Settings) -> bytes:
-        """Return the code of symbols, the same on every machine."""
+        """Return the code of symbols, the same on every machine.
+
+        Raises:
+            ValueError: symbols are out of range.
+        """
 
     def decode(self, data: bytes, size: tuple[int, ...], settings: Settings) -> Symbols:
         """Return symbols from their code, the same on every machine.

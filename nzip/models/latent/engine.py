@@ -41,9 +41,9 @@ class LatentsEngine(Engine):
             head, start = record.Head.parse(block)
             codec = codecs.by_id(head.codec, head.model)
             parts = record.from_bytes(block[start:], head, codec)
-        except NzipError:
-            return block  # no record: it will be stored
-        coded = [codec.encode(symbols, head.settings) for symbols in parts]
+            coded = [codec.encode(symbols, head.settings) for symbols in parts]
+        except (NzipError, ValueError):
+            return block  # no record, or one that no signal gives: it will be stored
         return block[:start] + b"".join(uleb(len(part)) + part for part in coded[:-1]) + b"".join(coded[-1:])
 
     def decode(self, payload: bytes, size: int, params: Params) -> bytes:

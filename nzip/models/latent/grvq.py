@@ -32,7 +32,7 @@ from nzip.entropy.binary import check_head, check_overread
 from nzip.entropy.jit import kernel
 from nzip.entropy.range import PRIME, decode_start, decode_step, decode_target, encode_end, encode_step
 from nzip.errors import CorruptError, UnsupportedError
-from nzip.models.latent.codecs import Settings, Symbols
+from nzip.models.latent.codecs import Settings, Symbols, check_range
 from nzip.models.latent.layers import Array, Ops, Weights, new_conv, place
 from nzip.models.latent.weights import Model
 
@@ -607,8 +607,13 @@ class GrvqCodec:
     def synthesise(
         self, symbols: Symbols, size: tuple[int, ...], settings: Settings, ops: Ops
     ) -> Floats:
-        """Return the signal of symbols, float32 (1, T)."""
+        """Return the signal of symbols, float32 (1, T).
+
+        Raises:
+            ValueError: some are no codewords.
+        """
         shape = self.shape
+        check_range(symbols[0], shape.codes - 1)
         _, (slots, frames) = self.layout(size, settings)[0]
         z = np.zeros((1, shape.groups * shape.depth, frames), np.float32)
         for slot in range(slots):
@@ -623,7 +628,12 @@ class GrvqCodec:
         return np.clip(out[:, : size[0]], -1, 1)
 
     def encode(self, symbols: Symbols, settings: Settings) -> bytes:
-        """Return symbols as bytes."""
+        """Return symbols as bytes.
+
+        Raises:
+            ValueError: some are no codewords.
+        """
+        check_range(symbols[0], self.shape.codes - 1)
         return self._prior.encode(np.ascontiguousarray(symbols[0], np.int16), self.vectors)
 
     def decode(self, data: bytes, size: tuple[int, ...], settings: Settings) -> Symbols:
