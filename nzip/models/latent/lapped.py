@@ -152,11 +152,20 @@ def synthesise(ops: Ops, w: Weights, y: Array) -> Array:
 
 
 def squeeze(ops: BasicOps, x: Array) -> Array:
-    """Return numbers of any size as ones of moderate size, with their signs: square roots of 1 + |x|, less 1, twice."""
+    """Return numbers of any size as ones of moderate size, with their signs: square roots of 1 + |x|, less 1."""
     one = ops.array(np.ones((1, 1, 1, 1)))
-    for _ in range(2):
-        x = ops.sqrt(ops.relu(x) + one) - ops.sqrt(ops.relu(-x) + one)
-    return x
+    return ops.sqrt(ops.relu(x) + one) - ops.sqrt(ops.relu(-x) + one)
+
+
+def levelled(ops: BasicOps, w: Weights, y: Array) -> Array:
+    """Return numbers of blocks (N, C, h, w) with the first, their means, less the mean of the eight blocks around.
+
+    Networks see means so: how bright a place is says little about it, and such large numbers would make learning rough.
+    """
+    kernel = w["level.kernel"]
+    count = kernel.shape[0]
+    means = ops.conv(_mirrored(ops, y[:, :count], 1), kernel)
+    return means if y.shape[1] == count else ops.concat([means, y[:, count:]])
 
 
 def _plane(like: Array, t: Array) -> Array:
@@ -170,7 +179,7 @@ def _block(ops: Ops, w: Weights, name: str, x: Array) -> Array:
 
 
 def _residual(ops: Ops, w: Weights, name: str, y: Array, t: Array) -> Array:
-    x = ops.concat([squeeze(ops, y), _plane(y, t)])
+    x = ops.concat([squeeze(ops, levelled(ops, w, y)), _plane(y, t)])
     pad = w[f"{name}.first.kernel"].shape[2] // 2
     x = ops.conv(x, w[f"{name}.first.kernel"], w[f"{name}.first.bias"], pad=pad)
     number = 0
@@ -193,7 +202,7 @@ def restore(ops: Ops, w: Weights, y: Array, t: Array) -> Array:
 
 def hyper_encode(ops: Ops, w: Weights, y: Array, t: Array) -> Array:
     """Return the hyperprior's numbers (N, Z, ceil(h / 4), ceil(w / 4)) of (N, 192, h, w)."""
-    x = ops.concat([squeeze(ops, y), _plane(y, t)])
+    x = ops.concat([squeeze(ops, levelled(ops, w, y)), _plane(y, t)])
     for axis in (2, 3):
         n = x.shape[axis]
         x = ops.concat([x, *_pick(x, axis, [n - 1] * (-n % FINE))], axis)
@@ -270,7 +279,8 @@ def predict(ops: BasicOps, w: Weights, features: Array, t: Array, slices: Sequen
             values (N, C, h, w) of this and the earlier stages, zeros elsewhere. Scales are numbers of classes.
     """
     size = tuple(features.shape[2:])
-    known: list[Array] = []
+    coded: list[Array] = []
+    known: list[Array] = []  # the same, the means levelled
     squeezed: list[Array] = []
     plane = _plane(features, t)
     for number, channels in enumerate(slices):
@@ -285,9 +295,11 @@ def predict(ops: BasicOps, w: Weights, features: Array, t: Array, slices: Sequen
         for stage, mask in enumerate(masks_of(stages_of(number), (size[0], size[1]))):
             x = base
             if current is not None:
-                kernel = w[f"{name}.stage{stage}.around.kernel"]
-                around = _mirrored(ops, current, kernel.shape[2] // 2)
-                x = x + ops.conv(squeeze(ops, around), kernel)
+                part = f"{name}.stage{stage}"
+                around = _mirrored(ops, current, 2 if number == 0 else 1)
+                # Of means only what sets them apart counts, as in `levelled`.
+                shown = around if number else ops.conv(around, w[f"{part}.apart.kernel"])
+                x = x + ops.conv(squeeze(ops, shown), w[f"{part}.around.kernel"])
             x = ops.conv(ops.relu(x, SLOPE), w[f"{name}.stage{stage}.a.kernel"], w[f"{name}.stage{stage}.a.bias"])
             x = ops.concat([ops.relu(x, SLOPE), plane])
             x = ops.conv(x, w[f"{name}.stage{stage}.b.kernel"], w[f"{name}.stage{stage}.b.bias"])
@@ -297,9 +309,10 @@ def predict(ops: BasicOps, w: Weights, features: Array, t: Array, slices: Sequen
             elif current is not None:
                 mean = mean + ops.conv(around, w[f"{name}.stage{stage}.linear"])
             current = code(number, stage, mask, mean, scale)
-        known.append(current)
-        squeezed.append(squeeze(ops, current))
-    return ops.concat(known)
+        coded.append(current)
+        known.append(current if number else levelled(ops, w, current))
+        squeezed.append(squeeze(ops, known[-1]))
+    return ops.concat(coded)
 
 
 def start(
@@ -330,13 +343,18 @@ def start(
             add(f"{name}.block{number}.a", inner, inner, 3, 3)
             add(f"{name}.block{number}.b", inner, inner, 3, 3, scale=0.5)
         add(f"{name}.last", BANDS, inner, taps, taps, scale=0.05)
-    add("hyper_encode.a", 96, BANDS + 1, 4, 4, scale=2.0)
-    add("hyper_encode.b", 96, 96, 4, 4)
-    add("hyper_encode.c", hyper, 96, 1, 1, scale=1.5)
+    inner = features * 3 // 2
+    add("hyper_encode.a", inner, BANDS + 1, 4, 4, scale=2.0)
+    add("hyper_encode.b", inner, inner, 4, 4)
+    add("hyper_encode.c", hyper, inner, 1, 1, scale=1.5)
     add("hyper_decode.a", features, hyper, 4, 4, scale=2.0, up=True)
     add("hyper_decode.b", features, features, 4, 4, scale=2.0, up=True)
     # What a class is for one octave of steps is the same for every channel.
     slope = -PER_OCTAVE * math.log2(STEPS[-1] / STEPS[0]) / 2
+    level = np.zeros((slices[0], slices[0], 3, 3), np.float32)
+    level[np.arange(slices[0]), np.arange(slices[0])] = -1 / 8
+    level[np.arange(slices[0]), np.arange(slices[0]), 1, 1] = 1
+    w["level.fixed"] = level
     at = 0
     for number, channels in enumerate(slices):
         name = f"slice{number}"
@@ -355,9 +373,14 @@ def start(
                 for row, column in places:
                     linear[np.arange(channels), np.arange(channels), row + 2, column + 2] = 1 / len(places)
                 w[f"{part}.linear"] = linear
-            if places:
-                side = 5 if number == 0 else 3
-                w[f"{part}.around.kernel"] = new_conv(random, "", width, channels, side, side)[".kernel"]
+                apart = np.zeros((len(places), channels, channels, 5, 5), np.float32)
+                for k, (row, column) in enumerate(places):
+                    apart[k] = -linear
+                    apart[k, np.arange(channels), np.arange(channels), row + 2, column + 2] += 1
+                w[f"{part}.apart.fixed"] = apart.reshape(-1, channels, 5, 5)
+                w[f"{part}.around.kernel"] = new_conv(random, "", width, len(places) * channels, 1, 1)[".kernel"]
+            elif places:
+                w[f"{part}.around.kernel"] = new_conv(random, "", width, channels, 3, 3)[".kernel"]
         at += channels
     return w
 

@@ -220,22 +220,6 @@ def test_models_that_do_not_fit_are_refused(own_model):
         HyperpriorCodec(change(about={"codec": "walloc"}))
 
 
-def test_recipe_learns(tmp_path):
-    """A few steps make the loss smaller, and what is made of them is a model."""
-    pytest.importorskip("torch")
-    from nzip.models.latent.training import loop
-
-    pieces = [tiny.picture(seed, 64, 96) for seed in range(3)]
-    plan = loop.Plan(40, rate=1e-3, warm=2, log=10, check=40)
-    result = recipe.learn(pieces[:1], pieces[:1], tmp_path / "run", sizes=SIZES, plan=plan, size=64, batch=4)
-    assert result.finished
-    assert result.history[-1]["loss"] < result.history[0]["loss"]
-    data = recipe.finish(result.weights, SIZES.slices, pieces, rates=(10, 50))
-    codec = HyperpriorCodec(weights.unpack(data, "learned"))
-    back = checks.check_round_trip(codec, tiny.floats(pieces[0]), 80)
-    assert np.mean((back - tiny.floats(pieces[0])) ** 2) < 1e-3
-
-
 # CompressAI
 
 

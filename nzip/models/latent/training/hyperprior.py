@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,19 +13,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nzip.errors import UnsupportedError
 from nzip.models.latent import exact, lapped
 from nzip.models.latent.hyperprior import WORTH, HyperpriorCodec
 from nzip.models.latent.layers import NumpyOps, Pads, TorchOps
 from nzip.models.latent.tables import Tables, tables_of
 from nzip.models.latent.training import data, loop
-from nzip.models.latent.weights import pack, unpack
+from nzip.models.latent.weights import Model, load, pack, unpack
 
 Tensor = Any  # torch.Tensor: the package may be absent where types are checked
 
 # What a step of Adam changes is in proportion to these; the numbers that go into these layers are large.
 TRANSFORM_SHARE = 0.005
 LINEAR_SHARE = 0.03
-NEAR_SHARE = 0.01
+NEAR_SHARE = 0.1
+# Steps are learned for both ways at once, and what sets the way back apart slowly: it is an error of whole means.
+GAIN_SHARE, UNGAIN_SHARE = 0.3, 0.02
 # The class of the hyperprior's numbers to begin with, and what a unit of its weights is in classes.
 HYPER_CLASS, HYPER_SPAN = 18, 10
 EVEN = 0.7  # power of the step by which pictures of all rates weigh alike
@@ -120,11 +123,15 @@ def folded(weights: dict[str, Any]) -> dict[str, Any]:
     for name, value in weights.items():
         if name.endswith(".linear"):
             out[name] = value * _share(name)
-        elif not name.endswith((".change", ".fixed")):
+        elif name.endswith(".fixed"):
+            out[f"{name.removesuffix('fixed')}kernel"] = value
+        elif not name.endswith(".change"):
             out[name] = value
     for name in ("analysis", "synthesis"):
         out[f"{name}.kernel"] = weights[f"{name}.fixed"] + TRANSFORM_SHARE * weights[f"{name}.change"]
-    out["parity"] = weights["parity.fixed"]
+    out["parity"] = out.pop("parity.kernel")
+    out["gain"] = GAIN_SHARE * weights["gain"]
+    out["ungain"] = UNGAIN_SHARE * weights["ungain"] - out["gain"]
     return out
 
 
@@ -156,13 +163,17 @@ class Pass:
         bits: of the numbers (N,).
         hyper: bits of the hyperprior (N,).
         guess: pictures (N, 3, H, W).
-        restored: (N, 192, h, w), before the inverse transform, over the steps.
+        latents: (N, 192, h, w), before rounding.
+        restored: likewise, before the inverse transform, over the steps.
+        shares: bits of each channel (192,).
     """
 
     bits: Tensor
     hyper: Tensor
     guess: Tensor
+    latents: Tensor
     restored: Tensor
+    shares: Tensor
 
 
 def through(
@@ -188,7 +199,8 @@ def through(
     noisy = z + torch.rand_like(z) - 0.5 if noise else (z - place.round()).round() + place.round()
     hyper = _bits(noisy - place.round(), classes.expand_as(z)).sum(dim=(1, 2, 3))
     features = lapped.hyper_decode(ops, w, _rounded(z), (y.shape[2], y.shape[3]))
-    total = torch.zeros(len(x))
+    total = torch.zeros(len(x), device=x.device)
+    shares = torch.zeros(lapped.BANDS, device=x.device)
     at = 0
     parts: list[Tensor] = []
 
@@ -196,24 +208,81 @@ def through(
         nonlocal total, at
         if stage == 0:
             at = sum(slices[:number])
-            parts.append(torch.zeros(()))
+            parts.append(torch.zeros((), device=x.device))
         wanted = y[:, at : at + slices[number]]
-        here = torch.from_numpy(mask)
+        here = torch.from_numpy(mask).to(x.device)
         off = wanted - mean
         random = off + torch.rand_like(off) - 0.5 if noise else off.round()
-        total = total + (_bits(random, scale) * here).sum(dim=(1, 2, 3))
+        spent = (_bits(random, scale) * here).sum(dim=(2, 3))
+        total = total + spent.sum(dim=1)
+        shares[at : at + slices[number]] += spent.detach().sum(dim=0)
         parts[-1] = parts[-1] + here * (mean + _rounded(off))
         return parts[-1]
 
     rounded = lapped.predict(ops, w, features, t, slices, code)
     restored = lapped.restore(ops, w, rounded, t)
     guess = lapped.synthesise(ops, w, restored * ungain)
-    return Pass(total, hyper, guess, restored)
+    return Pass(total, hyper, guess, y, restored, shares)
 
 
 def steps_of(t: Tensor) -> Tensor:
     """Return the steps of rates t (N, 1, 1, 1), (N,)."""
     return float(lapped.STEPS[0]) * ((t[:, 0, 0, 0] + 1) * (0.5 * math.log(lapped.STEPS[-1] / lapped.STEPS[0]))).exp()
+
+
+def _draws(
+    pieces: Sequence[NDArray[np.uint8]], size: int, batch: int, seed: int, ops: TorchOps
+) -> Callable[[int], tuple[Tensor, Tensor]]:
+    """Return what gives the pictures and rates of a step."""
+    import torch
+
+    crops = data.Crops(pieces, size, batch, seed)
+
+    def drawn(step: int) -> tuple[Tensor, Tensor]:
+        # Rates all over the scale in each batch, so that batches are alike.
+        t = (torch.arange(batch) + torch.rand(batch)) * (2 / batch) - 1
+        return ops.array(crops.at(step)), t.reshape(-1, 1, 1, 1).to(ops.device)
+
+    return drawn
+
+
+def _cost(out: Pass, x: Tensor, t: Tensor) -> tuple[Tensor, dict[str, float]]:
+    """Return bits and squared error, weighed as their rates do, and figures for the log."""
+    import torch
+
+    pixels = x.shape[2] * x.shape[3]
+    error = ((out.guess - x) ** 2).sum(dim=(1, 2, 3)) * lapped.LEVELS**2 / pixels
+    bits = (out.bits + out.hyper) / pixels
+    steps = steps_of(t)
+    cost = ((bits + error / (WORTH * steps**2)) * (steps / 20) ** EVEN).mean()
+    psnr = 10 * torch.log10(255**2 / (error.detach() / 3 + TINY))
+    figures = {"bits": bits.mean().item(), "hyper": out.hyper.mean().item() / pixels, "psnr": psnr.mean().item()}
+    return cost, figures
+
+
+def _check(held: Sequence[NDArray[np.uint8]], slices: Sequence[int], ops: TorchOps) -> loop.Check | None:
+    """Return what measures bits a pixel and decibels of pictures that were held out, at four rates."""
+    import torch
+
+    if not held:
+        return None
+
+    def check(weights: dict[str, Tensor]) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for number, rate in enumerate((8, 24, 40, 56)):
+            sums = np.zeros(2)
+            for piece in held:
+                cut = piece[: piece.shape[0] // 8 * 8, : piece.shape[1] // 8 * 8]
+                x = ops.array(cut.transpose(2, 0, 1)[None].astype(np.float32) / 255 - np.float32(0.5))
+                t = torch.full((1, 1, 1, 1), lapped.rate_number(rate), device=ops.device)
+                out = through(ops, weights, x, t, slices, False)
+                error = float(((out.guess.clamp(-0.5, 0.5) - x) ** 2).mean())
+                pixels = cut.shape[0] * cut.shape[1]
+                sums += float(out.bits + out.hyper) / pixels, -10 * math.log10(error)
+            found |= {f"bits{number}": sums[0] / len(held), f"psnr{number}": sums[1] / len(held)}
+        return found
+
+    return check
 
 
 def learn(
@@ -233,49 +302,117 @@ def learn(
         device: torch's name.
         progress: called with each line of the log.
     """
-    import torch
-
     sizes, plan = sizes or Sizes(), plan or loop.Plan(20000, rate=1e-3)
-    crops = data.Crops(pieces, size, batch, plan.seed)
     ops = MixedOps(device)
-    start, order = beginning(pieces, sizes, plan.seed)
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    (Path(folder) / "order.json").write_text(json.dumps({"order": order, "slices": sizes.slices}))
+    start, _ = beginning(pieces, sizes, plan.seed)
+    drawn = _draws(pieces, size, batch, plan.seed, ops)
 
     def loss(weights: dict[str, Tensor], step: int) -> tuple[Tensor, dict[str, float]]:
-        x = ops.array(crops.at(step))
-        # One rate of each quarter, so that batches are alike.
-        t = ((torch.arange(batch) + torch.rand(batch)) * (2 / batch) - 1).reshape(-1, 1, 1, 1).to(device)
-        out = through(ops, weights, x, t, sizes.slices, True)
-        pixels = size * size
-        error = ((out.guess - x) ** 2).sum(dim=(1, 2, 3)) * lapped.LEVELS**2 / pixels
-        bits = (out.bits + out.hyper) / pixels
-        steps = steps_of(t)
-        cost = (bits + error / (WORTH * steps**2)) * (steps / 20) ** EVEN
-        figures = {
-            "bits": bits.mean().item(), "hyper": out.hyper.mean().item() / pixels,
-            "psnr": (10 * torch.log10(255**2 / (error / 3 + TINY))).mean().item(),
-        }  # fmt: skip
-        return cost.mean(), figures
-
-    def check(weights: dict[str, Tensor]) -> dict[str, float]:
-        found: dict[str, float] = {}
-        for number, rate in enumerate((8, 24, 40, 56)):
-            sums = np.zeros(2)
-            for piece in held:
-                cut = piece[: piece.shape[0] // 8 * 8, : piece.shape[1] // 8 * 8]
-                x = ops.array(cut.transpose(2, 0, 1)[None].astype(np.float32) / 255 - np.float32(0.5))
-                t = torch.full((1, 1, 1, 1), lapped.rate_number(rate))
-                out = through(ops, weights, x, t, sizes.slices, False)
-                error = float(((out.guess.clamp(-0.5, 0.5) - x) ** 2).mean())
-                pixels = cut.shape[0] * cut.shape[1]
-                sums += float(out.bits + out.hyper) / pixels, -10 * math.log10(error)
-            found |= {f"bits{number}": sums[0] / len(held), f"psnr{number}": sums[1] / len(held)}
-        return found
+        x, t = drawn(step)
+        return _cost(through(ops, weights, x, t, sizes.slices, True), x, t)
 
     return loop.run(
-        start, loss, plan, folder, device=device, frozen=frozen, check=check if held else None, progress=progress
-    )
+        start, loss, plan, folder, device=device, frozen=frozen, check=_check(held, sizes.slices, ops),
+        progress=progress,
+    )  # fmt: skip
+
+
+def restart(model: Model) -> dict[str, NDArray[np.float32]]:
+    """Return weights to learn from that are those of a finished model, as near as its numbers of fewer bits are.
+
+    Raises:
+        UnsupportedError: it is of another architecture.
+    """
+    if model.config.get("architecture") != "lapped":
+        raise UnsupportedError("only models of nzip's own network can learn on")
+    floats = model.floats("net/")
+    w = {name: value for name, value in floats.items() if name.startswith(("refine.", "restore.", "hyper_encode."))}
+    for name, value in model.tensors.items():
+        if name.startswith("prior/") and not name.endswith(".shift"):
+            shift = model.tensors.get(f"{name}.shift")
+            scale = exact.ONE if shift is None else 2.0 ** int(shift[0])
+            w[name.removeprefix("prior/")] = (value / scale).astype(np.float32)
+    for name in list(w):
+        if name.endswith(".linear"):
+            w[name] /= np.float32(_share(name))
+        elif name.endswith((".apart.kernel", "level.kernel")):
+            w[f"{name.removesuffix('kernel')}fixed"] = w.pop(name)
+    for name in ("analysis", "synthesis"):
+        w[f"{name}.fixed"] = floats[f"{name}.kernel"]
+        w[f"{name}.change"] = np.zeros_like(floats[f"{name}.kernel"])
+    w["parity.fixed"] = floats["parity"]
+    t = np.array([lapped.rate_number(rate) for rate in range(lapped.RATES)])
+    power = np.stack([np.ones_like(t), t, t * t], axis=1)
+    for name, sign in (("gain", 1), ("ungain", -1)):
+        change = np.log(floats[name].astype(np.float64)) + sign * np.log(lapped.STEPS)[:, None]
+        w[name] = np.linalg.lstsq(power, change, rcond=None)[0].astype(np.float32)
+    w["ungain"] = (w["ungain"] + w["gain"]) / np.float32(UNGAIN_SHARE)
+    w["gain"] /= np.float32(GAIN_SHARE)
+    classes = (model.tensors["z.classes"].astype(np.float64) - HYPER_CLASS) / HYPER_SPAN
+    w["hyper.scale"] = np.linalg.lstsq(power[:, :2], classes, rcond=None)[0].astype(np.float32)
+    places = model.tensors["z.places"].astype(np.float64)
+    w["hyper.place"] = np.linalg.lstsq(power[:, :2], places, rcond=None)[0].astype(np.float32)
+    return w
+
+
+SMALL = Sizes(encoder=48, decoder=80, blocks=3, features=32, width=40)
+
+
+def distil(
+    teacher: Model, pieces: list[NDArray[np.uint8]], held: list[NDArray[np.uint8]], folder: str | os.PathLike[str], *,
+    sizes: Sizes = SMALL, plan: loop.Plan | None = None, size: int = 160, batch: int = 3, device: str = "cpu",
+    progress: loop.Progress | None = None,
+) -> loop.Result:  # fmt: skip
+    """Let a smaller network learn from a larger one of the same transform.
+
+    After Fu et al., "FEDS" (2025), in its three stages: in the first third of the steps the student's features (what
+    it rounds and what it restores) are drawn to the teacher's; in the second the restored ones, each channel by its
+    share of the teacher's bits; in the last it learns alone. Bits and error count all along. Taken from the paper are
+    the stages, the loss on features and the weights by entropy; its networks are others.
+
+    Args:
+        teacher: a finished model.
+        pieces, held, folder, plan, size, batch, device, progress: see `learn`.
+        sizes: of the student; its slices must be the teacher's.
+
+    Raises:
+        UnsupportedError: the teacher is of another architecture or has other slices.
+    """
+    import torch
+
+    plan = plan or loop.Plan(6000, rate=1e-3)
+    whole = restart(teacher)
+    if tuple(teacher.config["slices"]) != tuple(sizes.slices):
+        raise UnsupportedError(f"the teacher's slices are {teacher.config['slices']}; give the student the same")
+    ops = MixedOps(device)
+    start, _ = beginning(pieces, sizes, plan.seed)
+    kept = ("analysis.", "synthesis.", "parity.", "gain", "ungain")
+    start |= {name: value for name, value in whole.items() if name.startswith(kept)}
+    knows = {name: ops.array(value) for name, value in whole.items()}
+    drawn = _draws(pieces, size, batch, plan.seed, ops)
+
+    def loss(weights: dict[str, Tensor], step: int) -> tuple[Tensor, dict[str, float]]:
+        x, t = drawn(step)
+        out = through(ops, weights, x, t, sizes.slices, True)
+        cost, figures = _cost(out, x, t)
+        stage = 3 * step // plan.steps
+        if stage < 2:
+            with torch.no_grad():
+                wanted = through(ops, knows, x, t, sizes.slices, True)
+                weigh = wanted.shares / wanted.shares.mean() if stage else torch.ones_like(wanted.shares)
+            apart = ((out.restored - wanted.restored) ** 2).mean(dim=(0, 2, 3)) @ weigh
+            if not stage:
+                apart = apart + ((out.latents - wanted.latents) ** 2).mean(dim=(0, 2, 3)).sum()
+            # As squared error counts, a pixel: there are 64 to a block.
+            apart = apart / (lapped.BLOCK**2 * WORTH)
+            figures["apart"] = apart.item()
+            cost = cost + apart
+        return cost, figures
+
+    return loop.run(
+        start, loss, plan, folder, device=device, frozen=frozen, check=_check(held, sizes.slices, ops),
+        progress=progress,
+    )  # fmt: skip
 
 
 WIDEST = 511  # symbols to each side that a table has
@@ -324,10 +461,10 @@ def packed(
         "z.classes": np.clip(np.rint(classes), 0, lapped.CLASSES - 1).astype(np.uint8),
         "y.cdf": tables.cdf, "y.lengths": tables.lengths, "y.offsets": tables.offsets,
     }  # fmt: skip
-    steers = {name: value for name, value in w.items() if name.startswith(("hyper_decode.", "slice"))}
+    steers = {name: value for name, value in w.items() if name.startswith(("hyper_decode.", "slice", "level."))}
     out |= {f"prior/{name}": value for name, value in exact.quantise(steers).items()}
     for name, value in w.items():
-        if name.startswith(("refine.", "restore.", "hyper_encode.")):
+        if name.startswith(("refine.", "restore.", "hyper_encode.", "level.")):
             out[f"net/{name}"] = value.astype(np.float16)
         elif name.endswith("is.kernel"):
             out[f"net/{name}"] = value
@@ -364,3 +501,52 @@ def finish(
                 np.add.at(seen, (classes.reshape(-1), at.reshape(-1)), 1)
         tables = logistic_tables(seen)
     return packed(weights, slices, tables, variant, about or {})
+
+
+def train(
+    paths: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str], *, folder: str | os.PathLike[str],
+    variant: str = "photo", teacher: str | os.PathLike[str] | None = None, sizes: Sizes | None = None,
+    plan: loop.Plan | None = None, reduce: int = 2, held: int = 2, size: int = 160, batch: int = 3,
+    device: str = "cpu", progress: loop.Progress | None = None,
+) -> loop.Result:  # fmt: skip
+    """Learn a model from pictures and write its file, and a card beside it.
+
+    Args:
+        paths: files or folders of pictures.
+        out: the file of weights, .safetensors.
+        folder: of the checkpoint and the log; a run that was broken off goes on from there.
+        variant: its name in the file.
+        teacher: a finished model's file, from which a smaller one is to learn.
+        sizes: of the network; `Sizes()`, or `SMALL` with a teacher, where left out.
+        plan: how long and how fast.
+        reduce: how many pixels along each axis become one, which takes the traces of JPEG out.
+        held: how many pictures, the last ones, are held out to look at.
+        size, batch: of the pieces that are cut out.
+        device: torch's name.
+        progress: called with each line of the log.
+
+    Raises:
+        UnsupportedError: there is nothing to learn from.
+    """
+    material = data.pictures(paths, reduce=reduce, least=size)
+    held = min(held, len(material.pieces) - 1)
+    cut = len(material.pieces) - held
+    pieces, rest = material.pieces[:cut], material.pieces[cut:]
+    sizes = sizes or (SMALL if teacher is not None else Sizes())
+    plan = plan or loop.Plan(20000)
+    common: dict[str, Any] = {
+        "sizes": sizes, "plan": plan, "size": size, "batch": batch, "device": device, "progress": progress,
+    }  # fmt: skip
+    if teacher is None:
+        result = learn(pieces, rest, folder, **common)
+    else:
+        result = distil(load(teacher), pieces, rest, folder, **common)
+    place = Path(out)
+    place.write_bytes(finish(result.weights, sizes.slices, pieces, variant=variant, device=device))
+    names = [source.file for source in material.sources[cut:]]
+    words = "Pictures at 64 rates by a lapped transform, networks that correct it and an integer prior with context."
+    if teacher is not None:
+        words += f" It learned from the larger model {Path(teacher).stem}."
+    described = loop.card(f"hyperprior-{variant}", result, plan, material.described(), words, names)
+    place.with_suffix(".md").write_text(described, encoding="utf-8")
+    return result
