@@ -252,7 +252,7 @@ class HyperpriorCodec:
     channels = 3
     rate = 0
     # How much heavier than its squared error alone an encoder's choice weighs a symbol's distance; 0 rounds.
-    care = 1.0
+    care = 1.3
 
     def __init__(self, model: Model, ops: IntegerOps | None = None) -> None:
         if model.about.get("codec", CODEC) != CODEC:

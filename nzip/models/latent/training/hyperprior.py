@@ -155,6 +155,15 @@ def _rounded(x: Tensor) -> Tensor:
     return x + (x.round() - x).detach()
 
 
+def _spent(off: Tensor, classes: Tensor, soft: bool) -> Tensor:
+    """Return bits of distances from means, rounded; with `soft` half of them as if not, for gradients where they are 0.
+
+    Noise in the place of rounding, as is usual, makes most of the many small numbers of this transform look dear.
+    """
+    hard = _bits(_rounded(off), classes)
+    return 0.5 * (hard + _bits(off, classes)) if soft else hard
+
+
 @dataclass
 class Pass:
     """What one way through the network gives, per picture.
@@ -177,12 +186,12 @@ class Pass:
 
 
 def through(
-    ops: TorchOps, weights: dict[str, Tensor], x: Tensor, t: Tensor, slices: Sequence[int], noise: bool
+    ops: TorchOps, weights: dict[str, Tensor], x: Tensor, t: Tensor, slices: Sequence[int], soft: bool
 ) -> Pass:
     """Return what pictures become at rates t (N, 1, 1, 1).
 
     Args:
-        noise: bits are measured with noise for rounding, as gradients need it.
+        soft: bits are measured as gradients need it.
     """
     import torch
 
@@ -196,8 +205,7 @@ def through(
     z = lapped.hyper_encode(ops, w, y, t)
     place = (power[:, :2] @ w["hyper.place"])[:, :, None, None]
     classes = (power[:, :2] @ w["hyper.scale"])[:, :, None, None] * HYPER_SPAN + HYPER_CLASS
-    noisy = z + torch.rand_like(z) - 0.5 if noise else (z - place.round()).round() + place.round()
-    hyper = _bits(noisy - place.round(), classes.expand_as(z)).sum(dim=(1, 2, 3))
+    hyper = _spent(z - place.round(), classes.expand_as(z), soft).sum(dim=(1, 2, 3))
     features = lapped.hyper_decode(ops, w, _rounded(z), (y.shape[2], y.shape[3]))
     total = torch.zeros(len(x), device=x.device)
     shares = torch.zeros(lapped.BANDS, device=x.device)
@@ -212,8 +220,7 @@ def through(
         wanted = y[:, at : at + slices[number]]
         here = torch.from_numpy(mask).to(x.device)
         off = wanted - mean
-        random = off + torch.rand_like(off) - 0.5 if noise else off.round()
-        spent = (_bits(random, scale) * here).sum(dim=(2, 3))
+        spent = (_spent(off, scale, soft) * here).sum(dim=(2, 3))
         total = total + spent.sum(dim=1)
         shares[at : at + slices[number]] += spent.detach().sum(dim=0)
         parts[-1] = parts[-1] + here * (mean + _rounded(off))
@@ -302,7 +309,7 @@ def learn(
         device: torch's name.
         progress: called with each line of the log.
     """
-    sizes, plan = sizes or Sizes(), plan or loop.Plan(20000, rate=1e-3)
+    sizes, plan = sizes or Sizes(), plan or loop.Plan(20000, rate=8e-4)
     ops = MixedOps(device)
     start, _ = beginning(pieces, sizes, plan.seed)
     drawn = _draws(pieces, size, batch, plan.seed, ops)
@@ -533,7 +540,7 @@ def train(
     cut = len(material.pieces) - held
     pieces, rest = material.pieces[:cut], material.pieces[cut:]
     sizes = sizes or (SMALL if teacher is not None else Sizes())
-    plan = plan or loop.Plan(20000)
+    plan = plan or loop.Plan(20000, rate=8e-4)
     common: dict[str, Any] = {
         "sizes": sizes, "plan": plan, "size": size, "batch": batch, "device": device, "progress": progress,
     }  # fmt: skip
