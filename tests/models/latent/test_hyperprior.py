@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import itertools
 import json
 
@@ -11,7 +12,7 @@ import pytest
 from models.latent import checks, tiny
 
 from nzip.errors import CorruptError, UnsupportedError
-from nzip.models.latent import lapped, weights, zoo
+from nzip.models.latent import codecs, lapped, weights, zoo
 from nzip.models.latent.exact import IntegerOps
 from nzip.models.latent.hyperprior import HyperpriorCodec
 from nzip.models.latent.layers import NumpyOps
@@ -389,3 +390,40 @@ def test_compressai_agrees(kind):
     assert ours < 1.01 * theirs + 16
     out = codec.synthesise(symbols, pixels.shape[1:], (0,), NumpyOps()) + 0.5
     assert np.abs(out - shown[0].numpy()).mean() < 1e-3
+
+
+# What comes with nzip
+
+GOLDEN = {"hyperprior": "b5ee3b590ba6215c", "hyperprior-small": "c3b17e273298f84b"}
+
+
+@pytest.mark.parametrize("stem", GOLDEN)
+def test_shipped_models_write_what_they_always_wrote(stem):
+    """The same symbols give the same bytes everywhere: only integers are at work."""
+    codec = HyperpriorCodec(weights.load(codecs.shipped_folder() / f"{stem}.safetensors"))
+    assert codec.model.size <= (12 << 20 if stem == "hyperprior" else 4 << 20)
+    digest = hashlib.sha256()
+    for quality in (10, 90):
+        settings = codec.settings(quality)
+        symbols = []
+        for kind, shape in codec.layout((40, 56), settings):
+            # Integers that are the same everywhere: large ones in the first channels, few that are not 0 later.
+            mixed = np.arange(np.prod(shape), dtype=np.uint64) * np.uint64(6364136223846793005) >> np.uint64(48)
+            mixed = mixed.reshape(shape).astype(np.int64)
+            span = np.maximum(1, 64 >> np.arange(shape[0]).clip(0, 6))[:, None, None]
+            symbols.append(np.where(mixed % 7 < 3, mixed % (2 * span + 1) - span, 0).astype(kind))
+        code = codec.encode(symbols, settings)
+        assert checks.same(HyperpriorCodec(codec.model).decode(code, (40, 56), settings), symbols)
+        digest.update(code)
+    assert digest.hexdigest()[:16] == GOLDEN[stem]
+
+
+def test_shipped_model_is_better_than_its_transform():
+    """A smooth picture with edges: few bits, small errors."""
+    codec = HyperpriorCodec(weights.load(codecs.shipped_folder() / "hyperprior.safetensors"))
+    signal = tiny.floats(tiny.picture(31, 96, 128))
+    settings = codec.settings(60)
+    symbols = codec.analyse(signal, settings, NumpyOps())
+    back = codec.synthesise(symbols, signal.shape[1:], settings, NumpyOps())
+    assert 8 * len(codec.encode(symbols, settings)) < 2 * 96 * 128
+    assert np.mean((back - signal) ** 2) < 10**-3.4
