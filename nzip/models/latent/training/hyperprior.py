@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 from nzip.errors import UnsupportedError
 from nzip.models.latent import exact, lapped
+from nzip.models.latent.codecs import CODECS, SUFFIX, shipped_folder
 from nzip.models.latent.hyperprior import WORTH, HyperpriorCodec
 from nzip.models.latent.layers import NumpyOps, Pads, TorchOps
 from nzip.models.latent.tables import Tables, tables_of
 from nzip.models.latent.training import data, loop
+from nzip.models.latent.training.recipes import Options
 from nzip.models.latent.weights import Model, load, pack, unpack
 
 Tensor = Any  # torch.Tensor: the package may be absent where types are checked
@@ -516,7 +518,7 @@ def train(
     plan: loop.Plan | None = None, reduce: int = 2, held: int = 2, size: int = 160, batch: int = 3,
     device: str = "cpu", progress: loop.Progress | None = None,
 ) -> loop.Result:  # fmt: skip
-    """Learn a model from pictures and write its file, and a card beside it.
+    """Learn a model from pictures and write its file, and a card beside it, if all steps were made.
 
     Args:
         paths: files or folders of pictures.
@@ -548,6 +550,8 @@ def train(
         result = learn(pieces, rest, folder, **common)
     else:
         result = distil(load(teacher), pieces, rest, folder, **common)
+    if not result.finished:
+        return result
     place = Path(out)
     place.write_bytes(finish(result.weights, sizes.slices, pieces, variant=variant, device=device))
     names = [source.file for source in material.sources[cut:]]
@@ -557,3 +561,19 @@ def train(
     described = loop.card(f"hyperprior-{variant}", result, plan, material.described(), words, names)
     place.with_suffix(".md").write_text(described, encoding="utf-8")
     return result
+
+
+def recipe(
+    kind: str, paths: list[Any], out: Path, folder: Path, options: Options, progress: loop.Progress | None = None
+) -> loop.Result:
+    """Learn a model from files; see `recipes`. Variants: "photo", and "small", which learns from the one of nzip."""
+    if options.variant not in (None, "photo", "small"):
+        raise ValueError(f"hyperprior has no variant {options.variant!r}; there are photo and small")
+    small = options.variant == "small"
+    teacher = shipped_folder() / f"{CODECS['hyperprior'].defaults[kind]}{SUFFIX}" if small else None
+    plan = options.plan(loop.Plan(8000, rate=1.5e-3) if small else loop.Plan(20000, rate=8e-4))
+    return train(
+        paths, out, folder=folder, variant=options.variant or "photo", teacher=teacher, plan=plan,
+        reduce=options.reduce, size=options.crop or 160, batch=options.batch or 3, device=options.device,
+        progress=progress,
+    )  # fmt: skip

@@ -272,7 +272,8 @@ def card(
         out.append("| " + " | ".join(cells) + " |")
     shown = [line for line in result.history if any(name.startswith("held_") for name in line)] or result.history
     if shown:
-        shown = shown[:: max(1, len(shown) // 12)] + ([shown[-1]] if len(shown) > 12 else [])
+        apart = max(1, len(shown) // 12)
+        shown = shown[(len(shown) - 1) % apart :: apart]
         names = list(dict.fromkeys(name for line in shown for name in line if name not in ("seconds", "rate")))
         out += ["", "## Curve", "", "| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
         for line in shown:
