@@ -1,0 +1,263 @@
+"""`vqgan`: the seam, the prior of integers against a plain reference, lost numbers, published checkpoints."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nzip.errors import CorruptError, UnsupportedError
+from nzip.models.latent import indices, vqgan, weights
+from nzip.models.latent.layers import NumpyOps
+
+CONFIG = {"rungs": [4, 24], "groups": 2, "cells": 4, "sphere": True, "heads": 2}
+SIZES = [(1, 1), (16, 16), (17, 40), (5, 61)]
+
+
+def new_prior(seed, count, width=4, hidden=12, final=8):
+    random = np.random.default_rng(seed)
+
+    def small(*shape):
+        return random.integers(-50, 51, shape).astype(np.int8)
+
+    return indices.IndexPrior(
+        small(count + 1, width), small(10, width, hidden), random.integers(-900, 900, hidden).astype(np.int32),
+        small(hidden, final), random.integers(-900, 900, final).astype(np.int32),
+        small(count, final), random.integers(-900, 900, count).astype(np.int32),
+    )  # fmt: skip
+
+
+def new_model(prior=True, filler=True, **changes):
+    random = np.random.default_rng(1)
+    tensors = vqgan.new_networks(
+        random, widths=(4, 6, 8), encoder=(1, 1, 1), decoder=(1, 1, 1), latent=5, cells=CONFIG["cells"]
+    )
+    for size in CONFIG["rungs"]:
+        tensors[f"codebook.{size}"] = random.standard_normal((size, 5)).astype(np.float16)
+        if prior:
+            parts = vars(new_prior(size, size))
+            tensors |= {f"prior.{size}.{name}": value for name, value in parts.items()}
+    if filler:
+        made = vqgan.new_filler(random, width=8, layers=2, latent=5, rungs=2)
+        tensors |= {f"filler.{name}": value for name, value in made.items()}
+    tensors |= changes
+    return weights.unpack(weights.pack(tensors, vqgan.about(CONFIG)), "a model")
+
+
+@pytest.fixture(scope="module")
+def codec():
+    return vqgan.VqganCodec(new_model())
+
+
+def picture(size, seed=3):
+    return np.random.default_rng(seed).uniform(-0.5, 0.5, (3, *size)).astype(np.float32)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("quality", [1, 100])
+@pytest.mark.parametrize("prior", [True, False])
+def test_numbers_come_back(size, quality, prior):
+    codec = vqgan.VqganCodec(new_model(prior=prior))
+    ops, settings = NumpyOps(), codec.settings(quality)
+    symbols = codec.analyse(picture(size), settings, ops)
+    assert [(s.dtype, s.shape) for s in symbols] == codec.layout(size, settings)
+    data = codec.encode(symbols, settings)
+    back = codec.decode(data, size, settings)
+    assert back[0].dtype == np.uint16
+    assert (back[0] == symbols[0]).all()
+    assert codec.encode(back, settings) == data
+    lossy = codec.synthesise(back, size, settings, ops)
+    assert lossy.shape == (3, *size)
+    assert lossy.dtype == np.float32
+    assert np.abs(lossy).max() <= 0.5
+
+
+def test_more_quality_is_a_larger_codebook(codec):
+    rungs = [codec.settings(quality)[0] for quality in range(1, 101)]
+    assert rungs == sorted(rungs)
+    assert set(rungs) == {0, 1}
+    for quality in (0, 101):
+        with pytest.raises(ValueError, match="quality"):
+            codec.settings(quality)
+
+
+def test_damage_is_found(codec):
+    size, settings = (100, 90), (1,)
+    symbols = codec.analyse(picture(size), settings, NumpyOps())
+    data = codec.encode(symbols, settings)
+    for end in range(len(data)):
+        with pytest.raises(CorruptError):
+            codec.decode(data[:end], size, settings)
+    for at in range(len(data)):
+        broken = bytearray(data)
+        broken[at] ^= 1 << at % 8
+        with pytest.raises(CorruptError):
+            codec.decode(bytes(broken), size, settings)
+    with pytest.raises(CorruptError):
+        codec.decode(data + bytes(4), size, settings)
+    for wrong in ((), (2,), (-1,), (0, 0)):
+        with pytest.raises(CorruptError):
+            codec.layout(size, wrong)
+    with pytest.raises(CorruptError):
+        codec.layout((0, 3), settings)
+    with pytest.raises(CorruptError):
+        codec.synthesise([np.full_like(symbols[0], 24)], size, settings, NumpyOps())
+    with pytest.raises(CorruptError):
+        codec.synthesise([symbols[0][1:]], size, settings, NumpyOps())
+
+
+def test_models_that_do_not_fit_are_refused():
+    model = new_model()
+    for name in ("encoder.conv_in.kernel", "decoder.up.0.block.0.norm2.gain", "codebook.24", "filler.out.bias"):
+        less = {key: value for key, value in model.tensors.items() if key != name}
+        with pytest.raises(CorruptError):
+            vqgan.VqganCodec(replace(model, tensors=less))
+    for name in ("decoder.conv_in.kernel", "codebook.4", "filler.in.kernel", "prior.24.last", "prior.4.second"):
+        wrong = {**model.tensors, name: model.tensors[name][..., 1:]}
+        with pytest.raises(CorruptError):
+            vqgan.VqganCodec(replace(model, tensors=wrong))
+    for config in ("{}", '{"rungs": [], "groups": 1, "cells": 4, "sphere": true, "heads": 1}', "[]"):
+        with pytest.raises(CorruptError):
+            vqgan.VqganCodec(replace(model, about={**model.about, "config": config}))
+    with pytest.raises(UnsupportedError):
+        vqgan.VqganCodec(replace(model, about={**model.about, "codec": "other"}))
+
+
+def naive_chances(prior, grid, y, x):
+    """The frequencies of one place, by plain integers of Python."""
+    count = prior.codewords
+    around = []
+    for up, right in indices.TAPS:
+        inside = y - up >= 0 and 0 <= x + right < grid.shape[1]
+        around.append(int(grid[y - up, x + right]) if inside else count)
+
+    def layer(rows, bias, weights):
+        sums = [int(b) for b in bias]
+        for value, row in zip(rows, weights, strict=True):
+            sums = [s + value * int(w) for s, w in zip(sums, row, strict=True)]
+        return [min(max(s >> 6, 0), 127) for s in sums]
+
+    first = prior.first.reshape(-1, prior.first.shape[2])
+    hidden = layer([int(v) for number in around for v in prior.embedding[number]], prior.first_bias, first)
+    hidden = layer(hidden, prior.second_bias, prior.second)
+    logits = [
+        (sum(h * int(w) for h, w in zip(hidden, row, strict=True)) + int(bias)) >> 5
+        for row, bias in zip(prior.last, prior.last_bias, strict=True)
+    ]
+    best = max(logits)
+    # Floating point is good enough for a check, for none of these lies next to an integer.
+    shares = [math.floor(2 ** (24 - (best - v) / 64)) if best - v <= 1280 else 0 for v in logits]
+    rest = (1 << 20) - count
+    freqs = [share * rest // sum(shares) + 1 for share in shares]
+    freqs[logits.index(best)] += (1 << 20) - sum(freqs)
+    return freqs
+
+
+def test_the_prior_is_what_it_says():
+    prior = new_prior(7, 30)
+    coder = indices.Coder(prior)
+    grid = np.random.default_rng(2).integers(0, 30, (6, 7)).astype(np.int32)
+    starts, freqs = coder.intervals(grid)
+    rows, columns = indices.order(6, 7)
+    for y, x, start, freq in zip(rows, columns, starts, freqs, strict=True):
+        wanted = naive_chances(prior, grid, y, x)
+        assert sum(wanted) == 1 << 20
+        assert (start, freq) == (sum(wanted[: grid[y, x]]), wanted[grid[y, x]])
+
+
+def test_every_place_hangs_on_earlier_lines_alone():
+    rows, columns = indices.order(9, 5)
+    lines = columns + 2 * rows
+    assert (np.diff(lines) >= 0).all()
+    assert all(2 * up - right > 0 for up, right in indices.TAPS)
+    table = indices.chances()
+    assert table[0] == 1 << 24
+    assert table[64] == 1 << 23
+    assert table[32] == math.isqrt(1 << 47)
+
+
+def test_large_codebooks_have_room_for_every_number():
+    prior = new_prior(3, 5000, width=2, hidden=3, final=2)
+    coder = indices.Coder(prior)
+    grid = np.random.default_rng(2).integers(0, 5000, (5, 9))
+    assert (coder.decode(coder.encode(grid), grid.shape) == grid).all()
+
+
+def test_priors_of_other_shapes_are_refused():
+    prior = new_prior(1, 6)
+    with pytest.raises(CorruptError):
+        replace(prior, second=prior.second.astype(np.int16))
+    with pytest.raises(CorruptError):
+        replace(prior, last_bias=np.full(6, 1 << 23, np.int32))
+    with pytest.raises(UnsupportedError):
+        new_prior(1, 6, hidden=600)
+    with pytest.raises(ValueError, match="below 6"):
+        indices.Coder(prior).encode(np.full((2, 2), 6))
+
+
+def test_copies_come_from_the_nearest_known_place():
+    grid = np.arange(30).reshape(5, 6)
+    lost = np.zeros((5, 6), bool)
+    lost[1:4, 1:5] = True
+    got = vqgan.copied(grid, lost)
+    assert (got[~lost] == grid[~lost]).all()
+    for y, x in np.argwhere(lost):
+        gaps = [abs(y - a) + abs(x - b) for a, b in np.argwhere(~lost)]
+        near = [grid[a, b] for (a, b), gap in zip(np.argwhere(~lost), gaps, strict=True) if gap == min(gaps)]
+        assert got[y, x] in near
+    assert not vqgan.copied(grid, np.ones((5, 6), bool)).any()
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2, 1.0])
+@pytest.mark.parametrize("filler", [True, False])
+def test_lost_numbers_are_restored(share, filler):
+    codec, ops, settings = vqgan.VqganCodec(new_model(filler=filler)), NumpyOps(), (1,)
+    whole = np.random.default_rng(4).integers(0, 24, (21, 37)).astype(np.uint16)
+    lost = np.random.default_rng(5).random(whole.shape) < share
+    holes = np.where(lost, 65535, whole).astype(np.uint16)
+    got = codec.restore(holes, lost, settings, ops)
+    assert got.dtype == np.uint16
+    assert (got[~lost] == whole[~lost]).all()
+    assert (got < 24).all()
+    small = (48, 64)
+    cut = codec.synthesise([holes[:3, :4]], small, settings, ops, lost=lost[:3, :4])
+    assert cut.shape == (3, *small)
+    nothing = codec.synthesise([whole[:3, :4]], small, settings, ops, lost=np.zeros((3, 4), bool))
+    assert (nothing == codec.synthesise([whole[:3, :4]], small, settings, ops)).all()
+
+
+def test_the_transformer_sees_known_places_only(codec):
+    ops, w = NumpyOps(), codec._filler
+    random = np.random.default_rng(6)
+    vectors = random.standard_normal((1, 5, 7, 5)).astype(np.float32)
+    lost = (random.random((1, 5, 7, 1)) < 0.3).astype(np.float32)
+    got = vqgan.fill_network(ops, w, vectors, lost, 1, 2)
+    other = np.where(lost > 0, 9.0, vectors).astype(np.float32)
+    assert (vqgan.fill_network(ops, w, other, lost, 1, 2) == got).all()
+    assert not np.allclose(vqgan.fill_network(ops, w, vectors + 1, lost, 1, 2), got)
+
+
+def test_shuffles_are_inverse():
+    x = np.arange(2 * 3 * 8 * 12).reshape(2, 3, 8, 12)
+    y = vqgan.unshuffle(x, 4)
+    assert y.shape == (2, 48, 2, 3)
+    assert (y[0, :16, 1, 2] == x[0, 0, 4:8, 8:12].reshape(-1)).all()
+    assert (vqgan.shuffle(y, 4) == x).all()
+
+
+def test_numpy_and_torch_agree(codec):
+    pytest.importorskip("torch")
+    from nzip.models.latent.layers import TorchOps
+
+    one, other = NumpyOps(), TorchOps()
+    size, settings = (70, 50), (1,)
+    x = picture(size)
+    assert np.allclose(codec.latents(x, one), codec.latents(x, other), atol=1e-4)
+    symbols = codec.analyse(x, settings, one)
+    assert np.allclose(
+        codec.synthesise(symbols, size, settings, one), codec.synthesise(symbols, size, settings, other), atol=1e-4
+    )
+    lost = np.random.default_rng(7).random(symbols[0].shape) < 0.3
+    assert (codec.restore(symbols[0], lost, settings, one) == codec.restore(symbols[0], lost, settings, other)).all()
