@@ -117,7 +117,7 @@ class Coder:
 
     def intervals(self, grid: NDArray[np.int32]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
         """Return starts and frequencies of the numbers of a grid, each uint32 (H W,), in coding order."""
-        padded = self._padded(*grid.shape)
+        padded = _padded(grid.shape, self.codewords)
         padded[REACH:, REACH:-REACH] = grid
         rows, columns = order(*grid.shape)
         starts, freqs = np.empty(grid.size, np.uint32), np.empty(grid.size, np.uint32)
@@ -146,7 +146,7 @@ class Coder:
         """
         words = rans.bytes_to_words(data)
         state = rans.open_states(words, 1)
-        padded = self._padded(*shape)
+        padded = _padded(shape, self.codewords)
         rows, columns = order(*shape)
         lines = np.flatnonzero(np.diff(columns + 2 * rows, prepend=-1, append=-1))
         at = 2
@@ -160,15 +160,20 @@ class Coder:
         rans.check_end(words, state, at)
         return padded[REACH:, REACH:-REACH].copy()
 
-    def _padded(self, height: int, width: int) -> NDArray[np.int32]:
-        return np.full((height + REACH, width + 2 * REACH), self.codewords, np.int32)
-
 
 def order(height: int, width: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the rows and columns of a grid's places in coding order: by x + 2 y, then from top to bottom."""
     rows, columns = (part.reshape(-1) for part in np.indices((height, width)))
     by = np.lexsort((rows, columns + 2 * rows))
     return rows[by], columns[by]
+
+
+def contexts(grid: NDArray[Any], codewords: int) -> NDArray[np.int32]:
+    """Return the numbers at the taps of all places of a grid (H, W), row by row, int32 (H W, 10); K for outside."""
+    padded = _padded(grid.shape, codewords)
+    padded[REACH:, REACH:-REACH] = grid
+    rows, columns = (part.reshape(-1) for part in np.indices(grid.shape))
+    return _around(padded, rows, columns)
 
 
 @cache
@@ -186,6 +191,10 @@ def chances() -> NDArray[np.int64]:
                 high = middle
         out[d] = low
     return out
+
+
+def _padded(shape: tuple[int, ...], outside: int) -> NDArray[np.int32]:
+    return np.full((shape[0] + REACH, shape[1] + 2 * REACH), outside, np.int32)
 
 
 def _around(padded: NDArray[np.int32], rows: Array, columns: Array) -> NDArray[np.int32]:
