@@ -37,19 +37,19 @@ Floats = NDArray[np.float32]
 Grid = NDArray[np.uint16]
 
 WIDTHS, ENCODER, DECODER, LATENT, CELLS, GROUPS = (64, 128, 192), (1, 1, 1), (2, 2, 3), 16, 4, 8
-RUNGS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048)
+RUNGS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 SIZE = 128  # pixels of a side of a piece
 SEEN = 112  # of them, those that the feature network sees
 BATCH = 8
 DEEP, COMMIT = 1.0, 0.25  # shares in the loss
 NOISE = 0.25  # deviation of what stands for rounding in the first run
 FORGET = 0.99  # of how often a codeword was chosen
-PASSES = 12  # of k-means
+PASSES, FEW = 8, 8  # of k-means, and how many points a codeword it begins with
 EVERY, DEAD = 50, 0.02  # steps between looks for codewords that nobody chooses, and the count below which one is that
 LATENTS = 200  # batches whose latents k-means sees
 VIEWS = 4  # shifts of each picture whose grids the priors see
 EMBEDDING, HIDDEN, FINAL = 24, 96, 64  # widths of the prior
-PLACES, HIDDEN_TAPS, DECAY = 2048, 0.03, 2e-5  # batch of the prior, share of taps put outside, pull towards 0
+PLACES, HIDDEN_TAPS, DECAY = 1024, 0.03, 2e-5  # batch of the prior, share of taps put outside, pull towards 0
 WIDTH, LAYERS, HEADS = 128, 4, 4  # of the transformer
 WINDOWS, LEAST_LOST, MOST_LOST = 16, 0.03, 0.35  # batch of the transformer, shares of what is lost
 
@@ -67,18 +67,18 @@ class Plans:
         default_factory=lambda: loop.Plan(steps=700, rate=1e-3, last=0.2, average=0.99, log=25, check=350)
     )
     codebook: loop.Plan = field(
-        default_factory=lambda: loop.Plan(steps=3200, rate=7e-4, warm=100, average=0.997, log=25, check=500)
+        default_factory=lambda: loop.Plan(steps=3000, rate=8e-4, warm=100, average=0.997, log=25, check=400)
     )
     ladder: loop.Plan = field(
-        default_factory=lambda: loop.Plan(steps=480, rate=4e-3, average=0.98, log=40, check=240)
+        default_factory=lambda: loop.Plan(steps=360, rate=4e-3, average=0.98, log=36, check=180)
     )
     prior: loop.Plan = field(
-        default_factory=lambda: loop.Plan(steps=1000, rate=4e-3, average=0.99, log=100, check=500)
+        default_factory=lambda: loop.Plan(steps=700, rate=4e-3, average=0.99, log=100, check=350)
     )
     filler: loop.Plan = field(
-        default_factory=lambda: loop.Plan(steps=600, rate=1.5e-3, average=0.99, log=50, check=300)
+        default_factory=lambda: loop.Plan(steps=400, rate=1.5e-3, average=0.99, log=50, check=200)
     )
-    pixels: tuple[float, float, float] = (4.0, 3.0, 3.0)
+    pixels: tuple[float, float, float] = (4.0, 1.5, 1.5)
 
 
 class Mixed(TorchOps):
@@ -94,8 +94,9 @@ class Pictures:
     """What there is to learn from.
 
     Attributes:
-        pieces: whole pictures, and twice each at half its size, since far things are seldom seen close.
-        held: pictures that are only looked at.
+        pieces: pictures as they are, at half and at a quarter of their size: most photographs are larger than what
+            they are looked at, so there is more in a piece of one that was made smaller.
+        held: pictures that are only looked at, at half their size.
         names: of those that were held out.
         material: all of them with their sources.
     """
@@ -114,17 +115,27 @@ def pictures(paths: Sequence[str | os.PathLike[str]], held: Sequence[str] = (), 
     """
     material = data.pictures(paths, reduce=reduce)
     names = list(held) or [source.file for source in material.sources[11::12]]
-    kept = [p for p, source in zip(material.pieces, material.sources, strict=True) if source.file in names]
+    kept = [_halved(p) for p, source in zip(material.pieces, material.sources, strict=True) if source.file in names]
     others = [p for p, source in zip(material.pieces, material.sources, strict=True) if source.file not in names]
     if not others:
         raise UnsupportedError("all pictures are held out; name fewer of them, or give more pictures")
-    return Pictures(others + 2 * [_halved(piece) for piece in others], kept, names, material)
+    halves = [_halved(piece) for piece in others]
+    # A piece is drawn as often as it is large: copies make up for the smaller sizes.
+    pieces = others + 4 * halves + 8 * [_halved(piece) for piece in halves]
+    return Pictures(pieces, kept, names, material)
 
 
 def _halved(piece: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = (n // 2 for n in piece.shape[:2])
     cells = piece[: 2 * height, : 2 * width].reshape(height, 2, width, 2, 3)
     return np.rint(cells.mean(axis=(1, 3))).astype(np.uint8)
+
+
+def fuller(batch: Floats) -> Floats:
+    """Return of each two pieces (2 N, 3, H, W) that one in which more happens: skies are learned soon."""
+    change = np.abs(np.diff(batch, axis=2)).mean(axis=(1, 2, 3)) + np.abs(np.diff(batch, axis=3)).mean(axis=(1, 2, 3))
+    chosen = 2 * np.arange(len(batch) // 2) + (change[1::2] > change[::2])
+    return batch[chosen]
 
 
 def coloured(batch: Floats, step: int) -> Floats:
@@ -155,7 +166,7 @@ class Loss:
     """The loss of pictures, for `loop.run`.
 
     Args:
-        crops: what the pieces are drawn from.
+        crops: what the pieces are drawn from, twice as many as a batch has.
         network: of the features.
         device: torch's name of it.
         pixels: share of the pixels' difference.
@@ -181,7 +192,7 @@ class Loss:
         return value + extra, figures | more
 
     def batch(self, step: int) -> Tensor:
-        return self.ops.array(coloured(self.crops.at(step), step))
+        return self.ops.array(coloured(fuller(self.crops.at(step)), step))
 
     def encoded(self, weights: Mapping[str, Tensor], x: Tensor) -> Tensor:
         import torch
@@ -284,7 +295,7 @@ def clustered(points: Floats, count: int, random: np.random.Generator) -> Floats
     Returns:
         Float32 (K, D).
     """
-    part = points[random.choice(len(points), min(len(points), 32 * count), replace=False)]
+    part = points[random.choice(len(points), min(len(points), FEW * count), replace=False)]
     book = np.empty((count, points.shape[1]), np.float32)
     distance = np.ones(len(part), np.float64)
     for k in range(count):
@@ -486,7 +497,8 @@ class Learned:
 def train(
     paths: Sequence[str | os.PathLike[str]], folder: str | os.PathLike[str], *, plans: Plans | None = None,
     rungs: Sequence[int] = RUNGS, held: Sequence[str] = (), reduce: int = 1, device: str = "cpu",
-    network: features.Network | None = None, progress: loop.Progress | None = None,
+    network: features.Network | None = None, start: Mapping[str, Floats] | None = None,
+    progress: loop.Progress | None = None,
 ) -> Learned:  # fmt: skip
     """Learn everything.
 
@@ -499,6 +511,7 @@ def train(
         reduce: how many pixels along each axis become one; 2 to 4 for photographs that were JPEG files.
         device: torch's name of it.
         network: of the deep features; that of the installed package where it is left out.
+        start: networks to go on from, in place of the first run.
         progress: called with the step, all steps and the last figures of each run.
 
     Raises:
@@ -510,31 +523,32 @@ def train(
     net = network or features.load(device=device)
 
     def loss(run: int, quantised: bool) -> Loss:
-        return Loss(data.Crops(found.pieces, SIZE, BATCH, run + 1), net, device, plans.pixels[run], quantised)
+        return Loss(data.Crops(found.pieces, SIZE, 2 * BATCH, run + 1), net, device, plans.pixels[run], quantised)
 
-    first = loss(0, False)
-    start = vqgan.new_networks(
-        np.random.default_rng(plans.autoencoder.seed), widths=WIDTHS, encoder=ENCODER, decoder=DECODER, latent=LATENT,
-        cells=CELLS,
-    )  # fmt: skip
-    result = loop.run(
-        start, first, plans.autoencoder, place / "autoencoder", check=first.check(found.held), device=device,
-        progress=progress,
-    )  # fmt: skip
+    if start is None:
+        first = loss(0, False)
+        made = vqgan.new_networks(
+            np.random.default_rng(plans.autoencoder.seed), widths=WIDTHS, encoder=ENCODER, decoder=DECODER,
+            latent=LATENT, cells=CELLS,
+        )  # fmt: skip
+        start = loop.run(
+            made, first, plans.autoencoder, place / "autoencoder", check=first.check(found.held), device=device,
+            progress=progress,
+        ).weights  # fmt: skip
     second = loss(1, True)
-    points = latents(second, result.weights)
+    points = latents(second, start)
     random = np.random.default_rng(plans.codebook.seed)
-    start = result.weights | {
-        "codebook": clustered(points, sizes[-1], random),
+    quantised = {
+        **start, "codebook": clustered(points, sizes[-1], random),
         "use": np.full(sizes[-1], len(points) / LATENTS / sizes[-1], np.float32),
     }
     result = loop.run(
-        start, second, plans.codebook, place / "codebook", check=second.check(found.held), device=device,
+        quantised, second, plans.codebook, place / "codebook", check=second.check(found.held), device=device,
         frozen=lambda name: name == "use", progress=progress,
     )  # fmt: skip
     networks = {name: value for name, value in result.weights.items() if name not in ("codebook", "use")}
     points = latents(second, networks)
-    crops = data.Crops(found.pieces, SIZE, BATCH, 3)
+    crops = data.Crops(found.pieces, SIZE, 2 * BATCH, 3)
     placed = {name: second.ops.array(value) for name, value in networks.items()}
     third = LadderLoss(crops, net, device, plans.pixels[2], True, networks=placed, sizes=sizes[:-1])
     smaller = {f"codebook.{size}": clustered(points, size, random) for size in sizes[:-1]}
