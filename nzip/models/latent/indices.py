@@ -42,7 +42,7 @@ LOGIT_SHIFT = 5  # sums of the last layer to steps
 TOP = 127  # of activations
 DEEPEST = 20 * STEPS  # steps below the best codeword from which on all chances are the least
 PEAK = 1 << 24  # the best codeword's share
-PLACES = 1024  # places whose chances are made at once when encoding
+PLACES = 256  # places whose chances are made at once when encoding
 
 _U20, _U31, _U32 = np.uint64(PRECISION), np.uint64(1 << 31), np.uint64(32)
 _MASK = np.uint64((1 << PRECISION) - 1)

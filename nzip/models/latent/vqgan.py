@@ -393,9 +393,10 @@ class VqganCodec:
 
     def _on(self, ops: Ops) -> tuple[dict[str, Array], dict[str, Array]]:
         """Return the networks' and the transformer's weights where `ops` works."""
-        if self._placed is None or self._placed[0] is not ops:
-            self._placed = (ops, place(self._weights, ops), place(self._filler, ops))
-        return self._placed[1], self._placed[2]
+        placed = self._placed  # read once: other threads may put theirs there
+        if placed is None or placed[0] is not ops:
+            self._placed = placed = (ops, place(self._weights, ops), place(self._filler, ops))
+        return placed[1], placed[2]
 
     def _rung(self, settings: tuple[int, ...]) -> int:
         if len(settings) != 1 or not 0 <= settings[0] < len(self.rungs):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from nzip.models.latent import features, indices, vqgan, weights
 from nzip.models.latent.layers import NumpyOps
 from nzip.models.latent.training import loop
 from nzip.models.latent.training import vqgan as recipe
+from nzip.models.latent.training.recipes import Options
+from nzip.models.latent.training.vqgan import Plans
 
 torch = pytest.importorskip("torch")
 
@@ -36,7 +39,7 @@ def plan(steps):
 @pytest.fixture
 def small(monkeypatch):
     for name, value in {
-        "WIDTHS": (4, 6, 8), "DECODER": (1, 1, 1), "LATENT": 5, "GROUPS": 2, "SIZE": 64, "SEEN": 48, "BATCH": 2,
+        "WIDTHS": (4, 6, 8), "DECODER": (1, 1, 1), "LATENT": 5, "GROUPS": 2,
         "LATENTS": 3, "VIEWS": 1, "EMBEDDING": 6, "HIDDEN": 8, "FINAL": 6, "PLACES": 64, "WIDTH": 8, "LAYERS": 1,
         "HEADS": 2, "WINDOWS": 2, "EVERY": 3,
     }.items():  # fmt: skip
@@ -57,8 +60,8 @@ def test_all_runs_and_the_file(small, tmp_path):
     pictures, runs = tmp_path / "pictures", tmp_path / "runs"
     pictures.mkdir()
     _pictures(pictures)
-    plans = recipe.Plans(plan(6), plan(6), plan(4), plan(8), plan(4))
-    given = {"plans": plans, "rungs": (4, 8), "held": ["2.png"], "network": small_features()}
+    plans = Plans(plan(6), plan(6), plan(4), plan(8), plan(4))
+    given = {"plans": plans, "rungs": (4, 8), "held": ["2.png"], "network": small_features(), "size": 64, "batch": 2}
     learned = recipe.train([pictures], runs, **given)
     assert learned.result.finished
     path = tmp_path / "vqgan-small.safetensors"
@@ -79,6 +82,9 @@ def test_all_runs_and_the_file(small, tmp_path):
     lost = np.ones(symbols[0].shape, bool)
     lost[0] = False
     assert codec.synthesise(symbols, (50, 70), settings, ops, lost=lost).shape == x.shape
+    # Time that is up leaves the rest for later.
+    short = replace(plans, codebook=replace(plans.codebook, steps=50, minutes=1e-9))
+    assert not recipe.train([pictures], tmp_path / "short", **{**given, "plans": short}).books
     # Runs that are finished give the same again, at once.
     again = recipe.train([pictures], runs, **given)
     assert all(np.array_equal(again.networks[name], value) for name, value in learned.networks.items())
@@ -114,6 +120,20 @@ def test_clusters_are_where_the_points_are():
     gaps = np.square(centres[:, None] - book[None]).sum(axis=2)
     assert (gaps.min(axis=1) < 0.01).all()
     assert recipe.clustered(points[:3], 5, random).shape == (5, 4)
+
+
+def test_the_recipe_takes_what_is_asked(small, tmp_path, monkeypatch):
+    _pictures(tmp_path, 12)
+    monkeypatch.setattr(features, "load", lambda device="cpu": small_features())
+    monkeypatch.setattr(recipe, "RUNGS", (4, 8))
+    monkeypatch.setattr(recipe, "Plans", lambda: Plans(plan(4), plan(4), plan(4), plan(4), plan(4)))
+    out = tmp_path / "model.safetensors"
+    options = Options(steps=6, batch=2, crop=64, reduce=2)
+    result = recipe.recipe("image", [tmp_path], out, tmp_path / "runs", options)
+    assert (result.step, result.finished) == (6, True)
+    assert vqgan.VqganCodec(weights.load(out)).rungs == [4, 8]
+    with pytest.raises(ValueError, match="variant"):
+        recipe.recipe("image", [tmp_path], out, tmp_path, Options(variant="f8"))
 
 
 def test_nothing_left_to_learn_from(tmp_path):

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,21 +31,23 @@ from nzip.models.latent import features, indices, vqgan
 from nzip.models.latent import weights as files
 from nzip.models.latent.layers import TorchOps
 from nzip.models.latent.training import data, loop
+from nzip.models.latent.training.recipes import Options
 
 Tensor = Any  # torch.Tensor: the package may be absent where types are checked
 Floats = NDArray[np.float32]
 Grid = NDArray[np.uint16]
 
 WIDTHS, ENCODER, DECODER, LATENT, CELLS, GROUPS = (64, 128, 192), (1, 1, 1), (2, 2, 3), 16, 4, 8
+VARIANT = "f16"
 RUNGS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
-SIZE = 128  # pixels of a side of a piece
-SEEN = 112  # of them, those that the feature network sees
-BATCH = 8
+SIZE, BATCH = 128, 8  # pixels of a side of a piece, and pieces in a batch
+SEEN = 7 / 8  # of a side, what the feature network sees
 DEEP, COMMIT = 1.0, 0.25  # shares in the loss
 NOISE = 0.25  # deviation of what stands for rounding in the first run
 FORGET = 0.99  # of how often a codeword was chosen
 PASSES, FEW = 8, 8  # of k-means, and how many points a codeword it begins with
 EVERY, DEAD = 50, 0.02  # steps between looks for codewords that nobody chooses, and the count below which one is that
+LOOKED = 512  # pixels of a side that are looked at of what was held out
 LATENTS = 200  # batches whose latents k-means sees
 VIEWS = 4  # shifts of each picture whose grids the priors see
 EMBEDDING, HIDDEN, FINAL = 24, 96, 64  # widths of the prior
@@ -214,8 +216,10 @@ class Loss:
 
         y = self.decoded(weights, z)
         pixels = (y - x).abs().mean()
-        top, left = (int(torch.randint(0, SIZE - SEEN + 1, ())) for _ in range(2))
-        rows, columns = slice(top, top + SEEN), slice(left, left + SEEN)
+        size = self.crops.size
+        seen = int(SEEN * size)
+        top, left = (int(torch.randint(0, size - seen + 1, ())) for _ in range(2))
+        rows, columns = slice(top, top + seen), slice(left, left + seen)
         with torch.autocast(self.device, torch.bfloat16):
             with torch.no_grad():
                 wanted = features.stages(self.network, x[:, :, rows, columns])
@@ -249,7 +253,7 @@ class Loss:
         def look(weights: dict[str, Tensor]) -> dict[str, float]:
             psnr, deep = [], []
             for piece in held:
-                height, width = (min(n, 4 * SIZE) // 32 * 32 for n in piece.shape[:2])
+                height, width = (min(n, LOOKED) // 32 * 32 for n in piece.shape[:2])
                 x = self.ops.array(piece[:height, :width].transpose(2, 0, 1)[None] / np.float32(255) - np.float32(0.5))
                 z = self.encoded(weights, x)
                 if self.quantised:
@@ -479,7 +483,7 @@ class Learned:
     """What `train` gives, for `finish`.
 
     Attributes:
-        networks, books, priors, filler: the weights.
+        networks, books, priors, filler: the weights; networks alone where the run was not finished.
         result: of the run of the codebook, which is the longest.
         plans: what was asked for.
         pictures: what was learned from.
@@ -496,7 +500,8 @@ class Learned:
 
 def train(
     paths: Sequence[str | os.PathLike[str]], folder: str | os.PathLike[str], *, plans: Plans | None = None,
-    rungs: Sequence[int] = RUNGS, held: Sequence[str] = (), reduce: int = 1, device: str = "cpu",
+    rungs: Sequence[int] | None = None, held: Sequence[str] = (), reduce: int = 1, size: int = SIZE, batch: int = BATCH,
+    device: str = "cpu",
     network: features.Network | None = None, start: Mapping[str, Floats] | None = None,
     progress: loop.Progress | None = None,
 ) -> Learned:  # fmt: skip
@@ -506,9 +511,10 @@ def train(
         paths: pictures, or folders of them.
         folder: where the runs keep their checkpoints and logs; a later call with the same folder goes on from them.
         plans: how long.
-        rungs: sizes of the codebooks, increasing.
+        rungs: sizes of the codebooks, increasing; RUNGS where they are left out.
         held: names of pictures that are not learned from; every twelfth where there are none.
         reduce: how many pixels along each axis become one; 2 to 4 for photographs that were JPEG files.
+        size, batch: pixels of a side of a piece, a multiple of 32, and pieces in a batch.
         device: torch's name of it.
         network: of the deep features; that of the installed package where it is left out.
         start: networks to go on from, in place of the first run.
@@ -518,12 +524,12 @@ def train(
         UnsupportedError: there is nothing to learn from, or torch or the weights of the features are not installed.
     """
     plans = plans or Plans()
-    place, sizes = Path(folder), list(rungs)
+    place, sizes = Path(folder), list(rungs or RUNGS)
     found = pictures(paths, held, reduce)
     net = network or features.load(device=device)
 
     def loss(run: int, quantised: bool) -> Loss:
-        return Loss(data.Crops(found.pieces, SIZE, 2 * BATCH, run + 1), net, device, plans.pixels[run], quantised)
+        return Loss(data.Crops(found.pieces, size, 2 * batch, run + 1), net, device, plans.pixels[run], quantised)
 
     if start is None:
         first = loss(0, False)
@@ -547,20 +553,24 @@ def train(
         frozen=lambda name: name == "use", progress=progress,
     )  # fmt: skip
     networks = {name: value for name, value in result.weights.items() if name not in ("codebook", "use")}
+    if not result.finished:
+        return Learned(networks, {}, {}, {}, result, plans, found)
     points = latents(second, networks)
-    crops = data.Crops(found.pieces, SIZE, 2 * BATCH, 3)
+    crops = data.Crops(found.pieces, size, 2 * batch, 3)
     placed = {name: second.ops.array(value) for name, value in networks.items()}
     third = LadderLoss(crops, net, device, plans.pixels[2], True, networks=placed, sizes=sizes[:-1])
-    smaller = {f"codebook.{size}": clustered(points, size, random) for size in sizes[:-1]}
+    smaller = {f"codebook.{count}": clustered(points, count, random) for count in sizes[:-1]}
     ladder = loop.run(smaller, third, plans.ladder, place / "ladder", device=device, progress=progress).weights
-    books = {size: ladder[f"codebook.{size}"] for size in sizes[:-1]} | {sizes[-1]: result.weights["codebook"]}
+    books = {count: ladder[f"codebook.{count}"] for count in sizes[:-1]} | {sizes[-1]: result.weights["codebook"]}
     # What is stored is rounded, so grids are made with that.
-    books = {size: book.astype(np.float16).astype(np.float32) for size, book in books.items()}
+    books = {count: book.astype(np.float16).astype(np.float32) for count, book in books.items()}
     seen = grids(found.pieces, second, placed, books, VIEWS, 4)
     kept = grids(found.held, second, placed, books, 1, 5)
     priors = {
-        size: learn_prior(seen[size], kept[size], books[size], plans.prior, place / f"prior-{size}", device, progress)
-        for size in sizes
+        count: learn_prior(
+            seen[count], kept[count], books[count], plans.prior, place / f"prior-{count}", device, progress
+        )
+        for count in sizes
     }
     filler = learn_filler(seen, books, plans.filler, place / "filler", device, progress)
     return Learned(networks, books, priors, filler, result, plans, found)
@@ -608,9 +618,25 @@ def finish(
     )
     sources = learned.pictures.material.described()
     text = loop.card(
-        f"vqgan, {len(learned.books)} codebooks of up to {max(learned.books)}", learned.result, learned.plans.codebook,
-        sources, words, learned.pictures.names,
+        f"vqgan-{VARIANT}, {len(learned.books)} codebooks of up to {max(learned.books)}", learned.result,
+        learned.plans.codebook, sources, words, learned.pictures.names,
     )  # fmt: skip
     if figures is not None:
         text += "\n" + figures().strip() + "\n"
     Path(path).with_suffix(".md").write_text(text, encoding="utf-8")
+
+
+def recipe(
+    kind: str, paths: list[Any], out: Path, folder: Path, options: Options, progress: loop.Progress | None = None
+) -> loop.Result:
+    """Learn a model from files; see `recipes`. What is asked for the plan goes for the run of the codebook."""
+    if kind != "image" or options.variant not in (None, VARIANT):
+        raise ValueError(f"vqgan has no variant {options.variant or VARIANT!r} for {kind}; it has {VARIANT} for image")
+    plans = Plans()
+    learned = train(
+        paths, folder, plans=replace(plans, codebook=options.plan(plans.codebook)), reduce=options.reduce,
+        size=options.crop or SIZE, batch=options.batch or BATCH, device=options.device, progress=progress,
+    )  # fmt: skip
+    if learned.result.finished:
+        finish(learned, out, licence="as the pictures that were learned from allow")
+    return learned.result
