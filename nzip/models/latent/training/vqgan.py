@@ -455,7 +455,9 @@ def learn_filler(
     start = vqgan.new_filler(
         np.random.default_rng(plan.seed), width=WIDTH, layers=LAYERS, latent=placed[0].shape[1], rungs=len(sizes)
     )
-    large = {size: [grid for grid in grids[size] if min(grid.shape) >= vqgan.WINDOW] for size in sizes}
+    # Small pictures give small windows.
+    side = min(vqgan.WINDOW, max(min(grid.shape) for grid in grids[sizes[0]]))
+    large = {size: [grid for grid in grids[size] if min(grid.shape) >= side] for size in sizes}
 
     def loss(weights: dict[str, Tensor], step: int) -> tuple[Tensor, dict[str, float]]:
         random = np.random.default_rng((plan.seed, step))
@@ -463,8 +465,8 @@ def learn_filler(
         book, cuts = placed[rung], []
         for _ in range(WINDOWS):
             grid = large[sizes[rung]][int(random.integers(len(large[sizes[rung]])))]
-            y, x = (int(random.integers(0, n - vqgan.WINDOW + 1)) for n in grid.shape)
-            cuts.append(grid[y : y + vqgan.WINDOW, x : x + vqgan.WINDOW])
+            y, x = (int(random.integers(0, n - side + 1)) for n in grid.shape)
+            cuts.append(grid[y : y + side, x : x + side])
         numbers = torch.from_numpy(np.stack(cuts).astype(np.int64)).to(device)
         share = random.uniform(LEAST_LOST, MOST_LOST, (WINDOWS, 1, 1))
         lost = ops.array(random.random(numbers.shape) < share)
