@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import replace
 
@@ -157,6 +158,24 @@ def test_the_prior_is_what_it_says():
         wanted = naive_chances(prior, grid, y, x)
         assert sum(wanted) == 1 << 20
         assert (start, freq) == (sum(wanted[: grid[y, x]]), wanted[grid[y, x]])
+
+
+def test_the_code_stays_as_it_is():
+    """Files are decoded for ever: numbers by a formula, and the code that they have had from the first version on."""
+
+    def some(low, high, *shape):
+        return (low + (np.arange(math.prod(shape)).reshape(shape) * 7919 + 104729) % 65537 % (high - low + 1)).astype(int)
+
+    prior = indices.IndexPrior(
+        some(-127, 127, 41, 6).astype(np.int8), some(-60, 60, 10, 6, 20).astype(np.int8),
+        some(-999, 999, 20).astype(np.int32), some(-90, 90, 20, 16).astype(np.int8),
+        some(-999, 999, 16).astype(np.int32), some(-30, 30, 40, 16).astype(np.int8),
+        some(-999, 999, 40).astype(np.int32),
+    )  # fmt: skip
+    grid = some(0, 39, 13, 17)
+    code = indices.Coder(prior).encode(grid)
+    assert (len(code), hashlib.sha256(code).hexdigest()[:16]) == (216, "aa67fa11099ab3ea")
+    assert (indices.Coder(prior).decode(code, grid.shape) == grid).all()
 
 
 def test_every_place_hangs_on_earlier_lines_alone():
