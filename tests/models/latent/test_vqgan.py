@@ -164,7 +164,8 @@ def test_the_code_stays_as_it_is():
     """Files are decoded for ever: numbers by a formula, and the code that they have had from the first version on."""
 
     def some(low, high, *shape):
-        return (low + (np.arange(math.prod(shape)).reshape(shape) * 7919 + 104729) % 65537 % (high - low + 1)).astype(int)
+        count = np.arange(math.prod(shape)).reshape(shape)
+        return low + (count * 7919 + 104729) % 65537 % (high - low + 1)
 
     prior = indices.IndexPrior(
         some(-127, 127, 41, 6).astype(np.int8), some(-60, 60, 10, 6, 20).astype(np.int8),
