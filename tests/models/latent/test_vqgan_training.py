@@ -60,7 +60,7 @@ def test_all_runs_and_the_file(small, tmp_path):
     pictures, runs = tmp_path / "pictures", tmp_path / "runs"
     pictures.mkdir()
     _pictures(pictures)
-    plans = Plans(plan(6), plan(6), plan(4), plan(8), plan(4))
+    plans = Plans(plan(6), plan(6), plan(4), plan(4), plan(8), plan(4))
     given = {"plans": plans, "rungs": (4, 8), "held": ["2.png"], "network": small_features(), "size": 64, "batch": 2}
     learned = recipe.train([pictures], runs, **given)
     assert learned.result.finished
@@ -126,7 +126,7 @@ def test_the_recipe_takes_what_is_asked(small, tmp_path, monkeypatch):
     _pictures(tmp_path, 12)
     monkeypatch.setattr(features, "load", lambda device="cpu": small_features())
     monkeypatch.setattr(recipe, "RUNGS", (4, 8))
-    monkeypatch.setattr(recipe, "Plans", lambda: Plans(plan(4), plan(4), plan(4), plan(4), plan(4)))
+    monkeypatch.setattr(recipe, "Plans", lambda: Plans(plan(4), plan(4), plan(4), plan(0), plan(4), plan(4)))
     out = tmp_path / "model.safetensors"
     options = Options(steps=6, batch=2, crop=64, reduce=2)
     result = recipe.recipe("image", [tmp_path], out, tmp_path / "runs", options)

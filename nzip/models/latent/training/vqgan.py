@@ -1,4 +1,4 @@
-"""How `vqgan` learns, in five runs of the loop, each of which goes on from its own checkpoint.
+"""How `vqgan` learns, in six runs of the loop, each of which goes on from its own checkpoint.
 
 1. "autoencoder": the networks, with noise on the latents in place of codewords, which is fast.
 2. "codebook": k-means on the latents gives the largest codebook; networks and codewords go on together (van den Oord
@@ -7,9 +7,10 @@
    chooses start again at latents of the batch.
 3. "ladder": k-means on latents gives the smaller codebooks, which then learn with the networks frozen (Mao et al.,
    DCC 2024).
-4. "prior-K": the prior of each codebook, on grids of shifted and flipped pictures; numbers are rounded while it learns
+4. "decoder": the decoder alone, with all codebooks in turn, every other time the largest.
+5. "prior-K": the prior of each codebook, on grids of shifted and flipped pictures; numbers are rounded while it learns
    just as they will be when it codes.
-5. "filler": the transformer that restores lost numbers, on windows of such grids with holes.
+6. "filler": the transformer that restores lost numbers, on windows of such grids with holes.
 
 The loss of pictures is the absolute difference of pixels and the distance of deep features (`models.latent.features`),
 the latter on a random cut of each piece, so that the feature network's own grid never lies on ours in one way.
@@ -61,8 +62,8 @@ class Plans:
     """How long each run is; see `loop.Plan`.
 
     Attributes:
-        autoencoder, codebook, ladder, prior, filler: the runs.
-        pixels: share of the pixels' difference in the loss of the first three.
+        autoencoder, codebook, ladder, decoder, prior, filler: the runs; one of 0 steps changes nothing.
+        pixels: share of the pixels' difference in the loss of the first four.
     """
 
     autoencoder: loop.Plan = field(
@@ -74,13 +75,16 @@ class Plans:
     ladder: loop.Plan = field(
         default_factory=lambda: loop.Plan(steps=360, rate=4e-3, average=0.98, log=36, check=180)
     )
+    decoder: loop.Plan = field(
+        default_factory=lambda: loop.Plan(steps=3000, rate=6e-4, warm=100, average=0.997, log=25, check=200)
+    )
     prior: loop.Plan = field(
         default_factory=lambda: loop.Plan(steps=700, rate=4e-3, average=0.99, log=100, check=350)
     )
     filler: loop.Plan = field(
         default_factory=lambda: loop.Plan(steps=400, rate=1.5e-3, average=0.99, log=50, check=200)
     )
-    pixels: tuple[float, float, float] = (4.0, 1.5, 1.5)
+    pixels: tuple[float, float, float, float] = (4.0, 1.5, 1.5, 1.0)
 
 
 class Mixed(TorchOps):
@@ -285,6 +289,28 @@ class LadderLoss(Loss):
         found = unflat(book[chosen], z)
         value, figures = self.picture(self.networks, x, found)
         return value + COMMIT * (found - z).square().mean(), figures
+
+
+class DecoderLoss(Loss):
+    """The loss of the decoder, with encoder and codebooks frozen: every other step the largest, the others in turn."""
+
+    def __init__(self, *given: Any, networks: Mapping[str, Tensor], books: Sequence[Tensor]) -> None:
+        super().__init__(*given)
+        self.networks, self.books = networks, books
+
+    def __call__(self, weights: dict[str, Tensor], step: int) -> tuple[Tensor, dict[str, float]]:
+        import torch
+
+        book = self.books[-1 if step % 2 else step // 2 % len(self.books)]
+        x = self.batch(step)
+        with torch.no_grad():
+            z = self.encoded(self.networks, x)
+            found = unflat(book[nearest(flat(z), book)], z)
+        return self.picture(weights, x, found)
+
+    def check(self, held: Sequence[NDArray[np.uint8]]) -> loop.Check:
+        look = super().check(held)
+        return lambda weights: look({**self.networks, **weights, "codebook": self.books[-1]})
 
 
 def clustered(points: Floats, count: int, random: np.random.Generator) -> Floats:
@@ -566,6 +592,15 @@ def train(
     books = {count: ladder[f"codebook.{count}"] for count in sizes[:-1]} | {sizes[-1]: result.weights["codebook"]}
     # What is stored is rounded, so grids are made with that.
     books = {count: book.astype(np.float16).astype(np.float32) for count, book in books.items()}
+    fourth = DecoderLoss(
+        data.Crops(found.pieces, size, 2 * batch, 4), net, device, plans.pixels[3], True, networks=placed,
+        books=[third.ops.array(book) for book in books.values()],
+    )  # fmt: skip
+    decoder = {name: value for name, value in networks.items() if name.startswith("decoder.")}
+    networks |= loop.run(
+        decoder, fourth, plans.decoder, place / "decoder", check=fourth.check(found.held), device=device,
+        progress=progress,
+    ).weights  # fmt: skip
     seen = grids(found.pieces, second, placed, books, VIEWS, 4)
     kept = grids(found.held, second, placed, books, 1, 5)
     priors = {
