@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from models.latent import checks
+from models.latent import checks, tiny
 
 from nzip.errors import CorruptError, UnsupportedError
-from nzip.models.latent import indices, vqgan, weights
+from nzip.models.latent import codecs, indices, vqgan, weights
 from nzip.models.latent.layers import NumpyOps
 
 CONFIG = {"rungs": [4, 24], "groups": 2, "cells": 4, "sphere": True, "heads": 2}
@@ -269,3 +269,28 @@ def test_latents_and_restored_numbers_agree(codec):
     numbers = codec.analyse(x, (1,), one)[0]
     lost = np.random.default_rng(7).random(numbers.shape) < 0.3
     assert (codec.restore(numbers, lost, (1,), one) == codec.restore(numbers, lost, (1,), other)).all()
+
+
+def test_the_shipped_model():
+    codec, model_id = codecs.by_name("vqgan", "image")
+    path = next(path for path in codecs.found_models() if path.stem == "vqgan-f16")
+    assert path.stat().st_size <= 12 << 20
+    assert weights.id_of(path.read_bytes()) == model_id
+    card = path.with_suffix(".md").read_text(encoding="utf-8")
+    assert "EfficientNet" in card
+    assert codec.rungs == sorted(codec.rungs)
+    ops, signal = NumpyOps(), tiny.floats(tiny.picture(4, 100, 130))
+    errors, sizes = [], []
+    for quality in (1, 100):
+        settings = codec.settings(quality)
+        symbols = codec.analyse(signal, settings, ops)
+        data = codec.encode(symbols, settings)
+        assert (codec.decode(data, (100, 130), settings)[0] == symbols[0]).all()
+        errors.append(np.abs(codec.synthesise(symbols, (100, 130), settings, ops) - signal).mean())
+        sizes.append(len(data))
+    assert errors[0] > errors[1]
+    assert sizes[0] < sizes[1]
+    lost = np.zeros(symbols[0].shape, bool)
+    lost[2:4, 3:5] = True
+    restored = codec.restore(symbols[0], lost, settings, ops)
+    assert (restored[~lost] == symbols[0][~lost]).all()
