@@ -220,11 +220,13 @@ def nearest(points: Floats, book: Floats) -> NDArray[np.int64]:
 def fill_network(ops: Ops, w: Weights, vectors: Array, lost: Array, rung: int, heads: int) -> Array:
     """Return what the codewords of windows are thought to be: a transformer (Vaswani et al., 2017) that sees them all.
 
+    It begins at copies of known neighbours (`copied`) and learns where these are wrong.
+
     Args:
         ops: the layers.
         w: its weights.
-        vectors: codewords (N, h, w, D), h and w at most WINDOW.
-        lost: (N, h, w, 1), 1 where a codeword is not known, else 0.
+        vectors: codewords (N, h, w, D), h and w at most WINDOW, copies where they are lost.
+        lost: (N, h, w, 1), 1 where a codeword is a copy, else 0.
         rung: number of the codebook.
         heads: of attention.
 
@@ -241,7 +243,7 @@ def fill_network(ops: Ops, w: Weights, vectors: Array, lost: Array, rung: int, h
         rows = x.reshape(-1, width, 1)
         return ops.norm(rows, w[f"{name}.gain"], w[f"{name}.bias"], epsilon=EPSILON).reshape(x.shape)
 
-    x = linear("in", vectors * (1 - lost)) + lost * w["lost"]
+    x = linear("in", vectors) + lost * w["lost"]
     x = x + w["rows"][:high, None] + w["columns"][None, :wide] + w["rungs"][rung]
     x = x.reshape(batch, high * wide, width)
     layer = 0
@@ -256,7 +258,7 @@ def fill_network(ops: Ops, w: Weights, vectors: Array, lost: Array, rung: int, h
         x = x + linear(f"{name}.out", y.swapaxes(1, 2).reshape(batch, high * wide, width))
         x = x + linear(f"{name}.mlp2", ops.silu(linear(f"{name}.mlp1", norm(f"{name}.norm2", x))))
         layer += 1
-    return linear("out", norm("norm", x))
+    return linear("out", norm("norm", x)) + w["copies"] * vectors.reshape(batch, high * wide, -1)
 
 
 def new_filler(random: np.random.Generator, *, width: int, layers: int, latent: int, rungs: int) -> dict[str, Floats]:
@@ -273,6 +275,7 @@ def new_filler(random: np.random.Generator, *, width: int, layers: int, latent: 
     linear("in", latent, width)
     for name, count in (("rows", WINDOW), ("columns", WINDOW), ("rungs", rungs)):
         out[name] = (0.3 * random.standard_normal((count, width))).astype(np.float32)
+    out["copies"] = np.full(1, 0.3, np.float32)
     out["lost"] = (0.3 * random.standard_normal(width)).astype(np.float32)
     for layer in range(layers):
         name = f"layers.{layer}"
@@ -504,8 +507,9 @@ class VqganCodec:
         known = np.where(lost, 0, indices).astype(np.uint16)
         if int(known.max()) >= len(book):
             raise CorruptError("a codeword's number is larger than the codebook")
+        known = copied(known, lost)
         if not lost.any() or not self._filler or lost.all():
-            return copied(known, lost)
+            return known
         _, weights = self._on(ops)
         out = known.copy()
         high, wide = (min(WINDOW, n) for n in known.shape)

@@ -240,15 +240,21 @@ def test_lost_numbers_are_restored(share, filler):
     assert (nothing == codec.synthesise([whole[:3, :4]], small, settings, ops)).all()
 
 
-def test_the_transformer_sees_known_places_only(codec):
-    ops, w = NumpyOps(), codec._filler
-    random = np.random.default_rng(6)
-    vectors = random.standard_normal((1, 5, 7, 5)).astype(np.float32)
-    lost = (random.random((1, 5, 7, 1)) < 0.3).astype(np.float32)
-    got = vqgan.fill_network(ops, w, vectors, lost, 1, 2)
-    other = np.where(lost > 0, 9.0, vectors).astype(np.float32)
-    assert (vqgan.fill_network(ops, w, other, lost, 1, 2) == got).all()
-    assert not np.allclose(vqgan.fill_network(ops, w, vectors + 1, lost, 1, 2), got)
+def test_the_transformer_sees_what_is_known(codec):
+    """It begins at copies; what a lost place held before changes nothing; a known one far off does."""
+    ops, settings = NumpyOps(), (1,)
+    whole = np.random.default_rng(6).integers(0, 24, (9, 11)).astype(np.uint16)
+    lost = np.zeros(whole.shape, bool)
+    lost[4, 5] = lost[0, 0] = True
+    other = np.where(lost, 7, whole).astype(np.uint16)
+    assert (codec.restore(whole, lost, settings, ops) == codec.restore(other, lost, settings, ops)).all()
+    book = codec._books[1]
+    vectors, holes = book[vqgan.copied(whole, lost)][None], lost[None, :, :, None].astype(np.float32)
+    got = vqgan.fill_network(ops, codec._filler, vectors, holes, 1, 2)
+    vectors[0, 8, 10] += 1
+    far = vqgan.fill_network(ops, codec._filler, vectors, holes, 1, 2)
+    assert got.shape == (1, 99, 5)
+    assert not np.allclose(got[0, 0], far[0, 0], atol=1e-6)
 
 
 def test_shuffles_are_inverse():

@@ -82,7 +82,7 @@ class Plans:
         default_factory=lambda: loop.Plan(steps=700, rate=4e-3, average=0.99, log=100, check=350)
     )
     filler: loop.Plan = field(
-        default_factory=lambda: loop.Plan(steps=400, rate=1.5e-3, average=0.99, log=50, check=200)
+        default_factory=lambda: loop.Plan(steps=500, rate=1.5e-3, average=0.99, log=25, check=100)
     )
     pixels: tuple[float, float, float, float] = (4.0, 1.5, 1.5, 1.0)
 
@@ -493,11 +493,13 @@ def learn_filler(
             grid = large[sizes[rung]][int(random.integers(len(large[sizes[rung]])))]
             y, x = (int(random.integers(0, n - side + 1)) for n in grid.shape)
             cuts.append(grid[y : y + side, x : x + side])
-        numbers = torch.from_numpy(np.stack(cuts).astype(np.int64)).to(device)
-        share = random.uniform(LEAST_LOST, MOST_LOST, (WINDOWS, 1, 1))
-        lost = ops.array(random.random(numbers.shape) < share)
+        share = random.uniform(LEAST_LOST, MOST_LOST, WINDOWS)
+        holes = [random.random(cut.shape) < part for cut, part in zip(cuts, share, strict=True)]
+        copies = np.stack([vqgan.copied(cut, hole) for cut, hole in zip(cuts, holes, strict=True)])
+        seen, numbers = (torch.from_numpy(np.asarray(part, np.int64)).to(device) for part in (copies, np.stack(cuts)))
+        lost = ops.array(np.stack(holes))
         with torch.autocast(device, torch.bfloat16):
-            got = vqgan.fill_network(ops, weights, book[numbers], lost[..., None], rung, HEADS)
+            got = vqgan.fill_network(ops, weights, book[seen], lost[..., None], rung, HEADS)
         gone = lost.reshape(-1) > 0
         logits = got.float().reshape(-1, book.shape[1])[gone] @ book.T
         value = torch.nn.functional.cross_entropy(logits, numbers.reshape(-1)[gone]) / float(np.log(2))
