@@ -41,7 +41,7 @@ Grid = NDArray[np.uint16]
 WIDTHS, ENCODER, DECODER, LATENT, CELLS, GROUPS = (64, 128, 192), (1, 1, 1), (2, 2, 3), 16, 4, 8
 VARIANT = "f16"
 RUNGS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
-SIZE, BATCH = 128, 8  # pixels of a side of a piece, and pieces in a batch
+SIZE, BATCH = 256, 2  # pixels of a side of a piece, and pieces in a batch
 SEEN = 7 / 8  # of a side, what the feature network sees
 DEEP, COMMIT = 1.0, 0.25  # shares in the loss
 NOISE = 0.25  # deviation of what stands for rounding in the first run
@@ -76,13 +76,13 @@ class Plans:
         default_factory=lambda: loop.Plan(steps=360, rate=4e-3, average=0.98, log=36, check=180)
     )
     decoder: loop.Plan = field(
-        default_factory=lambda: loop.Plan(steps=3000, rate=6e-4, warm=100, average=0.997, log=25, check=200)
+        default_factory=lambda: loop.Plan(steps=0, rate=6e-4, warm=100, average=0.997, log=25, check=200)
     )
     prior: loop.Plan = field(
         default_factory=lambda: loop.Plan(steps=700, rate=4e-3, average=0.99, log=100, check=350)
     )
     filler: loop.Plan = field(
-        default_factory=lambda: loop.Plan(steps=500, rate=1.5e-3, average=0.99, log=25, check=100)
+        default_factory=lambda: loop.Plan(steps=2000, rate=1.5e-3, average=0.99, log=50, check=500)
     )
     pixels: tuple[float, float, float, float] = (4.0, 1.5, 1.5, 1.0)
 
