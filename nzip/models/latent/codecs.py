@@ -71,7 +71,7 @@ class LatentCodec(Protocol):
         """Return the lossy signal, (C, *size).
 
         Raises:
-            ValueError: symbols are out of range, or have other shapes than `layout` says.
+            ValueError, CorruptError: symbols are out of range, or have other shapes than `layout` says.
         """
 
     def encode(self, symbols: Symbols, settings: Settings) -> bytes:

@@ -566,9 +566,12 @@ class GrvqCodec:
         if shape.hop % 2 or shape.codes > 1 << 15 or shape.layers * shape.groups > 64:
             raise UnsupportedError(f"the model {model.id} has sizes that this version does not know; get a newer nzip")
         self.rate = shape.rate
-        self.weights = {
-            name: _tensor(model, name, np.float32, sizes) for name, sizes in weight_shapes(shape).items()
-        }
+        floats = model.floats()
+        self.weights = {}
+        for name, sizes in weight_shapes(shape).items():
+            if name not in floats or floats[name].shape != sizes:
+                raise CorruptError(f"the model {model.id} has no tensor {name} of the shape {sizes}; get its file")
+            self.weights[name] = floats[name]
         books = (shape.layers, shape.groups, shape.codes, shape.depth)
         self.codes = _tensor(model, "codes", np.float32, books)
         self.vectors = whole_vectors(self.codes)

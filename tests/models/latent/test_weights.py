@@ -45,6 +45,24 @@ def test_every_damage_of_the_header_is_said():
             weights.unpack(data[:size], "f.safetensors")
 
 
+def test_large_kernels_in_eight_bits():
+    random = np.random.default_rng(1)
+    given = {
+        "net.a.kernel": random.standard_normal((64, 32, 3)).astype(np.float32) * np.arange(64)[:, None, None],
+        "net.a.bias": random.standard_normal(64).astype(np.float16),
+        "tables": np.arange(9, dtype=np.int32),
+    }
+    kept = weights.small(given)
+    assert {name: value.dtype.name for name, value in kept.items()} == {
+        "net.a.kernel": "int8", "net.a.kernel.scale": "float32", "net.a.bias": "float16", "tables": "int32",
+    }  # fmt: skip
+    found = weights.unpack(weights.pack(kept, {}), "f").floats("net.")
+    assert set(found) == {"a.kernel", "a.bias"}
+    step = np.abs(given["net.a.kernel"]).max(axis=(1, 2), keepdims=True) / 127
+    assert (np.abs(found["a.kernel"] - given["net.a.kernel"]) <= 0.501 * step + 1e-12).all()
+    assert (found["a.kernel"][0] == 0).all()
+
+
 def test_nothing_half_written_stays(tmp_path):
     with pytest.raises(OSError):
         weights.save(tmp_path / "none" / "x", TENSORS, {})

@@ -612,9 +612,9 @@ def _whole_network(kept: Sequence[NDArray[Any]], top: NDArray[Any], unit: float)
 def as_model(
     weights: Weights, prior: grvq.SymbolsPrior, shape: grvq.Shape
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the tensors and the metadata of a file of weights: floats in 16 bits, the prior as it is."""
-    names = [*grvq.weight_shapes(shape), "codes"]
-    tensors = {name: weights[name].astype(np.float16) for name in names}
+    """Return tensors and metadata of a file of weights: kernels in 8 bits, codewords in 16, the prior as it is."""
+    tensors = files.small({name: weights[name].astype(np.float16) for name in grvq.weight_shapes(shape)})
+    tensors["codes"] = weights["codes"].astype(np.float16)
     about = {"codec": "grvq", "config": json.dumps(shape.described(), sort_keys=True)}
     return {**tensors, **prior.tensors()}, about
 

@@ -20,6 +20,7 @@ AnyPath = str | os.PathLike[str]
 
 RECIPES = {
     ("image", "walloc"): "nzip.models.latent.training.walloc:recipe",
+    ("image", "vqgan"): "nzip.models.latent.training.vqgan:recipe",
     ("image", "hyperprior"): "nzip.models.latent.training.hyperprior:recipe",
     ("audio", "walloc"): "nzip.models.latent.training.walloc:recipe",
     ("audio", "grvq"): "nzip.models.latent.training.grvq:recipe",

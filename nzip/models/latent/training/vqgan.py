@@ -627,9 +627,9 @@ def latents(loss: Loss, networks: Mapping[str, Floats]) -> Floats:
 
 def tensors(learned: Learned) -> dict[str, NDArray[Any]]:
     """Return what a file of weights holds: floats in 16 bits, priors as they are."""
-    floats = {**learned.networks, **{f"codebook.{size}": book for size, book in learned.books.items()}}
-    floats |= {f"filler.{name}": value for name, value in learned.filler.items()}
-    out: dict[str, NDArray[Any]] = {name: value.astype(np.float16) for name, value in floats.items()}
+    networks = {**learned.networks, **{f"filler.{name}": value for name, value in learned.filler.items()}}
+    out = files.small({name: value.astype(np.float16) for name, value in networks.items()})
+    out |= {f"codebook.{size}": book.astype(np.float16) for size, book in learned.books.items()}
     for size, prior in learned.priors.items():
         out |= {f"prior.{size}.{name}": value for name, value in vars(prior).items()}
     return out

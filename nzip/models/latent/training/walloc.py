@@ -238,7 +238,8 @@ def finish(
         out: path of the safetensors file.
     """
     tensors: dict[str, NDArray[Any]] = {"encoder": encoder, "linear": result.weights["linear"]}
-    tensors |= {name: w.astype(np.float16) for name, w in result.weights.items() if name.startswith("network.")}
+    network = {name: w.astype(np.float16) for name, w in result.weights.items() if name.startswith("network.")}
+    tensors |= files.small(network)
     all_bands, places = [], 0
     for number in np.random.default_rng(1).permutation(len(pieces)):
         bands = wavelet.analyse(walloc.padded(signal_of(pieces[number]), 1 << shape.levels), shape.levels)
