@@ -49,7 +49,19 @@ def _conv(ops: Ops, w: Weights, name: str, x: Array, *, stride: int = 1, pad: in
 
 
 def _norm(ops: Ops, w: Weights, name: str, x: Array, groups: int) -> Array:
-    return ops.norm(x, w[f"{name}.gain"], w[f"{name}.bias"], groups=groups)
+    """Return x normed in groups of channels over all places, or at each place over all channels where groups is 0.
+
+    The first is the papers'. It makes a whole picture another thing than the pieces that were learned from, since far
+    places count; the second does not.
+    """
+    gain, bias = w[f"{name}.gain"], w[f"{name}.bias"]
+    if groups:
+        return ops.norm(x, gain, bias, groups=groups)
+    mean = ops.array(np.full((1, x.shape[1], 1, 1), 1 / x.shape[1], np.float32))
+    centred = x - ops.conv(x, mean)
+    return centred / ops.sqrt(ops.conv(centred * centred, mean) + EPSILON) * gain.reshape(-1, 1, 1) + bias.reshape(
+        -1, 1, 1
+    )
 
 
 def _block(ops: Ops, w: Weights, name: str, x: Array, groups: int) -> Array:
@@ -122,7 +134,7 @@ def encode_network(ops: Ops, w: Weights, x: Array, groups: int, cells: int) -> A
         ops: the layers.
         w: the weights.
         x: (N, 3, H, W) in -1/2..1/2, sides multiples of the network's step.
-        groups: of channels that are normed together.
+        groups: of channels that are normed together, or 0, see `_norm`.
         cells: pixels of each axis that become channels at first.
 
     Returns:
@@ -343,7 +355,7 @@ class VqganCodec:
             self._sphere = bool(config["sphere"])
         except (KeyError, TypeError, ValueError):
             raise CorruptError(damaged) from None
-        if not 0 < len(self.rungs) <= 255 or not 1 <= self._cells <= 16 or self._groups < 1 or self._heads < 1:
+        if not 0 < len(self.rungs) <= 255 or not 1 <= self._cells <= 16 or self._groups < 0 or self._heads < 1:
             raise CorruptError(damaged)
         floats = model.floats()
         self._weights = {key: value for key, value in floats.items() if not key.startswith(("codebook.", "filler."))}
