@@ -66,7 +66,8 @@ class Shape:
 
 
 PICTURES = {"48": Shape(), "12": Shape(latents=12)}
-SOUNDS = {str(z): Shape(1, 8, z, 192, 4, (4.0, 400.0), 9, 44100) for z in (108, 27)}
+# Above a gain of 126 loud music runs into the ends of companding.
+SOUNDS = {str(z): Shape(1, 8, z, 192, 4, (4.0, 126.5), 7, 44100) for z in (108, 27)}
 
 
 def join(bands: Tensor, levels: int, axes: int) -> Tensor:
@@ -289,7 +290,8 @@ def recipe(
             f"Model {model.id} of the codec walloc, {shape.latents} latents for {encoder.shape[1]} bands, "
             f"{model.size:,} bytes. Encoder: principal components of the wavelet packets. Decoder: a matrix and "
             f"{shape.blocks} residual blocks of {shape.width} features, learned on latents at random gains from "
-            f"{shape.gains[0]:g} to {shape.gains[1]:g}. Priors: {shape.priors}, over planes."
+            f"{shape.gains[0]:g} to {shape.gains[1]:g}. Kernels are 8-bit integers with a scale for each row. "
+            f"Priors: {shape.priors}, over planes."
         )
         text = loop.card(f"walloc-{shape.latents}", result, plan, material.described(), words, held)
         out.with_suffix(".md").write_text(text, encoding="utf-8")
