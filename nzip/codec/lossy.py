@@ -11,7 +11,7 @@ import io
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
@@ -38,6 +38,8 @@ Floats = NDArray[np.float32]
 AnyPath = str | os.PathLike[str]
 
 DEFAULT_QUALITY = 60
+# Larger signals are cut, so that memory stays small: by more samples than the first into parts of about the second.
+TILES = {record.PICTURE: (1 << 22, 1536), record.SOUND: (1 << 23, 1 << 22)}
 SPEECH_RATE = 8.0  # kbit/s a channel below which sounds go to the codec for speech
 
 
@@ -148,8 +150,11 @@ def encode_signal(
     name = codec or _usual(signal, goal)
     chosen, model_id = codecs.by_name(name, kind, model)
     ops = ops or best_ops()
-    head, parts, side = _dismantle(signal, chosen, model_id)
-    head = replace(head, codec=codecs.CODECS[name].id)
+    head, groups, side = _dismantle(signal, chosen, model_id)
+    large, tile = TILES[head.kind]
+    cut = math.prod(head.coded_size(chosen)) > large
+    head = replace(head, codec=codecs.CODECS[name].id, tile=tile if cut else 0)
+    parts = _cut(head, chosen, groups)
     found: dict[Settings, Encoded] = {}
 
     def at(quality: int) -> Encoded:
@@ -252,6 +257,34 @@ def _dismantle_picture(picture: Picture, model_id: str) -> tuple[Head, list[Floa
     return head, [np.ascontiguousarray(np.broadcast_to(part, (3, height, width)))], [data for _, data in side]
 
 
+def _cut(head: Head, codec: LatentCodec, groups: list[Floats]) -> list[Floats]:
+    """Return the parts of each group."""
+    places = head.places(codec) if groups else []
+    return [np.ascontiguousarray(group[(slice(None), *place)]) for group in groups for place in places]
+
+
+def _joined(head: Head, codec: LatentCodec, parts: Iterator[Floats]) -> list[Floats]:
+    """Return groups of their parts; where two overlap, one fades into the other."""
+    places, out = head.places(codec), []
+    for _ in range(head.groups(codec)):
+        whole = np.zeros((codec.channels, *head.coded_size(codec)), np.float32)
+        for place in places:
+            share = next(parts)
+            for axis, cut in enumerate(place, 1):
+                count = cut.stop - cut.start
+                weight = np.ones(count, np.float32)
+                overlap = record.OVERLAP[head.kind]
+                ramp = (np.arange(overlap, dtype=np.float32) + np.float32(0.5)) / overlap
+                if cut.start:
+                    weight[:overlap] = ramp[:count]
+                if cut.stop < whole.shape[axis]:
+                    weight[-overlap:] *= ramp[::-1]
+                share = share * weight.reshape([-1 if k == axis else 1 for k in range(whole.ndim)])
+            whole[(slice(None), *place)] += share
+        out.append(whole)
+    return out
+
+
 def _dismantle_sound(sound: Sound, codec: LatentCodec, model_id: str) -> tuple[Head, list[Floats], list[bytes]]:
     samples = np.asarray(sound.samples, np.float32)
     if samples.ndim != 2 or not 1 <= len(samples) <= signals.MAX_CHANNELS:
@@ -273,7 +306,7 @@ def _dismantle_sound(sound: Sound, codec: LatentCodec, model_id: str) -> tuple[H
     )  # fmt: skip
     parts = []
     size = head.coded_size(codec)
-    for start in range(0, len(samples) if head.parts(codec) else 0, codec.channels):
+    for start in range(0, len(samples) if head.groups(codec) else 0, codec.channels):
         part = samples[start : start + codec.channels]
         part = np.pad(part, ((0, codec.channels - len(part)), (0, 0)), mode="edge")  # one channel: taken twice
         if codec.rate:
@@ -283,8 +316,9 @@ def _dismantle_sound(sound: Sound, codec: LatentCodec, model_id: str) -> tuple[H
 
 
 def _assemble(head: Head, codec: LatentCodec, symbols: list[Symbols], side: list[bytes], ops: Ops) -> Signal:
-    size = head.coded_size(codec)
-    parts = [codec.synthesise(part, size, head.settings, ops) for part in symbols]
+    sizes = record.sizes(head, codec)
+    made = (codec.synthesise(part, size, head.settings, ops) for part, size in zip(symbols, sizes, strict=True))
+    parts = _joined(head, codec, made) if head.tile else list(made)
     more = {kind: data for (kind, _), data in zip(head.side, side, strict=True)}
     if head.kind == record.PICTURE:
         return _picture(head, parts[0], more)
@@ -399,7 +433,8 @@ def latents(source: AnyPath | BinaryIO, *, max_memory: int = DEFAULT_MAX_MEMORY)
         them along a first axis.
 
     Raises:
-        CorruptError, UnsupportedError, LimitError: as `decompress`; also where the file is no lossy one.
+        CorruptError, UnsupportedError, LimitError: as `decompress`; also where the file is no lossy one, or a signal so
+            large that it was cut in parts of several sizes.
         OSError: it cannot be read.
     """
     if isinstance(source, str | os.PathLike):
@@ -412,7 +447,11 @@ def latents(source: AnyPath | BinaryIO, *, max_memory: int = DEFAULT_MAX_MEMORY)
         kind, shape = codec.layout(head.coded_size(codec), head.settings)[0]
         return np.zeros((shape[0], *[0] * (len(shape) - 1)), kind)
     main = [max(part, key=lambda array: array.size) for part in parts]
-    return main[0] if len(main) == 1 else np.stack(main)
+    if len(main) == 1:
+        return main[0]
+    if len({array.shape for array in main}) > 1:
+        raise UnsupportedError("is cut in parts of several sizes; take smaller pictures, or shorter sounds")
+    return np.stack(main)
 
 
 def describe(path: AnyPath, block: BlockInfo) -> dict[str, Any]:

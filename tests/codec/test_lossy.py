@@ -13,7 +13,7 @@ import nzip
 from nzip.codec import lossy
 from nzip.errors import CorruptError, LimitError, UnsupportedError
 from nzip.formats.signals import Picture, Sound
-from nzip.models.latent import codecs
+from nzip.models.latent import codecs, record
 from nzip.models.latent.layers import NumpyOps
 
 PIXELS = tiny.picture(1, 45, 61)
@@ -131,6 +131,33 @@ def test_wrong_settings(settings):
 def test_what_is_no_signal(signal):
     with pytest.raises(ValueError):
         nzip.compress_signal(signal)
+
+
+def test_large_signals_are_cut_and_joined(monkeypatch):
+    monkeypatch.setattr(lossy, "TILES", {record.PICTURE: (900, 32), record.SOUND: (3000, 2048)})
+    picture = Picture(tiny.picture(7, 90, 70))
+    data = nzip.compress_signal(picture, quality=95)
+    head, _ = record.Head.parse(nzip.decompress(data))
+    codec = codecs.by_id(head.codec, head.model)
+    assert [(place[0].stop, place[1].stop) for place in head.places(codec)] == [
+        (48, 48), (48, 70), (80, 48), (80, 70), (90, 48), (90, 70),
+    ]  # fmt: skip
+    assert nzip.decompress_signal(data).pixels.shape == picture.pixels.shape
+    with pytest.raises(UnsupportedError, match="several sizes"):
+        nzip.latents(io.BytesIO(data))
+
+
+@pytest.mark.parametrize("size", [(90, 70), (48, 48), (49, 33), (5000,), (3072,), (3073,)])
+def test_parts_join_to_the_whole(size):
+    """Parts that come back as they were give the signal again, whatever the sizes."""
+    kind, tile = (record.PICTURE, 32) if len(size) == 2 else (record.SOUND, 2048)
+    codec = codecs.by_name("walloc", "image" if len(size) == 2 else "audio")[0]
+    head = record.Head(1, "00" * 8, (), kind, size, codec.channels, rate=8000, tile=tile)
+    signal = np.random.default_rng(1).uniform(-1, 1, (codec.channels, *size)).astype(np.float32)
+    parts = lossy._cut(head, codec, [signal, -signal][: head.groups(codec)])
+    joined = lossy._joined(head, codec, iter(parts))
+    assert all(min(part.shape[1:]) > record.OVERLAP[kind] for part in parts)
+    assert np.abs(joined[0] - signal).max() < 1e-6
 
 
 def test_latents_are_read_without_the_signal(tmp_path, monkeypatch):

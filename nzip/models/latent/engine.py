@@ -51,13 +51,12 @@ class LatentsEngine(Engine):
         if start + head.symbols != size:
             raise CorruptError("a record of latents has another size than its block")
         codec = codecs.by_id(head.codec, head.model)
-        record.check_layout(head, codec)
+        sizes = record.sizes(head, codec)
         reader = Reader(payload, start)
-        count = head.parts(codec)
         out = []
-        for number in range(count):
-            part = reader.bytes(reader.uleb() if number < count - 1 else reader.left())
-            out.append(codec.decode(part, head.coded_size(codec), head.settings))
+        for number, part_size in enumerate(sizes, 1):
+            part = reader.bytes(reader.uleb() if number < len(sizes) else reader.left())
+            out.append(codec.decode(part, part_size, head.settings))
         if reader.left():
             raise CorruptError("the code of latents is longer than its contents")
         return payload[:start] + record.to_bytes(out)

@@ -182,7 +182,9 @@ class TorchOps:
         self.device = device
 
     def array(self, x: NDArray[Any]) -> Array:
-        return self._torch.from_numpy(np.ascontiguousarray(x, np.float32)).to(self.device)
+        whole = np.ascontiguousarray(x, np.float32)
+        # torch takes no arrays that may not be written.
+        return self._torch.from_numpy(whole if whole.flags.writeable else whole.copy()).to(self.device)
 
     def numpy(self, x: Array) -> NDArray[np.float32]:
         array: NDArray[np.float32] = x.detach().float().cpu().numpy()

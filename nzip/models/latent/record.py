@@ -7,6 +7,7 @@ signal, may differ in its last digits.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,8 @@ ALPHA, PROFILE, EXIF, TAGS = 1, 2, 3, 4  # side data
 MAX_HEAD = 1024
 MAX_SUBTYPE = 32
 MAX_EXPONENT = 128
+MAX_PARTS = 1 << 16
+OVERLAP = {PICTURE: 16, SOUND: 1024}  # samples along an axis that a part shares with the next
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Head:
         rate: of a sound, samples a second.
         subtype: libsndfile's name of a sound's samples.
         exponent: a sound was divided by 2 to this power, so that it stays within 1.
+        tile: samples along each axis from one part to the next; 0 where the signal is not cut so.
         symbols: bytes of the symbols of all parts.
         side: type and length of each piece of side data.
     """
@@ -59,20 +63,39 @@ class Head:
     rate: int = 0
     subtype: str = ""
     exponent: int = 0
+    tile: int = 0
     symbols: int = 0
     side: tuple[tuple[int, int], ...] = ()
 
-    def parts(self, codec: LatentCodec) -> int:
-        """Return how many signals of the codec's channels the signal was cut in; none where it has no samples."""
+    def groups(self, codec: LatentCodec) -> int:
+        """Return how many signals of the codec's channels the signal makes; none where it has no samples."""
         if 0 in self.size:
             return 0
         return 1 if self.kind == PICTURE else -(-self.channels // codec.channels)
 
     def coded_size(self, codec: LatentCodec) -> tuple[int, ...]:
-        """Return the size of each part, at the codec's own rate."""
+        """Return the size of the whole signal at the codec's own rate."""
         if self.kind == SOUND and codec.rate:
             return (-(-self.size[0] * codec.rate // self.rate),)
         return self.size
+
+    def places(self, codec: LatentCodec) -> list[tuple[slice, ...]]:
+        """Return where the parts of each group lie, rows first.
+
+        Raises:
+            CorruptError: there would be very many.
+        """
+        size = self.coded_size(codec)
+        if not self.tile:
+            return [tuple(slice(0, n) for n in size)]
+        overlap = OVERLAP[self.kind]
+        counts = [max(1, -(-(n - overlap) // self.tile)) for n in size]
+        if math.prod(counts) > MAX_PARTS:
+            raise CorruptError("a record of latents has too many parts")
+        return [
+            tuple(slice(k * self.tile, min((k + 1) * self.tile + overlap, n)) for k, n in zip(at, size, strict=True))
+            for at in np.ndindex(*counts)
+        ]
 
     def encode(self) -> bytes:
         """Return the head's bytes, its length before it."""
@@ -81,10 +104,10 @@ class Head:
         out.append(self.kind)
         if self.kind == PICTURE:
             out += uleb(self.size[0]) + uleb(self.size[1])
-            out += bytes((self.channels | (DEEP if self.deep else 0), self.format))
+            out += bytes((self.channels | (DEEP if self.deep else 0), self.format)) + uleb(self.tile)
         else:
             out += uleb(self.channels) + uleb(self.size[0]) + uleb(self.rate) + bytes((self.format,))
-            out += uleb(len(self.subtype)) + self.subtype.encode("ascii") + uleb(self.exponent)
+            out += uleb(len(self.subtype)) + self.subtype.encode("ascii") + uleb(self.exponent) + uleb(self.tile)
         out += uleb(self.symbols) + uleb(len(self.side))
         for kind, length in self.side:
             out += bytes((kind,)) + uleb(length)
@@ -131,8 +154,9 @@ class Head:
             values["subtype"] = name.decode("ascii", "replace")
         else:
             raise UnsupportedError(f"a record of latents is of the kind {kind}; upgrade nzip")
+        values["tile"] = tile = reader.uleb()
         symbols, pieces = reader.uleb(), reader.uleb()
-        if not fits or pieces > 16:
+        if not fits or pieces > 16 or (tile and not OVERLAP[kind] <= tile <= 1 << 32):
             raise CorruptError("a record of latents describes a signal that cannot be")
         side = tuple((reader.u8(), reader.uleb()) for _ in range(pieces))
         if reader.left():
@@ -141,18 +165,21 @@ class Head:
         return head, end
 
 
-def check_layout(head: Head, codec: LatentCodec) -> int:
-    """Return the bytes of one part's symbols.
+def sizes(head: Head, codec: LatentCodec) -> list[tuple[int, ...]]:
+    """Return the size of every part, those of the first group first.
 
     Raises:
-        CorruptError: the head states another number of bytes than the codec's symbols have.
+        CorruptError: the head states another number of bytes than the parts' symbols have.
     """
-    parts = head.parts(codec)
-    layout = codec.layout(head.coded_size(codec), head.settings) if parts else []
-    one = sum(kind.itemsize * int(np.prod(shape, dtype=np.int64)) for kind, shape in layout)
-    if one * parts != head.symbols:
+    groups = head.groups(codec)
+    one = [tuple(cut.stop - cut.start for cut in place) for place in head.places(codec)] if groups else []
+    count = 0
+    for size in one:
+        layout = codec.layout(size, head.settings)
+        count += sum(kind.itemsize * math.prod(shape) for kind, shape in layout)
+    if count * groups != head.symbols:
         raise CorruptError("a record of latents has another number of symbols than its signal needs")
-    return one
+    return one * groups
 
 
 def to_bytes(parts: list[Symbols]) -> bytes:
@@ -168,16 +195,15 @@ def from_bytes(data: bytes, head: Head, codec: LatentCodec) -> list[Symbols]:
     Raises:
         CorruptError: there is another number of bytes than the head states.
     """
-    check_layout(head, codec)
+    parts = sizes(head, codec)
     if len(data) != head.symbols:
         raise CorruptError("a record of latents ends before its symbols do")
-    layout = codec.layout(head.coded_size(codec), head.settings) if head.parts(codec) else []
     out: list[Symbols] = []
     at = 0
-    for _ in range(head.parts(codec)):
+    for size in parts:
         symbols: Symbols = []
-        for kind, shape in layout:
-            count = int(np.prod(shape, dtype=np.int64))
+        for kind, shape in codec.layout(size, head.settings):
+            count = math.prod(shape)
             array: NDArray[Any] = np.frombuffer(data, kind.newbyteorder("<"), count, at)
             symbols.append(array.astype(kind).reshape(shape))
             at += count * kind.itemsize

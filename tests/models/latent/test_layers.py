@@ -65,6 +65,9 @@ def test_numpy_and_torch_agree(axes):
         assert got.shape == wanted.shape
         assert np.allclose(got, wanted, atol=2e-4)
 
+    fixed = x.copy()
+    fixed.flags.writeable = False
+    assert np.array_equal(other.numpy(other.array(fixed)), x)
     kernel, bias = _array(8, 6, *(3,) * axes), _array(8)
     up = _array(6, 4, *(4,) * axes)
     edge = {"pad": 1, "mode": "edge"}

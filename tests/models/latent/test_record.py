@@ -34,6 +34,7 @@ HEADS = [
     Head(1, "ff" * 8, (), record.PICTURE, (1, 1 << 20), 1, deep=True),
     Head(4, "12" * 8, (1, 2, 300), record.SOUND, (44100,), 6, format=1, rate=48000, subtype="PCM_24", exponent=3),
     Head(1, "12" * 8, (0,), record.SOUND, (0,), 1, rate=8000, subtype="FLOAT"),
+    Head(3, "12" * 8, (0,), record.PICTURE, (4000, 3000), 3, tile=1536, symbols=1 << 30),
 ]
 
 

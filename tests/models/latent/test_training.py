@@ -68,6 +68,18 @@ def test_a_break_changes_nothing(tmp_path):
     assert [line["step"] for line in again.history] == [10, 20, 30, 40, 50, 60]
 
 
+def test_a_weight_that_is_not_used_yet_is_kept(tmp_path):
+    from nzip.models.latent.training import loop
+
+    loss, _ = _problem()
+    start = START | {"later": np.ones(5, np.float32)}
+    result = loop.run(start, loss, loop.Plan(steps=4, log=2, check=2), tmp_path)
+    again = loop.run(start, loss, loop.Plan(steps=8, log=2, check=2), tmp_path)
+    assert result.finished
+    assert again.step == 8
+    assert (again.weights["later"] == 1).all()
+
+
 def test_what_cannot_go_on_is_said(tmp_path):
     from nzip.models.latent.training import loop
 

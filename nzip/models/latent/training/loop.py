@@ -209,9 +209,11 @@ def _save(
     tensors = {f"weights/{name}": value.detach().cpu().numpy() for name, value in weights.items()}
     tensors |= {f"average/{name}": value.cpu().numpy() for name, value in average.items()}
     for name in learned:
-        state = optimiser.state[weights[name]]
-        tensors[f"first/{name}"] = state["exp_avg"].cpu().numpy()
-        tensors[f"second/{name}"] = state["exp_avg_sq"].cpu().numpy()
+        # A weight that the loss has not used yet has no moments.
+        state = optimiser.state.get(weights[name], {})
+        for kind, moment in (("first", "exp_avg"), ("second", "exp_avg_sq")):
+            value = state[moment].cpu().numpy() if moment in state else np.zeros(weights[name].shape, np.float32)
+            tensors[f"{kind}/{name}"] = value
     about = {"step": str(step), "seconds": f"{spent:.1f}", "plan": json.dumps(asdict(plan))}
     files.save(path, tensors, about)
 
