@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from models.checks import JIT_OFF
 from models.latent import tiny
 
 from nzip.errors import CorruptError
@@ -42,6 +43,7 @@ def _head(codec, model_id: str, size: tuple[int, ...], settings: tuple[int, ...]
     return Head(number, model_id, settings, record.SOUND, size, codec.channels, rate=rate, subtype="PCM_16")
 
 
+@pytest.mark.skipif(JIT_OFF, reason="plain Python is slow, and small models are tried with it")
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
 def test_symbols_of_a_signal_and_any_others(path):
     model = weights.load(path)
