@@ -62,6 +62,7 @@ def command(
     window_bits: int | None,
     lossy: bool,
     codec: str | None,
+    strip: bool,
     quality: int | None,
     bpp: float | None,
     kbps: float | None,
@@ -87,7 +88,7 @@ def command(
         )
     signal = options.lossy_settings(
         lossy,
-        {"codec": codec, "quality": quality, "bpp": bpp, "kbps": kbps, "psnr": psnr},
+        {"codec": codec, "strip": strip, "quality": quality, "bpp": bpp, "kbps": kbps, "psnr": psnr},
         {
             "-r": recursive, "--engine": engine, "--streams": streams, "--window": window, "--window-bits": window_bits,
             "-B": block_size, "--verify": verify, "--rm (what comes back is not the same)": remove,

@@ -143,6 +143,9 @@ def lossy_options(command: F) -> F:
     command = click.option(
         "--codec", metavar="NAME", help="With --lossy: walloc, vqgan, hyperprior for pictures; walloc, grvq for sounds."
     )(command)
+    command = click.option(
+        "--strip", is_flag=True, help="With --lossy: leave out a colour profile, EXIF and tags."
+    )(command)
     return click.option(
         "--lossy", is_flag=True, help="Make a picture or sound smaller with loss; nzip decompress gives one alike."
     )(command)
@@ -153,13 +156,13 @@ def lossy_settings(lossy: bool, given: dict[str, Any], others: dict[str, Any]) -
 
     Args:
         lossy: whether --lossy was given.
-        given: codec, quality, bpp, kbps, psnr.
+        given: codec, strip, quality, bpp, kbps, psnr.
         others: options by name that do not go with --lossy, with their values.
 
     Raises:
         click.UsageError: options do not go together.
     """
-    asked = [name for name, value in given.items() if value is not None]
+    asked = [name for name, value in given.items() if value not in (None, False)]
     if not lossy:
         if asked:
             raise click.UsageError(f"--{asked[0]} goes with --lossy; add that")
@@ -167,7 +170,7 @@ def lossy_settings(lossy: bool, given: dict[str, Any], others: dict[str, Any]) -
     against = [name for name, value in others.items() if value not in (None, False)]
     if against:
         raise click.UsageError(f"{against[0]} does not go with --lossy")
-    goals = [name for name in asked if name != "codec"]
+    goals = [name for name in asked if name not in ("codec", "strip")]
     if len(goals) > 1:
         raise click.UsageError(f"--{goals[0]} and --{goals[1]} exclude each other")
     from nzip.codec.lossy import Goal
@@ -175,7 +178,7 @@ def lossy_settings(lossy: bool, given: dict[str, Any], others: dict[str, Any]) -
 
     if given["codec"] is not None and given["codec"] not in CODECS:
         raise click.UsageError(f"--codec {given['codec']}: there are {', '.join(CODECS)}")
-    return {"codec": given["codec"], "goal": Goal(**{name: given[name] for name in goals})}
+    return {"codec": given["codec"], "strip": given["strip"], "goal": Goal(**{name: given[name] for name in goals})}
 
 
 def engine_settings(

@@ -770,6 +770,7 @@ def compress_signal_file(
     codec: str | None = None,
     model: AnyPath | None = None,
     goal: Goal | None = None,
+    strip: bool = False,
     store_name: bool = False,
     force: bool = False,
 ) -> FileResult:
@@ -779,6 +780,7 @@ def compress_signal_file(
         source: a path, or a binary stream.
         target: a path, or a binary stream; `compressed_name(source)` where left out.
         codec, model, goal: see `lossy.encode_signal`.
+        strip: leave out a colour profile, EXIF and tags.
         store_name: store the source's base name, mode and modification time in the file.
         force: overwrite an existing target.
 
@@ -804,6 +806,7 @@ def compress_signal_file(
         data = io.BytesIO(pieces)
         data.name = src.name
         signal = signals.read_signal(data)
+        signal = lossy.stripped(signal) if strip else signal
         try:
             encoded = lossy.encode_signal(signal, codec=codec, model=model, goal=goal, fields=fields)
         except ValueError as error:

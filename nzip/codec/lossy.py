@@ -183,8 +183,9 @@ def encode_signal(
         return at(goal.quality or DEFAULT_QUALITY)
     best = _search(at, lambda one: len(one.data) <= limit) - 1
     if best < 1:
-        least = len(at(1).data)
-        raise LimitError(f"the codec {name} needs {least:,} bytes at least and {limit:,} are allowed; allow more")
+        least, kept = len(at(1).data), sum(map(len, side))
+        more = f" ({kept:,} of them before compression for what is kept exactly)" if kept else ""
+        raise LimitError(f"the codec {name} needs {least:,} bytes at least{more} and {limit:,} are allowed; allow more")
     return at(best)
 
 
@@ -221,6 +222,13 @@ def _psnr(parts: list[Floats], back: list[Floats], kind: str) -> float:
         return math.inf
     error = float(np.mean([np.mean((a.astype(np.float64) - b) ** 2) for a, b in zip(parts, back, strict=True)]))
     return math.inf if error == 0 else -10 * math.log10(error) + (6.02 if kind == "audio" else 0.0)
+
+
+def stripped(signal: Signal) -> Signal:
+    """Return a signal without what is not pixels or samples: colour profile, EXIF, tags."""
+    if isinstance(signal, Picture):
+        return replace(signal, profile=b"", exif=b"")
+    return replace(signal, extra={})
 
 
 # A signal taken apart, and put together again.

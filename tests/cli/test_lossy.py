@@ -91,6 +91,17 @@ def test_goals_and_json(run, here):
     assert values["raw_size"] == (here / "b.png").stat().st_size
 
 
+def test_what_is_not_pixels_can_be_left_out(run, here):
+    signals.write_picture(Picture(PIXELS, exif=b"Exif\0\0" + np.random.default_rng(1).bytes(600)), here / "a.png")
+    run("compress", "--lossy", "a.png", "-o", "with.nz")
+    run("compress", "--lossy", "--strip", "a.png", "-o", "without.nz")
+    assert (here / "without.nz").stat().st_size + 200 < (here / "with.nz").stat().st_size
+    assert "kept exactly" not in run("info", "without.nz").stdout
+    result = run("compress", "--lossy", "--bpp", "0.01", "a.png", "-o", "no.nz")
+    assert "for what is kept exactly" in result.stderr
+    assert run("compress", "--strip", "a.png", "-o", "no.nz").exit_code == 2
+
+
 def test_info_says_what_it_was(run, here, monkeypatch, tmp_path):
     alpha = np.concatenate([PIXELS, PIXELS[:, :, :1]], axis=2)
     signals.write_picture(Picture(alpha), here / "a.png")
