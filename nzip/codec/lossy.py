@@ -482,11 +482,6 @@ def describe(path: AnyPath, block: BlockInfo) -> dict[str, Any]:
         head, _ = Head.parse(file.read(min(block.payload_size, record.MAX_HEAD + 2)))
     picture = head.kind == record.PICTURE
     names = {entry.id: name for name, entry in codecs.CODECS.items()}
-    try:
-        codecs.by_id(head.codec, head.model)
-        here = True
-    except (CorruptError, UnsupportedError):
-        here = False
     return {
         "signal": "image" if picture else "audio",
         "size": list(head.size),
@@ -497,7 +492,7 @@ def describe(path: AnyPath, block: BlockInfo) -> dict[str, Any]:
         "codec": names.get(head.codec, f"codec {head.codec}"),
         "settings": list(head.settings),
         "model": head.model,
-        "here": here,
+        "here": codecs.is_here(head.codec, head.model),
         "side": sum(length for _, length in head.side),
     }
 

@@ -154,6 +154,23 @@ def search(cdf, slot, symbol, past):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def take(words, states, at, start, freq, precision):  # type: ignore[no-untyped-def]
+    """Take the interval [start, start + freq) off the one state; return the next word's place, -1 if there is none.
+
+    For kernels that choose each symbol's table while they decode; `precision` is uint64.
+    """
+    x = states[0]
+    x = np.uint64(freq) * (x >> precision) + (x & ((_UONE << precision) - _UONE)) - np.uint64(start)
+    if x < _BOTTOM:
+        if at >= words.size:
+            return -1
+        x = (x << _U32) | np.uint64(words[at])
+        at += 1
+    states[0] = x
+    return at
+
+
+@kernel
 def _decode_kernel(words, states, cdf, lut, precision, shift, symbols):  # type: ignore[no-untyped-def]
     """Decode symbols.size symbols of one table (cdf: uint32[V + 1]).
 

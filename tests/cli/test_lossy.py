@@ -10,11 +10,9 @@ import pytest
 from cli.tools import files_in
 from models.latent import tiny
 
-from nzip.codec import lossy
 from nzip.formats import signals
 from nzip.formats.signals import Picture, Sound
 from nzip.models.latent import codecs
-from nzip.models.latent.layers import NumpyOps
 
 pytest.importorskip("PIL")
 pytest.importorskip("soundfile")
@@ -25,12 +23,7 @@ PIXELS = tiny.picture(1, 45, 61)
 @pytest.fixture(autouse=True)
 def models(tmp_path_factory, monkeypatch):
     """Small models in the place of those that come with nzip."""
-    folder = tmp_path_factory.mktemp("models")
-    for name, axes in (("walloc-48", 2), ("walloc-stereo-108", 1)):
-        (folder / f"{name}.safetensors").write_bytes(tiny.walloc_bytes(axes))
-    monkeypatch.setattr(codecs, "_open", {})
-    monkeypatch.setattr(codecs, "shipped_folder", lambda: folder)
-    monkeypatch.setattr(lossy, "best_ops", NumpyOps)
+    tiny.in_place_of_shipped(monkeypatch, tmp_path_factory.mktemp("models"))
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.ppm", "a.webp", "a.jpg", "a.tiff"])

@@ -129,8 +129,24 @@ def found_models() -> list[Path]:
 
 
 @functools.lru_cache(maxsize=64)
-def _id_of(path: Path, size: int, changed: int) -> str:
+def _hashed(path: Path, size: int, changed: int) -> str:
     return weights.id_of(path.read_bytes())
+
+
+def _id_of(path: Path) -> str:
+    """Return the id of a model's file, which is read again only where it changed."""
+    info = path.stat()
+    return _hashed(path, info.st_size, info.st_mtime_ns)
+
+
+def _file_of(model_id: str) -> Path | None:
+    return next((path for path in found_models() if _id_of(path) == model_id), None)
+
+
+def is_here(number: int, model_id: str) -> bool:
+    """Return whether the codec and the model that a file names are here; nothing is opened for it."""
+    known = any(entry.id == number for entry in CODECS.values())
+    return known and (model_id in _open or _file_of(model_id) is not None)
 
 
 def codec_of(model: Model, where: str) -> LatentCodec:
@@ -162,15 +178,12 @@ def by_id(number: int, model_id: str) -> LatentCodec:
             name = next((name for name, entry in CODECS.items() if entry.id == number), None)
             if name is None:
                 raise UnsupportedError(f"the latent codec {number} is not known to this nzip; upgrade nzip")
-            for path in found_models():
-                info = path.stat()
-                if _id_of(path, info.st_size, info.st_mtime_ns) == model_id:
-                    codec = _open[model_id] = codec_of(weights.load(path), os.fspath(path))
-                    break
-            else:
+            path = _file_of(model_id)
+            if path is None:
                 raise UnsupportedError(
                     f"the model {model_id} of the codec {name} is not here; put its file into {own_folder()}"
                 )
+            codec = _open[model_id] = codec_of(weights.load(path), os.fspath(path))
     if CODECS[codec.name].id != number:
         raise CorruptError(f"the model {model_id} is not one of the codec that the file names")
     return codec
@@ -205,11 +218,13 @@ def by_name(name: str, kind: str, model: str | os.PathLike[str] | None = None) -
             stems = ", ".join(path.stem for path in found_models()) or "none"
             raise UnsupportedError(f"there is no model {wanted!r} of the codec {name} here; there are: {stems}")
         path = here[0]
-    loaded = weights.load(path)
+    model_id = _id_of(path)
     with _lock:
-        if loaded.id not in _open:
-            _open[loaded.id] = codec_of(loaded, os.fspath(path))
-        codec = _open[loaded.id]
+        if model_id not in _open:
+            loaded = weights.load(path)
+            model_id = loaded.id
+            _open[model_id] = codec_of(loaded, os.fspath(path))
+        codec = _open[model_id]
     if codec.name != name or codec.kind != kind:
         raise UnsupportedError(f"{path}: is a model of {codec.name} for {codec.kind}, not of {name} for {kind}")
-    return codec, loaded.id
+    return codec, model_id

@@ -44,7 +44,7 @@ DEEPEST = 20 * STEPS  # steps below the best codeword from which on all chances 
 PEAK = 1 << 24  # the best codeword's share
 PLACES = 256  # places whose chances are made at once when encoding
 
-_U20, _U31, _U32 = np.uint64(PRECISION), np.uint64(1 << 31), np.uint64(32)
+_BITS = np.uint64(PRECISION)
 _MASK = np.uint64((1 << PRECISION) - 1)
 
 
@@ -243,18 +243,13 @@ def _numbers(logits, table, words, state, at, out):  # type: ignore[no-untyped-d
     freqs = np.empty(logits.shape[1], np.int64)
     for i in range(out.size):
         _frequencies(logits[i], table, freqs)
-        x = state[0]
-        slot = np.int64(x & _MASK)
+        slot = np.int64(state[0] & _MASK)
         start, k = 0, 0
         while start + freqs[k] <= slot:
             start += freqs[k]
             k += 1
         out[i] = k
-        x = np.uint64(freqs[k]) * (x >> _U20) + np.uint64(slot - start)
-        if x < _U31:
-            if at >= words.size:
-                return -1
-            x = (x << _U32) | np.uint64(words[at])
-            at += 1
-        state[0] = x
+        at = rans.take(words, state, at, start, freqs[k], _BITS)
+        if at < 0:
+            return at
     return at

@@ -38,7 +38,7 @@ SYMBOLS = 2 * RANGE + 2  # differences from -RANGE to RANGE, and an escape
 PRECISION = 16
 REACH = 2  # rows and columns that taps look at to each side
 
-_BOTTOM = np.uint64(1 << 31)
+_BITS = np.uint64(PRECISION)
 
 
 @dataclass(frozen=True)
@@ -217,20 +217,6 @@ def _classify(
 
 
 @njit(cache=True, nogil=True)
-def _step(state: Array, words: Array, at: int, start: int, freq: int) -> int:
-    """Take a symbol's interval off the state; return the next word's place, or -1 if there is none."""
-    x = state[0]
-    x = np.uint64(freq) * (x >> np.uint64(PRECISION)) + (x & np.uint64(0xFFFF)) - np.uint64(start)
-    if x < _BOTTOM:
-        if at >= len(words):
-            return -1
-        x = (x << np.uint64(32)) | np.uint64(words[at])
-        at += 1
-    state[0] = x
-    return at
-
-
-@njit(cache=True, nogil=True)
 def _decode(
     words: Array, state: Array, values: Array, errors: Array, height: int, width: int, places: Array, weights: Array,
     counts: Array, error_places: Array, error_weights: Array, error_counts: Array, bias: Array, error_bias: Array,
@@ -253,13 +239,13 @@ def _decode(
                 row = cdf[_class(total, classes) * PHASES + (guess - 8 * middle + 4)]
                 slot = state[0] & np.uint64(0xFFFF)
                 symbol = np.int64(rans.search(row, slot, np.uint64(0), np.uint64(SYMBOLS)))
-                at = _step(state, words, at, row[symbol], row[symbol + 1] - row[symbol])
+                at = rans.take(words, state, at, row[symbol], row[symbol + 1] - row[symbol], _BITS)
                 if at < 0:
                     return -1
                 value: Any = middle + symbol - RANGE
                 if symbol == SYMBOLS - 1:
                     value = np.int64(state[0] & np.uint64(0xFFFF)) >> np.int64(8)
-                    at = _step(state, words, at, value << 8, 256)
+                    at = rans.take(words, state, at, value << 8, 256, _BITS)
                     if at < 0:
                         return -1
                     value -= 128

@@ -26,8 +26,6 @@ FARTHEST = 1 << 28  # least distance from a table that cannot be written
 
 _MASK = np.uint64((1 << PRECISION) - 1)
 _BITS = np.uint64(PRECISION)
-_BOTTOM = np.uint64(1 << 31)
-_WORD = np.uint64(32)
 _NO = np.uint64(0)
 
 
@@ -112,37 +110,24 @@ def _intervals(symbols, indexes, cdf, lengths, offsets, starts, freqs):  # type:
 
 
 @kernel
-def _take(words, states, at, start, freq):  # type: ignore[no-untyped-def]
-    """Take an interval off the state; return the place of the next word, or -1 where there is none."""
-    x = np.uint64(freq) * (states[0] >> _BITS) + (states[0] & _MASK) - np.uint64(start)
-    if x < _BOTTOM:
-        if at >= words.size:
-            return -1
-        x = (x << _WORD) | np.uint64(words[at])
-        at += 1
-    states[0] = x
-    return at
-
-
-@kernel
 def _read(words, states, at, indexes, cdf, lengths, offsets, symbols):  # type: ignore[no-untyped-def]
     """Fill `symbols`; return the place of the next word, or -1 for a stream that is damaged."""
     for i in range(indexes.size):
         row = indexes[i]
         last = np.int64(lengths[row]) - 1
         place = np.int64(rans.search(cdf[row], states[0] & _MASK, _NO, np.uint64(last + 1)))
-        at = _take(words, states, at, cdf[row, place], cdf[row, place + 1] - cdf[row, place])
+        at = rans.take(words, states, at, cdf[row, place], cdf[row, place + 1] - cdf[row, place], _BITS)
         if at < 0:
             return at
         if place == last:
             digits = np.int64((states[0] & _MASK) >> np.uint64(12))
-            at = _take(words, states, at, digits << 12, 1 << 12)
+            at = rans.take(words, states, at, digits << 12, 1 << 12, _BITS)
             if at < 0 or digits > 7:
                 return -1
             far = np.int64(0)
             for k in range(digits):
                 digit = np.int64((states[0] & _MASK) >> np.uint64(12))
-                at = _take(words, states, at, digit << 12, 1 << 12)
+                at = rans.take(words, states, at, digit << 12, 1 << 12, _BITS)
                 if at < 0:
                     return -1
                 far |= digit << (4 * k)

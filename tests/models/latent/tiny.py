@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import functools
 import json
+from pathlib import Path
 
 import numpy as np
+import pytest
 
+from nzip.codec import lossy
 from nzip.models import wavelet
-from nzip.models.latent import planes, walloc, weights
-from nzip.models.latent.layers import new_conv
+from nzip.models.latent import codecs, planes, walloc, weights
+from nzip.models.latent.layers import NumpyOps, new_conv
 from nzip.models.latent.learn import learn
 
 
@@ -73,3 +76,12 @@ def walloc_bytes(axes: int, latents: int = 10, noise: float = 0.02) -> bytes:
         tensors |= planes.to_tensors(learn(pieces), f"priors.{number}.")
     config = {"levels": levels, "channels": channels, "axes": axes, "scale": 1.0, "gains": gains, "priors": 2}
     return weights.pack(tensors, {"codec": "walloc", "config": json.dumps(config)})
+
+
+def in_place_of_shipped(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Let small models of walloc stand for those that come with nzip, and numpy's layers for torch's."""
+    for name, axes in (("walloc-48", 2), ("walloc-stereo-108", 1)):
+        (folder / f"{name}.safetensors").write_bytes(walloc_bytes(axes))
+    monkeypatch.setattr(codecs, "_open", {})
+    monkeypatch.setattr(codecs, "shipped_folder", lambda: folder)
+    monkeypatch.setattr(lossy, "best_ops", NumpyOps)
