@@ -67,7 +67,8 @@ class Numbers(click.ParamType):
 @click.option(
     "--codecs",
     metavar="NAME,...",
-    help="With --lossy: these codecs, nzip's (walloc, or walloc:MODEL) or others; all of nzip's where left out.",
+    help="With --lossy: these codecs, nzip's (walloc, walloc:MODEL, vqgan+50 with 50 rounds of search) or others; "
+    "all of nzip's where left out.",
 )
 @click.option(
     "--qualities",

@@ -63,6 +63,7 @@ def command(
     lossy: bool,
     codec: str | None,
     strip: bool,
+    refine: int,
     quality: int | None,
     bpp: float | None,
     kbps: float | None,
@@ -88,7 +89,10 @@ def command(
         )
     signal = options.lossy_settings(
         lossy,
-        {"codec": codec, "strip": strip, "quality": quality, "bpp": bpp, "kbps": kbps, "psnr": psnr},
+        {
+            "codec": codec, "strip": strip, "refine": refine, "quality": quality, "bpp": bpp, "kbps": kbps,
+            "psnr": psnr,
+        },
         {
             "-r": recursive, "--engine": engine, "--streams": streams, "--window": window, "--window-bits": window_bits,
             "-B": block_size, "--verify": verify, "--rm (what comes back is not the same)": remove,

@@ -144,6 +144,13 @@ def lossy_options(command: F) -> F:
         "--codec", metavar="NAME", help="With --lossy: walloc, vqgan, hyperprior for pictures; walloc, grvq for sounds."
     )(command)
     command = click.option(
+        "--refine",
+        type=click.IntRange(0, 10000),
+        default=0,
+        metavar="ROUNDS",
+        help="With --lossy --codec vqgan: search for a better code; 50 rounds are plenty. Takes torch, and time.",
+    )(command)
+    command = click.option(
         "--strip", is_flag=True, help="With --lossy: leave out a colour profile, EXIF and tags."
     )(command)
     return click.option(
@@ -156,13 +163,13 @@ def lossy_settings(lossy: bool, given: dict[str, Any], others: dict[str, Any]) -
 
     Args:
         lossy: whether --lossy was given.
-        given: codec, strip, quality, bpp, kbps, psnr.
+        given: codec, strip, refine, quality, bpp, kbps, psnr.
         others: options by name that do not go with --lossy, with their values.
 
     Raises:
         click.UsageError: options do not go together.
     """
-    asked = [name for name, value in given.items() if value not in (None, False)]
+    asked = [name for name, value in given.items() if value not in (None, False)]  # 0 rounds are False too
     if not lossy:
         if asked:
             raise click.UsageError(f"--{asked[0]} goes with --lossy; add that")
@@ -170,7 +177,7 @@ def lossy_settings(lossy: bool, given: dict[str, Any], others: dict[str, Any]) -
     against = [name for name, value in others.items() if value not in (None, False)]
     if against:
         raise click.UsageError(f"{against[0]} does not go with --lossy")
-    goals = [name for name in asked if name not in ("codec", "strip")]
+    goals = [name for name in asked if name not in ("codec", "strip", "refine")]
     if len(goals) > 1:
         raise click.UsageError(f"--{goals[0]} and --{goals[1]} exclude each other")
     from nzip.codec.lossy import Goal
@@ -178,7 +185,8 @@ def lossy_settings(lossy: bool, given: dict[str, Any], others: dict[str, Any]) -
 
     if given["codec"] is not None and given["codec"] not in CODECS:
         raise click.UsageError(f"--codec {given['codec']}: there are {', '.join(CODECS)}")
-    return {"codec": given["codec"], "strip": given["strip"], "goal": Goal(**{name: given[name] for name in goals})}
+    settings = {name: given[name] for name in ("codec", "strip", "refine")}
+    return {**settings, "goal": Goal(**{name: given[name] for name in goals})}
 
 
 def engine_settings(

@@ -770,6 +770,7 @@ def compress_signal_file(
     codec: str | None = None,
     model: AnyPath | None = None,
     goal: Goal | None = None,
+    refine: int = 0,
     strip: bool = False,
     store_name: bool = False,
     force: bool = False,
@@ -779,7 +780,7 @@ def compress_signal_file(
     Args:
         source: a path, or a binary stream.
         target: a path, or a binary stream; `compressed_name(source)` where left out.
-        codec, model, goal: see `lossy.encode_signal`.
+        codec, model, goal, refine: see `lossy.encode_signal`.
         strip: leave out a colour profile, EXIF and tags.
         store_name: store the source's base name, mode and modification time in the file.
         force: overwrite an existing target.
@@ -808,7 +809,7 @@ def compress_signal_file(
         signal = signals.read_signal(data)
         signal = lossy.stripped(signal) if strip else signal
         try:
-            encoded = lossy.encode_signal(signal, codec=codec, model=model, goal=goal, fields=fields)
+            encoded = lossy.encode_signal(signal, codec=codec, model=model, goal=goal, refine=refine, fields=fields)
         except ValueError as error:
             raise FileError(src.name, str(error)) from None
         if src.size is not None and src.count != src.size:

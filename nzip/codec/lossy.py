@@ -13,7 +13,7 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import xxhash
@@ -40,6 +40,7 @@ AnyPath = str | os.PathLike[str]
 DEFAULT_QUALITY = 60
 # Larger signals are cut, so that memory stays small: by more samples than the first into parts of about the second.
 TILES = {record.PICTURE: (1 << 22, 1536), record.SOUND: (1 << 23, 1 << 22)}
+REFINED = ("vqgan",)  # codecs that can search at encoding
 SPEECH_RATE = 8.0  # kbit/s a channel below which sounds go to the codec for speech
 
 
@@ -107,6 +108,7 @@ def compress_signal(
     bpp: float | None = None,
     kbps: float | None = None,
     psnr: float | None = None,
+    refine: int = 0,
 ) -> bytes:
     """Return a picture or sound as a lossy nzip file of one member.
 
@@ -118,13 +120,15 @@ def compress_signal(
         bpp: the best quality of at most so many bits a pixel.
         kbps: the best quality of at most so many kbit a second.
         psnr: the smallest file of at least so many decibels.
+        refine: rounds of a search for a better code at about the same size, with the codec vqgan; the file is as any
+            other. It takes torch and seconds to minutes; 50 are plenty.
 
     Raises:
-        ValueError: an argument is out of range, or does not go with such a signal.
+        ValueError: an argument is out of range, or does not go with such a signal, or with another.
         LimitError: no quality gives what was asked for.
         UnsupportedError: the codec's model is not here.
     """
-    return encode_signal(signal, codec=codec, model=model, goal=Goal(quality, bpp, kbps, psnr)).data
+    return encode_signal(signal, codec=codec, model=model, goal=Goal(quality, bpp, kbps, psnr), refine=refine).data
 
 
 def encode_signal(
@@ -133,13 +137,14 @@ def encode_signal(
     codec: str | None = None,
     model: AnyPath | None = None,
     goal: Goal | None = None,
+    refine: int = 0,
     fields: dict[str, Any] | None = None,
     ops: Ops | None = None,
 ) -> Encoded:
     """Do what `compress_signal` does, and say more.
 
     Args:
-        signal, codec, model: as there.
+        signal, codec, model, refine: as there.
         goal: what is asked for.
         fields: name, mode and time for the header.
         ops: layers to work with.
@@ -149,18 +154,22 @@ def encode_signal(
     goal.check(kind)
     name = codec or _usual(signal, goal)
     chosen, model_id = codecs.by_name(name, kind, model)
+    _check_refine(refine, goal, name)
     ops = ops or best_ops()
     head, groups, side = _dismantle(signal, chosen, model_id)
     large, tile = TILES[head.kind]
     cut = math.prod(head.coded_size(chosen)) > large
     head = replace(head, codec=codecs.CODECS[name].id, tile=tile if cut else 0)
     parts = _cut(head, chosen, groups)
-    found: dict[Settings, Encoded] = {}
+    found: dict[tuple[Settings, int], Encoded] = {}
 
-    def at(quality: int) -> Encoded:
+    def at(quality: int, rounds: int = 0) -> Encoded:
         settings = chosen.settings(quality)
-        if settings not in found:
+        if (settings, rounds) not in found:
             symbols = [chosen.analyse(part, settings, ops) for part in parts]
+            if rounds:
+                better = cast(codecs.RefiningCodec, chosen).refined
+                symbols = [better(part, s, settings, rounds) for part, s in zip(parts, symbols, strict=True)]
             error = None
             if goal.psnr is not None:
                 back = [
@@ -168,8 +177,8 @@ def encode_signal(
                 ]
                 error = _psnr(parts, back, kind)
             data, raw_size = _member(replace(head, settings=settings), symbols, side, fields or {}, kind)
-            found[settings] = Encoded(data, name, settings, raw_size, error)
-        return found[settings]
+            found[settings, rounds] = Encoded(data, name, settings, raw_size, error)
+        return found[settings, rounds]
 
     if goal.psnr is not None:
         wanted = goal.psnr
@@ -180,13 +189,30 @@ def encode_signal(
         return at(best)
     limit = _limit(signal, goal)
     if limit is None:
-        return at(goal.quality or DEFAULT_QUALITY)
+        return at(goal.quality or DEFAULT_QUALITY, refine)
     best = _search(at, lambda one: len(one.data) <= limit) - 1
     if best < 1:
         least, kept = len(at(1).data), sum(map(len, side))
         more = f" ({kept:,} of them before compression for what is kept exactly)" if kept else ""
         raise LimitError(f"the codec {name} needs {least:,} bytes at least{more} and {limit:,} are allowed; allow more")
-    return at(best)
+    # What was refined may be a little larger, so it may take a step or two down.
+    while refine and best > 1 and len(at(best, refine).data) > limit:
+        best = max(q for q in range(1, best) if chosen.settings(q) != chosen.settings(best) or q == 1)
+    return at(best, refine) if len(at(best, refine).data) <= limit else at(best)
+
+
+def _check_refine(refine: int, goal: Goal, name: str) -> None:
+    """Refuse rounds that do not go with what is asked for.
+
+    Raises:
+        ValueError: so it is.
+    """
+    if refine < 0:
+        raise ValueError(f"refine is a number of rounds from 0 on, not {refine}")
+    if refine and name not in REFINED:
+        raise ValueError(f"the codec {name} has nothing to refine; leave refine out, or take {' or '.join(REFINED)}")
+    if refine and goal.psnr is not None:
+        raise ValueError("refine is not for decibels; leave out refine or psnr")
 
 
 def _search(at: Callable[[int], Encoded], goes_on: Callable[[Encoded], bool]) -> int:

@@ -75,6 +75,11 @@ METRICS = {
         "deep distance", "", "picture", False, "mean squared distance of unit features, EfficientNet-lite0", False
     ),
     "deep_db": Metric("deep distance", "dB", "picture", True, "-10 log10(deep distance): more is nearer"),
+    "unseen": Metric(
+        "deep distance, unseen", "", "picture", False,
+        "the same with EfficientNet-lite2, which none of nzip's models learned with", False,
+    ),
+    "unseen_db": Metric("deep distance, unseen", "dB", "picture", True, "-10 log10 of it: more is nearer"),
     "lpips": Metric("LPIPS", "", "picture", False, "Zhang et al. 2018, on AlexNet, version 0.1"),
     "ssimulacra2": Metric("SSIMULACRA 2", "", "picture", True, "as libjxl's program ssimulacra2 prints it"),
     "butteraugli": Metric("Butteraugli", "3-norm", "picture", False, "as libjxl's program butteraugli_main prints it"),
@@ -89,6 +94,8 @@ METRICS = {
     "stoi": Metric("STOI", "", "sound", True, "Taal et al. 2011, of the channels' mean; for speech"),
     "pesq": Metric("PESQ", "MOS-LQO", "sound", True, "ITU-T P.862.2 (16 kHz), of the channels' mean; for speech"),
 }
+
+NETWORKS = {"lite0": ("deep", "deep_db"), "lite2": ("unseen", "unseen_db")}  # what is measured with which network
 
 
 def _finite(value: float) -> float | None:
@@ -384,9 +391,10 @@ class PictureReference:
             raise ValueError(f"a picture is uint8 (H, W, 3), not {pixels.dtype} {pixels.shape}")
         self.pixels = pixels
         self._luma = luma(pixels)
-        self._stages: list[Any] | None = None
-        if efficientnet.available():
-            self._stages = efficientnet.network().stages(pixels)
+        self._stages = {
+            size: efficientnet.network(size).stages(pixels) for size in NETWORKS if efficientnet.available(size)
+        }
+        if "lite0" in self._stages:
             self._answer = efficientnet.network().answer(pixels)[0]
 
     def measure(self, other: Bytes) -> Values:
@@ -400,17 +408,17 @@ class PictureReference:
             "psnr": _finite(psnr(self.pixels, other)),
             "ms_ssim": similarity,
             "ms_ssim_db": _finite(decibels(similarity)),
-            "deep": None,
-            "deep_db": None,
+            **dict.fromkeys([name for names in NETWORKS.values() for name in names]),
             "lpips": lpips(self.pixels, other),
             "agrees": None,
             **self._by_programs(other),
         }
-        if self._stages is not None:
-            network = efficientnet.network()
-            values["deep"] = apart = efficientnet.distance(self._stages, network.stages(other))
-            values["deep_db"] = -10 * math.log10(apart) if apart > 0 else None
-            values["agrees"] = float(network.answer(other)[0] == self._answer)
+        for size, stages in self._stages.items():
+            network, (name, name_db) = efficientnet.network(size), NETWORKS[size]
+            values[name] = apart = efficientnet.distance(stages, network.stages(other))
+            values[name_db] = -10 * math.log10(apart) if apart > 0 else None
+            if size == "lite0":
+                values["agrees"] = float(network.answer(other)[0] == self._answer)
         return values
 
     def _by_programs(self, other: Bytes) -> Values:

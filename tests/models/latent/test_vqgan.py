@@ -248,7 +248,7 @@ def test_the_transformer_sees_what_is_known(codec):
     lost[4, 5] = lost[0, 0] = True
     other = np.where(lost, 7, whole).astype(np.uint16)
     assert (codec.restore(whole, lost, settings, ops) == codec.restore(other, lost, settings, ops)).all()
-    book = codec._books[1]
+    book = codec.books[1]
     vectors, holes = book[vqgan.copied(whole, lost)][None], lost[None, :, :, None].astype(np.float32)
     got = vqgan.fill_network(ops, codec._filler, vectors, holes, 1, 2)
     vectors[0, 8, 10] += 1

