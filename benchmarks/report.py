@@ -6,7 +6,7 @@
 
 A table stands between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->` in README.md or a page of docs/; what is between
 the two is replaced. Names: `summary`, `levels`, `ahead`, `memory`, `versions`, `lm`, `lm-windows`, `lm-mixing`,
-`lm-exactness`, `latents-webp`, `lossy-pictures`, `lossy-speech`, `lossy-music`,
+`lm-exactness`, `latents-webp`, `vqgan-books`, `vqgan-lost`, `lossy-pictures`, `lossy-speech`, `lossy-music`,
 and for each result file SET its totals (`SET`) and its sizes file by file (`SET-files`).
 """
 
@@ -318,6 +318,29 @@ def latents_webp() -> str:
     return markdown(rows)
 
 
+def vqgan_books() -> str:
+    """Return what vqgan's numbers take in each codebook, from `vqgan_numbers.py`."""
+    rows = [["codewords", "log2", "bits a number", "smaller by", "bits per pixel"]]
+    for row in own("vqgan_numbers")["books"]:
+        rows.append([
+            f"{row['codewords']:,}", f"{row['log2']:.0f}", f"{row['bits']:.2f}", f"{100 * row['saved']:.1f} %",
+            f"{row['bpp']:.4f}",
+        ])  # fmt: skip
+    return markdown(rows)
+
+
+def vqgan_lost() -> str:
+    """Return what lost numbers cost, from `vqgan_numbers.py`."""
+    ways = {"": "nothing lost", "mean": "mean that is expected", "likeliest": "likeliest number", "copy": "copy"}
+    rows = [["lost", "filled by", "PSNR dB", "MS-SSIM", "deep distance"]]
+    for row in own("vqgan_numbers")["lost"]:
+        rows.append([
+            f"{100 * row['lost']:.0f} %", ways[row["filled_by"]], f"{row['psnr']:.2f}", f"{row['ms_ssim']:.3f}",
+            f"{row['deep']:.3f}",
+        ])  # fmt: skip
+    return markdown(rows, left=(0, 1))
+
+
 def versions(results: dict[str, Result]) -> str:
     """Return what was compared, exactly."""
     seen: dict[str, list[str]] = {}
@@ -339,6 +362,8 @@ def tables(results: dict[str, Result]) -> dict[str, Callable[[], str]]:
         "lm-mixing": lm_mixing,
         "lm-exactness": lm_exactness,
         "latents-webp": latents_webp,
+        "vqgan-books": vqgan_books,
+        "vqgan-lost": vqgan_lost,
         **{f"lossy-{name}": lossy(f"lossy_{name}") for name in ("pictures", "speech", "music")},
         "versions": lambda: versions(results),
     }

@@ -3,9 +3,11 @@
     python tests/make_golden.py                    add what is missing
     python tests/make_golden.py --no-cm            leave out the models (while they still change)
     python tests/make_golden.py --no-transforms    leave out the transforms (while they still change)
+    python tests/make_golden.py --no-latents       leave out lossy pictures and sounds (likewise)
 
 A file that exists is never written again: a golden file that no longer decodes is a bug in nzip. MANIFEST has one line
-a file: SHA-256 of the decoded content, SHA-256 of the file, its name.
+a file: SHA-256 of the decoded content, SHA-256 of the file, its name. The content of a lossy file is its latents, which
+every machine decodes alike; the signal made of them is floating point, and no part of this.
 """
 
 from __future__ import annotations
@@ -183,13 +185,49 @@ def transformed() -> Iterator[tuple[str, Callable[[], tuple[bytes, bytes]]]]:
     yield "transform-two", forced(table, [("delta", columns), ("planes", {"width": 16, "offset": 0})])
 
 
+def latents() -> Iterator[tuple[str, Callable[[], tuple[bytes, bytes]]]]:
+    """Yield lossy files of every codec and every model that comes with nzip; the content is what they decode to."""
+    import numpy as np
+
+    from nzip.formats.signals import Picture, Sound
+    from nzip.models.latent import codecs
+
+    rows, columns = np.arange(70)[:, None], np.arange(90)[None]
+    waves = [np.sin(rows * a + columns * b) for a, b in ((0.11, 0.05), (0.02, 0.19), (0.3, 0.31))]
+    edge = 60.0 * (rows + columns > 80)
+    pixels = np.stack([np.rint(110 + 50 * wave + edge) for wave in waves], axis=2).astype(np.uint8)
+    time = np.arange(30_000) / 16_000
+    both = [0.4 * np.sin(900 * time * (1 + k) + 3 * np.sin(7 * time)) * np.exp(-time) for k in (0, 1)]
+
+    def lossy(signal: Picture | Sound, **settings: object) -> Callable[[], tuple[bytes, bytes]]:
+        def make() -> tuple[bytes, bytes]:
+            data = nzip.compress_signal(signal, **settings)  # type: ignore[arg-type]
+            return data, nzip.decompress(data)
+
+        return make
+
+    picture, sound = Picture(pixels), Sound(np.array(both, np.float32), 16_000)
+    for path in sorted(codecs.shipped_folder().glob("*.safetensors")):
+        codec = path.stem.partition("-")[0]
+        for quality in (20, 90):
+            is_sound = codec == "grvq" or "stereo" in path.stem
+            signal = sound if is_sound else picture
+            yield f"latents-{path.stem}-{quality}", lossy(signal, codec=codec, model=path.stem, quality=quality)
+    alpha = np.concatenate([pixels, pixels[:, :, :1] // 64 * 64], axis=2)
+    yield "latents-side", lossy(Picture(alpha, "PNG", b"a profile" * 9), codec="walloc", quality=50)
+
+
 def main(arguments: list[str]) -> int:
     with_cm, with_transforms = "--no-cm" not in arguments, "--no-transforms" not in arguments
+    with_latents = "--no-latents" not in arguments
     FOLDER.mkdir(parents=True, exist_ok=True)
     manifest = FOLDER / "MANIFEST"
     lines = manifest.read_text().splitlines() if manifest.exists() else []
     added = 0
-    for name, make in [*golden(with_cm), *(transformed() if with_transforms else ())]:
+    makers = [*golden(with_cm)]
+    makers += transformed() if with_transforms else ()
+    makers += latents() if with_latents else ()
+    for name, make in makers:
         path = FOLDER / f"{name}.nz"
         if path.exists():
             continue

@@ -31,7 +31,7 @@ def undo(number):
     return inverse
 
 
-ENGINES_OF_NZIP = {number: by_engine(number) for number in (2, 3, 4, 5)}
+ENGINES_OF_NZIP = {number: by_engine(number) for number in (2, 3, 4, 5, 7)}
 TRANSFORMS_OF_NZIP = {number: undo(number) for number in range(1, 64)}
 
 

@@ -33,7 +33,7 @@ Signal = Picture | Sound
 
 KINDS = ("picture", "sound")
 QUALITIES = (5, 15, 30, 45, 60, 75, 90)
-REFINED_QUALITIES = (50, 100)  # a search takes its time
+REFINED_QUALITIES = (90, 100)  # a search takes its time
 CODEC_KINDS = {"picture": "image", "sound": "audio"}  # the words of nzip's own codecs
 OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
 BIT_RATES = (6, 256)  # kbit/s a channel between which libsndfile's level moves Opus
@@ -55,6 +55,7 @@ class LossyCodec:
         least: the lowest setting there is.
         most: the highest.
         model_bytes: size of the model that both sides have beside the program.
+        warm: go once both ways before anything is timed; left out where a go takes long anyhow.
         built_in: another process finds the same codec by its kind and name (`find`), so it is measured in a process
             of its own; otherwise it is measured in the process that asks.
     """
@@ -70,6 +71,7 @@ class LossyCodec:
     least: int = 1
     most: int = 100
     model_bytes: int = 0
+    warm: bool = True
     built_in: bool = True
 
 
@@ -107,6 +109,7 @@ def _ours(kind: str, name: str, model: Path, *, usual: bool = True, rounds: int 
         ),
         decode=nzip.decompress_signal,
         model_bytes=len(data),
+        warm=not rounds,
     )
 
 

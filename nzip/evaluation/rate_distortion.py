@@ -52,7 +52,7 @@ SHOWN_RATES = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5)  # bits per pixel, for 
 KEPT = 0.95
 WIDE, MARK = 0.5, "*"  # an overlap under it is marked
 NOTE = f"{MARK} the curves overlap in less than {WIDE:.0%} of the shorter one"
-WARM_UP = "each codec goes once both ways over each file before its first measurement there"
+WARM_UP = "each codec, but for those that search, goes once both ways over each file before it is measured there"
 BD_RATE = (
     "mean gap of log rate at equal quality, PCHIP over the qualities that both reach; averaged: of the curves of means "
     "over files at each setting; per_file: arithmetic mean of the files' own BD-rates"
@@ -325,7 +325,7 @@ class _Measurer:
         record: Record = {"kind": codec.kind, "codec": codec.name, "setting": setting, "error": None}
         try:
             coded = process.code(
-                self._signal, setting, repeat=self._repeat, warm_up=codec.name not in self._warm
+                self._signal, setting, repeat=self._repeat, warm_up=codec.warm and codec.name not in self._warm
             )
         except NzipError as error:
             return record | {"error": str(error)}

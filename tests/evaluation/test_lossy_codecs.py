@@ -193,6 +193,17 @@ class TestOurs:
             with pytest.raises(NzipError, match="no lossy codec"):
                 choose(["picture"], [name])
 
+    def test_rounds_of_search(self) -> None:
+        """The usual model of vqgan, which comes with nzip."""
+        codec, = choose(["picture"], ["vqgan+7"])
+        plain = find("picture", "vqgan")
+        assert (codec.name, codec.warm, plain.warm) == ("nzip vqgan+7", False, True)
+        assert codec.settings == f"{plain.settings}, 7 rounds of search"
+        assert find("picture", "nzip vqgan:vqgan-f16+7").name == "nzip vqgan:vqgan-f16+7"
+        for name in ("walloc+7", "nothing+7"):
+            with pytest.raises(LookupError, match="no lossy codec"):
+                find("picture", name)
+
 
 class TestChoose:
     def test_names(self) -> None:

@@ -17,13 +17,13 @@ from nzip.models.latent import planes as coder
 from nzip.models.latent.planes import PHASES, PRECISION, RANGE, REACH, SYMBOLS, WEIGHT_BITS, PlanesPrior
 
 # Taps in the same plane: rows above, columns to the right.
-AROUND = ((0, -1), (1, 0), (1, -1), (1, 1), (0, -2), (2, 0))
-BEFORE = 12  # taps in earlier planes
+AROUND = ((0, -1), (1, 0), (1, -1), (1, 1), (0, -2), (2, 0), (1, -2), (1, 2), (2, -1), (2, 1))
+BEFORE = 24  # taps in earlier planes
 ERRORS_AROUND = ((0, -1), (0, -2), (1, -2), (1, -1), (1, 0), (1, 1), (1, 2), (2, -1), (2, 0), (2, 1))
-ERRORS_BEFORE = 12
+ERRORS_BEFORE = 18
 CROSS = ((0, 0), (1, 0), (-1, 0), (0, -1), (0, 1))  # where earlier planes are asked
 SPARSE = 5  # one place in so many is looked at to choose taps
-CLASSES = 40
+CLASSES = 56
 FIRST_BORDER = 2  # the least expected error, in eighths, that is told from none
 ONE = 1 << WEIGHT_BITS
 

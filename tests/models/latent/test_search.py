@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 from models.latent import tiny
-from models.latent.test_vqgan import new_model, picture
+from models.latent.test_vqgan import model_bytes, new_model, picture
 
 import nzip
 from nzip.codec import lossy
@@ -63,9 +63,15 @@ def test_nothing_worse_is_kept():
     assert (search.refined(codec, signal, numbers, 0, 0, network) == numbers).all()
 
 
-def test_the_file_is_as_any_other(monkeypatch, tmp_path):
-    pytest.importorskip("torch")
+@pytest.fixture
+def models(monkeypatch, tmp_path):
+    """Small models in the place of those that come with nzip."""
     tiny.in_place_of_shipped(monkeypatch, tmp_path)
+    (tmp_path / "vqgan-f16.safetensors").write_bytes(model_bytes())
+
+
+def test_the_file_is_as_any_other(models, monkeypatch):
+    pytest.importorskip("torch")
     monkeypatch.setattr(features, "load", lambda device="cpu": tiny.features_network())
     image = Picture(tiny.picture(5, 90, 70))
     plain, better = (nzip.compress_signal(image, codec="vqgan", quality=100, refine=rounds) for rounds in (0, 8))
@@ -75,8 +81,7 @@ def test_the_file_is_as_any_other(monkeypatch, tmp_path):
     assert len(nzip.compress_signal(image, codec="vqgan", bpp=limit, refine=8)) <= len(plain)
 
 
-def test_what_it_does_not_go_with(monkeypatch, tmp_path):
-    tiny.in_place_of_shipped(monkeypatch, tmp_path)
+def test_what_it_does_not_go_with(models, monkeypatch):
     image, sound = Picture(tiny.picture(5, 20, 20)), Sound(tiny.sound(1, 1, 900), 16000)
     for signal, words, given in (
         (image, "walloc has nothing to refine", {}),

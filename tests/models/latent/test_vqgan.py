@@ -32,6 +32,10 @@ def new_prior(seed, count, width=4, hidden=12, final=8):
 
 
 def new_model(prior=True, filler=True, **changes):
+    return weights.unpack(model_bytes(prior, filler, **changes), "a model")
+
+
+def model_bytes(prior=True, filler=True, **changes):
     random = np.random.default_rng(1)
     tensors = vqgan.new_networks(
         random, widths=(4, 6, 8), encoder=(1, 1, 1), decoder=(1, 1, 1), latent=5, cells=CONFIG["cells"]
@@ -45,7 +49,7 @@ def new_model(prior=True, filler=True, **changes):
         made = vqgan.new_filler(random, width=8, layers=2, latent=5, rungs=2)
         tensors |= {f"filler.{name}": value for name, value in made.items()}
     tensors |= changes
-    return weights.unpack(weights.pack(tensors, vqgan.about(CONFIG)), "a model")
+    return weights.pack(tensors, vqgan.about(CONFIG))
 
 
 @pytest.fixture(scope="module")

@@ -38,10 +38,10 @@ Tensor = Any  # torch.Tensor: the package may be absent where types are checked
 Floats = NDArray[np.float32]
 Grid = NDArray[np.uint16]
 
-WIDTHS, ENCODER, DECODER, LATENT, CELLS, GROUPS = (64, 128, 192), (1, 1, 1), (2, 2, 3), 16, 4, 8
+WIDTHS, ENCODER, DECODER, LATENT, CELLS, GROUPS = (64, 128, 256), (1, 1, 2), (2, 3, 4), 16, 4, 0
 VARIANT = "f16"
-RUNGS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
-SIZE, BATCH = 256, 2  # pixels of a side of a piece, and pieces in a batch
+RUNGS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 8192)
+SIZE, BATCH = 192, 3  # pixels of a side of a piece, and pieces in a batch
 SEEN = 7 / 8  # of a side, what the feature network sees
 DEEP, COMMIT = 1.0, 0.25  # shares in the loss
 NOISE = 0.25  # deviation of what stands for rounding in the first run
@@ -67,10 +67,10 @@ class Plans:
     """
 
     autoencoder: loop.Plan = field(
-        default_factory=lambda: loop.Plan(steps=700, rate=1e-3, last=0.2, average=0.99, log=25, check=350)
+        default_factory=lambda: loop.Plan(steps=1500, rate=1e-3, last=0.2, average=0.99, log=25, check=350)
     )
     codebook: loop.Plan = field(
-        default_factory=lambda: loop.Plan(steps=3000, rate=8e-4, warm=100, average=0.997, log=25, check=400)
+        default_factory=lambda: loop.Plan(steps=8000, rate=8e-4, warm=100, average=0.997, log=25, check=400)
     )
     ladder: loop.Plan = field(
         default_factory=lambda: loop.Plan(steps=360, rate=4e-3, average=0.98, log=36, check=180)
