@@ -130,8 +130,12 @@ def command(
             path = goal.of(operations.packed_name(file) if tree else operations.compressed_name(file))
         target: Any = options.stdout() if path is None else path
         if lossy:
-            result = operations.compress_signal_file(
-                source, target, model=model, store_name=store_name, force=force, **signal
+            result = watch(
+                lambda tally: operations.compress_signal_file(
+                    source, target, model=model, store_name=store_name, force=force, progress=tally, **signal
+                ),
+                label=os.path.basename(file),
+                bar=report.bar,
             )
         elif file != "-" and tree:
             result = watch(

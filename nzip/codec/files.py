@@ -774,6 +774,7 @@ def compress_signal_file(
     strip: bool = False,
     store_name: bool = False,
     force: bool = False,
+    progress: Progress | None = None,
 ) -> FileResult:
     """Compress a picture or sound with loss; the source is kept.
 
@@ -784,6 +785,7 @@ def compress_signal_file(
         strip: leave out a colour profile, EXIF and tags.
         store_name: store the source's base name, mode and modification time in the file.
         force: overwrite an existing target.
+        progress: hook; a search tells what it has done by `models.progress`.
 
     Raises:
         CorruptError, UnsupportedError, LimitError: the source is no picture or sound that can be taken.
@@ -808,6 +810,8 @@ def compress_signal_file(
         data.name = src.name
         signal = signals.read_signal(data)
         signal = lossy.stripped(signal) if strip else signal
+        if progress is not None:
+            progress(0, (signal.pixels if isinstance(signal, signals.Picture) else signal.samples).size, 0)
         try:
             encoded = lossy.encode_signal(signal, codec=codec, model=model, goal=goal, refine=refine, fields=fields)
         except ValueError as error:

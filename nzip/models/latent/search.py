@@ -53,7 +53,7 @@ def parts(shape: tuple[int, int]) -> Iterator[tuple[Slice, Slice]]:
 
 def refined(
     codec: VqganCodec, signal: Floats, numbers: NDArray[np.uint16], rung: int, rounds: int,
-    network: features.Network | None = None, step: Callable[[], None] = lambda: None,
+    network: features.Network | None = None, step: Callable[[int], None] = lambda places: None,
 ) -> NDArray[np.uint16]:  # fmt: skip
     """Return better numbers of codewords for a picture.
 
@@ -64,7 +64,7 @@ def refined(
         rung: number of the codebook.
         rounds: of the search; each takes about ten times as long as drawing the picture.
         network: of the deep features; that of the installed package where it is left out.
-        step: called after each round of each part.
+        step: called after each round of each part, with how many places of the grid that part has.
 
     Raises:
         UnsupportedError: torch or the weights of the features are not installed.
@@ -100,14 +100,15 @@ class _Search:
         self.weights = place(codec.weights, self.ops)
         self.book: Tensor = self.ops.array(codec.books[rung])
         # Half the digits are enough for gradients, where the machine is fast with them.
-        self.short = self.ops.device == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        fast = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        self.short = self.ops.device == "cuda" or fast
 
     def nearest(self, points: Tensor) -> Tensor:
         return (points @ self.book.T - self.book.square().sum(dim=1) / 2).argmax(dim=1)
 
     def run(
         self, picture: Floats, numbers: NDArray[np.uint16], inner: NDArray[np.bool_], rounds: int,
-        step: Callable[[], None],
+        step: Callable[[int], None],
     ) -> NDArray[np.uint16]:  # fmt: skip
         """Return the best numbers (h, w) that were met, of the places that are `inner`; the others stay."""
         import torch
@@ -143,7 +144,7 @@ class _Search:
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-            step()
+            step(int(inner.sum()))
         return best.cpu().numpy().astype(np.uint16).reshape(numbers.shape)
 
     def _mixed(self) -> Any:

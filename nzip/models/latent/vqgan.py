@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from nzip.entropy import rans
 from nzip.entropy.cdf import quantise_counts
 from nzip.errors import CorruptError, UnsupportedError
+from nzip.models import progress
 from nzip.models.latent.indices import MAX_CODEWORDS, PRECISION, Coder, IndexPrior
 from nzip.models.latent.layers import Array, NumpyOps, Ops, Weights, new_conv, place
 from nzip.models.latent.weights import Model
@@ -487,7 +488,10 @@ class VqganCodec:
         """
         from nzip.models.latent import search
 
-        return [search.refined(self, signal, symbols[0], self._rung(settings), rounds)]
+        def tell(places: int) -> None:
+            progress.tell("search", signal.size * places // (symbols[0].size * max(1, rounds)), 0)
+
+        return [search.refined(self, signal, symbols[0], self._rung(settings), rounds, step=tell)]
 
     def synthesise(
         self, symbols: list[Numbers], size: tuple[int, ...], settings: tuple[int, ...], ops: Ops,

@@ -47,8 +47,9 @@ def test_the_loss_falls(parted, monkeypatch):
     codec, network, signal = vqgan.VqganCodec(new_model()), tiny.features_network(), picture((64, 96))
     numbers = codec.analyse(signal, (1,), NumpyOps())[0]
     ticks: list[int] = []
-    got = search.refined(codec, signal, numbers, 1, 12, network, lambda: ticks.append(1))
+    got = search.refined(codec, signal, numbers, 1, 12, network, ticks.append)
     assert len(ticks) == 12 * (6 if parted else 1)
+    assert sum(ticks) == 12 * numbers.size
     assert got.shape == numbers.shape
     assert got.dtype == np.uint16
     assert got.max() < 24
