@@ -261,6 +261,7 @@ def _by_pillow(
     ladder: tuple[int, ...],
     options: dict[str, Any],
     threads: tuple[str, str, int] | None = None,
+    least: int = 1,
     most: int = 100,
 ) -> list[LossyCodec]:
     """Return a codec of pillow's.
@@ -273,7 +274,7 @@ def _by_pillow(
         ladder: of settings.
         options: for `Image.save`, beside the quality.
         threads: the module and its attribute that say how many threads decode, and the number that means one.
-        most: the highest setting.
+        least, most: the lowest setting and the highest.
     """
     from PIL import Image
 
@@ -295,7 +296,7 @@ def _by_pillow(
             return Picture(np.array(image.convert("RGB")), format)
 
     words = f"{library}, pillow {_package_version('pillow')}"
-    return [LossyCodec(name, "picture", "peer", words, settings, ladder, encode, decode, most=most)]
+    return [LossyCodec(name, "picture", "peer", words, settings, ladder, encode, decode, least=least, most=most)]
 
 
 def _pillow_has(feature: str) -> str:
@@ -318,7 +319,7 @@ def _jpeg() -> list[LossyCodec]:
         "JPEG",
         "progressive, optimised tables, chroma 4:2:0",
         f"{'libjpeg-turbo' if turbo else 'libjpeg'} {number}",
-        (3, 5, 10, 20, 35, 50, 70, 85, 95),
+        (1, 3, 5, 10, 20, 35, 50, 70, 85, 95),
         {"optimize": True, "progressive": True, "subsampling": "4:2:0"},
     )
 
@@ -328,7 +329,8 @@ def _webp() -> list[LossyCodec]:
     if not number:
         return []
     settings = "lossy, method 6, chroma 4:2:0"
-    return _by_pillow("WebP", "WEBP", settings, f"libwebp {number}", (1, 5, 15, 30, 50, 70, 85, 95), {"method": 6})
+    ladder = (0, 1, 5, 15, 30, 50, 70, 85, 95)
+    return _by_pillow("WebP", "WEBP", settings, f"libwebp {number}", ladder, {"method": 6}, least=0)
 
 
 def _avif() -> list[LossyCodec]:

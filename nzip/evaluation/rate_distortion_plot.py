@@ -14,7 +14,7 @@ from nzip.evaluation.lossy_codecs import KINDS
 from nzip.evaluation.plot import MARKERS, save
 
 # nzip's codecs in strong colours and thick lines, the peers in quiet ones: told apart without colour by their markers.
-OURS = ("#0b6e99", "#d1495b", "#2e7d32")
+OURS = ("#0b6e99", "#d1495b", "#2e7d32", "#8e24aa", "#e07b00", "#00897b")
 PEERS = ("#6b6b6b", "#b08900", "#7a5195", "#3f8f8f")
 PANEL = 3.6  # inches, the height of one
 COLUMNS = 2
