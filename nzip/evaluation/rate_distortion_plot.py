@@ -18,6 +18,7 @@ OURS = ("#0b6e99", "#d1495b", "#2e7d32", "#8e24aa", "#e07b00", "#00897b")
 PEERS = ("#6b6b6b", "#b08900", "#7a5195", "#3f8f8f")
 PANEL = 3.6  # inches, the height of one
 COLUMNS = 2
+LETTER, MARK, LINE = 0.075, 0.6, 0.2  # inches, in the legend: a letter's width, a line and its margins, a row's height
 
 
 def plot_curves(result: dict[str, Any], path: str | os.PathLike[str]) -> None:
@@ -38,8 +39,12 @@ def draw_curves(result: dict[str, Any], path: str | os.PathLike[str] | IO[bytes]
         raise NzipError("nothing to draw: no codec has results")
     rows = -(-len(panels) // COLUMNS)
     columns = min(COLUMNS, len(panels))
-    # Room for the title and the legend, which take the same height however many rows there are.
-    height = rows * PANEL + 0.9
+    width = 4.8 * columns + (0.6 if columns == 1 else 0)
+    names = {name for panel in panels for name in _lines(result, *panel)}
+    across = max(1, min(len(names), int(width / (LETTER * max(map(len, names)) + MARK))))
+    # Room for the title and the legend, which take the same height however many rows of panels there are.
+    legend = LINE * (-(-len(names) // across) - 1)
+    height = rows * PANEL + 0.9 + legend
 
     def draw(figure: Any) -> None:
         axes = figure.subplots(rows, columns, squeeze=False)
@@ -58,14 +63,14 @@ def draw_curves(result: dict[str, Any], path: str | os.PathLike[str] | IO[bytes]
             handles.keys(),
             loc="upper left",
             bbox_to_anchor=(0.01, 1 - 0.38 / height),
-            ncols=max(1, min(8, len(handles))),
+            ncols=across,
             frameon=False,
             fontsize=9,
             handlelength=2.4,
         )
-        figure.tight_layout(rect=(0, 0, 1, 1 - 0.58 / height), h_pad=1.6, w_pad=2)
+        figure.tight_layout(rect=(0, 0, 1, 1 - (0.58 + legend) / height), h_pad=1.6, w_pad=2)
 
-    save(path, draw, size=(4.8 * columns + (0.6 if columns == 1 else 0), height), kind=kind)
+    save(path, draw, size=(width, height), kind=kind)
 
 
 def _title(result: dict[str, Any]) -> str:
