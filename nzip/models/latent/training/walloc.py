@@ -33,6 +33,7 @@ Floats = NDArray[np.float32]
 
 SATURATION = 50.0  # deviation of a latent times its gain, at most, so that companding does not cut off its ends
 SCALE = 4.0  # what the network sees is of the order of one
+SQUARE = 768  # pixels of a side of what priors see of a picture
 MOST = 320_000  # places that priors are learned from, about
 
 
@@ -232,6 +233,24 @@ def train(
     return result, encoder, [material.sources[n].file for n in sorted(apart)]
 
 
+def _learned_from(pieces: list[NDArray[Any]], encoder: Floats, shape: Shape) -> list[Floats]:
+    """Return the bands that priors learn from: of pictures those squares, one of each, that have more to code, since
+    skies and blurred grounds are too many in photographs to put on walls, and hide what a prior is for."""
+    found: list[tuple[float, Floats]] = []
+    places = 0
+    for number in np.random.default_rng(1).permutation(len(pieces)):
+        piece = pieces[number]
+        signal = signal_of(piece[:SQUARE, :SQUARE] if shape.axes == 2 else piece)
+        bands = wavelet.analyse(walloc.padded(signal, 1 << shape.levels), shape.levels)
+        if places < MOST:
+            z = walloc.compand((np.float32(walloc.MIDDLE_GAIN) * encoder) @ bands.reshape(len(bands), -1))
+            found.append((float(np.log2(1 + np.abs(z.astype(np.float32))).mean()), bands))
+        places += math.prod(bands.shape[1:])
+    if shape.axes == 2:
+        found = sorted(found, key=lambda pair: -pair[0])[: -(-len(found) // 2)]
+    return [bands for _, bands in found]
+
+
 def finish(
     result: loop.Result, encoder: Floats, pieces: list[NDArray[Any]], shape: Shape, out: str | os.PathLike[str]
 ) -> Model:
@@ -246,13 +265,8 @@ def finish(
     tensors: dict[str, NDArray[Any]] = {"encoder": encoder, "linear": result.weights["linear"]}
     network = {name: w.astype(np.float16) for name, w in result.weights.items() if name.startswith("network.")}
     tensors |= files.small(network)
-    all_bands, places = [], 0
-    for number in np.random.default_rng(1).permutation(len(pieces)):
-        bands = wavelet.analyse(walloc.padded(signal_of(pieces[number]), 1 << shape.levels), shape.levels)
-        if places < MOST:
-            all_bands.append(bands)
-        places += math.prod(bands.shape[1:])
     low, high = shape.gains
+    all_bands = _learned_from(pieces, encoder, shape)
     for number in range(shape.priors):
         gain = low * (high / low) ** (number / (shape.priors - 1))
         latents = []
