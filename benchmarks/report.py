@@ -6,8 +6,8 @@
 
 A table stands between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->` in README.md or a page of docs/; what is between
 the two is replaced. Names: `summary`, `levels`, `ahead`, `memory`, `versions`, `lm`, `lm-windows`, `lm-mixing`,
-`lm-exactness`, `latents-webp`, `vqgan-books`, `vqgan-lost`, `lossy-pictures`, `lossy-speech`, `lossy-music`,
-and for each result file SET its totals (`SET`) and its sizes file by file (`SET-files`).
+`lm-exactness`, `lossy-summary`, `lossy-least`, `latents-webp`, `vqgan-books`, `vqgan-lost`, `lossy-pictures`,
+`lossy-speech`, `lossy-music`, and for each result file SET its totals (`SET`) and its sizes file by file (`SET-files`).
 """
 
 from __future__ import annotations
@@ -305,6 +305,44 @@ def lossy(name: str) -> Callable[[], str]:
     return made
 
 
+def lossy_summary() -> str:
+    """Return how many bits more or fewer pictures take than JPEG, JPEG XL and AVIF for equal quality."""
+    result = own("lossy_pictures", "nzip bench --lossy")
+    gaps = {(row["metric"], row["codec"], row["anchor"]): row["averaged"] for row in result["bd_rate"]["table"]}
+    titles = {"psnr": "PSNR", "ms_ssim_db": "MS-SSIM"}
+    columns = [(metric, peer) for metric in titles for peer in ("JPEG", "JPEG XL", "AVIF")]
+    rows = [["codec", *(f"{titles[metric]}, than {peer}" for metric, peer in columns), "MPix/s in", "out"]]
+    for curve in result["curves"]:
+        if len(curve["points"]) < 4 or curve["codec"].startswith("nzip vqgan"):
+            continue
+        cells = []
+        for metric, peer in columns:
+            gap = gaps.get((metric, curve["codec"], peer))
+            cells.append("" if gap is None else f"{gap:+.1f} %")
+        name = f"**{curve['codec']}**" if curve["codec"].startswith("nzip ") else curve["codec"]
+        rows.append([name, *cells, speed(curve["encode_speed"]), speed(curve["decode_speed"])])
+    return markdown(rows)
+
+
+def lossy_least() -> str:
+    """Return the points of fewest bits."""
+    rows = [["codec", "bits per pixel", "PSNR dB", "deep distance", "the same, unseen", "seen as before"]]
+    for curve in own("lossy_pictures", "nzip bench --lossy")["curves"]:
+        points = curve["points"]
+        shown = points if curve["codec"].startswith("nzip vqgan+") else points[-1:]
+        if not curve["codec"].startswith("nzip "):
+            shown = points[:1]
+        elif not curve["codec"].startswith("nzip vqgan"):
+            continue
+        for point in shown:
+            values = point["values"]
+            rows.append([
+                curve["codec"], f"{point['rate']:.4f}", f"{values['psnr']:.2f}", f"{values['deep']:.3f}",
+                f"{values['unseen']:.3f}", f"{100 * values['agrees']:.0f} %",
+            ])  # fmt: skip
+    return markdown(rows)
+
+
 def latents_webp() -> str:
     """Return walloc's latents beside lossless WebP of the same, from `latents_webp.py`."""
     rows = [["model", "quality", "PSNR dB", "bits per pixel", "ratio", "our bytes", "lossless WebP", "smaller by",
@@ -361,6 +399,8 @@ def tables(results: dict[str, Result]) -> dict[str, Callable[[], str]]:
         "lm-windows": lm_windows,
         "lm-mixing": lm_mixing,
         "lm-exactness": lm_exactness,
+        "lossy-summary": lossy_summary,
+        "lossy-least": lossy_least,
         "latents-webp": latents_webp,
         "vqgan-books": vqgan_books,
         "vqgan-lost": vqgan_lost,
