@@ -374,10 +374,13 @@ class TestEfficientNet:
         with pytest.raises(UnsupportedError, match="pip install torch"):
             efficientnet.EfficientNet()
 
-    def test_installed(self) -> None:
-        if not efficientnet.available():
+    @pytest.mark.parametrize(("size", "name"), [("lite0", "deep"), ("lite2", "unseen")])
+    def test_installed(self, size: str, name: str) -> None:
+        if not efficientnet.available(size):
             pytest.skip("the weights are not installed")
-        network = efficientnet.network()
-        assert network.sha256.startswith(efficientnet.weights_file().stem.rpartition("-")[2])  # type: ignore[union-attr]
+        path = features.weights_file(size)
+        assert path is not None
+        assert efficientnet.network(size).sha256.startswith(path.stem.rpartition("-")[2])
         found = PictureReference(picture(64, 64)).measure(picture(64, 64))
-        assert (found["deep"], found["agrees"]) == (0, 1)
+        assert found[name] == 0
+        assert found["agrees"] == (1 if efficientnet.available() else None)
