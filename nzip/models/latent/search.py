@@ -62,7 +62,7 @@ def refined(
         signal: the picture, float32 (3, H, W) in -1/2..1/2.
         numbers: where the search begins, uint16 (h, w), as `analyse` gives them.
         rung: number of the codebook.
-        rounds: of the search; each takes about ten times as long as drawing the picture.
+        rounds: of the search; each draws the picture, looks at it, and goes back the same way.
         network: of the deep features; that of the installed package where it is left out.
         step: called after each round of each part, with how many places of the grid that part has.
 
