@@ -27,6 +27,7 @@ from nzip import __version__
 from nzip.codec.lossy import Goal, decompress_signal, encode_signal
 from nzip.formats.signals import Picture
 from nzip.models.latent import codecs
+from nzip.models.latent.training.data import signal_of
 
 QUALITIES = {"walloc-12": (30, 50, 70, 90), "walloc-48": (20, 40, 60, 75, 90, 100)}
 
@@ -68,7 +69,7 @@ def measured(pictures: list[np.ndarray], model: str, quality: int) -> dict[str, 
             inward += middle - began
             if round_:
                 continue
-            signal = picture.transpose(2, 0, 1).astype(np.float32) / 255 - np.float32(0.5)
+            signal = signal_of(picture)
             latents = codec.analyse(np.ascontiguousarray(signal), settings, None)  # type: ignore[arg-type]
             ours += len(codec.encode(latents, settings))
             theirs += webp(latents[0])

@@ -24,6 +24,7 @@ from nzip import __version__
 from nzip.evaluation.distortion import PictureReference
 from nzip.models.latent import codecs, vqgan
 from nzip.models.latent.layers import best_ops
+from nzip.models.latent.training.data import signal_of
 
 SHARES = (0.05, 0.1, 0.2)
 SHOWN = ("psnr", "ms_ssim", "deep")
@@ -50,7 +51,7 @@ def main() -> None:
     assert isinstance(codec, vqgan.VqganCodec)
     ops = best_ops()
     pictures = [np.asarray(Image.open(path).convert("RGB")) for path in paths]
-    signals = [p.transpose(2, 0, 1).astype(np.float32) / np.float32(255) - np.float32(0.5) for p in pictures]
+    signals = [signal_of(p) for p in pictures]
     books = []
     for rung, size in enumerate(codec.rungs):
         bits = count = pixels = 0

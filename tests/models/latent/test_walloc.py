@@ -152,7 +152,7 @@ def test_it_learns_from_files_of_signals(axes, tmp_path):
     assert last["held_psnr_middle"] > 10
     codec = walloc.WallocCodec(recipe.finish(result, encoder, pieces, shape, tmp_path / "model.safetensors"))
     assert codec.kind == ("image" if axes == 2 else "audio")
-    signal = recipe.signal_of(pieces[0])
+    signal = data.signal_of(pieces[0])
     checks.check_round_trip(codec, signal, 80)
     low, high = (len(codec.encode(codec.analyse(signal, (n,), NumpyOps()), (n,))) for n in (0, 99))
     assert low < high

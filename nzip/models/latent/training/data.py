@@ -152,6 +152,15 @@ def sounds(paths: Sequence[str | os.PathLike[str]], *, rate: int, channels: int,
     return _gather(paths, read)
 
 
+def signal_of(piece: NDArray[Any]) -> NDArray[np.float32]:
+    """Return a piece of training data as codecs take signals: float32 (C, ...)."""
+    if piece.dtype == np.uint8:
+        pixels: NDArray[np.float32] = np.ascontiguousarray(piece.transpose(2, 0, 1)).astype(np.float32)
+        return pixels / np.float32(255) - np.float32(0.5)
+    samples: NDArray[np.float32] = piece.astype(np.float32)
+    return samples / np.float32(32768)
+
+
 class Crops:
     """Batches of random pieces, a function of the step.
 
@@ -184,8 +193,8 @@ class Crops:
                     cut = cut[:, ::-1]
                 if random.random() < 0.25:
                     cut = cut.transpose(1, 0, 2)
-                out.append(cut.transpose(2, 0, 1).astype(np.float32) / 255 - np.float32(0.5))
             else:
                 start = int(random.integers(0, piece.shape[1] - self.size + 1))
-                out.append(piece[:, start : start + self.size].astype(np.float32) / 32768)
+                cut = piece[:, start : start + self.size]
+            out.append(signal_of(cut))
         return np.stack(out)

@@ -85,7 +85,7 @@ def deviations_of(pieces: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
     total, count = np.zeros(lapped.BANDS), 0
     for piece in pieces:
         height, width = (n // lapped.BLOCK * lapped.BLOCK for n in piece.shape[:2])
-        x = piece[:height, :width].transpose(2, 0, 1)[None].astype(np.float32) / 255 - np.float32(0.5)
+        x = data.signal_of(piece[:height, :width])[None]
         y = lapped.analyse(ops, {"analysis.kernel": kernel}, x)[0].reshape(lapped.BANDS, -1)
         total += (y.astype(np.float64) ** 2).sum(axis=1)
         count += y.shape[1]
@@ -329,7 +329,7 @@ def _check(held: Sequence[NDArray[np.uint8]], slices: Sequence[int], ops: TorchO
             sums = np.zeros(2)
             for piece in held:
                 cut = piece[: piece.shape[0] // 8 * 8, : piece.shape[1] // 8 * 8]
-                x = ops.array(cut.transpose(2, 0, 1)[None].astype(np.float32) / 255 - np.float32(0.5))
+                x = ops.array(data.signal_of(cut)[None])
                 t = torch.full((1, 1, 1, 1), lapped.rate_number(rate), device=ops.device)
                 out = through(ops, weights, x, t, slices, False)
                 error = float(((out.guess.clamp(-0.5, 0.5) - x) ** 2).mean())
@@ -553,7 +553,7 @@ def finish(
         seen = np.zeros((lapped.CLASSES, 2 * WIDEST + 2))
         for number, piece in enumerate(pieces):
             settings = (rates[number % len(rates)],)
-            x = piece.transpose(2, 0, 1).astype(np.float32) / np.float32(255) - np.float32(0.5)
+            x = data.signal_of(piece)
             for found, classes in codec.coded(codec.analyse(x, settings, ops), settings):
                 at = np.where(np.abs(found) <= WIDEST, found + WIDEST, 2 * WIDEST + 1)
                 np.add.at(seen, (classes.reshape(-1), at.reshape(-1)), 1)

@@ -258,7 +258,7 @@ class Loss:
             psnr, deep = [], []
             for piece in held:
                 height, width = (min(n, LOOKED) // 32 * 32 for n in piece.shape[:2])
-                x = self.ops.array(piece[:height, :width].transpose(2, 0, 1)[None] / np.float32(255) - np.float32(0.5))
+                x = self.ops.array(data.signal_of(piece[:height, :width])[None])
                 z = self.encoded(weights, x)
                 if self.quantised:
                     z = unflat(weights["codebook"][nearest(flat(z), weights["codebook"])], z)
@@ -357,7 +357,7 @@ def grids(
             cut = cut[:, ::-1] if random.random() < 0.5 else cut
             cut = cut.transpose(1, 0, 2) if random.random() < 0.25 else cut
             height, width = (n // 16 * 16 for n in cut.shape[:2])
-            planes = cut[:height, :width].transpose(2, 0, 1)[None] / np.float32(255) - np.float32(0.5)
+            planes = data.signal_of(cut[:height, :width])[None]
             with torch.no_grad():
                 z = loss.encoded(networks, loss.ops.array(planes))
             points = loss.ops.numpy(flat(z))

@@ -93,15 +93,6 @@ def join(bands: Tensor, levels: int, axes: int) -> Tensor:
     return x
 
 
-def signal_of(piece: NDArray[Any]) -> Floats:
-    """Return a piece of training data as the codec takes it: float32 (C, ...)."""
-    if piece.dtype == np.uint8:
-        pixels: Floats = np.ascontiguousarray(piece.transpose(2, 0, 1)).astype(np.float32)
-        return pixels / np.float32(255) - np.float32(0.5)
-    samples: Floats = piece.astype(np.float32)
-    return samples / np.float32(32768)
-
-
 def components(pieces: list[NDArray[Any]], shape: Shape) -> tuple[Floats, Floats]:
     """Return the encoder (Z, B) and the linear decoder (B, Z).
 
@@ -110,7 +101,7 @@ def components(pieces: list[NDArray[Any]], shape: Shape) -> tuple[Floats, Floats
     size = shape.channels << (shape.axes * shape.levels)
     total, count = np.zeros((size, size)), 0
     for piece in pieces:
-        bands = wavelet.analyse(walloc.padded(signal_of(piece), 1 << shape.levels), shape.levels).reshape(size, -1)
+        bands = wavelet.analyse(walloc.padded(data.signal_of(piece), 1 << shape.levels), shape.levels).reshape(size, -1)
         total += bands.astype(np.float64) @ bands.T
         count += bands.shape[1]
     values, vectors = np.linalg.eigh(total / count)
@@ -212,7 +203,7 @@ def train(
             level = torch.full((1, 1, *wide), math.exp(low + (high - low) * gain), device=device)
             values = []
             for number in sorted(apart):
-                signal = signal_of(pieces[number])
+                signal = data.signal_of(pieces[number])
                 ends = tuple(slice(min(n, 16 * crop) // (1 << shape.levels) << shape.levels) for n in signal.shape[1:])
                 signal = np.ascontiguousarray(signal[(slice(None), *ends)])
                 found, alone = back(w, bands_of(signal[None]), level)
@@ -240,7 +231,7 @@ def _learned_from(pieces: list[NDArray[Any]], encoder: Floats, shape: Shape) -> 
     places = 0
     for number in np.random.default_rng(1).permutation(len(pieces)):
         piece = pieces[number]
-        signal = signal_of(piece[:SQUARE, :SQUARE] if shape.axes == 2 else piece)
+        signal = data.signal_of(piece[:SQUARE, :SQUARE] if shape.axes == 2 else piece)
         bands = wavelet.analyse(walloc.padded(signal, 1 << shape.levels), shape.levels)
         if places < MOST:
             z = walloc.compand((np.float32(walloc.MIDDLE_GAIN) * encoder) @ bands.reshape(len(bands), -1))
