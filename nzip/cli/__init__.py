@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -26,6 +26,7 @@ COMMANDS = {
     "info": "Show all that a compressed file says about itself.",
     "levels": "Show the levels: engine, block size, memory.",
     "bench": "Measure nzip, and other compressors, on your files.",
+    "eval": "Measure models and data by how well they compress.",
     "corpora": "List, fetch and verify the public test corpora.",
     "models": "List, fetch, add, verify and remove language models.",
     "train": "Learn a model of a lossy codec from your pictures or sounds.",
@@ -35,29 +36,46 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are used."""
+    """A group whose commands are imported when they are used.
+
+    Args:
+        package: where a command's file is; it defines `command`.
+        table: name and help line of each command.
+    """
+
+    def __init__(
+        self, *args: Any, package: str = "nzip.cli", table: Mapping[str, str] = COMMANDS, **settings: Any
+    ) -> None:
+        super().__init__(*args, **settings)
+        self.package, self.table = package, table
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*COMMANDS]  # not list(): that name is the submodule's once it is loaded
+        return [*self.table]  # not list(): that name is the submodule's once it is loaded
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self.table:
             return None
-        command: click.Command = importlib.import_module(f"nzip.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"{self.package}.{cmd_name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([*COMMANDS.items()])
+            formatter.write_dl([*self.table.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
-        if name not in COMMANDS and not name.startswith("-"):
-            hint = f"; to compress it, use: nzip compress {output.shown(name)}" if os.path.lexists(name) else ""
+        if name not in self.table and not name.startswith("-"):
+            hint = f"; there are {', '.join(self.table)}"
+            if self.table is COMMANDS:
+                hint = f"; to compress it, use: nzip compress {output.shown(name)}" if os.path.lexists(name) else ""
             raise click.UsageError(f"there is no command {output.shown(name)!r}{hint}", ctx)
         return super().resolve_command(ctx, args)
+
+
+class MainGroup(LazyGroup):
+    """The command `nzip` itself: ends every failure as one line and a status."""
 
     def main(
         self,
@@ -89,7 +107,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(
-    cls=LazyGroup,
+    cls=MainGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit status: 0 all is well, 1 something failed, 2 wrong usage, 130 interrupted.",
 )

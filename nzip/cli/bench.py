@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
 
 from nzip.cli import options
-from nzip.cli.output import on_terminal
+from nzip.cli.output import on_terminal, steps
 
 LOSSLESS_ONLY = ("levels", "engine", "streams", "window", "threads", "direction")
 LOSSY_ONLY = ("codecs", "qualities", "speech", "html_path")
@@ -121,7 +119,7 @@ def command(
             if names is None or len(names) != 1:
                 raise click.UsageError("--model goes with --lossy and one codec; or write --codecs NAME:MODEL,...")
             names = [f"{names[0]}:{model}"]
-        with _steps(not no_progress and on_terminal(sys.stderr)) as progress:
+        with steps(not no_progress and on_terminal(sys.stderr)) as progress:
             rate_distortion.main_run(
                 list(paths),
                 codecs=names,
@@ -140,7 +138,7 @@ def command(
     from nzip.evaluation import bench
 
     engine, params = options.engine_settings(engine, model, streams, window)
-    with _steps(not no_progress and on_terminal(sys.stderr)) as progress:
+    with steps(not no_progress and on_terminal(sys.stderr)) as progress:
         bench.main_run(
             list(paths),
             levels=levels,
@@ -170,30 +168,3 @@ def _check_lossy(lossy: bool) -> None:
         if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
             option = f"--{name.removesuffix('_path')}"
             raise click.UsageError(f"{option} {'does not go with' if lossy else 'goes with'} --lossy", context)
-
-
-@contextlib.contextmanager
-def _steps(shown: bool) -> Iterator[Callable[[int, int, str], None] | None]:
-    """Draw a bar over the steps of the run."""
-    if not shown:
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=Console(stderr=True, highlight=False),
-        transient=True,
-    ) as bar:
-        task = bar.add_task("", total=None)
-
-        def step(done: int, total: int, label: str) -> None:
-            bar.update(task, completed=done, total=total, description=label)
-            if done >= total:
-                bar.stop()  # the table follows
-
-        yield step

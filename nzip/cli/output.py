@@ -473,3 +473,30 @@ class Report:
             speed = size_text(round(raw_size / max(result.seconds, 1e-9)))
             members = f", {result.members:,} members" if result.members > 1 else ""
             self.line(f"  {speed}/s{members}")
+
+
+@contextlib.contextmanager
+def steps(shown: bool) -> Iterator[Callable[[int, int, str], None] | None]:
+    """Draw a bar over the steps of a run if it is to be shown; yields what a run calls with its progress."""
+    if not shown:
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True, highlight=False),
+        transient=True,
+    ) as bar:
+        task = bar.add_task("", total=None)
+
+        def step(done: int, total: int, label: str) -> None:
+            bar.update(task, completed=done, total=total, description=label)
+            if done >= total:
+                bar.stop()  # the table follows
+
+        yield step

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from nzip.errors import NzipError
 from nzip.evaluation.distortion import PictureReference, SoundReference, Values, luma
 from nzip.evaluation.lossy_codecs import KINDS, LossyCodec, Signal, fitted, nearest
+from nzip.evaluation.page import STYLE
 from nzip.evaluation.rate_distortion import MARK, NOTE, RATES, Source, load, shown, tables, titled
 from nzip.formats.signals import Picture, Sound
 
@@ -35,23 +36,7 @@ FAR, TOO_FAR = 1.25, 1.5  # from the target rate: marked, and left out
 CROP = 256
 SECONDS = 10
 
-STYLE = """
-:root { color-scheme: light; --ink: #222; --quiet: #666; --line: #ddd; --mark: #b3261e; }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1.5rem 1.5rem 4rem; max-width: 1500px; color: var(--ink);
-  background: #fff; font: 15px/1.45 system-ui, sans-serif; }
-h1 { font-size: 1.5rem; margin: 0 0 .3rem; }
-h2 { font-size: 1.2rem; margin: 2.5rem 0 .5rem; border-top: 1px solid var(--line); padding-top: 1rem; }
-h3 { font-size: 1rem; margin: 1.6rem 0 .5rem; }
-p { margin: .3rem 0 .8rem; max-width: 75ch; }
-.quiet, figcaption, .note { color: var(--quiet); font-size: .86rem; }
-.curves { width: 100%; max-width: 1000px; height: auto; }
-.tables { display: flex; flex-wrap: wrap; gap: 1.2rem 3rem; margin: .5rem 0 1rem; }
-.wide { overflow-x: auto; max-width: 100%; }
-table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
-th { font-weight: 600; }
-th:first-child, td:first-child { text-align: left; padding-left: 0; }
+LOSSY_STYLE = """
 .crops { display: grid; grid-template-columns: repeat(auto-fill, minmax(256px, max-content)); gap: 1rem;
   margin-bottom: 1.6rem; }
 figure { margin: 0; width: 256px; }
@@ -85,7 +70,7 @@ def write_page(
     """
     words = ["<!doctype html>", '<html lang="en">', '<meta charset="utf-8">']
     words.append('<meta name="viewport" content="width=device-width, initial-scale=1">')
-    words += ["<title>nzip: rate and distortion</title>", f"<style>{STYLE}</style>", *_summary(result)]
+    words += ["<title>nzip: rate and distortion</title>", f"<style>{STYLE}{LOSSY_STYLE}</style>", *_summary(result)]
     for kind in KINDS:
         chosen = _spread([source for source in sources if source.kind == kind])
         able = [codec for codec in codecs if codec.kind == kind]
