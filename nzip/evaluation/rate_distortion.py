@@ -13,10 +13,9 @@ records are kept in a journal beside it, one JSON line each; a run that was inte
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -43,6 +42,7 @@ from nzip.evaluation.bench import (
 from nzip.evaluation.distortion import METRICS, PictureReference, SoundReference
 from nzip.evaluation.lossy_codecs import KINDS, LossyCodec, Signal, choose, kind_of
 from nzip.evaluation.lossy_worker import CodecProcess
+from nzip.evaluation.study import Journal, key_of
 from nzip.formats.signals import Picture, Sound, read_signal
 
 SCHEMA = 1
@@ -235,14 +235,11 @@ def run(
     """
     if len({(codec.kind, codec.name) for codec in codecs}) < len(codecs):
         raise ValueError("two codecs have the same name")
-    known = dict(_read_journal(journal))
     tasks = sum(len(codec.ladder) for source in sources for codec in codecs if codec.kind == source.kind)
     records: list[Record] = []
     with ExitStack() as stack:
         processes = [stack.enter_context(CodecProcess(codec)) for codec in codecs]
-        notes = stack.enter_context(open(journal, "a", encoding="utf-8")) if journal is not None else None
-        if notes is not None and notes.tell():
-            print(file=notes)  # the last line may have been cut short
+        notes = stack.enter_context(Journal(journal))
         for source in sources:
             measurer = _Measurer(source, speech, repeat)
             for process in processes:
@@ -252,11 +249,10 @@ def run(
                     if progress is not None:
                         progress(len(records), tasks, f"{process.codec.name}, {source.file.path}")
                     key = _key(process.codec, source, setting, speech, repeat)
-                    record = known.get(key)
+                    record = notes.known.get(key)
                     if record is None:
                         record = measurer.measure(process, setting)
-                        if notes is not None:
-                            print(json.dumps({"key": key, "record": record}), file=notes, flush=True)
+                        notes.add(key, record)
                     records.append({**record, "path": source.file.path})
     if progress is not None:
         progress(tasks, tasks, "")
@@ -348,20 +344,8 @@ class _Measurer:
 
 def _key(codec: LossyCodec, source: Source, setting: int, speech: bool, repeat: int) -> str:
     """Return what tells a measurement from every other."""
-    words = [SCHEMA, codec.kind, codec.name, codec.version, codec.settings, source.file.sha256, setting, speech, repeat]
-    return hashlib.sha256(json.dumps([*words, software(), sorted(METRICS)]).encode()).hexdigest()
-
-
-def _read_journal(path: Path | None) -> Iterator[tuple[str, Record]]:
-    """Yield the keys and records of a journal; a last line that was cut short counts for nothing."""
-    if path is None or not path.exists():
-        return
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            entry = json.loads(line)
-            yield entry["key"], entry["record"]
-        except (ValueError, KeyError, TypeError):
-            continue
+    words = [codec.kind, codec.name, codec.version, codec.settings, source.file.sha256, setting, speech, repeat]
+    return key_of(*words, sorted(METRICS))
 
 
 # What follows from the records

@@ -15,6 +15,7 @@ import json
 import multiprocessing
 import os
 import signal
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -26,7 +27,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from nzip.errors import NzipError
+from nzip.errors import CorruptError, LimitError, NzipError, UnsupportedError
 from nzip.evaluation.bench import Echo, Progress, check_outputs, machine, software
 
 SCHEMA = 1
@@ -423,7 +424,7 @@ class JsonLines:
                         self.problems.append((number, found))
                     else:
                         yield number, found
-            except (OSError, EOFError) as error:
+            except (OSError, EOFError, zlib.error, CorruptError, UnsupportedError, LimitError) as error:
                 reason = getattr(error, "strerror", None) or str(error)
                 raise NzipError(f"{os.fspath(self.path)}: cannot read it: {reason}") from None
 
