@@ -82,7 +82,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Corpus:
-    """A named set of files."""
+    """A named set of files.
+
+    Attributes:
+        date: when it was published, as far as that is known: `1997`, `2006-03` or `2006-03-03`; None where it is not.
+    """
 
     name: str
     title: str
@@ -91,6 +95,7 @@ class Corpus:
     terms: str
     sources: tuple[Source, ...]
     files: tuple[CorpusFile, ...]
+    date: str | None = None
 
 
 def list_corpora() -> list[dict[str, Any]]:
@@ -229,7 +234,14 @@ def parse_manifest(text: str) -> dict[str, Corpus]:
             )
             sources = tuple(Source(item["url"], item["type"]) for item in entry["sources"])
             corpora[name] = Corpus(
-                name, entry["title"], entry["home"], entry["description"], entry["terms"], sources, files
+                name,
+                entry["title"],
+                entry["home"],
+                entry["description"],
+                entry["terms"],
+                sources,
+                files,
+                entry.get("date"),
             )
     except (KeyError, TypeError, ValueError) as error:
         raise NzipError(f"corpora manifest: malformed ({error!r})") from None
@@ -243,6 +255,8 @@ def _check_names(corpus: Corpus) -> None:
         parts = PurePosixPath(name).parts
         if not parts or name.startswith("/") or ".." in parts or re.search(r'[\\:*?"<>|\x00-\x1f]', name):
             raise NzipError(f"corpora manifest: {name!r} is not a safe relative path")
+    if corpus.date is not None and not re.fullmatch(r"\d{4}(-\d\d){0,2}", str(corpus.date)):
+        raise NzipError(f"corpora manifest: the date of {corpus.name} is malformed")
     for file in corpus.files:
         if file.size < 0 or (file.sha256 is not None and not re.fullmatch(r"[0-9a-f]{64}", file.sha256)):
             raise NzipError(f"corpora manifest: the size or hash of {corpus.name}/{file.path} is malformed")
