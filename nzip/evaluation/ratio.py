@@ -456,7 +456,7 @@ def _total_table(result: Record) -> Table:
         Column("model bytes", ","),
         Column("total bytes", ","),
         Column("total bits", ","),
-        Column("ratio", ".4g"),
+        Column("ratio", "#.4g"),
         Column("bits/byte", ".4f"),
     ]
     done = [entry for entry in result["codecs"] if entry["total"] is not None]
