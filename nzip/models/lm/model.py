@@ -26,6 +26,7 @@ from nzip.models.lm.vocabulary import Vocabulary
 
 BACKENDS = ("auto", "numba", "torch", "cuda")
 BACKEND_VARIABLE = "NZIP_LM_BACKEND"
+SCORED, PREFILLED = 64, 512  # rows of one stream that `costs` feeds at a time: numba, torch
 
 
 class TokenModel(Protocol):
@@ -94,6 +95,50 @@ class LanguageModel:
     def fed(self, tokens: NDArray[np.int32]) -> NDArray[np.int32]:
         """Return what the model is fed for `tokens`: the start token for a byte that has none."""
         return np.where(tokens < self.config.vocab, tokens, self.start).astype(np.int32)
+
+    def costs(self, tokens: NDArray[np.int32], first: int = 1, backend: str | None = None) -> NDArray[np.float64]:
+        """Return what the model alone says each token costs, given all before it: -log2 of its softmax probability.
+
+        The logits are the exact ones; the softmax over them is in float64, without the smoothing that coding needs.
+        The stream begins with `tokens[0]`, not with the start token.
+
+        Args:
+            tokens: (n,), n at most 1 more than `config.max_context`.
+            first: the first token of interest, 1 or more.
+            backend: as in `backend`.
+
+        Returns:
+            bits, float64 (n - first,); nan for a byte without a token, to which the model gives no probability.
+        """
+        count = len(tokens)
+        if not 1 <= first <= count or count > self.config.max_context + 1:
+            raise ValueError(f"tokens {first}.. of {count} do not fit a window of {self.config.max_context}")
+        runs: Any = self.backend(backend)
+        several = hasattr(runs, "feed")
+        state = runs.begin(1, SCORED if several else PREFILLED)
+        given = self.fed(tokens[:-1])
+        bits = np.full(count - first, np.nan)
+        start = 0
+        if several:  # the rows before need no prediction
+            start = first - 1
+            runs.feed(state, np.zeros(start, np.int64), given[:start], False)
+        step = SCORED if several else PREFILLED
+        for at in range(start, count - 1, step):
+            part = given[at : at + step]
+            rows = (
+                runs.feed(state, np.zeros(len(part), np.int64), part, logits=True)
+                if several
+                else runs.prefill(state, 0, part, logits=True)
+            )
+            for low in range(0, len(part), SCORED):
+                some = rows[low : low + SCORED].astype(np.float64) / exact.STEP
+                ids = tokens[at + low + 1 : at + low + 1 + len(some)]
+                some -= some.max(axis=1, keepdims=True)
+                nats = np.log(np.exp(some).sum(axis=1)) - some[np.arange(len(ids)), np.minimum(ids, len(some[0]) - 1)]
+                nats[ids >= self.config.vocab] = np.nan
+                place = at + low + 1 - first
+                bits[max(0, place) : place + len(ids)] = nats[max(0, -place) :] / np.log(2)
+        return bits
 
     def backend(self, name: str | None = None) -> TokenModel:
         """Return what predicts, made when it is first asked for.
@@ -240,6 +285,22 @@ def open_installed(model: cache.InstalledModel) -> LanguageModel:
     except OSError:  # a cache that cannot be written to costs time only
         return LanguageModel(model.name, made, made.model_id(), source.vocabulary)
     return _loaded(model.name, place, source.vocabulary, digest)
+
+
+def open_path(path: str | os.PathLike[str]) -> LanguageModel:
+    """Return the model of a GGUF file or of a folder in Hugging Face's layout, without making it one of this machine.
+
+    Raises:
+        CorruptError: its files are damaged.
+        UnsupportedError: it is a model that the arithmetic is not made for.
+        OSError: a file cannot be read.
+    """
+    source = sources.open_source(path)
+    try:
+        made = quantised(source)
+    except NzipError as error:
+        raise type(error)(f"{os.fspath(path)}: {error}") from error
+    return LanguageModel(cache.default_name(path), made, made.model_id(), source.vocabulary)
 
 
 def _loaded(name: str, place: Path, vocabulary: Vocabulary, digest: str | None = None) -> LanguageModel:

@@ -728,7 +728,7 @@ def forward(
         heads_out: float32 (ROWS, query width).
         accs, scores: workspace by thread.
         sync: counters of the phases, zeros at the start.
-        result: float32 (rows, vocab), which the frequencies replace; not used when S_LOGITS is 0.
+        result: float32 (rows, vocab), which the frequencies replace, unless S_LOGITS is 2; not used when it is 0.
         hidden: int16 (rows, width), filled with what the head is multiplied by, or without rows.
     """
     width, dim, ffn, rows = sizes[S_WIDTH], sizes[S_DIM], sizes[S_FFN], sizes[S_ROWS]
@@ -799,7 +799,8 @@ def forward(
                 r = take(sync, phase)
                 if r >= rows:
                     break
-                spread(result[r], sizes[S_VOCAB], exp_table)
+                if sizes[S_LOGITS] == 1:
+                    spread(result[r], sizes[S_VOCAB], exp_table)
                 # Here and not where it is made: who has a piece of a phase cannot be late.
                 if hidden.shape[0] > 0:
                     for i in range(width):
@@ -1135,7 +1136,8 @@ class NumbaModel:
         tokens: NDArray[np.int32],
         predict: bool = True,
         hidden: NDArray[np.int16] | None = None,
-    ) -> NDArray[np.uint32]:
+        logits: bool = False,
+    ) -> NDArray[Any]:
         """Feed any rows, those of one stream in their order; return frequencies of what follows each, uint32 (R, V).
 
         Args:
@@ -1144,6 +1146,7 @@ class NumbaModel:
             tokens: of each row, (R,).
             predict: without, nothing is predicted and the result has no rows.
             hidden: (R, width), filled with the integers that the head is multiplied by; only with `predict`.
+            logits: return in place of frequencies what they are made of, float32 (R, V), in units of 1/256 nat.
         """
         out = self._room(len(tokens) if predict else 0)
         for at in range(0, len(tokens), ROWS):
@@ -1151,8 +1154,9 @@ class NumbaModel:
             if int(np.bincount(streams[at:stop]).max()) > state.lookahead:
                 raise ValueError("a stream has more rows than the state looks ahead")
             inside = None if hidden is None else hidden[at:stop]
-            self._run(state, streams[at:stop], tokens[at:stop], out[at:stop] if predict else None, inside)
-        return out[: len(tokens) if predict else 0].view(np.uint32)
+            self._run(state, streams[at:stop], tokens[at:stop], out[at:stop] if predict else None, inside, logits)
+        rows = out[: len(tokens) if predict else 0]
+        return rows if logits else rows.view(np.uint32)
 
     def _room(self, rows: int) -> NDArray[np.float32]:
         if len(self._result) < rows:
@@ -1166,6 +1170,7 @@ class NumbaModel:
         tokens: NDArray[Any],
         result: NDArray[np.float32] | None,
         hidden: NDArray[np.int16] | None = None,
+        logits: bool = False,
     ) -> None:
         c, rows = self.config, len(tokens)
         streams = np.asarray(streams, np.int32)
@@ -1184,7 +1189,7 @@ class NumbaModel:
             raise LimitError(f"a stream of a language model has more than {exact.MAX_POSITION} tokens")
         sizes = np.array(
             (c.layers, c.width, c.heads, c.kv_heads, c.head_dim, c.ffn, c.vocab, state.window, state.ring, rows,
-             result is not None), np.int64,
+             0 if result is None else 1 + logits), np.int64,
         )  # fmt: skip
         with self._lock:
             state.grow(int(positions.max()) + 1)

@@ -236,9 +236,17 @@ class TorchModel:
         return repeat
 
     def prefill(
-        self, state: TorchState, stream: int, tokens: NDArray[np.int32], hidden: NDArray[np.int16] | None = None
-    ) -> NDArray[np.uint32]:
-        """Feed tokens to one stream, at most the state's `lookahead`; return what follows each, uint32 (T, V)."""
+        self,
+        state: TorchState,
+        stream: int,
+        tokens: NDArray[np.int32],
+        hidden: NDArray[np.int16] | None = None,
+        logits: bool = False,
+    ) -> NDArray[Any]:
+        """Feed tokens to one stream, at most the state's `lookahead`; return what follows each, uint32 (T, V).
+
+        With `logits` return in place of frequencies what they are made of, float32 (T, V), in units of 1/256 nat.
+        """
         count = len(tokens)
         if count > state.lookahead:
             raise ValueError("a stream has more rows than the state looks ahead")
@@ -253,12 +261,13 @@ class TorchModel:
                 self._send(positions[None]),
                 self._send(np.ones(1, bool)),
                 self._places(state, int(positions[-1]) + 1),
+                logits,
             )
             out = rows[0]
         state.positions[stream] += count
         if hidden is not None:
             hidden[:] = inside[0].cpu().numpy()
-        return out.cpu().numpy().view(np.uint32)
+        return out.cpu().numpy() if logits else out.cpu().numpy().view(np.uint32)
 
     def _send(self, array: NDArray[Any]) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.device, non_blocking=True)
@@ -344,7 +353,14 @@ class TorchModel:
         return torch.where(place < SINKS, place <= p, behind)
 
     def advance(
-        self, state: TorchState, streams: slice, tokens: Tensor, positions: Tensor, active: Tensor, places: int
+        self,
+        state: TorchState,
+        streams: slice,
+        tokens: Tensor,
+        positions: Tensor,
+        active: Tensor,
+        places: int,
+        raw: bool = False,
     ) -> tuple[Tensor, Tensor]:
         """Run rows (B, T) through all layers; return the frequencies of what follows, int32 (B, T, V).
 
@@ -359,6 +375,7 @@ class TorchModel:
             positions: int64 (B, T).
             active: bool (B,); the others write to the unseen place.
             places: that attention looks at; all seen ones are among them.
+            raw: return in place of frequencies what they are made of, float32 (B, T, V), in units of 1/256 nat.
         """
         c = self.config
         b, t = tokens.shape
@@ -423,6 +440,8 @@ class TorchModel:
             x = self._add(x, self._product(q, scale, self._wide[3], self._down[layer], self._down_scale[layer]))
         q, scale = self._normalise(x, self._final_gain, 4)
         logits = self._product(q, scale * float(exact.STEP), self._wide[4], self._head, self._head_scale)
+        if raw:
+            return logits.view(b, t, c.vocab), q.to(torch.int16).view(b, t, c.width)
         few = 8 if self.device.type == "cpu" else len(logits)  # what a CPU's cache holds
         out = torch.cat([self._spread(rows) for rows in logits.split(few)]).view(b, t, c.vocab)
         return out, q.to(torch.int16).view(b, t, c.width)
