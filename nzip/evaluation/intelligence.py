@@ -167,10 +167,10 @@ def intelligence(
     spans(0, window, stride)
     if jobs != 1 and not all(isinstance(model, str) for model in models):
         raise ValueError("objects that score are not sent to other processes; take one job")
-    if (not models or not corpora) and scores is None:
-        raise NzipError("nothing to measure: name models and text, or scores with a column bpc")
     if models and not corpora:
         raise NzipError("no text to measure on: name files, or folders that hold some")
+    if not models and scores is None:
+        raise NzipError("nothing to measure: name models and text, or scores with a column bpc")
     tasks: list[Task] = []
     plans: list[dict[str, Any]] = []
     for given in models:

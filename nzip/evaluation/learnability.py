@@ -32,9 +32,9 @@ from nzip.evaluation.study import AnyPath, Column, Findings, Record, Table, Task
 from nzip.evaluation.texts import Corpus, scorer
 
 STREAMS = ("bytes", "bpe:1024", "ei:16:8", "ei:16:16", "unigram-ac", "ac", "gzip", "xz")
-EXAMPLE = 10_240  # bytes that gzip and xz compress at a time, as the paper's examples have
+EXAMPLE = 10_240  # bytes that are compressed at a time where there are no windows, as the paper's examples have
 HELD_OUT = 65_536
-WHOLE = 65_536  # bits of the largest Equal-Info window: as good as none
+WHOLE = 65_536  # bits of the largest Equal-Info window, which holds a whole example
 BUDGETS = ("tokens", "bytes")
 
 Ids = NDArray[Any]
@@ -67,7 +67,8 @@ def stream(name: str, train: bytes) -> Stream:
         name: `bytes`; `bpe:V`, a vocabulary of V tokens learned from the training part; `lm:MODEL`, the tokens of a
             language model; `ei:W:T`, Equal-Info Windows of W bits in tokens of 8 or 16 bits, by the byte model `text`;
             `ac` or `ac:16`, arithmetic coding by that model without windows, `unigram-ac` by byte frequencies alone;
-            `gzip` (deflate) and `xz` (LZMA2), bytes of the compressed examples, without headers and checks.
+            `gzip` (deflate) and `xz` (LZMA2), bytes without headers and checks. What has no windows is cut in
+            examples of 10,240 bytes, each compressed alone.
         train: the text that a vocabulary is learned from.
 
     Raises:
@@ -92,7 +93,7 @@ def stream(name: str, train: bytes) -> Stream:
     if kind in ("ac", "unigram-ac") and (not numbers or numbers in (["8"], ["16"])):
         wide = int(numbers[0]) if numbers else 8
         title = f"{'arithmetic coding' if kind == 'ac' else 'unigram arithmetic coding'}, {wide}-bit tokens"
-        return _equal_info(name, title, "text" if kind == "ac" else "unigram", WHOLE, wide)
+        return _arithmetic(name, title, "text" if kind == "ac" else "unigram", wide)
     if name == "gzip":
         return Stream(name, "deflate -9", 256, lambda text: _compressed(text, _deflate))
     if name == "xz":
@@ -116,9 +117,28 @@ def _equal_info(name: str, title: str, model: str, bits: int, wide: int) -> Stre
     return Stream(name, title, 1 << wide, lambda text: tokenizer.encode(text).ids, align)
 
 
+def _arithmetic(name: str, title: str, model: str, wide: int) -> Stream:
+    """Return a stream of arithmetic coding: one window holds a whole example, and is cut where its code ends."""
+    from nzip import EqualInfoTokenizer
+
+    tokenizer = EqualInfoTokenizer(model, WHOLE, wide)
+
+    def encode(text: bytes) -> Ids:
+        parts = []
+        for example in _examples(text):
+            ids = tokenizer.encode(example).ids
+            parts.append(ids[: int(np.flatnonzero(ids)[-1]) + 1] if ids.any() else ids[:1])
+        return np.concatenate(parts) if parts else tokenizer.encode(b"").ids
+
+    return Stream(name, title, 1 << wide, encode)
+
+
+def _examples(text: bytes) -> list[bytes]:
+    return [text[at : at + EXAMPLE] for at in range(0, len(text), EXAMPLE)]
+
+
 def _compressed(text: bytes, how: Callable[[bytes], bytes]) -> Ids:
-    parts = [how(text[at : at + EXAMPLE]) for at in range(0, len(text), EXAMPLE)]
-    return np.frombuffer(b"".join(parts), np.uint8)
+    return np.frombuffer(b"".join(map(how, _examples(text))), np.uint8)
 
 
 def _deflate(data: bytes) -> bytes:

@@ -115,14 +115,15 @@ class LanguageModel:
             raise ValueError(f"tokens {first}.. of {count} do not fit a window of {self.config.max_context}")
         runs: Any = self.backend(backend)
         several = hasattr(runs, "feed")
-        state = runs.begin(1, SCORED if several else PREFILLED)
+        step = SCORED if several else PREFILLED
+        state = runs.begin(1, step)
         given = self.fed(tokens[:-1])
         bits = np.full(count - first, np.nan)
         start = 0
-        if several:  # the rows before need no prediction
-            start = first - 1
-            runs.feed(state, np.zeros(start, np.int64), given[:start], False)
-        step = SCORED if several else PREFILLED
+        while several and start < first - 1:  # rows before the first of interest need no prediction
+            part = given[start : min(start + step, first - 1)]
+            runs.feed(state, np.zeros(len(part), np.int64), part, False)
+            start += len(part)
         for at in range(start, count - 1, step):
             part = given[at : at + step]
             rows = (
@@ -137,7 +138,7 @@ class LanguageModel:
                 nats = np.log(np.exp(some).sum(axis=1)) - some[np.arange(len(ids)), np.minimum(ids, len(some[0]) - 1)]
                 nats[ids >= self.config.vocab] = np.nan
                 place = at + low + 1 - first
-                bits[max(0, place) : place + len(ids)] = nats[max(0, -place) :] / np.log(2)
+                bits[max(0, place) : max(0, place + len(ids))] = nats[max(0, -place) :] / np.log(2)
         return bits
 
     def backend(self, name: str | None = None) -> TokenModel:
