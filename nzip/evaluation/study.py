@@ -17,7 +17,7 @@ import os
 import signal
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -355,20 +355,22 @@ def _in_processes(
     shared: Any,
     processes: int,
 ) -> Iterator[tuple[int, Record]]:
-    """Yield records in the order of the tasks; only a few tasks for each process are handed out at a time."""
+    """Yield records as they are made; only a few tasks for each process are handed out at a time."""
     before = set(multiprocessing.active_children())
     context = multiprocessing.get_context("spawn")  # numba's threads do not survive a fork
     pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_begin, initargs=(setup, shared))
     try:
-        waiting: list[tuple[int, Future[Record]]] = []
+        waiting: dict[Future[Record], int] = {}
         rest = iter(chosen)
         while True:
             while len(waiting) < WAITING * processes and (at := next(rest, None)) is not None:
-                waiting.append((at, pool.submit(work, tasks[at].payload)))
+                waiting[pool.submit(work, tasks[at].payload)] = at
             if not waiting:
                 break
-            at, future = waiting.pop(0)
-            yield at, future.result()
+            done = wait(waiting, return_when=FIRST_COMPLETED).done
+            # What went well first: it is to be in the journal before an error ends the run.
+            for future in sorted(done, key=lambda future: (future.exception() is not None, waiting[future])):
+                yield waiting.pop(future), future.result()
     except BrokenProcessPool:
         raise NzipError("a process died: out of memory, or killed; try again with fewer --jobs") from None
     except BaseException:

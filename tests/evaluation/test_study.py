@@ -98,7 +98,8 @@ class TestTasks:
     def test_an_error_ends_the_run(self, jobs: int, tmp_path: Path) -> None:
         with pytest.raises(NzipError, match="two is not for me"):
             run_tasks(_tasks(30), _raises, jobs=jobs, journal=tmp_path / "j")
-        assert len(Journal(tmp_path / "j").known) == 2
+        known = len(Journal(tmp_path / "j").known)
+        assert known == 2 if jobs == 1 else known < 30  # other processes may have done more or less by then
 
     def test_a_process_that_dies(self) -> None:
         with pytest.raises(NzipError, match="a process died"):
