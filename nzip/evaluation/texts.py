@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nzip.errors import NzipError
+from nzip.errors import CorruptError, LimitError, NzipError, UnsupportedError
 from nzip.evaluation.study import AnyPath, JsonLines, has_text, open_binary
 
 JSONL = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz", ".jsonl.nz", ".ndjson.nz")
@@ -114,7 +115,7 @@ def _read(path: Path) -> bytes:
     try:
         with open_binary(path) as file:
             return file.read()
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error, CorruptError, UnsupportedError, LimitError) as error:
         raise NzipError(f"{path}: cannot read it: {getattr(error, 'strerror', None) or error}") from None
 
 

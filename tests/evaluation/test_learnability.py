@@ -62,16 +62,17 @@ class TestStreams:
         assert len(narrow.encode(TEXT)) == 2 * len(ids)
         assert (narrow.encode(TEXT)[0::2] == ids >> 8).all()
 
-    def test_without_windows(self) -> None:
+    def test_without_windows(self, monkeypatch: pytest.MonkeyPatch) -> None:
         own = stream("ac", b"")
         assert (own.vocabulary, own.align) == (256, 1)
-        text = TEXT * 5  # two examples
+        monkeypatch.setattr(measure, "EXAMPLE", 1000)
+        text = TEXT[:1500]  # two examples
         ids = own.encode(text)
         assert len(ids) < len(stream("ei:16:8", b"").encode(text))
         # An example's tokens with zeros behind them are the one window that it fills.
         tokenizer = nzip.EqualInfoTokenizer("adaptive", 65_536, 8)
-        first = len(own.encode(text[:10_240]))
-        for part, example in ((ids[:first], text[:10_240]), (ids[first:], text[10_240:])):
+        first = len(own.encode(text[:1000]))
+        for part, example in ((ids[:first], text[:1000]), (ids[first:], text[1000:])):
             window = tokenizer.encode(example)
             assert window.windows == 1
             assert np.array_equal(np.pad(part, (0, 8192 - len(part))), window.ids)
@@ -187,7 +188,8 @@ class TestNetwork:
 
 
 class TestTraining:
-    training = Training(context=16, batch=4, tokens=3200, rate=1e-2, points=4)
+    training = Training(context=16, batch=4, tokens=6400, rate=2e-2, points=4)
+    short = Training(context=16, batch=4, tokens=1600, rate=1e-2, points=4)
 
     @pytest.fixture(autouse=True)
     def torch(self) -> Any:
@@ -204,22 +206,22 @@ class TestTraining:
 
     def test_it_learns(self, ids: np.ndarray) -> None:
         curve = learn(ids[:2500], ids[2500:], 8, SMALL, self.training)
-        assert [seen for seen, _ in curve] == [0, 768, 1600, 2432, 3200]  # steps 0, 12 (12.5), 25, 38 (37.5), 50
+        assert [seen for seen, _ in curve] == [0, 1600, 3200, 4800, 6400]
         per_token = [bits / (len(ids) - 2500) for _, bits in curve]
         assert per_token[0] == pytest.approx(3, abs=0.1)  # log2 8
         assert 1 < per_token[-1] < 1.3  # one bit is in what follows
 
     def test_it_repeats_and_goes_on(self, ids: np.ndarray, tmp_path: Path, torch: Any) -> None:
         threads = torch.get_num_threads()
-        args = (ids[:500], ids[2500:2700], 8, SMALL, self.training)
+        args = (ids[:500], ids[2500:2600], 8, SMALL, self.short)
         whole = learn(*args)
         torch.manual_seed(99)
         assert learn(*args) == whole
-        assert learn(*args[:-1], Training(**{**self.training.__dict__, "seed": 1})) != whole
+        assert learn(*args[:-1], Training(**{**self.short.__dict__, "seed": 1})) != whole
         place = tmp_path / "state.pt"
-        assert learn(*args, checkpoint=place, stop_at=30) == []
+        assert learn(*args, checkpoint=place, stop_at=15) == []
         saved = torch.load(place, weights_only=True)
-        assert saved["step"] == 25  # the last point of the curve before
+        assert saved["step"] == 12  # the last point of the curve before: half of 25
         assert learn(*args, checkpoint=place) == whole
         assert not place.exists()
         assert torch.get_num_threads() == threads
@@ -228,10 +230,10 @@ class TestTraining:
     def test_a_checkpoint_that_does_not_fit(self, ids: np.ndarray, tmp_path: Path, how: str) -> None:
         place = tmp_path / "state.pt"
         args = (ids[:500], ids[2500:2600], 8, SMALL)
-        assert learn(*args, self.training, checkpoint=place, stop_at=30) == []
-        other = self.training
+        assert learn(*args, self.short, checkpoint=place, stop_at=15) == []
+        other = self.short
         if how == "other":
-            other = Training(**{**self.training.__dict__, "seed": 3})
+            other = Training(**{**self.short.__dict__, "seed": 3})
         else:
             place.write_bytes(place.read_bytes()[:1000])
         assert learn(*args, other, checkpoint=place) == learn(*args, other)

@@ -61,6 +61,12 @@ def test_limit(tmp_path: Path) -> None:
     assert [document.decode() for document in corpora[0].documents] == ["aé€", "é"]
 
 
+def test_damaged(tmp_path: Path) -> None:
+    (tmp_path / "a.gz").write_bytes(gzip.compress(b"text" * 100)[:-12])
+    with pytest.raises(NzipError, match=r"a\.gz: cannot read it"):
+        read_corpora([tmp_path / "a.gz"])
+
+
 def test_nothing_to_read(tmp_path: Path) -> None:
     (tmp_path / "empty").write_bytes(b"")
     with pytest.raises(NzipError, match="no such file or folder"):
