@@ -310,7 +310,7 @@ def information_capacity(
                 continue
             what = given if isinstance(given, str) else model.name
             key = key_of("capacity", model.id, hashlib.sha256(tokens.tobytes()).hexdigest())
-            own.append(Task(key, model.name, {"model": what, "tokens": tokens.tolist()}))
+            own.append(Task(key, model.name, {"model": what, "tokens": tokens}))
         if not own:
             raise NzipError(f"{model.name}: no sample has two tokens; name longer text")
         plans.append((model, family or model.name, len(own)))
@@ -342,7 +342,7 @@ def _pieces(document: bytes, count: int) -> list[bytes]:
 def _work(payload: dict[str, Any]) -> Record:
     """Return bits and bytes of a sample's tokens but the first; tokens that the model does not have are left out."""
     model = scorer(payload["model"])
-    tokens = np.array(payload["tokens"], np.int32)
+    tokens = payload["tokens"]
     costs = model.costs(tokens, 1)
     sizes = np.array([len(piece) for piece in model.pieces(tokens[1:])])
     known = np.isfinite(costs)

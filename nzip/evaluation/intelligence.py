@@ -37,7 +37,7 @@ from nzip.evaluation.study import (
     key_of,
     run_tasks,
 )
-from nzip.evaluation.texts import Corpus, Scorer, characters, scorer, starts
+from nzip.evaluation.texts import Corpus, Scorer, scorer, starts
 
 WINDOW, STRIDE = 1900, 512
 NAMES = ("model", "name")
@@ -211,26 +211,22 @@ def _plan(given: str | Scorer, corpora: Sequence[Corpus], window: int, stride: i
         parts = [model.encode(document) for document in corpus.documents]
         tokens = np.concatenate(parts).astype(np.int32)
         owner = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-        pieces = model.pieces(tokens)
+        sizes = np.array([len(piece) for piece in model.pieces(tokens)], np.int64)
+        letters = np.concatenate([[0], np.cumsum(starts(b"".join(corpus.documents)))])  # that begin before each byte
+        ends = np.cumsum(sizes)
         own = []
         for span in spans(len(tokens), window, stride):
-            counts = np.bincount(owner[span.first : span.end], minlength=0)
-            documents = np.flatnonzero(counts).tolist()
-            payload = {
-                "model": what,
-                "tokens": tokens[span.begin : span.end].tolist(),
-                "first": span.first - span.begin,
-            }
+            payload = {"model": what, "tokens": tokens[span.begin : span.end], "first": span.first - span.begin}
             ids = hashlib.sha256(tokens[span.begin : span.end].tobytes()).hexdigest()
             key = key_of("intelligence", model.id, ids, payload["first"])
             tasks.append(Task(key, f"{model.name}: {corpus.name}", payload))
-            own.append((span, documents))
+            own.append(span)
         plan["corpora"][corpus.name] = {
             "_spans": own,
             "_owner": owner,
-            "_bytes": np.array([len(piece) for piece in pieces]),
-            "_characters": np.array([characters(piece) for piece in pieces]),
-            "_all": int(sum(np.count_nonzero(starts(document)) for document in corpus.documents)),
+            "_bytes": sizes,
+            "_characters": letters[ends] - letters[ends - sizes],
+            "_all": int(letters[-1]),
             "_window": window,
         }
     return {**plan, "tasks": tasks}
@@ -238,7 +234,7 @@ def _plan(given: str | Scorer, corpora: Sequence[Corpus], window: int, stride: i
 
 def _work(payload: dict[str, Any]) -> Record:
     """Score the tokens of a window: bits of each, None where the model has no such token."""
-    costs = scorer(payload["model"]).costs(np.array(payload["tokens"], np.int32), payload["first"])
+    costs = scorer(payload["model"]).costs(payload["tokens"], payload["first"])
     return {"bits": [None if math.isnan(cost) else cost for cost in costs.tolist()]}
 
 
@@ -249,7 +245,7 @@ def _fill(plan: dict[str, Any], records: Iterator[Record], seed: int) -> None:
         bits = np.full(size, np.nan)
         published = 0.0
         complete = False
-        for span, _ in raw["_spans"]:
+        for span in raw["_spans"]:
             own = np.array([np.nan if bit is None else bit for bit in next(records)["bits"]], np.float64)
             bits[span.first : span.end] = own
             if span.end - span.begin == raw["_window"] + 1:

@@ -11,6 +11,7 @@ part give, each counted one time more.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.metadata
 import lzma
@@ -24,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import nzip
 from nzip.errors import NzipError
 from nzip.evaluation.bench import Progress
 from nzip.evaluation.capacity import Architecture, flops_per_token
@@ -108,27 +110,33 @@ def _number(text: str, low: int, high: int) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 7 and low <= int(text) <= high
 
 
-def _equal_info(name: str, title: str, model: str, bits: int, wide: int) -> Stream:
-    from nzip import EqualInfoTokenizer
+def _tokenizer(model: str, bits: int, wide: int) -> Callable[[], Any]:
+    """Return what makes a tokeniser when it is first called: a byte model takes seconds."""
 
-    tokenizer = EqualInfoTokenizer(model, bits, wide)
+    @functools.cache
+    def make() -> Any:
+        return nzip.EqualInfoTokenizer(model, bits, wide)
+
+    return make
+
+
+def _equal_info(name: str, title: str, model: str, bits: int, wide: int) -> Stream:
+    tokenizer = _tokenizer(model, bits, wide)
     # A window's tokens are to stand at the same places of every sequence. Long ones hold no whole window anyway.
     align = bits // wide if bits % wide == 0 and bits <= 128 else 1
-    return Stream(name, title, 1 << wide, lambda text: tokenizer.encode(text).ids, align)
+    return Stream(name, title, 1 << wide, lambda text: tokenizer().encode(text).ids, align)
 
 
 def _arithmetic(name: str, title: str, model: str, wide: int) -> Stream:
     """Return a stream of arithmetic coding: one window holds a whole example, and is cut where its code ends."""
-    from nzip import EqualInfoTokenizer
-
-    tokenizer = EqualInfoTokenizer(model, WHOLE, wide)
+    tokenizer = _tokenizer(model, WHOLE, wide)
 
     def encode(text: bytes) -> Ids:
         parts = []
         for example in _examples(text):
-            ids = tokenizer.encode(example).ids
+            ids = tokenizer().encode(example).ids
             parts.append(ids[: int(np.flatnonzero(ids)[-1]) + 1] if ids.any() else ids[:1])
-        return np.concatenate(parts) if parts else tokenizer.encode(b"").ids
+        return np.concatenate(parts) if parts else tokenizer().encode(b"").ids
 
     return Stream(name, title, 1 << wide, encode)
 

@@ -248,9 +248,11 @@ def learn(
             net.load_state_dict(state["network"])
             optimiser.load_state_dict(state["optimiser"])
             step, curve = state["step"], [tuple(point) for point in state["curve"]]
+        # Blocks of held-out tokens begin where a window begins, as the sequences do.
+        block = training.context - training.context % align or training.context
         marks = {max(1, round(training.steps * (k + 1) / training.points)) for k in range(training.points)}
         if step == 0 and not curve:
-            curve.append((0, held_out_bits(net, held_out, vocabulary, training.context, training.batch)))
+            curve.append((0, held_out_bits(net, held_out, vocabulary, block, training.batch)))
         while step < training.steps:
             for group in optimiser.param_groups:
                 group["lr"] = rate_at(step, training)
@@ -263,7 +265,7 @@ def learn(
             optimiser.step()
             step += 1
             if step in marks:
-                bits = held_out_bits(net, held_out, vocabulary, training.context, training.batch)
+                bits = held_out_bits(net, held_out, vocabulary, block, training.batch)
                 curve.append((step * rows[:, 1:].numel(), bits))
                 if place is not None and step < training.steps:
                     _save(torch, place, {

@@ -196,7 +196,8 @@ def load_model(name: str) -> Scorer:
 
     place = Path(name)
     try:
-        if cache.is_name(name) and not place.exists():
+        here = cache.is_name(name) and (cache.models_folder() / name / "model.json").is_file()
+        if here or (cache.is_name(name) and not place.exists()):
             return _Model(model.by_name(name), name, cache.find(name).size)
         if not place.exists():
             raise NzipError(f"{name}: no such model; list those here: nzip models list; get one: nzip models pull")
