@@ -215,6 +215,17 @@ class TestCommand:
         result = self.run("text", "--scores", "absent.csv")
         assert (result.exit_code, result.stderr) == (1, "nzip: absent.csv: cannot read it: No such file or directory\n")
 
+    @pytest.mark.slow
+    @pytest.mark.skipif(bool(numba_config.DISABLE_JIT), reason="the kernels are made of instructions")
+    def test_the_number_of_processes_does_not_matter(self, folder: Path) -> None:
+        write_gguf(folder / "tiny.gguf", CODABLE)
+        found = []
+        for jobs in ("1", "2"):
+            args = ("text", "-m", "tiny.gguf", "--window", "64", "--stride", "16", "--jobs", jobs, "--json", "out.json")
+            assert self.run(*args).exit_code == 0
+            found.append(json.loads(Path("out.json").read_text("utf-8"))["models"])
+        assert found[0] == found[1]
+
     @pytest.mark.skipif(bool(numba_config.DISABLE_JIT), reason="the kernels are made of instructions")
     def test_a_model_in_a_file(self, folder: Path) -> None:
         write_gguf(folder / "tiny.gguf", CODABLE)
