@@ -372,6 +372,8 @@ def _findings(result: dict[str, Any], extra: Sequence[str]) -> Findings:
             "the model alone. The first token of a corpus has no prediction; its characters do not count.",
             "A token that begins inside of a character counts the characters that begin in it.",
             "Intervals: bootstrap over documents; none for one document.",
+            "The models themselves are not counted. Bytes of their files: "
+            + ", ".join(f"{plan['name']} {plan['model_bytes'] or 0:,}" for plan in result["models"]) + ".",
         ]
         short = [name for plan in result["models"] for name, own in plan["corpora"].items()
                  if own["bpc_published"] is None]  # fmt: skip
