@@ -373,7 +373,8 @@ def _findings(result: dict[str, Any], extra: Sequence[str]) -> Findings:
             "A token that begins inside of a character counts the characters that begin in it.",
             "Intervals: bootstrap over documents; none for one document.",
             "The models themselves are not counted. Bytes of their files: "
-            + ", ".join(f"{plan['name']} {plan['model_bytes'] or 0:,}" for plan in result["models"]) + ".",
+            + ", ".join(f"{plan['name']} {_size(plan['model_bytes'])}" for plan in result["models"])
+            + ".",
         ]
         short = [name for plan in result["models"] for name, own in plan["corpora"].items()
                  if own["bpc_published"] is None]  # fmt: skip
@@ -397,6 +398,10 @@ def _findings(result: dict[str, Any], extra: Sequence[str]) -> Findings:
     return Findings(
         "Bits per character of language models", result, tables, _records(result), notes, draw
     )
+
+
+def _size(count: int | None) -> str:
+    return "unknown" if count is None else f"{count:,}"
 
 
 def _records(result: dict[str, Any]) -> Table:
