@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -119,6 +119,31 @@ class Program(tuple[Line, ...]):
 def _kinds(key: str, arguments: Sequence[int]) -> Sequence[str]:
     kinds = FUNCTIONS[key].arguments
     return (VALUE,) * len(arguments) if kinds is None else kinds
+
+
+def references(line: Line) -> tuple[int, ...]:
+    """Return the numbers of the lines whose lists a line uses."""
+    kinds = FUNCTIONS[line.function].arguments or ()
+    return tuple(argument for kind, argument in zip(kinds, line.arguments, strict=False) if kind == REFERENCE)
+
+
+def pruned(lines: Sequence[Line], last: int) -> Program:
+    """Return the program that ends with line `last`, without the lines that it does not need."""
+    needed = {last}
+    for at in range(last, 0, -1):
+        if at in needed:
+            needed.update(references(lines[at - 1]))
+    numbers = {at: number for number, at in enumerate(sorted(needed), 1)}
+    return Program(renumbered(lines[at - 1], numbers) for at in numbers)
+
+
+def renumbered(line: Line, numbers: Mapping[int, int]) -> Line:
+    """Return a line with its references replaced as `numbers` says."""
+    kinds = _kinds(*line)
+    return Line(
+        line.function,
+        tuple(numbers[a] if kind == REFERENCE else a for kind, a in zip(kinds, line.arguments, strict=True)),
+    )
 
 
 # Reading
