@@ -71,7 +71,7 @@ _ALL = (
     Function("even", "even", (REFERENCE,), "[v for v in {0} if v % 2 == 0]"),
     Function("odd", "odd", (REFERENCE,), "[v for v in {0} if v % 2 == 1]"),
     Function("nonzero", "nonzero", (REFERENCE,), "[v for v in {0} if v != 0]"),
-    Function("scan_add", "scan_add", (REFERENCE,), "[sum({0}[:i + 1]) for i in range(len({0}))]"),
+    Function("scan_add", "scan_add", (REFERENCE,), "[s for s, x in [(0, {0})] for v in x for s in [s + v]]"),
     Function("add_lists", "add", (REFERENCE, REFERENCE), "[a + b for a, b in zip({0}, {1})]"),
     Function("subtract_lists", "subtract", (REFERENCE, REFERENCE), "[a - b for a, b in zip({0}, {1})]"),
     Function("mod_lists", "mod", (REFERENCE, REFERENCE), "[a % b for a, b in zip({0}, {1})]"),
