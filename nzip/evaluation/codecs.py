@@ -19,6 +19,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from nzip.errors import NzipError
+
 MIB = 1 << 20
 
 
@@ -291,41 +293,47 @@ def _brotli() -> list[Codec]:
 
 
 def _ppmd() -> list[Codec]:
+    return [] if _module("pyppmd") is None else [ppmd_codec(8), ppmd_codec(16)]
+
+
+def ppmd_codec(order: int) -> Codec:
+    """Return PPMd variant H of this order, 2 to 64.
+
+    Raises:
+        NzipError: pyppmd is not installed.
+    """
     pyppmd = _module("pyppmd")
     if pyppmd is None:
-        return []
+        raise NzipError("PPMd needs pyppmd; install it with: pip install 'nzip[peers]'")
     memory = 256 * MIB
 
-    def codec(order: int) -> Codec:
-        def compress(data: bytes) -> bytes:
-            encoder = pyppmd.Ppmd7Encoder(order, memory)
-            # Given much at once, pyppmd 1.3.1 can lose a byte where its output buffer ends (Calgary's obj2).
-            pieces = [encoder.encode(data[start : start + 8192]) for start in range(0, len(data), 8192)]
-            return b"".join(pieces) + encoder.flush()
+    def compress(data: bytes) -> bytes:
+        encoder = pyppmd.Ppmd7Encoder(order, memory)
+        # Given much at once, pyppmd 1.3.1 can lose a byte where its output buffer ends (Calgary's obj2).
+        pieces = [encoder.encode(data[start : start + 8192]) for start in range(0, len(data), 8192)]
+        return b"".join(pieces) + encoder.flush()
 
-        def decompress(data: bytes, size: int) -> bytes:
-            if size == 0:
-                return b""
-            decoder = pyppmd.Ppmd7Decoder(order, memory)
-            out = decoder.decode(data, size)
-            # The last symbols may need bytes past the end of the stream, which stand for zeros.
-            while len(out) < size:
-                more = decoder.decode(b"\0", size - len(out))
-                if not more:
-                    break
-                out += more
-            return out
+    def decompress(data: bytes, size: int) -> bytes:
+        if size == 0:
+            return b""
+        decoder = pyppmd.Ppmd7Decoder(order, memory)
+        out = decoder.decode(data, size)
+        # The last symbols may need bytes past the end of the stream, which stand for zeros.
+        while len(out) < size:
+            more = decoder.decode(b"\0", size - len(out))
+            if not more:
+                break
+            out += more
+        return out
 
-        return _peer(
-            f"PPMd H o{order}",
-            "PPMd",
-            f"pyppmd {_package_version('pyppmd')}",
-            f"variant H, order {order}, 256 MiB; raw stream, the size is not stored",
-            compress,
-            decompress,
-        )
-
-    return [codec(8), codec(16)]
+    return _peer(
+        f"PPMd H o{order}",
+        "PPMd",
+        f"pyppmd {_package_version('pyppmd')}",
+        f"variant H, order {order}, 256 MiB; raw stream, the size is not stored",
+        compress,
+        decompress,
+    )
 
 
 def _zpaq() -> list[Codec]:
