@@ -51,7 +51,7 @@ def _sources(command: options.F) -> options.F:
 )
 @click.option("--callable", "function", metavar="WHERE:NAME", help="A Python function, of a module or a file.py.")
 @click.option("--search", is_flag=True, help="Our own search for programs in a language of lists.")
-@click.option("--effort", type=click.IntRange(0), metavar="N", help="Of --search.")
+@click.option("--effort", type=click.IntRange(0, 3), metavar="N", help="Of --search, 0 to 3.")
 @click.option("--export", type=options.ANY_PATH, metavar="FILE", help="Write sequences and prompts as JSONL, and end.")
 @click.option("--outcomes", type=options.ANY_PATH, metavar="FILE", help="Write what became of each program as JSONL.")
 @click.option(
@@ -120,6 +120,8 @@ def command(
         raise click.UsageError("name data: --text, --dna, --audio8, --audio16, --mfcc, --binary or --synthetic")
     if effort is not None and not search:
         raise click.UsageError("--effort is for --search")
+    if search and length > 256:
+        raise click.UsageError("--search makes lists of 256 numbers at most; give a smaller --length")
     if outcomes is not None and all(value is None for value in given):
         raise click.UsageError("--outcomes needs programs")
     if no_baselines and all(value is None for value in given) and export is None:
