@@ -304,7 +304,8 @@ def fingerprint(name: str) -> str:
 
 def search(sequence: bytes, effort: int | None) -> Answer:
     """Return the program in the language of `dsl` that the search finds."""
-    from nzip.evaluation.kolmogorov import search as searching
+    from nzip.evaluation.kolmogorov.search import EFFORT
+    from nzip.evaluation.kolmogorov.search import search as find
 
-    program = searching.search(list(sequence), **({} if effort is None else {"effort": effort}))
+    program = find(sequence, effort=EFFORT if effort is None else effort)
     return Answer(failure=("missing", "no program")) if program is None else Answer(str(program), DSL)
