@@ -12,6 +12,8 @@ from nzip.evaluation.kolmogorov.solvers import request
 from nzip.evaluation.kolmogorov.sources import Modality
 from nzip.evaluation.study import AnyPath, Column, Findings, Table, head, write_text
 
+OWN = "programs that made it, DSL uniform"
+
 
 def findings(result: Result, *, seed: int, **settings: Any) -> Findings:
     """Return the tables, the records and the picture of a run."""
@@ -43,7 +45,7 @@ def baseline_table(result: Result) -> Table:
         by_name.setdefault((entry.codec, entry.form), {})[entry.modality] = entry.size
     rows: list[list[Any]] = []
 
-    def add(title: str, sizes: Mapping[str, int]) -> None:
+    def add(title: str, sizes: Mapping[str, float]) -> None:
         row: list[Any] = [title]
         for modality in result.modalities:
             size = sizes.get(modality.key)
@@ -62,6 +64,9 @@ def baseline_table(result: Result) -> Table:
         add(codec + suffix, sizes)
         if coder(codec).model_bytes:
             add(f"{codec}{suffix} + model", {key: _with_model(size, codec) for key, size in sizes.items()})
+    own = {modality.key: modality.own_bits for modality in result.modalities if modality.programs}
+    if own and rows:
+        add(OWN, {key: bits / 8 for key, bits in own.items() if bits is not None})
     note = "+ model: with the bytes of data that nzip has beside its program, counted once."
     if tried:
         orders = ", ".join(name.rpartition("o")[2] for name in tried)
@@ -112,6 +117,8 @@ def _result(result: Result) -> dict[str, Any]:
     for modality in result.modalities:
         entry: dict[str, Any] = {"modality": modality.key, "symbols": len(modality.data), "bits": modality.bits}
         entry |= {"length": modality.length, "sequences": len(modality.sequences), "sha256": modality.sha256}
+        if modality.programs:
+            entry["own_program_bits"] = modality.own_bits
         modalities.append(entry | {"files": list(modality.files), "notes": list(modality.notes)})
     by_key = {modality.key: modality for modality in result.modalities}
     baselines = []

@@ -444,7 +444,9 @@ def score(modality: Modality, row: Mapping[str, Any], size: Callable[[str, bytes
     taken = set(row["used"])
     program_bits = row["cost"] if row["cost"] is not None else 8 * size(row["prior"], row["programs"])
     printed = 8 * size(GZIP, row["printed"])
-    names = {row["rest"]} | ({row["prior"]} if row["cost"] is None else set())
+    names = {row["rest"]} if row["sequences"] else set()
+    if row["programs"] and row["cost"] is None:
+        names.add(row["prior"])
     return Score(
         modality=modality.key,
         prior=row["prior"],
@@ -457,7 +459,7 @@ def score(modality: Modality, row: Mapping[str, Any], size: Callable[[str, bytes
         flag_gzip_bits=flag_gzip_bits([at in taken for at in range(count)]),
         raw_bits=modality.raw_bits,
         precision=program_bits / printed if printed else None,
-        model_bytes=max(coder(name).model_bytes for name in names),
+        model_bytes=max((coder(name).model_bytes for name in names), default=0),
     )
 
 

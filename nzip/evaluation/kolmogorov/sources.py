@@ -9,6 +9,7 @@ them. Files are read in the order of their names and joined; pieces may cross fr
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -83,6 +84,15 @@ class Modality:
     def sequences(self) -> list[bytes]:
         """The pieces of the data, in order."""
         return [self.data[at : at + self.length] for at in range(0, len(self.data), self.length)]
+
+    @property
+    def own_bits(self) -> float | None:
+        """The price of the programs that made the data, and of nothing else, as `dsl.bits` counts; None without."""
+        if not self.programs:
+            return None
+        from nzip.evaluation.kolmogorov import dsl
+
+        return math.fsum(dsl.bits(program) for program in self.programs)
 
     @property
     def sha256(self) -> str:

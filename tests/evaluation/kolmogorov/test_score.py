@@ -106,6 +106,15 @@ class TestByHand:
         assert own > 0
         assert found.rate_with_model == pytest.approx(found.rate + 8 * own / 112)
 
+    def test_model_is_not_counted_where_it_codes_nothing(self) -> None:
+        program = "x1 = range(97, 110)\noutput x1"
+        data = Modality("text", DATA.data, length=14)
+        rows = score.plan(data, [Outcome(RIGHT, program=program, language="dsl")], (3,))
+        found = {(row["prior"], row["rest"], row["choose"]): score.score(data, row) for row in rows}
+        assert found["DSL uniform", "nzip -3", ALL].model_bytes == 0
+        assert found["nzip -3", "nzip -3", ALL].model_bytes > 0
+        assert score.dsl.run(program) == list(data.data)
+
 
 class TestBest:
     def test_takes_what_pays(self) -> None:
@@ -346,6 +355,16 @@ class TestRuns:
         assert table.rows[0][1] == 34 / 14
         best = min(size for (codec, _), size in found.items() if codec.startswith("PPMd"))
         assert dict((row[0], row[1]) for row in table.rows)["best PPMd"] == best / 14
+
+    def test_own_programs(self) -> None:
+        # Two lines and an end, log2(25) each, and their numbers: 2 of 8 bits; a reference among 2 and one of 8 bits.
+        program = "x1 = range(1, 4)\nx2 = add(x1, 9)\noutput x2\n"
+        data = Modality("synthetic", bytes([10, 11, 12, 13]), programs=(program,))
+        price = 3 * math.log2(25) + 16 + 1 + 8
+        assert data.own_bits == pytest.approx(price)
+        table = report.baseline_table(evaluate([data], levels=(), piece_levels=()))
+        assert table.rows[-1][0] == report.OWN
+        assert table.rows[-1][1] == pytest.approx(price / 32)
 
     def test_jobs_and_journal_change_nothing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         dna = Modality("dna", bytes([0, 1, 2, 3] * 5), length=8, bits=3)
