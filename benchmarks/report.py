@@ -379,6 +379,49 @@ def vqgan_lost() -> str:
     return markdown(rows, left=(0, 1))
 
 
+def kolmogorov_codecs() -> str:
+    """Return the compressors of the KoLMogorov test: rates by codec and kind of data."""
+    found = own("eval_kolmogorov")
+    kinds = [(entry["modality"], entry["bits"] / 8) for entry in found["modalities"]]
+    rows = [["compressed / uncompressed"]]
+    for kind, share in kinds:
+        rows[0] += [kind, f"{kind} as bytes"] if share < 1 else [kind]
+    rates: dict[str, dict[str, float]] = {}
+    for entry in found["baselines"]:
+        name = "best PPMd" if entry["codec"].startswith("PPMd") else entry["codec"]
+        name += {"whole": "", "released": ", joined as released", "pieces": ", each alone"}[entry["form"]]
+        for title, key in ((name, "rate"), (f"{name} + model", "rate_with_model")):
+            if key in entry:
+                row = rates.setdefault(title, {})
+                row[entry["modality"]] = min(entry[key], row.get(entry["modality"], entry[key]))
+    for entry in found["modalities"]:
+        if "own_program_bits" in entry:
+            share = entry["own_program_bits"] / (entry["bits"] * entry["symbols"])
+            rates.setdefault("programs that made it, DSL uniform", {})[entry["modality"]] = share
+    for name, row in rates.items():
+        cells = [bold(name, name)]
+        for kind, share in kinds:
+            values = [row.get(kind)] if share == 1 else [row.get(kind), row[kind] * share if kind in row else None]
+            cells += ["" if value is None else bold(name, f"{value:.4f}") for value in values]
+        rows.append(cells)
+    return markdown(rows)
+
+
+def kolmogorov_programs() -> str:
+    """Return what the search of the KoLMogorov test came to: accuracy, precision and rates, all right programs used."""
+    found = own("eval_kolmogorov")
+    rows = [["data", "accuracy", "programs under", "sequences under", "rate", "precision", "rate of the best choice"]]
+    asked = {entry["modality"]: entry for entry in found["programs"]}
+    best = {(s["modality"], s["prior"], s["rest"]): s["rate"] for s in found["scores"] if s["choose"] == "best"}
+    for entry in found["scores"]:
+        if entry["choose"] == "all":
+            right = asked[entry["modality"]]["outcomes"]["right"] / asked[entry["modality"]]["sequences"]
+            cells = [entry["modality"], f"{right:.4f}", entry["prior"], entry["rest"], f"{entry['rate']:.4f}"]
+            cells.append("" if entry["precision"] is None else f"{entry['precision']:.4f}")
+            rows.append([*cells, f"{best[entry['modality'], entry['prior'], entry['rest']]:.4f}"])
+    return markdown(rows, left=(0, 2, 3))
+
+
 def versions(results: dict[str, Result]) -> str:
     """Return what was compared, exactly."""
     seen: dict[str, list[str]] = {}
@@ -402,6 +445,8 @@ def tables(results: dict[str, Result]) -> dict[str, Callable[[], str]]:
         "lossy-summary": lossy_summary,
         "lossy-least": lossy_least,
         "latents-webp": latents_webp,
+        "kolmogorov-codecs": kolmogorov_codecs,
+        "kolmogorov-programs": kolmogorov_programs,
         "vqgan-books": vqgan_books,
         "vqgan-lost": vqgan_lost,
         **{f"lossy-{name}": lossy(f"lossy_{name}") for name in ("pictures", "speech", "music")},

@@ -178,9 +178,8 @@ def main() -> None:
     alone = _unshare(layers)
     if alone:
         _become_first()
-    if prctl is not None:
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL, None, 0, 0)
-    if alone:
+        if prctl is not None:
+            prctl(PR_SET_PDEATHSIG, signal.SIGKILL, None, 0, 0)
         with contextlib.suppress(OSError):
             os.chroot(".")
             os.chdir("/")
