@@ -76,12 +76,23 @@ def _sources(command: options.F) -> options.F:
     help="For each answer of --command; 120 if left out.",
 )
 @click.option("--unsafe", is_flag=True, help="Run programs even where the system cannot hold them.")
-@click.option("--levels", type=Numbers("levels", 9), default="1,3,6,9", help="nzip's levels, as 1,6,9 or 1-9.")
 @click.option(
-    "--piece-levels", type=Numbers("levels", 9), default="3", help="nzip's levels for each sequence alone; slow from 6."
+    "--levels",
+    type=Numbers("levels", 9),
+    default="1,3,6,9",
+    help="nzip's levels, as 1,6,9 or 1-9; 1,3,6,9 if left out.",
 )
 @click.option(
-    "--prior-levels", type=Numbers("levels", 9), default="9", help="nzip's levels as prior of programs and the rest."
+    "--piece-levels",
+    type=Numbers("levels", 9),
+    default="3",
+    help="nzip's levels for each sequence alone; 3 if left out, slow from 6.",
+)
+@click.option(
+    "--prior-levels",
+    type=Numbers("levels", 9),
+    default="9",
+    help="nzip's levels as prior of programs and the rest; 9 if left out.",
 )
 @click.option("--no-baselines", is_flag=True, help="Leave the compressors out.")
 @study_options
