@@ -63,6 +63,7 @@ ALL, BEST = "all", "best"
 CUTS = 16  # at how many places the ranking of programs is tried
 
 FILE_CHUNK, LIVE_CHUNK = 256, 16  # sequences in a task: programs at hand, programs to be made
+PIECES = 2048  # sequences in a task, each compressed alone
 FAILURES = ("missing", "answer", "command", "time", "memory", "output", "forbidden", "error", "type", "items", "value",
             "crash", "sandbox")  # fmt: skip
 
@@ -245,7 +246,7 @@ def _work(payload: Mapping[str, Any]) -> Record:
     assert _worker is not None
     key = payload["modality"]
     if payload["kind"] == "baseline":
-        return {"bytes": _baseline(payload["form"], payload["codec"], _worker.modalities[key], _worker.pieces[key])}
+        return {"bytes": _baseline(payload, _worker.modalities[key], _worker.pieces[key])}
     outcomes, lost = [], ""
     for index, at in enumerate(range(*payload["span"])):
         given = payload["answers"][index] if payload["answers"] is not None else None
@@ -258,9 +259,10 @@ def _work(payload: Mapping[str, Any]) -> Record:
     return {"outcomes": outcomes, **({"error": lost} if lost else {})}
 
 
-def _baseline(form: str, codec: str, modality: Modality, pieces: Sequence[bytes]) -> int:
+def _baseline(payload: Mapping[str, Any], modality: Modality, pieces: Sequence[bytes]) -> int:
+    form, codec = payload["form"], payload["codec"]
     if form == "pieces":
-        return sum(size_of(codec, piece) for piece in pieces)
+        return sum(size_of(codec, piece) for piece in pieces[slice(*payload["span"])])
     return size_of(codec, as_released(pieces) if form == "released" else modality.data)
 
 
@@ -516,12 +518,9 @@ def evaluate(
     forms: list[tuple[str, str, str]] = []
     for modality in modalities if baselines else ():
         for codec, form in baseline_names(levels, piece_levels):
-            used = coder(codec)
-            words = [modality.sha256, modality.length if form != "whole" else None]
-            key = key_of("kolmogorov", form, *words, codec, used.version, used.settings)
-            payload = {"kind": "baseline", "modality": modality.key, "codec": codec, "form": form}
-            tasks.append(Task(key, f"{modality.title}: {codec}", payload))
-            forms.append((modality.key, codec, form))
+            for task in _baseline_tasks(modality, codec, form):
+                tasks.append(task)
+                forms.append((modality.key, codec, form))
     spans = []
     for modality in modalities if solver is not None else ():
         assert solver is not None
@@ -534,7 +533,10 @@ def evaluate(
         records = run_tasks(tasks, _work, jobs=jobs, journal=journal, progress=progress, setup=_setup, shared=shared)
     finally:
         _end()
-    found = [Baseline(*form, record["bytes"]) for form, record in zip(forms, records, strict=False)]
+    sizes: dict[tuple[str, str, str], int] = {}
+    for name, record in zip(forms, records, strict=False):
+        sizes[name] = sizes.get(name, 0) + record["bytes"]
+    found = [Baseline(*name, size) for name, size in sizes.items()]
     outcomes: dict[str, list[Outcome]] = {}
     for key, record in zip(spans, records[len(forms) :], strict=True):
         outcomes.setdefault(key, []).extend(Outcome(*entry) for entry in record["outcomes"])
@@ -556,6 +558,22 @@ def _check(solver: Solver | None, limits: Limits) -> tuple[str, ...]:
         return ()
     with Sandbox(seconds=limits.seconds, memory=limits.memory, unsafe=limits.unsafe) as sandbox:
         return sandbox.layers
+
+
+def _baseline_tasks(modality: Modality, codec: str, form: str) -> list[Task]:
+    """Return one task, or, where each sequence is coded alone, one for some thousands of them."""
+    used = coder(codec)
+    count = len(modality.sequences)
+    spans: list[tuple[int, int] | None] = [None]
+    if form == "pieces":
+        spans = [(start, min(count, start + PIECES)) for start in range(0, count, PIECES)]
+    tasks = []
+    for span in spans:
+        words = [modality.sha256, None if form == "whole" else modality.length, *([span] if span else [])]
+        key = key_of("kolmogorov", form, *words, codec, used.version, used.settings)
+        payload = {"kind": "baseline", "modality": modality.key, "codec": codec, "form": form, "span": span}
+        tasks.append(Task(key, f"{modality.title}: {codec}", payload))
+    return tasks
 
 
 def _answer_tasks(modality: Modality, solver: Solver, limits: Limits) -> list[Task]:
