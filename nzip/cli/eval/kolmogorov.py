@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -169,7 +169,8 @@ def command(
         )
     if outcomes is not None:
         report.write_outcomes(outcomes, result)
-    settings = {"size": size, "length": length, "timeout": timeout, "memory": memory, "effort": effort}
+    settings: dict[str, Any] = {"size": size, "length": length, "timeout": timeout, "memory": memory, "effort": effort}
+    settings |= {"levels": levels, "piece_levels": piece_levels, "prior_levels": prior_levels}
     study.publish(report.findings(result, seed=study.seed, **settings))
 
 

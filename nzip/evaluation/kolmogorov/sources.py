@@ -117,22 +117,21 @@ def read(key: str, paths: Sequence[AnyPath], *, size: int = SIZE, length: int = 
     _check(size, length)
     files = find_files(paths)
     bits = 8
-    notes: list[str] = []
     if key == "dna":
         bits = 3
-        data, notes = _dna(files, -(-8 * size // bits))
+        data, read_files, notes = _dna(files, -(-8 * size // bits))
     elif key == "mfcc":
-        data, notes = _cepstra(files, size)
+        data, read_files, notes = _cepstra(files, size)
     elif key in ("audio8", "audio16"):
-        data, notes = _sound(files, size, wide=key == "audio16")
+        data, read_files, notes = _sound(files, size, wide=key == "audio16")
     else:
-        data = _bytes(files, size)
+        data, read_files, notes = _bytes(files, size)
     if not data:
         raise NzipError(f"{paths[0]}: there is no data in it for {TITLES[key]}")
     used = len(data) * bits / 8
     if used < size * 0.999:
         notes.append(f"only {used:,.0f} of {size:,} bytes: the files hold no more")
-    return Modality(key, data, length, bits, tuple(file.path for file in files), tuple(notes))
+    return Modality(key, data, length, bits, tuple(file.path for file in files[:read_files]), tuple(notes))
 
 
 def synthetic(seed: int, *, size: int = SIZE, length: int = LENGTH) -> Modality:
@@ -156,26 +155,33 @@ def _check(size: int, length: int) -> None:
         raise ValueError("size or length is less than 1")
 
 
-def _bytes(files: Sequence[InputFile], size: int) -> bytes:
-    out = bytearray()
+# Each of these returns symbols, how many files they come from, and notes.
+
+
+def _bytes(files: Sequence[InputFile], size: int) -> tuple[bytes, int, list[str]]:
+    out, used = bytearray(), 0
     for file in files:
+        if len(out) >= size:
+            break
+        used += 1
         try:
             with open_binary(file.location) as opened:
                 while len(out) < size and (piece := opened.read(size - len(out))):
                     out += piece
         except (OSError, EOFError) as error:
             raise _unread(file.location, error) from None
-    return bytes(out)
+    return bytes(out), used, []
 
 
 def _unread(path: Path, error: Exception) -> NzipError:
     return NzipError(f"{path}: cannot read it: {getattr(error, 'strerror', None) or error}")
 
 
-def _dna(files: Sequence[InputFile], symbols: int) -> tuple[bytes, list[str]]:
-    """Return symbols 0..7 of FASTA files or plain letters: lines that begin with `>` or `;` say what follows."""
-    out, others = bytearray(), 0
+def _dna(files: Sequence[InputFile], symbols: int) -> tuple[bytes, int, list[str]]:
+    """Read symbols 0..7 of FASTA files or plain letters: lines that begin with `>` or `;` say what follows."""
+    out, others, used = bytearray(), 0, 0
     for file in files:
+        used += 1
         good, bad = 0, 0
         try:
             with open_binary(file.location) as opened:
@@ -197,7 +203,8 @@ def _dna(files: Sequence[InputFile], symbols: int) -> tuple[bytes, list[str]]:
         others += bad
         if len(out) >= symbols:
             break
-    return bytes(out[:symbols]), [f"{others:,} letters other than ACGT and acgt left out"] if others else []
+    notes = [f"{others:,} letters other than ACGT and acgt left out"] if others else []
+    return bytes(out[:symbols]), used, notes
 
 
 def _sounds(files: Sequence[InputFile]) -> Any:
@@ -214,15 +221,15 @@ def _sounds(files: Sequence[InputFile]) -> Any:
         yield sound.samples[0], sound.rate
 
 
-def _sound(files: Sequence[InputFile], size: int, *, wide: bool) -> tuple[bytes, list[str]]:
-    """Return samples of 16 bits, little-endian, two's complement, or of 8 bits, unsigned, 128 being silence."""
+def _sound(files: Sequence[InputFile], size: int, *, wide: bool) -> tuple[bytes, int, list[str]]:
+    """Read samples of 16 bits, little-endian, two's complement, or of 8 bits, unsigned, 128 being silence."""
     out, rates = bytearray(), []
     for samples, rate in _sounds(files):
         rates.append(rate)
         out += quantised(samples, wide=wide)
         if len(out) >= size:
             break
-    return bytes(out[:size]), [_rates(rates)]
+    return bytes(out[:size]), len(rates), [_rates(rates)]
 
 
 def _rates(rates: Sequence[int]) -> str:
@@ -237,7 +244,7 @@ def quantised(samples: NDArray[Any], *, wide: bool) -> bytes:
     return (values.astype("<i2") if wide else (values + 128).astype(np.uint8)).tobytes()
 
 
-def _cepstra(files: Sequence[InputFile], size: int) -> tuple[bytes, list[str]]:
+def _cepstra(files: Sequence[InputFile], size: int) -> tuple[bytes, int, list[str]]:
     found, rates, frames = [], [], 0
     for samples, rate in _sounds(files):
         rates.append(rate)
@@ -246,7 +253,7 @@ def _cepstra(files: Sequence[InputFile], size: int) -> tuple[bytes, list[str]]:
         if frames * COEFFICIENTS >= size:
             break
     data = eight_bits(np.concatenate(found)).tobytes() if found else b""
-    return data[:size], [_rates(rates)]
+    return data[:size], len(rates), [_rates(rates)]
 
 
 def mel_filters(rate: int, points: int) -> NDArray[np.float64]:

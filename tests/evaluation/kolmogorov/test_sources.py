@@ -32,6 +32,7 @@ class TestBytes:
         assert found.data == b"first"
         assert found.notes == ("only 5 of 100 bytes: the files hold no more",)
         assert found.files == ("a",)
+        assert read("text", [tmp_path], size=5).files == ("a",)  # those that were read
 
     def test_compressed(self, tmp_path: Path) -> None:
         (tmp_path / "a.gz").write_bytes(gzip.compress(b"words"))
