@@ -6,8 +6,9 @@
 
 A table stands between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->` in README.md or a page of docs/; what is between
 the two is replaced. Names: `summary`, `levels`, `ahead`, `memory`, `versions`, `lm`, `lm-windows`, `lm-mixing`,
-`lm-exactness`, `lossy-summary`, `lossy-least`, `latents-webp`, `vqgan-books`, `vqgan-lost`, `lossy-pictures`,
-`lossy-speech`, `lossy-music`, and for each result file SET its totals (`SET`) and its sizes file by file (`SET-files`).
+`lm-exactness`, `lossy-summary`, `lossy-least`, `latents-webp`, `vqgan-books`, `vqgan-lost`, `kolmogorov-codecs`,
+`kolmogorov-programs`, `lossy-pictures`, `lossy-speech`, `lossy-music`, and for each result file SET its totals (`SET`)
+and its sizes file by file (`SET-files`).
 """
 
 from __future__ import annotations
@@ -409,7 +410,7 @@ def kolmogorov_codecs() -> str:
 
 def kolmogorov_programs() -> str:
     """Return what the search of the KoLMogorov test came to: accuracy, precision and rates, all right programs used."""
-    found = own("eval_kolmogorov")
+    found = own("eval_kolmogorov_search")
     rows = [["data", "accuracy", "programs under", "sequences under", "rate", "precision", "rate of the best choice"]]
     asked = {entry["modality"]: entry for entry in found["programs"]}
     best = {(s["modality"], s["prior"], s["rest"]): s["rate"] for s in found["scores"] if s["choose"] == "best"}
