@@ -13,7 +13,7 @@ from nzip.errors import NzipError
 from nzip.evaluation.kolmogorov import report, score, solvers
 from nzip.evaluation.kolmogorov.score import ALL, BEST, GZIP, RIGHT, WRONG, Outcome, Solver, evaluate
 from nzip.evaluation.kolmogorov.solvers import Answer, Command, cleaned, read_answer, read_programs, request
-from nzip.evaluation.kolmogorov.sources import Modality
+from nzip.evaluation.kolmogorov.sources import Modality, synthetic
 
 # Four sequences without a repeat in them, so that deflate writes fixed Huffman codes of literals: 3 bits of head, 8 a
 # character, 7 of end, rounded up to bytes; gzip adds 18.
@@ -337,6 +337,19 @@ class TestCallable:
     def test_not_there(self, name: str, match: str) -> None:
         with pytest.raises(NzipError, match=match):
             solvers.load_function(name)
+
+
+@pytest.mark.slow  # the search has to be compiled
+class TestSearch:
+    def test_synthetic(self) -> None:
+        data = synthetic(1, size=512, length=64)
+        result = evaluate([data], Solver("search", "search", effort=1), baselines=False, prior_levels=())
+        assert report.counts(result.outcomes["synthetic"]) == {RIGHT: 8, WRONG: 0}
+        found = {(s.prior, s.choose): s for s in result.scores}
+        price = sum(score.dsl.bits(outcome.program) for outcome in result.outcomes["synthetic"])
+        assert found["DSL uniform", ALL].program_bits == pytest.approx(price)
+        assert found["DSL uniform", ALL].rate == pytest.approx((price + 8) / (8 * 512))
+        assert result.layers == ()  # no sandbox is needed
 
 
 class TestRuns:
