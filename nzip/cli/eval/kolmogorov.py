@@ -85,8 +85,8 @@ def _sources(command: options.F) -> options.F:
 @click.option(
     "--piece-levels",
     type=Numbers("levels", 9),
-    default="3",
-    help="nzip's levels for each sequence alone; 3 if left out, slow from 6.",
+    default="1",
+    help="nzip's levels for each sequence alone; 1 if left out, slow from 3.",
 )
 @click.option(
     "--prior-levels",

@@ -54,7 +54,7 @@ RIGHT, WRONG = "right", "wrong"
 GZIP, UNIFORM, EXACT = "gzip -9", "DSL uniform", "DSL exact"
 ORDERS = (2, 3, 4, 5, 6, 8, 10, 12, 16)  # of PPMd
 LEVELS = (1, 3, 6, 9)
-PIECE_LEVELS = (3,)
+PIECE_LEVELS = (1,)
 PRIOR_LEVELS = (9,)
 SEPARATOR = b"\0"
 # What the released evaluator puts between sequences and programs; there, bytes are characters, and coded as UTF-8.
