@@ -411,14 +411,14 @@ def kolmogorov_codecs() -> str:
 def kolmogorov_programs() -> str:
     """Return what the search of the KoLMogorov test came to: accuracy, precision and rates, all right programs used."""
     found = own("eval_kolmogorov_search")
-    rows = [["data", "accuracy", "programs under", "sequences under", "rate", "precision", "rate of the best choice"]]
+    rows = [["data", "accuracy", "programs under", "sequences under", "rate", "+ model", "precision", "best choice"]]
     asked = {entry["modality"]: entry for entry in found["programs"]}
     best = {(s["modality"], s["prior"], s["rest"]): s["rate"] for s in found["scores"] if s["choose"] == "best"}
     for entry in found["scores"]:
         if entry["choose"] == "all":
             right = asked[entry["modality"]]["outcomes"]["right"] / asked[entry["modality"]]["sequences"]
             cells = [entry["modality"], f"{right:.4f}", entry["prior"], entry["rest"], f"{entry['rate']:.4f}"]
-            cells.append("" if entry["precision"] is None else f"{entry['precision']:.4f}")
+            cells += [f"{entry[key]:.4f}" if entry.get(key) else "" for key in ("rate_with_model", "precision")]
             rows.append([*cells, f"{best[entry['modality'], entry['prior'], entry['rest']]:.4f}"])
     return markdown(rows, left=(0, 2, 3))
 
