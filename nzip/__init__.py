@@ -19,6 +19,7 @@ from nzip.codec.decompressor import Decompressor, decompress
 from nzip.codec.file import NzipFile, open
 from nzip.codec.inspect import BlockInfo, FileInfo, MemberInfo, inspect
 from nzip.codec.levels import Level, levels
+from nzip.codec.primed import primed
 from nzip.codec.registry import engines, register_engine, register_transform, transforms
 from nzip.codec.tokens import EqualInfoTokenizer, Tokens, detokenize
 from nzip.errors import CorruptError, LimitError, NzipError, UnsupportedError
@@ -56,6 +57,7 @@ __all__ = [
     "latents",
     "levels",
     "open",
+    "primed",
     "read_signal",
     "register_engine",
     "register_transform",

@@ -8,7 +8,7 @@ engine's own packed form, so that a file carries all that decoding needs.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 Params = Mapping[str, Any]  # numbers; names of models are strings
@@ -94,9 +94,85 @@ class Engine(ABC):
             CorruptError: the payload cannot be decoded.
         """
 
+    def prime(self, known: bytes, params: Params, most: int = 0) -> Primed:
+        """Return what an engine that has read `known` spends on blocks that follow it.
+
+        Args:
+            known: what is read first; may be empty.
+            params: as `fit` returns them, or not fitted, in which case they are fitted to `known` and a block.
+            most: bytes of the largest block that is to follow, if it is known: tables are made for so many.
+        """
+        return Concatenated(self, known, params)
+
     def model_bytes(self, params: Params) -> int:
         """Return the size of what is shipped beside the program and takes part in coding with `params`."""
         return 0
 
     def prepare(self) -> None:  # noqa: B027 - optional hook
         """Load or compile what coding needs, so that a caller can say why the first call takes longer."""
+
+
+class Primed(ABC):
+    """An engine that has read something: the cost of a block after it. One thread at a time.
+
+    Attributes:
+        exact: `bits` is what an arithmetic coder spends on the block, to a fraction of a bit, and a decoder that has
+            read the same gets the block back. Otherwise it is a difference of two sizes, which may be negative.
+    """
+
+    exact: ClassVar[bool]
+
+    @abstractmethod
+    def bits(self, block: bytes) -> float:
+        """Return the bits that `block` costs after what was read; nothing is learned from it for the next call."""
+
+
+class Concatenated(Primed):
+    """For any engine: the payload of what was read and the block as one block, less that of the former alone.
+
+    Args:
+        engine: codes both.
+        known: what is read first.
+        params: not yet fitted.
+    """
+
+    exact = False
+
+    def __init__(self, engine: Engine, known: bytes, params: Params):
+        self._engine = engine
+        self._known = known
+        self._params = params
+        self._before = self._size(known)
+
+    def bits(self, block: bytes) -> float:
+        return 8.0 * (self._size(self._known + block) - self._before)
+
+    def _size(self, data: bytes) -> int:
+        if not data:
+            return 0
+        return len(self._engine.encode(data, self._engine.fit(self._params, len(data))))
+
+
+class Unprimed(Primed):
+    """For engines whose start depends on the block: nothing was read, and each block is coded as what it is.
+
+    Args:
+        classify: class and record length of a block.
+        start: what blocks of a class and record length cost; made once for each of the latest few.
+    """
+
+    exact = True
+    KEPT = 4
+
+    def __init__(self, classify: Callable[[bytes], tuple[int, int]], start: Callable[[int, int], Primed]):
+        self._classify = classify
+        self._start = start
+        self._starts: dict[tuple[int, int], Primed] = {}
+
+    def bits(self, block: bytes) -> float:
+        kind = self._classify(block) if block else (0, 0)
+        start = self._starts.pop(kind, None) or self._start(*kind)
+        self._starts[kind] = start
+        if len(self._starts) > self.KEPT:
+            del self._starts[next(iter(self._starts))]
+        return start.bits(block)

@@ -258,7 +258,7 @@ def code(
     v: Array,  # uint64 (SOURCES,): the sources
     after1: Array,  # uint64 (256,): what followed each byte
     after2: Array,  # uint64 (65536,): what followed each pair of bytes
-    carried: Array,  # int64 (4,): of the match: pointer, length, missed, candidate
+    carried: Array,  # int64 (6,): of the match: pointer, length, missed, candidate; bytes coded, range - 1
 ) -> Any:
     """Encode `buf[first:]` into `coded`, or decode it, or only learn from it.
 
@@ -588,6 +588,8 @@ def code(
     carried[1] = length
     carried[2] = missed
     carried[3] = candidate
+    carried[4] = at
+    carried[5] = i64(u32(high - low))
     if mode != ENCODE:
         return at
     # The fewest bytes that, with zeros behind them, lie between low and high.
@@ -602,6 +604,96 @@ def code(
                 at += 1
             break
     return at
+
+
+@njit(cache=True, nogil=True)
+def restore(
+    first: int,  # as `code` was given it
+    buf: Array,  # as `code` left it
+    settings: Array, spec: Array, direct: Array,  # as there
+    slots: Array, table: Array, counters: Array, apm: Array, v: Array, after1: Array, after2: Array,  # as `code` left
+    slots_was: Array, table_was: Array, counters_was: Array, apm_was: Array, v_was: Array, after1_was: Array,
+    after2_was: Array,  # what they were before
+) -> None:  # fmt: skip
+    """Undo what `code` changed in the large arrays, by walking through the block once more.
+
+    `v` and `after1` are undone as well; the arrays that are not arguments are for the caller to copy.
+    """
+    size = i64(buf.shape[0])
+    contexts = i64(direct.shape[0])
+    period = i64(settings[CFG_RECORD])
+    least = i64(settings[CFG_MATCH_MIN])
+    ahead = i64(settings[CFG_AHEAD])
+    counted = i64(settings[CFG_COUNTERS])
+    shift = u64(64 - i64(settings[CFG_BITS]))
+    match_shift = u64(64 - i64(settings[CFG_MATCH_BITS]))
+    match_drop = u64(64 - 8 * (least - ahead))
+    counter_shift = u64(64 - i64(settings[CFG_COUNTER_BITS]))
+    hashes = np.zeros(contexts, np.uint64)
+    places = np.zeros(contexts, np.int64)
+    checks = np.zeros(contexts, np.uint8)
+    known = np.zeros(256, np.uint8)
+    for again in range(2):
+        # What followed pairs of bytes takes part in contexts: it is undone, renewed on the walk, and undone again.
+        for k in range(SOURCES):
+            v[k] = v_was[k]
+        for k in range(256):
+            after1[k] = after1_was[k]
+        for pos in range(max(first - 3, i64(0)), size - 1):
+            pair = (i64(buf[u64(pos)]) << 8) | i64(buf[u64(pos + 1)])
+            after2[u64(pair)] = after2_was[u64(pair)]
+        # The sources begin with zeros for what lies before the first byte.
+        for c in range(256):
+            after2[u64(c)] = after2_was[u64(c)]
+        if again > 0:
+            break
+        if first > 0:
+            renew(v, buf, first, period, after1, after2)
+        address(v, spec, direct, hashes, places, checks, slots, shift)
+        for pos in range(first, size):
+            last8 = u64(v[LAST8])
+            symbol = i64(buf[u64(pos)])
+            half = 16 | (symbol >> 4)
+            for i in range(contexts):
+                place = i64(places[i])
+                if direct[i] > 0:
+                    for k in range(512):
+                        slots[u64(place + k)] = slots_was[u64(place + k)]
+                    continue
+                start = place & -128 if direct[i] == 0 else place & -64
+                for k in range(128 if direct[i] == 0 else 64):
+                    slots[u64(start + k)] = slots_was[u64(start + k)]
+                if direct[i] < 0:
+                    t = u64(u64(u64(hashes[i]) ^ u64(u64(half) * u64(K1))) * u64(K3))
+                    t = u64(u64(t ^ (t >> u64(32))) * u64(K2))
+                    start = (i64(t >> shift) << 4) & -64
+                    for k in range(64):
+                        slots[u64(start + k)] = slots_was[u64(start + k)]
+            for j in range(counted):
+                for part in range(2):
+                    start = line_of(last8, j, half if part > 0 else 1, counter_shift)
+                    for k in range(16):
+                        counters[u64(start + k)] = counters_was[u64(start + k)]
+            if least > 0:
+                h = u64(u64((last8 << match_drop) * u64(K1)) >> match_shift)
+                table[h] = table_was[h]
+            known[u64(last8 & u64(255))] = 1
+            if pos + 1 < size:
+                renew(v, buf, pos + 1, period, after1, after2)
+                address(v, spec, direct, hashes, places, checks, slots, shift)
+    # Any byte that was ever read may have been expected.
+    for pos in range(size):
+        known[u64(buf[u64(pos)])] = 1
+    for c in range(256):
+        if known[u64(c)] > 0:
+            for row in range(2):
+                start = ((APM_LAST if row == 0 else APM_EXPECTED) + (c << 8)) << 4
+                for k in range(4096):
+                    apm[u64(start + k)] = apm_was[u64(start + k)]
+    for k in range(16 * APM_LAST):
+        apm[u64(k)] = apm_was[u64(k)]
+    for k in range(16 * APM_PAIR, 16 * APM_ROWS):
+        apm[u64(k)] = apm_was[u64(k)]
 
 
 @njit(cache=True, nogil=True)

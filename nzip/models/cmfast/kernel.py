@@ -144,7 +144,7 @@ def code(
     part: int,  # bytes that each stream codes at most before the streams meet again
     bits: int,  # log2 of the hashed buckets
     match_bits: int,  # log2 of the entries of `table`
-    carry: Array,  # uint64 (2,): last eight bytes and word that every stream starts from
+    carry: Array,  # uint64 (4,): last eight bytes and word that every stream starts from; bytes coded, range - 1
     slots: Array,  # uint8 (DIRECT + (16 << bits),): buckets of a check and 15 histories; starts at a cache line
     slots64: Array,  # uint64: the same memory
     maps: Array,  # uint32 (256 * CONTEXTS + 32,): probability 22 bits, count 10 bits; then the match model's
@@ -430,6 +430,8 @@ def code(
         carry[1] = word[streams - 1]
         base += streams * each
 
+    carry[2] = u64(at)
+    carry[3] = u64(u32(high - low))
     if mode != ENCODE:
         return at
     # The fewest bytes that, with zeros behind them, lie between low and high.
@@ -444,3 +446,45 @@ def code(
                 at += 1
             break
     return at
+
+
+@njit(cache=True, nogil=True)
+def restore(
+    buf: Array,  # as `code` left it for one stream
+    begin: int, binary: bool, period: int, least: int, bits: int, match_bits: int,  # as `code` was given them
+    slots: Array, table: Array, apm: Array,  # as `code` left them
+    carry_was: Array, slots_was: Array, table_was: Array, apm_was: Array,  # what they were before
+) -> None:  # fmt: skip
+    """Undo what `code` changed in the large arrays, by walking through the block once more."""
+    shift = u64(64 - bits)
+    match_shift = u64(64 - match_bits)
+    match_drop = u64(64 - 8 * (least - 1))
+    hashes = np.zeros(CONTEXTS, np.uint64)
+    places = np.zeros(CONTEXTS, np.int64)
+    checks = np.zeros(CONTEXTS, np.uint8)
+    known = np.zeros(256, np.uint8)
+    last8 = u64(carry_was[0])
+    word = u64(carry_was[1])
+    for p in range(begin, i64(buf.shape[0])):
+        address(0, binary, period, 0, p, last8, word, buf, slots, hashes, places, checks, shift)
+        known[u64(last8 & u64(255))] = 1
+        for i in range(1, CONTEXTS):
+            start = u64(i64(places[u64(i)]) & -128)
+            for k in range(128):
+                slots[start + u64(k)] = slots_was[start + u64(k)]
+        h = u64(u64((last8 << match_drop) * u64(K1)) >> match_shift)
+        table[h] = table_was[h]
+        c = i64(buf[u64(p)])
+        letter = i64(0)
+        if c >= 128 or 97 <= c <= 122:
+            letter = c
+        elif 65 <= c <= 90:
+            letter = c + 32
+        word = u64(u64(word + u64(letter)) * u64(K5)) if letter > 0 else u64(0)
+        last8 = u64((last8 << u64(8)) | u64(c))
+    for c in range(256):
+        if known[u64(c)] > 0:
+            for k in range(c << 9, (c + 1) << 9):
+                slots[u64(k)] = slots_was[u64(k)]
+            for k in range(c << 12, (c + 1) << 12):
+                apm[u64(k)] = apm_was[u64(k)]

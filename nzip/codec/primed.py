@@ -1,0 +1,44 @@
+"""What a block costs after other bytes were read: conditional compression, for distances and classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nzip.codec.levels import DEFAULT_LEVEL, level_of
+from nzip.codec.registry import ENGINES
+from nzip.models.engine import Primed
+
+MOST = 1 << 16
+
+
+def primed(
+    data: bytes,
+    level: int | None = None,
+    *,
+    engine: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    most: int = MOST,
+) -> Primed:
+    """Return an engine that has read `data`; its method `bits` says what a block costs after that.
+
+    This is C(block | data) of compression distances, nearer to it than C(data block) - C(data) of whole files: no
+    header is paid, no window forgets `data`, and `data` is read once for any number of blocks. Engines `cm` and
+    `cmfast` give costs to a fraction of a bit, which their methods `encode` and `decode` reach; every other engine
+    codes `data` and the block anew each time, and the difference of sizes is taken.
+
+    Args:
+        data: what is read first; may be empty.
+        level: whose engine and parameters are taken; 6 where neither it nor `engine` is given.
+        engine: name of the engine, in place of the level's.
+        params: of the engine, in place of its own choice.
+        most: bytes of the largest block that is to come: tables are made for so many. Larger ones are coded as well,
+            and cost a little more.
+
+    Raises:
+        ValueError: level, engine or a parameter is unknown or out of range.
+    """
+    chosen = level_of(DEFAULT_LEVEL if level is None else level)
+    if engine is None or (engine == chosen.engine and level is not None):
+        engine, params = chosen.engine, params or chosen.params
+    return ENGINES.by_name(engine).prime(bytes(data), params or {}, most)
