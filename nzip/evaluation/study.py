@@ -421,7 +421,7 @@ class JsonLines:
                     if not line.strip():
                         continue
                     self.read += 1
-                    found = self._parse(line)
+                    found = self.parse(line)
                     if isinstance(found, str):
                         self.problems.append((number, found))
                     else:
@@ -430,7 +430,8 @@ class JsonLines:
                 reason = getattr(error, "strerror", None) or str(error)
                 raise NzipError(f"{os.fspath(self.path)}: cannot read it: {reason}") from None
 
-    def _parse(self, line: bytes) -> dict[str, Any] | str:
+    def parse(self, line: bytes) -> dict[str, Any] | str:
+        """Return the object of a line, or what is wrong with it."""
         try:
             value = json.loads(line)
         except UnicodeDecodeError:
