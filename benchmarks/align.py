@@ -1,7 +1,8 @@
 """How well a target set chooses documents of its kind from a mixed corpus, and how long that takes.
 
-    python benchmarks/align.py --out benchmarks/results/eval_align.json \
+    python benchmarks/align.py --of code --out benchmarks/results/eval_align.json \
         logs=DIR code=DIR prose=FILE xml=FILE
+    python benchmarks/align.py --documents 20000 --out benchmarks/results/eval_align_kinds.json …
 
 Each KIND=PATH is a file, or a folder of files. Documents of 200 to 500 bytes are cut at random places: those of the
 corpus from the first four fifths of each file, the targets from the last fifth, so that no target stands in the
@@ -55,6 +56,7 @@ def main() -> None:
     parser.add_argument("--out", required=True)
     parser.add_argument("--documents", type=int, default=100_000)
     parser.add_argument("--targets", type=int, default=32)
+    parser.add_argument("--of", action="append", metavar="KIND", help="choose by the targets of this kind only")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
@@ -85,7 +87,7 @@ def main() -> None:
                 print(json.dumps({"text": rows[at][1], "kind": rows[at][0]}), file=file)
         result["corpus_bytes"] = path.stat().st_size
         for name, form in METHODS:
-            for kind in sources:
+            for kind in given.of or sources:
                 start = time.perf_counter()
                 with align.Corpus(path) as corpus:
                     found = align.rank(
