@@ -5,9 +5,7 @@ Compressors", 2023; on DNA with gzip, brotli and LZMA: "DNA Sequence Classificat
 votes are settled without a look at the truth (`vote`); what counting each as right would give is reported beside it.
 
 Class models: an engine reads all training items of a class, and an item belongs to the class after which it costs the
-fewest bits (Frank, Chui, Witten, "Text Categorization Using Compression Models", 2000). A model that has read much that
-repeats pays more for what is new to it than another one: the calibrated rule divides an item's bits by what the model
-pays per byte of items of other classes.
+fewest bits (Frank, Chui, Witten, "Text Categorization Using Compression Models", 2000).
 
 Reference: multinomial naive Bayes on overlapping k-mers of bytes, as k-mer classifiers of sequences do.
 """
@@ -49,7 +47,6 @@ from nzip.evaluation.study import (
 )
 
 CHUNK = 8  # test items of a task of nearest neighbours
-STRANGERS = 48  # items of other classes that a class model is calibrated on
 BETWEEN = b"\n"  # between the items that a class model reads
 KINDS = ("knn", "near", "class", "kmer")
 METHODS = ("class:cm", "knn:gzip")
@@ -433,13 +430,13 @@ def classify(
     labels = [example.label for example in examples]
     kinds = sorted(set(labels))
     truth = [labels[at] for at in test]
-    run = _Run(texts, labels, train, test, seed, jobs, journal, progress)
+    run = _Run(texts, labels, train, test, jobs, journal, progress)
     outcomes: list[Outcome] = []
     for method in parsed:
         if method.kind == "kmer":
             outcomes.append(run.kmer(method))
         elif method.kind == "class":
-            outcomes += run.classes(method)
+            outcomes.append(run.classes(method))
         else:
             outcomes += run.neighbours(method, ks)
     seen = {texts[at] for at in train}
@@ -468,7 +465,6 @@ class _Run:
     labels: list[str]
     train: list[int]
     test: list[int]
-    seed: int
     jobs: int
     journal: AnyPath | None
     progress: Progress | None
@@ -538,36 +534,15 @@ class _Run:
             outcomes.append(Outcome(str(method), f"k = {k}", found, [tied for _, tied in votes], cpu, about))
         return outcomes
 
-    def classes(self, method: Method) -> list[Outcome]:
+    def classes(self, method: Method) -> Outcome:
         kinds = sorted({self.labels[at] for at in self.train})
         members = {kind: [at for at in self.train if self.labels[at] == kind] for kind in kinds}
-        random = np.random.Generator(np.random.PCG64(self.seed))
-        strangers = {}
-        for kind in kinds:
-            others = [at for at in self.train if self.labels[at] != kind]
-            drawn = random.permutation(len(others))[:STRANGERS]
-            strangers[kind] = [others[k] for k in sorted(map(int, drawn))]
-        payloads = [(members[kind], [*self.test, *strangers[kind]]) for kind in kinds]
-        records = self.tasks(_class, "models", method, payloads)
+        records = self.tasks(_class, "models", method, [(members[kind], self.test) for kind in kinds])
         cpu = sum(record["cpu_s"] for record in records)
-        count = len(self.test)
-        bits = np.array([record["bits"][:count] for record in records]).T  # (test, classes)
-        rates = [
-            max(calibration(record["bits"][count:], [len(self.texts[at]) for at in strangers[kind]]), 1e-9)
-            for kind, record in zip(kinds, records, strict=True)
-        ]
+        bits = np.array([record["bits"] for record in records]).T  # (test, classes)
+        tied = [[kinds[k] for k in np.flatnonzero(row == row.min())] for row in bits]
         about = compressor(method.name).describe()
-        outcomes = []
-        for rule, scores in (("fewest bits", bits), ("fewest bits, calibrated", bits / np.array(rates))):
-            tied = [[kinds[k] for k in np.flatnonzero(row == row.min())] for row in scores]
-            outcomes.append(Outcome(str(method), rule, [names[0] for names in tied], tied, cpu, about))
-        return outcomes
-
-
-def calibration(bits: Sequence[float], sizes: Sequence[int]) -> float:
-    """Return the median bits per byte of what is strange to a class model; 1 where nothing is."""
-    rates = [cost / size for cost, size in zip(bits, sizes, strict=True) if size]
-    return float(np.median(rates)) if rates else 1.0
+        return Outcome(str(method), "fewest bits", [names[0] for names in tied], tied, cpu, about)
 
 
 # What is shown

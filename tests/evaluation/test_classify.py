@@ -63,11 +63,6 @@ def test_naive_bayes_by_hand() -> None:
     assert kmer_bayes(texts, labels, range(10), [10, 11], 2) == ["Y", "X"]
 
 
-def test_calibration_by_hand() -> None:
-    assert classify.calibration([20.0, 30.0, 10.0], [10, 10, 10]) == 2.0  # median of 2, 3, 1
-    assert classify.calibration([], []) == 1.0
-
-
 METHODS = ["knn:gzip", "near:cmfast", "knn:cmfast", "class:cmfast", "class:cm:preset=1", "kmer:2"]
 
 
@@ -103,7 +98,7 @@ def test_methods_find_easy_classes(method: str) -> None:
     assert [row["rule"] for row in measured["methods"]] == {
         "knn": ["k = 1", "k = 2"],
         "near": ["k = 1", "k = 2"],
-        "class": ["fewest bits", "fewest bits, calibrated"],
+        "class": ["fewest bits"],
         "kmer": ["naive Bayes"],
     }[method.split(":")[0]]
     assert measured["split"] == {"share": 0.2, "train": 32, "test": 8}
