@@ -24,6 +24,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -585,7 +586,7 @@ def _answer_tasks(modality: Modality, solver: Solver, limits: Limits) -> list[Ta
     elif solver.kind == "file":
         own = ["file"]
     elif solver.kind == "search":
-        own += [_package_hash()]
+        own += [_search_hash()]
     tasks = []
     for start in range(0, count, chunk):
         end = min(count, start + chunk)
@@ -600,15 +601,10 @@ def _answer_tasks(modality: Modality, solver: Solver, limits: Limits) -> list[Ta
     return tasks
 
 
-def _package_hash() -> str:
+def _search_hash() -> str:
     """Return a hash of the search's own source, so that no journal keeps what an earlier search found."""
-    from pathlib import Path
-
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        if path.name not in ("score.py", "solvers.py", "sources.py", "sandbox.py", "jail.py"):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
+    paths = (Path(__file__).with_name(f"{name}.py") for name in ("dsl", "search", "segments"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
 
 def _scores(
