@@ -36,6 +36,7 @@ NAMES = [
     "latents",
     "levels",
     "open",
+    "primed",
     "read_signal",
     "register_engine",
     "register_transform",
@@ -53,6 +54,7 @@ SIGNATURES = {
     "NzipFile": "(file, mode='r', *, level=6, threads=1, max_memory=2147483648, **settings)",
     "Compressor": "(level=6, *, engine=None, params=None, threads=1, block_size=None, window_bits=None, verify=None, "
     "content_size=None, name=None, mode=None, mtime_ns=None, kind=None)",
+    "primed": "(data, level=None, *, engine=None, params=None, most=65536)",
     "Compressor.compress": "(self, data)",
     "Compressor.flush": "(self)",
     "Compressor.close": "(self)",
