@@ -6,9 +6,11 @@
 
 A table stands between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->` in README.md or a page of docs/; what is between
 the two is replaced. Names: `summary`, `levels`, `ahead`, `memory`, `versions`, `lm`, `lm-windows`, `lm-mixing`,
-`lm-exactness`, `lossy-summary`, `lossy-least`, `latents-webp`, `vqgan-books`, `vqgan-lost`, `kolmogorov-codecs`,
-`kolmogorov-programs`, `lossy-pictures`, `lossy-speech`, `lossy-music`, and for each result file SET its totals (`SET`)
-and its sizes file by file (`SET-files`).
+`lm-exactness`, `lossy-summary`, `lossy-least`, `latents-webp`, `vqgan-books`, `vqgan-lost`, `lossy-pictures`,
+`lossy-speech`, `lossy-music`; of `nzip eval` (made by `eval_tables.py`) `eval-summary`, `ratio`, `ratio-2k`,
+`kolmogorov-codecs`, `kolmogorov-programs`, `intelligence`, `capacity`, `learnability`, `classify-dna`,
+`classify-formats`, `align`, `align-kinds`, `perception`, `perception-pictures`; and for each result file SET its totals
+(`SET`) and its sizes file by file (`SET-files`).
 """
 
 from __future__ import annotations
@@ -17,9 +19,12 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import eval_tables
+from markdown_table import bold, markdown
 
 from nzip.errors import NzipError
 from nzip.evaluation.bench import model_notes
@@ -52,13 +57,6 @@ def load(folder: Path) -> dict[str, Result]:
     return {name: result for name, result in benches if result.get("tool") == "nzip bench"}
 
 
-def markdown(rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> str:
-    """Return a Markdown table; the first row is its head, all columns but those of `left` are aligned right."""
-    head, *body = rows
-    rule = ["---" if column in left else "---:" for column in range(len(head))]
-    return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *body))
-
-
 def speed(value: float) -> str:
     """Return MB/s with as many digits as mean something."""
     if value >= 100:
@@ -66,11 +64,6 @@ def speed(value: float) -> str:
     if value >= 10:
         return f"{value:.1f}"
     return f"{value:.2f}" if value >= 0.1 else f"{value:.4f}"
-
-
-def bold(name: str, text: str) -> str:
-    """Mark nzip's rows."""
-    return f"**{text}**" if name.startswith("nzip") else text
 
 
 def done(result: Result) -> list[dict[str, Any]]:
@@ -225,14 +218,15 @@ def memory_table() -> str:
 
 
 def own(name: str, program: str = "") -> Any:
-    """Return what a program beside `run.py`, named as its results or `program`, found.
+    """Return what a program beside `run.py`, named as its results or `program`, or a command of several words, found.
 
     Raises:
         NzipError: it has not been run.
     """
     path = RESULTS / f"{name}.json"
     if not path.is_file():
-        raise NzipError(f"no results of {program or name}.py; run it first")
+        program = program or name
+        raise NzipError(f"no results of {program}{'' if ' ' in program else '.py'} ({name}.json); run it first")
     return json.loads(path.read_text("utf-8"))
 
 
@@ -380,49 +374,6 @@ def vqgan_lost() -> str:
     return markdown(rows, left=(0, 1))
 
 
-def kolmogorov_codecs() -> str:
-    """Return the compressors of the KoLMogorov test: rates by codec and kind of data."""
-    found = own("eval_kolmogorov")
-    kinds = [(entry["modality"], entry["bits"] / 8) for entry in found["modalities"]]
-    rows = [["compressed / uncompressed"]]
-    for kind, share in kinds:
-        rows[0] += [kind, f"{kind} as bytes"] if share < 1 else [kind]
-    rates: dict[str, dict[str, float]] = {}
-    for entry in found["baselines"]:
-        name = "best PPMd" if entry["codec"].startswith("PPMd") else entry["codec"]
-        name += {"whole": "", "released": ", joined as released", "pieces": ", each alone"}[entry["form"]]
-        for title, key in ((name, "rate"), (f"{name} + model", "rate_with_model")):
-            if key in entry:
-                row = rates.setdefault(title, {})
-                row[entry["modality"]] = min(entry[key], row.get(entry["modality"], entry[key]))
-    for entry in found["modalities"]:
-        if "own_program_bits" in entry:
-            share = entry["own_program_bits"] / (entry["bits"] * entry["symbols"])
-            rates.setdefault("programs that made it, DSL uniform", {})[entry["modality"]] = share
-    for name, row in rates.items():
-        cells = [bold(name, name)]
-        for kind, share in kinds:
-            values = [row.get(kind)] if share == 1 else [row.get(kind), row[kind] * share if kind in row else None]
-            cells += ["" if value is None else bold(name, f"{value:.4f}") for value in values]
-        rows.append(cells)
-    return markdown(rows)
-
-
-def kolmogorov_programs() -> str:
-    """Return what the search of the KoLMogorov test came to: accuracy, precision and rates, all right programs used."""
-    found = own("eval_kolmogorov_search")
-    rows = [["data", "accuracy", "programs under", "sequences under", "rate", "+ model", "precision", "best choice"]]
-    asked = {entry["modality"]: entry for entry in found["programs"]}
-    best = {(s["modality"], s["prior"], s["rest"]): s["rate"] for s in found["scores"] if s["choose"] == "best"}
-    for entry in found["scores"]:
-        if entry["choose"] == "all":
-            right = asked[entry["modality"]]["outcomes"]["right"] / asked[entry["modality"]]["sequences"]
-            cells = [entry["modality"], f"{right:.4f}", entry["prior"], entry["rest"], f"{entry['rate']:.4f}"]
-            cells += [f"{entry[key]:.4f}" if entry.get(key) else "" for key in ("rate_with_model", "precision")]
-            rows.append([*cells, f"{best[entry['modality'], entry['prior'], entry['rest']]:.4f}"])
-    return markdown(rows, left=(0, 2, 3))
-
-
 def versions(results: dict[str, Result]) -> str:
     """Return what was compared, exactly."""
     seen: dict[str, list[str]] = {}
@@ -446,12 +397,11 @@ def tables(results: dict[str, Result]) -> dict[str, Callable[[], str]]:
         "lossy-summary": lossy_summary,
         "lossy-least": lossy_least,
         "latents-webp": latents_webp,
-        "kolmogorov-codecs": kolmogorov_codecs,
-        "kolmogorov-programs": kolmogorov_programs,
         "vqgan-books": vqgan_books,
         "vqgan-lost": vqgan_lost,
         **{f"lossy-{name}": lossy(f"lossy_{name}") for name in ("pictures", "speech", "music")},
         "versions": lambda: versions(results),
+        **eval_tables.tables(own),
     }
     for name, result in results.items():
         made[name] = lambda result=result: totals(result)  # type: ignore[misc]

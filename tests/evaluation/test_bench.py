@@ -49,8 +49,28 @@ def report() -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "benchmarks")
+        spec.loader.exec_module(module)
     return module
+
+
+def method_row(name: str, **more: Any) -> dict[str, Any]:
+    """A row of a result of `nzip eval classify`."""
+    scores = {"accuracy": 0.5, "low": 0.25, "high": 0.75, "macro_f1": 0.125, "cpu_s": 1234.56, "compressor": None}
+    return {"method": name, "rule": "fewest bits", **scores, **more}
+
+
+def codec_total(name: str, whole: float, model_bytes: int = 0, gap: float = -0.5) -> dict[str, Any]:
+    """A codec of a result of `nzip eval ratio`: 1,000 bytes at `whole` bits a byte."""
+    total = {
+        "bits_per_byte": whole,
+        "interval": [whole - 0.5, whole + 0.5],
+        "bits_per_character": None,
+        "total_bits_per_byte": whole + 8 * model_bytes / 1000,
+    }
+    difference = {"bits_per_byte": gap, "interval": [gap - 0.25, gap + 0.75]}
+    return {"name": name, "model_bytes": model_bytes, "total": total, "difference": difference}
 
 
 class TestFindFiles:
@@ -311,3 +331,136 @@ class TestReport:
         assert trouble == ["page: table nope is left as it is: there are no results for it"]
         with pytest.raises(NzipError, match="not closed"):
             report.fill("<!-- bench:nope -->\n", {}, "page")
+
+    def test_the_documents_hold_what_the_results_give(
+        self, report: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(sys, "argv", ["report.py", "--check"])
+        assert report.main() == 0, "run benchmarks/report.py"
+        assert capsys.readouterr() == ("", "")
+
+    def test_a_table_that_no_longer_holds_is_found(
+        self, report: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        marked = "<!-- bench:learnability -->\nold\n<!-- /bench:learnability -->\n"
+        (tmp_path / "README.md").write_text(marked)
+        monkeypatch.setattr(report, "ROOT", tmp_path)
+        monkeypatch.setattr(sys, "argv", ["report.py", "--check"])
+        assert report.main() == 1
+        assert capsys.readouterr() == ("README.md: stale\n", "")
+        assert (tmp_path / "README.md").read_text() == marked
+
+    def test_a_measure_without_results(
+        self, report: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(report, "RESULTS", tmp_path)
+        text = "<!-- bench:perception -->\nkept\n<!-- /bench:perception -->\n"
+        filled, trouble = report.fill(text, report.tables({}), "page")
+        assert filled == text
+        missing = "no results of nzip eval perception (eval_perception.json); run it first"
+        assert trouble == [f"page: table perception is left as it is: {missing}"]
+        with pytest.raises(NzipError, match=r"no results of align\.py \(eval_align\.json\)"):
+            report.tables({})["align"]()
+
+
+class TestEvalTables:
+    def test_their_names_are_listed(self, report: ModuleType) -> None:
+        assert report.__doc__ is not None
+        assert [name for name in report.eval_tables.tables(report.own) if f"`{name}`" not in report.__doc__] == []
+
+    def test_ratio(self, report: ModuleType) -> None:
+        codecs = [codec_total("nzip -1", 2.0), codec_total("nzip -6", 1.0, 500), {"name": "broken", "total": None}]
+        table = report.eval_tables.ratio({"settings": {"reference": "nzip -1"}, "codecs": codecs})
+        # 500 bytes of model are 4 bits for each of 1,000 bytes.
+        assert table.splitlines()[2:] == [
+            "| nzip -6 | 1.000 | 0.500 … 1.500 |  | -0.500 | -0.750 … +0.250 | 500 | 5.000 |",
+            "| nzip -1 | 2.000 | 1.500 … 2.500 |  |  |  | 0 | 2.000 |",
+        ]
+
+    def test_ratio_in_pieces(self, report: ModuleType) -> None:
+        whole = {"files": [{"sha256": "a"}], "codecs": [codec_total("xz", 2.0), codec_total("nzip -6", 1.0)]}
+        pieces = {**whole, "settings": {"chunk": 2048}, "codecs": [codec_total("xz", 5.0), codec_total("lone", 1.0)]}
+        head, _, row = report.eval_tables.ratio_pieces(whole, pieces).splitlines()
+        assert head == "| codec | whole files | pieces of 2,048 bytes | times as many bits |"
+        assert row == "| xz | 2.000 | 5.000 | 2.50 |"
+        with pytest.raises(NzipError, match="not of the files"):
+            report.eval_tables.ratio_pieces(whole, {**pieces, "files": [{"sha256": "b"}]})
+
+    def test_of_several_k_the_least(self, report: ModuleType) -> None:
+        packer = {"compressor": {"name": "xz"}}
+        methods = [
+            method_row("knn:xz", rule="k = 3", accuracy=0.9, **packer),
+            method_row("kmer:4", rule="naive Bayes"),
+            method_row("knn:xz", rule="k = 1", accuracy=0.8, **packer),
+            method_row("near:cm", rule="k = 10", compressor={"name": "cm"}),
+            method_row("near:cm", rule="k = 2", compressor={"name": "cm"}),
+        ]
+        assert report.eval_tables.classify({"methods": methods}).splitlines()[2:] == [
+            "| `knn:xz` (LZMA), k = 1 | 0.8000 | 0.2500 … 0.7500 | 0.1250 | 1234.6 |",
+            "| `kmer:4` | 0.5000 | 0.2500 … 0.7500 | 0.1250 | 1234.6 |",
+            "| `near:cm`, k = 2 | 0.5000 | 0.2500 … 0.7500 | 0.1250 | 1234.6 |",
+        ]
+
+    def test_perception_of_pictures(self, report: ModuleType) -> None:
+        points = [
+            {"rate": 0.5, "score": 1.0, "interval": None},
+            {"rate": 0.12345, "score": 0.25, "interval": [0.125, 0.375]},
+        ]
+        ours = {"name": "nzip walloc", "kind": "picture", "points": points, "model_bytes": 1234}
+        found = {
+            "settings": {"kept": 0.9, "task": "agreement"},
+            "rates": {"picture": "bits per pixel", "sound": "kbit/s"},
+            "codecs": [
+                {**ours, "rate_kept": 0.25, "at_most": False},
+                {**ours, "name": "JPEG", "model_bytes": 0, "rate_kept": 0.12345, "at_most": True},
+                {**ours, "name": "AVIF", "rate_kept": None, "at_most": False},
+                {**ours, "name": "broken", "points": []},
+            ],
+        }
+        head, _, *rows = report.eval_tables.perception(found).splitlines()
+        assert head.startswith("| codec | lowest bits per pixel | score (95 %) | highest bits per pixel |")
+        assert head.endswith("| 90 % kept from | model bytes |")
+        ends = "0.123 | 0.250 (0.125 … 0.375) | 0.500 | 1.000"
+        assert rows == [
+            f"| nzip walloc | {ends} | 0.250 bits per pixel | 1,234 |",
+            f"| JPEG | {ends} | ≤ 0.123 bits per pixel | 0 |",
+            f"| AVIF | {ends} | never | 1,234 |",
+        ]
+
+    def test_alignment_by_kind(self, report: ModuleType) -> None:
+        run = {"compressor": {"name": "gzip"}, "form": "ncd", "seconds": 1.0, "cpu_s": 2.0, "precision_at_1000": 1.0}
+        runs = [
+            {**run, "targets_of": "logs", "precision": 0.5},
+            {**run, "targets_of": "xml", "precision": 0.25},
+            {**run, "form": "conditional", "targets_of": "xml", "precision": 0.75},
+        ]
+        kinds = {"logs": {"documents": 1234}, "xml": {"documents": 1234}}
+        assert report.eval_tables.align_kinds({"kinds": kinds, "runs": runs}).splitlines() == [
+            "| C, form | logs | XML |",
+            "| --- | ---: | ---: |",
+            "| `gzip`, as published | 0.5000 | 0.2500 |",
+            "| `gzip`, conditional |  | 0.7500 |",
+        ]
+        assert "| precision, 1,234 chosen |" in report.eval_tables.align({"kinds": kinds, "runs": runs[:1]})
+        with pytest.raises(NzipError, match="2 kinds"):
+            report.eval_tables.align({"kinds": kinds, "runs": runs})
+
+    def test_nothing_learned_has_no_sign(self, report: ModuleType) -> None:
+        keys = ("token_ratio", "bit_ratio", "bits_per_byte", "frequency_bits_per_byte", "uniform_bits_per_byte")
+        stream = {"title": "noise", "vocabulary": 256, "bytes_seen": 1000, **dict.fromkeys(keys, 2.0)}
+        table = report.eval_tables.learnability({"streams": [{**stream, "learned_share": -0.0003}]})
+        assert table.endswith("| 2.0000 | 0.0 % | 1,000 |")
+
+    def test_the_summary_compares_like_with_like(self, report: ModuleType) -> None:
+        names = ("ratio", "kolmogorov", "kolmogorov_search", "intelligence", "capacity", "learnability")
+        names = (*names, "classify_dna", "align", "perception")
+        results = {name: report.own(f"eval_{name}") for name in names}
+        made = report.eval_tables.summary(results)
+        measures = [line.split(" | ")[0].removeprefix("| ") for line in made.splitlines()[2:]]
+        assert measures == [*names[:2], *names[3:6], "classify", "align", "perception"]
+        data = [{**row, "sha256": "other"} for row in results["kolmogorov"]["modalities"]]
+        with pytest.raises(NzipError, match="different synthetic data"):
+            report.eval_tables.summary({**results, "kolmogorov": {**results["kolmogorov"], "modalities": data}})
+        found = {**results["perception"], "codecs": []}
+        with pytest.raises(NzipError, match=r"eval_perception\.json has 0 rows with name nzip grvq"):
+            report.eval_tables.summary({**results, "perception": found})
