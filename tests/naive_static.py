@@ -2,9 +2,9 @@
 
 from collections import Counter, defaultdict
 
-LEAST = (1, 1, 1, 2, 2, 3, 3)
-DISCOUNT = (64, 128, 160, 180, 180, 180, 180)
-STRENGTH = (256, 5120, 10240, 15360, 15360, 12800, 10240)
+LEAST = (1, 1, 1, 2, 2, 3, 3, 3)
+DISCOUNT = (64, 128, 160, 180, 180, 180, 180, 180)
+STRENGTH = (256, 5120, 10240, 15360, 15360, 12800, 10240, 10240)
 
 
 class NaiveStatic:

@@ -313,10 +313,19 @@ def rank(
         )
         for number, start, size, digest in corpus.chunks()
     ]
+    chosen: list[Chosen] = []
+
+    def keep(record: Record) -> Record:
+        """Take the best lines out of a record: of all that were seen no more than 2 * `top` are ever kept."""
+        chosen.extend(Chosen(*best) for best in record["best"])
+        if len(chosen) > 2 * top:
+            chosen[:] = heapq.nsmallest(top, chosen)
+        return {**record, "best": None}
+
     records = run_tasks(
-        tasks, _chunk, jobs=jobs, journal=journal, progress=progress, setup=_setup, shared=shared
+        tasks, _chunk, jobs=jobs, journal=journal, progress=progress, setup=_setup, shared=shared, keep=keep
     )
-    ranking = Ranking(heapq.nsmallest(top, (Chosen(*best) for record in records for best in record["best"])))
+    ranking = Ranking(heapq.nsmallest(top, chosen))
     total = 0.0
     for record in records:
         ranking.documents += record["documents"]

@@ -49,7 +49,7 @@ from nzip.evaluation.study import (
 CHUNK = 8  # test items of a task of nearest neighbours
 BETWEEN = b"\n"  # between the items that a class model reads
 KINDS = ("knn", "near", "class", "kmer")
-METHODS = ("class:cm", "knn:gzip")
+METHODS = ("class:static", "knn:gzip")
 KS = (1, 2, 3, 5)
 Z = 1.959963984540054  # of the normal distribution's central 95 %
 

@@ -19,7 +19,7 @@ WINDOW = 1 << 15  # of Deflate
 LEAST_DICTIONARY = 4096  # of LZMA
 PEERS = {"bzip2": "bzip2 -9", "brotli": "brotli 11", "ppmd": "PPMd H o8"}
 PACKAGES = {"ppmd": "pyppmd"}
-NAMES = ("gzip", "xz", "zstd", *PEERS)
+NAMES = ("gzip", "xz", "zstd", *PEERS, "static")
 
 Cost = Callable[[bytes], float]
 
@@ -63,8 +63,9 @@ def compressor(name: str) -> Compressor:
     """Return the compressor called `name`.
 
     Args:
-        name: `gzip`, `xz`, `zstd`, `bzip2`, `brotli`, `ppmd`; `nzip` (the default level), `nzip-1` … `nzip-9`; or an
-            engine of nzip, with parameters if need be: `cmfast`, `cm:preset=2,bits=18`.
+        name: `gzip`, `xz`, `zstd`, `bzip2`, `brotli`, `ppmd`; `nzip` (the default level), `nzip-1` … `nzip-9`; an
+            engine of nzip, with parameters if need be: `cmfast`, `cm:preset=2,bits=18`; or `static`, the counts of
+            what was read and of nothing else, up to `static:order=7`.
 
     Raises:
         NzipError: there is none of that name, a parameter is wrong, or its library is not installed.
@@ -77,6 +78,8 @@ def compressor(name: str) -> Compressor:
         return _zstd()
     if name in PEERS:
         return _peer(name)
+    if name.partition(":")[0] == "static":
+        return _static(name)
     return _nzip(name)
 
 
@@ -163,6 +166,35 @@ def _peer(name: str) -> Compressor:
         return 8.0 * len(compress(data))
 
     return Compressor(name, codec.version, f"{codec.name}, {codec.settings}", size, _subtracted(size))
+
+
+def _static(name: str) -> Compressor:
+    import numpy as np
+
+    import nzip
+    from nzip.models.static import MAX_ORDER, StaticModel
+
+    params = _parameters(name, name.partition(":")[2])
+    order = params.pop("order", MAX_ORDER)
+    if params or order > MAX_ORDER:
+        raise NzipError(f"{name!r}: static has one parameter, order=0 to order={MAX_ORDER}")
+
+    def size(data: bytes) -> float:
+        return 8.0 * len(data)
+
+    def prime(x: bytes, most: int) -> Cost:
+        if not x:
+            return size
+        model = StaticModel.trained(x, order)
+
+        def cost(y: bytes) -> float:
+            _, frequencies, totals = model.intervals(y)
+            return float(np.log2(totals / frequencies).sum())
+
+        return cost
+
+    settings = f"orders 0 to {order}, counted in what was read; 8 bits a byte where nothing was"
+    return Compressor(name, f"nzip {nzip.__version__}", settings, size, prime, chained=True, direct=True)
 
 
 def _nzip(name: str) -> Compressor:

@@ -292,6 +292,7 @@ def run_tasks(
     progress: Progress | None = None,
     setup: Callable[[Any], None] | None = None,
     shared: Any = None,
+    keep: Callable[[Record], Record] | None = None,
 ) -> list[Record]:
     """Return the records of `tasks`, in their order.
 
@@ -304,6 +305,8 @@ def run_tasks(
         progress: called with tasks done, tasks in all and a label.
         setup: called once in each process before its first task, with `shared`.
         shared: what every task needs; sent to each process once.
+        keep: returns what is kept of a record, where whole ones would take too much memory; called once for each, in
+            any order. The journal has the whole.
 
     Raises:
         NzipError: the journal is no good, or a process died.
@@ -313,9 +316,11 @@ def run_tasks(
     with Journal(journal) as notes:
         open_tasks = []
         for at, task in enumerate(tasks):
-            records[at] = notes.known.get(task.key)
-            if records[at] is None:
+            known = notes.known.get(task.key)
+            if known is None:
                 open_tasks.append(at)
+            else:
+                records[at] = known if keep is None else keep(known)
         done = len(tasks) - len(open_tasks)
         if progress is not None:
             progress(done, len(tasks), tasks[open_tasks[0]].label if open_tasks else "")
@@ -326,8 +331,8 @@ def run_tasks(
             else _in_processes(tasks, open_tasks, work, setup, shared, processes)
         )
         for at, record in finished:
-            records[at] = record
             notes.add(tasks[at].key, record)
+            records[at] = record if keep is None else keep(record)
             done += 1
             if progress is not None:
                 progress(done, len(tasks), tasks[at].label)

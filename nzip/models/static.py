@@ -1,4 +1,4 @@
-"""A byte model with frozen integer tables: counts of orders 0 to 6 of a training text, interpolated.
+"""A byte model with frozen integer tables: counts of orders 0 to 6, or 7, of a training text, interpolated.
 
 Interpolation with absolute discounts (Ney, Essen and Kneser, "On structuring probabilistic dependences in stochastic
 language modelling", 1994): each context takes a discount from the counts of what followed it, and gives that share to
@@ -35,14 +35,15 @@ from nzip.entropy.equal_info import (
 from nzip.entropy.jit import kernel
 from nzip.errors import CorruptError, NzipError
 
-MAX_ORDER = 6
+MAX_ORDER = 7  # of a model of one's own: a context and its byte fit in 64 bits
+SHIPPED_ORDER = 6
 SCALE_BITS = 20
 SHARE_BITS = 12
 DENSE = 2  # contexts of this length and shorter have whole rows
-LEAST = (1, 1, 1, 2, 2, 3, 3)  # occurrences of a context that make it worth keeping, by length
+LEAST = (1, 1, 1, 2, 2, 3, 3, 3)  # occurrences of a context that make it worth keeping, by length
 # By length, of 256: what is taken from each count, and how many occurrences the shorter context is worth.
-DISCOUNT = (64, 128, 160, 180, 180, 180, 180)
-STRENGTH = (256, 5120, 10240, 15360, 15360, 12800, 10240)
+DISCOUNT = (64, 128, 160, 180, 180, 180, 180, 180)
+STRENGTH = (256, 5120, 10240, 15360, 15360, 12800, 10240, 10240)
 ENGLISH = ("adf0af9bc15b78cd7d040e6d51470a7b35e9c6e620b8824c1e708068f7b14a8c", 2_800_003)  # SHA-256, bytes
 
 _U0 = np.uint64(0)
@@ -81,7 +82,7 @@ class Tables(NamedTuple):
 
 
 def _grams(text: bytes, length: int) -> npt.NDArray[np.uint64]:
-    """Return each string of `length` (1..7) bytes as a number, the last byte lowest."""
+    """Return each string of `length` (1..8) bytes as a number, the last byte lowest."""
     count = max(0, len(text) - length + 1)
     padded = bytes(text) + bytes(8)
     value = np.ndarray((count,), ">u8", padded, strides=(1,)).astype(np.uint64)
@@ -92,7 +93,7 @@ def train(texts: Sequence[tuple[bytes, int]], order: int) -> Tables:
     """Return the tables of texts, each with its weight (a positive integer).
 
     Raises:
-        ValueError: the order is not 0..6, or there is no text.
+        ValueError: the order is not 0..7, or there is no text.
     """
     if not 0 <= order <= MAX_ORDER:
         raise ValueError(f"the order is 0..{MAX_ORDER}, got {order}")
@@ -170,7 +171,7 @@ def train(texts: Sequence[tuple[bytes, int]], order: int) -> Tables:
 def _predict(node, tables, row, sums):  # type: ignore[no-untyped-def]
     """Fill `sums` (uint64[257]) with the sums of frequencies below each byte. row: uint32[256], overwritten."""
     dense, first, symbols, amounts, _, shares, shorter = tables
-    a = b = c = d = -1  # the chain down from `node`, longest first; four contexts at most are longer than DENSE
+    a = b = c = d = e = -1  # the chain down from `node`, longest first; five contexts at most are longer than DENSE
     at = node
     if at >= dense.shape[0]:
         a, at = at, shorter[at]
@@ -180,9 +181,11 @@ def _predict(node, tables, row, sums):  # type: ignore[no-untyped-def]
         c, at = at, shorter[at]
     if at >= dense.shape[0]:
         d, at = at, shorter[at]
+    if at >= dense.shape[0]:
+        e, at = at, shorter[at]
     for i in range(256):
         row[i] = dense[at, i]
-    for one in (d, c, b, a):
+    for one in (e, d, c, b, a):
         if one >= 0:
             share = np.uint64(shares[one])
             for i in range(256):
@@ -512,11 +515,11 @@ class StaticModel:
         self._sums = np.empty(257, np.uint64)
 
     @classmethod
-    def trained(cls, text: bytes, order: int = MAX_ORDER, name: str = "own") -> StaticModel:
+    def trained(cls, text: bytes, order: int = SHIPPED_ORDER, name: str = "own") -> StaticModel:
         """Return a model of a text of yours.
 
         Raises:
-            ValueError: the order is not 0..6, or the text is empty.
+            ValueError: the order is not 0..7, or the text is empty.
         """
         return cls(name, train([(text, 1)], order))
 
@@ -687,7 +690,7 @@ def _shipped(name: str) -> Tables:
     from nzip.models import primers
 
     texts = [(primers.text(number), 1) for number in primers.PRIMERS] + [(english(), 1)]
-    return train(texts, 0 if name == "unigram" else MAX_ORDER)
+    return train(texts, 0 if name == "unigram" else SHIPPED_ORDER)
 
 
 def model(name: str) -> StaticModel | AdaptiveModel:

@@ -63,7 +63,7 @@ def test_naive_bayes_by_hand() -> None:
     assert kmer_bayes(texts, labels, range(10), [10, 11], 2) == ["Y", "X"]
 
 
-METHODS = ["knn:gzip", "near:cmfast", "knn:cmfast", "class:cmfast", "class:cm:preset=1", "kmer:2"]
+METHODS = ["knn:gzip", "near:cmfast", "knn:cmfast", "class:static", "class:cmfast", "class:cm:preset=1", "kmer:2"]
 
 
 def _examples(count: int = 20, pieces: int = 1) -> list[Example]:

@@ -1,6 +1,7 @@
 """Distances by compression: values by hand with a table of sizes, clustering by hand, the real compressors."""
 
 import json
+import math
 import random
 import zlib
 from pathlib import Path
@@ -177,3 +178,17 @@ def test_wrong_usage(tmp_path: Path) -> None:
         ncd.measure(ncd.read_files([tmp_path]), "gzip")
     with pytest.raises(ValueError, match="kind"):
         ncd.measure([Item("a", b"a"), Item("b", b"b")], "gzip", "cosine")
+
+
+def test_static_by_hand() -> None:
+    # Read: "ab". In 1/256, each of the two keeps 256 - 64 (the discount of order 0) of 512 + 256 (strength), that is
+    # 192 / 768 of 2^20 = 262,144; the rest, 384 / 768 = 2048 / 4096, goes to all bytes alike: 4,096 / 2 = 2,048 each.
+    # One is added to each frequency: a has 262,144 + 2,048 + 1, c 2,048 + 1, all 2 * 262,144 + 256 * 2,049.
+    static = compressor("static:order=0")
+    total = 2 * 262_144 + 256 * 2_049
+    assert static.prime(b"ab", 2)(b"ac") == pytest.approx(math.log2(total / 264_193) + math.log2(total / 2_049))
+    assert static.size(b"abc") == 24
+    assert static.joint(b"ab", 2)(b"ac") == 16 + static.prime(b"ab", 2)(b"ac")
+    for name in ("static:order=8", "static:bits=3", "static:7"):
+        with pytest.raises(NzipError, match="static"):
+            compressor(name)

@@ -77,6 +77,18 @@ class TestTasks:
         assert done == [3, 4]
         assert run_tasks(_tasks(5), _ends, journal=path)[4] == {"value": 16}
 
+    def test_what_is_kept(self, tmp_path: Path) -> None:
+        seen: list[int] = []
+
+        def keep(record: dict[str, Any]) -> dict[str, Any]:
+            seen.append(record["value"])
+            return {"kept": record["value"] + 1}
+
+        for count in (3, 5):  # the second time three of them come from the journal
+            found = run_tasks(_tasks(count), _square, journal=tmp_path / "j", keep=keep)
+            assert found == [{"kept": value + 1} for value in seen[-count:]]
+        assert run_tasks(_tasks(5), _ends, journal=tmp_path / "j") == [{"value": value} for value in seen[-5:]]
+
     def test_failures_are_tried_again(self, tmp_path: Path) -> None:
         path = tmp_path / "j"
         assert run_tasks(_tasks(3), _fails, journal=path)[1] == {"error": "no"}

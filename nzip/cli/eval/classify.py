@@ -20,8 +20,9 @@ from nzip.cli.eval.common import Study, study_options
     "methods",
     multiple=True,
     metavar="KIND:NAME",
-    help="knn:gzip (nearest by NCD), near:cmfast (nearest by conditional distance), class:cm (class models), kmer:8 "
-    "(naive Bayes); compressors as in nzip eval ncd. May be given more than once. Where left out: class:cm, knn:gzip.",
+    help="knn:gzip (nearest by NCD), near:cmfast (nearest by conditional distance), class:static (class models), "
+    "kmer:8 (naive Bayes); compressors as in nzip eval ncd. May be given more than once. Where left out: class:static, "
+    "knn:gzip.",
 )
 @click.option("-k", "ks", multiple=True, type=click.IntRange(1), metavar="N", help="Neighbours; 1, 2, 3 and 5.")
 @click.option(

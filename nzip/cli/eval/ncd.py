@@ -18,7 +18,7 @@ from nzip.cli.eval.common import Study, study_options
     default="cm",
     show_default=True,
     metavar="NAME",
-    help="gzip, xz, zstd, bzip2, brotli, ppmd, nzip-1 … nzip-9, or an engine: cmfast, cm:preset=2.",
+    help="gzip, xz, zstd, bzip2, brotli, ppmd, nzip-1 … nzip-9, static, or an engine: cmfast, cm:preset=2.",
 )
 @click.option(
     "--kind",
