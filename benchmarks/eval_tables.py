@@ -304,7 +304,7 @@ def summary(results: Mapping[str, Result]) -> str:
     found = results["classify_dna"]
     methods = first_rules(found["methods"])
     said = []
-    for name in ("class:cm", "knn:cmfast", "knn:gzip", "knn:xz"):
+    for name in ("class:static", "knn:cmfast", "knn:gzip", "knn:xz"):
         entry = one(methods, "eval_classify_dna.json", method=name)
         said.append(f"`{name}` {entry['accuracy']:.3f}, {entry['cpu_s']:,.0f} s")
     text = f"accuracy, CPU time: {'; '.join(said)}"

@@ -134,11 +134,16 @@ def head(tool: str, *, seed: int | None = None, **settings: Any) -> dict[str, An
 
 
 def publish(findings: Findings, outputs: Outputs, echo: Echo | None = None) -> None:
-    """Print the findings and write them where `outputs` says.
+    """Write the findings where `outputs` says and print them; the figures first: who reads the tables may leave early.
 
     Raises:
         NzipError: a file cannot be written, or there is nothing to draw.
     """
+    if outputs.json is not None:
+        text = json.dumps(findings.result, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+        write_text(outputs.json, text)
+    if outputs.csv is not None:
+        write_csv(findings.records, outputs.csv)
     if echo is not None:
         for table in findings.tables:
             for line in table.lines():
@@ -146,11 +151,6 @@ def publish(findings: Findings, outputs: Outputs, echo: Echo | None = None) -> N
             echo("")
         for note in findings.notes:
             echo(note)
-    if outputs.json is not None:
-        text = json.dumps(findings.result, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-        write_text(outputs.json, text)
-    if outputs.csv is not None:
-        write_csv(findings.records, outputs.csv)
     if outputs.plot is not None:
         from nzip.evaluation.plot import save
 
