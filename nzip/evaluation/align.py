@@ -472,9 +472,11 @@ def _problems(corpus: Corpus, ranking: Ranking) -> list[str]:
 
 def draw(figure: Any, ranking: Ranking, kind: str) -> None:
     """Draw the histogram of scores; the chosen part has a colour of its own."""
-    from nzip.evaluation.plot import OURS, PEER
+    from nzip.evaluation.plot import INK, OURS, PEER
 
     axes = figure.add_subplot()
+    title = f"Alignment of {ranking.documents:,} documents with the targets"
+    axes.set_title(title, loc="left", fontsize=11, color=INK)
     inside = Counter(int(chosen.score // BIN) for chosen in ranking.chosen)
     bars = sorted(ranking.histogram)
     places = [(bar + 0.5) * BIN for bar in bars]

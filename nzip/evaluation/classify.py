@@ -597,16 +597,17 @@ def findings(measured: dict[str, Any], name: str, seed: int, notes: Sequence[str
         tables,
         records,
         said,
-        lambda figure: draw(figure, measured["methods"]),
-        (10.0, max(2.4, 1.0 + 0.32 * len(rows))),
+        lambda figure: draw(figure, measured["methods"], f"Classes by compression: {name}"),
+        (10.0, max(2.6, 1.2 + 0.32 * len(rows))),
     )
 
 
-def draw(figure: Any, methods: Sequence[dict[str, Any]]) -> None:
+def draw(figure: Any, methods: Sequence[dict[str, Any]], title: str) -> None:
     """Draw accuracy with its interval, and seconds, a line for each method."""
-    from nzip.evaluation.plot import OURS, PEER
+    from nzip.evaluation.plot import INK, OURS, PEER
 
     left, right = figure.subplots(1, 2, sharey=True)
+    left.set_title(title, loc="left", fontsize=11, color=INK)
     y = list(range(len(methods)))
     ours = [(row["compressor"] or {"version": ""})["version"].startswith("nzip") for row in methods]
     colours = [OURS if own else PEER for own in ours]

@@ -280,9 +280,10 @@ def findings(items: Sequence[Item], measured: Measured, name: str, notes: Sequen
 
 def draw_tree(figure: Any, merges: Sequence[Merge], names: Sequence[str], kind: str) -> None:
     """Draw the tree, a line for each name."""
-    from nzip.evaluation.plot import OURS
+    from nzip.evaluation.plot import INK, OURS
 
     axes = figure.add_subplot()
+    axes.set_title(f"Distances by compression: {len(names)} items", loc="left", fontsize=11, color=INK)
     n = len(names)
     order = leaves(merges, n)
     place: dict[int, tuple[float, float]] = {item: (0.0, float(at)) for at, item in enumerate(order)}
