@@ -29,7 +29,6 @@ import numpy as np
 from nzip.errors import NzipError
 from nzip.evaluation.bench import Progress
 from nzip.evaluation.study import (
-    CONFIDENCE,
     ROUNDS,
     AnyPath,
     Column,
@@ -39,6 +38,7 @@ from nzip.evaluation.study import (
     Task,
     head,
     key_of,
+    middle,
     run_tasks,
 )
 from nzip.evaluation.texts import Corpus, Scorer, first_characters, scorer
@@ -365,9 +365,7 @@ def _measured(model: Scorer, family: str, records: Sequence[Record], length: int
     if len(records) > 1:
         drawn = np.random.Generator(np.random.PCG64(seed)).integers(0, len(records), (ROUNDS, len(records)))
         values = each[drawn].mean(axis=1) - bits[drawn].sum(axis=1) / tokens[drawn].sum(axis=1)
-        edge = (1 - CONFIDENCE) / 2
-        low, high = np.quantile(values, (edge, 1 - edge))
-        interval = float(low), float(high)
+        interval = middle(values)
     return Measured(
         model.name,
         family,

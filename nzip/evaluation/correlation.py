@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nzip.evaluation.study import CONFIDENCE, ROUNDS
+from nzip.evaluation.study import ROUNDS, middle
 
 LEAST = 3  # points
 EXACT = 8  # points up to which every permutation is tried: 40,320
@@ -94,10 +94,10 @@ def correlate(x: Sequence[float], y: Sequence[float], *, seed: int = 0) -> Corre
         len(a),
         float(pearson(a, b)),
         by_values,
-        _interval(pearson(a[drawn], b[drawn])),
+        middle(pearson(a[drawn], b[drawn])),
         float(pearson(*flat)),
         by_ranks,
-        _interval(pearson(ranks(a[drawn]), ranks(b[drawn]))),
+        middle(pearson(ranks(a[drawn]), ranks(b[drawn]))),
         float(slope),
         float(intercept),
         float(np.sqrt(np.mean((slope * a + intercept - b) ** 2))),
@@ -109,12 +109,3 @@ def _tested(how: Callable[[Array, Array], Array], a: Array, b: Array, orders: ND
     far = int((np.abs(how(a, b[orders])) >= found).sum())
     # Where not all permutations are tried, the order found counts as one of them (Davison and Hinkley, 1997, 4.3).
     return far / len(orders) if len(a) <= EXACT else (far + 1) / (len(orders) + 1)
-
-
-def _interval(values: Array) -> tuple[float, float] | None:
-    values = values[np.isfinite(values)]
-    if not len(values):
-        return None
-    edge = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(values, (edge, 1 - edge))
-    return float(low), float(high)

@@ -37,7 +37,6 @@ from nzip.evaluation.perception_tasks import Item, Task, TaskError
 from nzip.evaluation.perception_tasks import find as find_task
 from nzip.evaluation.rate_distortion import RATES, Source, find_sources
 from nzip.evaluation.study import (
-    CONFIDENCE,
     AnyPath,
     Column,
     Findings,
@@ -47,6 +46,7 @@ from nzip.evaluation.study import (
     cores,
     head,
     key_of,
+    middle,
     run_tasks,
 )
 from nzip.evaluation.study import Task as Work
@@ -305,12 +305,7 @@ class Set:
             share = self.kept(score, clean)
             if share is not None:
                 shares.append(share)
-        edge = (1 - CONFIDENCE) / 2
-        low_high = [
-            None if not values else tuple(float(value) for value in np.quantile(values, (edge, 1 - edge)))
-            for values in (scores, shares)
-        ]
-        return low_high[0], low_high[1]  # type: ignore[return-value]
+        return middle(scores), middle(shares)
 
 
 def conclude(

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nzip.errors import CorruptError, LimitError, NzipError, UnsupportedError
 from nzip.evaluation.bench import Echo, Progress, check_outputs, machine, software
@@ -513,9 +514,15 @@ def bootstrap(
         drawn = random.integers(0, len(above), (min(step, rounds - start), len(above)))
         with np.errstate(divide="ignore", invalid="ignore"):
             values[start : start + step] = above[drawn].sum(axis=1) / below[drawn].sum(axis=1)
-    values = values[np.isfinite(values)]
-    if not len(values):
+    return middle(values)
+
+
+def middle(values: Sequence[float] | NDArray[np.float64]) -> tuple[float, float] | None:
+    """Return where the middle 95 % of a bootstrap's values lie, those left out that are not finite; None of nothing."""
+    found = np.asarray(values, np.float64)
+    found = found[np.isfinite(found)]
+    if not len(found):
         return None
     edge = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(values, (edge, 1 - edge))
+    low, high = np.quantile(found, (edge, 1 - edge))
     return float(low), float(high)

@@ -10,7 +10,6 @@ numba and numpy are imported when a block is coded, never before.
 
 from __future__ import annotations
 
-import math
 import threading
 from collections import OrderedDict
 from typing import Any, ClassVar, NamedTuple
@@ -18,7 +17,7 @@ from typing import Any, ClassVar, NamedTuple
 from nzip.errors import CorruptError, UnsupportedError
 from nzip.models import primers
 from nzip.models.cm.presets import DEFAULT_PRESET, LARGE, PRESETS, PRESETS_1, Context, Preset, Select, select_rows
-from nzip.models.engine import Engine, Params, Primed, Unprimed
+from nzip.models.engine import Engine, Params, Primed, PrimedKernel, Unprimed
 
 MIN_BITS, MAX_BITS = 8, 26  # log2 of buckets
 MAX_SIZE = (1 << 32) - 1
@@ -237,13 +236,8 @@ def _begin(preset: Preset, bits: int, cls: int, record: int, size: int, primer: 
     return read, _copied(state)
 
 
-class CmPrimed(Primed):
-    """What blocks of class `cls` and record length `record` cost after `known`.
-
-    The kernel codes a block on a copy of the state; what it changed is then undone, which takes less time than a copy.
-    """
-
-    exact = True
+class CmPrimed(PrimedKernel):
+    """What blocks of class `cls` and record length `record` cost after `known`."""
 
     def __init__(self, preset: Preset, bits: int, cls: int, record: int, known: bytes, most: int):
         import numpy as np
@@ -251,58 +245,27 @@ class CmPrimed(Primed):
         from nzip.models.cm import kernel
 
         self._kernel = kernel
-        self._known = len(known)
+        self.begin = len(known)
         self._state = build_state(preset, bits, cls, record, max(1, len(known) + most))
-        self._buf = np.zeros(len(known) + most, np.uint8)
-        self._buf[: len(known)] = np.frombuffer(known, np.uint8)
+        self.buffer = np.zeros(len(known) + most, np.uint8)
+        self.buffer[: len(known)] = np.frombuffer(known, np.uint8)
         if known:
-            kernel.code(kernel.READ, 0, self._buf[: len(known)], np.zeros(1, np.uint8), *self._state.values())
+            kernel.code(kernel.READ, 0, self.buffer[: len(known)], np.zeros(1, np.uint8), *self._state.values())
         self._work = _copied(self._state)
 
-    def bits(self, block: bytes) -> float:
-        return self._encode(block)[1]
-
-    def encode(self, block: bytes) -> bytes:
-        """Return the payload of `block`, which `decode` reads after the same `known`."""
-        return self._encode(block)[0]
-
-    def decode(self, payload: bytes, size: int) -> bytes:
-        """Return the block of `size` bytes that `encode` made `payload` of; other bytes for another payload."""
-        import numpy as np
-
-        buf = self._block(bytes(size))
-        coded = np.frombuffer(payload, np.uint8).copy()
-        self._kernel.code(self._kernel.DECODE, self._known, buf, coded, *self._work.values())
-        block = bytes(buf[self._known :].tobytes())
-        self._undo(buf)
-        return block
-
-    def _encode(self, block: bytes) -> tuple[bytes, float]:
-        import numpy as np
-
-        if not block:
-            return b"", 0.0
-        buf = self._block(block)
-        coded = np.empty(32 * len(block) + 8, np.uint8)  # no bit takes more than four bytes
-        end = self._kernel.code(self._kernel.ENCODE, self._known, buf, coded, *self._work.values())
+    def _encode_kernel(self, buffer: Any, coded: Any) -> tuple[int, int, int]:
+        end = int(self._kernel.code(self._kernel.ENCODE, self.begin, buffer, coded, *self._work.values()))
         whole, spread = self._work["carried"][4:6].tolist()
-        self._undo(buf)
-        return coded[:end].tobytes(), 8 * whole + 32 - math.log2(spread + 1)
+        return end, whole, spread
 
-    def _block(self, block: bytes) -> Any:
-        import numpy as np
+    def _decode_kernel(self, buffer: Any, coded: Any) -> None:
+        self._kernel.code(self._kernel.DECODE, self.begin, buffer, coded, *self._work.values())
 
-        end = self._known + len(block)
-        if end > len(self._buf):
-            self._buf = np.concatenate((self._buf[: self._known], np.empty(len(block), np.uint8)))
-        self._buf[self._known : end] = np.frombuffer(block, np.uint8)
-        return self._buf[:end]
-
-    def _undo(self, buf: Any) -> None:
+    def _undo(self, buffer: Any) -> None:
         work, state = self._work, self._state
         names = ("slots", "table", "counters", "apm", "v", "after1", "after2")
         self._kernel.restore(
-            self._known, buf, work["settings"], work["spec"], work["direct"],
+            self.begin, buffer, work["settings"], work["spec"], work["direct"],
             *(work[name] for name in names), *(state[name] for name in names),
         )  # fmt: skip
         for name in ("maps", "weights", "counts", "final", "carried"):
