@@ -251,6 +251,7 @@ class TestNothingIsLeft:
 
     def test_caller_killed(self, tmp_path: Path) -> None:
         # A caller that is killed takes the interpreter with it, and the program that runs.
+        assert sandbox.run("output = [1]") == [1]  # where nothing can be sandboxed this test ends here
         script = (
             "from nzip.evaluation.kolmogorov.sandbox import Sandbox\n"
             "box = Sandbox(seconds=2)\nbox.start()\nprint(box._process.args[-1], flush=True)\nbox.run('while 1: pass')"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nzip.errors import NzipError
-from nzip.evaluation.kolmogorov import report, score, solvers
+from nzip.evaluation.kolmogorov import report, sandbox, score, solvers
 from nzip.evaluation.kolmogorov.score import ALL, BEST, GZIP, RIGHT, WRONG, Outcome, Solver, evaluate
 from nzip.evaluation.kolmogorov.solvers import Answer, Command, cleaned, read_answer, read_programs, request
 from nzip.evaluation.kolmogorov.sources import Modality, synthetic
@@ -452,6 +452,7 @@ class TestCli:
         return lambda *words: CliRunner().invoke(cli, ["eval", "kolmogorov", *words], prog_name="nzip")
 
     def test_export_answer_and_score(self, call: Any, tmp_path: Path) -> None:
+        assert sandbox.run("output = [1]") == [1]  # where nothing can be sandboxed this test ends here
         done = call("--text", "words", "--length", "4", "--export", "questions.jsonl")
         assert (done.exit_code, done.output) == (0, "questions.jsonl: 4 sequences\n")
         with open("programs.jsonl", "w") as out:
