@@ -41,6 +41,8 @@ from nzip.evaluation.study import (
     head,
     key_of,
     open_binary,
+    reading,
+    replacing,
     run_tasks,
 )
 
@@ -83,7 +85,8 @@ def read_targets(paths: Sequence[AnyPath], name: str = "text") -> tuple[list[byt
             targets += [value[name].encode("utf-8", "surrogatepass") for _, value in lines]
             notes += lines.notes()
         else:
-            targets.append(file.location.read_bytes())
+            with reading(file.location):
+                targets.append(file.location.read_bytes())
     targets = [target for target in targets if target]
     if not targets:
         raise NzipError(f"{os.fspath(paths[0])}: holds no target text")
@@ -149,16 +152,14 @@ class Corpus:
             self._lay_down()
 
     def _lay_down(self) -> None:
-        try:
-            spool = self._stack.enter_context(tempfile.NamedTemporaryFile(suffix=".jsonl"))  # noqa: SIM115
+        with reading(self.name), ExitStack() as stack:
+            spool = stack.enter_context(tempfile.NamedTemporaryFile(suffix=".jsonl"))
             with sys.stdin.buffer if self.place == "-" else open_binary(self.place) as file:
                 while part := file.read(1 << 20):
                     spool.write(part)
             spool.flush()
-        except (OSError, EOFError) as error:
-            self.close()
-            raise NzipError(f"{self.name}: cannot read it: {getattr(error, 'strerror', None) or error}") from None
-        self.place = spool.name
+            self.place = spool.name
+            self._stack = stack.pop_all()
 
     def __enter__(self) -> Corpus:
         return self
@@ -353,22 +354,15 @@ def write(corpus: Corpus, ranking: Ranking, out: AnyPath, *, scores: bool = Fals
     Raises:
         NzipError: it cannot be written.
     """
-    place = Path(out)
-    partial = place.with_name(place.name + ".part")
-    try:
-        with corpus.open() as file, open(partial, "wb") as written:
-            for chosen in ranking.chosen:
-                file.seek(chosen.start)
-                line = file.read(chosen.size).rstrip(b"\r\n")
-                if scores:
-                    line = json.dumps({**json.loads(line), SCORE: chosen.score}, ensure_ascii=False).encode(
-                        "utf-8", "surrogatepass"
-                    )
-                written.write(line + b"\n")
-        partial.replace(place)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise NzipError(f"{os.fspath(out)}: cannot write it: {error.strerror or error}") from None
+    with corpus.open() as file, replacing(out) as partial, open(partial, "wb") as written:
+        for chosen in ranking.chosen:
+            file.seek(chosen.start)
+            line = file.read(chosen.size).rstrip(b"\r\n")
+            if scores:
+                line = json.dumps({**json.loads(line), SCORE: chosen.score}, ensure_ascii=False).encode(
+                    "utf-8", "surrogatepass"
+                )
+            written.write(line + b"\n")
 
 
 def excerpt(corpus: Corpus, chosen: Chosen, text: str, length: int = 60) -> str:

@@ -43,6 +43,7 @@ from nzip.evaluation.study import (
     head,
     key_of,
     open_binary,
+    reading,
     run_tasks,
 )
 
@@ -90,11 +91,10 @@ def read_table(path: AnyPath, text: str, label: str) -> Labelled:
         lines = JsonLines(path, lambda value: _wrong(value, text, label))
         found = [Example(_bytes(value[text]), str(value[label]), str(number)) for number, value in lines]
         return _some(name, Labelled(found, lines.notes()))
+    with reading(path), open_binary(path) as file:
+        data = file.read()
     try:
-        with open_binary(path) as file:
-            content = file.read().decode("utf-8-sig")
-    except (OSError, EOFError) as error:
-        raise NzipError(f"{name}: cannot read it: {getattr(error, 'strerror', None) or error}") from None
+        content = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise NzipError(f"{name}: is not UTF-8; a table of sequences is text with tabs or commas") from None
     first = content.split("\n", 1)[0]
@@ -134,10 +134,8 @@ def read_folders(paths: Sequence[AnyPath], cut: int = 0, pieces: int = 0) -> Lab
             raise NzipError(f"{os.fspath(path)}: is no folder; each class is one")
         label = Path(path).resolve().name
         for file in find_files([path]):
-            try:
+            with reading(file.location):
                 data = file.location.read_bytes()
-            except OSError as error:
-                raise NzipError(f"{file.location}: cannot read it: {error.strerror}") from None
             parts = [data]
             if cut:
                 parts = [data[at : at + cut] for at in range(0, len(data), cut)]

@@ -20,7 +20,19 @@ import numpy as np
 from nzip.errors import NzipError
 from nzip.evaluation.bench import Progress, find_files
 from nzip.evaluation.compressors import Compressor, compressor
-from nzip.evaluation.study import AnyPath, Column, Findings, JsonLines, Table, Task, has_text, head, key_of, run_tasks
+from nzip.evaluation.study import (
+    AnyPath,
+    Column,
+    Findings,
+    JsonLines,
+    Table,
+    Task,
+    has_text,
+    head,
+    key_of,
+    reading,
+    run_tasks,
+)
 
 KINDS = ("ncd", "conditional")
 SHOWN_MATRIX = 12  # items up to which the matrix itself is printed
@@ -53,10 +65,8 @@ def read_files(paths: Sequence[AnyPath]) -> list[Item]:
     """
     items = []
     for file in find_files(paths):
-        try:
+        with reading(file.location):
             items.append(Item(file.path, file.location.read_bytes()))
-        except OSError as error:
-            raise NzipError(f"{file.location}: cannot read it: {error.strerror}") from None
     return items
 
 

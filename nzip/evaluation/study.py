@@ -8,6 +8,7 @@ and whatever is drawn by lot comes from a seed.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import hashlib
@@ -19,7 +20,6 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -170,14 +170,41 @@ def write_text(path: AnyPath, text: str) -> None:
     Raises:
         NzipError: it cannot be written.
     """
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def replacing(path: AnyPath) -> Iterator[Path]:
+    """Yield a path beside `path` to write to, which takes its place at the end, and is removed where that fails.
+
+    Raises:
+        NzipError: it cannot be written.
+    """
     place = Path(path)
     partial = place.with_name(place.name + ".part")
     try:
-        partial.write_text(text, encoding="utf-8")
+        yield partial
         partial.replace(place)
-    except OSError as error:
+    except BaseException as error:
         partial.unlink(missing_ok=True)
-        raise NzipError(f"{os.fspath(path)}: cannot write it: {error.strerror or error}") from None
+        if isinstance(error, OSError):
+            raise NzipError(f"{os.fspath(path)}: cannot write it: {error.strerror or error}") from None
+        raise
+
+
+@contextlib.contextmanager
+def reading(path: AnyPath) -> Iterator[None]:
+    """Say which file it is that cannot be read, or decompressed as `open_binary` does.
+
+    Raises:
+        NzipError: what is done inside cannot read it.
+    """
+    try:
+        yield
+    except (OSError, EOFError, zlib.error, CorruptError, UnsupportedError, LimitError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise NzipError(f"{os.fspath(path)}: cannot read it: {reason}") from None
 
 
 def write_csv(table: Table, path: AnyPath) -> None:
@@ -186,13 +213,10 @@ def write_csv(table: Table, path: AnyPath) -> None:
     Raises:
         NzipError: it cannot be written.
     """
-    try:
-        with open(path, "w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow([column.title for column in table.columns])
-            writer.writerows(table.rows)
-    except OSError as error:
-        raise NzipError(f"{os.fspath(path)}: cannot write it: {error.strerror or error}") from None
+    with replacing(path) as partial, open(partial, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([column.title for column in table.columns])
+        writer.writerows(table.rows)
 
 
 # Tasks
@@ -420,21 +444,16 @@ class JsonLines:
         Raises:
             NzipError: the file cannot be read.
         """
-        with ExitStack() as stack:
-            try:
-                file = stack.enter_context(open_binary(self.path))
-                for number, line in enumerate(file, 1):
-                    if not line.strip():
-                        continue
-                    self.read += 1
-                    found = self.parse(line)
-                    if isinstance(found, str):
-                        self.problems.append((number, found))
-                    else:
-                        yield number, found
-            except (OSError, EOFError, zlib.error, CorruptError, UnsupportedError, LimitError) as error:
-                reason = getattr(error, "strerror", None) or str(error)
-                raise NzipError(f"{os.fspath(self.path)}: cannot read it: {reason}") from None
+        with reading(self.path), open_binary(self.path) as file:
+            for number, line in enumerate(file, 1):
+                if not line.strip():
+                    continue
+                self.read += 1
+                found = self.parse(line)
+                if isinstance(found, str):
+                    self.problems.append((number, found))
+                else:
+                    yield number, found
 
     def parse(self, line: bytes) -> dict[str, Any] | str:
         """Return the object of a line, or what is wrong with it."""

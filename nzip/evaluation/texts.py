@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nzip.errors import CorruptError, LimitError, NzipError, UnsupportedError
-from nzip.evaluation.study import AnyPath, JsonLines, has_text, open_binary
+from nzip.errors import NzipError
+from nzip.evaluation.study import AnyPath, JsonLines, has_text, open_binary, reading
 
 JSONL = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz", ".jsonl.nz", ".ndjson.nz")
 
@@ -112,11 +111,8 @@ def _files(place: Path) -> list[Path]:
 
 
 def _read(path: Path) -> bytes:
-    try:
-        with open_binary(path) as file:
-            return file.read()
-    except (OSError, EOFError, zlib.error, CorruptError, UnsupportedError, LimitError) as error:
-        raise NzipError(f"{path}: cannot read it: {getattr(error, 'strerror', None) or error}") from None
+    with reading(path), open_binary(path) as file:
+        return file.read()
 
 
 def _within(documents: Sequence[bytes], limit: int) -> list[bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from nzip.cli.eval.common import Study, study_options
+from nzip.cli.eval.common import Study, models_option, study_options
 
 
 class Bias(click.ParamType):
@@ -30,11 +30,7 @@ class Bias(click.ParamType):
 
 @click.command(short_help="Information capacity: bits that a model saves, for its work per token.")
 @click.argument("corpora", nargs=-1, metavar="[CORPUS]...")
-@click.option(
-    "-m", "--model", "models", multiple=True, metavar="MODEL[=FAMILY]",
-    help="A model of this machine by its name, or a GGUF file, or a folder with config.json and safetensors; may be "
-    "given more than once. [default: smollm2-135m]",
-)  # fmt: skip
+@models_option("MODEL[=FAMILY]")
 @click.option("--rows", multiple=True, metavar="FILE",
               help="CSV of further models with known numbers: model, ts, nll, then flops, config or sizes; family.")
 @click.option("--bias", type=Bias(), default="mixed", metavar="B", show_default=True,

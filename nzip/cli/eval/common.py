@@ -21,6 +21,30 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def compressor_option(default: str) -> Callable[[F], F]:
+    """Add --compressor, of `nzip.evaluation.compressors`."""
+    return click.option(
+        "--compressor",
+        default=default,
+        show_default=True,
+        metavar="NAME",
+        help="gzip, xz, zstd, bzip2, brotli, ppmd, nzip-1 … nzip-9, static, or an engine: cmfast, cm:preset=2.",
+    )
+
+
+def models_option(metavar: str) -> Callable[[F], F]:
+    """Add -m, language models as `nzip.evaluation.texts` loads them."""
+    return click.option(
+        "-m",
+        "--model",
+        "models",
+        multiple=True,
+        metavar=metavar,
+        help="A model of this machine by its name, or a GGUF file, or a folder with config.json and safetensors; may "
+        "be given more than once. [default: smollm2-135m]",
+    )
+
+
 @dataclass
 class Study:
     """How a measure is to be run, and where its findings go."""

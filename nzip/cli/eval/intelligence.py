@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import click
 
-from nzip.cli.eval.common import Study, study_options
+from nzip.cli.eval.common import Study, models_option, study_options
 
 
 @click.command(short_help="Bits per character of language models, beside their benchmark scores.")
 @click.argument("corpora", nargs=-1, metavar="[CORPUS]...")
-@click.option(
-    "-m", "--model", "models", multiple=True, metavar="MODEL",
-    help="A model of this machine by its name, or a GGUF file, or a folder with config.json and safetensors; may be "
-    "given more than once. [default: smollm2-135m]",
-)  # fmt: skip
+@models_option("MODEL")
 @click.option("--field", default="text", metavar="NAME", show_default=True, help="Of a JSON line, that holds the text.")
 @click.option("--window", type=click.IntRange(2), default=1900, metavar="N", show_default=True,
               help="Tokens that a prediction sees.")  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from nzip.cli import options
-from nzip.cli.eval.common import Study, study_options
+from nzip.cli.eval.common import Study, compressor_option, study_options
 
 
 @click.command(short_help="Distances between files by compression, as a matrix and a tree.")
@@ -13,13 +13,7 @@ from nzip.cli.eval.common import Study, study_options
 @click.option("--records", type=options.ANY_PATH, metavar="FILE", help="Compare the lines of this JSONL file instead.")
 @click.option("--field", default="text", show_default=True, metavar="NAME", help="With --records: the text.")
 @click.option("--name", metavar="NAME", help="With --records: the field that names a line; its number where left out.")
-@click.option(
-    "--compressor",
-    default="cm",
-    show_default=True,
-    metavar="NAME",
-    help="gzip, xz, zstd, bzip2, brotli, ppmd, nzip-1 … nzip-9, static, or an engine: cmfast, cm:preset=2.",
-)
+@compressor_option("cm")
 @click.option(
     "--kind",
     type=click.Choice(["ncd", "conditional"]),

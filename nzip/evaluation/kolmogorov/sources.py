@@ -13,7 +13,6 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 
 from nzip.errors import NzipError
 from nzip.evaluation.bench import InputFile, find_files
-from nzip.evaluation.study import open_binary
+from nzip.evaluation.study import open_binary, reading
 
 SIZE = 1_000_000  # bytes of each modality, uncompressed
 LENGTH = 128
@@ -164,17 +163,10 @@ def _bytes(files: Sequence[InputFile], size: int) -> tuple[bytes, int, list[str]
         if len(out) >= size:
             break
         used += 1
-        try:
-            with open_binary(file.location) as opened:
-                while len(out) < size and (piece := opened.read(size - len(out))):
-                    out += piece
-        except (OSError, EOFError) as error:
-            raise _unread(file.location, error) from None
+        with reading(file.location), open_binary(file.location) as opened:
+            while len(out) < size and (piece := opened.read(size - len(out))):
+                out += piece
     return bytes(out), used, []
-
-
-def _unread(path: Path, error: Exception) -> NzipError:
-    return NzipError(f"{path}: cannot read it: {getattr(error, 'strerror', None) or error}")
 
 
 def _dna(files: Sequence[InputFile], symbols: int) -> tuple[bytes, int, list[str]]:
@@ -183,19 +175,16 @@ def _dna(files: Sequence[InputFile], symbols: int) -> tuple[bytes, int, list[str
     for file in files:
         used += 1
         good, bad = 0, 0
-        try:
-            with open_binary(file.location) as opened:
-                for line in opened:
-                    if line[:1] in (b">", b";"):
-                        continue
-                    letters = line.translate(None, _BLANK)
-                    kept = letters.translate(_TO_SYMBOL, _NOT_BASES)
-                    good, bad = good + len(kept), bad + len(letters) - len(kept)
-                    out += kept
-                    if len(out) >= symbols:
-                        break
-        except (OSError, EOFError) as error:
-            raise _unread(file.location, error) from None
+        with reading(file.location), open_binary(file.location) as opened:
+            for line in opened:
+                if line[:1] in (b">", b";"):
+                    continue
+                letters = line.translate(None, _BLANK)
+                kept = letters.translate(_TO_SYMBOL, _NOT_BASES)
+                good, bad = good + len(kept), bad + len(letters) - len(kept)
+                out += kept
+                if len(out) >= symbols:
+                    break
         if bad > MOST_OTHERS * (good + bad):
             raise NzipError(
                 f"{file.location}: {bad:,} of {good + bad:,} letters are none of ACGT; give FASTA or plain DNA"
@@ -215,7 +204,7 @@ def _sounds(files: Sequence[InputFile]) -> Any:
         try:
             sound = nzip.read_signal(file.location)
         except OSError as error:
-            raise _unread(file.location, error) from None
+            raise NzipError(f"{file.location}: cannot read it: {error.strerror or error}") from None
         if not isinstance(sound, nzip.Sound):
             raise NzipError(f"{file.location}: is a picture; give WAV, FLAC or Ogg files")
         yield sound.samples[0], sound.rate
