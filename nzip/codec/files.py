@@ -443,7 +443,7 @@ class Run:
             with contextlib.suppress(OSError, ValueError):
                 info = os.stat(path)
                 if found := self._files.get((info.st_dev, info.st_ino)):
-                    raise FileError(path, f"{found}, and is not overwritten; choose another name or place with -o")
+                    raise FileError(path, f"{found}, and is not overwritten; write to another file")
             return
         found = self._files.get(_identity(_stream_stat(path)), "")
         if found.startswith("is"):  # several outputs to one stream are as they should be
