@@ -87,7 +87,8 @@ class MainGroup(LazyGroup):
     ) -> Any:
         """Run the command; end the process with its status in standalone mode, else return it."""
         try:
-            status = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+            with output.ending_on("SIGTERM", "SIGHUP"):
+                status = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         except click.UsageError as error:
             status = output.usage_error(error)
         except click.ClickException as error:

@@ -112,6 +112,7 @@ def command(
         "max_memory": memory,
         "store_name": store_name,
         "force": force,
+        "run": operations.Run(file for file in files if file != "-"),
     }
 
     def one(file: str) -> None:
@@ -132,7 +133,14 @@ def command(
         if lossy:
             result = watch(
                 lambda tally: operations.compress_signal_file(
-                    source, target, model=model, store_name=store_name, force=force, progress=tally, **signal
+                    source,
+                    target,
+                    model=model,
+                    store_name=store_name,
+                    force=force,
+                    run=settings["run"],
+                    progress=tally,
+                    **signal,
                 ),
                 label=os.path.basename(file),
                 bar=report.bar,

@@ -60,6 +60,7 @@ def command(
         "max_memory": memory,
         "remove": remove,
         "force": force,
+        "run": operations.Run(file for file in files if file != "-"),
     }
 
     def one(file: str) -> None:

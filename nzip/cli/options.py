@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, TypeVar
 import click
 
 from nzip.cli.output import on_terminal
+from nzip.outputs import descriptor_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -298,6 +299,8 @@ class Destination:
         ctx = click.get_current_context()
         if output is not None and to_stdout:
             raise click.UsageError("-o and -c exclude each other", ctx)
+        if output is not None and descriptor_of(output) == 1:  # /dev/stdout
+            output = "-"
         self.folder = output if output not in (None, "-") and os.path.isdir(str(output)) else None
         self.file = None if self.folder is not None or output == "-" else output
         self.to_stdout = to_stdout or output == "-"

@@ -5,6 +5,7 @@ Results go to stdout only where stdout is for them (`list`, `info`, `--json` …
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import errno
 import json
@@ -198,19 +199,82 @@ def flush_stdout(status: int) -> int:
     return status
 
 
-def _die(number: int) -> NoReturn:
-    """End at once: no thread is waited for, no unfinished output stays."""
-    from nzip.codec.files import discard_unfinished
+class _Ending:
+    """That the process was told to end, by the first signal; those after it are ignored.
 
-    discard_unfinished()
-    if number == signal.SIGINT:
-        interrupted()
-        status = INTERRUPTED
-    else:
-        status = 128 + number
-    with contextlib.suppress(OSError, ValueError):
-        sys.stderr.flush()
-    os._exit(status)
+    A signal handler may have interrupted any code of the main thread, which may hold any lock. So the handler takes
+    none: it has another thread end the process, and the main thread goes on until that is done.
+    """
+
+    def __init__(self) -> None:
+        self.begun = False
+        self.waiting: threading.Event | None = None  # what the main thread waits for
+        self.drawn = threading.Event()  # no bar is on the screen
+        self.drawn.set()
+
+    def hear(self, number: int, frame: object = None) -> None:
+        """Handle a signal."""
+        for one in _ending_signals("SIGINT", "SIGTERM", "SIGHUP"):
+            signal.signal(one, signal.SIG_IGN)
+        if self.begun:
+            return
+        self.begun = True
+        try:
+            _thread.start_new_thread(self.end, (number,))
+        except RuntimeError:  # no more threads
+            self.end(number)
+
+    def end(self, number: int) -> NoReturn:
+        """End at once: no work is waited for, no unfinished output stays."""
+        from nzip.outputs import discard_unfinished
+
+        try:
+            discard_unfinished()
+            if self.waiting is not None:
+                self.waiting.set()
+                self.drawn.wait(1)
+            if number == signal.SIGINT:
+                interrupted()
+            with contextlib.suppress(OSError, ValueError):
+                sys.stderr.flush()
+        finally:
+            os._exit(INTERRUPTED if number == signal.SIGINT else 128 + number)
+
+
+_ending = _Ending()
+
+
+def _ending_signals(*names: str) -> list[signal.Signals]:
+    return [getattr(signal, name) for name in names if hasattr(signal, name)]
+
+
+@contextlib.contextmanager
+def ending_on(*names: str) -> Iterator[None]:
+    """Let the signals with these names end the process at once, and remove its unfinished outputs before."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in _ending_signals(*names)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # nohup, or a shell's &
+            signal.signal(number, _ending.hear)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None and not _ending.begun:
+                signal.signal(number, handler)
+
+
+def _as_before() -> None:
+    """Let signals end a process that was forked from this one, as they would have without `ending_on`."""
+    for number in _ending_signals("SIGINT", "SIGTERM", "SIGHUP"):
+        if signal.getsignal(number) == _ending.hear:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_as_before)
 
 
 # --- work and its progress -------------------------------------------------------------------------------------------
@@ -279,36 +343,22 @@ def watch(work: Callable[[Tally], T], *, label: str, bar: bool) -> T:
         finally:
             ended.set()
 
-    with _deadly_signals(), engine_progress.listening(tally.hear):
-        try:
-            threading.Thread(target=run, daemon=True, name="nzip-work").start()
-            if bar and not ended.wait(BAR_AFTER):
+    with ending_on("SIGINT", "SIGTERM", "SIGHUP"), engine_progress.listening(tally.hear):
+        _ending.waiting = ended
+        threading.Thread(target=run, daemon=True, name="nzip-work").start()
+        if bar and not ended.wait(BAR_AFTER):
+            _ending.drawn.clear()
+            try:
                 _draw(tally, ended, label)
-            while not ended.wait(0.5):
-                pass
-        except KeyboardInterrupt:
-            _die(signal.SIGINT)
+            finally:
+                _ending.drawn.set()
+        while not ended.wait(0.5):
+            pass
+        while _ending.begun:  # what the work ended with is of no interest
+            time.sleep(1)
     if errors:
         raise errors[0]
     return results[0]
-
-
-@contextlib.contextmanager
-def _deadly_signals() -> Iterator[None]:
-    """Remove unfinished outputs when the process is told to end."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in numbers}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:  # nohup
-            signal.signal(number, lambda number, frame: _die(number))
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _draw(tally: Tally, ended: threading.Event, label: str) -> None:

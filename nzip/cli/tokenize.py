@@ -91,9 +91,10 @@ def command(
     if decode and "-" in files and not force and on_terminal(options.stdin()):
         raise click.ClickException("stdin: is a terminal, and tokens are not read from it; name a file")
     from nzip.codec import token_files as operations
-    from nzip.codec.files import FileError
+    from nzip.codec.files import FileError, Run
     from nzip.codec.tokens import EqualInfoTokenizer
 
+    settings: dict[str, Any] = {"force": force, "run": Run(file for file in files if file != "-")}
     report = Report("tokenize", quiet=quiet, as_json=as_json, bar=not no_progress)
     made: list[Any] = []  # the tokenizer: its model takes seconds to train, which a signal must be able to end
 
@@ -120,7 +121,7 @@ def command(
             limit = 2 << 30 if memory is None else memory
             result = watch(
                 lambda tally: operations.detokenize_file(
-                    source, target, max_output_size=limit, force=force, progress=tally
+                    source, target, max_output_size=limit, progress=tally, **settings
                 ),
                 label=label,
                 bar=report.bar,
@@ -128,7 +129,7 @@ def command(
         else:
             result = watch(
                 lambda tally: operations.tokenize_file(
-                    source, target, tokenizer(), numpy_file=npy, force=force, progress=tally
+                    source, target, tokenizer(), numpy_file=npy, progress=tally, **settings
                 ),
                 label=label,
                 bar=report.bar,

@@ -9,6 +9,7 @@ import click
 
 from nzip.cli import options
 from nzip.cli.output import Report, seconds_text, shown, size_text
+from nzip.outputs import stream_word
 
 
 @click.command(short_help="Learn a model of a lossy codec from your pictures or sounds.")
@@ -61,7 +62,7 @@ def command(
     A run that was broken off, or ended by --minutes, goes on when the command is given again. Where the files are
     from and under which licence stands in the model's card if a SOURCES.json beside them says it.
     """
-    from nzip.codec.files import refuse_existing
+    from nzip.codec.files import FileError, Run, refuse_existing
     from nzip.models.latent.training import recipes
 
     if codec not in recipes.codecs_of(kind):
@@ -70,7 +71,14 @@ def command(
     report = Report("train", quiet=quiet, as_json=as_json, bar=not no_progress)
 
     def one(name: str) -> None:
-        refuse_existing(name, force=force)
+        card = os.path.splitext(name)[0] + ".md"
+        if card == name:
+            raise FileError(name, "is the name of the model's card; end the model's in .safetensors")
+        if word := stream_word(name):
+            raise FileError(name, f"is a {word}; a model and its card need files")
+        for place in (name, card):
+            refuse_existing(place, force=force)
+            Run(paths).refuse(place)
         chosen = recipes.Options(variant, steps, rate, batch, crop, seed, minutes, reduce, device or _device())
         try:
             with _Lines(report) as lines:

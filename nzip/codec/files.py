@@ -18,16 +18,15 @@ import io
 import os
 import shutil
 import stat
-import threading
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Self, cast
 
 import xxhash
 
+from nzip import outputs
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY
 from nzip.codec.compressor import Compressor
 from nzip.codec.decompressor import Decompressor
@@ -38,11 +37,15 @@ from nzip.codec.threads import thread_count
 from nzip.errors import CorruptError, LimitError, NzipError
 from nzip.formats.container import MAX_BLOCK_HEADER, MAX_HEADER, STORE_ENGINE, BlockHeader, Header, Parser
 from nzip.models.engine import Engine
+from nzip.outputs import _unfinished as _unfinished
+from nzip.outputs import changing, named, special, sync_folder
+from nzip.outputs import discard_unfinished as discard_unfinished
 
 if TYPE_CHECKING:
     import tarfile
 
     from nzip.codec.lossy import Goal
+    from nzip.codec.tar import Entry
 
 SIGNALS = ("image", "audio")  # kinds of members that stand for a picture or sound
 SUFFIX = ".nz"
@@ -70,6 +73,9 @@ class FileError(NzipError):
         super().__init__(f"{os.fspath(path)}: {reason}")
         self.path = os.fspath(path)
         self.reason = reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.path, self.reason)
 
 
 @dataclass(frozen=True)
@@ -269,7 +275,7 @@ class _Source:
         try:
             data = self._read(count)
         except OSError as error:
-            raise _named(error, self.name) from None
+            raise named(error, self.name) from None
         if data is None:  # a stream that does not block, with nothing there yet
             raise FileError(self.name, "has no data ready; nzip reads streams that wait for data")
         self.count += len(data)
@@ -341,28 +347,10 @@ def _stream_stat(stream: Any) -> os.stat_result | None:
         return None
 
 
-def _named(error: OSError, name: str) -> OSError:
-    if error.filename is None:
-        error.filename = name
-    return error
-
-
-def _special(mode: int) -> str | None:
-    for test, word in (
-        (stat.S_ISFIFO, "pipe (FIFO)"),
-        (stat.S_ISSOCK, "socket"),
-        (stat.S_ISCHR, "character device"),
-        (stat.S_ISBLK, "block device"),
-    ):
-        if test(mode):
-            return word
-    return None
-
-
 def _refuse_special(path: str, info: os.stat_result, folder_remedy: str) -> None:
     if stat.S_ISDIR(info.st_mode):
         raise FileError(path, f"is a directory; {folder_remedy}")
-    if word := _special(info.st_mode):
+    if word := special(info.st_mode):
         raise FileError(path, f"is a {word} and not a regular file; to read it, use: nzip … - < {path}")
 
 
@@ -409,199 +397,100 @@ def _look_ahead(src: _Source, start: bytes = b"") -> tuple[Header, BlockHeader |
 
 # --- what is written -------------------------------------------------------------------------------------------------
 
-_lock = threading.Lock()
-_unfinished: set[str] = set()
 
+class Run:
+    """The files of one run of a command: its inputs, and what it wrote. None of them is overwritten, even with force.
 
-def discard_unfinished() -> None:
-    """Remove every unfinished output of this process, which is about to end; no output can appear afterwards.
-
-    For a process that is ended by a signal while another thread works on a file. That thread waits for ever when
-    it next begins or finishes an output.
-    """
-    _lock.acquire()
-    for path in _unfinished:
-        _remove(path)
-
-
-def _remove(path: str) -> None:
-    for _ in range(5):  # a thread that still writes into a folder can make its removal fail
-        with contextlib.suppress(OSError):
-            os.unlink(path)
-        shutil.rmtree(path, ignore_errors=True)
-        if not os.path.lexists(path):
-            return
-        time.sleep(0.02)
-
-
-def _begin(folder: str, create: Callable[[str], Any]) -> tuple[str, Any]:
-    """Make a new, empty output beside its later place and remember it until it is finished."""
-    while True:
-        part = os.path.join(folder, f".nzip-{os.urandom(6).hex()}.part")
-        with _lock:
-            try:
-                made = create(part)
-            except FileExistsError:
-                continue
-            except OSError as error:
-                # What the user named is the folder, not the part.
-                raise OSError(error.errno, error.strerror, folder or ".") from None
-            _unfinished.add(part)
-            return part, made
-
-
-class _Target(ABC):
-    """What is written to.
-
-    Attributes:
-        name: for messages and results.
-        path: where it lies; None for a stream.
-        size: bytes written so far.
-    """
-
-    name: str
-    path: str | None = None
-    size: int = 0
-
-    @abstractmethod
-    def write(self, data: bytes) -> int:
-        """Write all of `data`; errors carry the target's name."""
-
-    @abstractmethod
-    def finish(self, *, like: os.stat_result | None = None, header: Header | None = None) -> None:
-        """Give a file the mode and times of `like`, or those in `header`; have all that was written arrive."""
-
-    @abstractmethod
-    def commit(self) -> None:
-        """Let a finished file appear in its place."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Let go of it; what was not committed is removed."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class _NewFile(_Target):
-    """A file that appears under its name when `commit` is called and not before.
+    Files are told apart by device and inode, so links, other spellings and folders that take no note of case change
+    nothing.
 
     Args:
-        path: its later place.
-        force: replace what is there.
-        mode: permission bits it is made with, less those the umask takes away.
+        inputs: what will be read.
     """
 
+    def __init__(self, inputs: Iterable[AnyPath] = ()):
+        self._files: dict[tuple[int, int], str] = {}
+        self._folders: dict[tuple[int, int], str] = {}  # with one of them in it, at any depth
+        for path in inputs:
+            self._add(path, "is an input of this run")
+
+    def wrote(self, path: AnyPath, source: AnyPath) -> None:
+        """Remember an output."""
+        self._add(path, f"was written before in this run, from {os.fspath(source)}")
+
+    def removed(self, info: os.stat_result) -> None:
+        """Forget an input that was deleted: another file may get its inode."""
+        self._files.pop((info.st_dev, info.st_ino), None)
+
+    def _add(self, path: AnyPath, what: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            info = os.stat(path)
+            if special(info.st_mode) or not info.st_ino:
+                return
+            self._files[info.st_dev, info.st_ino] = what
+            folder = os.path.realpath(os.path.dirname(os.fspath(path)) or ".")
+            while True:
+                above = os.stat(folder)
+                if (above.st_dev, above.st_ino) in self._folders:
+                    return
+                self._folders[above.st_dev, above.st_ino] = os.fspath(path)
+                if folder == (folder := os.path.dirname(folder)):
+                    return
+
+    def refuse(self, path: AnyPath | BinaryIO) -> None:
+        """Raise FileError when `path`, or the file under a stream, must not be written."""
+        if isinstance(path, str | os.PathLike):
+            with contextlib.suppress(OSError, ValueError):
+                info = os.stat(path)
+                if found := self._files.get((info.st_dev, info.st_ino)):
+                    raise FileError(path, f"{found}, and is not overwritten; write to another file")
+            return
+        found = self._files.get(_identity(_stream_stat(path)), "")
+        if found.startswith("is"):  # several outputs to one stream are as they should be
+            raise FileError(_stream_name(path), f"{found}, and is not overwritten; write to another file")
+
+    def refuse_folder(self, path: AnyPath) -> None:
+        """Raise FileError when the directory `path` must not be replaced by another."""
+        self.refuse(path)
+        with contextlib.suppress(OSError, ValueError):
+            info = os.stat(path)
+            if found := self._folders.get((info.st_dev, info.st_ino)):
+                raise FileError(path, f"holds {found}, which this run read or wrote; choose another place with -o")
+
+
+def _identity(info: os.stat_result | None) -> tuple[int, int]:
+    return (0, 0) if info is None else (info.st_dev, info.st_ino)
+
+
+class _NewFile(outputs.NewFile):
+    """A new file; one that is in its place and must not be overwritten is refused with the remedy."""
+
     def __init__(self, path: str, *, force: bool, mode: int = 0o666):
-        self.path: str = path
-        self.name = path
-        self._force = force
-        self._done = False
         refuse_existing(path, force=force)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        self.part, number = _begin(os.path.dirname(path), lambda part: os.open(part, flags, mode))
-        self._file = os.fdopen(number, "wb")
+        super().__init__(path, force=force, mode=mode)
 
-    def write(self, data: bytes) -> int:
+    def commit(self) -> None:
         try:
-            self._file.write(data)
-        except OSError as error:
-            raise _named(error, self.path) from None
-        self.size += len(data)
-        return len(data)
-
-    def finish(self, *, like: os.stat_result | None = None, header: Header | None = None) -> None:
-        mode = None if like is None else stat.S_IMODE(like.st_mode)
-        times = None if like is None else (like.st_atime_ns, like.st_mtime_ns)
-        if header is not None and header.mode is not None:
-            mode = header.mode
-        if header is not None and header.mtime_ns is not None:
-            times = (header.mtime_ns, header.mtime_ns)
-        try:
-            self._file.flush()
-            if like is not None and hasattr(os, "geteuid") and os.geteuid() == 0:
-                with contextlib.suppress(OSError):
-                    os.chown(self.part, like.st_uid, like.st_gid)
-            if mode is not None:
-                os.chmod(self.part, mode & 0o777)  # never setuid, setgid
-            os.fsync(self._file.fileno())
-            self._file.close()
-            if times is not None:
-                # A time that this file system cannot hold is no reason to lose the file.
-                with contextlib.suppress(OSError, OverflowError):
-                    os.utime(self.part, ns=times)
-        except OSError as error:
-            error.filename = self.path
+            super().commit()
+        except FileExistsError:
+            refuse_existing(self.path)
             raise
 
-    def commit(self) -> None:
-        with _lock:
-            try:
-                if self._force:
-                    os.replace(self.part, self.path)
-                else:
-                    _rename_new(self.part, self.path)
-            except OSError as error:
-                error.filename, error.filename2 = self.path, None
-                raise
-            _unfinished.discard(self.part)
-            self._done = True
 
-    def sync_folder(self) -> None:
-        """Force the folder's entry for the file to the disk."""
-        _sync_folder(os.path.dirname(self.path))
-
-    def close(self) -> None:
-        if not self._done:
-            _remove(self.part)
-            _unfinished.discard(self.part)
-        with contextlib.suppress(OSError):  # of a full disk, which was reported before
-            self._file.close()
+def _finish(out: outputs.Target, like: os.stat_result | None, header: Header | None = None) -> None:
+    """Give an output the mode, times and owner of `like`, or the mode and time in `header`."""
+    mode = None if like is None else stat.S_IMODE(like.st_mode)
+    times = None if like is None else (like.st_atime_ns, like.st_mtime_ns)
+    if header is not None and header.mode is not None:
+        mode = header.mode
+    if header is not None and header.mtime_ns is not None:
+        times = (header.mtime_ns, header.mtime_ns)
+    out.finish(mode=mode, times=times, owner=None if like is None else (like.st_uid, like.st_gid))
 
 
-class _Stream(_Target):
-    """A stream, or a device or pipe that was named: written as it comes."""
-
-    def __init__(self, target: str | BinaryIO):
-        if isinstance(target, str):
-            self.name = target
-            self._file: Any = io.open(target, "wb", buffering=0)  # noqa: SIM115, UP020 - closed in __exit__
-            self._owned = True
-        else:
-            self.name = _stream_name(target)
-            self._file = target
-            self._owned = False
-
-    def write(self, data: bytes) -> int:
-        try:
-            view = memoryview(data)
-            while view:
-                view = view[self._file.write(view) or 0 :]
-        except OSError as error:
-            raise _named(error, self.name) from None
-        self.size += len(data)
-        return len(data)
-
-    def finish(self, *, like: os.stat_result | None = None, header: Header | None = None) -> None:
-        try:
-            self._file.flush()
-        except OSError as error:
-            raise _named(error, self.name) from None
-
-    def commit(self) -> None:
-        """Nothing is left to do."""
-
-    def close(self) -> None:
-        if self._owned:
-            self._file.close()
-
-
-def _open_target(target: AnyPath | BinaryIO, src: _Source, *, force: bool, remove: bool, like: bool) -> _Target:
+def _open_target(
+    target: AnyPath | BinaryIO, src: _Source, *, force: bool, remove: bool, like: bool, run: Run | None = None
+) -> outputs.Target:
     """Open what is to be written.
 
     Args:
@@ -610,6 +499,7 @@ def _open_target(target: AnyPath | BinaryIO, src: _Source, *, force: bool, remov
         force: replace a file that exists.
         remove: the source is to be deleted afterwards, so the target must be a file.
         like: the file will get the source's mode: until then nobody else may read it.
+        run: whose other files are refused too.
     """
     if not isinstance(target, str | os.PathLike):
         if remove:
@@ -617,21 +507,25 @@ def _open_target(target: AnyPath | BinaryIO, src: _Source, *, force: bool, remov
         info = _stream_stat(target)
         if info is not None and stat.S_ISREG(info.st_mode) and src.stat and os.path.samestat(info, src.stat):
             raise FileError(src.name, "is the input and the output; write to another file")
-        return _Stream(target)
+        if run is not None:
+            run.refuse(target)
+        return outputs.Stream(target, _stream_name(target))
     path = os.fspath(target)
     try:
         info = os.stat(path)
     except OSError:
         info = None
     if info is not None:
-        if src.stat is not None and os.path.samestat(info, src.stat):
+        if src.stat is not None and os.path.samestat(info, src.stat) and not special(info.st_mode):
             raise FileError(path, "is the input and the output; write to another file")
-        if word := _special(info.st_mode):
-            if remove:
-                raise FileError(src.name, f"is not deleted when the output is a {word}; leave out --rm")
-            if stat.S_ISBLK(info.st_mode) and not force:
-                raise FileError(path, "is a block device; add -f to overwrite it")
-            return _Stream(path)
+        if run is not None:
+            run.refuse(path)
+        if stat.S_ISBLK(info.st_mode) and not force:
+            raise FileError(path, "is a block device; add -f to overwrite it")
+    if word := outputs.stream_word(path):
+        if remove:
+            raise FileError(src.name, f"is not deleted when the output is a {word}; leave out --rm")
+        return outputs.Stream(path)
     return _NewFile(path, force=force, mode=0o600 if like else 0o666)
 
 
@@ -642,33 +536,6 @@ def refuse_existing(path: AnyPath, *, force: bool = False) -> None:
         raise FileError(path, "is a directory; name a file to write")
     if not force and os.path.lexists(path):
         raise FileError(path, "already exists; add -f to overwrite it, or choose another name with -o")
-
-
-def _rename_new(part: str, path: str) -> None:
-    """Rename without overwriting what came to `path` meanwhile."""
-    try:
-        os.link(part, path)
-    except FileExistsError:
-        refuse_existing(path)
-        raise
-    except (OSError, NotImplementedError):  # no hard links here
-        refuse_existing(path)
-        os.rename(part, path)
-    else:
-        os.unlink(part)
-
-
-def _sync_folder(folder: str) -> None:
-    if os.name != "posix":
-        return
-    number = os.open(folder or ".", os.O_RDONLY)
-    try:
-        os.fsync(number)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems without it
-            raise
-    finally:
-        os.close(number)
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
@@ -689,6 +556,7 @@ def compress_file(
     store_name: bool = False,
     remove: bool = False,
     force: bool = False,
+    run: Run | None = None,
     progress: Progress | None = None,
     prepare: Prepare | None = None,
 ) -> FileResult:
@@ -703,6 +571,7 @@ def compress_file(
         store_name: store the source's base name, mode and modification time in the file.
         remove: delete the source once what was written was read back and found to be the same.
         force: overwrite an existing target.
+        run: the files that this and other calls read and write, which are not overwritten, even with `force`.
         progress, prepare: hooks.
 
     Raises:
@@ -724,6 +593,7 @@ def compress_file(
                 force=force,
                 remove=remove,
                 like=src.path is not None,
+                run=run,
             )
         )
         compressor = stack.enter_context(
@@ -752,13 +622,11 @@ def compress_file(
         out.write(compressor.flush())
         if progress is not None:
             progress(src.count, src.size, out.size)
-        out.finish(like=src.stat if src.path is not None else None)
+        _finish(out, src.stat if src.path is not None else None)
         if remove:
             assert isinstance(out, _NewFile)
             _compare_content(out, src.count, digest.digest(), threads=count, max_memory=max_memory)
-            _replace_source(src, out)
-        else:
-            out.commit()
+        _put(out, src, remove=remove, run=run)
         seconds = time.perf_counter() - started
         return FileResult(src.name, out.name, src.count, out.size, seconds, removed=remove)
 
@@ -774,6 +642,7 @@ def compress_signal_file(
     strip: bool = False,
     store_name: bool = False,
     force: bool = False,
+    run: Run | None = None,
     progress: Progress | None = None,
 ) -> FileResult:
     """Compress a picture or sound with loss; the source is kept.
@@ -785,6 +654,7 @@ def compress_signal_file(
         strip: leave out a colour profile, EXIF and tags.
         store_name: store the source's base name, mode and modification time in the file.
         force: overwrite an existing target.
+        run: the files that this and other calls read and write, which are not overwritten, even with `force`.
         progress: hook; a search tells what it has done by `models.progress`.
 
     Raises:
@@ -802,7 +672,9 @@ def compress_signal_file(
         fields = _fields(src) if store_name else {}
         if target is None:
             target = compressed_name(_path_of(src))
-        out = stack.enter_context(_open_target(target, src, force=force, remove=False, like=src.path is not None))
+        out = stack.enter_context(
+            _open_target(target, src, force=force, remove=False, like=src.path is not None, run=run)
+        )
         pieces = bytearray()
         while piece := src.read(CHUNK):
             pieces += piece
@@ -819,18 +691,26 @@ def compress_signal_file(
         if src.size is not None and src.count != src.size:
             raise FileError(src.name, "changed its size while it was read; compress it again when it is complete")
         out.write(encoded.data)
-        out.finish(like=src.stat if src.path is not None else None)
-        out.commit()
+        _finish(out, src.stat if src.path is not None else None)
+        _put(out, src, remove=False, run=run)
         seconds = time.perf_counter() - started
         return FileResult(src.name, out.name, src.count, out.size, seconds, kind="lossy")
 
 
-def _replace_source(src: _Source, out: _NewFile) -> None:
-    """Put the verified output in its place and only then delete the source."""
-    src.refuse_changed()
+def _put(out: outputs.Target, src: _Source, *, remove: bool, run: Run | None) -> None:
+    """Put a finished output in its place, and only then delete its source, if it is to go."""
+    if remove:
+        src.refuse_changed()
     out.commit()
-    out.sync_folder()
-    src.remove()
+    if run is not None and out.path is not None:
+        run.wrote(out.path, src.name)
+    if remove:
+        assert isinstance(out, _NewFile)
+        assert src.stat is not None
+        out.sync_folder()
+        src.remove()
+        if run is not None and src.stat.st_nlink == 1:
+            run.removed(src.stat)
 
 
 def _path_of(src: _Source) -> str:
@@ -941,6 +821,7 @@ def decompress_file(
     restore: bool = False,
     remove: bool = False,
     force: bool = False,
+    run: Run | None = None,
     progress: Progress | None = None,
     prepare: Prepare | None = None,
 ) -> FileResult:
@@ -956,6 +837,7 @@ def decompress_file(
             it does. An explicit `target` wins over the name.
         remove: delete the source once what was written was read back and found to be the same.
         force: overwrite an existing target.
+        run: the files that this and other calls read and write, which are not overwritten, even with `force`.
         progress, prepare: hooks.
 
     Raises:
@@ -970,7 +852,7 @@ def decompress_file(
         if target is None:
             target = decompressed_name(_path_of(src), header if restore else None)
         out = stack.enter_context(
-            _open_target(target, src, force=force, remove=remove, like=src.path is not None)
+            _open_target(target, src, force=force, remove=remove, like=src.path is not None, run=run)
         )
         digest = xxhash.xxh3_128()
 
@@ -993,13 +875,11 @@ def decompress_file(
         )
         if lossy:
             write(_signal_bytes(src, bytes(content), decoded.members, target))
-        out.finish(like=src.stat if src.path is not None else None, header=header if restore else None)
+        _finish(out, src.stat if src.path is not None else None, header if restore else None)
         if remove:
             assert isinstance(out, _NewFile)
             _compare_bytes(out, digest.digest())
-            _replace_source(src, out)
-        else:
-            out.commit()
+        _put(out, src, remove=remove, run=run)
         seconds = time.perf_counter() - started
         return FileResult(
             src.name,
@@ -1093,6 +973,7 @@ def compress_tree(
     max_memory: int | None = None,
     store_name: bool = False,
     force: bool = False,
+    run: Run | None = None,
     progress: Progress | None = None,
     prepare: Prepare | None = None,
 ) -> FileResult:
@@ -1128,7 +1009,7 @@ def compress_tree(
     except ValueError as error:
         raise FileError(root, f"{error}; leave out -N") from None
     with contextlib.ExitStack() as stack:
-        out = stack.enter_context(_tree_target(place if target is None else target, force=force))
+        out = stack.enter_context(_tree_target(place if target is None else target, root, force=force, run=run))
         left_out = {os.path.realpath(path) for path in (out.path, getattr(out, "part", None)) if path is not None}
         paths, skipped, total = _entries(os.path.join(root, ""), top, left_out)
         most = total + 4096 * len(paths) + tarfile.RECORDSIZE  # headers included
@@ -1151,6 +1032,8 @@ def compress_tree(
         stream.close()
         out.finish()
         out.commit()
+        if run is not None and out.path is not None:
+            run.wrote(out.path, root)
         if progress is not None:
             progress(total, total, out.size)
         return FileResult(
@@ -1177,13 +1060,29 @@ class _TreeWriter(NzipFile):
         return count
 
 
-def _tree_target(target: AnyPath | BinaryIO, *, force: bool) -> _Target:
+def _tree_target(target: AnyPath | BinaryIO, root: str, *, force: bool, run: Run | None) -> outputs.Target:
+    if run is not None:
+        run.refuse(target)
     if not isinstance(target, str | os.PathLike):
-        return _Stream(target)
+        return outputs.Stream(target, _stream_name(target))
     path = os.fspath(target)
-    if os.path.exists(path) and _special(os.stat(path).st_mode):
-        return _Stream(path)
+    if outputs.stream_word(path) is not None:
+        return outputs.Stream(path)
+    if force and os.path.isfile(path) and _lies_in(path, root) and not _is_packed(path):
+        raise FileError(path, "lies in the directory that is packed, and would be lost; choose another place with -o")
     return _NewFile(path, force=force)
+
+
+def _lies_in(path: str, root: str) -> bool:
+    return os.path.realpath(path).startswith(os.path.join(os.path.realpath(root), ""))
+
+
+def _is_packed(path: str) -> bool:
+    """Whether a file is a packed directory: an earlier output, which is not packed itself."""
+    try:
+        return read_header(path).kind == "tar"
+    except (NzipError, OSError):
+        return False
 
 
 def _entries(root: str, top: str, left_out: set[str]) -> tuple[list[tuple[str, str]], list[str], int]:
@@ -1201,7 +1100,7 @@ def _entries(root: str, top: str, left_out: set[str]) -> tuple[list[tuple[str, s
                 info = entry.stat(follow_symlinks=False)
                 if os.path.join(real, entry.name) in left_out:
                     continue
-                if _special(info.st_mode):
+                if special(info.st_mode):
                     skipped.append(entry.path)
                     continue
                 found.append((entry.path, inside))
@@ -1218,21 +1117,23 @@ def _add(tar: tarfile.TarFile, path: str, name: str) -> None:
     """Add one entry, without its owner and with whole seconds, so that equal trees give equal archives."""
     file: IO[bytes] | None = None
     try:
-        if stat.S_ISREG(os.lstat(path).st_mode):
+        info = os.lstat(path)
+        if stat.S_ISREG(info.st_mode):
             flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
             file = os.fdopen(os.open(path, flags | getattr(os, "O_BINARY", 0)), "rb")
+            info = os.fstat(file.fileno())
             entry = tar.gettarinfo(arcname=name, fileobj=file)
         else:
             entry = tar.gettarinfo(path, name)
         entry.uid = entry.gid = 0
         entry.uname = entry.gname = ""
-        entry.mtime = int(entry.mtime)
+        entry.mtime = info.st_mtime_ns // 10**9  # rounded down, before 1970 too
         try:
             tar.addfile(entry, file if entry.isreg() else None)
         except OSError as error:
             if error.errno is None:  # tarfile: fewer bytes came than the size said
                 raise FileError(path, "changed its size while it was read; try again") from None
-            raise _named(error, path) from None
+            raise named(error, path) from None
     finally:
         if file is not None:
             file.close()
@@ -1248,6 +1149,7 @@ def extract_tree(
     outside_links: bool = False,
     remove: bool = False,
     force: bool = False,
+    run: Run | None = None,
     progress: Progress | None = None,
     prepare: Prepare | None = None,
 ) -> FileResult:
@@ -1264,24 +1166,24 @@ def extract_tree(
         outside_links: also make symbolic links that lead outside. Nothing is written through them.
         remove: delete the archive once the extracted files were compared with it.
         force: replace an existing directory by the extracted one.
+        run: the files that this and other calls read and write, which are not overwritten, even with `force`.
 
     Raises:
         CorruptError, UnsupportedError, LimitError: see `Decompressor`; CorruptError also for a damaged archive.
         FileError: the target exists, or the archive holds something that is not safe to extract.
         OSError: reading or writing failed.
     """
-    import tarfile
-
-    if not hasattr(tarfile, "data_filter"):
-        raise FileError(source, "extracting safely needs Python 3.11.4 or later; --no-extract gives the tar")
     started = time.perf_counter()
     path = os.fspath(source)
     with _Source(path) as src:
         if folder is None:
             folder = os.path.dirname(path) if target is None else os.path.dirname(os.fspath(target).rstrip("/"))
+        limit = DEFAULT_MAX_MEMORY if max_memory is None else max_memory
         room = _NewFolder(os.fspath(folder))
         with room:
-            unpacker = _Unpacker(path, room, target, outside_links=outside_links, force=force)
+            unpacker = _Unpacker(
+                path, room, target, outside_links=outside_links, force=force, run=run or Run([path]), memory=limit
+            )
             with _tar_stream(src, threads, max_memory, progress, prepare) as stream:
                 entries = unpacker.unpack(stream)
                 raw_size = stream.count
@@ -1289,10 +1191,16 @@ def extract_tree(
             if remove:
                 with _Source(path) as again, _tar_stream(again, threads, max_memory) as stream:
                     unpacker.compare(stream)
-            place = unpacker.commit()
+                src.refuse_changed()
+            place = unpacker.commit(sync=remove)
+        if run is not None:
+            run.wrote(place, path)
         if remove:
-            _sync_folder(os.path.dirname(place))
+            assert src.stat is not None
+            sync_folder(os.path.dirname(place))
             src.remove()
+            if run is not None and src.stat.st_nlink == 1:
+                run.removed(src.stat)
         seconds = time.perf_counter() - started
         return FileResult(path, place, raw_size, src.count, seconds, kind="tar", removed=remove, entries=entries)
 
@@ -1354,7 +1262,7 @@ class _NewFolder:
     """A directory that is removed with all that is in it, unless what it was made for was moved out of it."""
 
     def __init__(self, folder: str):
-        self.part, _ = _begin(folder, lambda part: os.mkdir(part, 0o700))
+        self.part, _ = outputs.begin(folder, lambda part: os.mkdir(part, 0o700))
 
     def __enter__(self) -> Self:
         return self
@@ -1362,26 +1270,32 @@ class _NewFolder:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        _make_removable(self.part)
-        _remove(self.part)
-        _unfinished.discard(self.part)
+        outputs.discard(self.part)
 
 
-def _make_removable(folder: str) -> None:
-    """Make sure that directories without write permission (of a tree that is replaced) can be removed."""
-    for base, names, _ in os.walk(folder):
-        for name in names:
-            place = os.path.join(base, name)
-            if not os.path.islink(place):
-                with contextlib.suppress(OSError):
-                    os.chmod(place, 0o700)
+MAX_DEPTH = 256  # names in a path of an archive
+_ENTRY_COST = 400  # bytes of memory that are kept for a directory or link, beside its names
+_MOST_LINKS = 64  # followed for one link, more than systems do
+_MOST_STEPS = 8192  # names in them
 
 
 class _Unpacker:
-    """Puts the entries of a tar archive into a room of their own, then into their place."""
+    """Puts the entries of a tar archive into a room of their own, then into their place.
+
+    Links are judged by the names in them, and one that climbs out of the directory is refused even where it comes back:
+    it would lead elsewhere once the directory has another name. Modes and times of directories come last.
+    """
 
     def __init__(
-        self, archive: str, room: _NewFolder, target: AnyPath | None, *, outside_links: bool, force: bool
+        self,
+        archive: str,
+        room: _NewFolder,
+        target: AnyPath | None,
+        *,
+        outside_links: bool,
+        force: bool,
+        run: Run,
+        memory: int = DEFAULT_MAX_MEMORY,
     ):
         self._archive = archive
         self._room = room.part
@@ -1389,130 +1303,296 @@ class _Unpacker:
         self._target = None if target is None else os.fspath(target)
         self._outside_links = outside_links
         self._force = force
-        self._top: str | None = None
-        self._folders: list[tuple[str, int, float]] = []
-        self._links: list[tuple[str, str, float]] = []
+        self._run = run
+        self._memory = memory
+        self._top: str | None = None  # as the archive calls it
+        self._root = ""  # where it lies in the room
+        self._folders: list[tuple[str, int, int]] = []
+        self._links: dict[str, tuple[str, int]] = {}
+        self._replaced: dict[str, int] = {}  # files of which the archive holds older versions: how many
 
     def unpack(self, stream: _Content) -> int:
         """Extract everything but symbolic links; return the number of entries."""
-        import tarfile
-
-        entries = 0
-        for tar, member in self._members(stream):
-            # Links are made last, so that nothing is ever written through one.
-            probe = member
-            if member.issym():
-                probe = member.replace(deep=False)
-                probe.type = tarfile.REGTYPE
-            try:
-                safe = tarfile.data_filter(probe, self._room)
-            except tarfile.FilterError as error:
-                raise self._unsafe(str(error)) from None
-            parts = os.path.normpath(safe.name).split(os.sep)
-            if self._top is None:
-                self._top = parts[0]
-                self._refuse_existing()
-            if parts[0] != self._top or os.pardir in parts or (len(parts) == 1 and not member.isdir()):
-                raise self._unsafe(f"{member.name!r} does not lie in the one directory that the archive holds")
-            place = os.path.join(self._room, *parts)
-            if member.issym():
-                self._links.append((place, member.linkname, member.mtime))
+        count = 0
+        for entry in self._entries(stream):
+            count += 1
+            place = self._place(entry)
+            if entry.kind == "link":
+                # Links are made last, so that nothing is ever written through one.
+                if not entry.linkname:
+                    raise self._unsafe(f"the link {entry.name!r} leads nowhere")
+                self._keep(place, entry.linkname)
+                self._links[place] = entry.linkname, entry.mtime_ns
+            elif entry.kind == "directory":
+                self._keep(place)
+                self._folders.append((place, entry.mode & 0o777, entry.mtime_ns))
+                self._make(place, self._make_folder)
+            elif entry.kind == "hard link":
+                self._hard_link(entry, place)
+            elif entry.kind == "file":
+                self._file(entry, place)
             else:
-                if member.isdir():
-                    self._folders.append((place, (member.mode & 0o777) | 0o700, member.mtime))
-                self._extract(tar, safe, place)
-            entries += 1
+                raise self._unsafe(f"{entry.name!r} is no file, directory or link ({entry.kind})")
         if self._top is None:
             raise CorruptError("the content is an empty tar archive; --no-extract gives it as it is")
-        return entries
+        return count
 
-    def _extract(self, tar: tarfile.TarFile, member: tarfile.TarInfo, place: str) -> None:
-        import tarfile
+    def _entries(self, stream: _Content) -> Iterator[Entry]:
+        from nzip.codec import tar
 
         try:
-            tar.extract(member, self._room, filter="data")
-        except tarfile.FilterError as error:
+            yield from tar.entries(stream)
+        except tar.UnsafeError as error:
             raise self._unsafe(str(error)) from None
-        except (tarfile.TarError, KeyError) as error:
-            raise self._broken(error) from None
+
+    def _place(self, entry: Entry) -> str:
+        """Return where in the room an entry belongs."""
+        parts = self._parts(entry.name)
+        if self._top is None:
+            self._top = parts[0]
+            self._root = os.path.join(self._room, self._top)
+            self._refuse_existing()
+        if parts[0] != self._top or (len(parts) == 1 and entry.kind != "directory"):
+            raise self._unsafe(f"{entry.name!r} does not lie in the one directory that the archive holds")
+        return os.path.join(self._root, *parts[1:])
+
+    def _parts(self, name: str) -> list[str]:
+        parts = [part for part in name.split("/") if part not in ("", ".")]
+        foreign = os.name == "nt" and any(char in part for part in parts for char in '\\:')
+        if not parts or os.pardir in parts or foreign:
+            raise self._unsafe(f"{name!r} does not lie in the one directory that the archive holds")
+        if len(parts) > MAX_DEPTH:
+            raise self._unsafe(f"it holds a path of {len(parts):,} names, and {MAX_DEPTH} are the most")
+        return parts
+
+    def _keep(self, *words: str) -> None:
+        """Account for what is remembered of an entry until the end."""
+        self._memory -= _ENTRY_COST + sum(map(len, words))
+        if self._memory < 0:
+            raise LimitError(
+                "the archive has more directories and links than fit in the memory allowed; raise it (-M), or take "
+                "--no-extract"
+            )
+
+    # What is made in the room. Each step is one change that the end of the process waits for, or keeps from happening.
+
+    def _make(self, place: str, make: Callable[[str], Any]) -> Any:
+        """Make something at `place`, and before that the directories above that the archive has not named."""
+        try:
+            try:
+                with changing():
+                    return make(place)
+            except FileNotFoundError:
+                missing = []
+                folder = os.path.dirname(place)
+                while len(folder) > len(self._room) and not os.path.lexists(folder):
+                    missing.append(folder)
+                    folder = os.path.dirname(folder)
+                for folder in reversed(missing):
+                    with changing():
+                        self._make_folder(folder)
+                with changing():
+                    return make(place)
         except OSError as error:
-            error.filename, error.filename2 = os.path.join(self._parent, self._inside(place)), None
-            raise
+            raise self._named(error, place) from None
+
+    @staticmethod
+    def _make_folder(place: str) -> None:
+        try:
+            os.mkdir(place, 0o700)
+        except FileExistsError:
+            if not stat.S_ISDIR(os.lstat(place).st_mode):
+                raise
+
+    def _make_file(self, place: str) -> int:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+        try:
+            return os.open(place, flags, 0o600)
+        except FileExistsError:  # of an archive that newer versions were added to
+            if not stat.S_ISREG(os.lstat(place).st_mode):
+                raise
+            os.unlink(place)
+            self._replaced[place] = self._replaced.get(place, 0) + 1
+            return os.open(place, flags, 0o600)
+
+    def _file(self, entry: Entry, place: str) -> None:
+        if self._links.pop(place, None):
+            self._replaced.setdefault(place, 0)
+        number = self._make(place, self._make_file)
+        try:
+            with os.fdopen(number, "wb") as file:
+                holes = outputs.Holes(file)
+                while data := entry.read():
+                    holes.write(data)
+                holes.end()
+            # Set-id bits do not come back, nor the permission of others to write.
+            os.chmod(place, entry.mode & 0o755)
+            with contextlib.suppress(OSError, OverflowError):
+                os.utime(place, ns=(entry.mtime_ns, entry.mtime_ns))
+        except OSError as error:
+            raise self._named(error, place) from None
+
+    def _hard_link(self, entry: Entry, place: str) -> None:
+        parts = self._parts(entry.linkname)
+        source = os.path.join(self._root, *parts[1:])
+        if parts[0] != self._top or source in self._links or not os.path.isfile(source) or os.path.islink(source):
+            raise self._unsafe(f"the hard link {entry.name!r} leads to {entry.linkname!r}, which is no file in it")
+        if source == place:
+            return
+
+        def make(place: str) -> None:
+            if os.path.isfile(place):
+                os.unlink(place)
+                self._replaced[place] = self._replaced.get(place, 0) + 1
+            try:
+                os.link(source, place, follow_symlinks=False)
+            except (OSError, NotImplementedError) as error:
+                if getattr(error, "errno", None) in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
+                    raise
+                shutil.copy2(source, place, follow_symlinks=False)  # no hard links here
+
+        self._make(place, make)
+
+    def _named(self, error: OSError, place: str) -> OSError:
+        error.filename, error.filename2 = os.path.join(self._parent, self._inside(place)), None
+        return error
 
     def _inside(self, place: str) -> str:
         return place[len(self._room) + 1 :]
 
-    def _broken(self, error: Exception) -> CorruptError:
-        return CorruptError(f"the content is no intact tar archive ({error}); --no-extract gives it as it is")
-
-    def _members(self, stream: _Content) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
-        """Yield the members of the archive, then read the rest, so that every check is made."""
-        import tarfile
-
-        try:
-            with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|", bufsize=READ_SIZE, errorlevel=1) as tar:
-                while (member := tar.next()) is not None:
-                    yield tar, member
-                    tar.members.clear()  # type: ignore[attr-defined]  # or memory grows with the archive
-        except (tarfile.TarError, KeyError, EOFError) as error:
-            raise self._broken(error) from None
-        while stream.read(CHUNK):
-            pass
-
     def _unsafe(self, why: str) -> FileError:
+        why = why if len(why) < 400 else why[:200] + " … " + why[-100:]
         return FileError(self._archive, f"is not safe: {why}; nothing was extracted, --no-extract gives the tar")
 
     def finish(self) -> None:
-        """Make the links, and give directories their mode and time."""
-        assert self._top is not None
-        root = os.path.realpath(os.path.join(self._room, self._top))
-        made = []
-        for place, linkname, mtime in self._links:
-            parent = os.path.dirname(place)
-            os.makedirs(parent, exist_ok=True)
-            if os.path.realpath(parent) != os.path.join(os.path.realpath(self._room), self._inside(parent)):
-                raise self._unsafe(f"{self._inside(place)!r} lies behind a link")
-            if os.path.lexists(place) and not os.path.isdir(place):
-                os.unlink(place)
-            os.symlink(linkname, place)
-            with contextlib.suppress(OSError, NotImplementedError, OverflowError):
-                os.utime(place, (mtime, mtime), follow_symlinks=False)
-            made.append((place, linkname))
+        """Make the links, after all else: nothing was written through one."""
+        tree = self._tree_of_links()
         if not self._outside_links:
-            for place, linkname in made:
+            for place, (linkname, _) in self._links.items():
+                if self._leads_outside(tree, place, linkname):
+                    raise self._outside(place, linkname)
+        root = os.path.realpath(self._root)
+        real_room = os.path.realpath(self._room)
+        for place, (linkname, mtime_ns) in self._links.items():
+
+            def make(place: str, linkname: str = linkname) -> None:
+                # Where names differ by case alone, links can lie behind links that the tree of names does not show.
+                parent = os.path.dirname(place)
+                if os.path.realpath(parent) != os.path.join(real_room, self._inside(parent)):
+                    raise self._unsafe(f"{self._inside(place)!r} lies behind a link")
+                if os.path.lexists(place):
+                    if stat.S_ISDIR(os.lstat(place).st_mode):
+                        raise self._unsafe(f"{self._inside(place)!r} is a link, and a directory as well")
+                    os.unlink(place)
+                    self._replaced[place] = self._replaced.get(place, 0) + 1
+                os.symlink(linkname, place)
+
+            self._make(place, make)
+            with contextlib.suppress(OSError, NotImplementedError, OverflowError):
+                os.utime(place, ns=(mtime_ns, mtime_ns), follow_symlinks=False)
+        if not self._outside_links:  # once more, as the system sees it
+            for place, (linkname, _) in self._links.items():
                 leads = os.path.realpath(place)
-                if os.path.isabs(linkname) or (leads != root and not leads.startswith(root + os.sep)):
-                    raise FileError(
-                        self._archive,
-                        f"holds the link {self._inside(place)!r} -> {linkname!r}, which leads outside of the "
-                        "directory; nothing was extracted; if you trust the archive, add --outside-links",
-                    )
-        for place, mode, mtime in reversed(self._folders):
-            os.chmod(place, mode)
-            with contextlib.suppress(OSError, OverflowError):
-                os.utime(place, (mtime, mtime))
+                if leads != root and not leads.startswith(root + os.sep):
+                    raise self._outside(place, linkname)
+
+    def _outside(self, place: str, linkname: str) -> FileError:
+        linkname = linkname if len(linkname) < 200 else linkname[:200] + "…"
+        return FileError(
+            self._archive,
+            f"holds the link {self._inside(place)!r} -> {linkname!r}, which leads outside of the directory; nothing "
+            "was extracted; if you trust the archive, add --outside-links",
+        )
+
+    def _below(self, place: str) -> list[str]:
+        return place[len(self._root) + 1 :].split(os.sep)
+
+    def _tree_of_links(self) -> _Links:
+        """Return the links by the names in their paths.
+
+        Raises:
+            FileError: one lies behind another.
+        """
+        tree = _Links()
+        for place, (linkname, _) in self._links.items():
+            node = tree
+            for part in self._below(place):
+                if node.leads is not None:
+                    break
+                node = node.below.setdefault(part, _Links())
+            if node.leads is not None or node.below:
+                raise self._unsafe(f"{self._inside(place)!r} lies behind a link, or has entries behind it")
+            node.leads = linkname
+        return tree
+
+    def _leads_outside(self, tree: _Links, place: str, linkname: str) -> bool:
+        """Whether a link leads out of the directory on its way, through other links too; it may come back or not."""
+        nodes: list[_Links | None] = [tree]  # of the directory reached, and of those above it
+        for part in self._below(place)[:-1]:
+            last = nodes[-1]
+            nodes.append(last.below.get(part) if last is not None else None)
+        todo = linkname.split("/")[::-1]
+        steps, followed = len(todo), 0
+        absolute = linkname.startswith("/")
+        while todo and not absolute:
+            part = todo.pop()
+            if part == os.pardir:
+                if len(nodes) == 1:
+                    return True
+                nodes.pop()
+            elif part not in ("", os.curdir):
+                last = nodes[-1]
+                node = last.below.get(part) if last is not None else None
+                if node is None or node.leads is None:
+                    nodes.append(node)
+                    continue
+                followed += 1
+                if followed > _MOST_LINKS:
+                    return False  # no system follows as many; a link that leads to itself ends here
+                absolute = node.leads.startswith("/")
+                todo += node.leads.split("/")[::-1]
+                steps += len(node.leads) // 2
+                if steps > _MOST_STEPS:
+                    return True
+        return absolute
 
     def compare(self, stream: _Content) -> None:
         """Compare every extracted file with the archive, and force it to the disk."""
-        for tar, member in self._members(stream):
-            if not member.isreg():
+        for entry in self._entries(stream):
+            if entry.kind != "file":
                 continue
-            place = os.path.join(self._room, os.path.normpath(member.name.lstrip("/" + os.sep)))
-            content = tar.extractfile(member)
-            assert content is not None
-            with open(place, "rb") as file:
-                while data := content.read(CHUNK):
+            place = self._place(entry)
+            if place in self._replaced:
+                self._replaced[place] -= 1
+                if self._replaced[place] >= 0:
+                    continue
+            with self._readable(place) as file:
+                while data := entry.read():
                     if file.read(len(data)) != data:
                         raise FileError(place, "reads back other bytes than were written; the archive was kept")
                 os.fsync(file.fileno())
 
+    @contextlib.contextmanager
+    def _readable(self, place: str) -> Iterator[IO[bytes]]:
+        """Open an extracted file, also one that its owner may not read."""
+        info = os.lstat(place)
+        closed = not info.st_mode & stat.S_IRUSR
+        if closed:
+            os.chmod(place, 0o600)
+        try:
+            with open(place, "rb") as file:
+                yield file
+        finally:
+            if closed:
+                os.chmod(place, stat.S_IMODE(info.st_mode))
+
     @property
-    def _place(self) -> str:
+    def _final(self) -> str:
         assert self._top is not None
         return self._target.rstrip("/") if self._target is not None else os.path.join(self._parent, self._top)
 
     def _refuse_existing(self) -> None:
-        place = self._place
+        place = self._final
         if not os.path.lexists(place):
             return
         if not self._force:
@@ -1522,22 +1602,52 @@ class _Unpacker:
         inside = os.path.realpath(place)
         if (os.path.realpath(self._archive) + os.sep).startswith(inside + os.sep):
             raise FileError(place, "holds the archive itself and cannot be replaced; choose another place with -o")
+        self._run.refuse_folder(place)
 
-    def commit(self) -> str:
-        """Move the finished directory to its place and return that."""
-        assert self._top is not None
-        new, place = os.path.join(self._room, self._top), self._place
+    def _seal(self, place: str, mode: int, mtime_ns: int) -> None:
+        """Give a directory its mode and time."""
+        with contextlib.suppress(OSError, OverflowError):
+            os.utime(place, ns=(mtime_ns, mtime_ns))
+        # Where new directories take their parent's group, they keep that mark.
+        os.chmod(place, mode | (os.stat(place).st_mode & stat.S_ISGID))
+
+    def commit(self, *, sync: bool = False) -> str:
+        """Give directories their mode and time, move the finished one to its place and return that.
+
+        Args:
+            sync: force the entries of all directories to the disk.
+        """
+        new, place = self._root, self._final
+        top = None
+        for folder, mode, mtime_ns in reversed(self._folders):
+            if sync:
+                sync_folder(folder)
+            if folder == new:
+                top = top or (mode, mtime_ns)
+            else:
+                self._seal(folder, mode, mtime_ns)
         old = os.path.join(self._room, f".old-{os.urandom(6).hex()}")
-        with _lock:
+        with changing():
             self._refuse_existing()
             if not os.path.lexists(place):
                 os.rename(new, place)
-                return place
-            try:
-                os.rename(place, old)
-                os.rename(new, place)
-            except BaseException:
-                if os.path.lexists(old) and not os.path.lexists(place):
-                    os.rename(old, place)
-                raise
+            else:
+                try:
+                    os.rename(place, old)
+                    os.rename(new, place)
+                except BaseException:
+                    if os.path.lexists(old) and not os.path.lexists(place):
+                        os.rename(old, place)
+                    raise
+        if top is not None:
+            # Last, for a directory that may not be written cannot be moved.
+            self._seal(place, *top)
         return place
+
+
+@dataclass
+class _Links:
+    """What an archive's links make of a directory: the links in it, by name, and where it leads if it is one."""
+
+    below: dict[str, _Links] = field(default_factory=dict)
+    leads: str | None = None

@@ -43,6 +43,7 @@ def tokenize_file(
     *,
     numpy_file: bool = False,
     force: bool = False,
+    run: files.Run | None = None,
     progress: Progress | None = None,
 ) -> TokenResult:
     """Write the token file of a file or stream, or its tokens alone as a NumPy file (`.npy`, one way only).
@@ -54,7 +55,7 @@ def tokenize_file(
     started = time.perf_counter()
     with (
         files._Source(source) as src,
-        files._open_target(target, src, force=force, remove=False, like=src.path is not None) as out,
+        files._open_target(target, src, force=force, remove=False, like=src.path is not None, run=run) as out,
     ):
         text = _read_all(src)
         tokens = tokenizer.encode(text, progress=progress)
@@ -65,8 +66,8 @@ def tokenize_file(
         else:
             packed = tokenizer.pack(tokens)
         out.write(packed)
-        out.finish(like=src.stat if src.path is not None else None)
-        out.commit()
+        files._finish(out, src.stat if src.path is not None else None)
+        files._put(out, src, remove=False, run=run)
         counts = (tokens.windows, len(tokens.ids), len(tokens.corrections))
         return TokenResult(src.name, out.name, len(text), len(packed), *counts, time.perf_counter() - started)
 
@@ -77,6 +78,7 @@ def detokenize_file(
     *,
     max_output_size: int | None = None,
     force: bool = False,
+    run: files.Run | None = None,
     progress: Progress | None = None,
 ) -> TokenResult:
     """Write the text of a token file whose model comes with nzip.
@@ -89,13 +91,13 @@ def detokenize_file(
     started = time.perf_counter()
     with (
         files._Source(source) as src,
-        files._open_target(target, src, force=force, remove=False, like=src.path is not None) as out,
+        files._open_target(target, src, force=force, remove=False, like=src.path is not None, run=run) as out,
     ):
         packed = _read_all(src)
         header, tokens = unpack(packed, max_output_size=max_output_size)
         text = tokenizer_for(header).decode(tokens, progress=progress)
         out.write(text)
-        out.finish(like=src.stat if src.path is not None else None)
-        out.commit()
+        files._finish(out, src.stat if src.path is not None else None)
+        files._put(out, src, remove=False, run=run)
         counts = (tokens.windows, len(tokens.ids), len(tokens.corrections))
         return TokenResult(src.name, out.name, len(text), len(packed), *counts, time.perf_counter() - started)

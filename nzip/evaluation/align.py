@@ -354,7 +354,7 @@ def write(corpus: Corpus, ranking: Ranking, out: AnyPath, *, scores: bool = Fals
     Raises:
         NzipError: it cannot be written.
     """
-    with corpus.open() as file, replacing(out) as partial, open(partial, "wb") as written:
+    with corpus.open() as file, replacing(out) as written:
         for chosen in ranking.chosen:
             file.seek(chosen.start)
             line = file.read(chosen.size).rstrip(b"\r\n")

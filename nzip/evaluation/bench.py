@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from nzip import outputs
 from nzip.errors import NzipError
 from nzip.evaluation.codecs import Codec, nzip_codecs, peers
 from nzip.evaluation.worker import measure
@@ -128,7 +129,7 @@ def main_run(
     """
     if repeat < 1:
         raise ValueError("repeat is less than 1")
-    check_outputs(json_path, plot_path)
+    check_outputs(json_path, plot_path, inputs=paths)
     files = find_files(paths)
     codecs = nzip_codecs(levels, engine=engine, params=params, threads=threads)
     if peers:
@@ -142,7 +143,7 @@ def main_run(
             for line in format_files(result):
                 echo(line)
     if json_path is not None:
-        Path(json_path).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        outputs.write_text(json_path, json.dumps(result, indent=1) + "\n")
     if plot_path is not None:
         from nzip.evaluation.plot import plot_pareto
 
@@ -169,15 +170,27 @@ def check_outputs(
     json_path: str | os.PathLike[str] | None,
     plot_path: str | os.PathLike[str] | None,
     *others: str | os.PathLike[str] | None,
+    inputs: Sequence[str | os.PathLike[str]] = (),
 ) -> None:
-    """Find out before the work what would make its end useless.
+    """Find out before the work what would make its end useless, or a file that is read be lost.
 
     Raises:
-        NzipError: the folder of a path does not exist, or a plot cannot be drawn.
+        NzipError: the folder of a path does not exist, a plot cannot be drawn, or two paths, or a path and one of
+            `inputs`, are the same file.
     """
+    from nzip.codec.files import Run
+
+    run, seen = Run(inputs), set()
     for path in (json_path, plot_path, *others):
-        if path is not None and not Path(path).resolve().parent.is_dir():
+        if path is None or outputs.stream_word(path) is not None:
+            continue
+        place = Path(path).resolve()
+        if not place.parent.is_dir():
             raise NzipError(f"{path}: its folder does not exist; make it first")
+        run.refuse(path)
+        if place in seen:
+            raise NzipError(f"{path}: is written twice; give each output a file of its own")
+        seen.add(place)
     if plot_path is not None:
         if Path(plot_path).suffix.lower() not in (".png", ".svg"):
             raise NzipError(f"{plot_path}: a plot is written as .png or .svg; change the suffix")

@@ -31,6 +31,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from nzip import outputs
 from nzip.errors import NzipError
 
 Echo = Callable[[str], None]
@@ -346,20 +347,15 @@ def _store(stream: IO[bytes], location: Path, file: CorpusFile, what: str) -> No
         NzipError: it is not; nothing is left behind.
     """
     location.parent.mkdir(parents=True, exist_ok=True)
-    part = _part_of(location)
     digest, size = hashlib.sha256(), 0
-    try:
-        with open(part, "wb") as out:
-            while size <= file.size and (chunk := stream.read(CHUNK)):
-                size += len(chunk)
-                digest.update(chunk)
-                out.write(chunk)
+    with outputs.replacing(location) as out:
+        while size <= file.size and (chunk := stream.read(CHUNK)):
+            size += len(chunk)
+            digest.update(chunk)
+            out.write(chunk)
         fault = _fault(size, digest.hexdigest(), file)
         if fault is not None:
             raise NzipError(f"{what}: {fault}; the copy is damaged or another version, get it from elsewhere")
-        os.replace(part, location)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _take(corpus: Corpus, files: Sequence[CorpusFile], source: Path, folder: Path, say: Echo) -> None:

@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
+from nzip import outputs
 from nzip.errors import NzipError
 
 OURS = "#0b6e99"
@@ -140,7 +141,11 @@ def save(
         draw(figure)
         metadata: dict[str, Any] = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
         try:
-            figure.savefig(path, format=kind, metadata=metadata, facecolor="white")
+            if isinstance(path, str | os.PathLike):
+                with outputs.replacing(path) as file:
+                    figure.savefig(file, format=kind, metadata=metadata, facecolor="white")
+            else:
+                figure.savefig(path, format=kind, metadata=metadata, facecolor="white")
         except OSError as error:
             raise NzipError(f"{path}: {error.strerror or error}") from None
 

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from nzip import outputs
 from nzip.errors import CorruptError, LimitError, NzipError, UnsupportedError
 from nzip.evaluation import efficientnet
 from nzip.evaluation.bd_rate import Point, bd_rate, rate_for, value_at
@@ -171,17 +172,19 @@ def main_run(
     """
     if repeat < 1:
         raise ValueError("repeat is less than 1")
-    check_outputs(json_path, plot_path, html_path)
+    check_outputs(json_path, plot_path, html_path, inputs=paths)
     sources, skipped = find_sources(paths)
     kinds = [kind for kind in KINDS if any(source.kind == kind for source in sources)]
     chosen = choose(kinds, codecs, with_peers=peers)
     if qualities is not None:
         chosen = [with_ladder(codec, qualities) for codec in chosen]
-    journal = None if json_path is None else Path(os.fspath(json_path) + ".journal")
+    journal = None
+    if json_path is not None and outputs.stream_word(json_path) is None:
+        journal = Path(os.fspath(json_path) + ".journal")
     result = run(chosen, sources, speech=speech, repeat=repeat, journal=journal, progress=progress)
     result["skipped"] = skipped
     if json_path is not None:
-        Path(json_path).write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        outputs.write_text(json_path, json.dumps(result, indent=1, allow_nan=False) + "\n")
     if journal is not None:
         journal.unlink(missing_ok=True)
     if echo is not None:

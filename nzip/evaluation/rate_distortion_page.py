@@ -15,12 +15,12 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nzip import outputs
 from nzip.errors import NzipError
 from nzip.evaluation.distortion import PictureReference, SoundReference, Values, luma
 from nzip.evaluation.lossy_codecs import KINDS, LossyCodec, Signal, fitted, nearest
@@ -83,7 +83,7 @@ def write_page(
             else:
                 words += _sound(result, source, able)
     try:
-        Path(path).write_text("\n".join(words) + "\n", encoding="utf-8")
+        outputs.write_text(path, "\n".join(words) + "\n")
     except OSError as error:
         raise NzipError(f"{os.fspath(path)}: {error.strerror or error}") from None
 

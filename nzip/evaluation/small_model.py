@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nzip import outputs
 from nzip.errors import NzipError
 
 Tensor = Any  # torch.Tensor: the package may be absent where types are checked
@@ -280,12 +281,10 @@ def learn(
 
 
 def _save(torch: Any, place: Path, state: dict[str, Any]) -> None:
-    partial = place.with_name(place.name + ".part")
     try:
-        torch.save(state, partial)
-        partial.replace(place)
+        with outputs.replacing(place) as file:
+            torch.save(state, file)
     except (OSError, RuntimeError) as error:
-        partial.unlink(missing_ok=True)
         raise NzipError(f"{place}: cannot write it: {getattr(error, 'strerror', None) or error}") from None
 
 

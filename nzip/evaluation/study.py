@@ -12,6 +12,7 @@ import contextlib
 import csv
 import gzip
 import hashlib
+import io
 import json
 import multiprocessing
 import os
@@ -23,11 +24,12 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nzip import outputs
 from nzip.errors import CorruptError, LimitError, NzipError, UnsupportedError
 from nzip.evaluation.bench import Echo, Progress, check_outputs, machine, software
 
@@ -53,13 +55,13 @@ class Outputs:
     html: AnyPath | None = None
     plot: AnyPath | None = None
 
-    def check(self) -> None:
-        """Find out before the work what would make its end useless.
+    def check(self, inputs: Sequence[AnyPath] = ()) -> None:
+        """Find out before the work what would make its end useless, or one of `inputs` be lost.
 
         Raises:
-            NzipError: a folder does not exist, or a plot cannot be drawn.
+            NzipError: a folder does not exist, a plot cannot be drawn, or files are the same.
         """
-        check_outputs(self.json, self.plot, self.csv, self.html)
+        check_outputs(self.json, self.plot, self.csv, self.html, inputs=inputs)
 
 
 @dataclass(frozen=True)
@@ -170,27 +172,22 @@ def write_text(path: AnyPath, text: str) -> None:
     Raises:
         NzipError: it cannot be written.
     """
-    with replacing(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+    with replacing(path) as file:
+        file.write(text.encode())
 
 
 @contextlib.contextmanager
-def replacing(path: AnyPath) -> Iterator[Path]:
-    """Yield a path beside `path` to write to, which takes its place at the end, and is removed where that fails.
+def replacing(path: AnyPath) -> Iterator[BinaryIO]:
+    """Yield a binary file; what is written to it is at `path` at the end, whole or not at all (see `nzip.outputs`).
 
     Raises:
         NzipError: it cannot be written.
     """
-    place = Path(path)
-    partial = place.with_name(place.name + ".part")
     try:
-        yield partial
-        partial.replace(place)
-    except BaseException as error:
-        partial.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise NzipError(f"{os.fspath(path)}: cannot write it: {error.strerror or error}") from None
-        raise
+        with outputs.replacing(path) as file:
+            yield file
+    except OSError as error:
+        raise NzipError(f"{os.fspath(path)}: cannot write it: {error.strerror or error}") from None
 
 
 @contextlib.contextmanager
@@ -213,10 +210,11 @@ def write_csv(table: Table, path: AnyPath) -> None:
     Raises:
         NzipError: it cannot be written.
     """
-    with replacing(path) as partial, open(partial, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([column.title for column in table.columns])
-        writer.writerows(table.rows)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow([column.title for column in table.columns])
+    writer.writerows(table.rows)
+    write_text(path, text.getvalue())
 
 
 # Tasks

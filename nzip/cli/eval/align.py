@@ -45,8 +45,8 @@ def command(
     CORPUS is a file of JSON lines (.gz and .nz are decompressed), or - for standard input. TARGETS are files of JSON
     lines (.jsonl, .ndjson), or any other files, a target each.
     """
-    from nzip.errors import NzipError
     from nzip.evaluation import align
+    from nzip.evaluation.bench import check_outputs
 
     if scores and output is None:
         raise click.UsageError("--scores is about the lines that -o writes.")
@@ -56,8 +56,7 @@ def command(
         if not equals or not name:
             raise click.UsageError("--label is written as FIELD=VALUE.")
         marked = (name, value)
-    if output is not None and not Path(output).resolve().parent.is_dir():
-        raise NzipError(f"{output}: its folder does not exist; make it first")
+    check_outputs(None, None, output, study.outputs.json, inputs=(corpus, *targets))
     texts, notes = align.read_targets(targets, field)
     with align.Corpus(corpus) as lines:
         fresh = study.journal is None or not Path(study.journal).exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,6 +13,7 @@ import click
 
 from nzip.cli import options
 from nzip.cli.output import on_terminal, steps
+from nzip.outputs import stream_word
 
 if TYPE_CHECKING:
     from nzip.evaluation.bench import Echo, Progress
@@ -78,6 +79,17 @@ class Study:
         return click.echo
 
 
+def _paths(values: Iterable[Any]) -> list[str]:
+    """Return the arguments of a command that may name files, also as `NAME=FILE`."""
+    found: list[str] = []
+    for value in values:
+        if isinstance(value, str):
+            found += {value, value.partition("=")[2]} - {""}
+        elif isinstance(value, list | tuple):
+            found += _paths(value)
+    return found
+
+
 def study_options(command: F) -> F:
     """Add the options of every measure; the command gets a `Study` as its argument `study`."""
 
@@ -98,9 +110,9 @@ def study_options(command: F) -> F:
         from nzip.evaluation.study import Outputs
 
         outputs = Outputs(json_path, csv_path, html_path, plot_path)
-        outputs.check()
+        outputs.check(_paths(given.values()))
         kept = journal is not None
-        if journal is None and json_path is not None:
+        if journal is None and json_path is not None and stream_word(json_path) is None:
             journal = json_path + ".journal"
         bar = not quiet and not no_progress and on_terminal(sys.stderr)
         return command(*args, study=Study(outputs, journal, jobs, seed, bar, quiet, kept), **given)

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nzip import outputs
 from nzip.errors import CorruptError, UnsupportedError
 
 ID_BYTES = 8
@@ -122,13 +123,7 @@ def save(path: str | os.PathLike[str], tensors: Tensors, about: Mapping[str, str
     Raises:
         OSError: it cannot be written.
     """
-    place = Path(path)
-    part = place.with_name(place.name + ".part")
-    try:
-        part.write_bytes(pack(tensors, about))
-        os.replace(part, place)
-    finally:
-        part.unlink(missing_ok=True)
+    outputs.write_bytes(path, pack(tensors, about))
 
 
 def unpack(data: bytes, name: str) -> Model:

@@ -34,6 +34,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from nzip import outputs
 from nzip.errors import NzipError, UnsupportedError
 
 Echo = Callable[[str], None]
@@ -400,17 +401,7 @@ def _read_record(name: str) -> InstalledModel:
 
 
 def _save_record(name: str, record: dict[str, Any]) -> None:
-    place = models_folder() / name / "model.json"
-    part = place.with_name("model.json.part")
-    try:
-        with open(part, "w", encoding="utf-8") as file:
-            json.dump(record, file, indent=1)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, place)
-    finally:
-        part.unlink(missing_ok=True)
+    outputs.write_text(models_folder() / name / "model.json", json.dumps(record, indent=1) + "\n")
 
 
 def _new_record(files: Sequence[ModelFile], *, path: Path | None, pinned: bool, origin: str) -> dict[str, Any]:

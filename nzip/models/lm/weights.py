@@ -13,12 +13,12 @@ import mmap
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nzip import outputs
 from nzip.errors import CorruptError, UnsupportedError
 from nzip.models.lm.config import LlamaConfig
 from nzip.models.lm.exact import ARITHMETIC, LEVELS, RESIDUAL_BITS
@@ -67,20 +67,14 @@ class LmWeights:
 
     def save(self, path: str | os.PathLike[str]) -> str:
         """Write the canonical form through a temporary file beside `path`; return the model id."""
-        target = Path(path)
-        part = target.with_name(f"{target.name}.{os.getpid()}.part")
         digest = hashlib.sha256()
-        try:
-            with open(part, "wb") as file:
+        with outputs.replacing(path) as file:
 
-                def write(piece: Any) -> None:
-                    digest.update(piece)
-                    file.write(piece)
+            def write(piece: Any) -> None:
+                digest.update(piece)
+                file.write(piece)
 
-                self._emit(write)
-            os.replace(part, target)
-        finally:
-            part.unlink(missing_ok=True)
+            self._emit(write)
         return digest.hexdigest()
 
     def _emit(self, write: Callable[[Any], Any]) -> None:

@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nzip import outputs
 from nzip.models.latent import grvq
 from nzip.models.latent import weights as files
 from nzip.models.latent.layers import TorchOps, Weights, new_conv
@@ -685,7 +686,7 @@ def finish(
     for layers, bits in figures.items():
         plain = layers * shape.groups * math.log2(shape.codes)
         lines.append(f"| {layers} | {plain * frames:.2f} | {bits * frames:.2f} |")
-    path.with_suffix(".md").write_text(text + "\n".join(lines) + "\n", encoding="utf-8")
+    outputs.write_text(path.with_suffix(".md"), text + "\n".join(lines) + "\n")
     return figures
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nzip import outputs
 from nzip.errors import UnsupportedError
 from nzip.models.latent import exact, lapped
 from nzip.models.latent.codecs import CODECS, SUFFIX, shipped_folder
@@ -605,13 +606,13 @@ def train(
     if not result.finished:
         return result
     place = Path(out)
-    place.write_bytes(finish(result.weights, sizes.slices, pieces, variant=variant, device=device))
+    outputs.write_bytes(place, finish(result.weights, sizes.slices, pieces, variant=variant, device=device))
     names = [source.file for source in material.sources[cut:]]
     words = "Pictures at 64 rates by a lapped transform, networks that correct it and an integer prior with context."
     if teacher is not None:
         words += f" It learned from the larger model {Path(teacher).stem}."
     described = loop.card(f"hyperprior-{variant}", result, plan, material.described(), words, names)
-    place.with_suffix(".md").write_text(described, encoding="utf-8")
+    outputs.write_text(place.with_suffix(".md"), described)
     return result
 
 

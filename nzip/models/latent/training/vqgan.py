@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nzip import outputs
 from nzip.errors import UnsupportedError
 from nzip.models.latent import features, indices, vqgan
 from nzip.models.latent import weights as files
@@ -662,7 +663,7 @@ def finish(
     )  # fmt: skip
     if figures is not None:
         text += "\n" + figures().strip() + "\n"
-    Path(path).with_suffix(".md").write_text(text, encoding="utf-8")
+    outputs.write_text(Path(path).with_suffix(".md"), text)
 
 
 def recipe(

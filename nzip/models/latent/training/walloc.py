@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nzip import outputs
 from nzip.models import wavelet
 from nzip.models.latent import planes, walloc
 from nzip.models.latent import weights as files
@@ -304,5 +305,5 @@ def recipe(
             f"Priors: {shape.priors}, over planes."
         )
         text = loop.card(f"walloc-{shape.latents}", result, plan, material.described(), words, held)
-        out.with_suffix(".md").write_text(text, encoding="utf-8")
+        outputs.write_text(out.with_suffix(".md"), text)
     return result
