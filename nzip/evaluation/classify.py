@@ -12,9 +12,7 @@ Reference: multinomial naive Bayes on overlapping k-mers of bytes, as k-mer clas
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import math
 import os
@@ -42,10 +40,10 @@ from nzip.evaluation.study import (
     Task,
     head,
     key_of,
-    open_binary,
     reading,
     run_tasks,
 )
+from nzip.evaluation.tables import read_rows
 
 CHUNK = 8  # test items of a task of nearest neighbours
 BETWEEN = b"\n"  # between the items that a class model reads
@@ -91,28 +89,18 @@ def read_table(path: AnyPath, text: str, label: str) -> Labelled:
         lines = JsonLines(path, lambda value: _wrong(value, text, label))
         found = [Example(_bytes(value[text]), str(value[label]), str(number)) for number, value in lines]
         return _some(name, Labelled(found, lines.notes()))
-    with reading(path), open_binary(path) as file:
-        data = file.read()
-    try:
-        content = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise NzipError(f"{name}: is not UTF-8; a table of sequences is text with tabs or commas") from None
-    first = content.split("\n", 1)[0]
-    csv.field_size_limit(1 << 30)
-    reader = csv.reader(io.StringIO(content), delimiter="\t" if "\t" in first else ",")
-    columns = next(reader, [])
+    rows = read_rows(path, "\t,")
+    columns = rows[0][1] if rows else []
     for wanted in (text, label):
         if wanted not in columns:
             raise NzipError(f"{name}: has no column {wanted!r}; there are {', '.join(columns) or 'none'}")
     at, kind = columns.index(text), columns.index(label)
     labelled = Labelled([])
-    for cells in reader:
-        if not cells:
-            continue
+    for line, cells in rows[1:]:
         if len(cells) != len(columns) or not cells[at] or not cells[kind]:
-            labelled.notes.append(f"{name}, line {reader.line_num}: has no {text} or no {label}; left out")
+            labelled.notes.append(f"{name}, line {line}: has no {text} or no {label}; left out")
             continue
-        labelled.examples.append(Example(_bytes(cells[at]), cells[kind], str(reader.line_num)))
+        labelled.examples.append(Example(_bytes(cells[at]), cells[kind], str(line)))
     return _some(name, labelled)
 
 

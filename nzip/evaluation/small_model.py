@@ -10,6 +10,7 @@ process or in several, in one go or taken up from a checkpoint. Another machine 
 from __future__ import annotations
 
 import contextlib
+import io
 import math
 import os
 import pickle
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xxhash
 from numpy.typing import NDArray
 
 from nzip.errors import NzipError
@@ -282,7 +284,10 @@ def learn(
 def _save(torch: Any, place: Path, state: dict[str, Any]) -> None:
     partial = place.with_name(place.name + ".part")
     try:
-        torch.save(state, partial)
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        data = buffer.getvalue()
+        partial.write_bytes(xxhash.xxh64_digest(data) + data)
         partial.replace(place)
     except (OSError, RuntimeError) as error:
         partial.unlink(missing_ok=True)
@@ -293,7 +298,10 @@ def _load(torch: Any, place: Path | None, about: dict[str, Any]) -> dict[str, An
     if place is None or not place.is_file():
         return None
     try:
-        state: dict[str, Any] = torch.load(place, weights_only=True)
+        data = place.read_bytes()
+        if xxhash.xxh64_digest(data[8:]) != data[:8]:  # a damaged one would give other results
+            return None
+        state: dict[str, Any] = torch.load(io.BytesIO(data[8:]), weights_only=True)
         return state if state["about"] == about else None
     except (OSError, RuntimeError, KeyError, TypeError, EOFError, ValueError, pickle.UnpicklingError):
         return None  # it costs time only
