@@ -481,6 +481,7 @@ def draw(figure: Any, ranking: Ranking, kind: str) -> None:
     axes.bar(places, chosen, width=BIN, bottom=others, color=OURS, label=f"chosen: {sum(chosen):,}")
     axes.set_xlabel(f"alignment ({kind})")
     axes.set_ylabel("documents")
+    axes.set_ylim(0, 1.06 * max(ranking.histogram.values(), default=1))
     axes.legend(frameon=False)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

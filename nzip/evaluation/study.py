@@ -34,7 +34,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from nzip.errors import CorruptError, LimitError, NzipError, UnsupportedError
-from nzip.evaluation.bench import Echo, Progress, check_outputs, machine, software
+from nzip.evaluation.bench import Echo, Progress, check_outputs, digits, machine, software
 
 SCHEMA = 1
 ROUNDS = 10_000  # of a bootstrap
@@ -69,7 +69,8 @@ class Outputs:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: its title, and how `format` shows a number in it (`",.3f"`); text stays as it is."""
+    """A column of a table: its title, and how `format` shows a number in it (`",.3f"`, or `"3 digits"` that mean
+    something); text stays as it is."""
 
     title: str
     spec: str = ""
@@ -78,7 +79,10 @@ class Column:
         """Return a cell: `-` for None."""
         if value is None:
             return "-"
-        return value if isinstance(value, str) else format(value, self.spec)
+        if isinstance(value, str):
+            return value
+        count, _, word = self.spec.partition(" ")
+        return digits(value, int(count)) if word == "digits" else format(value, self.spec)
 
 
 @dataclass(frozen=True)
@@ -90,15 +94,20 @@ class Table:
     rows: Sequence[Sequence[Any]]
     note: str = ""
 
+    @property
+    def words(self) -> list[bool]:
+        """Which columns hold text, and so stand to the left, heads and cells."""
+        return [
+            all(isinstance(row[at], str | None) for row in self.rows) and any(row[at] is not None for row in self.rows)
+            for at in range(len(self.columns))
+        ]
+
     def lines(self) -> list[str]:
         """Return the table as text: the title, then aligned columns, numbers to the right, then the note."""
         cells = [[column.title for column in self.columns]]
         cells += [[column.show(value) for column, value in zip(self.columns, row, strict=True)] for row in self.rows]
         widths = [max(len(row[at]) for row in cells) for at in range(len(self.columns))]
-        words = [
-            all(isinstance(row[at], str | None) for row in self.rows) and any(row[at] is not None for row in self.rows)
-            for at in range(len(self.columns))
-        ]
+        words = self.words
         body = [
             "  ".join(
                 cell.ljust(width) if word else cell.rjust(width)
