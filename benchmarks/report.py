@@ -27,7 +27,7 @@ import eval_tables
 from markdown_table import bold, markdown
 
 from nzip.errors import NzipError
-from nzip.evaluation.bench import model_notes
+from nzip.evaluation.bench import digits, model_notes
 from nzip.evaluation.plot import plot_pareto
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,15 +57,6 @@ def load(folder: Path) -> dict[str, Result]:
     return {name: result for name, result in benches if result.get("tool") == "nzip bench"}
 
 
-def speed(value: float) -> str:
-    """Return MB/s with as many digits as mean something."""
-    if value >= 100:
-        return f"{value:,.0f}"
-    if value >= 10:
-        return f"{value:.1f}"
-    return f"{value:.2f}" if value >= 0.1 else f"{value:.4f}"
-
-
 def done(result: Result) -> list[dict[str, Any]]:
     """Return the codecs that measured every file."""
     return [entry for entry in result["codecs"] if entry["total"] is not None]
@@ -87,8 +78,8 @@ def totals(result: Result) -> str:
                 bold(name, f"{total['bytes_out']:,}"),
                 f"{total['ratio']:.3f}",
                 f"{total['bits_per_byte']:.3f}",
-                speed(total["compress_mb_s"]),
-                speed(total["decompress_mb_s"]),
+                digits(total["compress_mb_s"]),
+                digits(total["decompress_mb_s"]),
                 f"{total['compress_memory'] / MB:,.1f}",
                 f"{total['decompress_memory'] / MB:,.1f}",
             ]
@@ -136,7 +127,7 @@ def summary(results: dict[str, Result]) -> str:
             match = by_name(results[other], name)
             sizes.append("-" if match is None else bold(name, f"{match['total']['bytes_out']:,}"))
         total = entry["total"]
-        rows.append([bold(name, name), *sizes, speed(total["compress_mb_s"]), speed(total["decompress_mb_s"])])
+        rows.append([bold(name, name), *sizes, digits(total["compress_mb_s"]), digits(total["decompress_mb_s"])])
     return markdown(rows)
 
 
@@ -155,8 +146,8 @@ def level_table(results: dict[str, Result]) -> str:
             size = sum(row["bytes_in"] for row in files)
             measured = [
                 f"{8 * sum(row['bytes_out'] for row in files) / size:.3f}",
-                speed(size / MB / sum(row["compress_s"] for row in files)),
-                speed(size / MB / sum(row["decompress_s"] for row in files)),
+                digits(size / MB / sum(row["compress_s"] for row in files)),
+                digits(size / MB / sum(row["decompress_s"] for row in files)),
             ]
         parameters = ", ".join(f"{key} {value}" for key, value in level.params.items())
         rows.append(
@@ -315,7 +306,7 @@ def lossy_summary() -> str:
             gap = gaps.get((metric, curve["codec"], peer))
             cells.append("" if gap is None else f"{gap:+.1f} %")
         name = f"**{curve['codec']}**" if curve["codec"].startswith("nzip ") else curve["codec"]
-        rows.append([name, *cells, speed(curve["encode_speed"]), speed(curve["decode_speed"])])
+        rows.append([name, *cells, digits(curve["encode_speed"]), digits(curve["decode_speed"])])
     return markdown(rows)
 
 

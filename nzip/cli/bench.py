@@ -112,6 +112,7 @@ def command(
     """
     _check_lossy(lossy)
     if lossy:
+        from nzip.cli.eval.common import journal_warnings
         from nzip.evaluation import rate_distortion
 
         names = None if codecs is None else [name.strip() for name in codecs.split(",")]
@@ -119,7 +120,7 @@ def command(
             if names is None or len(names) != 1:
                 raise click.UsageError("--model goes with --lossy and one codec; or write --codecs NAME:MODEL,...")
             names = [f"{names[0]}:{model}"]
-        with steps(not no_progress and on_terminal(sys.stderr)) as progress:
+        with journal_warnings(), steps(not no_progress and on_terminal(sys.stderr)) as progress:
             rate_distortion.main_run(
                 list(paths),
                 codecs=names,

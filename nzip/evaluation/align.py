@@ -44,6 +44,7 @@ from nzip.evaluation.study import (
     reading,
     replacing,
     run_tasks,
+    unmarked,
 )
 
 KINDS = ("ncd", "conditional")
@@ -236,7 +237,7 @@ def _chunk(work: tuple[int, int, int]) -> Record:
     at = start
     for line, text in enumerate(_split(block), number):
         place, at = at, at + len(text)
-        if not text.strip():
+        if not unmarked(text).strip():
             continue
         value = lines.parse(text)
         if isinstance(value, str):
@@ -357,7 +358,7 @@ def write(corpus: Corpus, ranking: Ranking, out: AnyPath, *, scores: bool = Fals
     with corpus.open() as file, replacing(out) as written:
         for chosen in ranking.chosen:
             file.seek(chosen.start)
-            line = file.read(chosen.size).rstrip(b"\r\n")
+            line = unmarked(file.read(chosen.size)).rstrip(b"\r\n")
             if scores:
                 line = json.dumps({**json.loads(line), SCORE: chosen.score}, ensure_ascii=False).encode(
                     "utf-8", "surrogatepass"
@@ -369,7 +370,7 @@ def excerpt(corpus: Corpus, chosen: Chosen, text: str, length: int = 60) -> str:
     """Return the start of a chosen document on one line."""
     with corpus.open() as file:
         file.seek(chosen.start)
-        words = " ".join(str(json.loads(file.read(chosen.size))[text]).split())
+        words = " ".join(str(json.loads(unmarked(file.read(chosen.size)))[text]).split())
     shown = "".join(c if c.isprintable() else "?" for c in words)
     return shown if len(shown) <= length else shown[: length - 1] + "…"
 
@@ -480,6 +481,7 @@ def draw(figure: Any, ranking: Ranking, kind: str) -> None:
     axes.bar(places, chosen, width=BIN, bottom=others, color=OURS, label=f"chosen: {sum(chosen):,}")
     axes.set_xlabel(f"alignment ({kind})")
     axes.set_ylabel("documents")
+    axes.set_ylim(0, 1.06 * max(ranking.histogram.values(), default=1))
     axes.legend(frameon=False)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

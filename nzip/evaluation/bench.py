@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import math
 import os
 import platform
 import subprocess
@@ -283,8 +284,8 @@ def _entry(codec: Codec, rows: list[dict[str, Any]], error: str | None) -> dict[
         entry["total"] = {
             "bytes_in": bytes_in,
             "bytes_out": bytes_out,
-            "ratio": round(bytes_in / bytes_out, 4) if bytes_out else None,
-            "bits_per_byte": round(8 * bytes_out / bytes_in, 4) if bytes_in else None,
+            "ratio": float(f"{bytes_in / bytes_out:.6g}") if bytes_out else None,
+            "bits_per_byte": float(f"{8 * bytes_out / bytes_in:.6g}") if bytes_in else None,
             "compress_mb_s": _speed(bytes_in, sum(row["compress_s"] for row in rows)),
             "decompress_mb_s": _speed(bytes_in, sum(row["decompress_s"] for row in rows)),
             "compress_memory": max(row["compress_memory"] for row in rows),
@@ -363,12 +364,12 @@ def format_table(result: dict[str, Any]) -> list[str]:
             (
                 entry["name"],
                 f"{total['bytes_out']:,}",
-                "-" if total["ratio"] is None else f"{total['ratio']:.3f}",
-                "-" if total["bits_per_byte"] is None else f"{total['bits_per_byte']:.3f}",
-                three_digits(total["compress_mb_s"]),
-                three_digits(total["decompress_mb_s"]),
-                f"{total['compress_memory'] / MB:.1f}",
-                f"{total['decompress_memory'] / MB:.1f}",
+                "-" if total["ratio"] is None else digits(total["ratio"], 4),
+                "-" if total["bits_per_byte"] is None else digits(total["bits_per_byte"], 4),
+                digits(total["compress_mb_s"]),
+                digits(total["decompress_mb_s"]),
+                digits(total["compress_memory"] / MB),
+                digits(total["decompress_memory"] / MB),
             )
         )
     lines += align(rows)
@@ -397,11 +398,12 @@ def format_files(result: dict[str, Any]) -> list[str]:
     return align(rows)
 
 
-def three_digits(value: float) -> str:
-    """Return `value` with three digits that count, or all before the point."""
-    if value >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+def digits(value: float, count: int = 3) -> str:
+    """Return `value` with `count` digits that mean something, or all before the point: never 0.00 of what is not 0."""
+    if not math.isfinite(value) or not value:
+        return f"{value:g}"
+    before = math.floor(math.log10(abs(float(f"{value:.{count}g}"))))  # of what is shown: 9.999 is 10.0
+    return f"{value:,.{max(0, count - 1 - before)}f}"
 
 
 def align(rows: Sequence[tuple[str, ...]]) -> list[str]:

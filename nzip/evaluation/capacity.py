@@ -15,7 +15,6 @@ the size that the model states (the program takes width / heads), and all expert
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import math
@@ -27,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from nzip.errors import NzipError
+from nzip.evaluation import tables
 from nzip.evaluation.bench import Progress
 from nzip.evaluation.study import (
     ROUNDS,
@@ -181,6 +181,9 @@ class Measured:
     more: Mapping[str, Any] | None = None
 
 
+LARGEST_CONFIG = 1 << 24  # bytes
+
+
 def read_rows(path: AnyPath) -> list[Measured]:
     """Read models with known numbers from a CSV file.
 
@@ -191,20 +194,19 @@ def read_rows(path: AnyPath) -> list[Measured]:
     Raises:
         NzipError: it cannot be read, or a row is wrong; its line is named.
     """
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            heads = reader.fieldnames or []
-            lines = [(reader.line_num, row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise NzipError(f"{path}: cannot read it: {getattr(error, 'strerror', None) or error}") from None
+    lines = tables.read_rows(path)
+    heads = [cell.strip() for cell in lines[0][1]] if lines else []
     for need in ("model", "ts", "nll"):
         if need not in heads:
             raise NzipError(f'{path}, line 1: has no column "{need}"')
+    if len(set(heads)) != len(heads):
+        raise NzipError(f"{path}, line 1: two columns have the same head")
     found = []
-    for number, row in lines:
+    for number, row in lines[1:]:
         where = f"{path}, line {number}"
-        cells = {key: (value or "").strip() for key, value in row.items() if isinstance(key, str)}
+        if len(row) > len(heads):
+            raise NzipError(f"{where}: has {len(row)} cells, and line 1 has {len(heads)}")
+        cells = dict.fromkeys(heads, "") | dict(zip(heads, (cell.strip() for cell in row), strict=False))
         if not cells["model"]:
             raise NzipError(f"{where}: names no model")
         text_size, nll = _positive(cells, "ts", where), _positive(cells, "nll", where)
@@ -240,9 +242,7 @@ def _positive(cells: Mapping[str, str], key: str, where: str) -> float:
 
 def _config(path: Path) -> tuple[dict[str, Any], str]:
     try:
-        value = json.loads(path.read_bytes())
-    except OSError as error:
-        raise NzipError(f"{path}: cannot read it: {error.strerror}") from None
+        value = json.loads(tables.read_text(path, LARGEST_CONFIG))
     except (ValueError, RecursionError) as error:
         raise NzipError(f"{path}: is not JSON: {str(error)[:80]}") from None
     if not isinstance(value, dict):

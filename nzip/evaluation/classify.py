@@ -12,9 +12,7 @@ Reference: multinomial naive Bayes on overlapping k-mers of bytes, as k-mer clas
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import math
 import os
@@ -29,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from nzip.errors import NzipError
-from nzip.evaluation.bench import Progress, find_files
+from nzip.evaluation.bench import Progress, digits, find_files
 from nzip.evaluation.compressors import Compressor, compressor
 from nzip.evaluation.ncd import conditional, ncd
 from nzip.evaluation.study import (
@@ -42,10 +40,10 @@ from nzip.evaluation.study import (
     Task,
     head,
     key_of,
-    open_binary,
     reading,
     run_tasks,
 )
+from nzip.evaluation.tables import read_rows
 
 CHUNK = 8  # test items of a task of nearest neighbours
 BETWEEN = b"\n"  # between the items that a class model reads
@@ -91,28 +89,18 @@ def read_table(path: AnyPath, text: str, label: str) -> Labelled:
         lines = JsonLines(path, lambda value: _wrong(value, text, label))
         found = [Example(_bytes(value[text]), str(value[label]), str(number)) for number, value in lines]
         return _some(name, Labelled(found, lines.notes()))
-    with reading(path), open_binary(path) as file:
-        data = file.read()
-    try:
-        content = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise NzipError(f"{name}: is not UTF-8; a table of sequences is text with tabs or commas") from None
-    first = content.split("\n", 1)[0]
-    csv.field_size_limit(1 << 30)
-    reader = csv.reader(io.StringIO(content), delimiter="\t" if "\t" in first else ",")
-    columns = next(reader, [])
+    rows = read_rows(path, "\t,")
+    columns = rows[0][1] if rows else []
     for wanted in (text, label):
         if wanted not in columns:
             raise NzipError(f"{name}: has no column {wanted!r}; there are {', '.join(columns) or 'none'}")
     at, kind = columns.index(text), columns.index(label)
     labelled = Labelled([])
-    for cells in reader:
-        if not cells:
-            continue
+    for line, cells in rows[1:]:
         if len(cells) != len(columns) or not cells[at] or not cells[kind]:
-            labelled.notes.append(f"{name}, line {reader.line_num}: has no {text} or no {label}; left out")
+            labelled.notes.append(f"{name}, line {line}: has no {text} or no {label}; left out")
             continue
-        labelled.examples.append(Example(_bytes(cells[at]), cells[kind], str(reader.line_num)))
+        labelled.examples.append(Example(_bytes(cells[at]), cells[kind], str(line)))
     return _some(name, labelled)
 
 
@@ -268,7 +256,7 @@ class Outcome:
             "macro_f1": macro_f1(matrix),
             "ties": sum(len(tied) > 1 for tied in self.tied),
             "optimistic": hopeful / len(truth),
-            "cpu_s": round(self.cpu_s, 3),
+            "cpu_s": float(f"{self.cpu_s:.4g}"),
             "confusion": matrix,
             "compressor": self.compressor,
         }
@@ -559,7 +547,8 @@ def findings(measured: dict[str, Any], name: str, seed: int, notes: Sequence[str
     result = {**head("nzip eval classify", seed=seed, **settings), "name": name, **measured}
     columns = [
         Column("method"), Column("rule"), Column("accuracy", ".4f"), Column("from", ".4f"), Column("to", ".4f"),
-        Column("macro-F1", ".4f"), Column("ties", ","), Column("if ties were right", ".4f"), Column("CPU s", ",.1f"),
+        Column("macro-F1", ".4f"), Column("ties", ","), Column("if ties were right", ".4f"),
+        Column("CPU s", "3 digits"),
     ]  # fmt: skip
     fields = ("method", "rule", "accuracy", "low", "high", "macro_f1", "ties", "optimistic", "cpu_s")
     rows = [[row[key] for key in fields] for row in measured["methods"]]
@@ -602,6 +591,8 @@ def findings(measured: dict[str, Any], name: str, seed: int, notes: Sequence[str
 
 def draw(figure: Any, methods: Sequence[dict[str, Any]], title: str) -> None:
     """Draw accuracy with its interval, and seconds, a line for each method."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
     from nzip.evaluation.plot import INK, OURS, PEER
 
     left, right = figure.subplots(1, 2, sharey=True)
@@ -615,9 +606,17 @@ def draw(figure: Any, methods: Sequence[dict[str, Any]], title: str) -> None:
     left.set_yticks(y, [f"{row['method']}, {row['rule']}" for row in methods], fontsize=8)
     left.set_ylim(len(methods) - 0.4, -0.6)
     left.set_xlabel("accuracy, 95 %")
-    right.barh(y, [max(row["cpu_s"], 1e-3) for row in methods], color=colours, height=0.5)
+    # Dots: a bar on a logarithmic scale has no foot, and its length would say nothing.
+    seconds = [max(row["cpu_s"], 1e-3) for row in methods]
+    right.scatter(seconds, y, color=colours, zorder=3)
     right.set_xscale("log")
-    right.set_xlabel("CPU seconds")
+    right.set_xlim(min(seconds) / 2, max(seconds) * 4)
+    right.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    right.xaxis.set_minor_formatter(NullFormatter())
+    for at, row in enumerate(methods):
+        right.annotate(digits(row["cpu_s"]), (seconds[at], at), xytext=(7, 0), textcoords="offset points", va="center",
+                       fontsize=8, color=INK)  # fmt: skip
+    right.set_xlabel("CPU seconds (log scale)")
     for axes in (left, right):
         axes.grid(axis="x", color="#dddddd")
         axes.set_axisbelow(True)

@@ -12,7 +12,6 @@ all text counted all the same) stands beside it, so that numbers can be compared
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import math
 from collections.abc import Iterator, Sequence
@@ -23,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nzip.errors import NzipError
+from nzip.evaluation import tables
 from nzip.evaluation.bench import Progress
 from nzip.evaluation.correlation import LEAST, Correlation, correlate
 from nzip.evaluation.study import (
@@ -94,12 +94,8 @@ def read_scores(path: AnyPath) -> Scores:
     Raises:
         NzipError: it cannot be read, or a cell is no number; the line is named.
     """
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            lines = list(csv.reader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise NzipError(f"{path}: cannot read it: {getattr(error, 'strerror', None) or error}") from None
-    heads = [cell.strip() for cell in lines[0]] if lines else []
+    lines = tables.read_rows(path)
+    heads = [cell.strip() for cell in lines[0][1]] if lines else []
     if not heads or heads[0].lower() not in NAMES:
         raise NzipError(f'{path}, line 1: the first column must be called "model"; put that head above it')
     if len(set(heads)) != len(heads):
@@ -109,9 +105,7 @@ def read_scores(path: AnyPath) -> Scores:
         raise NzipError(f"{path}, line 1: has no benchmark; add a column for each")
     rows: dict[str, list[float]] = {}
     bpc: dict[str, float] = {}
-    for number, cells in enumerate(lines[1:], 2):
-        if not any(cell.strip() for cell in cells):
-            continue
+    for number, cells in lines[1:]:
         if len(cells) != len(heads):
             raise NzipError(f"{path}, line {number}: has {len(cells)} cells, and line 1 has {len(heads)}")
         name = cells[0].strip()

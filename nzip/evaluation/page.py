@@ -34,7 +34,7 @@ th:first-child, td:first-child { text-align: left; padding-left: 0; }
 """
 
 SORTED_STYLE = """
-td.word { text-align: left; }
+.word { text-align: left; }
 th button { all: unset; cursor: pointer; font-weight: 600; }
 th button:focus-visible { outline: 2px solid var(--ink); outline-offset: 2px; }
 th[aria-sort=ascending] button::after { content: " \\2191"; }
@@ -101,20 +101,28 @@ def _page(findings: Findings) -> Iterator[str]:
 
 def table_html(table: Table) -> Iterator[str]:
     """Yield a table that can be sorted, and its note."""
-    heads = "".join(f"<th>{html.escape(column.title)}</th>" for column in table.columns)
+    words = table.words
+    looks = [' class="word"' if word else "" for word in words]
+    heads = "".join(
+        f"<th{look}>{html.escape(column.title)}</th>" for column, look in zip(table.columns, looks, strict=True)
+    )
     yield f'<div class="wide"><table class="sorts"><thead><tr>{heads}</tr></thead><tbody>'
     for row in table.rows:
-        cells = (_cell(column.show(value), value) for column, value in zip(table.columns, row, strict=True))
+        cells = (
+            _cell(column.show(value), value, word)
+            for column, value, word in zip(table.columns, row, words, strict=True)
+        )
         yield f"<tr>{''.join(cells)}</tr>"
     yield "</tbody></table></div>"
     if table.note:
         yield f'<p class="note">{html.escape(table.note)}</p>'
 
 
-def _cell(shown: str, value: Any) -> str:
-    if isinstance(value, str):
-        return f'<td class="word">{html.escape(shown)}</td>'
-    return f'<td data-value="{"" if value is None else html.escape(repr(value))}">{html.escape(shown)}</td>'
+def _cell(shown: str, value: Any, word: bool) -> str:
+    look = ' class="word"' if word else ""
+    if not isinstance(value, str):
+        look += f' data-value="{"" if value is None else html.escape(repr(value))}"'
+    return f"<td{look}>{html.escape(shown)}</td>"
 
 
 def _drawing(draw: Callable[[Any], None], size: tuple[float, float]) -> str:

@@ -13,7 +13,6 @@ percentile bootstrap over files; the share's is paired, score and clean score of
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import functools
 import hashlib
@@ -50,6 +49,7 @@ from nzip.evaluation.study import (
     run_tasks,
 )
 from nzip.evaluation.study import Task as Work
+from nzip.evaluation.tables import read_rows
 
 TOOL = "nzip eval perception"
 KEPT = 0.95
@@ -67,22 +67,15 @@ def read_labels(path: AnyPath) -> dict[str, str]:
         NzipError: it cannot be read, a line has another number of columns, or a path stands there twice.
     """
     found: dict[str, str] = {}
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            for row in reader:
-                if not row or (reader.line_num == 1 and row == ["path", "label"]):
-                    continue
-                where = f"{os.fspath(path)}, line {reader.line_num}"
-                if len(row) != 2:
-                    raise NzipError(f"{where}: has {len(row)} columns; write path,label")
-                if row[0] in found:
-                    raise NzipError(f"{where}: {row[0]} has a label already")
-                found[row[0]] = row[1]
-    except OSError as error:
-        raise NzipError(f"{os.fspath(path)}: cannot read it: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise NzipError(f"{os.fspath(path)}: is no CSV file in UTF-8: {error}") from None
+    for line, row in read_rows(path):
+        if line == 1 and row == ["path", "label"]:
+            continue
+        where = f"{os.fspath(path)}, line {line}"
+        if len(row) != 2:
+            raise NzipError(f"{where}: has {len(row)} columns; write path,label")
+        if row[0] in found:
+            raise NzipError(f"{where}: {row[0]} has a label already")
+        found[row[0]] = row[1]
     return found
 
 

@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from nzip import outputs
 from nzip.errors import NzipError
+from nzip.evaluation.bench import digits
 
 OURS = "#0b6e99"
 PEER = "#6b6b6b"
@@ -154,7 +155,8 @@ def _title(results: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> str:
     runs = [results] if isinstance(results, Mapping) else list(results)
     files = [file for run in runs for file in run["files"]]
     size = sum(file["bytes"] for file in files) / 1e6
-    return f"nzip {runs[0]['nzip']} and its peers: {len(files)} file{'s' * (len(files) != 1)}, {size:,.1f} MB"
+    shown = f"{size:,.1f}" if size >= 1 else digits(size)
+    return f"nzip {runs[0]['nzip']} and its peers: {len(files)} file{'s' * (len(files) != 1)}, {shown} MB"
 
 
 def _draw(figure: Any, drawn: Sequence[Point], direction: str, title: str) -> None:

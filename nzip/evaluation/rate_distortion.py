@@ -34,11 +34,11 @@ from nzip.evaluation.bench import (
     Progress,
     align,
     check_outputs,
+    digits,
     find_files,
     machine,
     model_notes,
     software,
-    three_digits,
 )
 from nzip.evaluation.distortion import METRICS, PictureReference, SoundReference
 from nzip.evaluation.lossy_codecs import KINDS, LossyCodec, Signal, choose, kind_of
@@ -534,7 +534,7 @@ def _codec_table(result: dict[str, Any], kind: str) -> list[tuple[str, ...]]:
         spans = [
             f"{shown(first['values'][name])} .. {shown(last['values'][name])}" for name in metrics
         ]
-        speeds = [three_digits(entry[name]) if entry[name] else "-" for name in ("encode_speed", "decode_speed")]
+        speeds = [digits(entry[name]) if entry[name] else "-" for name in ("encode_speed", "decode_speed")]
         rows.append((entry["codec"], f"{shown(first['rate'])} .. {shown(last['rate'])}", *spans, *speeds))
     return rows
 

@@ -593,16 +593,21 @@ def _draw(result: Record, figure: Any) -> None:
     left.set_ylim(len(done) - 0.45, -0.55)
     whole = [entry["total"]["total_bits_per_byte"] for entry in done]
     wide = max(whole) > 12 * max(values)
-    right.barh(places, values, color=colours, height=0.66, label="payload")
-    added = [max(0.0, all_of - value) for all_of, value in zip(whole, values, strict=True)]
-    right.barh(
-        places, added, left=values, height=0.66, color="white", edgecolor=colours, hatch="////", linewidth=0.8
-    )
+    if wide:  # a bar on a logarithmic scale has no foot, and its length would say nothing
+        right.hlines(places, values, whole, colors=colours, linewidth=1.6)
+        right.scatter(values, places, color=colours, zorder=3)
+        right.scatter(whole, places, edgecolors=colours, facecolors="white", zorder=4)
+    else:
+        right.barh(places, values, color=colours, height=0.66)
+        added = [max(0.0, all_of - value) for all_of, value in zip(whole, values, strict=True)]
+        right.barh(
+            places, added, left=values, height=0.66, color="white", edgecolor=colours, hatch="////", linewidth=0.8
+        )
     end = max(whole)
     for place, value in zip(places, whole, strict=True):
         text = f"{value:.3f}" if value < 100 else f"{value:,.0f}"
-        look = {"va": "center", "fontsize": 8.5, "color": INK}
-        right.annotate(text, (value, place), xytext=(4, 0), textcoords="offset points", **look)
+        style = {"va": "center", "fontsize": 8.5, "color": INK}
+        right.annotate(text, (value, place), xytext=(7 if wide else 4, 0), textcoords="offset points", **style)
     if wide:
         right.set_xscale("log")
         right.set_xlim(min(values) / 2, end * (end / min(values)) ** 0.15)
@@ -612,7 +617,8 @@ def _draw(result: Record, figure: Any) -> None:
         right.set_xlim(0, 1.14 * end)
     many = len(result["files"]) > 1
     left.set_title("payload" + (", 95 % interval over files" if many else ""), loc="left", fontsize=10.5)
-    right.set_title("with the model counted once (hatched)", loc="left", fontsize=10.5)
+    look = "payload: full dot; with the model once: open" if wide else "with the model counted once (hatched)"
+    right.set_title(look, loc="left", fontsize=10.5)
     left.set_xlabel("bits per byte (smaller is better)", fontsize=9)
     right.set_xlabel(f"bits per byte{' (log scale)' if wide else ''}", fontsize=9)
     for axes in (left, right):

@@ -10,6 +10,7 @@ process or in several, in one go or taken up from a checkpoint. Another machine 
 from __future__ import annotations
 
 import contextlib
+import io
 import math
 import os
 import pickle
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xxhash
 from numpy.typing import NDArray
 
 from nzip import outputs
@@ -282,8 +284,10 @@ def learn(
 
 def _save(torch: Any, place: Path, state: dict[str, Any]) -> None:
     try:
-        with outputs.replacing(place) as file:
-            torch.save(state, file)
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        data = buffer.getvalue()
+        outputs.write_bytes(place, xxhash.xxh64_digest(data) + data)
     except (OSError, RuntimeError) as error:
         raise NzipError(f"{place}: cannot write it: {getattr(error, 'strerror', None) or error}") from None
 
@@ -292,7 +296,10 @@ def _load(torch: Any, place: Path | None, about: dict[str, Any]) -> dict[str, An
     if place is None or not place.is_file():
         return None
     try:
-        state: dict[str, Any] = torch.load(place, weights_only=True)
+        data = place.read_bytes()
+        if xxhash.xxh64_digest(data[8:]) != data[:8]:  # a damaged one would give other results
+            return None
+        state: dict[str, Any] = torch.load(io.BytesIO(data[8:]), weights_only=True)
         return state if state["about"] == about else None
     except (OSError, RuntimeError, KeyError, TypeError, EOFError, ValueError, pickle.UnpicklingError):
         return None  # it costs time only

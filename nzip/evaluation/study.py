@@ -8,6 +8,7 @@ and whatever is drawn by lot comes from a seed.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import csv
 import gzip
@@ -17,7 +18,9 @@ import json
 import multiprocessing
 import os
 import signal
+import warnings
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -27,11 +30,12 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 import numpy as np
+import xxhash
 from numpy.typing import NDArray
 
 from nzip import outputs
 from nzip.errors import CorruptError, LimitError, NzipError, UnsupportedError
-from nzip.evaluation.bench import Echo, Progress, check_outputs, machine, software
+from nzip.evaluation.bench import Echo, Progress, check_outputs, digits, machine, software
 
 SCHEMA = 1
 ROUNDS = 10_000  # of a bootstrap
@@ -66,7 +70,8 @@ class Outputs:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: its title, and how `format` shows a number in it (`",.3f"`); text stays as it is."""
+    """A column of a table: its title, and how `format` shows a number in it (`",.3f"`, or `"3 digits"` that mean
+    something); text stays as it is."""
 
     title: str
     spec: str = ""
@@ -75,7 +80,10 @@ class Column:
         """Return a cell: `-` for None."""
         if value is None:
             return "-"
-        return value if isinstance(value, str) else format(value, self.spec)
+        if isinstance(value, str):
+            return value
+        count, _, word = self.spec.partition(" ")
+        return digits(value, int(count)) if word == "digits" else format(value, self.spec)
 
 
 @dataclass(frozen=True)
@@ -87,15 +95,20 @@ class Table:
     rows: Sequence[Sequence[Any]]
     note: str = ""
 
+    @property
+    def words(self) -> list[bool]:
+        """Which columns hold text, and so stand to the left, heads and cells."""
+        return [
+            all(isinstance(row[at], str | None) for row in self.rows) and any(row[at] is not None for row in self.rows)
+            for at in range(len(self.columns))
+        ]
+
     def lines(self) -> list[str]:
         """Return the table as text: the title, then aligned columns, numbers to the right, then the note."""
         cells = [[column.title for column in self.columns]]
         cells += [[column.show(value) for column, value in zip(self.columns, row, strict=True)] for row in self.rows]
         widths = [max(len(row[at]) for row in cells) for at in range(len(self.columns))]
-        words = [
-            all(isinstance(row[at], str | None) for row in self.rows) and any(row[at] is not None for row in self.rows)
-            for at in range(len(self.columns))
-        ]
+        words = self.words
         body = [
             "  ".join(
                 cell.ljust(width) if word else cell.rjust(width)
@@ -150,10 +163,10 @@ def publish(findings: Findings, outputs: Outputs, echo: Echo | None = None) -> N
     if echo is not None:
         for table in findings.tables:
             for line in table.lines():
-                echo(line)
+                echo(_plain(line))
             echo("")
         for note in findings.notes:
-            echo(note)
+            echo(_plain(note))
     if outputs.plot is not None:
         from nzip.evaluation.plot import save
 
@@ -166,14 +179,19 @@ def publish(findings: Findings, outputs: Outputs, echo: Echo | None = None) -> N
         write_page(findings, outputs.html)
 
 
+def _plain(line: str) -> str:
+    return line.encode("utf-8", "backslashreplace").decode()
+
+
 def write_text(path: AnyPath, text: str) -> None:
     """Write `text` to `path`, whole or not at all.
 
     Raises:
         NzipError: it cannot be written.
     """
+    # What is no text (names of files may be any bytes) becomes an escape, which JSON takes for what it was.
     with replacing(path) as file:
-        file.write(text.encode())
+        file.write(text.encode("utf-8", "backslashreplace"))
 
 
 @contextlib.contextmanager
@@ -234,11 +252,30 @@ def key_of(*words: Any) -> str:
     return hashlib.sha256(json.dumps([SCHEMA, *words, software()], sort_keys=True).encode()).hexdigest()
 
 
+class JournalWarning(UserWarning):
+    """Lines of a journal were left out; its text is the one line to show."""
+
+
+CHECKED = b'{"check": "'  # how a line of a journal begins; 16 hexadecimal digits follow
+
+
+def checked(text: str) -> str:
+    """Return a JSON object as a line of a journal: with the XXH64 of its text as its first field."""
+    return f'{CHECKED.decode()}{xxhash.xxh64_hexdigest(text.encode())}", {text[1:]}'
+
+
 class Journal:
-    """Results kept while a run lasts, one JSON line each, `{"key": …, "record": …}`.
+    """Results kept while a run lasts, one JSON line each, `{"check": …, "key": …, "record": …}`.
+
+    `check` is that of `checked`; a line is parsed only if it is right. Lines that are damaged, cut or no results, and
+    second results of a key, are left out and counted, which one `JournalWarning` says.
 
     Args:
-        path: the file; made when the first result comes. None keeps nothing.
+        path: the file; made when the first result comes. None keeps nothing. What is no plain file is only written to.
+
+    Attributes:
+        known: records by key.
+        left_out: lines that were left out, by reason.
 
     Raises:
         NzipError: it is there and is no journal, or cannot be read.
@@ -247,21 +284,48 @@ class Journal:
     def __init__(self, path: AnyPath | None) -> None:
         self.path = None if path is None else Path(path)
         self.known: dict[str, Record] = {}
+        self.left_out: Counter[str] = Counter()
         self._file: IO[str] | None = None
-        if self.path is None or not self.path.exists():
+        if self.path is None or not (self.path.is_file() or self.path.is_dir()):
             return
+        ours, lines = False, 0
         try:
-            lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
+            with open(self.path, "rb") as file:
+                for line in file:
+                    line = line.strip()
+                    if line:
+                        lines += 1
+                        ours = ours or line.startswith(CHECKED) or CHECKED.startswith(line)
+                        self._take(line)
         except OSError as error:
             raise NzipError(f"{self.path}: cannot read it: {error.strerror}") from None
-        for line in lines:
-            try:
-                entry = json.loads(line)
-                self.known[entry["key"]] = entry["record"]
-            except (ValueError, KeyError, TypeError):
-                continue  # the last line may have been cut short
-        if not self.known and len(lines) > 1:
+        if lines and not ours:
             raise NzipError(f"{self.path}: is no journal of an earlier run; name another file")
+        if self.left_out:
+            words = ", ".join(f"{count:,} {reason}" for reason, count in self.left_out.items())
+            total = self.left_out.total()
+            warnings.warn(
+                f"{self.path}: {total:,} of {lines:,} lines left out ({words}); what is missing is done again",
+                JournalWarning,
+                stacklevel=2,
+            )
+
+    def _take(self, line: bytes) -> None:
+        text = b"{" + line[len(CHECKED) + 19 :]
+        if line != CHECKED + xxhash.xxh64_hexdigest(text).encode() + b'", ' + text[1:]:
+            self.left_out["damaged"] += 1
+            return
+        try:
+            entry = json.loads(text)
+            key, record = entry["key"], entry["record"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            key = record = None
+        if not isinstance(key, str) or not isinstance(record, dict) or record.get("error"):
+            self.left_out["no results"] += 1
+        elif key in self.known:
+            self.left_out["second results"] += 1
+        else:
+            self.known[key] = record
 
     def add(self, key: str, record: Record) -> None:
         """Append a record; one with an error is not kept, so that the next run tries again.
@@ -276,7 +340,7 @@ class Journal:
                 self._file = open(self.path, "a", encoding="utf-8")  # noqa: SIM115  closed by close()
                 if self._file.tell():
                     self._file.write("\n")
-            print(json.dumps({"key": key, "record": record}), file=self._file, flush=True)
+            print(checked(json.dumps({"key": key, "record": record})), file=self._file, flush=True)
         except OSError as error:
             raise NzipError(f"{self.path}: cannot write it: {error.strerror}") from None
 
@@ -444,7 +508,9 @@ class JsonLines:
         """
         with reading(self.path), open_binary(self.path) as file:
             for number, line in enumerate(file, 1):
-                if not line.strip():
+                if number == 1 and line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)):
+                    raise NzipError(f"{os.fspath(self.path)}: is UTF-16 or UTF-32; save it as UTF-8")
+                if not unmarked(line).strip():
                     continue
                 self.read += 1
                 found = self.parse(line)
@@ -456,10 +522,14 @@ class JsonLines:
     def parse(self, line: bytes) -> dict[str, Any] | str:
         """Return the object of a line, or what is wrong with it."""
         try:
-            value = json.loads(line)
+            value = json.loads(unmarked(line).decode())
         except UnicodeDecodeError:
             return "is not UTF-8"
-        except (ValueError, RecursionError) as error:
+        except RecursionError:
+            return "is not JSON that can be read: nested too deeply"
+        except ValueError as error:
+            if b"\r" in line.strip():
+                return "is several lines, each with CR alone behind it; write LF there"
             return f"is not JSON: {error}"
         if not isinstance(value, dict):
             return "is no JSON object"
@@ -475,6 +545,11 @@ class JsonLines:
         if len(self.problems) > SHOWN_PROBLEMS:
             lines.append(f"{path}: and {len(self.problems) - SHOWN_PROBLEMS:,} more such lines")
         return [*lines, f"{path}: {len(self.problems):,} of {self.read:,} lines left out"]
+
+
+def unmarked(line: bytes) -> bytes:
+    """Return a line without a byte order mark in front, as it stands where files that had one were joined."""
+    return line.removeprefix(codecs.BOM_UTF8)
 
 
 def has_text(name: str) -> Callable[[Mapping[str, Any]], str | None]:

@@ -258,7 +258,7 @@ class TestLabels:
         [
             (b"a.png,1\nb.png\n", r"labels.csv, line 2: has 1 columns; write path,label"),
             (b"a.png,1\n\na.png,2\n", r"labels.csv, line 3: a.png has a label already"),
-            (b"a.png,\xff\n", r"labels.csv: is no CSV file in UTF-8"),
+            (b"a.png,\xff\n", r"labels.csv: is not UTF-8"),
             (None, r"labels.csv: cannot read it: No such file"),
         ],
     )

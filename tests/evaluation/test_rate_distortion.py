@@ -22,6 +22,7 @@ from nzip.evaluation.rate_distortion import (
     run,
     with_ladder,
 )
+from nzip.evaluation.study import JournalWarning
 from nzip.formats.signals import Picture, Sound
 
 Image = pytest.importorskip("PIL.Image")
@@ -165,12 +166,14 @@ class TestRun:
         assert len(lines) == 6
         journal.write_text("\n".join(lines[:4]) + "\n" + lines[4][:50])  # interrupted while it wrote
         again = Fake()
-        second = run([again.codec], sources, journal=journal)
+        with pytest.warns(JournalWarning, match="1 of 5 lines left out"):
+            second = run([again.codec], sources, journal=journal)
         assert again.calls == 2 + 1  # two left, one to warm up
         for one, other in zip(first["records"], second["records"], strict=True):
             assert {**one, "encode_s": 0, "decode_s": 0} == {**other, "encode_s": 0, "decode_s": 0}
         third = Fake()
-        run([third.codec], sources, journal=journal)
+        with pytest.warns(JournalWarning, match="1 of 7 lines left out"):
+            run([third.codec], sources, journal=journal)
         assert third.calls == 0
 
     def test_other_settings_are_measured_anew(self, folder: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,19 @@ import nzip
 from nzip.errors import NzipError
 from nzip.evaluation import study
 from nzip.evaluation.page import table_html
-from nzip.evaluation.study import Column, Findings, Journal, JsonLines, Outputs, Table, Task, has_text, run_tasks
+from nzip.evaluation.study import (
+    Column,
+    Findings,
+    Journal,
+    JournalWarning,
+    JsonLines,
+    Outputs,
+    Table,
+    Task,
+    checked,
+    has_text,
+    run_tasks,
+)
 
 _offset: list[int] = []
 
@@ -73,9 +86,74 @@ class TestTasks:
             done.append(number)
             return _square(number)
 
-        assert run_tasks(_tasks(5), work, journal=path) == [*first, {"value": 9}, {"value": 16}]
+        with pytest.warns(JournalWarning, match="1 of 4 lines left out"):
+            assert run_tasks(_tasks(5), work, journal=path) == [*first, {"value": 9}, {"value": 16}]
         assert done == [3, 4]
-        assert run_tasks(_tasks(5), _ends, journal=path)[4] == {"value": 16}
+        with pytest.warns(JournalWarning, match="1 of 6 lines left out"):
+            assert run_tasks(_tasks(5), _ends, journal=path)[4] == {"value": 16}
+
+    @pytest.mark.filterwarnings("error")
+    def test_nothing_is_said_of_a_sound_journal(self, tmp_path: Path) -> None:
+        first = run_tasks(_tasks(3), _square, journal=tmp_path / "j")
+        run_tasks(_tasks(5), _square, journal=tmp_path / "j")
+        assert run_tasks(_tasks(5), _ends, journal=tmp_path / "j")[:3] == first
+
+    @pytest.mark.parametrize(
+        ("change", "reason"),
+        [
+            (lambda line: line.replace(b'"value": 1}', b'"value": 7}'), "damaged"),
+            (lambda line: line.replace(b'"key": "', b'"key": "0'), "damaged"),
+            (lambda line: line[:-1], "damaged"),
+            (lambda line: line + b"}", "damaged"),
+            (lambda line: line[:30] + line, "damaged"),
+            (lambda line: b"[" * 100_000, "damaged"),
+            (lambda line: b"\xff\0\x85", "damaged"),
+            (lambda line: b'{"key": "1", "record": {"value": 7}}', "damaged"),
+            (lambda line: line + b"\n" + line, "second results"),
+            # Right checks do not make results of these.
+            (lambda line: checked('{"a":' * 50_000 + "1" + "}" * 50_000), "no results"),
+            (lambda line: checked('{"key": "1", "record": [' + "[" * 50_000), "no results"),
+            (lambda line: checked('{"key": "1"}'), "no results"),
+            (lambda line: checked('{"key": 1, "record": {"value": 7}}'), "no results"),
+            (lambda line: checked('{"key": "1", "record": 7}'), "no results"),
+            (lambda line: checked('{"key": "1", "record": {"error": "x"}}'), "no results"),
+            (lambda line: checked('{"key": "1", "record": {"value": ' + "9" * 5000 + "}}"), "no results"),
+        ],
+    )
+    def test_lines_that_are_no_good(self, change: Any, reason: str, tmp_path: Path) -> None:
+        path = tmp_path / "j"
+        expected = run_tasks(_tasks(3), _square, journal=path)
+        lines = [line for line in path.read_bytes().split(b"\n") if line]
+        changed = change(lines[1])
+        lines[1] = changed.encode() if isinstance(changed, str) else changed
+        path.write_bytes(b"\n".join(lines) + b"\n")
+        total = 4 if reason == "second results" else 3
+        with pytest.warns(JournalWarning, match=rf"j: 1 of {total} lines left out \(1 {reason}\)") as said:
+            assert run_tasks(_tasks(3), _square, journal=path) == expected
+        assert len(said) == 1
+
+    def test_every_changed_byte_is_noticed(self, tmp_path: Path) -> None:
+        path = tmp_path / "j"
+        run_tasks(_tasks(2), _square, journal=path)
+        data = path.read_bytes()
+        for at in range(len(data) - 1):
+            path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", JournalWarning)
+                known = Journal(path).known
+            assert known.items() <= {_tasks(2)[k].key: {"value": k * k} for k in range(2)}.items()
+            assert len(known) < 2 or data[at] == 10
+
+    def test_a_journal_that_is_a_stream(self) -> None:
+        assert run_tasks(_tasks(3), _square, journal="/dev/null")[2] == {"value": 4}
+
+    @pytest.mark.parametrize("text", ['{"my": "only line"}\n', "a line\n", "{}"])
+    def test_a_file_of_one_line_is_no_journal(self, text: str, tmp_path: Path) -> None:
+        path = tmp_path / "j"
+        path.write_text(text)
+        with pytest.raises(NzipError, match="is no journal of an earlier run"):
+            run_tasks(_tasks(1), _square, journal=path)
+        assert path.read_text() == text
 
     def test_what_is_kept(self, tmp_path: Path) -> None:
         seen: list[int] = []

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from nzip.cli import options
+from nzip.cli import options, output
 from nzip.cli.output import on_terminal, steps
 from nzip.outputs import stream_word
 
@@ -90,6 +91,25 @@ def _paths(values: Iterable[Any]) -> list[str]:
     return found
 
 
+@contextlib.contextmanager
+def journal_warnings() -> Iterator[None]:
+    """Say on stderr, in one line, what was left out of a journal."""
+    from nzip.evaluation.study import JournalWarning
+
+    usual = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
+        if issubclass(category, JournalWarning):
+            click.echo(f"nzip: {output.shown(str(message))}", err=True)
+        else:
+            usual(message, category, *rest)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", JournalWarning)
+        warnings.showwarning = show
+        yield
+
+
 def study_options(command: F) -> F:
     """Add the options of every measure; the command gets a `Study` as its argument `study`."""
 
@@ -115,7 +135,8 @@ def study_options(command: F) -> F:
         if journal is None and json_path is not None and stream_word(json_path) is None:
             journal = json_path + ".journal"
         bar = not quiet and not no_progress and on_terminal(sys.stderr)
-        return command(*args, study=Study(outputs, journal, jobs, seed, bar, quiet, kept), **given)
+        with journal_warnings():
+            return command(*args, study=Study(outputs, journal, jobs, seed, bar, quiet, kept), **given)
 
     found: Any = wrapped
     for option in reversed(

@@ -6,7 +6,12 @@ its own, which locks itself in before the program's first instruction. `sandbox`
 
 Frames on standard input and output: a length (4 bytes, little-endian) and so many bytes. The first answer is JSON, what
 this process could do about itself. A request is JSON; its answer one byte, `+` or `-`, then the bytes that the program
-made, or JSON: kind and detail of a failure. The end of the input ends this process, and with it every other.
+made, or a failure: its kind in ASCII, a line feed, the detail in UTF-8. The end of the input ends this process, and
+with it every other.
+
+A fork sends the same by its pipe, behind one byte that says that it is locked in. From there on a program may have
+written what is read: it is flat, its length is bounded before it is read, nothing parses it, and of the kinds it may
+name only those of CLAIMED, which are about itself. The others are this process's own findings.
 """
 
 from __future__ import annotations
@@ -22,7 +27,7 @@ import signal
 import struct
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 # What a program may import; loaded once, here. Nothing of it reaches files, processes, threads or the network.
@@ -44,6 +49,10 @@ EVENTS = frozenset(
 NOBODY = 65534
 DESCRIPTORS = 4  # of a program: three that lead nowhere and the one that its bytes leave by
 STACK = 8 << 20
+UNLOCKED = 71  # status of a fork that could not be locked in
+READY = b"."  # a fork's first byte: the locks hold, and nothing of the program has run
+CLAIMED = frozenset(("memory", "forbidden", "error", "type", "items", "value"))
+DETAIL = 200  # characters
 AFTER_END = 0.25  # seconds that a process may take to be gone once its output is closed
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 4, 22, 38
@@ -239,7 +248,14 @@ def _answer(body: bytes) -> None:
 
 
 def _failure(kind: str, detail: str = "") -> bytes:
-    return b"-" + json.dumps([kind, detail[:200]]).encode()
+    return b"-" + kind.encode() + b"\n" + detail[:DETAIL].encode("utf-8", "backslashreplace")
+
+
+def read_failure(answer: bytes, kinds: Collection[str]) -> tuple[str, str] | None:
+    """Return kind and detail of an answer that begins with `-`, None where its kind is not one of `kinds`."""
+    kind, _, detail = answer[1 : 64 + 12 * DETAIL].partition(b"\n")
+    name = kind.decode("ascii", "replace")
+    return (name, detail.decode("utf-8", "replace")[:DETAIL]) if name in kinds else None
 
 
 # One program
@@ -248,7 +264,7 @@ def _failure(kind: str, detail: str = "") -> bytes:
 def _serve(request: dict[str, Any], prctl: Callable[..., int] | None, lock: Any, nowhere: int, alone: bool) -> bytes:
     """Run one program in a fork and return the answer; the fork is dead and gone by then."""
     end = time.monotonic() + request["seconds"]
-    most = max(request["items"], 1024) + 2
+    most = max(request["items"], 64 + 12 * DETAIL) + len(READY) + 2
     reading, writing = os.pipe()
     try:
         child = os.fork()
@@ -260,6 +276,7 @@ def _serve(request: dict[str, Any], prctl: Callable[..., int] | None, lock: Any,
         try:
             os.close(reading)
             _enter(request, prctl, lock, nowhere, writing)
+            _send(READY)
             _play(request)
         finally:
             os._exit(70)
@@ -316,20 +333,19 @@ def _kill_group(child: int) -> None:
 def _verdict(out: bytes, late: bool, most: int, gone: tuple[int, Any] | None, request: dict[str, Any]) -> bytes:
     if late:
         return _failure("time", f"not done after {request['seconds']:g} s")
-    if len(out) >= most:
+    if not out.startswith(READY):
+        unlocked = gone is not None and gone[0] == UNLOCKED
+        return _failure("sandbox", "the system calls could not be locked" if unlocked else "its process did not start")
+    out = out[len(READY) :]
+    if len(out) + len(READY) >= most:
         return _failure("output", "it wrote more than its limit")
     if gone is None:
         return _failure("time", "it closed its output and did not end")
     code, usage = gone
     if code == 0 and out[:1] == b"+" and len(out) - 1 <= request["items"]:
         return out
-    if code == 0 and out[:1] == b"-":
-        try:
-            kind, detail = json.loads(out[1:])
-        except (ValueError, TypeError):
-            kind = detail = None
-        if isinstance(kind, str) and isinstance(detail, str):
-            return _failure(kind[:20], detail)
+    if code == 0 and out[:1] == b"-" and (claim := read_failure(out, CLAIMED)) is not None:
+        return _failure(*claim)
     if code < 0:
         if -code in (signal.SIGKILL, signal.SIGXCPU):
             used = usage.ru_utime + usage.ru_stime
@@ -377,8 +393,7 @@ def _enter(
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL, None, 0, 0)
         prctl(PR_SET_DUMPABLE, 0, None, 0, 0)
     if lock is not None and prctl is not None and not _lock(prctl, lock):
-        _send(_failure("sandbox", "the system calls could not be locked"))
-        os._exit(0)
+        os._exit(UNLOCKED)
 
 
 def _send(body: bytes) -> None:

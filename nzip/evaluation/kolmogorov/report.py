@@ -205,13 +205,13 @@ def _draw(figure: Any, result: Result) -> None:
         axes.bar(at, values, width * 0.92, color=colour, label=name)
     axes.axhline(1, color="#999999", linewidth=0.8, linestyle="--")
     axes.set_xticks(range(len(groups)), [modality.title for modality in result.modalities])
-    axes.set_ylabel("compressed / uncompressed")
+    axes.set_ylabel("share of the bits that is left (less is better)")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    axes.set_title("KoLMogorov test: compression rates, less is better", loc="left", fontsize=11.5)
-    axes.legend(frameon=False, fontsize=8.5, ncols=max(1, -(-len(names) // 2)), loc="upper center",
-                bbox_to_anchor=(0.5, -0.08))  # fmt: skip
-    figure.tight_layout()
+    axes.set_title("KoLMogorov test: compression rates", loc="left", fontsize=11.5)
+    # A few columns, over the figure's whole width: long names would leave it otherwise.
+    figure.legend(frameon=False, fontsize=8.5, ncols=3, loc="lower center")
+    figure.tight_layout(rect=(0, 0.03 + 0.035 * -(-len(names) // 3), 1, 1))
 
 
 def write_export(path: AnyPath, modalities: Sequence[Modality]) -> int:

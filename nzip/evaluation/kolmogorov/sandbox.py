@@ -43,11 +43,13 @@ from pathlib import Path
 from typing import Any
 
 from nzip.errors import NzipError, UnsupportedError
+from nzip.evaluation.kolmogorov.jail import read_failure
 
 SECONDS = 2.0
 MEMORY = 256 << 20
 ITEMS = 256
 LONGEST_PROGRAM = 1 << 20  # bytes of UTF-8
+LONGEST_ANSWER = 1 << 16  # bytes, but for a list of more items
 START = 30.0  # seconds that the interpreter may take to be ready
 GRACE = 5.0  # seconds past a program's own that an answer may take
 LOCK = "system calls"
@@ -148,7 +150,11 @@ class Sandbox:
         if about is None:
             self.kill()
             raise NzipError("the sandbox did not start: its interpreter ended, or was not ready in time")
-        self.layers = tuple(json.loads(about)["layers"])
+        try:
+            self.layers = tuple(map(str, json.loads(about)["layers"]))
+        except (ValueError, TypeError, KeyError, RecursionError):
+            self.kill()
+            raise NzipError("the sandbox did not start: its interpreter gave no answer that makes sense") from None
         if LOCK not in self.layers and not self.unsafe:
             self.close()
             raise UnsupportedError(
@@ -202,7 +208,7 @@ class Sandbox:
             got += piece
             if len(got) >= 4:
                 size = 4 + struct.unpack_from("<I", got)[0]
-                if size > LONGEST_PROGRAM:
+                if size > 4 + max(self.items, LONGEST_ANSWER) + 1:
                     return None
         return bytes(got[4:size])
 
@@ -238,13 +244,11 @@ class Sandbox:
 def _read_answer(answer: bytes, items: int) -> list[int] | Failure:
     if answer[:1] == b"+" and len(answer) - 1 <= items:
         return list(answer[1:])
-    try:
-        kind, detail = json.loads(answer[1:])
-    except ValueError:
-        kind, detail = "sandbox", "an answer that makes no sense"
+    found = read_failure(answer, KINDS) if answer[:1] == b"-" else None
+    if found is None:
+        return Failure("sandbox", "an answer that makes no sense")
     # The words come from the program's process: shown as they are, but one line of letters.
-    shown = "".join(letter if letter.isprintable() else " " for letter in str(detail))
-    return Failure(kind if kind in KINDS else "crash", shown)
+    return Failure(found[0], "".join(letter if letter.isprintable() else " " for letter in found[1]))
 
 
 def run(program: str, **limits: Any) -> list[int] | Failure:

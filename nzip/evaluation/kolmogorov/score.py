@@ -255,8 +255,10 @@ def _work(payload: Mapping[str, Any]) -> Record:
         if answer.failure is not None and answer.failure[0] == "command":
             lost = answer.failure[1]
         outcome = _worker.outcome(answer, _worker.pieces[key][at])
+        if outcome.status == "sandbox":
+            lost = outcome.detail
         outcomes.append([outcome.status, outcome.detail, outcome.program, outcome.language])
-    # What a command did not answer is asked again when the run is taken up: such a record is not kept.
+    # What a command did not answer, or no sandbox ran, is tried again when the run is taken up: it is not kept.
     return {"outcomes": outcomes, **({"error": lost} if lost else {})}
 
 

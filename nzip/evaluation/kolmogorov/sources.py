@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from nzip.errors import NzipError
 from nzip.evaluation.bench import InputFile, find_files
 from nzip.evaluation.study import open_binary, reading
+from nzip.evaluation.tables import pieces_of_lines
 
 SIZE = 1_000_000  # bytes of each modality, uncompressed
 LENGTH = 128
@@ -176,10 +177,13 @@ def _dna(files: Sequence[InputFile], symbols: int) -> tuple[bytes, int, list[str
         used += 1
         good, bad = 0, 0
         with reading(file.location), open_binary(file.location) as opened:
-            for line in opened:
-                if line[:1] in (b">", b";"):
+            title = False
+            for begins, part in pieces_of_lines(opened):
+                if begins:
+                    title = part[:1] in (b">", b";")
+                if title:
                     continue
-                letters = line.translate(None, _BLANK)
+                letters = part.translate(None, _BLANK)
                 kept = letters.translate(_TO_SYMBOL, _NOT_BASES)
                 good, bad = good + len(kept), bad + len(letters) - len(kept)
                 out += kept

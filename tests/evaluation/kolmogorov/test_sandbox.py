@@ -117,6 +117,8 @@ class TestPrograms:
 
     def test_more_items_where_allowed(self) -> None:
         assert sandbox.run("output = [7] * 5000", items=5000) == [7] * 5000
+        most = (1 << 20) + 99  # more than a program may be long
+        assert sandbox.run(f"output = [7] * {most}", items=most) == [7] * most
 
     def test_too_long(self, box: Sandbox) -> None:
         found = box.run("#" * ((1 << 20) + 1))
@@ -196,6 +198,57 @@ class TestAttacks:
         # The next program finds all as it was, and nobody else is there: the interpreter and its caretaker.
         assert box.run("output = [1]") == [1]
         assert len(members(box)) <= 2
+
+    @pytest.mark.parametrize(
+        "sent",
+        [
+            "b'-' + b'[' * 999",
+            "b'-' + b'[' * 200000",
+            "b'-' + b'{\"a\":' * 200",
+            "b'-sandbox\\nit was not run'",
+            "b'-[\"sandbox\", \"it was not run\"]'",
+            "b'-time\\nit took too long'",
+            "b'-output\\n'",
+            "b'-crash'",
+            "b'-no such kind\\n' + b'x' * 500",
+            "b'-' + b'error' * 50",
+            "b'.-sandbox\\n'",
+            "b'-\\xff\\xff\\n\\xff'",
+            "b'-'",
+            "b''",
+            "bytes(700)",
+        ],
+    )
+    def test_forged_failure(self, box: Sandbox, sent: str) -> None:
+        # What a program writes by hand ends no interpreter, and lays nothing at the sandbox's door.
+        before = box.layers and members(box)
+        found = box.run(GET_OS + f"        g['write'](3, {sent})\n        g['_exit'](0)")
+        assert isinstance(found, Failure)
+        assert found.kind in ("crash", "output"), found
+        assert members(box) == before  # the same interpreter
+
+    def test_failure_that_a_program_may_name(self, box: Sandbox) -> None:
+        sent = "b'-error\\n' + b'\\x1b[2J\\xff\\n' * 90"
+        found = box.run(GET_OS + f"        g['write'](3, {sent})\n        g['_exit'](0)")
+        assert isinstance(found, Failure)
+        assert found.kind == "error"
+        assert found.detail.isprintable()
+        assert len(found.detail) <= jail.DETAIL
+
+    @pytest.mark.parametrize(
+        ("out", "status", "kind"),
+        [(b"", jail.UNLOCKED, "sandbox"), (b"", 70, "sandbox"), (b".", jail.UNLOCKED, "crash"), (b".", 70, "crash")],
+    )
+    def test_process_that_does_not_start(self, out: bytes, status: int, kind: str) -> None:
+        # What goes wrong before the program's first instruction is no failure of the program, and the other way round.
+        answer = jail._verdict(out, False, 9999, (status, None), {"items": 256, "seconds": 1})
+        found = sandbox._read_answer(answer, 256)
+        assert isinstance(found, Failure)
+        assert found.kind == kind
+
+    @pytest.mark.parametrize("answer", [b"", b"-", b"?", b"-" + b"[" * 999, b"+" + bytes(300), b"-none\nwords"])
+    def test_answer_that_makes_no_sense(self, answer: bytes) -> None:
+        assert sandbox._read_answer(answer, 256) == Failure("sandbox", "an answer that makes no sense")
 
     def test_forged_answer_is_a_list_at_most(self, box: Sandbox) -> None:
         # Who writes the answer by hand has printed a list by other means; it is held to the same limits.

@@ -14,6 +14,7 @@ from nzip.evaluation.kolmogorov import report, sandbox, score, solvers
 from nzip.evaluation.kolmogorov.score import ALL, BEST, GZIP, RIGHT, WRONG, Outcome, Solver, evaluate
 from nzip.evaluation.kolmogorov.solvers import Answer, Command, cleaned, read_answer, read_programs, request
 from nzip.evaluation.kolmogorov.sources import Modality, synthetic
+from nzip.evaluation.study import JournalWarning
 
 # Four sequences without a repeat in them, so that deflate writes fixed Huffman codes of literals: 3 bits of head, 8 a
 # character, 7 of end, rounded up to bytes; gzip adds 18.
@@ -400,7 +401,8 @@ class TestRuns:
         whole = evaluate([DATA], self.solver(), **LEVELS, journal=journal)
         lines = journal.read_text().splitlines()
         journal.write_text("\n".join(lines[: len(lines) // 2]) + '\n{"key": "cut sh')
-        again = evaluate([DATA], self.solver(), **LEVELS, journal=journal)
+        with pytest.warns(JournalWarning, match=r"1 of \d+ lines left out \(1 damaged\)"):
+            again = evaluate([DATA], self.solver(), **LEVELS, journal=journal)
         assert (again.baselines, again.outcomes, again.scores) == (whole.baselines, whole.outcomes, whole.scores)
 
     def test_findings(self, tmp_path: Path) -> None:
