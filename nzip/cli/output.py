@@ -168,6 +168,8 @@ def describe(error: BaseException, name: str | None = None) -> str:
             where = f"{shown(os.fsdecode(error.filename))}: "
         known = REASONS.get(error.errno or 0)
         return where + one_line(known or (error.strerror or str(error) or type(error).__name__).lower())
+    if isinstance(error, UnicodeEncodeError) and error.encoding == sys.getfilesystemencoding():
+        return f"{where}a name has characters that names of files cannot have in this locale; set LC_ALL=C.UTF-8"
     if isinstance(error, MemoryError):
         return f"{where}not enough memory; use fewer threads (-T1), a lower level or smaller blocks (-B)"
     return f"{where}internal error ({type(error).__name__}: {one_line(str(error))}); set NZIP_DEBUG=1 to see more"
