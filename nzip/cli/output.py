@@ -107,7 +107,8 @@ def digits(value: float, count: int = 4) -> str:
     """Return a number with `count` digits that count: `4.055`, `0.01234`, `1,234,567`; never zero for what is more."""
     if not value or not math.isfinite(value):
         return f"{value:g}"
-    return f"{value:,.{max(0, count - 1 - math.floor(math.log10(abs(value))))}f}"
+    exponent = int(f"{value:.{count - 1}e}".partition("e")[2])  # after rounding
+    return f"{value:,.{max(0, count - 1 - exponent)}f}"
 
 
 def significant(value: float) -> float:

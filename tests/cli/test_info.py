@@ -8,7 +8,7 @@ import pytest
 from cli.tools import TEXT, Run
 
 import nzip
-from nzip.cli.output import columns, one_line, seconds_text, shown, size_text
+from nzip.cli.output import bits_text, columns, digits, one_line, ratio_text, seconds_text, shown, size_text, speed_text
 
 
 @pytest.fixture
@@ -290,6 +290,24 @@ class TestWords:
     )
     def test_seconds(self, seconds: float, text: str) -> None:
         assert seconds_text(seconds) == text
+
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [(0, "0"), (4.0551, "4.055"), (24.66, "24.66"), (1.23456e-4, "0.0001235"), (1234567, "1,234,567"), (9.99999, "10.00")],
+    )
+    def test_digits_that_count(self, value: float, text: str) -> None:
+        assert digits(value) == text
+
+    @pytest.mark.parametrize(
+        ("speed", "text"), [(0.00123, "0.00123 B/s"), (9.87, "9.87 B/s"), (2048, "2.00 KiB/s"), (3 << 20, "3.00 MiB/s")]
+    )
+    def test_speed_is_never_nothing(self, speed: float, text: str) -> None:
+        assert speed_text(speed) == text
+
+    def test_ratio(self) -> None:
+        assert ratio_text(25, 100) == "4.000"
+        assert bits_text(25, 100) == "2.000"
+        assert ratio_text(20, 0) == bits_text(20, 0) == "-"
 
     def test_shown(self) -> None:
         assert shown("plain ü") == "plain ü"

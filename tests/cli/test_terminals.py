@@ -10,7 +10,7 @@ from cli.tools import TEXT
 
 import nzip
 
-NAME = "ü – 文.nz"
+NAME = "ü → 文.nz"
 PLACES = {
     "latin-1": {"PYTHONIOENCODING": "latin-1", "TERM": "dumb"},
     "ascii": {"PYTHONIOENCODING": "ascii:strict"},
