@@ -1,5 +1,6 @@
 """What all tests share: the hypothesis profiles, chosen by NZIP_HYPOTHESIS_PROFILE, and tests/ on the import path."""
 
+import importlib.util
 import os
 import signal
 import sys
@@ -7,7 +8,15 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 
-sys.path.insert(0, str(Path(__file__).parent))
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+# Processes that tests start get this path, and must find the modules of the tests by the names that pytest gives them
+# (`tests.cli...`). It stands last, so that an installed nzip is what is tested, here and there.
+sys.path.append(str(HERE.parent))
+_nzip = importlib.util.find_spec("nzip")
+if _nzip is not None and _nzip.origin is not None and HERE.parent in Path(_nzip.origin).parents:
+    # nzip is not installed: what runs `python -m nzip` in another folder must find it here.
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(HERE.parent), os.environ.get("PYTHONPATH"))))
 
 # Whoever runs the tests in the background may have them ignore interrupts (a shell's `&`) or hang-ups (nohup), and the
 # programs that tests start would ignore them too, as they should; the tests want to see them arrive.

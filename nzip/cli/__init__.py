@@ -10,12 +10,17 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nzip._version import __version__
 from nzip.cli import output
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+OWN_OPTIONS = ("-h", "--help", "-V", "--version")
 
 # Name, help line: what `nzip --help` shows without loading the commands.
 COMMANDS = {
@@ -35,7 +40,29 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
+class HelpfulCommand(click.Command):
+    """A command that prints its help where it is given nothing at all, and ends well."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args and not ctx.resilient_parsing:  # for groups click 8.2 and later call that an error
+            click.echo(ctx.get_help(), color=ctx.color)
+            ctx.exit()
+        return super().parse_args(ctx, args)
+
+
+class HelpfulGroup(HelpfulCommand, click.Group):
+    """A group that prints its help where nothing is named, and names its commands where one is mistyped."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        names = self.list_commands(ctx)
+        if args[0] not in names and not args[0].startswith("-") and not ctx.resilient_parsing:
+            raise click.UsageError(f"there is no command {output.shown(args[0])!r}; there are {', '.join(names)}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+class LazyGroup(HelpfulGroup):
     """A group whose commands are imported when they are used.
 
     Args:
@@ -62,20 +89,32 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([*self.table.items()])
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0]
-        if name not in self.table and not name.startswith("-"):
-            hint = f"; there are {', '.join(self.table)}"
-            if self.table is COMMANDS:
-                hint = f"; to compress it, use: nzip compress {output.shown(name)}" if os.path.lexists(name) else ""
-            raise click.UsageError(f"there is no command {output.shown(name)!r}{hint}", ctx)
-        return super().resolve_command(ctx, args)
-
 
 class MainGroup(LazyGroup):
-    """The command `nzip` itself: ends every failure as one line and a status."""
+    """The command `nzip` itself: takes gzip's habits, and ends every failure as one line and a status."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        from nzip.cli import habits
+
+        if not args:
+            if not ctx.resilient_parsing and habits.is_fed():
+                args = ["compress"]
+        elif args[0] not in self.table and args[0] not in OWN_OPTIONS:
+            if not ctx.resilient_parsing:
+                habits.refuse_mistyped(args[0], self.list_commands(ctx), ctx)
+            args = habits.translated(args)
+        return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Offer the commands; and files, and the options of compress, for `nzip FILE` compresses."""
+        from click.shell_completion import CompletionItem
+
+        if incomplete.startswith("-"):
+            command = self.get_command(ctx, "compress")
+            assert command is not None
+            return [*super().shell_complete(ctx, incomplete), *command.shell_complete(ctx, incomplete)]
+        # The file comes first: bash forgets what stands before it, and takes files only where nothing else fits.
+        return [CompletionItem(incomplete, type="file"), *super().shell_complete(ctx, incomplete)]
 
     def main(
         self,
@@ -86,11 +125,14 @@ class MainGroup(LazyGroup):
         **extra: Any,
     ) -> Any:
         """Run the command; end the process with its status in standalone mode, else return it."""
+        output.write_any_text()
+        words = [*(sys.argv[1:] if args is None else args)]
         try:
             with output.ending_on("SIGTERM", "SIGHUP"):
                 status = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         except click.UsageError as error:
-            status = output.usage_error(error)
+            named = words[0] if words and words[0] in self.table and os.path.lexists(words[0]) else None
+            status = output.usage_error(error, f"; the file called {named} is ./{named}" if named else "")
         except click.ClickException as error:
             status = output.complain(error.format_message())
         except (click.Abort, KeyboardInterrupt):
@@ -109,6 +151,7 @@ class MainGroup(LazyGroup):
 
 @click.group(
     cls=MainGroup,
+    subcommand_metavar="COMMAND [ARGS]... | FILES...",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit status: 0 all is well, 1 something failed, 2 wrong usage, 130 interrupted.",
 )
@@ -117,9 +160,22 @@ def cli() -> None:
     """Compress any file with learned probability models, and get every bit back.
 
     nzip compress FILE writes FILE.nz and keeps FILE; nzip decompress FILE.nz restores it.
+
+    gzip's ways do too: nzip FILE, nzip -d FILE.nz, -c, -t, -l, -9, nzip < IN > OUT, tar -I nzip; FILE is kept.
+    A file that is called like a command is written ./list.
     """
 
 
 def main() -> None:
     """Run the command `nzip` and end the process with its exit status."""
     cli.main(prog_name="nzip")
+
+
+def unnz() -> None:
+    """Run `nzip -d`, whose other name `unnz` is."""
+    cli.main(["-d", *sys.argv[1:]], prog_name="nzip")
+
+
+def nzcat() -> None:
+    """Run `nzip -dc`, whose other name `nzcat` is."""
+    cli.main(["-dc", *sys.argv[1:]], prog_name="nzip")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from nzip.cli import options
+from nzip.cli import choices, options
 from nzip.cli.output import on_terminal, steps
 
 LOSSLESS_ONLY = ("levels", "engine", "streams", "window", "threads", "direction")
@@ -65,6 +65,7 @@ class Numbers(click.ParamType):
 @click.option(
     "--codecs",
     metavar="NAME,...",
+    shell_complete=choices.codecs,
     help="With --lossy: these codecs, nzip's (walloc, walloc:MODEL, vqgan+50 with 50 rounds of search) or others; "
     "all of nzip's where left out.",
 )

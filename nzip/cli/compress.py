@@ -11,7 +11,7 @@ from nzip.cli import options
 from nzip.cli.output import Report, on_terminal, watch
 
 
-@click.command(short_help="Compress files, or directories with -r.")
+@click.command(cls=options.LeveledCommand, short_help="Compress files, or directories with -r.")
 @options.files_argument
 @options.level_options
 @options.output_option("Write to this file, or into this directory when it exists; - for stdout.")
@@ -23,6 +23,8 @@ from nzip.cli.output import Report, on_terminal, watch
 @click.option(
     "--verify/--no-verify",
     default=None,
+    cls=options.Pair,
+    off_help="Do not decode the blocks, with engine lm too.",
     help="Decode every block after it was encoded, and store those that fail. Engine lm does unless told not to.",
 )
 @options.threads_option

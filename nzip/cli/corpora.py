@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from nzip.cli import options
+from nzip.cli import HelpfulGroup, choices, options
 from nzip.cli.output import FAILED, Report, columns, shown
 
 
-@click.group(short_help="List, fetch and verify the public test corpora.")
+@click.group(cls=HelpfulGroup, short_help="List, fetch and verify the public test corpora.")
 def command() -> None:
     """List, fetch and verify the public corpora that compressors are measured on. None is part of nzip."""
 
@@ -46,7 +46,7 @@ def list_command(verbose: int, as_json: bool) -> None:
 
 
 @command.command("fetch")
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, shell_complete=choices.corpora)
 @dest_option
 @click.option(
     "--source", type=options.ANY_PATH, help="Take the files, or the archives, from this folder; download nothing."
@@ -61,7 +61,7 @@ def fetch_command(names: tuple[str, ...], dest: str, source: str | None, quiet: 
 
 
 @command.command("verify")
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=choices.corpora)
 @dest_option
 @options.quiet_option
 @options.json_option

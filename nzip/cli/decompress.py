@@ -11,7 +11,7 @@ from nzip.cli import options
 from nzip.cli.output import Report, on_terminal, watch
 
 
-@click.command(short_help="Restore files and directories.")
+@click.command(cls=options.Command, short_help="Restore files and directories.")
 @options.files_argument
 @options.output_option("Write to this file or directory, or into it when it is a directory; - for stdout.")
 @options.stdout_option

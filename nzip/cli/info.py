@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nzip.cli import options
-from nzip.cli.output import Report, bits_text, columns, ratio_text, shown, size_text
+from nzip.cli.output import Report, bits_text, columns, digits, ratio_text, shown, significant, size_text
 
 if TYPE_CHECKING:
     from nzip.codec.inspect import BlockInfo, FileInfo, MemberInfo
@@ -32,6 +32,8 @@ def command(file: str, as_json: bool) -> None:
         signals = _signals(name, info)
         if as_json:
             values = info.to_dict()
+            if signals:
+                values["ratio"] = None  # the content is latents; members have their rates
             for number, signal in signals.items():
                 values["members"][number]["signal"] = signal
             report.json({"ok": True, "source": name, **values})
@@ -51,7 +53,8 @@ def _signals(name: str, info: FileInfo) -> dict[int, dict[str, Any]]:
         if member.header.kind in SIGNALS and member.blocks and member.blocks[0].engine == "latents":
             from nzip.codec import lossy
 
-            found[number] = lossy.describe(name, member.blocks[0])
+            signal = lossy.describe(name, member.blocks[0])
+            found[number] = {**signal, **_rate(signal, member.size)}
     return found
 
 
@@ -62,12 +65,25 @@ def _lines(info: FileInfo, signals: dict[int, dict[str, Any]]) -> list[str]:
         f"format version  {info.members[0].format_version}",
         f"compressed      {info.size:,} bytes",
         f"content         {info.raw_size:,} bytes",
-        f"ratio           {ratio_text(info.size, info.raw_size)}, {bits_text(info.size, info.raw_size)} bits/byte",
+        *([] if signals else [_ratio(info)]),
         f"memory          {size_text(memory)} to decode one block",
     ]
     for number, member in enumerate(info.members):
         lines += ["", *_member(number + 1, member, signals.get(number))]
     return lines
+
+
+def _ratio(info: FileInfo) -> str:
+    return f"ratio           {ratio_text(info.size, info.raw_size)}, {bits_text(info.size, info.raw_size)} bits/byte"
+
+
+def _rate(signal: dict[str, Any], size: int) -> dict[str, float]:
+    """Return how many bits a picture or sound takes, in a member of `size` bytes."""
+    if signal["signal"] == "image":
+        height, width = signal["size"]
+        return {"bits_per_pixel": significant(8 * size / (height * width))} if height and width else {}
+    length = signal["size"][0] / signal["rate"]
+    return {"kbps": significant(8 * size / length / 1000)} if length else {}
 
 
 def _signal(signal: dict[str, Any]) -> list[str]:
@@ -79,6 +95,8 @@ def _signal(signal: dict[str, Any]) -> list[str]:
     model = signal["model"] + ("" if signal["here"] else " (not here)")
     settings = ",".join(map(str, signal["settings"]))
     lines = [f"  from   {signal['format']}, {what}", f"  codec  {signal['codec']} at {settings}, model {model}"]
+    for key, unit in (("bits_per_pixel", "bits/pixel"), ("kbps", "kbit/s")):
+        lines += [f"  rate   {digits(signal[key])} {unit}"] if key in signal else []
     return lines + ([f"  side   {signal['side']:,} bytes that are kept exactly"] if signal["side"] else [])
 
 

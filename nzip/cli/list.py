@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nzip.cli import options
-from nzip.cli.output import Report, columns, ratio_text, shown
+from nzip.cli.output import Report, columns, ratio_text, shown, significant
 
 if TYPE_CHECKING:
     from nzip.codec.inspect import FileInfo
@@ -50,7 +50,7 @@ def summary(info: FileInfo) -> dict[str, Any]:
     return {
         "raw_size": info.raw_size,
         "size": info.size,
-        "ratio": round(info.ratio, 6),
+        "ratio": None if _lossy(info) else significant(info.ratio),
         "members": len(info.members),
         "blocks": len(info.blocks),
         "engines": sorted({block.engine for block in info.blocks}),
@@ -64,12 +64,13 @@ def _table(infos: list[FileInfo], verbose: int) -> list[str]:
     details: dict[int, list[str]] = {}
     for info in infos:
         engines = ", ".join(sorted({block.engine for block in info.blocks}))
-        rows.append(_row(info.size, info.raw_size, len(info.blocks), engines, info.path or ""))
+        rows.append(_row(info.size, info.raw_size, len(info.blocks), engines, info.path or "", _lossy(info)))
         if verbose:
             details[len(rows) - 1] = _details(info)
     if len(infos) > 1:
         size, raw_size = sum(i.size for i in infos), sum(i.raw_size for i in infos)
-        rows.append(_row(size, raw_size, sum(len(i.blocks) for i in infos), "", f"{len(infos)} files"))
+        blocks = sum(len(i.blocks) for i in infos)
+        rows.append(_row(size, raw_size, blocks, "", f"{len(infos)} files", any(map(_lossy, infos))))
     lines = []
     for number, line in enumerate(columns(rows, left=(4, 5))):
         lines.append(line)
@@ -77,8 +78,16 @@ def _table(infos: list[FileInfo], verbose: int) -> list[str]:
     return lines
 
 
-def _row(size: int, raw_size: int, blocks: int, engines: str, name: str) -> tuple[str, ...]:
-    return (f"{size:,}", f"{raw_size:,}", ratio_text(size, raw_size), f"{blocks:,}", engines, shown(name))
+def _lossy(info: FileInfo) -> bool:
+    """Whether there is a picture or sound in the file: its content is latents, and their ratio says nothing."""
+    from nzip.codec.files import SIGNALS
+
+    return any(member.header.kind in SIGNALS for member in info.members)
+
+
+def _row(size: int, raw_size: int, blocks: int, engines: str, name: str, lossy: bool) -> tuple[str, ...]:
+    ratio = "lossy" if lossy else ratio_text(size, raw_size)
+    return (f"{size:,}", f"{raw_size:,}", ratio, f"{blocks:,}", engines, shown(name))
 
 
 def _details(info: FileInfo) -> list[str]:
@@ -93,6 +102,6 @@ def _details(info: FileInfo) -> list[str]:
         for block in member.blocks:
             lines.append(
                 f"    block at {block.offset:,}: {block.size:,} -> {block.raw_size:,} bytes "
-                f"({ratio_text(block.size, block.raw_size)}), {block.engine}"
+                f"(ratio {ratio_text(block.size, block.raw_size)}), {block.engine}"
             )
     return lines

@@ -13,13 +13,13 @@ from typing import Any
 
 import click
 
-from nzip.cli import options, output
+from nzip.cli import HelpfulGroup, choices, options, output
 from nzip.cli.output import FAILED, Report, columns, shown, size_text
 
 DONE_WELL = ("ok", "unchanged")
 
 
-@click.group(short_help="List, fetch, add, verify and remove language models.")
+@click.group(cls=HelpfulGroup, short_help="List, fetch, add, verify and remove language models.")
 def command() -> None:
     """Manage the language models that the engine lm predicts with.
 
@@ -226,7 +226,7 @@ def latent_command(as_json: bool) -> None:
 
 
 @command.command("pull")
-@click.argument("names", nargs=-1, metavar="[NAMES]...")
+@click.argument("names", nargs=-1, metavar="[NAMES]...", shell_complete=choices.known_models)
 @options.quiet_option
 @options.progress_option
 @options.json_option
@@ -248,10 +248,16 @@ def pull_command(names: tuple[str, ...], quiet: bool, no_progress: bool, as_json
         _each(report, names or (cache.DEFAULT_MODEL,), one)
 
 
-@command.command("add")
+@command.command("add", cls=options.Command)
 @click.argument("path", type=options.ANY_PATH)
 @click.option("--name", help="What to call it; made of the file's name where left out.")
-@click.option("--copy/--reference", default=False, help="Copy the files to the cache; or, the default, use them there.")
+@click.option(
+    "--copy/--reference",
+    default=False,
+    cls=options.Pair,
+    off_help="Use the files where they are; the default.",
+    help="Copy the files to the cache; or, the default, use them there.",
+)
 @options.quiet_option
 @options.progress_option
 @options.json_option
@@ -273,7 +279,7 @@ def add_command(path: str, name: str | None, copy: bool, quiet: bool, no_progres
 
 
 @command.command("verify")
-@click.argument("names", nargs=-1, metavar="[NAMES]...")
+@click.argument("names", nargs=-1, metavar="[NAMES]...", shell_complete=choices.language_models)
 @options.quiet_option
 @options.progress_option
 @options.json_option
@@ -305,7 +311,7 @@ def verify_command(names: tuple[str, ...], quiet: bool, no_progress: bool, as_js
 
 
 @command.command("remove")
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, shell_complete=choices.language_models)
 @options.quiet_option
 @options.json_option
 def remove_command(names: tuple[str, ...], quiet: bool, as_json: bool) -> None:

@@ -6,12 +6,16 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from typing import Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
 
+from nzip.cli import choices
 from nzip.cli.output import on_terminal
 from nzip.outputs import descriptor_of
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -52,23 +56,79 @@ class Levels(click.Option):
         return "-1 … -9, --level N", "Fastest … smallest; 6 where left out. See nzip levels."
 
 
+class Pair(click.Option):
+    """An option that is also written the other way round (`--rm`, `--keep`); completion has a help for each.
+
+    Args:
+        off_help: of the other way.
+    """
+
+    def __init__(self, *args: Any, off_help: str, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.off_help = off_help
+
+
+class Command(click.Command):
+    """A command whose completion tells what the other way of a `Pair` does."""
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Offer options and arguments."""
+        others = {name: p.off_help for p in self.params if isinstance(p, Pair) for name in p.secondary_opts}
+        items = super().shell_complete(ctx, incomplete)
+        for item in items:
+            item.help = others.get(item.value, item.help)
+        return items
+
+
+class LeveledCommand(Command):
+    """A command with -1 … -9; the last one given counts. It refuses -0, -12, -19 …, for those are no two levels."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        from nzip.cli.habits import pieces, valued
+
+        given = [p.option for p in pieces(args, valued(self)) if p.option == "--level" or p.option in LEVEL_OPTIONS]
+        rest = super().parse_args(ctx, args)
+        if given and given[-1] != "--level":
+            ctx.meta["nzip.level"] = LEVEL_OPTIONS[given[-1]]
+        return rest
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Offer all of the levels too, with what they are for."""
+        from click.shell_completion import CompletionItem
+
+        from nzip.codec.levels import LEVELS
+
+        items = [item for item in super().shell_complete(ctx, incomplete) if item.value not in LEVEL_OPTIONS]
+        if not incomplete.startswith("-") or incomplete.startswith("--"):
+            return items
+        levels = ((f"-{number}", level) for number, level in LEVELS.items())
+        found = [CompletionItem(o, help=f"{v.engine}: {v.summary}") for o, v in levels if o.startswith(incomplete)]
+        return found + items
+
+
+# By option; the words are gzip's.
+LEVEL_OPTIONS = {**{f"-{number}": number for number in range(1, 10)}, "--fast": 1, "--best": 9}
+
+
 def _set_level(ctx: click.Context, param: click.Parameter, value: Any) -> None:
-    if value is None or value is False:
-        return
-    ctx.meta["nzip.level"] = value if param.name == "level" else int(str(param.name)[-1])
+    if value is not None:
+        ctx.meta["nzip.level"] = value
 
 
 def level_options(command: F) -> F:
-    """Add -1 … -9 and --level; the last one given counts. The command calls `chosen_level`."""
-    for number in range(9, 1, -1):
+    """Add -1 … -9 and --level to a `LeveledCommand`, which calls `chosen_level`; the last one given counts."""
+    for name in reversed(LEVEL_OPTIONS):
+        shown = {"cls": Levels} if name == "-1" else {"hidden": True}
         command = click.option(
-            f"-{number}", f"level_{number}", is_flag=True, hidden=True, expose_value=False, callback=_set_level
+            name, f"level_{name.strip('-')}", is_flag=True, expose_value=False, **shown
         )(command)
-    command = click.option(
-        "--level", type=click.IntRange(1, 9), hidden=True, expose_value=False, callback=_set_level
-    )(command)
     return click.option(
-        "-1", "level_1", is_flag=True, cls=Levels, expose_value=False, callback=_set_level
+        "--level",
+        type=click.IntRange(1, 9),
+        hidden=True,
+        expose_value=False,
+        callback=_set_level,
+        shell_complete=choices.levels,
     )(command)
 
 
@@ -93,7 +153,11 @@ def _engine(ctx: click.Context, param: click.Parameter, value: str | None) -> st
 
 files_argument = click.argument("files", nargs=-1, type=ANY_PATH)
 engine_option = click.option(
-    "--engine", metavar="NAME", callback=_engine, help="Use this engine in place of the level's."
+    "--engine",
+    metavar="NAME",
+    callback=_engine,
+    shell_complete=choices.engines,
+    help="Use this engine in place of the level's.",
 )
 
 
@@ -126,6 +190,7 @@ def lm_options(command: F) -> F:
     return click.option(
         "--model",
         metavar="NAME",
+        shell_complete=choices.models,
         help="With --engine lm: the language model (see nzip models); with --lossy: a codec's model, by name or file.",
     )(command)
 
@@ -142,7 +207,10 @@ def lossy_options(command: F) -> F:
         "--quality", type=click.IntRange(1, 100), metavar="1..100", help="With --lossy: more is larger; 60 if left out."
     )(command)
     command = click.option(
-        "--codec", metavar="NAME", help="With --lossy: walloc, vqgan, hyperprior for pictures; walloc, grvq for sounds."
+        "--codec",
+        metavar="NAME",
+        shell_complete=choices.codecs,
+        help="With --lossy: walloc, vqgan, hyperprior for pictures; walloc, grvq for sounds.",
     )(command)
     command = click.option(
         "--refine",
@@ -243,6 +311,8 @@ removal_option = click.option(
     " /-k",
     "remove",
     default=False,
+    cls=Pair,
+    off_help="Keep the input; the default.",
     help="Delete the input once the output was read back and compared. The default is to keep it.",
 )
 

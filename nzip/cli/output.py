@@ -6,9 +6,11 @@ Results go to stdout only where stdout is for them (`list`, `info`, `--json` …
 from __future__ import annotations
 
 import _thread
+import codecs
 import contextlib
 import errno
 import json
+import math
 import os
 import signal
 import sys
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+# Nobody who mistypes an option is led to one that loses, deletes, overwrites or lets pass.
+RISKY = {"--lossy", "--rm", "--force", "--strip", "--no-verify", "--outside-links", "--keep-going"}
 BAR_AFTER = 0.4  # seconds of work before the bar appears
 NOTE_AFTER = 1.0  # seconds of compiling before it is mentioned
 
@@ -45,6 +49,31 @@ REASONS = {
     errno.EBADF: "cannot be read",
     errno.EMFILE: "too many open files",
 }
+
+
+# --- text that any terminal can show ---------------------------------------------------------------------------------
+
+PLAIN = {
+    "\u2026": "...", "\u2192": "->", "\u2013": "-", "\u2014": "-", "\u2212": "-", "\u00d7": "x", "\u2264": "<=",
+    "\u2265": ">=", "\u00b7": "*", "\u00b2": "2", "\u00b1": "+-",
+}  # fmt: skip
+
+
+def _plainly(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Replace characters that an encoding lacks: a sign's plain form, or the character's number as an escape."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    plain = (PLAIN.get(c) or c.encode("ascii", "backslashreplace").decode() for c in lacking)
+    return "".join(plain), error.end
+
+
+def write_any_text() -> None:
+    """Have stdout and stderr take any text, whatever the locale: what an encoding lacks is written plainly."""
+    codecs.register_error("nzip-plain", _plainly)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # it is closed, or somebody's own
+            stream.reconfigure(errors="nzip-plain")  # type: ignore[union-attr]
 
 
 # --- words and numbers -----------------------------------------------------------------------------------------------
@@ -75,14 +104,32 @@ def size_text(size: int) -> str:
     return f"{value:.{0 if value >= 99.95 else 1 if value >= 9.995 else 2}f} {unit}"
 
 
+def digits(value: float, count: int = 4) -> str:
+    """Return a number with `count` digits that count: `4.055`, `0.01234`, `1,234,567`; never zero for what is more."""
+    if not value or not math.isfinite(value):
+        return f"{value:g}"
+    exponent = int(f"{value:.{count - 1}e}".partition("e")[2])  # after rounding
+    return f"{value:,.{max(0, count - 1 - exponent)}f}"
+
+
+def significant(value: float) -> float:
+    """Return a number with six digits that count, for JSON."""
+    return float(f"{value:.6g}")
+
+
 def ratio_text(size: int, raw_size: int) -> str:
-    """Return the compressed size as a percentage of the content: `24.66 %`."""
-    return f"{100 * size / raw_size:.2f} %" if raw_size else "-"
+    """Return the ratio, bytes of content for a compressed byte: `4.055`; more is better."""
+    return digits(raw_size / size) if raw_size and size else "-"
 
 
 def bits_text(size: int, raw_size: int) -> str:
     """Return bits of output for a byte of content."""
-    return f"{8 * size / raw_size:.3f}" if raw_size else "-"
+    return digits(8 * size / raw_size) if raw_size else "-"
+
+
+def speed_text(speed: float) -> str:
+    """Return bytes a second with a unit: `1.52 MiB/s`, `0.0123 B/s`."""
+    return f"{size_text(round(speed)) if speed >= 10 else f'{digits(speed, 3)} B'}/s"
 
 
 def seconds_text(seconds: float) -> str:
@@ -123,6 +170,8 @@ def describe(error: BaseException, name: str | None = None) -> str:
             where = f"{shown(os.fsdecode(error.filename))}: "
         known = REASONS.get(error.errno or 0)
         return where + one_line(known or (error.strerror or str(error) or type(error).__name__).lower())
+    if isinstance(error, UnicodeEncodeError) and error.encoding == sys.getfilesystemencoding():
+        return f"{where}a name has characters that names of files cannot have in this locale; set LC_ALL=C.UTF-8"
     if isinstance(error, MemoryError):
         return f"{where}not enough memory; use fewer threads (-T1), a lower level or smaller blocks (-B)"
     return f"{where}internal error ({type(error).__name__}: {one_line(str(error))}); set NZIP_DEBUG=1 to see more"
@@ -160,11 +209,16 @@ def complain(line: str, status: int = FAILED) -> int:
     return status
 
 
-def usage_error(error: click.UsageError) -> int:
-    """Say in one line what is wrong with the command line."""
+def usage_error(error: click.UsageError, more: str = "") -> int:
+    """Say in one line what is wrong with the command line, and `more`."""
     path = error.ctx.command_path if error.ctx is not None else "nzip"
-    message = error.format_message().rstrip(".").replace("\n", " ")
-    return complain(f"{message[:1].lower()}{message[1:]}; see {path} --help", USAGE)
+    if isinstance(error, click.NoSuchOption):
+        near = [name for name in error.possibilities or () if name not in RISKY]
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        message = f"no such option {shown(error.option_name)}{hint}"
+    else:
+        message = " ".join(error.format_message().split()).rstrip(".")
+    return complain(f"{message[:1].lower()}{message[1:]}{more}; see {path} --help", USAGE)
 
 
 def interrupted() -> int:
@@ -398,7 +452,7 @@ def _draw(tally: Tally, ended: threading.Event, label: str) -> None:
                 completed=done,
                 total=total,
                 sizes=sizes,
-                speed=f"{size_text(round(speed))}/s{tokens}",
+                speed=f"{speed_text(speed)}{tokens}",
                 ratio=ratio_text(written, tally.done) if tally.done else "",
                 left="" if total is None else f"{seconds_text(max(0, total - done) / speed)} left",
             )
@@ -488,8 +542,7 @@ class Report:
             "target": result.target,
             "raw_size": raw_size,
             "size": size,
-            "ratio": round(result.ratio, 6),
-            "bits_per_byte": round(8 * result.ratio, 6),
+            **_rates(result),
             "seconds": round(result.seconds, 3),
             "members": result.members,
             "kind": result.kind,
@@ -510,7 +563,7 @@ class Report:
         if compressing:
             change = f"{raw_size:,} -> {size:,} bytes"
             if raw_size:
-                change += f" ({ratio_text(size, raw_size)}, {bits_text(size, raw_size)} bits/byte)"
+                change += f" ({_rates_text(result)})"
         else:
             change = f"{size:,} -> {raw_size:,} bytes"
         entries = f", {result.entries:,} entries" if result.entries else ""
@@ -520,9 +573,30 @@ class Report:
             f"-> {'stdout' if to_stdout else shown(result.target)}{gone}"
         )
         if self.verbose and raw_size:
-            speed = size_text(round(raw_size / max(result.seconds, 1e-9)))
+            speed = speed_text(raw_size / max(result.seconds, 1e-9))
             members = f", {result.members:,} members" if result.members > 1 else ""
-            self.line(f"  {speed}/s{members}")
+            self.line(f"  {speed}{members}")
+
+
+def _rates(result: FileResult) -> dict[str, Any]:
+    """Return what `--json` says of how small something became; of a lossy file no ratio, for the source was packed."""
+    if result.kind in ("image", "audio"):
+        return {}
+    if result.kind != "lossy":
+        raw_size = result.raw_size
+        bits = 8 * result.size / raw_size if raw_size else 0.0
+        return {"ratio": significant(result.ratio), "bits_per_byte": significant(bits)}
+    found = {"bits_per_pixel": result.bits_per_pixel, "kbps": result.kbps, "psnr": result.psnr}
+    finite = {key: value for key, value in found.items() if value is not None and math.isfinite(value)}
+    return {key: significant(value) for key, value in finite.items()}
+
+
+def _rates_text(result: FileResult) -> str:
+    if result.kind != "lossy":
+        bits = bits_text(result.size, result.raw_size)
+        return f"ratio {ratio_text(result.size, result.raw_size)}, {bits} bits/byte"
+    rates = ((result.bits_per_pixel, "bits/pixel"), (result.kbps, "kbit/s"), (result.psnr, "dB"))
+    return ", ".join(f"{digits(value)} {unit}" for value, unit in rates if value is not None)
 
 
 @contextlib.contextmanager

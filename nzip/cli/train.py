@@ -7,15 +7,22 @@ from typing import Any
 
 import click
 
-from nzip.cli import options
+from nzip.cli import HelpfulCommand, choices, options
 from nzip.cli.output import Report, seconds_text, shown, size_text
 from nzip.outputs import stream_word
 
 
-@click.command(short_help="Learn a model of a lossy codec from your pictures or sounds.")
+@click.command(cls=HelpfulCommand, short_help="Learn a model of a lossy codec from your pictures or sounds.")
 @click.argument("kind", type=click.Choice(["image", "audio"]))
 @click.argument("paths", nargs=-1, required=True, type=options.ANY_PATH)
-@click.option("--codec", default="walloc", show_default=True, metavar="NAME", help="What to learn.")
+@click.option(
+    "--codec",
+    default="walloc",
+    show_default=True,
+    metavar="NAME",
+    shell_complete=choices.codecs,
+    help="What to learn.",
+)
 @click.option("--variant", metavar="NAME", help="Which of the codec's sizes; its usual one if left out.")
 @options.output_option("Write the model to this file (.safetensors), and its card beside it.")
 @click.option(

@@ -94,6 +94,9 @@ class FileResult:
         removed: the source was deleted.
         entries: files, directories and links of a packed directory.
         skipped: paths in a directory that hold no bytes to pack (sockets, devices, pipes).
+        pixels: of a picture that was compressed with loss; else 0.
+        length: seconds of a sound that was compressed with loss; else 0.
+        psnr: decibels of what comes back of such a picture or sound; None where it was not measured.
     """
 
     source: str
@@ -106,11 +109,24 @@ class FileResult:
     removed: bool = False
     entries: int = 0
     skipped: tuple[str, ...] = ()
+    pixels: int = 0
+    length: float = 0.0
+    psnr: float | None = None
 
     @property
     def ratio(self) -> float:
-        """Compressed bytes for one byte of content; 0 for empty content."""
-        return self.size / self.raw_size if self.raw_size else 0.0
+        """Bytes of content for one compressed byte: more is better; 0 for empty content."""
+        return self.raw_size / self.size if self.size else 0.0
+
+    @property
+    def bits_per_pixel(self) -> float | None:
+        """Bits for a pixel of a picture that was compressed with loss; None for all else."""
+        return 8 * self.size / self.pixels if self.pixels else None
+
+    @property
+    def kbps(self) -> float | None:
+        """Kilobits for a second of a sound that was compressed with loss; None for all else."""
+        return 8 * self.size / self.length / 1000 if self.length else None
 
 
 # --- names -----------------------------------------------------------------------------------------------------------
@@ -690,11 +706,17 @@ def compress_signal_file(
             raise FileError(src.name, str(error)) from None
         if src.size is not None and src.count != src.size:
             raise FileError(src.name, "changed its size while it was read; compress it again when it is complete")
+        psnr = lossy.psnr(signal, encoded.data) if encoded.psnr is None else encoded.psnr
         out.write(encoded.data)
         _finish(out, src.stat if src.path is not None else None)
         _put(out, src, remove=False, run=run)
         seconds = time.perf_counter() - started
-        return FileResult(src.name, out.name, src.count, out.size, seconds, kind="lossy")
+        what: dict[str, Any] = {"kind": "lossy", "psnr": psnr}
+        if isinstance(signal, signals.Picture):
+            what["pixels"] = signal.pixels.shape[0] * signal.pixels.shape[1]
+        else:
+            what["length"] = signal.samples.shape[1] / signal.rate
+        return FileResult(src.name, out.name, src.count, out.size, seconds, **what)
 
 
 def _put(out: outputs.Target, src: _Source, *, remove: bool, run: Run | None) -> None:

@@ -166,8 +166,8 @@ class FileInfo:
 
     @property
     def ratio(self) -> float:
-        """Bytes of the file for one decoded byte; 0 for empty content."""
-        return self.size / self.raw_size if self.raw_size else 0.0
+        """Decoded bytes for one byte of the file: more is better; 0 for empty content."""
+        return self.raw_size / self.size if self.size else 0.0
 
     @property
     def blocks(self) -> list[BlockInfo]:
@@ -180,7 +180,7 @@ class FileInfo:
             "path": self.path,
             "size": self.size,
             "raw_size": self.raw_size,
-            "ratio": round(self.ratio, 6),
+            "ratio": float(f"{self.ratio:.6g}"),
             "members": [member.to_dict() for member in self.members],
         }
 

@@ -250,6 +250,25 @@ def _psnr(parts: list[Floats], back: list[Floats], kind: str) -> float:
     return math.inf if error == 0 else -10 * math.log10(error) + (6.02 if kind == "audio" else 0.0)
 
 
+def psnr(signal: Signal, data: Buffer) -> float | None:
+    """Return decibels between a picture or sound and what comes back of its lossy file; None where that is too large.
+
+    Pictures are compared without their alpha channel, which is exact.
+    """
+    try:
+        back = decompress_signal(data)
+    except LimitError:
+        return None
+    if isinstance(signal, Picture) and isinstance(back, Picture):
+        colours = 3 if signal.pixels.shape[2] >= 3 else 1
+        ours, theirs = (each.pixels[:, :, :colours].astype(np.float32) for each in (signal, back))
+        most = np.float32(np.iinfo(signal.pixels.dtype).max)
+        return _psnr([ours / most], [theirs / most], "image")
+    assert isinstance(signal, Sound)
+    assert isinstance(back, Sound)
+    return _psnr([np.asarray(signal.samples, np.float32)], [back.samples], "audio") if back.samples.size else None
+
+
 def stripped(signal: Signal) -> Signal:
     """Return a signal without what is not pixels or samples: colour profile, EXIF, tags."""
     if isinstance(signal, Picture):

@@ -8,7 +8,7 @@ import pytest
 from cli.tools import TEXT, Run
 
 import nzip
-from nzip.cli.output import columns, one_line, seconds_text, shown, size_text
+from nzip.cli.output import bits_text, columns, digits, one_line, ratio_text, seconds_text, shown, size_text, speed_text
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ class TestList:
         result = run("list", "two.nz")
         assert result.exit_code == 0
         assert result.stdout == (
-            "compressed  content     ratio  blocks  engines  file\n"
-            f"     {size:,}    1,510  {100 * size / 1510:.2f} %       3  store    two.nz\n"
+            "compressed  content   ratio  blocks  engines  file\n"
+            f"     {size:,}    1,510  {1510 / size:.4f}       3  store    two.nz\n"
         )
 
     def test_several(self, run: Run, stored: Path) -> None:
@@ -53,7 +53,7 @@ class TestList:
             "source": "two.nz",
             "raw_size": 1510,
             "size": stored.stat().st_size,
-            "ratio": round(stored.stat().st_size / 1510, 6),
+            "ratio": float(f"{1510 / stored.stat().st_size:.6g}"),
             "members": 2,
             "blocks": 3,
             "engines": ["store"],
@@ -231,14 +231,43 @@ class TestCompletion:
     def test_script(self, run: Run, shell: str) -> None:
         assert "_NZIP_COMPLETE" in run("completion", shell).stdout
 
-    def test_completes(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    @staticmethod
+    def offered(before: list[str], typed: str) -> dict[str, str | None]:
+        """Return what completion offers, with its help."""
         from click.shell_completion import ShellComplete
 
         from nzip.cli import cli
 
-        complete = ShellComplete(cli, {}, "nzip", "_NZIP_COMPLETE")
-        assert [item.value for item in complete.get_completions([], "de")] == ["decompress"]
-        assert "--threads" in [item.value for item in complete.get_completions(["compress"], "--t")]
+        found = ShellComplete(cli, {}, "nzip", "_NZIP_COMPLETE").get_completions(before, typed)
+        return {item.value if item.type == "plain" else f"<{item.type}>": item.help for item in found}
+
+    def test_commands_and_files(self) -> None:
+        assert list(self.offered([], "de")) == ["<file>", "decompress"]
+        assert "--threads" in self.offered(["compress"], "--t")
+        assert "<file>" in self.offered(["-d"], "te")
+        assert "--outside-links" in self.offered(["-d"], "--o")
+        assert {"--version", "--rm", "-9"} <= self.offered([], "-").keys()
+
+    @pytest.mark.parametrize("command", ["compress", "decompress"])
+    def test_keeping_is_not_told_to_delete(self, command: str) -> None:
+        found = self.offered([command], "-")
+        assert found["-k"] == found["--keep"] == "Keep the input; the default."
+        assert str(found["--rm"]).startswith("Delete")
+
+    def test_values(self) -> None:
+        assert list(self.offered(["compress", "--level"], "")) == [str(number) for number in range(1, 10)]
+        assert self.offered(["compress"], "-9")["-9"] == "cmstrong: smallest"
+        assert list(self.offered(["compress", "--engine"], "cm")) == ["cm", "cmfast", "cmstrong"]
+        assert list(self.offered(["compress", "--lossy", "--codec"], "")) == ["walloc", "vqgan", "hyperprior", "grvq"]
+        assert "walloc-12" in self.offered(["compress", "--lossy", "--model"], "w")
+        assert list(self.offered(["bench", "--lossy", "--codecs"], "grvq,h")) == ["grvq,hyperprior"]
+        assert "smollm2-135m" in self.offered(["models", "pull"], "")
+        assert "canterbury" in self.offered(["corpora", "fetch"], "c")
+
+    def test_a_fault_is_silent(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        (tmp_path / "file").write_bytes(b"")
+        monkeypatch.setenv("NZIP_MODELS", str(tmp_path / "file" / "none"))
+        assert self.offered(["models", "remove"], "") == {}
 
 
 class TestWords:
@@ -261,6 +290,24 @@ class TestWords:
     )
     def test_seconds(self, seconds: float, text: str) -> None:
         assert seconds_text(seconds) == text
+
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [(0, "0"), (4.0551, "4.055"), (24.66, "24.66"), (1.23456e-4, "0.0001235"), (1234567, "1,234,567"), (9.99999, "10.00")],
+    )
+    def test_digits_that_count(self, value: float, text: str) -> None:
+        assert digits(value) == text
+
+    @pytest.mark.parametrize(
+        ("speed", "text"), [(0.00123, "0.00123 B/s"), (9.87, "9.87 B/s"), (2048, "2.00 KiB/s"), (3 << 20, "3.00 MiB/s")]
+    )
+    def test_speed_is_never_nothing(self, speed: float, text: str) -> None:
+        assert speed_text(speed) == text
+
+    def test_ratio(self) -> None:
+        assert ratio_text(25, 100) == "4.000"
+        assert bits_text(25, 100) == "2.000"
+        assert ratio_text(20, 0) == bits_text(20, 0) == "-"
 
     def test_shown(self) -> None:
         assert shown("plain ü") == "plain ü"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 import numpy as np
 import pytest
 from cli.tools import files_in
 from models.latent import tiny
 
+import nzip
 from nzip.formats import signals
 from nzip.formats.signals import Picture, Sound
 from nzip.models.latent import codecs
@@ -82,6 +84,33 @@ def test_goals_and_json(run, here):
     values = json.loads(run("decompress", "--json", "a.png.nz", "-o", "b.png").stdout)
     assert values["kind"] == "image"
     assert values["raw_size"] == (here / "b.png").stat().st_size
+    assert not {"ratio", "bits_per_byte"} & set(values)
+
+
+def test_rates_are_those_of_pixels_and_seconds(run, here):
+    signals.write_picture(Picture(PIXELS), here / "a.png")
+    signals.write_sound(Sound(tiny.sound(1, 2, 5000), 8000), here / "b.wav")
+    line = run("compress", "--lossy", "a.png").stderr
+    size = (here / "a.png.nz").stat().st_size
+    back = nzip.decompress_signal((here / "a.png.nz").read_bytes()).pixels
+    psnr = -10 * np.log10(np.mean((PIXELS.astype(float) - back) ** 2) / 255**2)
+    found = re.search(r"\(([\d.]+) bits/pixel, ([\d.]+) dB\)", line)
+    assert found is not None, line
+    assert float(found[1]) == pytest.approx(8 * size / (45 * 61), rel=1e-3)
+    assert float(found[2]) == pytest.approx(psnr, rel=1e-3)
+    values = json.loads(run("compress", "--lossy", "--json", "-f", "a.png").stdout)
+    assert not {"ratio", "bits_per_byte", "kbps"} & set(values)
+    assert values["bits_per_pixel"] == pytest.approx(8 * size / (45 * 61), rel=1e-5)
+    assert values["psnr"] == pytest.approx(psnr, rel=1e-5)
+    values = json.loads(run("compress", "--lossy", "--json", "b.wav").stdout)
+    assert values["kbps"] == pytest.approx(8 * values["size"] / (5000 / 8000) / 1000, rel=1e-5)
+    assert values["psnr"] > 0
+    assert "lossy" in run("list", "a.png.nz").stdout.split()
+    assert json.loads(run("list", "--json", "a.png.nz").stdout)["ratio"] is None
+    text = run("info", "a.png.nz").stdout
+    assert "bits/pixel" in text
+    assert "bits/byte" not in text
+    assert "kbit/s" in run("info", "b.wav.nz").stdout
 
 
 def test_what_is_not_pixels_can_be_left_out(run, here):

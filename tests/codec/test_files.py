@@ -88,7 +88,7 @@ class TestCompressFile:
         assert names(source.parent) == ["text", "text.nz"]
         assert nzip.decompress(source.with_name("text.nz").read_bytes()) == TEXT == source.read_bytes()
         assert (result.raw_size, result.size) == (len(TEXT), source.with_name("text.nz").stat().st_size)
-        assert result.ratio == result.size / len(TEXT)
+        assert result.ratio == len(TEXT) / result.size
         assert not result.removed
 
     @posix

@@ -21,7 +21,7 @@ def test_members_and_blocks(tmp_path):
     path.write_bytes(data)
     info = nzip.inspect(path)
     assert (info.path, info.size, info.raw_size) == (str(path), len(data), len(MIXED) + 100)
-    assert info.ratio == len(data) / (len(MIXED) + 100)
+    assert info.ratio == (len(MIXED) + 100) / len(data)
     first, second = info.members
     assert (first.offset, first.size + second.size, second.offset) == (0, len(data), first.size)
     assert (first.format_version, first.solo, second.solo) == (nzip.FORMAT_VERSION, False, True)
