@@ -870,7 +870,7 @@ def decompress_file(
     started = time.perf_counter()
     with contextlib.ExitStack() as stack:
         src = stack.enter_context(_Source(source))
-        header, _, start = _look_ahead(src)
+        header, block, start = _look_ahead(src)
         if target is None:
             target = decompressed_name(_path_of(src), header if restore else None)
         out = stack.enter_context(
@@ -884,19 +884,23 @@ def decompress_file(
             out.write(data)
 
         lossy = header.kind in SIGNALS
-        content = bytearray()
-        decoded = _decode(
-            src,
-            content.extend if lossy else write,
-            threads=threads,
-            max_memory=max_memory,
-            budget=max_memory,
-            start=start,
-            progress=progress,
-            prepare=prepare,
-        )
         if lossy:
-            write(_signal_bytes(src, bytes(content), decoded.members, target))
+            limit = DEFAULT_MAX_MEMORY if max_memory is None else max_memory
+            if prepare is not None and block is not None and block.engine != STORE_ENGINE:
+                _prepare_for(block, limit, prepare)
+            decoded = _Decoded(members=1, header=header)
+            write(_signal_bytes(src, start, target, limit, progress))
+        else:
+            decoded = _decode(
+                src,
+                write,
+                threads=threads,
+                max_memory=max_memory,
+                budget=max_memory,
+                start=start,
+                progress=progress,
+                prepare=prepare,
+            )
         _finish(out, src.stat if src.path is not None else None, header if restore else None)
         if remove:
             assert isinstance(out, _NewFile)
@@ -915,17 +919,20 @@ def decompress_file(
         )
 
 
-def _signal_bytes(src: _Source, content: bytes, members: int, target: AnyPath | BinaryIO) -> bytes:
-    """Return the file of the picture or sound that a lossy member's content stands for."""
+def _signal_bytes(
+    src: _Source, start: bytes, target: AnyPath | BinaryIO, max_memory: int, progress: Progress | None
+) -> bytes:
+    """Return the file of the picture or sound that a lossy file, of which `start` was read, stands for."""
     from nzip.codec import lossy
     from nzip.formats.signals import SUFFIXES
 
-    if members > 1:
-        raise FileError(src.name, "holds more than one picture or sound; take it apart first")
+    def tell(done: int) -> None:
+        if progress is not None:
+            progress(src.count, src.size, done)
+
+    found = lossy.receive(src.read, begin=start, max_memory=max_memory, progress=tell)
     suffix = os.path.splitext(os.fspath(target))[1].lower() if isinstance(target, str | os.PathLike) else ""
-    signal = lossy.signal_of(content)
-    format_ = SUFFIXES.get(suffix, "")
-    return lossy.to_file(signal, format_)
+    return lossy.to_file(lossy.signal_of(found), SUFFIXES.get(suffix, ""))
 
 
 def _compare_bytes(out: _NewFile, digest: bytes) -> None:

@@ -8,6 +8,7 @@ made of the symbols is the only thing that machines may differ in, in its last d
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import math
 import os
@@ -23,9 +24,10 @@ from nzip.codec.blocks import DEFAULT_MAX_MEMORY, Coding, encode_block
 from nzip.codec.decompressor import Buffer, Decompressor
 from nzip.codec.files import SIGNALS
 from nzip.codec.inspect import BlockInfo
+from nzip.codec.registry import ENGINES
 from nzip.errors import CorruptError, LimitError, UnsupportedError
 from nzip.formats import signals
-from nzip.formats.container import MAX_BLOCK, End, Header, IndexEntry
+from nzip.formats.container import MAX_BLOCK, STORE_ENGINE, Block, BlockHeader, End, Header, IndexEntry, Parser
 from nzip.formats.signals import PICTURES, SOUNDS, Picture, Sound
 from nzip.models.latent import codecs, record
 from nzip.models.latent.codecs import LatentCodec, Settings, Symbols
@@ -36,10 +38,16 @@ from nzip.models.latent.resample import resample
 Signal = Picture | Sound
 Floats = NDArray[np.float32]
 AnyPath = str | os.PathLike[str]
+Bytes = bytes | memoryview
+
+PIECE = 1 << 16  # bytes that are read at a time
 
 DEFAULT_QUALITY = 60
 # Larger signals are cut, so that memory stays small: by more samples than the first into parts of about the second.
-TILES = {record.PICTURE: (1 << 22, 1536), record.SOUND: (1 << 23, 1 << 22)}
+TILES = {record.PICTURE: (record.LARGEST[record.PICTURE], 1536), record.SOUND: (record.LARGEST[record.SOUND], 1 << 22)}
+PART_MEMORY = 3 << 29  # bytes that a part should not need more of: it is cut smaller where its codec would
+FIXED = 160 << 20  # bytes of memory of a model, and of what networks and kernels need
+STRIP = 1 << 18  # samples that become pixels or the sound's at a time
 REFINED = ("vqgan",)  # codecs that can search at encoding
 SPEECH_RATE = 8.0  # kbit/s a channel below which sounds go to the codec for speech
 
@@ -157,9 +165,7 @@ def encode_signal(
     _check_refine(refine, goal, name)
     ops = ops or best_ops()
     head, groups, side = _dismantle(signal, chosen, model_id)
-    large, tile = TILES[head.kind]
-    cut = math.prod(head.coded_size(chosen)) > large
-    head = replace(head, codec=codecs.CODECS[name].id, tile=tile if cut else 0)
+    head = replace(head, codec=codecs.CODECS[name].id, tile=_tile(head, chosen))
     parts = _cut(head, chosen, groups)
     found: dict[tuple[Settings, int], Encoded] = {}
 
@@ -229,8 +235,14 @@ def _search(at: Callable[[int], Encoded], goes_on: Callable[[Encoded], bool]) ->
 
 def _usual(signal: Signal, goal: Goal) -> str:
     if isinstance(signal, Sound) and goal.kbps is not None and goal.kbps <= SPEECH_RATE * len(signal.samples):
-        return "grvq"
+        return "grvq" if 8000 <= signal.rate <= 1 << 18 else "walloc"
     return "walloc"
+
+
+def _near(sound: Sound, codec: LatentCodec) -> bool:
+    """Return whether the format lets a codec have such a sound."""
+    least, most = codec.rate / record.MAX_RATIO, codec.rate * record.MAX_RATIO
+    return not codec.rate or least <= sound.rate <= most
 
 
 def _limit(signal: Signal, goal: Goal) -> int | None:
@@ -310,40 +322,90 @@ def _dismantle_picture(picture: Picture, model_id: str) -> tuple[Head, list[Floa
     return head, [np.ascontiguousarray(np.broadcast_to(part, (3, height, width)))], [data for _, data in side]
 
 
+def _tile(head: Head, codec: LatentCodec) -> int:
+    """Return the distance of the parts of a signal, 0 where it stays whole."""
+    size, (large, tile) = head.coded_size(codec), TILES[head.kind]
+    overlap, least = record.OVERLAP[head.kind], record.LEAST_TILE[head.kind]
+
+    def fits(part: tuple[int, ...]) -> bool:
+        return codec.memory(part, codec.settings(100)) <= PART_MEMORY
+
+    if record.area(head.kind, size) <= large and (0 in size or fits(size)):
+        return 0
+
+    def part() -> tuple[int, ...]:
+        return tuple(min(n, tile + overlap) for n in size)
+
+    while tile // 2 >= least and not fits(part()):
+        tile //= 2
+    # A line of pixels has few to each part; it may have longer ones.
+    while math.prod(-(-n // tile) for n in size) * max(1, head.groups(codec)) > record.MAX_PARTS:
+        tile *= 2
+    return tile
+
+
 def _cut(head: Head, codec: LatentCodec, groups: list[Floats]) -> list[Floats]:
     """Return the parts of each group."""
     places = head.places(codec) if groups else []
     return [np.ascontiguousarray(group[(slice(None), *place)]) for group in groups for place in places]
 
 
-def _joined(head: Head, codec: LatentCodec, parts: Iterator[Floats]) -> list[Floats]:
-    """Return groups of their parts; where two overlap, one fades into the other."""
-    places, out = head.places(codec), []
-    for _ in range(head.groups(codec)):
-        whole = np.zeros((codec.channels, *head.coded_size(codec)), np.float32)
-        for place in places:
-            share = next(parts)
-            for axis, cut in enumerate(place, 1):
-                count = cut.stop - cut.start
-                weight = np.ones(count, np.float32)
-                overlap = record.OVERLAP[head.kind]
-                ramp = (np.arange(overlap, dtype=np.float32) + np.float32(0.5)) / overlap
-                if cut.start:
-                    weight[:overlap] = ramp[:count]
-                if cut.stop < whole.shape[axis]:
-                    weight[-overlap:] *= ramp[::-1]
-                share = share * weight.reshape([-1 if k == axis else 1 for k in range(whole.ndim)])
-            whole[(slice(None), *place)] += share
-        out.append(whole)
-    return out
+def _joined(head: Head, codec: LatentCodec, parts: Iterator[Floats]) -> Iterator[tuple[int, int, Floats]]:
+    """Give the groups in pieces along their first axis, as soon as their parts are there.
+
+    Where two parts overlap, one fades into the other.
+
+    Args:
+        head: of the record.
+        codec: its codec.
+        parts: what the parts of each group became, in order.
+
+    Yields:
+        The number of the group, where the piece begins, and the piece.
+    """
+    size, overlap = head.coded_size(codec), record.OVERLAP[head.kind]
+    for group in range(head.groups(codec)):
+        before: Floats | None = None  # what the last parts leave for the next
+        for start, row in itertools.groupby(head.places(codec), key=lambda place: place[0].start):
+            here = list(row)
+            stop = here[0][0].stop
+            if len(here) == 1 and (start, stop) == (0, size[0]):
+                yield group, 0, next(parts)
+                continue
+            whole = np.zeros((codec.channels, stop - start, *size[1:]), np.float32)
+            for place in here:
+                whole[(slice(None), slice(None), *place[1:])] += _faded(next(parts), place, size, overlap)
+            if before is not None:
+                whole[:, :overlap] += before
+            done = stop if stop == size[0] else stop - overlap
+            before = whole[:, done - start :].copy()
+            yield group, start, whole[:, : done - start]
+
+
+def _faded(share: Floats, place: tuple[slice, ...], size: tuple[int, ...], overlap: int) -> Floats:
+    """Return a part that fades in and out where it lies over another."""
+    ramp = (np.arange(overlap, dtype=np.float32) + np.float32(0.5)) / overlap
+    for axis, (cut, length) in enumerate(zip(place, size, strict=True), 1):
+        weight = np.ones(cut.stop - cut.start, np.float32)
+        if cut.start:
+            weight[:overlap] = ramp[: len(weight)]
+        if cut.stop < length:
+            weight[-overlap:] *= ramp[::-1]
+        share = share * weight.reshape([-1 if k == axis else 1 for k in range(share.ndim)])
+    return share
 
 
 def _dismantle_sound(sound: Sound, codec: LatentCodec, model_id: str) -> tuple[Head, list[Floats], list[bytes]]:
     samples = np.asarray(sound.samples, np.float32)
     if samples.ndim != 2 or not 1 <= len(samples) <= signals.MAX_CHANNELS:
         raise ValueError(f"a sound of the shape {samples.shape} is none; samples are (1 to 64 channels, time)")
-    if not 1 <= sound.rate < 1 << 31:
-        raise ValueError(f"a sound of {sound.rate} samples a second is none")
+    if not 1 <= sound.rate <= record.MAX_RATE:
+        raise ValueError(f"a sound of {sound.rate:,} samples a second; a rate is 1 to {record.MAX_RATE:,}: resample it")
+    if not _near(sound, codec):
+        raise ValueError(
+            f"a sound of {sound.rate:,} samples a second is too far from the {codec.rate:,} of the codec {codec.name}; "
+            "take another codec, or resample it"
+        )
     if not np.isfinite(samples).all():
         raise ValueError("the sound has samples that are no numbers; mend it first")
     peak = float(np.abs(samples).max(initial=0.0))
@@ -368,41 +430,61 @@ def _dismantle_sound(sound: Sound, codec: LatentCodec, model_id: str) -> tuple[H
     return head, parts, [tags] if tags else []
 
 
-def _assemble(head: Head, codec: LatentCodec, symbols: list[Symbols], side: list[bytes], ops: Ops) -> Signal:
+def _assemble(head: Head, codec: LatentCodec, symbols: Iterator[Symbols], side: list[Bytes], ops: Ops) -> Signal:
     sizes = record.sizes(head, codec)
     made = (codec.synthesise(part, size, head.settings, ops) for part, size in zip(symbols, sizes, strict=True))
-    parts = _joined(head, codec, made) if head.tile else list(made)
+    pieces = _joined(head, codec, made)
     more = {kind: data for (kind, _), data in zip(head.side, side, strict=True)}
     if head.kind == record.PICTURE:
-        return _picture(head, parts[0], more)
+        return _picture(head, pieces, more)
+    return _sound(head, codec, pieces, more)
+
+
+def _sound(head: Head, codec: LatentCodec, pieces: Iterator[tuple[int, int, Floats]], more: dict[int, Bytes]) -> Sound:
     samples = np.zeros((head.channels, head.size[0]), np.float32)
-    for number, part in enumerate(parts):
-        if codec.rate:
-            part = resample(part, codec.rate, head.rate)
-        rows = samples[number * codec.channels : (number + 1) * codec.channels]
+    for group, found in itertools.groupby(pieces, key=lambda piece: piece[0]):
+        rows = samples[group * codec.channels : (group + 1) * codec.channels]
+        if not codec.rate:
+            for _, start, piece in found:
+                rows[:, start : start + piece.shape[1]] = piece[: len(rows)]
+            continue
+        whole = np.empty((codec.channels, *head.coded_size(codec)), np.float32)
+        for _, start, piece in found:
+            whole[:, start : start + piece.shape[1]] = piece
+        part = resample(whole[: len(rows)], codec.rate, head.rate)
         length = min(rows.shape[1], part.shape[1])
-        rows[:, :length] = part[: len(rows), :length]
+        rows[:, :length] = part[:, :length]
     # Integers cannot go beyond full scale; files in floating point could and may.
-    samples = np.clip(samples, -1, 1) * np.float32(2.0**head.exponent)
+    np.clip(samples, -1, 1, out=samples)
+    samples *= np.float32(2.0**head.exponent)
+    return Sound(samples, head.rate, SOUNDS[head.format], head.subtype, _tags(more))
+
+
+def _tags(more: dict[int, Bytes]) -> dict[str, str]:
     try:
-        tags = json.loads(more[record.TAGS]) if record.TAGS in more else {}
-        extra = {str(key): str(value) for key, value in tags.items()}
-    except (ValueError, AttributeError):
-        raise CorruptError("the tags of a sound are damaged") from None
-    return Sound(samples, head.rate, SOUNDS[head.format], head.subtype, extra)
+        tags = json.loads(bytes(more[record.TAGS])) if record.TAGS in more else {}
+        return {str(key): str(value) for key, value in tags.items()}
+    except (ValueError, AttributeError, RecursionError):
+        raise CorruptError("the tags of a picture or sound are damaged") from None
 
 
-def _picture(head: Head, part: Floats, more: dict[int, bytes]) -> Picture:
-    colour = part.mean(axis=0, keepdims=True) if head.channels < 3 else part
-    most = 65535 if head.deep else 255
-    pixels = np.clip(np.rint((colour.transpose(1, 2, 0) + 0.5) * most), 0, most)
-    pixels = pixels.astype(np.uint16 if head.deep else np.uint8)
+def _picture(head: Head, pieces: Iterator[tuple[int, int, Floats]], more: dict[int, Bytes]) -> Picture:
+    kind, most = (np.uint16, 65535) if head.deep else (np.uint8, 255)
+    height, width = head.size
+    colours = 3 if head.channels >= 3 else 1
+    pixels = np.empty((height, width, head.channels), kind)
     if head.channels in (2, 4):
-        alpha = more.get(record.ALPHA, b"")
-        if len(alpha) != head.size[0] * head.size[1]:
-            raise CorruptError("the alpha channel of a picture has another size than the picture")
-        pixels = np.concatenate([pixels, np.frombuffer(alpha, np.uint8).reshape(*head.size, 1)], axis=2)
-    return Picture(pixels, PICTURES[head.format], more.get(record.PROFILE, b""), more.get(record.EXIF, b""))
+        pixels[:, :, -1] = np.frombuffer(more[record.ALPHA], np.uint8).reshape(height, width)
+    rows = max(1, STRIP // width)
+    for _, start, piece in pieces:
+        for at in range(0, piece.shape[1], rows):
+            part = piece[:, at : at + rows]
+            colour = part.mean(axis=0, keepdims=True) if colours == 1 else part
+            values = np.clip(np.rint((colour.transpose(1, 2, 0) + np.float32(0.5)) * np.float32(most)), 0, most)
+            pixels[start + at : start + at + part.shape[1], :, :colours] = values
+    return Picture(
+        pixels, PICTURES[head.format], bytes(more.get(record.PROFILE, b"")), bytes(more.get(record.EXIF, b""))
+    )
 
 
 # The member.
@@ -430,55 +512,206 @@ def _member(
     return start + b"".join(chunks) + end, len(first) + len(rest)
 
 
-def _parsed(content: bytes) -> tuple[Head, LatentCodec, list[Symbols], list[bytes]]:
-    """Return what a record holds."""
-    head, start = Head.parse(content)
+@dataclass(frozen=True)
+class Record:
+    """What a lossy member holds, once its head was found to be possible and within limits.
+
+    Attributes:
+        head: as it stands at the start.
+        codec: that it names.
+        symbols: of all parts, as bytes.
+        side: data of each piece.
+    """
+
+    head: Head
+    codec: LatentCodec
+    symbols: Bytes
+    side: list[Bytes]
+
+    @classmethod
+    def parse(cls, content: Bytes) -> Record:
+        """Return the record that is a member's content.
+
+        Raises:
+            CorruptError, UnsupportedError: it is none, or its codec or model is not here.
+        """
+        head, start = Head.parse(bytes(content[: record.MAX_HEAD + 2]))
+        codec = codecs.by_id(head.codec, head.model)
+        at = start + head.symbols
+        if len(content) != at + sum(length for _, length in head.side):
+            raise CorruptError("a record of latents has another size than its head states")
+        view = memoryview(content)
+        ends = [at, *itertools.accumulate((length for _, length in head.side), initial=at)][1:]
+        side: list[Bytes] = [view[a:b] for a, b in itertools.pairwise(ends)]
+        return cls(head, codec, view[start:at], side)
+
+    def parts(self) -> Iterator[Symbols]:
+        """Give the symbols of each part."""
+        return record.from_bytes(self.symbols, self.head, self.codec)
+
+
+def memory_needed(head: Head, codec: LatentCodec, start: int, *, signal: bool = True) -> int:
+    """Return the bytes of memory that the signal of a record needs, a bound; or its latents alone.
+
+    Args:
+        head: of the record.
+        codec: that it names.
+        start: bytes of the head.
+        signal: whether the signal is made.
+
+    Raises:
+        CorruptError: there is no such signal.
+    """
+    largest = max(set(record.sizes(head, codec)), key=math.prod, default=None)
+    part = 0 if largest is None else codec.memory(largest, head.settings)
+    sizes = FIXED + 2 * (start + head.symbols) + sum(length for _, length in head.side)
+    if not signal:
+        return sizes + part + 2 * head.symbols
+    size = head.coded_size(codec)
+    if head.kind == record.PICTURE:
+        # A band of parts, what lies over the next, and what is made of it; then the pixels, and the file of them.
+        band = 4 * 3 * size[1] * min(size[0], head.tile + 2 * record.OVERLAP[head.kind] if head.tile else size[0])
+        made = 2 * band + 32 * max(STRIP, size[1]) + 3 * head.output_size
+    else:
+        group = 4 * codec.channels * size[0]
+        other = 2 * head.output_size // head.channels * codec.channels if codec.rate else 0
+        made = 2 * group + other + 2 * head.output_size
+    return sizes + part + made
+
+
+def _admit(
+    head: Head, start: int, raw_size: int, max_memory: int, max_output_size: int | None, *, signal: bool
+) -> int:
+    """Check a record's head before its symbols are decoded; return the bytes of the whole record.
+
+    Raises:
+        CorruptError, UnsupportedError: it cannot be one, or its codec or model is not here.
+        LimitError: it needs more than is allowed.
+    """
+    if raw_size != start + head.symbols:
+        raise CorruptError("the first block of a lossy file holds something other than a head and its symbols")
+    out = head.output_size if signal else head.symbols
+    if max_output_size is not None and out > max_output_size:
+        raise LimitError(f"it makes {out:,} bytes and the limit is {max_output_size:,} (max_output_size); raise it")
     codec = codecs.by_id(head.codec, head.model)
-    at = start + head.symbols
-    symbols = record.from_bytes(content[start:at], head, codec)
-    side = []
-    for _, length in head.side:
-        side.append(content[at : at + length])
-        at += length
-    if at != len(content):
-        raise CorruptError("a record of latents has another size than its head states")
-    return head, codec, symbols, side
+    needed = memory_needed(head, codec, start, signal=signal)
+    if needed > max_memory:
+        raise LimitError(
+            f"decoding needs {needed / 1048576:,.0f} MiB of memory and the limit is {max_memory / 1048576:,.0f} MiB; "
+            f"raise it (-M {-(-needed // 1048576)}M, or max_memory)"
+        )
+    return start + head.symbols + sum(length for _, length in head.side)
 
 
-def signal_of(content: bytes, ops: Ops | None = None) -> Signal:
+def receive(
+    read: Callable[[int], bytes],
+    *,
+    begin: bytes = b"",
+    max_memory: int = DEFAULT_MAX_MEMORY,
+    max_output_size: int | None = None,
+    signal: bool = True,
+    progress: Callable[[int], Any] | None = None,
+) -> Record:
+    """Return the record in a lossy file; nothing is decoded before its head was checked against the limits.
+
+    Args:
+        read: gives the next bytes of the file, at most as many as asked for.
+        begin: bytes that were read already.
+        max_memory: most bytes of memory for all that is done.
+        max_output_size: most bytes of pixels or samples; of symbols where no signal is made.
+        signal: whether the signal will be made.
+        progress: told the bytes of the record so far.
+
+    Raises:
+        CorruptError, UnsupportedError, LimitError: as `decompress`; also where the file is no lossy one.
+    """
+    found: list[BlockHeader] = []
+    peek = Parser(found.append)
+    taken, fresh = bytearray(), begin
+    while True:
+        taken += fresh
+        peek.feed(fresh)
+        event = peek.next()
+        while isinstance(event, Header):
+            event = peek.next()
+        if peek.header is not None and peek.header.kind not in SIGNALS:
+            raise UnsupportedError("is no lossy picture or sound; decompress it as a file")
+        # The payloads of both engines that a first block may have begin with the head.
+        payload = event.payload if isinstance(event, Block) else peek.unused if found else b""
+        if found and len(payload) >= min(found[0].payload_size, record.MAX_HEAD + 2):
+            break
+        fresh = read(PIECE)
+        if not fresh or isinstance(event, End):
+            raise peek.truncated()
+    first = found[0]
+    if first.engine not in (STORE_ENGINE, ENGINES.by_name("latents").id) or first.transforms:
+        raise CorruptError("the first block of a lossy file is coded by an engine that does not keep its head")
+    head, start = Head.parse(payload[: record.MAX_HEAD + 2])
+    total = _admit(head, start, first.raw_size, max_memory, max_output_size, signal=signal)
+    del peek, event, payload
+    content = bytearray()
+    with Decompressor(max_memory=max_memory - total + first.raw_size) as member:
+        fresh = bytes(taken)
+        del taken
+        while not member.eof:
+            content += member.decompress(fresh)
+            if len(content) > total:
+                raise CorruptError("a record of latents has another size than its head states")
+            if progress is not None:
+                progress(len(content))
+            fresh = b"" if member.eof else read(PIECE)
+            if not fresh and not member.eof:
+                member.end_input()
+        if member.unused_data or read(1):
+            raise UnsupportedError("holds more than one picture or sound; take it apart first")
+    return Record.parse(content)
+
+
+def signal_of(content: bytes | Record, ops: Ops | None = None) -> Signal:
     """Return the picture or sound that a record, the content of a lossy member, stands for.
 
     Raises:
         CorruptError: it is damaged.
         UnsupportedError: its codec or model is not here.
     """
-    head, codec, symbols, side = _parsed(content)
+    found = content if isinstance(content, Record) else Record.parse(content)
     try:
-        return _assemble(head, codec, symbols, side, ops or best_ops())
+        return _assemble(found.head, found.codec, found.parts(), found.side, ops or best_ops())
     except ValueError as error:
         raise CorruptError(f"the latents are none that a signal gives ({error})") from None
 
 
-def decompress_signal(data: Buffer, *, max_memory: int = DEFAULT_MAX_MEMORY, ops: Ops | None = None) -> Signal:
+def decompress_signal(
+    data: Buffer,
+    *,
+    max_memory: int = DEFAULT_MAX_MEMORY,
+    max_output_size: int | None = None,
+    ops: Ops | None = None,
+) -> Signal:
     """Return the picture or sound in a lossy nzip file.
 
     Args:
         data: the whole file.
-        max_memory: most bytes of memory for its blocks.
+        max_memory: most bytes of memory for decoding and for making the signal.
+        max_output_size: most bytes of its pixels or samples; None for no limit.
         ops: layers to work with; torch's where it is installed, else numpy's.
 
     Raises:
         CorruptError, UnsupportedError, LimitError: as `decompress`; also where the file is no lossy one.
     """
-    return signal_of(_content(io.BytesIO(data), max_memory), ops)
+    file = io.BytesIO(data)
+    return signal_of(receive(file.read, max_memory=max_memory, max_output_size=max_output_size), ops)
 
 
-def latents(source: AnyPath | BinaryIO, *, max_memory: int = DEFAULT_MAX_MEMORY) -> NDArray[Any]:
+def latents(
+    source: AnyPath | BinaryIO, *, max_memory: int = DEFAULT_MAX_MEMORY, max_output_size: int | None = None
+) -> NDArray[Any]:
     """Return the latents in a lossy nzip file, without making the signal: for learning on compressed data.
 
     Args:
         source: path of the file, or a binary stream.
-        max_memory: most bytes of memory for its blocks.
+        max_memory: most bytes of memory.
+        max_output_size: most bytes of latents; None for no limit.
 
     Returns:
         The codec's integers, the same on every machine; the largest array where it has several: walloc int8 (Z, h, w)
@@ -490,12 +723,13 @@ def latents(source: AnyPath | BinaryIO, *, max_memory: int = DEFAULT_MAX_MEMORY)
             large that it was cut in parts of several sizes.
         OSError: it cannot be read.
     """
+    limits: dict[str, Any] = {"max_memory": max_memory, "max_output_size": max_output_size, "signal": False}
     if isinstance(source, str | os.PathLike):
         with open(source, "rb") as file:
-            content = _content(file, max_memory)
+            found = receive(file.read, **limits)
     else:
-        content = _content(source, max_memory)
-    head, codec, parts, _ = _parsed(content)
+        found = receive(source.read, **limits)
+    head, codec, parts = found.head, found.codec, list(found.parts())
     if not parts:
         kind, shape = codec.layout(head.coded_size(codec), head.settings)[0]
         return np.zeros((shape[0], *[0] * (len(shape) - 1)), kind)
@@ -540,22 +774,6 @@ def describe(path: AnyPath, block: BlockInfo) -> dict[str, Any]:
         "here": codecs.is_here(head.codec, head.model),
         "side": sum(length for _, length in head.side),
     }
-
-
-def _content(file: BinaryIO, max_memory: int) -> bytes:
-    """Return the content of the one lossy member in a file."""
-    out = bytearray()
-    with Decompressor(max_memory=max_memory) as member:
-        while not member.eof:
-            piece = file.read(1 << 20)
-            if not piece:
-                member.end_input()
-            out += member.decompress(piece)
-            if member.header is not None and member.header.kind not in SIGNALS:
-                raise UnsupportedError("is no lossy picture or sound; decompress it as a file")
-        if member.unused_data or file.read(1):
-            raise UnsupportedError("holds more than one picture or sound; take it apart first")
-    return bytes(out)
 
 
 def to_file(signal: Signal, format: str = "") -> bytes:

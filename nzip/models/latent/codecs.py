@@ -64,6 +64,12 @@ class LatentCodec(Protocol):
             CorruptError: such settings do not exist.
         """
 
+    def memory(self, size: tuple[int, ...], settings: Settings) -> int:
+        """Return the bytes that decoding or making a signal of this size takes, its symbols and the model not counted.
+
+        A bound, in numpy's layers. Sizes are those of parts (see `record`), so it never is more than a few GB.
+        """
+
     def analyse(self, signal: NDArray[np.float32], settings: Settings, ops: Ops) -> Symbols:
         """Return the symbols of a signal, float32 (C, H, W) in -1/2..1/2 or (C, T) in -1..1."""
 

@@ -13,7 +13,7 @@ from nzip.models.engine import Engine, Params
 from nzip.models.latent import codecs, record
 
 FIXED = 160 << 20  # a model's weights and priors, and what kernels need
-PER_BYTE = 24
+PER_BYTE = 72  # the prior of `hyperprior` is a network of its own; the others need less
 
 
 class LatentsEngine(Engine):

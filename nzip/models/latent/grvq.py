@@ -33,7 +33,7 @@ from nzip.entropy.jit import kernel
 from nzip.entropy.range import PRIME, decode_start, decode_step, decode_target, encode_end, encode_step
 from nzip.errors import CorruptError, UnsupportedError
 from nzip.models.latent.codecs import Settings, Symbols, check_range
-from nzip.models.latent.layers import Array, Ops, Weights, new_conv, place
+from nzip.models.latent.layers import Array, Ops, Weights, new_conv, place, widest
 from nzip.models.latent.weights import Model
 
 Floats = NDArray[np.float32]
@@ -590,6 +590,13 @@ class GrvqCodec:
         if len(settings) != 1 or not 1 <= settings[0] <= self.shape.layers:
             raise CorruptError(f"the file asks for settings {tuple(settings)} that the codec grvq does not have")
         return [(np.dtype(np.int16), (settings[0] * self.shape.groups, -(-size[0] // self.shape.hop)))]
+
+    def memory(self, size: tuple[int, ...], settings: Settings) -> int:
+        """Return the bytes that making a signal of this size takes: that of one window, and of what goes in and out."""
+        shape = self.shape
+        frames = -(-size[0] // shape.hop)
+        window = 2 * (min(frames, WINDOW) + 2 * MARGIN) * max(widest(self.weights), 4 * shape.bins + shape.half)
+        return 4 * (4 * window + frames * (2 * shape.groups * shape.depth + 3 * shape.hop))
 
     def analyse(self, signal: Floats, settings: Settings, ops: Ops) -> Symbols:
         """Return the symbols of a signal, float32 (1, T) in -1..1, T >= 1."""

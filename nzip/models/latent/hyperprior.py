@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from nzip.errors import CorruptError, UnsupportedError
 from nzip.models.latent import exact, lapped, strided
 from nzip.models.latent.exact import ONE, IntegerOps
-from nzip.models.latent.layers import Array, NumpyOps, Ops, place
+from nzip.models.latent.layers import Array, NumpyOps, Ops, place, widest
 from nzip.models.latent.tables import Reader, Tables, Writer
 from nzip.models.latent.weights import Model
 
@@ -80,6 +80,9 @@ class _Net(Protocol):
 
     def analyse(self, ops: Ops, x: Array, rate: int) -> list[NDArray[np.float32]]:
         """Return the numbers that the symbols' arrays stand for, from a picture (1, 3, H, W)."""
+
+    def memory(self, size: tuple[int, int]) -> int:
+        """Return the bytes that decoding or making a picture takes whose sides are multiples of `step`."""
 
     def walk(self, ops: IntegerOps, rate: int, walk: _Walk) -> None:
         """Give each symbol its mean and its table, in the order of coding."""
@@ -138,6 +141,12 @@ class _Lapped:
         height, width = (n // self.step for n in size)
         count = self.places.shape[1]
         return [(count, -(-height // lapped.FINE), -(-width // lapped.FINE)), (lapped.BANDS, height, width)]
+
+    def memory(self, size: tuple[int, int]) -> int:
+        # Layers see two more places to each side at most, which counts where a picture is thin.
+        places = (size[0] // self.step + 2) * (size[1] // self.step + 2)
+        integers = 8 * (4 * widest(self.prior) + 6 * lapped.BANDS)
+        return places * max(integers, 4 * (4 * widest(self.floats) + 4 * lapped.BANDS))
 
     def _gain(self, name: str, rate: int, ops: Ops) -> Array:
         return ops.array(self.floats[name][rate].reshape(1, -1, 1, 1))
@@ -209,6 +218,12 @@ class _Strided:
         if self.kind == "factorized":
             return [latents]
         return [(len(self.medians), height // strided.FINE, width // strided.FINE), latents]
+
+    def memory(self, size: tuple[int, int]) -> int:
+        # The finest layer but the last works at every second pixel.
+        width = max(len(value) for name, value in self.floats.items() if name.endswith("bias"))
+        places = (size[0] // 2 + 4) * (size[1] // 2 + 4)
+        return places * 4 * 10 * width + (places >> 6) * 8 * 6 * (widest(self.prior) + self.latents)
 
     def analyse(self, ops: Ops, x: Array, rate: int) -> list[NDArray[np.float32]]:
         w = place(self.floats, ops)
@@ -293,6 +308,11 @@ class HyperpriorCodec:
             raise ValueError(f"a picture has a height and a width, not {size}")
         step = self._net.step
         return self._net.shapes((-(-size[0] // step) * step, -(-size[1] // step) * step))
+
+    def memory(self, size: tuple[int, ...], settings: tuple[int, ...]) -> int:
+        """Return the bytes that decoding or making a picture of this size takes."""
+        step = self._net.step
+        return self._net.memory((-(-size[0] // step) * step, -(-size[1] // step) * step))
 
     def layout(self, size: tuple[int, ...], settings: tuple[int, ...]) -> list[tuple[np.dtype[Any], tuple[int, ...]]]:
         """Return the types and shapes of the symbols of a picture (H, W): the hyperprior's, if any, then the latents'.

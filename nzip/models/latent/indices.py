@@ -42,7 +42,7 @@ LOGIT_SHIFT = 5  # sums of the last layer to steps
 TOP = 127  # of activations
 DEEPEST = 20 * STEPS  # steps below the best codeword from which on all chances are the least
 PEAK = 1 << 24  # the best codeword's share
-PLACES = 256  # places whose chances are made at once when encoding
+PLACES = 256  # places whose chances are made at once, at most
 
 _BITS = np.uint64(PRECISION)
 _MASK = np.uint64((1 << PRECISION) - 1)
@@ -151,12 +151,13 @@ class Coder:
         lines = np.flatnonzero(np.diff(columns + 2 * rows, prepend=-1, append=-1))
         at = 2
         for begin, end in pairwise(lines):
-            y, x = rows[begin:end], columns[begin:end]
-            found = np.empty(end - begin, np.int32)
-            at = int(_numbers(self.logits(_around(padded, y, x)), chances(), words, state, at, found))
-            if at < 0:
-                raise CorruptError("the code of the codewords' numbers ends too early")
-            padded[y + REACH, x + REACH] = found
+            for some in range(begin, end, PLACES):
+                y, x = rows[some : min(some + PLACES, end)], columns[some : min(some + PLACES, end)]
+                found = np.empty(len(y), np.int32)
+                at = int(_numbers(self.logits(_around(padded, y, x)), chances(), words, state, at, found))
+                if at < 0:
+                    raise CorruptError("the code of the codewords' numbers ends too early")
+                padded[y + REACH, x + REACH] = found
         rans.check_end(words, state, at)
         return padded[REACH:, REACH:-REACH].copy()
 

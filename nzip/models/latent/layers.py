@@ -249,6 +249,11 @@ def best_ops() -> NumpyOps | TorchOps:
     return TorchOps("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def widest(weights: Mapping[str, Array]) -> int:
+    """Return the most channels that a layer of these weights has on both sides together: what its memory goes by."""
+    return max((sum(w.shape[:2]) for name, w in weights.items() if name.endswith("kernel") and len(w.shape) > 2), default=1)
+
+
 def place(weights: Mapping[str, NDArray[Any]], ops: Ops) -> dict[str, Array]:
     """Return weights where the layers work."""
     return {name: ops.array(value) for name, value in weights.items()}

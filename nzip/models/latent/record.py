@@ -8,6 +8,8 @@ signal, may differ in its last digits.
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,15 +22,28 @@ from nzip.formats.signals import MAX_CHANNELS, MOST_PIXELS, MOST_SAMPLES, PICTUR
 from nzip.models.latent.codecs import MAX_SETTINGS, LatentCodec, Symbols
 from nzip.models.latent.weights import ID_BYTES
 
+Bytes = bytes | memoryview
+
 VERSION = 1
 PICTURE, SOUND = 1, 2
 DEEP = 8  # in a picture's form: 16 bits a pixel
 ALPHA, PROFILE, EXIF, TAGS = 1, 2, 3, 4  # side data
+SIDE = {PICTURE: {ALPHA, PROFILE, EXIF}, SOUND: {TAGS}}
 MAX_HEAD = 1024
 MAX_SUBTYPE = 32
 MAX_EXPONENT = 128
-MAX_PARTS = 1 << 16
+MAX_PARTS = 1 << 16  # of all groups
+MAX_RATE = 1 << 24  # samples a second
+MAX_RATIO = 64  # between a sound's rate and that of a codec that has one of its own, either way
 OVERLAP = {PICTURE: 16, SOUND: 1024}  # samples along an axis that a part shares with the next
+LEAST_TILE = {PICTURE: 256, SOUND: 1 << 16}  # what a part costs, however small it is, is to count for little
+LARGEST = {PICTURE: 1 << 22, SOUND: 1 << 23}  # samples of a part, see `area`
+ROUNDED = 16  # pixels to whose multiples the sides of a part are rounded up for that
+
+
+def area(kind: int, size: tuple[int, ...]) -> int:
+    """Return what counts of a part's size: codecs work on whole blocks, so a line of pixels costs more than its own."""
+    return math.prod(-(-n // ROUNDED) * ROUNDED for n in size) if kind == PICTURE else size[0]
 
 
 @dataclass(frozen=True)
@@ -74,8 +89,14 @@ class Head:
         return 1 if self.kind == PICTURE else -(-self.channels // codec.channels)
 
     def coded_size(self, codec: LatentCodec) -> tuple[int, ...]:
-        """Return the size of the whole signal at the codec's own rate."""
+        """Return the size of the whole signal at the codec's own rate.
+
+        Raises:
+            CorruptError: the sound's rate is too far from the codec's.
+        """
         if self.kind == SOUND and codec.rate:
+            if not codec.rate <= self.rate * MAX_RATIO <= codec.rate * MAX_RATIO**2:
+                raise CorruptError(f"a sound of {self.rate:,} samples a second is none that the codec {codec.name} codes")
             return (-(-self.size[0] * codec.rate // self.rate),)
         return self.size
 
@@ -83,15 +104,18 @@ class Head:
         """Return where the parts of each group lie, rows first.
 
         Raises:
-            CorruptError: there would be very many.
+            CorruptError: there would be very many, or one would be very large.
         """
         size = self.coded_size(codec)
+        overlap = OVERLAP[self.kind]
+        first = tuple(min(self.tile + overlap, n) for n in size) if self.tile else size
+        if area(self.kind, first) > LARGEST[self.kind]:
+            raise CorruptError("a record of latents has a part that is larger than the format allows")
+        counts = [max(1, -(-(n - overlap) // self.tile)) if self.tile else 1 for n in size]
+        if math.prod(counts) * self.groups(codec) > MAX_PARTS:
+            raise CorruptError("a record of latents has too many parts")
         if not self.tile:
             return [tuple(slice(0, n) for n in size)]
-        overlap = OVERLAP[self.kind]
-        counts = [max(1, -(-(n - overlap) // self.tile)) for n in size]
-        if math.prod(counts) > MAX_PARTS:
-            raise CorruptError("a record of latents has too many parts")
         return [
             tuple(slice(k * self.tile, min((k + 1) * self.tile + overlap, n)) for k, n in zip(at, size, strict=True))
             for at in np.ndindex(*counts)
@@ -112,6 +136,11 @@ class Head:
         for kind, length in self.side:
             out += bytes((kind,)) + uleb(length)
         return uleb(len(out)) + bytes(out)
+
+    @property
+    def output_size(self) -> int:
+        """Bytes of the signal as an array: of pixels, or of samples in float32."""
+        return math.prod(self.size) * self.channels * (4 if self.kind == SOUND else 2 if self.deep else 1)
 
     @classmethod
     def parse(cls, data: bytes) -> tuple[Head, int]:
@@ -149,20 +178,36 @@ class Head:
             name = reader.bytes(min(reader.uleb(), MAX_SUBTYPE + 1))
             values["exponent"] = reader.uleb()
             fits = 1 <= channels <= MAX_CHANNELS and size[0] * channels <= MOST_SAMPLES and format_ < len(SOUNDS)
-            fits = fits and 1 <= values["rate"] < 1 << 31 and values["exponent"] <= MAX_EXPONENT
+            fits = fits and 1 <= values["rate"] <= MAX_RATE and values["exponent"] <= MAX_EXPONENT
             fits = fits and len(name) <= MAX_SUBTYPE and name.isascii()
             values["subtype"] = name.decode("ascii", "replace")
         else:
             raise UnsupportedError(f"a record of latents is of the kind {kind}; upgrade nzip")
         values["tile"] = tile = reader.uleb()
         symbols, pieces = reader.uleb(), reader.uleb()
-        if not fits or pieces > 16 or (tile and not OVERLAP[kind] <= tile <= 1 << 32):
+        if not fits or pieces > 16 or (tile and not LEAST_TILE[kind] <= tile <= 1 << 32):
             raise CorruptError("a record of latents describes a signal that cannot be")
         side = tuple((reader.u8(), reader.uleb()) for _ in range(pieces))
         if reader.left():
             raise CorruptError("the head of a record of latents is longer than its contents")
+        _check_side(kind, side, math.prod(size) if kind == PICTURE and channels in (2, 4) else None)
         head = cls(codec, model, settings, kind, size, channels, format=format_, symbols=symbols, side=side, **values)
         return head, end
+
+
+def _check_side(kind: int, side: tuple[tuple[int, int], ...], alpha: int | None) -> None:
+    """Refuse side data that is unknown, stands twice, or does not go with the signal.
+
+    Args:
+        kind: of the signal.
+        side: types and lengths.
+        alpha: bytes of the alpha channel, where there must be one.
+    """
+    types = [number for number, _ in side]
+    if unknown := set(types) - SIDE[kind]:
+        raise UnsupportedError(f"a record of latents holds side data of the type {min(unknown)}; upgrade nzip")
+    if len(set(types)) != len(types) or dict(side).get(ALPHA) != alpha:
+        raise CorruptError("the side data of a record of latents does not go with its signal")
 
 
 def sizes(head: Head, codec: LatentCodec) -> list[tuple[int, ...]]:
@@ -174,9 +219,9 @@ def sizes(head: Head, codec: LatentCodec) -> list[tuple[int, ...]]:
     groups = head.groups(codec)
     one = [tuple(cut.stop - cut.start for cut in place) for place in head.places(codec)] if groups else []
     count = 0
-    for size in one:
+    for size, times in Counter(one).items():
         layout = codec.layout(size, head.settings)
-        count += sum(kind.itemsize * math.prod(shape) for kind, shape in layout)
+        count += times * sum(kind.itemsize * math.prod(shape) for kind, shape in layout)
     if count * groups != head.symbols:
         raise CorruptError("a record of latents has another number of symbols than its signal needs")
     return one * groups
@@ -189,8 +234,8 @@ def to_bytes(parts: list[Symbols]) -> bytes:
     )
 
 
-def from_bytes(data: bytes, head: Head, codec: LatentCodec) -> list[Symbols]:
-    """Return the symbols of each part.
+def from_bytes(data: Bytes, head: Head, codec: LatentCodec) -> Iterator[Symbols]:
+    """Give the symbols of each part.
 
     Raises:
         CorruptError: there is another number of bytes than the head states.
@@ -198,7 +243,10 @@ def from_bytes(data: bytes, head: Head, codec: LatentCodec) -> list[Symbols]:
     parts = sizes(head, codec)
     if len(data) != head.symbols:
         raise CorruptError("a record of latents ends before its symbols do")
-    out: list[Symbols] = []
+    return _parts(data, parts, head, codec)
+
+
+def _parts(data: Bytes, parts: list[tuple[int, ...]], head: Head, codec: LatentCodec) -> Iterator[Symbols]:
     at = 0
     for size in parts:
         symbols: Symbols = []
@@ -207,5 +255,4 @@ def from_bytes(data: bytes, head: Head, codec: LatentCodec) -> list[Symbols]:
             array: NDArray[Any] = np.frombuffer(data, kind.newbyteorder("<"), count, at)
             symbols.append(array.astype(kind).reshape(shape))
             at += count * kind.itemsize
-        out.append(symbols)
-    return out
+        yield symbols

@@ -31,8 +31,8 @@ from nzip.entropy import rans
 from nzip.entropy.cdf import quantise_counts
 from nzip.errors import CorruptError, UnsupportedError
 from nzip.models import progress
-from nzip.models.latent.indices import MAX_CODEWORDS, PRECISION, Coder, IndexPrior
-from nzip.models.latent.layers import Array, NumpyOps, Ops, Weights, new_conv, place
+from nzip.models.latent.indices import MAX_CODEWORDS, PLACES, PRECISION, Coder, IndexPrior
+from nzip.models.latent.layers import Array, NumpyOps, Ops, Weights, new_conv, place, widest
 from nzip.models.latent.weights import Model
 
 Floats = NDArray[np.float32]
@@ -441,6 +441,27 @@ class VqganCodec:
         if len(size) != 2 or min(size) < 1:
             raise CorruptError(f"a picture of the size {tuple(size)} is impossible")
         return [(np.dtype(np.uint16), (-(-size[0] // self.step), -(-size[1] // self.step)))]
+
+    def memory(self, size: tuple[int, ...], settings: tuple[int, ...]) -> int:
+        """Return the bytes that decoding or making a picture of this size takes."""
+        pixels = 1
+        for n in size:
+            pixels *= -(-n // self.step) * self.step
+        last = levels(self.weights, "decoder.up") - 1
+        most = 0
+        for name, kernel in self.weights.items():
+            if not name.startswith("decoder.") or not name.endswith("kernel"):
+                continue
+            level = last
+            if name.startswith("decoder.up."):
+                level = int(name.split(".")[2]) - (".upsample." in name)
+            elif name == "decoder.conv_out.kernel":
+                level = 0
+            most = max(most, (pixels // (self._cells << max(level, 0)) ** 2 + 1) * widest({name: kernel}))
+        places = pixels // self.step**2
+        attention = any(name.endswith(".q.kernel") and name.startswith("decoder.") for name in self.weights)
+        rungs = self.rungs[self._rung(settings)]
+        return 4 * (4 * most + 9 * pixels + 3 * attention * QUERIES * places + 32 * places + 6 * PLACES * rungs)
 
     def analyse(self, signal: Floats, settings: tuple[int, ...], ops: Ops) -> list[Numbers]:
         """Return the numbers of the codewords, [uint16 (h, w)], for a picture float32 (3, H, W) in -1/2..1/2.

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from nzip.errors import CorruptError
 from nzip.models import wavelet
 from nzip.models.latent import planes
-from nzip.models.latent.layers import Array, NumpyOps, Ops, Weights, place
+from nzip.models.latent.layers import Array, NumpyOps, Ops, Weights, place, widest
 from nzip.models.latent.weights import Model
 
 Floats = NDArray[np.float32]
@@ -173,6 +173,15 @@ class WallocCodec:
         """
         self._chosen(settings)
         return [(np.dtype(np.int8), (self.latents, *(-(-n // self.step) for n in size)))]
+
+    def memory(self, size: tuple[int, ...], settings: tuple[int, ...]) -> int:
+        """Return the bytes that making a signal of this size takes."""
+        places = [-(-n // self.step) for n in size]
+        across = math.prod(places[1:])
+        rows = min(places[0], max(1, STRIP // across) + 4 * self._blocks + 4) + 2
+        strip = rows * (math.prod(n + 2 for n in places[1:]))
+        bands = len(self._linear)
+        return 4 * (strip * (3 * widest(self._network) + 2 * bands) + 4 * bands * math.prod(places))
 
     def analyse(self, signal: Floats, settings: tuple[int, ...], ops: Ops | None = None) -> list[NDArray[Any]]:
         """Return the latents of a signal.
