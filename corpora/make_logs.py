@@ -39,10 +39,7 @@ FAKETIME = next(map(str, Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 
 Logs = dict[str, str]
 DICE = random.Random(11)
-WORDS = (
-    "amber birch cedar delta ember fjord grove heron inlet jasper kelp larch maple north olive pearl quartz river "
-    "slate thorn umber vale willow yarrow zephyr"
-).split()
+WORDS = ["amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heron", "inlet", "jasper", "kelp", "larch", "maple", "north", "olive", "pearl", "quartz", "river", "slate", "thorn", "umber", "vale", "willow", "yarrow", "zephyr"]
 
 
 def word() -> str:

@@ -113,7 +113,9 @@ KINDS: dict[str, list[Source]] = {
     ],
     "go": [
         Source("golang-1.19-src", "BSD-3-Clause", ("*.go",), 6),
-        *_sources("*.go", 0, "golang-github-gorilla-mux-dev=BSD-3-Clause", "golang-gopkg-yaml.v3-dev=MIT AND Apache-2.0"),
+        *_sources(
+            "*.go", 0, "golang-github-gorilla-mux-dev=BSD-3-Clause", "golang-gopkg-yaml.v3-dev=MIT AND Apache-2.0"
+        ),
         *_sources("*.go", 0, "golang-github-urfave-cli-v2-dev=MIT"),
     ],
     "rust": [
@@ -151,7 +153,9 @@ KINDS: dict[str, list[Source]] = {
     "prose": [
         Source("jargon-text", "LicenseRef-public-domain", ("*/jargon.txt.gz",), FILES),
         Source("postgresql-doc-15", "PostgreSQL", ("*.html",), FILES),
-        *_sources("*.html", FILES, "nodejs-doc=MIT", "python-cryptography-doc=Apache-2.0", "python-mpmath-doc=BSD-3-Clause"),
+        *_sources(
+            "*.html", FILES, "nodejs-doc=MIT", "python-cryptography-doc=Apache-2.0", "python-mpmath-doc=BSD-3-Clause"
+        ),
         Source("libboost1.74-dev", "BSL-1.0", ("*.html",), FILES),
     ],
     "roff": [
@@ -247,7 +251,9 @@ def collect(kind: str, folder: Path) -> list[tuple[str, str, bytes]]:
             group = "/".join(parts[: 1 + source.depth]) if source.depth else source.package
             # A book in one file is many files.
             for k in range(0, len(data), BOOK_PART):
-                found.append((source.package, f"{group}/{k}" if source.depth == FILES else group, data[k : k + BOOK_PART]))
+                found.append(
+                    (source.package, f"{group}/{k}" if source.depth == FILES else group, data[k : k + BOOK_PART])
+                )
             total += len(data)
             if total > MOST_PACKAGE:
                 break

@@ -2,11 +2,12 @@
 
     python corpora/overlap.py sketch FOLDER        # writes corpora/benchmarks.sketch from the benchmarks in FOLDER
     python corpora/overlap.py compare FILE...      # says for each file which share of it the benchmarks have
+    python corpora/overlap.py record FILE...       # writes corpora/training.sketch, of texts that are not in the tree
 
 What is compared are *folded* texts: small letters, every number (and hexadecimal one) as 0, white space as one blank,
 and rulers cut short. So lines that imitate the shapes and names of a benchmark are found, whatever their values, and
-not copies alone. Shingles (Broder, "On the Resemblance and Containment of Documents", 1997) of little but numbers and marks
-do not count; the others are compared in three ways:
+not copies alone. Shingles (Broder, "On the Resemblance and Containment of Documents", 1997) of little but numbers and
+marks do not count; the others are compared in three ways:
 
 * `5 words`, `32 bytes`: which share of a text's distinct shingles of five words, or of 32 bytes, benchmarks have.
 * `shapes`: which share of a text's bytes lies in shingles of 32 bytes that one benchmark file repeats, REPEATED times
@@ -14,8 +15,9 @@ do not count; the others are compared in three ways:
 
 Of the hashes of shingles the sketch keeps those that are a multiple of a number: a sample that is the same for both
 sides, so the share of a text's sampled shingles that the sketch holds estimates its share of all, and a shape of some
-more than 32 bytes is hardly missed. No text can be read from it. Benchmarks are found by the hashes of `manifest.json`; what FOLDER holds besides, named in `benchmarks.tsv` as
-kept back, is part of the sketch as well.
+more than 32 bytes is hardly missed. No text can be read from it. Benchmarks are named by the hashes of `manifest.json`;
+what FOLDER holds besides is part of the sketch as well, and `benchmarks.tsv` lists it as kept back. Packages that such
+files come from stand in `reserved.txt`.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ import zstandard
 HERE = Path(__file__).parent
 SKETCH = HERE / "benchmarks.sketch"
 LISTED = HERE / "benchmarks.tsv"
+TRAINING = HERE / "training.sketch"
 WORDS, BYTES, SHAPES = "5 words", "32 bytes", "shapes"
 KEPT = {WORDS: 48, BYTES: 320, SHAPES: 5}  # one hash in so many
 REPEATED = 6
@@ -68,11 +71,13 @@ def _mixed(value: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _byte_values() -> np.ndarray:
-    return np.frombuffer(b"".join(hashlib.blake2b(bytes([k]), digest_size=8).digest() for k in range(256)), "<u8").copy()
+    return np.frombuffer(
+        b"".join(hashlib.blake2b(bytes([k]), digest_size=8).digest() for k in range(256)), "<u8"
+    ).copy()
 
 
 def windows(data: bytes) -> np.ndarray:
-    """Return the hash (uint64 below 2^32, at least 1) of each 32 bytes of a folded text; 0 for those that do not count."""
+    """Return the hash (uint64, 1 to 2^32 - 1) of each 32 bytes of a folded text; 0 for those that do not count."""
     raw = np.frombuffer(folded(data), np.uint8)
     if len(raw) < _WIDTH:
         return np.zeros(0, np.uint64)
@@ -160,8 +165,9 @@ def make(folder: Path) -> None:
     parts = [pack(np.unique(np.concatenate(found[kind])), kind) for kind in KEPT]
     head = json.dumps({"kept": KEPT, "sizes": list(map(len, parts))}).encode() + b"\n"
     SKETCH.write_bytes(zstandard.ZstdCompressor(level=19).compress(head + b"".join(parts)))
-    LISTED.write_text("sha256\tbytes\tkind\twhat\n" + "".join(sorted(rows.values(), key=lambda row: row.split("\t")[3])))
-    print(f"{len(rows)} files, {SKETCH.stat().st_size:,} bytes, {[len(np.unique(np.concatenate(found[kind]))) for kind in KEPT]} shingles")
+    lines = sorted(rows.values(), key=lambda row: row.split("\t")[3])
+    LISTED.write_text("".join(["sha256\tbytes\tkind\twhat\n", *lines]))
+    print(f"{len(rows)} files, {SKETCH.stat().st_size:,} bytes")
 
 
 @lru_cache(maxsize=1)
@@ -198,17 +204,51 @@ def shares(data: bytes) -> dict[str, float]:
     """Return which share of a text the benchmarks have, by each of the three measures; 0 where it is too short."""
     every = windows(data)
     own = {WORDS: sampled(five_words(data), WORDS), BYTES: sampled(np.unique(every[every > 0]), BYTES)}
-    found = {kind: float(_known(hashes, kind).mean()) if len(hashes) else 0.0 for kind, hashes in own.items()}
-    return found | {SHAPES: shapes(every)}
+    return contained(own) | {SHAPES: shapes(every)}
+
+
+def contained(own: dict[str, np.ndarray]) -> dict[str, float]:
+    """Return which share of sampled hashes, by kind, the sketch holds."""
+    return {kind: float(_known(hashes, kind).mean()) if len(hashes) else 0.0 for kind, hashes in own.items()}
+
+
+def record(texts: dict[str, bytes]) -> None:
+    """Write the sampled shingles of texts that something was trained on and that are not in the tree."""
+    parts, names = [], {}
+    for name, data in texts.items():
+        every = windows(data)
+        own = {WORDS: sampled(five_words(data), WORDS), BYTES: sampled(np.unique(every[every > 0]), BYTES)}
+        packed = [pack(hashes, kind) for kind, hashes in own.items()]
+        parts += packed
+        names[name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(), "sizes": list(map(len, packed))}
+    head = json.dumps({"kept": KEPT, "texts": names}).encode() + b"\n"
+    TRAINING.write_bytes(zstandard.ZstdCompressor(level=19).compress(head + b"".join(parts)))
+
+
+def recorded() -> dict[str, dict[str, np.ndarray]]:
+    """Return, by name of a training text, its sampled hashes by kind."""
+    head, _, body = zstandard.ZstdDecompressor().decompress(TRAINING.read_bytes()).partition(b"\n")
+    known = json.loads(head)
+    if known["kept"] != KEPT:
+        raise ValueError(f"{TRAINING.name} was made with other settings; make it again")
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for name, about in known["texts"].items():
+        found[name] = {}
+        for kind, size in zip((WORDS, BYTES), about["sizes"], strict=True):
+            found[name][kind], body = unpack(body[:size], kind), body[size:]
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("action", choices=("sketch", "compare"))
+    parser.add_argument("action", choices=("sketch", "compare", "record"))
     parser.add_argument("paths", type=Path, nargs="+")
     args = parser.parse_args()
     if args.action == "sketch":
         make(args.paths[0])
+        return
+    if args.action == "record":
+        record({path.stem: path.read_bytes() for path in sorted(args.paths)})
         return
     for path in args.paths:
         data = path.read_bytes()
