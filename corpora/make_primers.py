@@ -9,11 +9,11 @@ other groups of files hold too (the idea of dictionary builders: Liao, Petri, Mo
 Relative Lempel-Ziv Dictionaries", WWW 2016). A group is a package, or a folder or a file in a large one: what only one
 project says is of no use to another.
 
-No file of a benchmark, and no package that one was taken from, is among the sources. The primers are part of the file
+No file of a benchmark, and no package that one was taken from, is among the sources; pieces that have the shapes of a
+benchmark's files all the same (the same tool has written both) are left out, by `overlap.py`. Logs are real ones of
+programs that no benchmark has (`make_logs.py`). The primers are part of the file
 format: once released, a primer never changes; a better one gets a new number.
 """
-
-# ruff: noqa: E501 - lines of logs are long
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ import argparse
 import fnmatch
 import hashlib
 import heapq
-import random
 import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import overlap  # beside this script
 import zstandard
 
 import nzip
@@ -40,6 +40,9 @@ BOOK_PART = 50_000
 MOST_PACKAGE = 3_000_000
 SHARE = 4  # a package gives at most this part
 MOST_GROUPS = 16  # a string in more groups is worth no more
+LIKE_BENCHMARK = 0.02  # share of a piece that has the shapes of a benchmark (overlap.py), at most
+HERE = Path(__file__).parent
+OWN = ("logs", "samples")  # folders beside this script
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,7 @@ PYTHON = (
 )  # fmt: skip
 NODE = (
     "node-acorn=MIT", "node-axios=MIT", "node-babel7=MIT", "node-body-parser=MIT", "node-chalk=MIT", "node-glob=ISC",
-    "node-postcss=MIT", "node-react=MIT", "node-semver=ISC", "node-undici=MIT", "node-vue=MIT", "node-ws=MIT",
-    "node-yargs=MIT", "libjs-bootstrap5=MIT", "libjs-d3=BSD-3-Clause",
+    "node-postcss=MIT", "node-react=MIT", "node-semver=ISC", "node-undici=MIT", "node-ws=MIT", "node-yargs=MIT",
 )  # fmt: skip
 PAGES = (
     "python-attr-doc=MIT", "python-babel-doc=BSD-3-Clause", "python-jinja2-doc=BSD-3-Clause", "python-six-doc=MIT",
@@ -111,7 +113,9 @@ KINDS: dict[str, list[Source]] = {
     ],
     "go": [
         Source("golang-1.19-src", "BSD-3-Clause", ("*.go",), 6),
-        *_sources("*.go", 0, "golang-github-gorilla-mux-dev=BSD-3-Clause", "golang-gopkg-yaml.v3-dev=MIT AND Apache-2.0"),
+        *_sources(
+            "*.go", 0, "golang-github-gorilla-mux-dev=BSD-3-Clause", "golang-gopkg-yaml.v3-dev=MIT AND Apache-2.0"
+        ),
         *_sources("*.go", 0, "golang-github-urfave-cli-v2-dev=MIT"),
     ],
     "rust": [
@@ -135,7 +139,7 @@ KINDS: dict[str, list[Source]] = {
         Source("samples", "Apache-2.0", ("*/records.json",)),
     ],
     "log": [
-        Source("samples", "Apache-2.0", ("*/service.log",)),
+        Source("logs", "Apache-2.0", ("*.log",), FILES),
     ],
     "markdown": [
         *_sources("*.md *METADATA *.rst", 0, *PYTHON, *NODE, *CRATES, "rust-src=MIT OR Apache-2.0"),
@@ -149,7 +153,9 @@ KINDS: dict[str, list[Source]] = {
     "prose": [
         Source("jargon-text", "LicenseRef-public-domain", ("*/jargon.txt.gz",), FILES),
         Source("postgresql-doc-15", "PostgreSQL", ("*.html",), FILES),
-        *_sources("*.html", FILES, "nodejs-doc=MIT", "python-cryptography-doc=Apache-2.0", "python-mpmath-doc=BSD-3-Clause"),
+        *_sources(
+            "*.html", FILES, "nodejs-doc=MIT", "python-cryptography-doc=Apache-2.0", "python-mpmath-doc=BSD-3-Clause"
+        ),
         Source("libboost1.74-dev", "BSL-1.0", ("*.html",), FILES),
     ],
     "roff": [
@@ -170,8 +176,13 @@ CARD = """# Primers
 
 Texts that the `cm` engine has read before the first byte of a block, so that short blocks start warm. They hold
 statistics of their kind of text and nothing of any benchmark: no file of one, and no package one was taken from, is
-among the sources. Made by `corpora/make_primers.py` from Debian 12 packages, Python wheels, Python 3.11's library and
-lines that the script makes; kept as zstd frames. Shares of text longer than the primer are cut at its start.
+among the sources, and a test compares each primer with the benchmarks (`corpora/overlap.py`). What is alike in `html`
+and `xml` is what one program writes into everybody's files: Sphinx its pages, Inkscape its licence block. Made by
+`corpora/make_primers.py` from Debian 12 packages, Python wheels, Python 3.11's library, and logs of `corpora/logs`,
+which programs wrote that `corpora/make_logs.py` ran (no line of them is made up; machines and people have other
+names). `html`, `javascript`, `json`, `log` and `xml` are of 2026-11-30 (bokeh_sampledata 2026.1, botocore 1.44.8,
+google_api_python_client 2.202.0), the others of 2026-11-21. Kept as zstd frames. Shares of text longer than the primer
+are cut at its start.
 
 | primer | bytes | SHA-256 begins | from (licence), bytes |
 |---|---:|---|---|"""
@@ -213,84 +224,15 @@ def topics() -> list[tuple[str, str, bytes]]:
     return [("stdlib", f"topics/{name}", text.encode()) for name, text in sorted(topics.topics.items())]
 
 
-LOG_LINES = {
-    "syslog": (
-        "{mon} {d:2} {h:02}:{m:02}:{s:02} {host} sshd[{pid}]: Accepted password for {user} from {ip} port {port} ssh2",
-        "{mon} {d:2} {h:02}:{m:02}:{s:02} {host} sshd[{pid}]: Failed password for invalid user {user} from {ip} port {port} ssh2",
-        "{mon} {d:2} {h:02}:{m:02}:{s:02} {host} sshd[{pid}]: Connection closed by {ip} port {port} [preauth]",
-        "{mon} {d:2} {h:02}:{m:02}:{s:02} {host} sshd(pam_unix)[{pid}]: session opened for user {user} by (uid=0)",
-        "{mon} {d:2} {h:02}:{m:02}:{s:02} {host} CRON[{pid}]: (root) CMD (test -x /usr/sbin/anacron || run-parts /etc/cron.daily)",
-        "{mon} {d:2} {h:02}:{m:02}:{s:02} {host} systemd[1]: Started Session {n} of user {user}.",
-        "{mon} {d:2} {h:02}:{m:02}:{s:02} {host} systemd[1]: {user}.service: Main process exited, code=exited, status=1/FAILURE",
-        "{mon} {d:2} {h:02}:{m:02}:{s:02} {host} kernel: [{n}.{pid:06}] usb 1-{d}: new high-speed USB device number {d} using xhci_hcd",
-        "{mon} {d:2} {h:02}:{m:02}:{s:02} {host} kernel: [{n}.{pid:06}] eth0: link up, {port} Mbps, full duplex",
-        "{mon} {d:2} {h:02}:{m:02}:{s:02} {host} postfix/smtpd[{pid}]: connect from unknown[{ip}]",
-        "{mon} {d:2} {h:02}:{m:02}:{s:02} {host} dhclient[{pid}]: DHCPREQUEST on eth0 to {ip} port 67 (xid=0x{hex:08x})",
-    ),
-    "access": (
-        '{ip} - - [{d:02}/{mon}/2023:{h:02}:{m:02}:{s:02} +0000] "GET /{user}/index.html HTTP/1.1" 200 {port} "-" "Mozilla/5.0"',
-        '{ip} - {user} [{d:02}/{mon}/2023:{h:02}:{m:02}:{s:02} +0000] "POST /api/v1/{user} HTTP/1.1" 404 {n} "https://{host}/" "curl/8.1.2"',
-        "[{day} {mon} {d:02} {h:02}:{m:02}:{s:02} 2023] [error] [client {ip}] File does not exist: /var/www/html/{user}",
-        "[{day} {mon} {d:02} {h:02}:{m:02}:{s:02} 2023] [notice] child process {pid} exited normally, restarting worker",
-    ),
-    "java": (
-        "2023-{mo:02}-{d:02} {h:02}:{m:02}:{s:02},{ms:03} INFO [main] org.apache.{user}.server.{cls}: Registered signal handlers for [TERM, HUP, INT]",
-        "2023-{mo:02}-{d:02} {h:02}:{m:02}:{s:02},{ms:03} WARN [{user}-thread-{d}] org.apache.{user}.ipc.{cls}: Slow response: took {n} ms (threshold {port} ms)",
-        "2023-{mo:02}-{d:02} {h:02}:{m:02}:{s:02},{ms:03} ERROR org.apache.{user}.{cls}: java.io.IOException: Connection reset by peer",
-        "{yy}/{mo:02}/{d:02} {h:02}:{m:02}:{s:02} INFO storage.{cls}: Block block_{n} stored as bytes in memory (estimated size {ms}.{d} KB, free {port}.{d} MB)",
-        "{yy}{mo:02}{d:02} {h:02}{m:02}{s:02} {pid} INFO dfs.{cls}$PacketResponder: Received block blk_-{hex} of size {n} from /{ip}",
-        "\tat org.apache.{user}.server.{cls}.run({cls}.java:{ms})",
-    ),
-    "service": (
-        "2023-{mo:02}-{d:02} {h:02}:{m:02}:{s:02}.{ms:03} {pid} INFO {user}.{host}.server [req-{hex:08x}-{ms:04x} - - -] {ip} \"GET /v2/{hex:032x}/servers/detail HTTP/1.1\" status: 200 len: {port} time: 0.{pid:07}",
-        "2023-{mo:02}-{d:02}T{h:02}:{m:02}:{s:02}.{ms:03}Z {host} level=info msg=\"request finished\" method=GET path=/api/{user} status=200 duration={ms}ms",
-        "{mo:02}-{d:02} {h:02}:{m:02}:{s:02}.{ms:03}  {pid}  {pid} D {cls}: on{cls}Changed: state={d} enabled=true",
-        "2023-{mo:02}-{d:02} {h:02}:{m:02}:{s:02}, Info                  CBS    Loaded Servicing Stack v6.1.{port}.{n} with Core: C:\\Windows\\{user}.dll",
-        '{{"time":"2023-{mo:02}-{d:02}T{h:02}:{m:02}:{s:02}.{ms:03}Z","level":"warn","logger":"{user}.{host}","message":"retrying in {d} s","pid":{pid}}}',
-    ),
-}
-LOG_WORDS = {
-    "user": ["admin", "root", "guest", "test", "alice", "oracle", "storage", "network", "scheduler", "worker", "session", "cache"],
-    "host": ["localhost", "node-1", "web01", "db02", "combo", "gateway", "host-17", "server.example.com"],
-    "cls": ["BlockManager", "DataNode", "Executor", "QuorumPeer", "NameSystem", "Connection", "PowerManager", "TaskSetManager"],
-    "mon": ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
-    "day": ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"],
-}
-
-
-def logs() -> list[tuple[str, str, bytes]]:
-    """Return lines in the manner of common logs, made here: 16 KB of each kind."""
-    dice = random.Random(7)
-    found = []
-    for kind, shapes in LOG_LINES.items():
-        lines: list[str] = []
-        second, mood = 0, shapes[0]
-        while sum(map(len, lines)) < 16_000:
-            second += dice.randrange(4)
-            mood = dice.choice(shapes) if dice.random() < 0.6 else mood
-            words = {name: dice.choice(some) for name, some in LOG_WORDS.items()}
-            month, day = 1 + second // 3000 % 12, 3 + second // 400 % 20
-            numbers = {
-                "h": second // 3600 % 24, "m": second // 60 % 60, "s": second % 60, "ms": dice.randrange(1000), "d": day,
-                "mo": month, "yy": 17, "pid": dice.randrange(400, 32000), "port": dice.randrange(1024, 65536),
-                "n": dice.randrange(10**5), "hex": dice.getrandbits(32),
-            }  # fmt: skip
-            address = ".".join(str(dice.randrange(1, 255)) for _ in range(4))
-            lines.append(mood.format(**{**words, **numbers, "ip": address, "mon": LOG_WORDS["mon"][month - 1]}))
-        text = "".join(line + "\n" for line in lines).encode()
-        found += [("logs", f"logs/{kind}/{k}", text[k : k + 4000]) for k in range(0, len(text), 4000)]
-    return found
-
-
 def collect(kind: str, folder: Path) -> list[tuple[str, str, bytes]]:
     """Return (package, group, content) of the files of a kind, in an order that depends on their contents alone."""
-    found = {"prose": topics, "log": logs}.get(kind, list)()
+    found = topics() if kind == "prose" else []
     seen = set()
     for source in KINDS[kind]:
-        root = folder / source.package
+        root = HERE / source.package if source.package in OWN else folder / source.package
         paths = []
         for path in sorted(root.rglob("*")):
-            name = path.relative_to(folder).as_posix()
+            name = path.relative_to(root.parent).as_posix()
             wanted = any(fnmatch.fnmatch(name, glob) for glob in source.globs)
             if wanted and path.is_file() and not any(fnmatch.fnmatch("/" + name, glob) for glob in SKIPPED):
                 paths.append(path)
@@ -305,11 +247,13 @@ def collect(kind: str, folder: Path) -> list[tuple[str, str, bytes]]:
             if len(data) < 200 or digest in seen or b"\0" in data:
                 continue
             seen.add(digest)
-            parts = path.relative_to(folder).parts
+            parts = path.relative_to(root.parent).parts
             group = "/".join(parts[: 1 + source.depth]) if source.depth else source.package
             # A book in one file is many files.
             for k in range(0, len(data), BOOK_PART):
-                found.append((source.package, f"{group}/{k}" if source.depth == FILES else group, data[k : k + BOOK_PART]))
+                found.append(
+                    (source.package, f"{group}/{k}" if source.depth == FILES else group, data[k : k + BOOK_PART])
+                )
             total += len(data)
             if total > MOST_PACKAGE:
                 break
@@ -351,7 +295,12 @@ def choose(files: list[tuple[str, str, bytes]], size: int) -> tuple[bytes, dict[
                 own[grams(data)] = True
         worth += own
     worth = np.minimum(worth, MOST_GROUPS) - 1
-    cut = [(package, piece) for package, _, data in files for piece in pieces(data) if len(piece) >= PIECE // 2]
+    cut = [
+        (package, piece)
+        for package, _, data in files
+        for piece in pieces(data)
+        if len(piece) >= PIECE // 2 and overlap.shapes(overlap.windows(piece)) <= LIKE_BENCHMARK
+    ]
     hashes = [grams(piece) for _, piece in cut]
 
     def score(k: int) -> float:
@@ -383,7 +332,7 @@ def choose(files: list[tuple[str, str, bytes]], size: int) -> tuple[bytes, dict[
 def licences(kind: str) -> dict[str, str]:
     """Return the licence of each package of a kind."""
     found = {source.package: source.licence for source in KINDS[kind]}
-    return found | {"prose": {"stdlib": "PSF-2.0"}, "log": {"logs": "Apache-2.0"}}.get(kind, {})
+    return found | ({"stdlib": "PSF-2.0"} if kind == "prose" else {})
 
 
 def main() -> None:
@@ -394,7 +343,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(nzip.__file__).parent / "models" / "weights" / "primers")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    card = [CARD]
+    card = args.out / "MODEL_CARD.md"
+    rows = {}  # kinds that are not made now keep their line
+    if card.exists():
+        rows = {line.split(" | ")[0][2:]: line for line in card.read_text().splitlines() if line.startswith("| ")}
     for kind in args.kinds.split(","):
         files = collect(kind, args.folder)
         text, shares = choose(files, args.size)
@@ -403,8 +355,8 @@ def main() -> None:
         print(f"{kind}: {len(text):,} of {found:,} bytes, {len(files)} files", file=sys.stderr, flush=True)
         known = licences(kind)
         given = "; ".join(f"{name} ({known[name]}) {share:,}" for name, share in sorted(shares.items()))
-        card.append(f"| {kind} | {len(text):,} | {hashlib.sha256(text).hexdigest()[:16]} | {given} |")
-    (args.out / "MODEL_CARD.md").write_text("\n".join(card) + "\n")
+        rows[kind] = f"| {kind} | {len(text):,} | {hashlib.sha256(text).hexdigest()[:16]} | {given} |"
+    card.write_text("\n".join([CARD, *(rows[kind] for kind in KINDS if kind in rows)]) + "\n")
 
 
 if __name__ == "__main__":

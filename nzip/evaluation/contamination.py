@@ -39,7 +39,7 @@ PUBLIC_TEXTS = {
 
 # The last day that anything in a model can be of: when the model came out.
 MODEL_DATES = {
-    "nzip primers": "2026-11-21",  # nzip/models/weights/primers/MODEL_CARD.md lists their texts
+    "nzip primers": "2026-11-30",  # nzip/models/weights/primers/MODEL_CARD.md lists their texts
     "brotli": "2016-07",  # its dictionary: RFC 7932, appendix A
     # nzip's corrections to the first are later; nzip/models/weights/lm/MODEL_CARD.md lists their texts, all older.
     **dict.fromkeys(("smollm2-135m", "smollm2-135m-base", "smollm2-360m-base", "smollm2-1.7b-base"), "2024-11"),
