@@ -86,9 +86,10 @@ def _remove(path: str) -> bool:
     """Remove a file or a folder with all that is in it; return whether it is gone."""
     with contextlib.suppress(OSError):
         os.unlink(path)
-    if os.path.isdir(path):
+        return True
+    if os.path.isdir(path) and not os.path.islink(path):
         shutil.rmtree(path, ignore_errors=True)
-    if os.path.isdir(path):
+    if os.path.isdir(path) and not os.path.islink(path):
         _make_removable(path)
         shutil.rmtree(path, ignore_errors=True)
     return not os.path.lexists(path)
@@ -96,6 +97,8 @@ def _remove(path: str) -> bool:
 
 def _make_removable(folder: str) -> None:
     """Make sure that directories without write permission (of a tree that is replaced) can be removed."""
+    with contextlib.suppress(OSError):
+        os.chmod(folder, 0o700)
     for base, names, _ in os.walk(folder):
         for name in names:
             place = os.path.join(base, name)

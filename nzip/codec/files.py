@@ -1655,19 +1655,21 @@ class _Unpacker:
                 top = top or (mode, mtime_ns)
             else:
                 self._seal(folder, mode, mtime_ns)
-        old = os.path.join(self._room, f".old-{os.urandom(6).hex()}")
+        # Beside it, not into the room: a directory that may not be written cannot be moved to another.
+        old = os.path.join(os.path.dirname(place), f".nzip-{os.urandom(6).hex()}.part")
         with changing():
             self._refuse_existing()
             if not os.path.lexists(place):
                 os.rename(new, place)
             else:
+                os.rename(place, old)
                 try:
-                    os.rename(place, old)
                     os.rename(new, place)
                 except BaseException:
-                    if os.path.lexists(old) and not os.path.lexists(place):
-                        os.rename(old, place)
+                    os.rename(old, place)
                     raise
+                _unfinished.add(old)
+        outputs.discard(old)
         if top is not None:
             # Last, for a directory that may not be written cannot be moved.
             self._seal(place, *top)
