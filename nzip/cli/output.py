@@ -268,11 +268,13 @@ class _Ending:
 
     def hear(self, number: int, frame: object = None) -> None:
         """Handle a signal."""
-        for one in _ending_signals("SIGINT", "SIGTERM", "SIGHUP"):
-            signal.signal(one, signal.SIG_IGN)
         if self.begun:
             return
         self.begun = True
+        # Not SIG_IGN: of a signal that has come already Python would then complain.
+        for one in _ending_signals("SIGINT", "SIGTERM", "SIGHUP"):
+            if signal.getsignal(one) is not signal.SIG_IGN:
+                signal.signal(one, self.hear)
         try:
             _thread.start_new_thread(self.end, (number,))
         except RuntimeError:  # no more threads
