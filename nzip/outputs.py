@@ -88,10 +88,11 @@ def _remove(path: str) -> bool:
         os.unlink(path)
         return True
     if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path, ignore_errors=True)
-    if os.path.isdir(path) and not os.path.islink(path):
-        _make_removable(path)
-        shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(RecursionError):  # of an old directory a thousand levels deep
+            shutil.rmtree(path, ignore_errors=True)
+            if os.path.isdir(path):
+                _make_removable(path)
+                shutil.rmtree(path, ignore_errors=True)
     return not os.path.lexists(path)
 
 

@@ -1020,7 +1020,8 @@ def compress_tree(
             `compress_file`.
 
     Raises:
-        FileError, LimitError, OSError, ValueError: as for `compress_file`; a file that cannot be read ends it.
+        FileError, LimitError, OSError, ValueError: as for `compress_file`; a file that cannot be read, or lies too
+            deep to be extracted again, ends it.
     """
     import tarfile
 
@@ -1132,6 +1133,8 @@ def _entries(root: str, top: str, left_out: set[str]) -> tuple[list[tuple[str, s
                 if special(info.st_mode):
                     skipped.append(entry.path)
                     continue
+                if inside.count("/") >= MAX_DEPTH:
+                    raise FileError(entry.path, f"lies more than {MAX_DEPTH} levels deep, which is not extracted again")
                 found.append((entry.path, inside))
                 if stat.S_ISDIR(info.st_mode):
                     stack.append((entry.path, inside))

@@ -274,9 +274,9 @@ class TestSignalsTwice:
             assert text in (b"", b"nzip: interrupted\n")
             assert files_in(here) == ["t.tar.nz"]
 
-    @pytest.mark.parametrize("args", [["compress", "-1", "-o", "out.nz"], ["tokenize", "--model", "adaptive", "-o", "out"]])
-    def test_while_a_file_is_written(self, shell: Shell, here: Path, args: list[str]) -> None:
-        process = shell.start(*args, stdin=subprocess.PIPE)
+    @pytest.mark.parametrize("line", ["compress -1 -o out.nz", "tokenize --model adaptive -o out"])
+    def test_while_a_file_is_written(self, shell: Shell, here: Path, line: str) -> None:
+        process = shell.start(*line.split(), stdin=subprocess.PIPE)
         TestSignals.wait_for_part(here)
         process.send_signal(signal.SIGTERM)
         process.send_signal(signal.SIGINT)

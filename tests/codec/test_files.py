@@ -1183,10 +1183,16 @@ class TestHostileArchives:
         deep = "t" + "/d" * 254
         extract_tree(hostile(tmp_path / "t.nz", member("t", D), member(deep, D), (member(deep + "/x"), b"1")))
         assert (tmp_path / deep / "x").read_bytes() == b"1"
+        compress_tree(tmp_path / "t", tmp_path / "v.nz", **FAST)
+        extract_tree(tmp_path / "v.nz", tmp_path / "v")
+        (tmp_path / deep / "y").mkdir()
+        (tmp_path / deep / "y" / "z").write_bytes(b"2")
+        with pytest.raises(FileError, match="levels deep"):
+            compress_tree(tmp_path / "t", tmp_path / "w.nz", **FAST)
         archive = hostile(tmp_path / "u.nz", *[member("u" + "/d" * depth, D) for depth in range(1500)])
         with pytest.raises(FileError, match="257 names, and 256 are the most"):
             extract_tree(archive)
-        assert names(tmp_path) == ["t", "t.nz", "u.nz"]
+        assert names(tmp_path) == ["t", "t.nz", "u.nz", "v", "v.nz"]
 
     @pytest.mark.parametrize("type_", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
     def test_header_bomb(self, tmp_path: Path, type_: bytes) -> None:
@@ -1208,11 +1214,14 @@ class TestHostileArchives:
         assert names(tmp_path) == ["t.nz"]
 
     def test_what_is_remembered_holds_to_the_limit(self, tmp_path: Path) -> None:
-        archive = hostile(tmp_path / "t.nz", member("t", D), *[member(f"t/{n}", L, "x" * 90) for n in range(3000)])
-        with pytest.raises(LimitError, match="-M"):
-            extract_tree(archive, max_memory=1 << 20)
-        assert names(tmp_path) == ["t.nz"]
-        extract_tree(archive, max_memory=4 << 20)
+        archive = hostile(tmp_path / "t.nz", member("t", D), *[member(f"t/{n}", L, "x" * 90) for n in range(1000)])
+        extract_tree(archive, max_memory=5 << 20)
+        archive = hostile(tmp_path / "t.nz", member("t", D), *[member(f"t/{n}", L, "x" * 90) for n in range(12000)])
+        with nzip.Compressor(1, kind="tar", block_size=1 << 16) as compressor:
+            archive.write_bytes(compressor.compress(nzip.decompress(archive.read_bytes())) + compressor.flush())
+        with pytest.raises(LimitError, match=r"directories and links.*-M"):
+            extract_tree(archive, tmp_path / "u", max_memory=5 << 20)
+        assert names(tmp_path) == ["t", "t.nz"]
 
     def test_newer_versions_of_a_file(self, tmp_path: Path) -> None:
         """As of an archive that was added to; a hard link to the older version keeps that."""
