@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 from nzip.models import progress as engine_progress
+from nzip.outputs import discard_unfinished
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -282,8 +283,6 @@ class _Ending:
 
     def end(self, number: int) -> NoReturn:
         """End at once: no work is waited for, no unfinished output stays."""
-        from nzip.outputs import discard_unfinished
-
         try:
             discard_unfinished()
             if self.waiting is not None:

@@ -465,6 +465,8 @@ class TestCollisions:
             "eval ncd text other --compressor zstd --html ./text",
             "eval ratio text --codecs 1 --json new --csv new",
             "eval align text other -o text",
+            "eval ratio text --codecs 1 --journal text",
+            "eval ratio text --codecs 1 --journal new --json new",
         ],
     )
     def test_results_over_inputs(self, run: Run, here: Path, line: str) -> None:
