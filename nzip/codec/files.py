@@ -1308,7 +1308,7 @@ class _NewFolder:
 MAX_DEPTH = 256  # names in a path of an archive
 _ENTRY_COST = 400  # bytes of memory that are kept for a directory or link, beside its names
 _MOST_LINKS = 64  # followed for one link, more than systems do
-_MOST_STEPS = 8192  # names in them
+_MOST_STEPS = 1024  # names in them
 
 
 class _Unpacker:
