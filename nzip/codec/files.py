@@ -1444,8 +1444,14 @@ class _Unpacker:
             if not stat.S_ISREG(os.lstat(place).st_mode):
                 raise
             os.unlink(place)
-            self._replaced[place] = self._replaced.get(place, 0) + 1
+            self._older(place)
             return os.open(place, flags, 0o600)
+
+    def _older(self, place: str) -> None:
+        """Remember that the archive holds an older version of a file."""
+        if place not in self._replaced:
+            self._keep(place)
+        self._replaced[place] = self._replaced.get(place, 0) + 1
 
     def _file(self, entry: Entry, place: str) -> None:
         if self._links.pop(place, None):
@@ -1475,7 +1481,7 @@ class _Unpacker:
         def make(place: str) -> None:
             if os.path.isfile(place):
                 os.unlink(place)
-                self._replaced[place] = self._replaced.get(place, 0) + 1
+                self._older(place)
             try:
                 os.link(source, place, follow_symlinks=False)
             except (OSError, NotImplementedError) as error:
@@ -1516,7 +1522,7 @@ class _Unpacker:
                     if stat.S_ISDIR(os.lstat(place).st_mode):
                         raise self._unsafe(f"{self._inside(place)!r} is a link, and a directory as well")
                     os.unlink(place)
-                    self._replaced[place] = self._replaced.get(place, 0) + 1
+                    self._older(place)
                 os.symlink(linkname, place)
 
             self._make(place, make)
