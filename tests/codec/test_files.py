@@ -1242,6 +1242,27 @@ class TestHostileArchives:
         assert found == {"x": b"new one", "h": b"old", "y": b"no link", "z": b"no link"}
         assert names(tmp_path) == ["t"]
 
+    @pytest.mark.parametrize(
+        "record",
+        [
+            "path=t/a\0b", "linkpath=a\0b", "mtime=nan", "mtime=inf", "mtime=-inf", "mtime=1e300", "mtime=" + "9" * 30,
+            "size=-1", "size=1e3", "size=" + "9" * 30, "GNU.sparse.map=1,2,x", "GNU.sparse.size=x", "path",
+        ],
+    )
+    def test_odd_records(self, tmp_path: Path, record: str) -> None:
+        data = f" {record}\n".encode()
+        data = str(len(data) + 2).encode() + data
+        header = member("t/x", tarfile.XHDTYPE)
+        header.size = len(data)
+        with nzip.open(tmp_path / "t.nz", "wb", level=1, kind="tar") as file:
+            file.write(member("t", D).tobuf() + header.tobuf() + data.ljust(512, b"\0"))
+            file.write(member("t/x", L, "y").tobuf() + bytes(1024))
+        with pytest.raises((CorruptError, UnsupportedError, FileError)) as caught:
+            extract_tree(tmp_path / "t.nz")
+        assert "--no-extract" in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert names(tmp_path) == ["t.nz"]
+
     def test_archives_one_after_another(self, tree: Path, tmp_path: Path) -> None:
         """What stands behind the first would be lost with --rm."""
         compress_tree(tree, **FAST)
