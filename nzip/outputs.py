@@ -86,16 +86,20 @@ def _remove(path: str) -> bool:
     """Remove a file or a folder with all that is in it; return whether it is gone."""
     with contextlib.suppress(OSError):
         os.unlink(path)
-    if os.path.isdir(path):
-        shutil.rmtree(path, ignore_errors=True)
-    if os.path.isdir(path):
-        _make_removable(path)
-        shutil.rmtree(path, ignore_errors=True)
+        return True
+    if os.path.isdir(path) and not os.path.islink(path):
+        with contextlib.suppress(RecursionError):  # of an old directory a thousand levels deep
+            shutil.rmtree(path, ignore_errors=True)
+            if os.path.isdir(path):
+                _make_removable(path)
+                shutil.rmtree(path, ignore_errors=True)
     return not os.path.lexists(path)
 
 
 def _make_removable(folder: str) -> None:
     """Make sure that directories without write permission (of a tree that is replaced) can be removed."""
+    with contextlib.suppress(OSError):
+        os.chmod(folder, 0o700)
     for base, names, _ in os.walk(folder):
         for name in names:
             place = os.path.join(base, name)

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 from nzip.models import progress as engine_progress
+from nzip.outputs import discard_unfinished
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -268,11 +269,13 @@ class _Ending:
 
     def hear(self, number: int, frame: object = None) -> None:
         """Handle a signal."""
-        for one in _ending_signals("SIGINT", "SIGTERM", "SIGHUP"):
-            signal.signal(one, signal.SIG_IGN)
         if self.begun:
             return
         self.begun = True
+        # Not SIG_IGN: of a signal that has come already Python would then complain.
+        for one in _ending_signals("SIGINT", "SIGTERM", "SIGHUP"):
+            if signal.getsignal(one) is not signal.SIG_IGN:
+                signal.signal(one, self.hear)
         try:
             _thread.start_new_thread(self.end, (number,))
         except RuntimeError:  # no more threads
@@ -280,8 +283,6 @@ class _Ending:
 
     def end(self, number: int) -> NoReturn:
         """End at once: no work is waited for, no unfinished output stays."""
-        from nzip.outputs import discard_unfinished
-
         try:
             discard_unfinished()
             if self.waiting is not None:

@@ -1020,7 +1020,8 @@ def compress_tree(
             `compress_file`.
 
     Raises:
-        FileError, LimitError, OSError, ValueError: as for `compress_file`; a file that cannot be read ends it.
+        FileError, LimitError, OSError, ValueError: as for `compress_file`; a file that cannot be read, or lies too
+            deep to be extracted again, ends it.
     """
     import tarfile
 
@@ -1132,6 +1133,8 @@ def _entries(root: str, top: str, left_out: set[str]) -> tuple[list[tuple[str, s
                 if special(info.st_mode):
                     skipped.append(entry.path)
                     continue
+                if inside.count("/") >= MAX_DEPTH:
+                    raise FileError(entry.path, f"lies more than {MAX_DEPTH} levels deep, which is not extracted again")
                 found.append((entry.path, inside))
                 if stat.S_ISDIR(info.st_mode):
                     stack.append((entry.path, inside))
@@ -1305,7 +1308,7 @@ class _NewFolder:
 MAX_DEPTH = 256  # names in a path of an archive
 _ENTRY_COST = 400  # bytes of memory that are kept for a directory or link, beside its names
 _MOST_LINKS = 64  # followed for one link, more than systems do
-_MOST_STEPS = 8192  # names in them
+_MOST_STEPS = 1024  # names in them
 
 
 class _Unpacker:
@@ -1441,8 +1444,14 @@ class _Unpacker:
             if not stat.S_ISREG(os.lstat(place).st_mode):
                 raise
             os.unlink(place)
-            self._replaced[place] = self._replaced.get(place, 0) + 1
+            self._older(place)
             return os.open(place, flags, 0o600)
+
+    def _older(self, place: str) -> None:
+        """Remember that the archive holds an older version of a file."""
+        if place not in self._replaced:
+            self._keep(place)
+        self._replaced[place] = self._replaced.get(place, 0) + 1
 
     def _file(self, entry: Entry, place: str) -> None:
         if self._links.pop(place, None):
@@ -1472,7 +1481,7 @@ class _Unpacker:
         def make(place: str) -> None:
             if os.path.isfile(place):
                 os.unlink(place)
-                self._replaced[place] = self._replaced.get(place, 0) + 1
+                self._older(place)
             try:
                 os.link(source, place, follow_symlinks=False)
             except (OSError, NotImplementedError) as error:
@@ -1513,7 +1522,7 @@ class _Unpacker:
                     if stat.S_ISDIR(os.lstat(place).st_mode):
                         raise self._unsafe(f"{self._inside(place)!r} is a link, and a directory as well")
                     os.unlink(place)
-                    self._replaced[place] = self._replaced.get(place, 0) + 1
+                    self._older(place)
                 os.symlink(linkname, place)
 
             self._make(place, make)
@@ -1655,19 +1664,21 @@ class _Unpacker:
                 top = top or (mode, mtime_ns)
             else:
                 self._seal(folder, mode, mtime_ns)
-        old = os.path.join(self._room, f".old-{os.urandom(6).hex()}")
+        # Beside it, not into the room: a directory that may not be written cannot be moved to another.
+        old = os.path.join(os.path.dirname(place), f".nzip-{os.urandom(6).hex()}.part")
         with changing():
             self._refuse_existing()
             if not os.path.lexists(place):
                 os.rename(new, place)
             else:
+                os.rename(place, old)
                 try:
-                    os.rename(place, old)
                     os.rename(new, place)
                 except BaseException:
-                    if os.path.lexists(old) and not os.path.lexists(place):
-                        os.rename(old, place)
+                    os.rename(old, place)
                     raise
+                _unfinished.add(old)
+        outputs.discard(old)
         if top is not None:
             # Last, for a directory that may not be written cannot be moved.
             self._seal(place, *top)

@@ -59,13 +59,13 @@ class Outputs:
     html: AnyPath | None = None
     plot: AnyPath | None = None
 
-    def check(self, inputs: Sequence[AnyPath] = ()) -> None:
+    def check(self, inputs: Sequence[AnyPath] = (), journal: AnyPath | None = None) -> None:
         """Find out before the work what would make its end useless, or one of `inputs` be lost.
 
         Raises:
             NzipError: a folder does not exist, a plot cannot be drawn, or files are the same.
         """
-        check_outputs(self.json, self.plot, self.csv, self.html, inputs=inputs)
+        check_outputs(self.json, self.plot, self.csv, self.html, journal, inputs=inputs)
 
 
 @dataclass(frozen=True)

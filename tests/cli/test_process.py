@@ -1,9 +1,11 @@
 """The command as a process: start, pipes, terminals, signals, limits."""
 
 import contextlib
+import json
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -11,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.tools import TEXT, Shell, files_in
+from cli.tools import TEXT, Run, Shell, files_in
 
 import nzip
 
@@ -35,7 +37,7 @@ class TestStart:
             "print([name for name in sys.modules if name.startswith('nzip.cli.')])"
         )
         result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        assert result.stdout.splitlines()[-1] == "['nzip.cli.output']"
+        assert result.stdout.splitlines()[-1] == "['nzip.cli.output', 'nzip.cli.habits']"
 
     def test_module(self, shell: Shell) -> None:
         assert shell("--version").stdout.decode() == f"nzip {nzip.__version__}{os.linesep}"
@@ -163,7 +165,7 @@ class TestTerminal:
         else:
             assert "a[b]c" in text
             assert re.search(r"\d MiB of 8.00 MiB", text)
-            assert "25.00 %" in text
+            assert " 4.000 " in text
             assert "left" in text
 
 
@@ -223,6 +225,290 @@ class TestSignals:
         assert files_in(here) == ["d", "text"]
         assert process.stderr is not None
         process.stderr.close()
+
+
+@posix
+class TestSignalsTwice:
+    """The second signal within milliseconds: a shell and a supervisor, or Ctrl-C held down."""
+
+    @pytest.fixture
+    def archive(self, here: Path) -> Path:
+        """A packed directory whose extraction takes about a second."""
+        import io
+        import tarfile
+
+        raw = io.BytesIO()
+        with tarfile.open(fileobj=raw, mode="w") as tar:
+            for number in range(5_000):
+                info = tarfile.TarInfo("t" if not number else f"t/{number % 50}/{number}")
+                info.type, info.size = (tarfile.REGTYPE, 3) if number else (tarfile.DIRTYPE, 0)
+                tar.addfile(info, io.BytesIO(b"abc"))
+        with nzip.open(here / "t.tar.nz", "wb", level=1, kind="tar", block_size=1 << 16) as file:
+            file.write(raw.getvalue())
+        (here / "text").unlink()
+        return here / "t.tar.nz"
+
+    def test_while_a_tree_is_extracted(self, shell: Shell, here: Path, archive: Path) -> None:
+        """Each time the process ends at once by the first, and nothing of the tree stays."""
+        INT, TERM, HUP = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+        statuses = {INT: 130, TERM: 143, HUP: 129}
+        for round_ in range(10):
+            first, second = [(INT, INT), (TERM, TERM), (TERM, INT), (HUP, TERM), (INT, HUP)][round_ % 5]
+            process = shell.start("decompress", "-T1", "t.tar.nz")
+            TestSignals.wait_for_part(here)
+            time.sleep(0.01 * (round_ // 2))
+            process.send_signal(first)
+            time.sleep((0.0, 0.001, 0.003)[round_ % 3])
+            process.send_signal(second)
+            try:
+                status = process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                raise
+            assert process.stderr is not None
+            text = process.stderr.read()
+            process.stderr.close()
+            # Two signals that arrive together have no order.
+            assert status in (statuses[first], statuses[second])
+            assert text in (b"", b"nzip: interrupted\n")
+            assert files_in(here) == ["t.tar.nz"]
+
+    @pytest.mark.parametrize("line", ["compress -1 -o out.nz", "tokenize --model adaptive -o out"])
+    def test_while_a_file_is_written(self, shell: Shell, here: Path, line: str) -> None:
+        process = shell.start(*line.split(), stdin=subprocess.PIPE)
+        TestSignals.wait_for_part(here)
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) in (130, 143)
+        assert files_in(here) == ["text"]
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.close()
+        process.stderr.close()
+
+    def test_a_signal_to_the_thread_that_holds_the_lock(self, here: Path) -> None:
+        """The handler takes no lock: what it interrupted goes on and lets go of its own."""
+        code = (
+            "import os, signal, time\nfrom nzip import outputs\nfrom nzip.cli import output\n"
+            "with output.ending_on('SIGTERM', 'SIGINT'):\n"
+            "    made, _ = outputs.begin('.', os.mkdir)\n"
+            "    with outputs.changing():\n"
+            "        os.kill(os.getpid(), signal.SIGTERM)\n"
+            "        os.kill(os.getpid(), signal.SIGINT)\n"
+            "        time.sleep(0.2)\n"
+            "        os.mkdir(made + '/late')\n"
+            "    time.sleep(60)\n"
+        )
+        result = subprocess.run([sys.executable, "-c", code], cwd=here, capture_output=True, timeout=30, check=False)
+        assert (result.returncode, result.stderr) == (143, b"")
+        assert files_in(here) == ["text"]
+
+    def test_commands_that_measure(self, shell: Shell, here: Path) -> None:
+        """They work in the main thread, and leave no part either."""
+        code = (
+            "import os, signal, time\nimport click\nfrom nzip import cli, outputs\n"
+            "@cli.cli.command('hang')\n"
+            "def hang():\n"
+            "    with outputs.replacing('result.json') as file:\n"
+            "        file.write(b'half')\n"
+            "        os.kill(os.getpid(), signal.SIGTERM)\n"
+            "        os.kill(os.getpid(), signal.SIGHUP)\n"
+            "        time.sleep(60)\n"
+            "cli.COMMANDS['hang'] = ''\n"
+            "cli.MainGroup.get_command = lambda self, ctx, name: hang\n"
+            "cli.cli.main(['hang'])\n"
+        )
+        result = subprocess.run([sys.executable, "-c", code], cwd=here, capture_output=True, timeout=30, check=False)
+        assert (result.returncode, result.stderr) == (143, b"")
+        assert files_in(here) == ["text"]
+
+
+@posix
+class TestDevices:
+    """As root too, what is no file is never replaced by one."""
+
+    @pytest.fixture
+    def null(self, here: Path) -> Path:
+        """A copy of /dev/null, which a test may lose."""
+        try:
+            os.mknod(here / "null", stat.S_IFCHR | 0o666, os.makedev(1, 3))
+            (here / "null").write_bytes(b"x")
+        except OSError:
+            pytest.skip("devices cannot be made, or opened, here")
+        (here / "link").symlink_to("null")
+        return here / "null"
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "compress -1 text -o {}",
+            "compress -1 -f text -o {}",
+            "compress -1 -f -o {}",
+            "compress -1 -rf d -o {}",
+            "decompress text.nz -o {}",
+            "decompress -f text.nz -o {}",
+            "tokenize -f text --model adaptive -o {}",
+            "bench text --levels 1 --json {}",
+            "eval ratio text --codecs 1 -q --json {} --csv {} --html {}",
+            "eval ncd text text.nz --compressor zstd -q --json {} --journal {}",
+        ],
+    )
+    @pytest.mark.parametrize("name", ["null", "link"])
+    def test_kept(self, run: Run, here: Path, null: Path, line: str, name: str) -> None:
+        (here / "d").mkdir()
+        (here / "text.nz").write_bytes(nzip.compress(TEXT, 1))
+        before = [*files_in(here)]
+        result = run(*line.format(name, name, name).split(), input=TEXT)
+        assert result.exit_code == 0, result.output
+        assert stat.S_ISCHR(null.stat().st_mode)
+        assert os.readlink(here / "link") == "null"
+        assert files_in(here) == before
+
+    @pytest.mark.parametrize("line", ["decompress -f d.tar.nz -o {}", "train image text -f -o {}"])
+    def test_refused(self, run: Run, here: Path, null: Path, line: str) -> None:
+        (here / "d").mkdir()
+        assert run("compress", "-1r", "d").exit_code == 0
+        before = [*files_in(here)]
+        result = run(*line.format("null").split())
+        assert result.exit_code == 1
+        assert "\n" not in result.stderr.strip()
+        assert stat.S_ISCHR(null.stat().st_mode)
+        assert files_in(here) == before
+
+    @pytest.fixture
+    def copies(self, here: Path) -> None:
+        """Links as /dev has them: nothing here may be done to those, which root could replace."""
+        if not os.path.isdir("/dev/fd"):
+            pytest.skip("descriptors have no names here")
+        (here / "stdout").symlink_to("/proc/self/fd/1" if os.path.isdir("/proc/self/fd") else "/dev/fd/1")
+        (here / "log").symlink_to("stdout")
+
+    @pytest.mark.parametrize(
+        ("name", "force"), [("stdout", ["-f"]), ("/dev/fd/1", []), ("/proc/self/fd/1", []), ("log", ["-f"])]
+    )
+    @pytest.mark.usefixtures("copies")
+    def test_stdout(self, shell: Shell, here: Path, name: str, force: list[str]) -> None:
+        if not os.path.exists(os.path.dirname(name) or "."):
+            pytest.skip("there is no such folder")
+        with open(here / "out", "wb") as out:
+            out.write(nzip.compress(b"before", 1))
+            out.flush()
+            assert shell("compress", "-1", *force, "text", "-o", name, stdout=out).returncode == 0
+        assert nzip.decompress((here / "out").read_bytes()) == b"before" + TEXT
+        assert (here / "log").is_symlink()
+
+    @pytest.mark.usefixtures("copies")
+    def test_stdout_keeps_the_source(self, shell: Shell, here: Path) -> None:
+        result = shell("compress", "-1", "-f", "--rm", "text", "-o", "stdout")
+        assert (result.returncode, result.stdout, (here / "text").exists()) == (2, b"", True)
+
+    @pytest.mark.usefixtures("copies")
+    def test_json_to_stdout(self, shell: Shell, here: Path) -> None:
+        result = shell("eval", "ratio", "text", "--codecs", "1", "-q", "--json", "stdout")
+        assert json.loads(result.stdout)["tool"] == "nzip eval ratio"
+        assert (files_in(here), (here / "stdout").is_symlink()) == (["log", "stdout", "text"], True)
+
+
+class TestCollisions:
+    """`-f --rm` never deletes the only copy."""
+
+    @pytest.fixture
+    def two(self, here: Path) -> Path:
+        for name in "xy":
+            (here / name).mkdir()
+            (here / name / "a.txt").write_bytes(name.encode() * 100)
+        (here / "o").mkdir()
+        return here
+
+    def test_one_folder_for_all(self, run: Run, two: Path) -> None:
+        result = run("compress", "-1", "-f", "--rm", "x/a.txt", "y/a.txt", "-o", "o")
+        assert result.exit_code == 1
+        assert "o/a.txt.nz: was written before in this run, from x/a.txt, and is not overwritten" in result.stderr
+        assert nzip.decompress((two / "o/a.txt.nz").read_bytes()) == b"x" * 100
+        assert (two / "y/a.txt").read_bytes() == b"y" * 100
+        assert not (two / "x/a.txt").exists()
+
+    def test_and_back(self, run: Run, two: Path) -> None:
+        assert run("compress", "-1", "--rm", "x/a.txt", "y/a.txt").exit_code == 0
+        assert run("decompress", "-f", "--rm", "x/a.txt.nz", "y/a.txt.nz", "-o", "o").exit_code == 1
+        assert (two / "o/a.txt").read_bytes() == b"x" * 100
+        assert nzip.decompress((two / "y/a.txt.nz").read_bytes()) == b"y" * 100
+
+    def test_an_input_as_output(self, run: Run, here: Path) -> None:
+        (here / "text.nz").write_bytes(b"another's")
+        result = run("compress", "-1", "-f", "--rm", "text", "text.nz")
+        assert result.exit_code == 1
+        assert "text.nz: is an input of this run" in result.stderr
+        assert (here / "text").read_bytes() == TEXT
+        assert nzip.decompress((here / "text.nz.nz").read_bytes()) == b"another's"
+
+    def test_stored_names(self, run: Run, two: Path) -> None:
+        assert run("compress", "-1N", "x/a.txt", "-o", "1.nz").exit_code == 0
+        assert run("compress", "-1N", "y/a.txt", "-o", "2.nz").exit_code == 0
+        assert run("decompress", "-N", "-f", "--rm", "1.nz", "2.nz").exit_code == 1
+        assert (two / "a.txt").read_bytes() == b"x" * 100
+        assert (two / "2.nz").exists()
+
+    def test_packed_directories(self, run: Run, two: Path) -> None:
+        (two / "x" / "d").mkdir()
+        (two / "y" / "d").mkdir()
+        (two / "x" / "d" / "f").write_bytes(b"1")
+        result = run("compress", "-1rf", "x/d", "y/d", "-o", "o")
+        assert (result.exit_code, "was written before" in result.stderr) == (1, True)
+        assert run("compress", "-1r", "x/d", "y/d").exit_code == 0
+        result = run("decompress", "-f", "--rm", "x/d.tar.nz", "y/d.tar.nz", "-o", "o")
+        assert (result.exit_code, "was written before" in result.stderr) == (1, True)
+        assert (two / "o/d/f").read_bytes() == b"1"
+        assert (two / "y/d.tar.nz").exists()
+
+    def test_tokens(self, run: Run, two: Path) -> None:
+        result = run("tokenize", "-f", "--model", "adaptive", "x/a.txt", "y/a.txt", "-o", "o")
+        assert (result.exit_code, "was written before" in result.stderr) == (1, True)
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "bench text --levels 1 --json text",
+            "eval ratio text --codecs 1 --json text",
+            "eval ratio text --codecs 1 --csv link",
+            "eval ncd text other --compressor zstd --html ./text",
+            "eval ratio text --codecs 1 --json new --csv new",
+            "eval align text other -o text",
+            "eval ratio text --codecs 1 --journal text",
+            "eval ratio text --codecs 1 --journal new --json new",
+        ],
+    )
+    def test_results_over_inputs(self, run: Run, here: Path, line: str) -> None:
+        (here / "other").write_bytes(TEXT[:500])
+        if os.name == "posix":
+            (here / "link").symlink_to("text")
+        before = files_in(here)
+        result = run(*line.split())
+        assert result.exit_code == 1
+        assert "is an input of this run" in result.stderr or "is written twice" in result.stderr
+        assert (here / "text").read_bytes() == TEXT
+        assert files_in(here) == before
+
+    def test_the_card_of_a_model(self, run: Run, here: Path) -> None:
+        (here / "notes.md").write_bytes(b"mine")
+        for output, flags, reason in (
+            ("notes.safetensors", [], "notes.md: already exists"),
+            ("notes.md", ["-f"], "the name of the model's card"),
+            ("text", ["-f"], "is an input of this run"),
+        ):
+            result = run("train", "image", "text", "-o", output, *flags)
+            assert (result.exit_code, reason in result.stderr) == (1, True), result.stderr
+        assert (here / "notes.md").read_bytes() == b"mine"
+        assert files_in(here) == ["notes.md", "text"]
+
+    def test_part_files_of_the_user(self, run: Run, here: Path) -> None:
+        for name in ("result.json.part", "r.csv.part", "text.nz.part"):
+            (here / name).write_bytes(b"mine")
+        line = "eval ratio text --codecs 1 -q --json result.json --csv r.csv --html r.html"
+        assert run(*line.split()).exit_code == 0
+        assert run("compress", "-1", "text").exit_code == 0
+        assert {(here / name).read_bytes() for name in ("result.json.part", "r.csv.part", "text.nz.part")} == {b"mine"}
 
 
 @posix

@@ -130,7 +130,7 @@ def study_options(command: F) -> F:
         from nzip.evaluation.study import Outputs
 
         outputs = Outputs(json_path, csv_path, html_path, plot_path)
-        outputs.check(_paths(given.values()))
+        outputs.check(_paths(given.values()), journal)
         kept = journal is not None
         if journal is None and json_path is not None and stream_word(json_path) is None:
             journal = json_path + ".journal"
