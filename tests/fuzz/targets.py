@@ -1,0 +1,8 @@
+"""All targets, by name."""
+
+from __future__ import annotations
+
+from . import lossless
+from .target import Target
+
+TARGETS: list[type[Target]] = [*lossless.TARGETS]
