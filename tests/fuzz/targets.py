@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import lossless
+from . import lossless, lossy
 from .target import Target
 
-TARGETS: list[type[Target]] = [*lossless.TARGETS]
+TARGETS: list[type[Target]] = [*lossless.TARGETS, *lossy.TARGETS]
