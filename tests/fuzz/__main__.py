@@ -30,6 +30,7 @@ def main() -> int:
     for name in ("OPENBLAS", "OMP", "MKL", "NUMBA"):
         os.environ[f"{name}_NUM_THREADS"] = "1"
     os.environ["NZIP_LM_BACKEND"] = "numba"
+    os.environ["NZIP_MODELS"] = str(Path(tempfile.gettempdir()) / "nzip-fuzz-no-models")  # the user's do not matter
     if args.bounds:
         os.environ["NUMBA_BOUNDSCHECK"] = "1"
         # numba's cache does not tell kernels with checks from those without.

@@ -20,6 +20,7 @@ import struct
 import sys
 import time
 import traceback
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -178,6 +179,7 @@ def _work(targets: dict[str, Target], seed: int, pipe: Connection, shared: mmap.
     log = open(trace, "w")  # noqa: SIM115  the process's own, to its end
     faulthandler.enable(log)
     faulthandler.register(signal.SIGUSR1, log, all_threads=False)
+    warnings.simplefilter("ignore")  # numpy's, of numbers in models that are none
     entered: set[str] = set()
     while (task := pipe.recv()) is not None:
         name, start, end = task
@@ -383,8 +385,8 @@ class Run:
     def _died(self, worker: _Worker, left: dict[str, list[tuple[int, int]]]) -> None:
         number, _, _ = worker.at()
         code, text = worker.end()
-        if number < 0:
-            raise RuntimeError(f"a worker ended before its first case (status {code}); {text}")
+        if number < 0 or code == -1:
+            raise RuntimeError(f"a worker of the fuzzer failed, see above (task {worker.task}); {text}")
         how = signal.Signals(code).name if code > 0 else f"exit status {-code}"
         self._lost(worker, left, Finding("", number, "death", f"{how} in {_traced(text)}", text[-3000:]))
 

@@ -144,7 +144,8 @@ def tree(r: Random, value: Any, rounds: int = 0) -> Any:
         elif way == 1:
             del inside[key]
         elif way == 2 and isinstance(inside, dict):
-            inside[r.choice((key + "x", "", "__metadata__", r.choice([k for k in inside])))] = inside.pop(key)
+            name = r.choice((key + "x", "", "__metadata__", r.choice([*inside])))
+            inside[name] = inside.pop(key)
         elif way == 3:
             other, name = r.choice(places)
             if isinstance(other, list) and name >= len(other):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import lossless, lossy
+from . import lossless, lossy, others
 from .target import Target
 
-TARGETS: list[type[Target]] = [*lossless.TARGETS, *lossy.TARGETS]
+TARGETS: list[type[Target]] = [*lossless.TARGETS, *lossy.TARGETS, *others.TARGETS]
