@@ -109,7 +109,9 @@ def table(run) -> str:  # type: ignore[no-untyped-def]
     """Return the outcomes as lines."""
     from .target import OUTCOMES
 
-    lines = [f"{'target':12} {'mutations':>10} {'a second':>9} " + " ".join(f"{word:>12}" for word in OUTCOMES) + "  found"]
+    lines = [
+        f"{'target':12} {'mutations':>10} {'a second':>9} " + " ".join(f"{word:>12}" for word in OUTCOMES) + "  found"
+    ]
     for name, tally in run.tallies.items():
         rate = tally.count / tally.seconds if tally.seconds else 0
         cells = " ".join(f"{tally.outcomes[word]:12,}" for word in OUTCOMES)

@@ -1,4 +1,4 @@
-"""Lossy pictures and sounds: records and their code, through the models that come with nzip; and models that are hostile."""
+"""Lossy pictures and sounds: records and their code, with the models that come with nzip; and hostile models."""
 
 from __future__ import annotations
 
@@ -64,7 +64,11 @@ class LatentsTarget(FileTarget):
         else:
             signals += [(picture(1, 24, 33), {}), (picture(2, 20, 17, 4), {"quality": 5}), (picture(3, 1, 1), {})]
         if self.codec == "walloc":
-            signals += [(picture(4, 30, 12, deep=True), {}), (sound(1, 2, 900, 44100), {}), (sound(2, 3, 400, 8000), {})]
+            signals += [
+                (picture(4, 30, 12, deep=True), {}),
+                (sound(1, 2, 900, 44100), {}),
+                (sound(2, 3, 400, 8000), {}),
+            ]
         seeds = []
         for signal, how in signals:
             data = lossy.encode_signal(signal, codec=self.codec, ops=NumpyOps(), **_goal(how)).data

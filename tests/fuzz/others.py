@@ -9,6 +9,7 @@ import re
 import struct
 import tarfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -55,7 +56,9 @@ class TokenTarget(Target):
                 value = fields[at]
                 fields[at] = mutate.number(r, value) if isinstance(value, int) else mutate.octets(r, value, rounds=1)
             elif way < 0.55:
-                corrections = b"".join(uleb(mutate.number(r, r.randrange(4))) for _ in range(r.choice((1, 2, 2, 4, 40))))
+                corrections = b"".join(
+                    uleb(mutate.number(r, r.randrange(4))) for _ in range(r.choice((1, 2, 2, 4, 40)))
+                )
                 fields[-2] = len(corrections)
                 if r.random() < 0.7:
                     fields[2] = bytes((fields[2][0], 2, *fields[2][2:]))
@@ -99,17 +102,93 @@ def _token_fields(data: bytes) -> tuple[list[Any], bytes, bytes]:
 # Archives.
 
 BLOCK = 512
-_NUMBERS = {"mode": (100, 8), "uid": (108, 8), "gid": (116, 8), "size": (124, 12), "mtime": (136, 12),
-            "devmajor": (329, 8), "devminor": (337, 8)}  # fmt: skip
+_NUMBERS = {
+    "mode": (100, 8),
+    "uid": (108, 8),
+    "gid": (116, 8),
+    "size": (124, 12),
+    "mtime": (136, 12),
+    "devmajor": (329, 8),
+    "devminor": (337, 8),
+}
 _TEXTS = {"name": (0, 100), "linkname": (157, 100), "prefix": (345, 155)}
-_PAX = ("path", "linkpath", "size", "mtime", "uid", "gid", "uname", "GNU.sparse.map", "GNU.sparse.major", "GNU.sparse.minor",
-        "GNU.sparse.realsize", "GNU.sparse.size", "GNU.sparse.numblocks", "hdrcharset", "comment", "SCHILY.xattr.user.a")  # fmt: skip
-_ODD_NAMES = (b"", b".", b"..", b"/", b"../x", b"top/../../x", b"/etc/x", b"top", b"top/", b"top//b", b"top/./a", b"other/x",
-              b"top/a\0b", b"top/\xff\xfe", b"top/" + b"d/" * 60 + b"x", b"victim/key", b"top/link/x", b"C:\\x", b"top/a b\n")
-_ODD_LINKS = (b"a.txt", b"../victim/key", b"../top/a.txt", b"/etc/passwd", b"..", b".", b"", b"link", b"top/a.txt", b"sub/../../x",
-              b"../" * 9 + b"etc", b"sub", b"a.txt/x", b"\0", b"sub/link2")  # fmt: skip
-_VALUES = (b"", b"0", b"-1", b"nan", b"inf", b"-inf", b"1e300", b"1e-300", b"-5.5", b"9" * 30, b"1" * 5000, b"\0", b"a\0b", b"\xff",
-           b"../x", b"0,1,2", b"1,1," * 50, b"12345678901234567890", b"top/x")  # fmt: skip
+_PAX = (
+    "path",
+    "linkpath",
+    "size",
+    "mtime",
+    "uid",
+    "gid",
+    "uname",
+    "GNU.sparse.map",
+    "GNU.sparse.major",
+    "GNU.sparse.minor",
+    "GNU.sparse.realsize",
+    "GNU.sparse.size",
+    "GNU.sparse.numblocks",
+    "hdrcharset",
+    "comment",
+    "SCHILY.xattr.user.a",
+)
+_ODD_NAMES = (
+    b"",
+    b".",
+    b"..",
+    b"/",
+    b"../x",
+    b"top/../../x",
+    b"/etc/x",
+    b"top",
+    b"top/",
+    b"top//b",
+    b"top/./a",
+    b"other/x",
+    b"top/a\0b",
+    b"top/\xff\xfe",
+    b"top/" + b"d/" * 60 + b"x",
+    b"victim/key",
+    b"top/link/x",
+    b"C:\\x",
+    b"top/a b\n",
+)
+_ODD_LINKS = (
+    b"a.txt",
+    b"../victim/key",
+    b"../top/a.txt",
+    b"/etc/passwd",
+    b"..",
+    b".",
+    b"",
+    b"link",
+    b"top/a.txt",
+    b"sub/../../x",
+    b"../" * 9 + b"etc",
+    b"sub",
+    b"a.txt/x",
+    b"\0",
+    b"sub/link2",
+)
+_VALUES = (
+    b"",
+    b"0",
+    b"-1",
+    b"nan",
+    b"inf",
+    b"-inf",
+    b"1e300",
+    b"1e-300",
+    b"-5.5",
+    b"9" * 30,
+    b"1" * 5000,
+    b"\0",
+    b"a\0b",
+    b"\xff",
+    b"../x",
+    b"0,1,2",
+    b"1,1," * 50,
+    b"12345678901234567890",
+    b"top/x",
+)
 
 
 class TarTarget(Target):
@@ -120,7 +199,12 @@ class TarTarget(Target):
     limit = 100 * MEBI
 
     def prepare(self) -> None:
-        self.seeds = [archive(tarfile.PAX_FORMAT), archive(tarfile.GNU_FORMAT), archive(tarfile.USTAR_FORMAT, rich=False)]
+        self.seeds = [
+            archive(tarfile.PAX_FORMAT),
+            archive(tarfile.GNU_FORMAT),
+            archive(tarfile.USTAR_FORMAT, rich=False),
+        ]
+        self.zeros = solo("zstd", bytes(1 << 20), level=1).chunks[0]
         self.enter()
         for seed in self.seeds:
             assert self.run(b"\0" + packed(b"".join(b"".join(entry) for entry in seed) + bytes(2 * BLOCK))) == ANY
@@ -154,14 +238,32 @@ class TarTarget(Target):
             else:
                 entries[at:at] = [entries[at]] * r.choice((1, 3))
         data = b"".join(head + body for head, body in entries) + bytes(BLOCK * r.choice((0, 1, 2, 20)))
-        if r.random() < 0.03:
-            depth = r.choice((30, 255, 257, 420))
-            data = _deep(depth) + data
-        if r.random() < 0.01:
-            data = _bomb(r.choice((1 << 21, 1 << 25))) + data
+        if r.random() < 0.02:
+            data = _deep(r.choice((30, 254, 257, 257, 300, 1600))) + data
+        if r.random() < 0.005:
+            return b"\0" + self.bomb(r, data)
         if r.random() < 0.05:
             data = mutate.octets(r, data)
         return bytes((r.randrange(8),)) + packed(data)
+
+    def bomb(self, r: Random, data: bytes) -> bytes:
+        """Return an archive that begins with an extended header of a great many zeros, which take few bytes."""
+        size = r.choice((1 << 20, 1 << 21, 300 << 20))
+        head, _ = _entry(r.choice((b"x", b"g", b"L", b"K")), b"%d comment=" % size)
+        out = bytearray(head)
+        out[124:136] = b"%011o\0" % size
+        parts = [_repaired(bytes(out)) + (b"%d comment=" % size).ljust(BLOCK, b"\0"), data]
+        zeros = [replace(self.zeros, raw=self.zeros.raw) for _ in range(size >> 20)]
+        chunks = [solo("store", part).chunks[0] for part in parts]
+        return wire.encode(
+            [
+                wire.Member(
+                    flags=container.FIELDS,
+                    fields=[(container.FIELD_KIND, b"\1")],
+                    chunks=[chunks[0], *zeros, chunks[1]],
+                )
+            ]
+        )
 
     def run(self, case: bytes) -> str:
         try:
@@ -181,9 +283,14 @@ class TarTarget(Target):
         target = room / "new" if way & 1 else None
         try:
             result = extract_tree(
-                source, target, folder=None if target else room, max_memory=self.limit, threads=1,
-                outside_links=bool(way == 6), force=bool(way & 4),
-            )  # fmt: skip
+                source,
+                target,
+                folder=None if target else room,
+                max_memory=self.limit,
+                threads=1,
+                outside_links=bool(way == 6),
+                force=bool(way & 4),
+            )
         except (NzipError, OSError) as error:
             if isinstance(error, OSError) and not error.errno:
                 raise
@@ -241,11 +348,8 @@ def _tree(folder: Path) -> dict[str, tuple[str, Any]]:
 
 
 def packed(data: bytes) -> bytes:
-    """Return an nzip file of an archive, stored, or coded where it is long and plain."""
-    if len(data) > 1 << 20:
-        member = solo("zstd", data, level=1)
-    else:
-        member = solo("store", data)
+    """Return an nzip file of an archive, stored."""
+    member = solo("store", data)
     head = container.Header(solo=True, kind="tar").encode()
     return head + wire.encode_chunk(member.chunks[0])
 
@@ -294,12 +398,22 @@ def _changed_head(r: Random, head: bytes) -> bytes:
     out = bytearray(head)
     way = r.randrange(8)
     if way == 0:
-        out[156:157] = r.choice((b"0", b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"S", b"L", b"K", b"x", b"g", b"X", b"\0", b"V", b"D"))
+        out[156:157] = r.choice(
+            (b"0", b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"S", b"L", b"K", b"x", b"g", b"X", b"\0", b"V", b"D")
+        )
     elif way < 3:
         at, size = _NUMBERS[r.choice([*_NUMBERS])]
         value = mutate.number(r, r.randrange(5000))
-        field = r.choice((b"%0*o\0" % (size - 1, value), b"\x80" + value.to_bytes(size - 1, "big") if value < 1 << 8 * size - 8
-                          else b"\x80", b"-1", b"\xff" * size, b" " * size, r.randbytes(size)))  # fmt: skip
+        field = r.choice(
+            (
+                b"%0*o\0" % (size - 1, value),
+                b"\x80" + value.to_bytes(size - 1, "big") if value < 1 << 8 * size - 8 else b"\x80",
+                b"-1",
+                b"\xff" * size,
+                b" " * size,
+                r.randbytes(size),
+            )
+        )
         out[at : at + size] = field[:size].ljust(size, b"\0")
     elif way < 6:
         name = r.choice([*_TEXTS])
@@ -355,11 +469,6 @@ def _deep(depth: int) -> bytes:
     return info.tobuf(tarfile.USTAR_FORMAT) + head + body + tarfile.TarInfo("top/x").tobuf(tarfile.USTAR_FORMAT)
 
 
-def _bomb(size: int) -> bytes:
-    head, body = _entry(b"x", b"%d comment=" % size + bytes(size - 20))
-    return head + body
-
-
 # Models of the engine lm.
 
 
@@ -373,16 +482,30 @@ class GgufTarget(Target):
     def prepare(self) -> None:
         from models.lm import model_files
 
-        shape = {**model_files.CODABLE, "num_hidden_layers": 1, "hidden_size": 32, "intermediate_size": 32,
-                 "num_attention_heads": 2, "num_key_value_heads": 1, "vocab_size": 269}  # fmt: skip
+        shape = {
+            **model_files.CODABLE,
+            "num_hidden_layers": 1,
+            "hidden_size": 32,
+            "intermediate_size": 32,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 1,
+            "vocab_size": 269,
+        }
         self.metadata = model_files.gguf_metadata(shape)
-        tokens_, types, _ = model_files.byte_level_tokens()
+        tokens_, _, _ = model_files.byte_level_tokens()
         shape["vocab_size"] = len(tokens_)
         self.tensors = model_files.gguf_tensors(model_files.make_tensors(shape), shape)
         self.pieces = {
-            **self.metadata, "tokenizer.ggml.model": "llama", "tokenizer.ggml.tokens": ["<unk>", "<s>", *(f"<0x{n:02X}>" for n in range(256)),
-            *["▁the"] * (len(tokens_) - 258)], "tokenizer.ggml.scores": [0.0] * len(tokens_),
-        }  # fmt: skip
+            **self.metadata,
+            "tokenizer.ggml.model": "llama",
+            "tokenizer.ggml.tokens": [
+                "<unk>",
+                "<s>",
+                *(f"<0x{n:02X}>" for n in range(256)),
+                *["▁the"] * (len(tokens_) - 258),
+            ],
+            "tokenizer.ggml.scores": [0.0] * len(tokens_),
+        }
         self.bytes_of = model_files.gguf_bytes
         self.enter()
         assert self.run(self.bytes_of(self.metadata, self.tensors)) == ANY
@@ -405,7 +528,9 @@ class GgufTarget(Target):
                 if what == 0:
                     del metadata[key]
                 elif what == 1:
-                    metadata[key] = r.choice((0, 1, 7, 1 << 31, 0.0, float("nan"), 1e38, "", "x", True, [1, 2], ["a"], [0.5], []))
+                    metadata[key] = r.choice(
+                        (0, 1, 7, 1 << 31, 0.0, float("nan"), 1e38, "", "x", True, [1, 2], ["a"], [0.5], [])
+                    )
                 elif isinstance(value, bool | str):
                     metadata[key] = r.choice(("gpt2", "llama", "bert", "smollm", "", "x" * 500, "llama3"))
                 elif isinstance(value, int):
@@ -430,7 +555,9 @@ class GgufTarget(Target):
                 elif what == 3:
                     data = mutate.octets(r, data[:600], rounds=5) + data[600:]
                 elif what == 4:
-                    data = struct.pack("<f", r.choice((float("nan"), float("inf"), 1e38, -1e38, 1e-45))) * (len(data) // 4)
+                    data = struct.pack("<f", r.choice((float("nan"), float("inf"), 1e38, -1e38, 1e-45))) * (
+                        len(data) // 4
+                    )
                 else:
                     data = data[: r.randrange(len(data) + 1)]
                 tensors[at] = (name, shape, type_, data)
@@ -508,15 +635,24 @@ class SafetensorsTarget(Target):
         from models.lm import model_files
 
         tokens_, _, _ = model_files.byte_level_tokens()
-        shape = {**model_files.CODABLE, "num_hidden_layers": 1, "hidden_size": 32, "intermediate_size": 32,
-                 "num_attention_heads": 2, "num_key_value_heads": 1, "vocab_size": len(tokens_)}  # fmt: skip
+        shape = {
+            **model_files.CODABLE,
+            "num_hidden_layers": 1,
+            "hidden_size": 32,
+            "intermediate_size": 32,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 1,
+            "vocab_size": len(tokens_),
+        }
         tensors = model_files.make_tensors(shape)
         data = model_files.safetensors_bytes(tensors)
         length = int.from_bytes(data[:8], "little")
         self.seed = (
-            {"model_type": "llama", "hidden_act": "silu", **shape}, model_files.tokenizer_json(),
-            json.loads(data[8 : 8 + length]), data[8 + length :],
-        )  # fmt: skip
+            {"model_type": "llama", "hidden_act": "silu", **shape},
+            model_files.tokenizer_json(),
+            json.loads(data[8 : 8 + length]),
+            data[8 + length :],
+        )
         self.index = {"metadata": {}, "weight_map": dict.fromkeys(tensors, "model.safetensors")}
         self.enter()
         assert self.run(self.case(Random(0), *self.seed, None)) == ANY
@@ -544,14 +680,27 @@ class SafetensorsTarget(Target):
             if way < 3:
                 config = mutate.tree(r, config)
                 if r.random() < 0.3 and isinstance(config, dict):
-                    key = r.choice(("rope_scaling", "rope_parameters", "sliding_window", "attention_bias", "rope_theta",
-                                    "partial_rotary_factor", "tie_word_embeddings", "max_position_embeddings"))  # fmt: skip
+                    key = r.choice(
+                        (
+                            "rope_scaling",
+                            "rope_parameters",
+                            "sliding_window",
+                            "attention_bias",
+                            "rope_theta",
+                            "partial_rotary_factor",
+                            "tie_word_embeddings",
+                            "max_position_embeddings",
+                        )
+                    )
                     config[key] = r.choice(mutate.ODD)
             elif way < 5:
                 if r.random() < 0.5 and isinstance(tokenizer, dict):
                     small = {key: value for key, value in tokenizer.items() if key != "model"}
-                    tokenizer = {**mutate.tree(r, small), "model": tokenizer.get("model")} \
-                        if isinstance(small := mutate.tree(r, small), dict) else small  # fmt: skip
+                    tokenizer = (
+                        {**mutate.tree(r, small), "model": tokenizer.get("model")}
+                        if isinstance(small := mutate.tree(r, small), dict)
+                        else small
+                    )
                 else:
                     tokenizer = mutate.tree(r, tokenizer)
             elif way < 7:
@@ -616,7 +765,9 @@ class LmCacheTarget(Target):
             return b"r" + (record if r.random() < 0.9 else mutate.octets(r, record))
         data = self.weights
         if r.random() < 0.7:
-            text_ = json.dumps(mutate.tree(r, self.values), sort_keys=True, separators=(",", ":")).encode("utf-8", "replace")
+            text_ = json.dumps(mutate.tree(r, self.values), sort_keys=True, separators=(",", ":")).encode(
+                "utf-8", "replace"
+            )
             head = data[:8] + len(text_).to_bytes(4, "little") + text_
             data = head[:4096].ljust(len(data) - len(data[_header_size(data) :]), b"\0") + data[_header_size(data) :]
         elif r.random() < 0.5:
@@ -624,7 +775,11 @@ class LmCacheTarget(Target):
             data = mutate.octets(r, data[:size]) + data[size:]
         else:
             at = r.randrange(len(data) - 400)
-            data = data[:at] + struct.pack("<f", r.choice((float("nan"), float("inf"), -1.0, 0.0, 1e38))) * 9 + data[at + 36 :]
+            data = (
+                data[:at]
+                + struct.pack("<f", r.choice((float("nan"), float("inf"), -1.0, 0.0, 1e38))) * 9
+                + data[at + 36 :]
+            )
         return b"w" + (data if r.random() < 0.9 else data[: r.randrange(len(data))])
 
     def run(self, case: bytes) -> str:
@@ -672,9 +827,13 @@ class JournalTarget(Target):
         with Journal(path) as journal:
             for number in range(6):
                 record = {
-                    "label": f"file {number}", "bits": 8000.5 + number, "scores": [1, 2.25, -3], "none": None,
-                    "inside": {"deep": {"deeper": [[1], [2]]}, "flag": True}, "text": "größer",
-                }  # fmt: skip
+                    "label": f"file {number}",
+                    "bits": 8000.5 + number,
+                    "scores": [1, 2.25, -3],
+                    "none": None,
+                    "inside": {"deep": {"deeper": [[1], [2]]}, "flag": True},
+                    "text": "größer",
+                }
                 key = key_of("fuzz", number)
                 self.records[key] = record
                 journal.add(key, record)
@@ -705,8 +864,23 @@ class JournalTarget(Target):
                 except (ValueError, RecursionError):
                     continue
             elif way == 5:
-                lines[at] = r.choice((b"[" * 100000, b'{"a":' * 50000, b"null\n", b"1\n", b'"x"\n', b"{}\n", b"[]\n", b"\xff\n", b"\r",
-                                      b'{"key": [], "record": {}}\n', b'{"key": "k"}\n', b"\x85", "\u2028".encode()))  # fmt: skip
+                lines[at] = r.choice(
+                    (
+                        b"[" * 100000,
+                        b'{"a":' * 50000,
+                        b"null\n",
+                        b"1\n",
+                        b'"x"\n',
+                        b"{}\n",
+                        b"[]\n",
+                        b"\xff\n",
+                        b"\r",
+                        b'{"key": [], "record": {}}\n',
+                        b'{"key": "k"}\n',
+                        b"\x85",
+                        "\u2028".encode(),
+                    )
+                )
             elif way == 6:
                 del lines[at]
                 if not lines:

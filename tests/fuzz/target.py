@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import shutil
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -97,28 +96,38 @@ def replaced(module: Any, **values: Any) -> Iterator[None]:
 
 
 def own_folder() -> Path:
-    """Return a new folder of this process, in memory where the system has such a place; `cleared` removes its content."""
+    """Return a new folder of this process, in memory where the system has such a place."""
     place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     folder = Path(tempfile.mkdtemp(prefix="nzip-fuzz-", dir=place))
     return folder
 
 
 def cleared(folder: Path) -> None:
-    """Remove what is in a folder."""
-    for entry in os.scandir(folder):
-        if entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry.path, onerror=_open_up)
-        else:
-            os.unlink(entry.path)
-
-
-def _open_up(function: Any, path: str, _: Any) -> None:
-    os.chmod(os.path.dirname(path), 0o700)
-    if os.path.isdir(path) and not os.path.islink(path):
-        os.chmod(path, 0o700)
-        shutil.rmtree(path)
-    else:
-        os.unlink(path)
+    """Remove what is in a folder, however deep, and whatever modes it has."""
+    folders, waiting = [], [str(folder)]
+    while waiting:
+        place = waiting.pop()
+        folders.append(place)
+        try:
+            entries = list(os.scandir(place))
+        except PermissionError:
+            os.chmod(place, 0o700)
+            entries = list(os.scandir(place))
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(entry.path)
+                continue
+            try:
+                os.unlink(entry.path)
+            except PermissionError:
+                os.chmod(place, 0o700)
+                os.unlink(entry.path)
+    for place in folders[:0:-1]:
+        try:
+            os.rmdir(place)
+        except PermissionError:
+            os.chmod(os.path.dirname(place), 0o700)
+            os.rmdir(place)
 
 
 class Slow(io.BytesIO):
