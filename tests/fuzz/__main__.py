@@ -1,4 +1,4 @@
-"""Run the fuzzer: `python -m tests.fuzz --help`; see README.md in this folder."""
+"""Run the fuzzer: `python -m tests.fuzz --help`; see docs/FUZZING.md."""
 
 import argparse
 import json

@@ -847,11 +847,20 @@ class JournalTarget(Target):
         self.folder = own_folder()
 
     def mutation(self, r: Random) -> bytes:
+        from nzip.evaluation.study import checked
+
         lines = list(self.lines)
+        repair = r.random() < 0.4
         for _ in range(r.choice((1, 1, 2, 4))):
             at = r.randrange(len(lines))
             way = r.randrange(9)
-            if way < 3:
+            if repair:
+                entry = r.choice([*self.records.items()])
+                value = mutate.tree(r, {"key": entry[0], "record": entry[1]})
+                text_ = mutate.to_json(r, value if r.random() < 0.9 else [value]).decode("utf-8", "replace")
+                if text_.startswith("{") and "\n" not in text_:
+                    lines[at] = checked(text_).encode() + b"\n"
+            elif way < 3:
                 lines[at] = mutate.octets(r, lines[at])
             elif way == 3:  # a digit
                 digits = [n for n, value in enumerate(lines[at]) if 48 <= value <= 57]
@@ -864,23 +873,7 @@ class JournalTarget(Target):
                 except (ValueError, RecursionError):
                     continue
             elif way == 5:
-                lines[at] = r.choice(
-                    (
-                        b"[" * 100000,
-                        b'{"a":' * 50000,
-                        b"null\n",
-                        b"1\n",
-                        b'"x"\n',
-                        b"{}\n",
-                        b"[]\n",
-                        b"\xff\n",
-                        b"\r",
-                        b'{"key": [], "record": {}}\n',
-                        b'{"key": "k"}\n',
-                        b"\x85",
-                        "\u2028".encode(),
-                    )
-                )
+                lines[at] = r.choice(_ODD_LINES)
             elif way == 6:
                 del lines[at]
                 if not lines:
@@ -889,25 +882,33 @@ class JournalTarget(Target):
                 lines.insert(at, lines[r.randrange(len(lines))])
             else:
                 lines[at] = lines[at][: r.randrange(len(lines[at]) + 1)]
-        return b"".join(lines)
+        return bytes((repair,)) + b"".join(lines)
 
     def run(self, case: bytes) -> str:
         from nzip.evaluation.study import Journal
 
         path = self.folder / "journal"
-        path.write_bytes(case)
+        path.write_bytes(case[1:])
         try:
             with Journal(path) as journal:
                 for key, record in journal.known.items():
-                    if self.records.get(key) != record:
+                    if not case[0] and self.records.get(key) != record:
                         raise Wrong("a line that was changed counts")
+                    if not isinstance(key, str) or not isinstance(record, dict):
+                        raise Wrong("a record that is none")
                 journal.add("k" * 64, {"fine": 1})
             with Journal(path) as journal:
                 if journal.known.get("k" * 64) != {"fine": 1}:
                     raise Wrong("a line behind a damaged one is lost")
         finally:
             path.unlink(missing_ok=True)
-        return RIGHT
+        return ANY if case[0] else RIGHT
+
+
+_ODD_LINES = (
+    b"[" * 100000, b'{"a":' * 50000, b"null\n", b"1\n", b'"x"\n', b"{}\n", b"[]\n", b"\xff\n", b"\r", b"\x85",
+    b'{"key": [], "record": {}}\n', b'{"key": "k"}\n', b'{"check": "', "\u2028".encode(),
+)  # fmt: skip
 
 
 TARGETS = [TokenTarget, TarTarget, GgufTarget, SafetensorsTarget, LmCacheTarget, JournalTarget]
