@@ -12,6 +12,8 @@ from random import Random
 import pytest
 from numba import config
 
+from nzip.formats.container import BLOCK
+
 from . import mutate, wire
 from .lossless import ContainerTarget
 
@@ -67,8 +69,8 @@ def test_every_kind_of_fault_is_seen(tmp_path: Path) -> None:
     assert kinds == {
         "crash": ["death: SIGSEGV"],
         "exits": ["death: exit status 3"],
-        "loop": ["hang:"] if kinds["loop"] == ["hang:"] else ["hang"],
-        "sleep": kinds["loop"],
+        "loop": ["hang:"],
+        "sleep": ["hang:"],
         "grows": ["memory: above the limit (right bytes)"],
         "takes": ["exception: MemoryError"],
         "raises": ["exception: IndexError"],
@@ -84,8 +86,9 @@ def test_files_are_put_together_as_they_were() -> None:
     target = ContainerTarget()
     for seed in target.made():
         data = wire.encode(seed)
-        assert wire.encode(wire.split(data)) == data
-        raws = [chunk.raw for member in seed for chunk in member.chunks if chunk.type == 1]
+        if all(chunk.type == BLOCK for member in seed for chunk in member.chunks):  # others are not given by a parser
+            assert wire.encode(wire.split(data)) == data
+        raws = [chunk.raw for member in seed for chunk in member.chunks if chunk.type == BLOCK]
         assert wire.with_true_checks(data, raws) == data
 
 
