@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import lossless, lossy, others
+from . import archives, lossless, lossy, models, others
 from .target import Target
 
-TARGETS: list[type[Target]] = [*lossless.TARGETS, *lossy.TARGETS, *others.TARGETS]
+TARGETS: list[type[Target]] = [*lossless.TARGETS, *lossy.TARGETS, *others.TARGETS, *archives.TARGETS, *models.TARGETS]

@@ -20,7 +20,9 @@ from .lossless import ContainerTarget
 TESTS = Path(__file__).parents[1]
 MUTATIONS = 10_000  # for some ten seconds; by hand there may be a million
 
-pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="nothing would be done in the time")
+pytestmark = pytest.mark.skipif(
+    bool(config.DISABLE_JIT) or sys.platform != "linux", reason="takes compiled kernels, fork and /proc"
+)
 
 
 def run(module: str, *args: str, **variables: str) -> subprocess.CompletedProcess[str]:
