@@ -8,6 +8,7 @@ import struct
 from random import Random
 from typing import Any
 
+from nzip.errors import NzipError
 from nzip.formats.container import Reader
 
 from . import mutate
@@ -265,7 +266,10 @@ class SafetensorsTarget(Target):
             path.unlink(missing_ok=True)
             if part:
                 path.write_bytes(part)
-        source = sources.open_source(self.folder)
+        try:
+            source = sources.open_source(self.folder)
+        except OSError as error:  # a name in the index that the system does not take
+            raise NzipError(str(error)) from error
         _used(source.vocabulary)
         if _small(source.architecture):
             model.open_path(self.folder).encode(b"the end")
