@@ -34,7 +34,7 @@ from nzip.errors import NzipError
 from .target import MEBI, OUTCOMES, Target, Wrong, judged
 
 SECONDS = 10.0  # of the processor that a case may take
-STILL = 60.0  # and of the clock, for one that waits
+STILL = 60.0  # and of the clock, for one that does nothing
 BESIDE = 100 * MEBI  # memory above the limit that a case may take
 ROOM = 700 * MEBI  # and what the system refuses beyond that, to keep the machine alive
 KEPT = 3  # reproducers of one kind
@@ -339,7 +339,9 @@ class Run:
                     worker.task = (worker.task[0], report[2], worker.task[2]) if report[2] < worker.task[2] else None
                 for worker in [w for w in workers if w.task is not None]:
                     number, clock, cpu = worker.at()
-                    if number >= 0 and (cpu > SECONDS + 1 or clock > STILL):
+                    if number >= 0 and (
+                        cpu > SECONDS + 1 or (clock > STILL and cpu < clock / 20)
+                    ):  # a busy machine is no fault
                         workers.remove(worker)
                         self._hung(worker, left)
                 if tell is not None and now - told > every:

@@ -235,7 +235,7 @@ class SafetensorsTarget(Target):
                             "max_position_embeddings",
                         )
                     )
-                    config[key] = r.choice(mutate.ODD)
+                    config[key] = mutate.odd(r)
             elif way < 5:
                 if r.random() < 0.5 and isinstance(tokenizer, dict):
                     small = {key: value for key, value in tokenizer.items() if key != "model"}

@@ -5,6 +5,7 @@ All of it is drawn from the `random.Random` that is given, so that a mutation is
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Sequence
 from random import Random
@@ -205,6 +206,11 @@ ODD: tuple[Any, ...] = (
 )
 
 
+def odd(r: Random) -> Any:
+    """Return one of `ODD`, as an object of its own."""
+    return copy.deepcopy(r.choice(ODD))
+
+
 def _places(tree: Any, found: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
     if isinstance(tree, dict):
         items: Any = list(tree.items())
@@ -224,12 +230,12 @@ def tree(r: Random, value: Any, rounds: int = 0) -> Any:
     for _ in range(rounds or r.choice((1, 1, 2, 3))):
         places = _places(value, [])
         if not places:
-            return r.choice(ODD)
+            return odd(r)
         inside, key = r.choice(places)
         old = inside[key]
         way = r.randrange(8)
         if way == 0:
-            inside[key] = r.choice(ODD)
+            inside[key] = odd(r)
         elif way == 1:
             del inside[key]
         elif way == 2 and isinstance(inside, dict):
@@ -242,7 +248,7 @@ def tree(r: Random, value: Any, rounds: int = 0) -> Any:
             if isinstance(other, list) or name in other:
                 inside[key] = json.loads(json.dumps(other[name]))
         elif isinstance(old, bool) or old is None:
-            inside[key] = r.choice(ODD)
+            inside[key] = odd(r)
         elif isinstance(old, int):
             changed = number(r, abs(old))
             inside[key] = -changed if r.random() < 0.15 else changed
@@ -253,7 +259,7 @@ def tree(r: Random, value: Any, rounds: int = 0) -> Any:
         elif isinstance(old, list):
             inside[key] = old * r.choice((2, 3, 50)) if r.random() < 0.5 else old[: r.randrange(len(old) + 1)]
         else:
-            inside[key] = r.choice(ODD)
+            inside[key] = odd(r)
     return value
 
 

@@ -51,7 +51,7 @@ class TokenTarget(Target):
                 )
                 fields[-2] = len(corrections)
                 if r.random() < 0.7:
-                    fields[2] = bytes((fields[2][0], 2, *fields[2][2:]))
+                    fields[2] = fields[2][:1] + b"\2" + fields[2][2:]
             elif way < 0.9:
                 ids = mutate.octets(r, ids)
                 if r.random() < 0.6:  # as many windows as then fit
