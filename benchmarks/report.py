@@ -9,8 +9,8 @@ the two is replaced. Names: `summary`, `levels`, `ahead`, `memory`, `versions`, 
 `lm-exactness`, `lossy-summary`, `lossy-least`, `latents-webp`, `vqgan-books`, `vqgan-lost`, `lossy-pictures`,
 `lossy-speech`, `lossy-music`; of `nzip eval` (made by `eval_tables.py`) `eval-summary`, `ratio`, `ratio-2k`,
 `kolmogorov-codecs`, `kolmogorov-programs`, `intelligence`, `capacity`, `learnability`, `classify-dna`,
-`classify-formats`, `align`, `align-kinds`, `perception`, `perception-pictures`; and for each result file SET its totals
-(`SET`) and its sizes file by file (`SET-files`).
+`classify-formats`, `align`, `align-kinds`, `perception`, `perception-pictures`; of `python -m tests.fuzz` `fuzz` and
+`fuzz-bounds`; and for each result file SET its totals (`SET`) and its sizes file by file (`SET-files`).
 """
 
 from __future__ import annotations
@@ -365,6 +365,26 @@ def vqgan_lost() -> str:
     return markdown(rows, left=(0, 1))
 
 
+def fuzz(name: str) -> Callable[[], str]:
+    """Return what makes the table of a run of `python -m tests.fuzz`."""
+
+    def make() -> str:
+        result = own(name, "python -m tests.fuzz")
+        columns = ("right bytes", "other bytes", "corrupt", "unsupported", "limit", "refused")
+        rows, sums = [], [0] * (len(columns) + 2)
+        for target, entry in result["targets"].items():
+            outcomes = [entry["outcomes"].get(column, 0) for column in columns]
+            numbers = [entry["mutations"], *outcomes, sum(entry["findings"].values())]
+            sums = [a + b for a, b in zip(sums, numbers, strict=True)]
+            rows.append([f"`{target}`", f"{entry['limit'] >> 20}", *(f"{n:,}" for n in numbers)])
+        rows.append(["all", "", *(f"{n:,}" for n in sums)])
+        heads = ["target", "limit, MiB", "mutations", *columns, "findings"]
+        said = ", ".join(f"{key} {value}" for key, value in result["software"].items())
+        return markdown([heads, *rows]) + f"\n\nSeed {result['seed']}; {said}."
+
+    return make
+
+
 def versions(results: dict[str, Result]) -> str:
     """Return what was compared, exactly."""
     seen: dict[str, list[str]] = {}
@@ -392,6 +412,8 @@ def tables(results: dict[str, Result]) -> dict[str, Callable[[], str]]:
         "vqgan-lost": vqgan_lost,
         **{f"lossy-{name}": lossy(f"lossy_{name}") for name in ("pictures", "speech", "music")},
         "versions": lambda: versions(results),
+        "fuzz": fuzz("fuzz"),
+        "fuzz-bounds": fuzz("fuzz_bounds"),
         **eval_tables.tables(own),
     }
     for name, result in results.items():

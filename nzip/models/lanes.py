@@ -18,6 +18,7 @@ from numba import config, types
 Array = Any
 
 COMPILED = not getattr(config, "DISABLE_JIT", 0)
+CHECKED = bool(getattr(config, "BOUNDSCHECK", None))  # NUMBA_BOUNDSCHECK=1: what goes by pointers is checked too
 WEIGHT_MAX = (1 << 19) - 1  # with inputs within +-(12 * 256 - 1), 32 bits hold every product
 
 if not COMPILED:
@@ -64,8 +65,22 @@ else:
     u8, u16, u32, u64 = _types.uint8, _types.uint16, _types.uint32, _types.uint64
     INT = ir.IntType(32)
 
+    def check_inside(context: Any, builder: Any, kind: Any, array: Any, index: Any, count: Any) -> None:
+        """Where `CHECKED`, let the code raise IndexError unless `count` items of an array are there from `index` on."""
+        if not CHECKED:
+            return
+        from numba.core import cgutils
+
+        items = context.make_array(kind)(context, builder, array).nitems
+        size = items.type(count) if isinstance(count, int) else count
+        low = builder.icmp_signed("<", index, index.type(0))
+        high = builder.icmp_signed(">", builder.add(index, size), items)
+        with cgutils.if_unlikely(builder, builder.or_(low, high)):
+            context.call_conv.return_user_exc(builder, IndexError, ("a vector lies outside of its array",))
+
     def pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any, to: Any) -> Any:
         """Return where array[index] stands, as a pointer to `to`."""
+        check_inside(context, builder, kind, array, index, getattr(to, "count", 1))
         data = context.make_array(kind)(context, builder, array).data
         return builder.bitcast(builder.gep(data, [index]), to.as_pointer())
 

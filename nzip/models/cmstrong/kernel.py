@@ -53,8 +53,9 @@ else:
         value.add_incoming(start, before)
         result = body(index, value)
         following = builder.add(index, ir.Constant(wide, 16))
-        index.add_incoming(following, loop)
-        value.add_incoming(result, loop)
+        end = builder.block  # not `loop` where indexes are checked
+        index.add_incoming(following, end)
+        value.add_incoming(result, end)
         builder.cbranch(builder.icmp_signed("<", following, builder.shl(lanes, ir.Constant(wide, 4))), loop, after)
         builder.position_at_end(after)
         return result

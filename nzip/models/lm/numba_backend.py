@@ -34,6 +34,7 @@ from numba.extending import intrinsic as _intrinsic
 from numpy.typing import NDArray
 
 from nzip.errors import LimitError
+from nzip.models.lanes import CHECKED
 from nzip.models.lm import exact
 from nzip.models.lm.config import SINKS
 from nzip.models.lm.weights import LmWeights
@@ -88,6 +89,14 @@ _B64, _B32 = ir.VectorType(_I8, 64), ir.VectorType(_I8, 32)
 _VNNI = _dot_instruction()
 
 
+def _check(context: Any, builder: Any, signature: Any, args: Any, place: int, index: Any, count: Any) -> None:
+    """With NUMBA_BOUNDSCHECK=1, check that argument `place`, an array, has `count` items from `index` on."""
+    if CHECKED:
+        from nzip.models.lanes import check_inside
+
+        check_inside(context, builder, signature.args[place], args[place], index, count)
+
+
 def _const(values: Sequence[int]) -> Any:
     return ir.Constant(ir.VectorType(_I32, len(values)), list(values))
 
@@ -125,6 +134,14 @@ def _tile(rows: int, blocks: int) -> Any:
 
         weights, inputs, out = pointer(0, args[1]), pointer(3, args[4]), pointer(7, args[8])
         w_stride, x_stride, k4, o_stride = args[2], args[5], args[6], args[9]
+        for b in range(blocks if CHECKED else 0):
+            at = builder.add(args[1], builder.mul(w_stride, w_stride.type(b)))
+            _check(context, builder, signature, args, 0, at, builder.mul(k4, k4.type(64)))
+        for r in range(rows if CHECKED else 0):
+            at = builder.add(args[4], builder.mul(x_stride, x_stride.type(r)))
+            _check(context, builder, signature, args, 3, at, builder.mul(k4, k4.type(4)))
+            at = builder.add(args[8], builder.mul(o_stride, o_stride.type(r)))
+            _check(context, builder, signature, args, 7, at, 16 * blocks)
         many = _V16 if _VNNI else _V32
         sums = [[cgutils.alloca_once(builder, many) for _ in range(blocks)] for _ in range(rows)]
         for line in sums:
@@ -192,6 +209,13 @@ def _mix(rows: int, blocks: int) -> Any:
 
         weights, values, out = pointer(0), pointer(2), pointer(6)
         w_stride, v, v_stride, places, o, o_stride = args[1], args[3], args[4], args[5], args[7], args[8]
+        if CHECKED:
+            span = builder.mul(builder.sub(places, places.type(1)), v_stride)
+            _check(context, builder, signature, args, 2, v, builder.add(span, span.type(16 * blocks)))
+        for r in range(rows if CHECKED else 0):
+            _check(context, builder, signature, args, 0, builder.mul(w_stride, w_stride.type(r)), places)
+            at = builder.add(o, builder.mul(o_stride, o_stride.type(r)))
+            _check(context, builder, signature, args, 6, at, 16 * blocks)
         real = ir.FloatType()
         many = ir.VectorType(real, 16)
         sums = [[cgutils.alloca_once(builder, many) for _ in range(blocks)] for _ in range(rows)]
@@ -257,6 +281,7 @@ def _finish(wide: bool, adding: bool, blocks: int = 2, columns_first: bool = Fal
         many = ir.VectorType(real, 16)
 
         def load(place: int, index: Any, kind: Any) -> tuple[Any, Any]:
+            _check(context, builder, signature, args, place, index, 16)
             data = context.make_array(signature.args[place])(context, builder, args[place]).data
             at = builder.bitcast(builder.gep(data, [index]), kind.as_pointer())
             value = builder.load(at)
@@ -315,6 +340,7 @@ def fetch_add(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
     """Add to array[index], seen by all threads at once; return what was there."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        _check(context, builder, signature, args, 0, args[1], 1)
         data = context.make_array(signature.args[0])(context, builder, args[0]).data
         return builder.atomic_rmw("add", builder.gep(data, [args[1]]), args[2], "seq_cst")
 
@@ -326,6 +352,7 @@ def fetch(typing_context: Any, array: Any, index: Any) -> Any:
     """Return array[index] as other threads see it."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        _check(context, builder, signature, args, 0, args[1], 1)
         data = context.make_array(signature.args[0])(context, builder, args[0]).data
         return builder.load_atomic(builder.gep(data, [args[1]]), "seq_cst", 4)
 

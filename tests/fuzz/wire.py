@@ -1,0 +1,207 @@
+"""nzip files taken apart, changed, and put together again with checks that hold.
+
+A member is a `Member` of plain values. `encode` makes every length, check and index anew, so that a change is not
+stopped by the first check on its way; what `encode` is told to leave wrong is left wrong.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field, replace
+from random import Random
+
+from nzip.codec.blocks import decode_block
+from nzip.formats import container
+from nzip.formats.container import Reader, check16, check32, check64, uleb
+
+from . import mutate
+
+
+@dataclass
+class Chunk:
+    """A block, or another chunk with a body."""
+
+    type: int
+    body: bytes = b""  # of a chunk that is no block
+    flags: int = 0
+    engine: int = 0
+    version: int = 1
+    memory: int = 0
+    packed: bytes = b""
+    transforms: list[tuple[int, int, bytes, int]] = field(default_factory=list)
+    raw_size: int = 0
+    payload: bytes = b""
+    raw: bytes = b""  # what it decodes to, before any change
+    size_error: int = 0  # added to the stated size of the body
+    odd: int = 0  # which varint is written in a wrong form: 1 the body's size, 2 the raw size
+    break_header: int = 0  # xor of the header's check
+    break_check: int = 0  # xor of the block's check
+
+
+@dataclass
+class Member:
+    """A member: its header, its chunks, what its end says otherwise than it should."""
+
+    magic: bytes = container.MAGIC
+    version: int = 1
+    flags: int = 0
+    fields: list[tuple[int, bytes]] = field(default_factory=list)
+    chunks: list[Chunk] = field(default_factory=list)
+    end: bool = True
+    header_size_error: int = 0
+    count_error: int = 0
+    entry_errors: dict[int, tuple[int, int, int]] = field(default_factory=dict)
+    gap_error: int = 0
+    break_header: int = 0
+    break_content: int = 0
+    break_end: int = 0
+    tail: bytes | None = None  # in place of the size and the magic behind the end
+
+    @property
+    def solo(self) -> bool:
+        return bool(self.flags & container.SOLO)
+
+    def content(self) -> bytes:
+        return b"".join(chunk.raw for chunk in self.chunks if chunk.type == container.BLOCK)
+
+
+def split(data: bytes) -> list[Member]:
+    """Return the members of a sound file."""
+    members = []
+    while data:
+        parser = container.Parser()
+        parser.feed(data)
+        member = Member()
+        at = 0
+        while (event := parser.next()) is not None:
+            if isinstance(event, container.Header):
+                reader = Reader(data, at)
+                member.flags = data[at + 4]
+                if member.flags & container.FIELDS:
+                    reader.pos = at + 5
+                    inside = Reader(reader.bytes(reader.uleb()))
+                    while inside.left():
+                        member.fields.append((inside.u8(), inside.bytes(inside.uleb())))
+                at += event.size
+            elif isinstance(event, container.Block):
+                h = event.header
+                member.chunks.append(
+                    Chunk(
+                        container.BLOCK, flags=container.TRANSFORMED if h.transforms else 0, engine=h.engine,
+                        version=h.engine_version, memory=container.pack_memory(h.memory) if h.memory else 0,
+                        packed=h.packed,
+                        transforms=[(s.id, s.version, s.packed, s.size) for s in h.transforms], raw_size=h.raw_size,
+                        payload=event.payload, raw=decode_block(h, event.payload),
+                    )
+                )  # fmt: skip
+        assert parser.finished
+        member.end = not member.solo
+        members.append(member)
+        data = parser.unused
+    return members
+
+
+def copied(members: list[Member]) -> list[Member]:
+    """Return members whose lists are their own."""
+    return [
+        replace(
+            m,
+            fields=list(m.fields),
+            chunks=[replace(c, transforms=list(c.transforms)) for c in m.chunks],
+            entry_errors={},
+        )
+        for m in members
+    ]
+
+
+def encode_chunk(chunk: Chunk, r: Random | None = None) -> bytes:
+    """Return a chunk's bytes; a block's check is that of its raw bytes as they were."""
+    if chunk.type != container.BLOCK:
+        size = len(chunk.body) + chunk.size_error
+        return bytes((chunk.type,)) + uleb(max(0, size)) + chunk.body
+    body = bytearray((chunk.flags, chunk.engine))
+    if chunk.engine != container.STORE_ENGINE:
+        body += bytes((chunk.version, chunk.memory, len(chunk.packed))) + chunk.packed
+    if chunk.flags & container.TRANSFORMED:
+        body.append(len(chunk.transforms) & 255)
+        for id_, version, packed, size in chunk.transforms:
+            body += bytes((id_, version, len(packed))) + packed + uleb(size)
+    body += mutate.uleb_odd(r, chunk.raw_size) if chunk.odd == 2 and r else uleb(chunk.raw_size)
+    size = max(0, len(body) + 10 + len(chunk.payload) + chunk.size_error)
+    head = bytes((container.BLOCK,)) + (mutate.uleb_odd(r, size) if chunk.odd == 1 and r else uleb(size)) + body
+    header_check = check16(head) ^ chunk.break_header
+    check = container.block_check(chunk.raw, chunk.payload, header_check) ^ chunk.break_check
+    return head + struct.pack("<HQ", header_check, check) + chunk.payload
+
+
+def encode(members: list[Member], r: Random | None = None) -> bytes:
+    """Return the file."""
+    out = bytearray()
+    for member in members:
+        head = member.magic + bytes((member.version, member.flags))
+        if member.flags & container.FIELDS:
+            fields = b"".join(bytes((tag,)) + uleb(len(value)) + value for tag, value in member.fields)
+            head += uleb(len(fields)) + fields
+        head += struct.pack("<I", check32(head) ^ member.break_header)
+        out += head
+        entries: list[tuple[int, int, int]] = []
+        gap = 0
+        for chunk in member.chunks:
+            data = encode_chunk(chunk, r)
+            out += data
+            if chunk.type == container.BLOCK:
+                entries.append((gap, len(data), chunk.raw_size))
+                gap = 0
+            else:
+                gap += len(data)
+        if not member.end:
+            continue
+        errors = member.entry_errors
+        body = uleb(max(0, len(head) + member.header_size_error)) + uleb(max(0, len(entries) + member.count_error))
+        for number, entry in enumerate(entries):
+            error = errors.get(number, (0, 0, 0))
+            body += b"".join(uleb(max(0, a + b) & (1 << 63) - 1) for a, b in zip(entry, error, strict=True))
+        body += uleb(max(0, gap + member.gap_error))
+        body += struct.pack("<Q", check64(member.content()) ^ member.break_content)
+        chunk_bytes = bytes((container.END,)) + uleb(len(body) + 12) + body
+        chunk_bytes += struct.pack("<I", check32(chunk_bytes) ^ member.break_end)
+        tail = struct.pack("<I", len(chunk_bytes) + 8) + container.TRAILER_MAGIC
+        out += chunk_bytes + (tail if member.tail is None else member.tail)
+    return bytes(out)
+
+
+def with_true_checks(data: bytes, raws: list[bytes]) -> bytes | None:
+    """Return a file with the checks of the blocks' and members' contents as they must be for what it decodes to.
+
+    Args:
+        data: the file.
+        raws: what its blocks decode to, in order.
+
+    Returns:
+        None where it has another number of blocks, or cannot be walked through.
+    """
+    out = bytearray(data)
+    rest, start, number = data, 0, 0
+    while rest:
+        parser = container.Parser()
+        parser.feed(rest)
+        at, content = 0, bytearray()
+        while (event := parser.next()) is not None:
+            at = len(rest) - len(parser.unused)  # just behind the event
+            if isinstance(event, container.Block):
+                if number == len(raws):
+                    return None
+                place = start + at - len(event.payload) - 8
+                check = container.block_check(raws[number], event.payload, event.header.header_check)
+                out[place : place + 8] = struct.pack("<Q", check)
+                content += raws[number]
+                number += 1
+            elif isinstance(event, container.End):
+                begin, end = start + at - event.size, start + at
+                out[end - 20 : end - 12] = struct.pack("<Q", check64(bytes(content)))
+                out[end - 12 : end - 8] = struct.pack("<I", check32(bytes(out[begin : end - 12])))
+        if not parser.finished:
+            return None
+        start += len(rest) - len(parser.unused)
+        rest = parser.unused
+    return bytes(out) if number == len(raws) else None
