@@ -199,6 +199,8 @@ class LmEngine(Engine):
         if reader.left():
             raise CorruptError("an lm block holds more than its bytes need")
         model = _model(model_id, name)
+        if window > model.config.max_context:
+            raise CorruptError(f"an lm block states a window of {window:,} tokens, and its model sees fewer")
         text = decode_text(model, payloads, text_size, window, bool(mix))
         return _together(text, binary, runs)
 

@@ -266,3 +266,10 @@ def test_prepare_compiles_all_that_coding_needs() -> None:
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
+
+
+def test_a_window_above_what_the_model_sees() -> None:
+    payload, chosen = coded(TEXT)
+    most = model.by_name(NAME).config.max_context
+    with pytest.raises(CorruptError, match="a window of"):
+        ENGINE.decode(payload, len(TEXT), {**chosen, "window": most + 16})
