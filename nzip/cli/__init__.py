@@ -94,12 +94,14 @@ class MainGroup(LazyGroup):
     """The command `nzip` itself: takes gzip's habits, and ends every failure as one line and a status."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        from nzip.cli import habits
-
         if not args:
+            from nzip.cli import habits
+
             if not ctx.resilient_parsing and habits.is_fed():
                 args = ["compress"]
         elif args[0] not in self.table and args[0] not in OWN_OPTIONS:
+            from nzip.cli import habits
+
             if not ctx.resilient_parsing:
                 habits.refuse_mistyped(args[0], self.list_commands(ctx), ctx)
             args = habits.translated(args)

@@ -37,7 +37,7 @@ class TestStart:
             "print([name for name in sys.modules if name.startswith('nzip.cli.')])"
         )
         result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        assert result.stdout.splitlines()[-1] == "['nzip.cli.output', 'nzip.cli.habits']"
+        assert result.stdout.splitlines()[-1] == "['nzip.cli.output']"
 
     def test_module(self, shell: Shell) -> None:
         assert shell("--version").stdout.decode() == f"nzip {nzip.__version__}{os.linesep}"

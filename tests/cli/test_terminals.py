@@ -79,3 +79,38 @@ def test_signs_have_a_plain_form(here: Path) -> None:
     run = [sys.executable, "-m", "nzip", "-0", "x"]
     result = subprocess.run(run, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "latin-1"}, check=False)
     assert result.stderr == b"nzip: -0 is no level: levels are -1 ... -9; see nzip --help\n"
+
+
+BAR = """
+import sys, time
+from nzip.cli import cli, output
+output.write_any_text()
+def work(tally):
+    for i in range(6):
+        tally(i << 20, 8 << 20, i << 18)
+        output.say("zwölf → 文")
+        time.sleep(0.12)
+output.watch(work, label="…ü文" * 20, bar=True)
+with output.steps(True) as step:
+    step(1, 2, "ü → 文")
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX only")
+@pytest.mark.parametrize("term", ["dumb", "xterm", ""])
+def test_bars(here: Path, term: str) -> None:
+    import contextlib
+    import pty
+
+    ours, theirs = pty.openpty()
+    env = {**os.environ, "PYTHONIOENCODING": "latin-1", "TERM": term}
+    process = subprocess.Popen([sys.executable, "-c", BAR], env=env, stderr=theirs, stdout=theirs)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):
+        while data := os.read(ours, 4096):
+            shown += data
+    os.close(ours)
+    assert process.wait(60) == 0, shown
+    assert b"Traceback" not in shown
+    assert b"zw\xf6lf -> \\u6587" in shown

@@ -48,7 +48,7 @@ def _head(codec, model_id: str, size: tuple[int, ...], settings: tuple[int, ...]
 def test_symbols_of_a_signal_and_any_others(path):
     model = weights.load(path)
     codec = codecs.codec_of(model, path.name)
-    signal = tiny.floats(tiny.picture(1, 120, 150)) if codec.kind == "image" else tiny.sound(1, codec.channels, 4000)
+    signal = tiny.floats(tiny.picture(1, 72, 90)) if codec.kind == "image" else tiny.sound(1, codec.channels, 4000)
     size, engine, random = signal.shape[1:], LatentsEngine(), np.random.default_rng(1)
     for quality in (1, 50, 100):
         settings = codec.settings(quality)
