@@ -26,7 +26,7 @@ from nzip.codec.files import SIGNALS
 from nzip.codec.inspect import BlockInfo
 from nzip.codec.registry import ENGINES
 from nzip.errors import CorruptError, LimitError, UnsupportedError
-from nzip.formats import signals
+from nzip.formats import extras, signals
 from nzip.formats.container import MAX_BLOCK, STORE_ENGINE, Block, BlockHeader, End, Header, IndexEntry, Parser
 from nzip.formats.signals import PICTURES, SOUNDS, Picture, Sound
 from nzip.models.latent import codecs, record
@@ -284,8 +284,8 @@ def psnr(signal: Signal, data: Buffer) -> float | None:
 def stripped(signal: Signal) -> Signal:
     """Return a signal without what is not pixels or samples: colour profile, EXIF, tags."""
     if isinstance(signal, Picture):
-        return replace(signal, profile=b"", exif=b"")
-    return replace(signal, extra={})
+        return replace(signal, profile=b"", exif=b"", xmp=b"", dpi=None, chunks=())
+    return replace(signal, extra={}, chunks=())
 
 
 # A signal taken apart, and put together again.
@@ -313,7 +313,12 @@ def _dismantle_picture(picture: Picture, model_id: str) -> tuple[Head, list[Floa
     side = []
     if channels in (2, 4):
         side.append((record.ALPHA, np.ascontiguousarray(pixels[:, :, -1]).tobytes()))
-    side += [(kind, data) for kind, data in ((record.PROFILE, picture.profile), (record.EXIF, picture.exif)) if data]
+    tags = {"dpi": " ".join(map(repr, map(float, picture.dpi)))} if picture.dpi else {}
+    more = {
+        record.PROFILE: picture.profile, record.EXIF: picture.exif, record.XMP: picture.xmp,
+        record.TAGS: _json(tags), record.CHUNKS: extras.packed(picture.chunks),
+    }  # fmt: skip
+    side += [(kind, data) for kind, data in more.items() if data]
     format_ = PICTURES.index(picture.format) if picture.format in PICTURES else 0
     head = Head(
         0, model_id, (), record.PICTURE, (height, width), channels, deep, format_,
@@ -413,11 +418,12 @@ def _dismantle_sound(sound: Sound, codec: LatentCodec, model_id: str) -> tuple[H
     if exponent > record.MAX_EXPONENT:
         raise ValueError(f"the sound's peak is {peak:g}, far beyond full scale; make it lower first")
     samples = samples * np.float32(2.0**-exponent)
-    tags = json.dumps(dict(sorted(sound.extra.items())), separators=(",", ":")).encode() if sound.extra else b""
+    more = {record.TAGS: _json(sound.extra), record.CHUNKS: extras.packed(sound.chunks)}
+    side = [(kind, data) for kind, data in more.items() if data]
     head = Head(
         0, model_id, (), record.SOUND, (samples.shape[1],), len(samples),
         format=SOUNDS.index(sound.format) if sound.format in SOUNDS else 0, rate=sound.rate, subtype=sound.subtype,
-        exponent=exponent, side=((record.TAGS, len(tags)),) if tags else (),
+        exponent=exponent, side=tuple((kind, len(data)) for kind, data in side),
     )  # fmt: skip
     parts = []
     size = head.coded_size(codec)
@@ -427,7 +433,11 @@ def _dismantle_sound(sound: Sound, codec: LatentCodec, model_id: str) -> tuple[H
         if codec.rate:
             part = resample(part, sound.rate, codec.rate)
         parts.append(np.ascontiguousarray(part[:, : size[0]]))
-    return head, parts, [tags] if tags else []
+    return head, parts, [data for _, data in side]
+
+
+def _json(tags: dict[str, str]) -> bytes:
+    return json.dumps(dict(sorted(tags.items())), separators=(",", ":")).encode() if tags else b""
 
 
 def _assemble(head: Head, codec: LatentCodec, symbols: Iterator[Symbols], side: list[Bytes], ops: Ops) -> Signal:
@@ -457,7 +467,11 @@ def _sound(head: Head, codec: LatentCodec, pieces: Iterator[tuple[int, int, Floa
     # Integers cannot go beyond full scale; files in floating point could and may.
     np.clip(samples, -1, 1, out=samples)
     samples *= np.float32(2.0**head.exponent)
-    return Sound(samples, head.rate, SOUNDS[head.format], head.subtype, _tags(more))
+    return Sound(samples, head.rate, SOUNDS[head.format], head.subtype, _tags(more), _chunks(more))
+
+
+def _chunks(more: dict[int, Bytes]) -> extras.Chunks:
+    return extras.unpacked(bytes(more.get(record.CHUNKS, b"")))
 
 
 def _tags(more: dict[int, Bytes]) -> dict[str, str]:
@@ -482,9 +496,13 @@ def _picture(head: Head, pieces: Iterator[tuple[int, int, Floats]], more: dict[i
             colour = part.mean(axis=0, keepdims=True) if colours == 1 else part
             values = np.clip(np.rint((colour.transpose(1, 2, 0) + np.float32(0.5)) * np.float32(most)), 0, most)
             pixels[start + at : start + at + part.shape[1], :, :colours] = values
-    return Picture(
-        pixels, PICTURES[head.format], bytes(more.get(record.PROFILE, b"")), bytes(more.get(record.EXIF, b""))
-    )
+    try:
+        across, down = (float(value) for value in _tags(more).get("dpi", "0 0").split())
+    except ValueError:
+        raise CorruptError("the tags of a picture or sound are damaged") from None
+    profile, exif, xmp = (bytes(more.get(kind, b"")) for kind in (record.PROFILE, record.EXIF, record.XMP))
+    dpi = (across, down) if 0 < across < 1e9 and 0 < down < 1e9 else None
+    return Picture(pixels, PICTURES[head.format], profile, exif, xmp, dpi, _chunks(more))
 
 
 # The member.
@@ -746,6 +764,11 @@ def latents(
     return np.stack(main)
 
 
+def format_of(head: Head) -> str:
+    """Return the name of the format that a picture or sound had."""
+    return (PICTURES if head.kind == record.PICTURE else SOUNDS)[head.format]
+
+
 def describe(path: AnyPath, block: BlockInfo) -> dict[str, Any]:
     """Return what the head of a record says, without decoding its symbols.
 
@@ -772,7 +795,7 @@ def describe(path: AnyPath, block: BlockInfo) -> dict[str, Any]:
         "channels": head.channels,
         "rate": head.rate or None,
         "bits": (16 if head.deep else 8) if picture else None,
-        "format": (PICTURES if picture else SOUNDS)[head.format],
+        "format": format_of(head),
         "codec": names.get(head.codec, f"codec {head.codec}"),
         "settings": list(head.settings),
         "model": head.model,
@@ -781,15 +804,20 @@ def describe(path: AnyPath, block: BlockInfo) -> dict[str, Any]:
     }
 
 
-def to_file(signal: Signal, format: str = "") -> bytes:
+def to_file(signal: Signal, format: str = "", *, strip: bool = False) -> bytes:
     """Return a picture or sound as the bytes of a file, in its own format or in another.
+
+    Args:
+        signal: the picture or sound.
+        format: pillow's or libsndfile's name; the signal's own where it is left out.
+        strip: leave out what the format does not hold besides pixels or samples.
 
     Raises:
         UnsupportedError: the format cannot hold it.
     """
     out = io.BytesIO()
     if isinstance(signal, Picture):
-        signals.write_picture(signal, out, format)
+        signals.write_picture(signal, out, format, strip=strip)
     else:
-        signals.write_sound(signal, out, format)
+        signals.write_sound(signal, out, format, strip=strip)
     return out.getvalue()
