@@ -118,6 +118,8 @@ def _pieces(data: bytes, at: int, order: str) -> Iterator[tuple[bytes, bytes]]:
         name, size = struct.unpack_from(f"{order}4sI", data, at)
         if not all(32 <= value < 127 for value in name):
             return
+        if name == b"data" and size == 0xFFFFFFFF and data[12:16] == b"ds64":
+            size = int.from_bytes(data[28:36], "little")
         yield name, data[at + 8 : at + 8 + size]
         at += 8 + size + size % 2
 

@@ -38,8 +38,7 @@ SUFFIXES = {
 ALIKE = {"WAV": ("WAVEX", "RF64")}
 # Names that ask for pictures, sounds or films in a form that is not written.
 OTHERS = frozenset(
-    ".apng .avif .bmp .dng .exr .gif .hdr .heic .heif .ico .j2k .jp2 .jpe .jxl .pbm .pcx .pdf .psd .qoi .svg .tga .xcf "
-    ".aac .ac3 .amr .ape .dts .m4a .m4b .mid .mka .mpc .spx .tta .voc .wma .wv .avi .mkv .mov .mp4 .webm".split()
+    [".apng", ".avif", ".bmp", ".dng", ".exr", ".gif", ".hdr", ".heic", ".heif", ".ico", ".j2k", ".jp2", ".jpe", ".jxl", ".pbm", ".pcx", ".pdf", ".psd", ".qoi", ".svg", ".tga", ".xcf", ".aac", ".ac3", ".amr", ".ape", ".dts", ".m4a", ".m4b", ".mid", ".mka", ".mpc", ".spx", ".tta", ".voc", ".wma", ".wv", ".avi", ".mkv", ".mov", ".mp4", ".webm"]
 )
 MOST_PIXELS = 1 << 28
 MOST_SAMPLES = 1 << 32  # of all channels
@@ -460,6 +459,7 @@ def _until_the_end(file: Any) -> NDArray[np.float32]:
     """Return the samples (T, C) of a file that does not say how many there are."""
     pieces: list[NDArray[np.float32]] = []
     count = 0
+    file.seekable = lambda: False  # or it seeks behind each piece, which fails where the end is not known
     while len(piece := file.read(1 << 16, dtype="float32", always_2d=True)):
         pieces.append(piece)
         count += piece.size

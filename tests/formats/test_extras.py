@@ -100,7 +100,7 @@ class TestPictures:
 
     def test_webp_and_ppm(self) -> None:
         first, back = there_and_back(saved(Image.fromarray(PIXELS), "WEBP", lossless=True, xmp=XMP, exif=b"Exif\0\0II"))
-        assert (first.xmp, first.exif) == (back.xmp, back.exif) == (XMP, b"Exif\0\0II")
+        assert (first.xmp, first.exif) == (back.xmp, back.exif) == (XMP, b"II")
         data = b"P6\n# by a program\n7 5\n255\n" + PIXELS.tobytes()
         first, back = there_and_back(data)
         assert first.chunks == back.chunks == ((extras.COMMENT, b" by a program"),)
@@ -155,11 +155,10 @@ class TestPictures:
         [
             (jpeg(behind=b"an mp4"), "6 bytes behind the picture"),
             (saved(Image.fromarray(PIXELS), "MPO", save_all=True, append_images=[Image.fromarray(PIXELS)]), "1 more pict"),
-            (png((b"acTL", struct.pack(">II", 1, 0))), "a moving picture's frames"),
             (png((b"bKGD", b"\0"), image=Image.fromarray(PIXELS).quantize(4)), "'bKGD' of a palette"),
             (png((b"pHYs", struct.pack(">IIB", 2, 1, 0))), "aspect"),
         ],
-        ids=["motion", "mpo", "apng", "palette", "aspect"],
+        ids=["motion", "mpo", "palette", "aspect"],
     )
     def test_what_is_lost_must_be_agreed_to(self, data: bytes, what: str) -> None:
         with pytest.raises(UnsupportedError, match=rf"{what}.*--strip"):
@@ -191,7 +190,7 @@ class TestPictures:
         assert before == Image.MAX_IMAGE_PIXELS
         data = data.replace(struct.pack(">II", 20_000, 10_000), struct.pack(">II", 20_000, 20_000))
         data = data[:29] + struct.pack(">I", zlib.crc32(data[12:29])) + data[33:]
-        with pytest.raises(LimitError, match="400,000,000 pixels; the limit is 268,435,456" if False else "268,435,456"):
+        with pytest.raises(LimitError, match="the limit is 268,435,456 pixels"):
             signals.read_picture(io.BytesIO(data))
 
     def test_no_object_of_memory_is_named(self) -> None:
@@ -249,13 +248,16 @@ class TestSounds:
 
     def test_flac_keeps_its_blocks(self) -> None:
         data = wav(kind="FLAC")
-        comments = b"\4\0\0\0me me\2\0\0\0\x08\0\0\0MOOD=low\7\0\0\0TITLE=a"
-        blocks = [(4, struct.pack("<I", 4) + comments[4:]), (6, b"a cover"), (2, b"appl....")]
-        blocks[0] = (4, struct.pack("<I", 2) + b"me" + struct.pack("<I", 2) + struct.pack("<I", 8) + b"MOOD=low"
-                     + struct.pack("<I", 7) + b"TITLE=a")  # fmt: skip
-        made = b"".join(bytes((kind,)) + len(c).to_bytes(3, "big") + c for kind, c in blocks)
-        size = 4 + 4 + 34
-        first, back = there_and_back(data[:4] + bytes((data[4] & 127,)) + data[5:size] + made + data[size:])
+        comments = b"\2\0\0\0me\2\0\0\0\x08\0\0\0MOOD=low\7\0\0\0TITLE=a"
+        cover = struct.pack(">I", 3) + struct.pack(">I", 9) + b"image/png" + bytes(20) + struct.pack(">I", 3) + b"png"
+        old = list(extras._blocks(data))
+        blocks = [old[0], (4, comments), (6, cover), (2, b"appl....")]
+        last = len(blocks) - 1
+        made = b"".join(
+            bytes((kind | (128 if n == last else 0),)) + len(c).to_bytes(3, "big") + c
+            for n, (kind, c) in enumerate(blocks)
+        )
+        first, back = there_and_back(data[:4] + made + data[4 + sum(4 + len(c) for _, c in old) :])
         assert [kind for kind, _ in first.chunks][:3] == ["0004", "0006", "0002"]
         assert first.extra["title"] == "a"
         kept = [chunk for chunk in back.chunks if chunk in first.chunks]

@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from nzip.errors import CorruptError, UnsupportedError
 from nzip.models.latent import exact
 from nzip.models.latent.tables import PRECISION
-from nzip.models.safetensors import short
 from nzip.models.latent.weights import Model, load, pack, unpack
+from nzip.models.safetensors import short
 
 ZOO = ("bmshj2018-factorized", "bmshj2018-hyperprior", "mbt2018-mean")
 
