@@ -96,7 +96,13 @@ def command(
         target: Any = options.stdout() if path is None else path
         result = watch(
             lambda tally: operations.decompress_file(
-                source, target, restore=restore, strip=strip, progress=tally, prepare=report.preparing(tally), **settings
+                source,
+                target,
+                restore=restore,
+                strip=strip,
+                progress=tally,
+                prepare=report.preparing(tally),
+                **settings,
             ),
             label=label,
             bar=report.bar,

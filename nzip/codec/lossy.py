@@ -38,7 +38,7 @@ from nzip.models.latent.resample import resample
 Signal = Picture | Sound
 Floats = NDArray[np.float32]
 AnyPath = str | os.PathLike[str]
-Bytes = bytes | memoryview
+Bytes = bytes | bytearray | memoryview
 
 PIECE = 1 << 16  # bytes that are read at a time
 

@@ -38,7 +38,12 @@ SUFFIXES = {
 ALIKE = {"WAV": ("WAVEX", "RF64")}
 # Names that ask for pictures, sounds or films in a form that is not written.
 OTHERS = frozenset(
-    [".apng", ".avif", ".bmp", ".dng", ".exr", ".gif", ".hdr", ".heic", ".heif", ".ico", ".j2k", ".jp2", ".jpe", ".jxl", ".pbm", ".pcx", ".pdf", ".psd", ".qoi", ".svg", ".tga", ".xcf", ".aac", ".ac3", ".amr", ".ape", ".dts", ".m4a", ".m4b", ".mid", ".mka", ".mpc", ".spx", ".tta", ".voc", ".wma", ".wv", ".avi", ".mkv", ".mov", ".mp4", ".webm"]
+    f".{name}"
+    for names in (
+        "apng avif bmp dng exr gif hdr heic heif ico j2k jp2 jpe jxl pbm pcx pdf psd qoi svg tga xcf",
+        "aac ac3 amr ape dts m4a m4b mid mka mpc spx tta voc wma wv avi mkv mov mp4 webm",
+    )
+    for name in names.split()
 )
 MOST_PIXELS = 1 << 28
 MOST_SAMPLES = 1 << 32  # of all channels
@@ -212,7 +217,8 @@ def read_picture(source: AnyPath | BinaryIO, *, strip: bool = False) -> Picture:
         except DAMAGE as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise
-            raise CorruptError(f"{name}: the picture cannot be decoded ({_reason(error)}); is the file whole?") from None
+            reason = _reason(error)
+            raise CorruptError(f"{name}: the picture cannot be decoded ({reason}); is the file whole?") from None
 
 
 _limit_lock = threading.RLock()
@@ -299,7 +305,8 @@ def _admit(name: str, image: Any, data: bytes, format_: str, found: extras.Extra
         deep = words[0] in (b"P3", b"P6") and len(words) > 3 and words[3].isdigit() and int(words[3]) > 255
     elif format_ == "TIFF":
         tags = image.tag_v2
-        bits, forms = (value if isinstance(value, tuple) else (value,) for value in (tags.get(258, 1), tags.get(339, 1)))
+        found_tags = (tags.get(258, 1), tags.get(339, 1))
+        bits, forms = (value if isinstance(value, tuple) else (value,) for value in found_tags)
         deep = len(bits) > 1 and max(bits) > 8
         if max(bits) > 16 or (max(bits) > 8 and any(form != 1 for form in forms)):
             raise UnsupportedError(f"{name}: {max(bits)} bits a pixel, or not plain ones; convert it to 16 bits first")
@@ -365,7 +372,10 @@ def write_picture(picture: Picture, target: AnyPath | BinaryIO, format: str = ""
         raise UnsupportedError(f"{name}: {kind} has no alpha channel; take PNG, TIFF or WEBP")
     lost = [] if kind == picture.format else [f"the chunk {key!r} of {picture.format}" for key, _ in picture.chunks]
     if kind == "PPM":
-        held = {"a colour profile": picture.profile, "EXIF": picture.exif, "XMP": picture.xmp, "points an inch": picture.dpi}
+        held = {
+            "a colour profile": picture.profile, "EXIF": picture.exif, "XMP": picture.xmp,
+            "points an inch": picture.dpi,
+        }  # fmt: skip
         lost += [word for word, value in held.items() if value]
     elif kind == "WEBP" and picture.dpi:
         lost.append("points an inch")

@@ -88,9 +88,10 @@ def parse(text: bytes, size: int, name: str, widths: Mapping[str, int], skip: st
     for key, item in header.items():
         if skip is not None and key.endswith(skip):
             continue
-        fields = [item.get(field) for field in ("dtype", "shape", "data_offsets")] if isinstance(item, dict) else []
+        told = item if isinstance(item, dict) else {}
+        fields: list[Any] = [told.get(field) for field in ("dtype", "shape", "data_offsets")]
         if not (
-            fields
+            isinstance(item, dict)
             and isinstance(fields[0], str)
             and all(isinstance(field, list) and len(field) <= MAX_AXES for field in fields[1:])
             and all(type(n) is int and n >= 0 for n in (*fields[1], *fields[2]))

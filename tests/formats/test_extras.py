@@ -44,6 +44,11 @@ def jpeg(*segments: tuple[int, bytes], behind: bytes = b"") -> bytes:
     return data[:20] + more + data[20:] + behind
 
 
+def two_pictures() -> bytes:
+    image = Image.fromarray(PIXELS)
+    return saved(image, "MPO", save_all=True, append_images=[image])
+
+
 def again(signal: signals.Picture | signals.Sound) -> signals.Picture | signals.Sound:
     """What a record's side data give back of a signal, without a codec."""
     picture = isinstance(signal, signals.Picture)
@@ -115,9 +120,10 @@ class TestPictures:
     @pytest.mark.parametrize("depth", [1, 2, 4, 8])
     def test_a_shade_that_is_not_seen(self, depth: int) -> None:
         most = (1 << depth) - 1
-        rows = [bytes((0,)) + bytes(sum((k % (most + 1)) << (8 - depth - depth * k) for k in range(8 // depth)) for _ in "a")]
+        row = bytes((0, sum((k % (most + 1)) << (8 - depth - depth * k) for k in range(8 // depth))))
         header = struct.pack(">IIBBBBB", 8 // depth, 1, depth, 0, 0, 0, 0)
-        parts = [(b"IHDR", header), (b"tRNS", struct.pack(">H", most)), (b"IDAT", zlib.compress(rows[0])), (b"IEND", b"")]
+        clear = struct.pack(">H", most)
+        parts = [(b"IHDR", header), (b"tRNS", clear), (b"IDAT", zlib.compress(row)), (b"IEND", b"")]
         data = b"\x89PNG\r\n\x1a\n" + b"".join(
             struct.pack(">I", len(c)) + n + c + struct.pack(">I", zlib.crc32(n + c)) for n, c in parts
         )
@@ -146,7 +152,8 @@ class TestPictures:
         size = 8 + 2 + 12 * (len(tags) + 2) + 4
         entries += [struct.pack("<HHII", 258, 3, 3, size), struct.pack("<HHII", 273, 4, 1, size + 6)]
         entries.sort()
-        body = struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4) + struct.pack("<HHH", 16, 16, 16) + bytes(6)
+        body = struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
+        body += struct.pack("<HHH", 16, 16, 16) + bytes(6)
         with pytest.raises(UnsupportedError, match="16 bits a channel"):
             signals.read_picture(io.BytesIO(b"II*\0" + struct.pack("<I", 8) + body))
 
@@ -154,7 +161,7 @@ class TestPictures:
         ("data", "what"),
         [
             (jpeg(behind=b"an mp4"), "6 bytes behind the picture"),
-            (saved(Image.fromarray(PIXELS), "MPO", save_all=True, append_images=[Image.fromarray(PIXELS)]), "1 more pict"),
+            (two_pictures(), "1 more pict"),
             (png((b"bKGD", b"\0"), image=Image.fromarray(PIXELS).quantize(4)), "'bKGD' of a palette"),
             (png((b"pHYs", struct.pack(">IIB", 2, 1, 0))), "aspect"),
         ],
@@ -177,7 +184,7 @@ class TestPictures:
         with pytest.raises(UnsupportedError, match="PPM does not hold a colour profile, EXIF, XMP, points an inch"):
             lossy.to_file(signals.Picture(PIXELS, "PNG", b"p", b"e", b"x", (9.0, 9.0)), "PPM")
 
-    def test_the_limit_of_pixels_is_the_stated_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_limit_of_pixels_is_the_stated_one(self) -> None:
         header = struct.pack(">IIBBBBB", 20_000, 10_000, 8, 0, 0, 0, 0)
         data = b"\x89PNG\r\n\x1a\n" + b"".join(
             struct.pack(">I", len(c)) + n + c + struct.pack(">I", zlib.crc32(n + c))
@@ -185,7 +192,6 @@ class TestPictures:
         )
         before = Image.MAX_IMAGE_PIXELS
         with pytest.raises(CorruptError, match="cannot be decoded"):  # more than pillow's own limit, and cut
-            monkeypatch.setattr(signals, "_pixels", lambda *_: (_ for _ in ()).throw(ValueError("no pixels")))
             signals.read_picture(io.BytesIO(data))
         assert before == Image.MAX_IMAGE_PIXELS
         data = data.replace(struct.pack(">II", 20_000, 10_000), struct.pack(">II", 20_000, 20_000))

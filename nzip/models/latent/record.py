@@ -22,7 +22,7 @@ from nzip.formats.signals import MAX_CHANNELS, MOST_PIXELS, MOST_SAMPLES, PICTUR
 from nzip.models.latent.codecs import MAX_SETTINGS, LatentCodec, Symbols
 from nzip.models.latent.weights import ID_BYTES
 
-Bytes = bytes | memoryview
+Bytes = bytes | bytearray | memoryview
 
 VERSION = 1
 PICTURE, SOUND = 1, 2
@@ -96,7 +96,9 @@ class Head:
         """
         if self.kind == SOUND and codec.rate:
             if not codec.rate <= self.rate * MAX_RATIO <= codec.rate * MAX_RATIO**2:
-                raise CorruptError(f"a sound of {self.rate:,} samples a second is none that the codec {codec.name} codes")
+                raise CorruptError(
+                    f"a sound of {self.rate:,} samples a second is none that the codec {codec.name} codes"
+                )
             return (-(-self.size[0] * codec.rate // self.rate),)
         return self.size
 

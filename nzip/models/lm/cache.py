@@ -397,7 +397,8 @@ def _load_record(name: str) -> dict[str, Any]:
 
 
 def _is_file_name(name: str) -> bool:
-    return isinstance(name, str) and bool(name) and Path(name).name == name and not re.search(r'[\\/:*?"<>|\x00-\x1f]', name)
+    bad = r'[\\/:*?"<>|\x00-\x1f]'
+    return isinstance(name, str) and bool(name) and Path(name).name == name and not re.search(bad, name)
 
 
 def _read_record(name: str) -> InstalledModel:

@@ -604,7 +604,8 @@ def _read_safetensors(path: Path) -> dict[str, TensorEntry]:
         text = file.read(length)
     widths = {key: width for key, (_, width) in _SAFETENSORS_TYPES.items()}
     contents = safetensors.parse(text, size - start, name, widths, skip=".rotary_emb.inv_freq")
-    return {
-        key: TensorEntry(path, start + item.start, item.stop - item.start, item.shape, _SAFETENSORS_TYPES[item.dtype][0])
-        for key, item in contents.entries.items()
-    }
+    entries = {}
+    for key, item in contents.entries.items():
+        type_, _ = _SAFETENSORS_TYPES[item.dtype]
+        entries[key] = TensorEntry(path, start + item.start, item.stop - item.start, item.shape, type_)
+    return entries
