@@ -30,6 +30,7 @@ _RIFF = (b"fmt ", b"data", b"fact", b"PEAK", b"JUNK", b"PAD ", b"FLLR", b"ds64",
 _AIFF = (b"COMM", b"SSND", b"FVER", b"PEAK", b"NAME", b"AUTH", b"(c) ", b"ANNO", b"FLLR")
 _CAF = (b"desc", b"data", b"info", b"free", b"strg", b"peak", b"pakt", b"kuki", b"fill", b"chan")
 _FLAC_KEPT = (2, 4, 5, 6)  # application, comments, cue sheet, picture
+_FLAC_NAMES = tuple(f"{kind:04}" for kind in _FLAC_KEPT)
 _COMMENTS = 4
 
 
@@ -198,11 +199,19 @@ def ppm_header(data: bytes) -> tuple[list[bytes], list[bytes]]:
 
 
 def with_chunks(format: str, data: bytes, chunks: Chunks) -> bytes:
-    """Return a file as a program wrote it, with chunks of the same format put in."""
+    """Return a file as a program wrote it, with chunks of the same format put in.
+
+    A chunk whose name would change what the pixels or samples are is none that `of_picture` or `of_sound` found, and
+    is left out.
+    """
     if not chunks:
         return data
     if format == "PNG":
-        more = b"".join(_png_chunk(name.encode("latin-1"), content) for name, content in chunks)
+        more = b"".join(
+            _png_chunk(name.encode("latin-1"), content)
+            for name, content in chunks
+            if re.fullmatch("[a-z][A-Za-z]{3}", name) and name not in _PNG_ELSEWHERE
+        )
         return data[:33] + more + data[33:]  # behind the signature and IHDR
     if format == "JPEG":
         at = 2 + 2 + int.from_bytes(data[4:6], "big") if data[2:4] == b"\xff\xe0" else 2
@@ -213,7 +222,8 @@ def with_chunks(format: str, data: bytes, chunks: Chunks) -> bytes:
         )
         return data[:at] + more + data[at:]
     if format == "PPM":
-        return data[:3] + b"".join(b"#" + content + b"\n" for _, content in chunks) + data[3:]
+        lines = (b"#" + re.sub(rb"[\r\n]", b" ", content) + b"\n" for _, content in chunks)
+        return data[:3] + b"".join(lines) + data[3:]
     if format in ("WAV", "WAVEX", "RF64"):
         return _riff_with(data, chunks)
     if format == "FLAC":
@@ -240,6 +250,8 @@ def _riff_with(data: bytes, chunks: Chunks) -> bytes:
             if at >= 0 and int.from_bytes(out[at + 4 : at + 8], "little") >= 40:
                 out[at + 28 : at + 32] = content[:4]
             continue
+        if name.encode("latin-1") in _RIFF:
+            continue
         out += name.encode("latin-1") + struct.pack("<I", len(content)) + content + bytes(len(content) % 2)
     if out[:4] == b"RF64":
         struct.pack_into("<Q", out, 20, len(out) - 8)
@@ -249,7 +261,7 @@ def _riff_with(data: bytes, chunks: Chunks) -> bytes:
 
 
 def _flac_with(data: bytes, chunks: Chunks) -> bytes:
-    ours = [(int(name), content) for name, content in chunks if name.isdecimal() and len(content) < 1 << 24]
+    ours = [(int(name), content) for name, content in chunks if name in _FLAC_NAMES and len(content) < 1 << 24]
     told = any(kind == _COMMENTS for kind, _ in ours)
     written = list(_blocks(data))
     end = 4 + sum(4 + len(content) for _, content in written)

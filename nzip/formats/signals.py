@@ -394,12 +394,6 @@ def write_picture(picture: Picture, target: AnyPath | BinaryIO, format: str = ""
         settings = {key: value for key, value in given.items() if value}
     if picture.xmp and kind in ("JPEG", "WEBP"):
         settings["xmp"] = picture.xmp
-    elif picture.xmp and kind == "TIFF":
-        exif = image_module.Exif()
-        if picture.exif:
-            exif.load(picture.exif)
-        exif[700] = picture.xmp
-        settings["exif"] = exif
     if kind == "JPEG":
         settings |= {"quality": 100, "subsampling": 0}
     elif kind == "WEBP":
@@ -408,6 +402,12 @@ def write_picture(picture: Picture, target: AnyPath | BinaryIO, format: str = ""
             image = image.convert("RGB" if image.mode == "L" else "RGBA")
     out = io.BytesIO()
     try:
+        if picture.xmp and kind == "TIFF":
+            exif = image_module.Exif()
+            if picture.exif:
+                exif.load(picture.exif)
+            exif[700] = picture.xmp
+            settings["exif"] = exif
         image.save(out, kind, **settings)
     except DAMAGE as error:
         raise UnsupportedError(f"{name}: the picture cannot be written as {kind} ({_reason(error)})") from None

@@ -314,6 +314,18 @@ def test_names_ask_for_formats() -> None:
         signals.format_for("a.m4a", "WAV")
 
 
+def test_chunks_that_change_what_pixels_are() -> None:
+    """Of a record that somebody made: they are left out."""
+    bad = (("IDAT", b"1"), ("IEND", b""), ("tRNS", b"\0" * 6), ("\xff\xff\0\0", b"x"), ("fmt ", b"x"), ("data", b"x" * 9))
+    picture = signals.Picture(PIXELS, "PNG", chunks=(*bad[:4], ("gAMA", struct.pack(">I", 45455))))
+    back = signals.read_picture(io.BytesIO(lossy.to_file(picture)))
+    assert np.array_equal(back.pixels, PIXELS)
+    assert back.chunks == (("gAMA", struct.pack(">I", 45455)),)
+    signals.read_sound(io.BytesIO(lossy.to_file(signals.Sound(np.zeros((1, 9), np.float32), 8000, chunks=bad[4:]))))
+    with pytest.raises(UnsupportedError, match="cannot be written as TIFF"):
+        lossy.to_file(signals.Picture(PIXELS, "TIFF", exif=b"exif", xmp=b"x"))
+
+
 def test_chunks_as_bytes() -> None:
     chunks = (("gAMA", b"1234"), ("tEXt", b""), ("cue ", bytes(300)))
     data = extras.packed(chunks)
