@@ -316,7 +316,9 @@ def test_names_ask_for_formats() -> None:
 
 def test_chunks_that_change_what_pixels_are() -> None:
     """Of a record that somebody made: they are left out."""
-    bad = (("IDAT", b"1"), ("IEND", b""), ("tRNS", b"\0" * 6), ("\xff\xff\0\0", b"x"), ("fmt ", b"x"), ("data", b"x" * 9))
+    bad = (
+        ("IDAT", b"1"), ("IEND", b""), ("tRNS", b"\0" * 6), ("\xff\xff\0\0", b"x"), ("fmt ", b"x"), ("data", b"x" * 9),
+    )  # fmt: skip
     picture = signals.Picture(PIXELS, "PNG", chunks=(*bad[:4], ("gAMA", struct.pack(">I", 45455))))
     back = signals.read_picture(io.BytesIO(lossy.to_file(picture)))
     assert np.array_equal(back.pixels, PIXELS)

@@ -208,7 +208,7 @@ class TestAdding:
         monkeypatch.setenv("NZIP_MODELS", str(tmp_path / "models"))
 
     def test_no_usable_token(self, tmp_path: Path) -> None:
-        with pytest.raises(UnsupportedError, match="bad.gguf: not one of its tokens stands for bytes"):
+        with pytest.raises(UnsupportedError, match=r"bad\.gguf: not one of its tokens stands for bytes"):
             cache.add(no_tokens(tmp_path / "bad.gguf"))
         folder = write_folder(tmp_path / "folder", CODABLE)
         empty = tokenizer_json()
