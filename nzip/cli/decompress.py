@@ -22,6 +22,9 @@ from nzip.cli.output import Report, on_terminal, watch
 @click.option(
     "--outside-links", is_flag=True, help="Extract symbolic links that lead outside of the directory as well."
 )
+@click.option(
+    "--strip", is_flag=True, help="Of lossy pictures and sounds, leave out what the output's format does not hold."
+)
 @options.threads_option
 @options.memory_option("Refuse files that need more memory than this (2G where left out).")
 @options.quiet_option
@@ -37,6 +40,7 @@ def command(
     restore: bool,
     no_extract: bool,
     outside_links: bool,
+    strip: bool,
     threads: int,
     memory: int | None,
     quiet: bool,
@@ -92,7 +96,13 @@ def command(
         target: Any = options.stdout() if path is None else path
         result = watch(
             lambda tally: operations.decompress_file(
-                source, target, restore=restore, progress=tally, prepare=report.preparing(tally), **settings
+                source,
+                target,
+                restore=restore,
+                strip=strip,
+                progress=tally,
+                prepare=report.preparing(tally),
+                **settings,
             ),
             label=label,
             bar=report.bar,

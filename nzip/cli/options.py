@@ -220,7 +220,9 @@ def lossy_options(command: F) -> F:
         help="With --lossy --codec vqgan: search for a better code; 50 rounds are plenty. Takes torch, and time.",
     )(command)
     command = click.option(
-        "--strip", is_flag=True, help="With --lossy: leave out a colour profile, EXIF and tags."
+        "--strip",
+        is_flag=True,
+        help="With --lossy: leave out all but pixels or samples, and accept files that hold more.",
     )(command)
     return click.option(
         "--lossy", is_flag=True, help="Make a picture or sound smaller with loss; nzip decompress gives one alike."

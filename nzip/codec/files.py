@@ -667,7 +667,7 @@ def compress_signal_file(
         source: a path, or a binary stream.
         target: a path, or a binary stream; `compressed_name(source)` where left out.
         codec, model, goal, refine: see `lossy.encode_signal`.
-        strip: leave out a colour profile, EXIF and tags.
+        strip: leave out all but pixels or samples.
         store_name: store the source's base name, mode and modification time in the file.
         force: overwrite an existing target.
         run: the files that this and other calls read and write, which are not overwritten, even with `force`.
@@ -696,8 +696,7 @@ def compress_signal_file(
             pieces += piece
         data = io.BytesIO(pieces)
         data.name = src.name
-        signal = signals.read_signal(data)
-        signal = lossy.stripped(signal) if strip else signal
+        signal = signals.read_signal(data, strip=strip)
         if progress is not None:
             progress(0, (signal.pixels if isinstance(signal, signals.Picture) else signal.samples).size, 0)
         try:
@@ -844,6 +843,7 @@ def decompress_file(
     remove: bool = False,
     force: bool = False,
     run: Run | None = None,
+    strip: bool = False,
     progress: Progress | None = None,
     prepare: Prepare | None = None,
 ) -> FileResult:
@@ -889,7 +889,7 @@ def decompress_file(
             if prepare is not None and block is not None and block.engine != STORE_ENGINE:
                 _prepare_for(block, limit, prepare)
             decoded = _Decoded(members=1, header=header)
-            write(_signal_bytes(src, start, target, limit, progress))
+            write(_signal_bytes(src, start, target, limit, strip, progress))
         else:
             decoded = _decode(
                 src,
@@ -920,19 +920,20 @@ def decompress_file(
 
 
 def _signal_bytes(
-    src: _Source, start: bytes, target: AnyPath | BinaryIO, max_memory: int, progress: Progress | None
+    src: _Source, start: bytes, target: AnyPath | BinaryIO, max_memory: int, strip: bool, progress: Progress | None
 ) -> bytes:
     """Return the file of the picture or sound that a lossy file, of which `start` was read, stands for."""
     from nzip.codec import lossy
-    from nzip.formats.signals import SUFFIXES
+    from nzip.formats import signals
 
     def tell(done: int) -> None:
         if progress is not None:
             progress(src.count, src.size, done)
 
     found = lossy.receive(src.read, begin=start, max_memory=max_memory, progress=tell)
-    suffix = os.path.splitext(os.fspath(target))[1].lower() if isinstance(target, str | os.PathLike) else ""
-    return lossy.to_file(lossy.signal_of(found), SUFFIXES.get(suffix, ""))
+    own = lossy.format_of(found.head)
+    format_ = signals.format_for(target, own) if isinstance(target, str | os.PathLike) else own
+    return lossy.to_file(lossy.signal_of(found), format_, strip=strip)
 
 
 def _compare_bytes(out: _NewFile, digest: bytes) -> None:

@@ -26,7 +26,7 @@ from nzip.codec.files import SIGNALS
 from nzip.codec.inspect import BlockInfo
 from nzip.codec.registry import ENGINES
 from nzip.errors import CorruptError, LimitError, UnsupportedError
-from nzip.formats import signals
+from nzip.formats import extras, signals
 from nzip.formats.container import MAX_BLOCK, STORE_ENGINE, Block, BlockHeader, End, Header, IndexEntry, Parser
 from nzip.formats.signals import PICTURES, SOUNDS, Picture, Sound
 from nzip.models.latent import codecs, record
@@ -38,7 +38,7 @@ from nzip.models.latent.resample import resample
 Signal = Picture | Sound
 Floats = NDArray[np.float32]
 AnyPath = str | os.PathLike[str]
-Bytes = bytes | memoryview
+Bytes = bytes | bytearray | memoryview
 
 PIECE = 1 << 16  # bytes that are read at a time
 
@@ -258,7 +258,8 @@ def _psnr(parts: list[Floats], back: list[Floats], kind: str) -> float:
     """Return decibels below full scale, which is 1 from end to end for pictures and 1 for sounds."""
     if not parts:
         return math.inf
-    error = float(np.mean([np.mean((a.astype(np.float64) - b) ** 2) for a, b in zip(parts, back, strict=True)]))
+    squares = sum(float(np.sum((a.astype(np.float64) - b) ** 2)) for a, b in zip(parts, back, strict=True))
+    error = squares / sum(part.size for part in parts)
     return math.inf if error == 0 else -10 * math.log10(error) + (6.02 if kind == "audio" else 0.0)
 
 
@@ -284,8 +285,8 @@ def psnr(signal: Signal, data: Buffer) -> float | None:
 def stripped(signal: Signal) -> Signal:
     """Return a signal without what is not pixels or samples: colour profile, EXIF, tags."""
     if isinstance(signal, Picture):
-        return replace(signal, profile=b"", exif=b"")
-    return replace(signal, extra={})
+        return replace(signal, profile=b"", exif=b"", xmp=b"", dpi=None, chunks=())
+    return replace(signal, extra={}, chunks=())
 
 
 # A signal taken apart, and put together again.
@@ -313,7 +314,12 @@ def _dismantle_picture(picture: Picture, model_id: str) -> tuple[Head, list[Floa
     side = []
     if channels in (2, 4):
         side.append((record.ALPHA, np.ascontiguousarray(pixels[:, :, -1]).tobytes()))
-    side += [(kind, data) for kind, data in ((record.PROFILE, picture.profile), (record.EXIF, picture.exif)) if data]
+    tags = {"dpi": " ".join(map(repr, map(float, picture.dpi)))} if picture.dpi else {}
+    more = {
+        record.PROFILE: picture.profile, record.EXIF: picture.exif, record.XMP: picture.xmp,
+        record.TAGS: _json(tags), record.CHUNKS: extras.packed(picture.chunks),
+    }  # fmt: skip
+    side += [(kind, data) for kind, data in more.items() if data]
     format_ = PICTURES.index(picture.format) if picture.format in PICTURES else 0
     head = Head(
         0, model_id, (), record.PICTURE, (height, width), channels, deep, format_,
@@ -413,11 +419,12 @@ def _dismantle_sound(sound: Sound, codec: LatentCodec, model_id: str) -> tuple[H
     if exponent > record.MAX_EXPONENT:
         raise ValueError(f"the sound's peak is {peak:g}, far beyond full scale; make it lower first")
     samples = samples * np.float32(2.0**-exponent)
-    tags = json.dumps(dict(sorted(sound.extra.items())), separators=(",", ":")).encode() if sound.extra else b""
+    more = {record.TAGS: _json(sound.extra), record.CHUNKS: extras.packed(sound.chunks)}
+    side = [(kind, data) for kind, data in more.items() if data]
     head = Head(
         0, model_id, (), record.SOUND, (samples.shape[1],), len(samples),
         format=SOUNDS.index(sound.format) if sound.format in SOUNDS else 0, rate=sound.rate, subtype=sound.subtype,
-        exponent=exponent, side=((record.TAGS, len(tags)),) if tags else (),
+        exponent=exponent, side=tuple((kind, len(data)) for kind, data in side),
     )  # fmt: skip
     parts = []
     size = head.coded_size(codec)
@@ -427,7 +434,11 @@ def _dismantle_sound(sound: Sound, codec: LatentCodec, model_id: str) -> tuple[H
         if codec.rate:
             part = resample(part, sound.rate, codec.rate)
         parts.append(np.ascontiguousarray(part[:, : size[0]]))
-    return head, parts, [tags] if tags else []
+    return head, parts, [data for _, data in side]
+
+
+def _json(tags: dict[str, str]) -> bytes:
+    return json.dumps(dict(sorted(tags.items())), separators=(",", ":")).encode() if tags else b""
 
 
 def _assemble(head: Head, codec: LatentCodec, symbols: Iterator[Symbols], side: list[Bytes], ops: Ops) -> Signal:
@@ -457,7 +468,11 @@ def _sound(head: Head, codec: LatentCodec, pieces: Iterator[tuple[int, int, Floa
     # Integers cannot go beyond full scale; files in floating point could and may.
     np.clip(samples, -1, 1, out=samples)
     samples *= np.float32(2.0**head.exponent)
-    return Sound(samples, head.rate, SOUNDS[head.format], head.subtype, _tags(more))
+    return Sound(samples, head.rate, SOUNDS[head.format], head.subtype, _tags(more), _chunks(more))
+
+
+def _chunks(more: dict[int, Bytes]) -> extras.Chunks:
+    return extras.unpacked(bytes(more.get(record.CHUNKS, b"")))
 
 
 def _tags(more: dict[int, Bytes]) -> dict[str, str]:
@@ -482,9 +497,13 @@ def _picture(head: Head, pieces: Iterator[tuple[int, int, Floats]], more: dict[i
             colour = part.mean(axis=0, keepdims=True) if colours == 1 else part
             values = np.clip(np.rint((colour.transpose(1, 2, 0) + np.float32(0.5)) * np.float32(most)), 0, most)
             pixels[start + at : start + at + part.shape[1], :, :colours] = values
-    return Picture(
-        pixels, PICTURES[head.format], bytes(more.get(record.PROFILE, b"")), bytes(more.get(record.EXIF, b""))
-    )
+    try:
+        across, down = (float(value) for value in _tags(more).get("dpi", "0 0").split())
+    except ValueError:
+        raise CorruptError("the tags of a picture or sound are damaged") from None
+    profile, exif, xmp = (bytes(more.get(kind, b"")) for kind in (record.PROFILE, record.EXIF, record.XMP))
+    dpi = (across, down) if 0 < across < 1e9 and 0 < down < 1e9 else None
+    return Picture(pixels, PICTURES[head.format], profile, exif, xmp, dpi, _chunks(more))
 
 
 # The member.
@@ -593,14 +612,19 @@ def _admit(
     out = head.output_size if signal else head.symbols
     if max_output_size is not None and out > max_output_size:
         raise LimitError(f"it makes {out:,} bytes and the limit is {max_output_size:,} (max_output_size); raise it")
+    total = start + head.symbols + sum(length for _, length in head.side)
+    _within(max_memory, FIXED + total + out, "at least ")  # before the model is read, which takes memory as well
     codec = codecs.by_id(head.codec, head.model)
-    needed = memory_needed(head, codec, start, signal=signal)
+    _within(max_memory, memory_needed(head, codec, start, signal=signal))
+    return total
+
+
+def _within(max_memory: int, needed: int, least: str = "") -> None:
     if needed > max_memory:
         raise LimitError(
-            f"decoding needs {needed / 1048576:,.0f} MiB of memory and the limit is {max_memory / 1048576:,.0f} MiB; "
-            f"raise it (-M {-(-needed // 1048576)}M, or max_memory)"
+            f"decoding needs {least}{needed / 1048576:,.0f} MiB of memory and the limit is "
+            f"{max_memory / 1048576:,.0f} MiB; raise it (-M {-(-needed // 1048576)}M, or max_memory)"
         )
-    return start + head.symbols + sum(length for _, length in head.side)
 
 
 def receive(
@@ -741,6 +765,11 @@ def latents(
     return np.stack(main)
 
 
+def format_of(head: Head) -> str:
+    """Return the name of the format that a picture or sound had."""
+    return (PICTURES if head.kind == record.PICTURE else SOUNDS)[head.format]
+
+
 def describe(path: AnyPath, block: BlockInfo) -> dict[str, Any]:
     """Return what the head of a record says, without decoding its symbols.
 
@@ -767,7 +796,7 @@ def describe(path: AnyPath, block: BlockInfo) -> dict[str, Any]:
         "channels": head.channels,
         "rate": head.rate or None,
         "bits": (16 if head.deep else 8) if picture else None,
-        "format": (PICTURES if picture else SOUNDS)[head.format],
+        "format": format_of(head),
         "codec": names.get(head.codec, f"codec {head.codec}"),
         "settings": list(head.settings),
         "model": head.model,
@@ -776,15 +805,20 @@ def describe(path: AnyPath, block: BlockInfo) -> dict[str, Any]:
     }
 
 
-def to_file(signal: Signal, format: str = "") -> bytes:
+def to_file(signal: Signal, format: str = "", *, strip: bool = False) -> bytes:
     """Return a picture or sound as the bytes of a file, in its own format or in another.
+
+    Args:
+        signal: the picture or sound.
+        format: pillow's or libsndfile's name; the signal's own where it is left out.
+        strip: leave out what the format does not hold besides pixels or samples.
 
     Raises:
         UnsupportedError: the format cannot hold it.
     """
     out = io.BytesIO()
     if isinstance(signal, Picture):
-        signals.write_picture(signal, out, format)
+        signals.write_picture(signal, out, format, strip=strip)
     else:
-        signals.write_sound(signal, out, format)
+        signals.write_sound(signal, out, format, strip=strip)
     return out.getvalue()

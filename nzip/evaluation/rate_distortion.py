@@ -96,7 +96,7 @@ def load(path: AnyPath) -> Signal:
         LimitError: it is too large.
         OSError: it cannot be read.
     """
-    signal = read_signal(path)
+    signal = read_signal(path, strip=True)
     if isinstance(signal, Sound):
         if signal.samples.size == 0:
             raise UnsupportedError(f"{os.fspath(path)}: there is nothing in it")

@@ -230,3 +230,77 @@ def test_a_missing_model_names_itself(run, here, monkeypatch, tmp_path):
     assert "of the codec walloc is not here" in result.stderr
     result = run("compress", "--lossy", "--model", "mine", "a.png", "-o", "c.nz")
     assert "no model 'mine'" in result.stderr
+
+
+def test_an_output_that_is_not_written_is_refused(run, here):
+    signals.write_picture(Picture(PIXELS), here / "a.png")
+    signals.write_sound(Sound(tiny.sound(1, 2, 3000), 44100, "WAV"), here / "b.wav")
+    run("compress", "--lossy", "a.png", "b.wav")
+    for name, source, known in (
+        ("x.avif", "a.png.nz", ".webp"), ("x.gif", "a.png.nz", ".jpg"), ("x.m4a", "b.wav.nz", ".mp3"),
+    ):  # fmt: skip
+        result = run("decompress", source, "-o", name)
+        assert result.exit_code == 1
+        assert len(result.stderr.strip().splitlines()) == 1
+        assert f"nzip does not write .{name.split('.')[1]}; name it with one of" in result.stderr
+        assert known in result.stderr
+        assert name not in files_in(here)
+    assert run("decompress", "b.wav.nz", "-o", "x.mp3").exit_code == 0
+    assert signals.read_sound(here / "x.mp3").format == "MP3"
+    assert run("decompress", "a.png.nz", "-o", "plain").exit_code == 0
+    assert signals.read_picture(here / "plain").format == "PNG"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "channels"),
+    [("a.wav", "WAVEX", 6), ("a.wav", "RF64", 6), ("a.aiff", "AIFF", 2), ("a.caf", "CAF", 1)],
+)
+def test_more_forms_of_sounds(run, here, name, kind, channels):
+    signals.write_sound(Sound(tiny.sound(1, channels, 3000), 48000, kind, "PCM_24"), here / name)
+    assert run("compress", "--lossy", name).exit_code == 0
+    assert run("decompress", "-f", f"{name}.nz").exit_code == 0
+    back = signals.read_sound(here / name)
+    assert (back.format, back.subtype, back.samples.shape) == (kind, "PCM_24", (channels, 3000))
+
+
+def test_what_files_hold_besides(run, here):
+    from PIL import Image, PngImagePlugin
+
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("Title", "a picture")
+    Image.fromarray(PIXELS).save(here / "a.png", pnginfo=texts, dpi=(300, 300))
+    assert run("compress", "--lossy", "a.png").exit_code == 0
+    assert run("decompress", "-f", "a.png.nz").exit_code == 0
+    with Image.open(here / "a.png") as back:
+        assert (back.info["Title"], round(back.info["dpi"][0])) == ("a picture", 300)
+    result = run("decompress", "a.png.nz", "-o", "a.ppm")
+    assert result.exit_code == 1
+    lost = "PPM does not hold the chunk 'tEXt' of PNG, points an inch"
+    assert f"{lost}; take PNG, or leave it out with --strip" in result.stderr
+    assert "a.ppm" not in files_in(here)
+    assert run("decompress", "--strip", "a.png.nz", "-o", "a.ppm").exit_code == 0
+
+
+def test_a_phones_picture(run, here):
+    from PIL import Image
+
+    image = Image.fromarray(PIXELS)
+    image.save(here / "a.jpg", "MPO", save_all=True, append_images=[image])
+    result = run("compress", "--lossy", "a.jpg")
+    assert result.exit_code == 1
+    assert "a.jpg: holds" in result.stderr
+    assert "1 more picture (a preview, or a map of brightness), which would not come back" in result.stderr
+    assert "leave it out with --strip" in result.stderr
+    assert run("compress", "--lossy", "--strip", "a.jpg").exit_code == 0
+    assert run("decompress", "-f", "a.jpg.nz").exit_code == 0
+    assert signals.read_picture(here / "a.jpg").pixels.shape == PIXELS.shape
+
+
+def test_memory_is_limited(run, here):
+    signals.write_picture(Picture(PIXELS), here / "a.png")
+    run("compress", "--lossy", "a.png")
+    result = run("decompress", "-M", "100M", "a.png.nz", "-o", "b.png")
+    assert result.exit_code == 1
+    assert "MiB of memory and the limit is 100 MiB; raise it (-M 1" in result.stderr
+    assert "b.png" not in files_in(here)
+    assert run("decompress", "-M", "300M", "a.png.nz", "-o", "b.png").exit_code == 0

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from cli.tools import Run, Shell
-from models.lm.model_files import write_folder, write_gguf
+from models.lm.model_files import CODABLE, write_folder, write_gguf
 from models.lm.web import Web, serve
 
 from nzip.models.lm import cache
@@ -33,7 +33,7 @@ def web() -> Iterator[Web]:
 
 @pytest.fixture
 def tiny(here: Path) -> Path:
-    return write_gguf(here / "tiny.gguf")
+    return write_gguf(here / "tiny.gguf", CODABLE)
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ class TestAdd:
         assert run("models", "add", "-q", "--name", "mine", "tiny.gguf").output == ""
 
     def test_json(self, run: Run, here: Path) -> None:
-        write_folder(here / "folder", shards=2)
+        write_folder(here / "folder", CODABLE, shards=2)
         result = run("models", "add", "--json", "folder")
         row = json.loads(result.stdout)
         assert (row["ok"], row["command"], row["name"], row["reference"]) == (True, "models add", "folder", True)

@@ -206,7 +206,7 @@ def _sounds(files: Sequence[InputFile]) -> Any:
 
     for file in files:
         try:
-            sound = nzip.read_signal(file.location)
+            sound = nzip.read_signal(file.location, strip=True)
         except OSError as error:
             raise NzipError(f"{file.location}: cannot read it: {error.strerror or error}") from None
         if not isinstance(sound, nzip.Sound):

@@ -6,6 +6,7 @@ users put their own.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import os
@@ -147,7 +148,7 @@ def found_models() -> list[Path]:
 
 @functools.lru_cache(maxsize=64)
 def _hashed(path: Path, size: int, changed: int) -> str:
-    return weights.id_of(path.read_bytes())
+    return weights.id_of(weights.read(path))
 
 
 def _id_of(path: Path) -> str:
@@ -157,7 +158,12 @@ def _id_of(path: Path) -> str:
 
 
 def _file_of(model_id: str) -> Path | None:
-    return next((path for path in found_models() if _id_of(path) == model_id), None)
+    for path in found_models():
+        # A file that cannot be read is no reason to refuse what another made.
+        with contextlib.suppress(OSError, CorruptError):
+            if _id_of(path) == model_id:
+                return path
+    return None
 
 
 def is_here(number: int, model_id: str) -> bool:
@@ -178,7 +184,13 @@ def codec_of(model: Model, where: str) -> LatentCodec:
         known = ", ".join(CODECS)
         raise UnsupportedError(f"{where}: is no model of a latent codec that nzip knows ({known})")
     module, _, attribute = CODECS[name].path.partition(":")
-    codec: LatentCodec = getattr(importlib.import_module(module), attribute)(model)
+    kind = getattr(importlib.import_module(module), attribute)
+    try:
+        codec: LatentCodec = kind(model)
+    except CorruptError as error:
+        raise CorruptError(f"{where}: {error}") from None
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError, RecursionError) as error:
+        raise CorruptError(f"{where}: its parts do not fit ({type(error).__name__}); get the file again") from None
     return codec
 
 

@@ -559,10 +559,9 @@ class GrvqCodec:
     def __init__(self, model: Model) -> None:
         if model.about.get("codec") != self.name:
             raise UnsupportedError(f"the model {model.id} is not one of the codec grvq; name another")
-        config = {field.name: model.config.get(field.name) for field in fields(Shape)}
-        if not all(type(size) is int and 0 < size <= 65536 for size in config.values()):
-            raise CorruptError(f"the model {model.id} has a damaged configuration; get its file again")
-        self.shape = shape = Shape(**{name: int(size or 0) for name, size in config.items()})
+        most = {"hop": 2048, "bands": 1024}  # what transforms of their sizes are made of
+        config = {field.name: model.number(field.name, 1, most.get(field.name, 65536)) for field in fields(Shape)}
+        self.shape = shape = Shape(**config)
         if shape.hop % 2 or shape.codes > 1 << 15 or shape.layers * shape.groups > 64:
             raise UnsupportedError(f"the model {model.id} has sizes that this version does not know; get a newer nzip")
         self.rate = shape.rate

@@ -284,7 +284,7 @@ class HyperpriorCodec:
             settings = self.settings(1)
             symbols = self.analyse(np.zeros((3, 1, 1), np.float32), settings, NumpyOps())
             self.synthesise(symbols, (1, 1), settings, NumpyOps())
-        except (KeyError, ValueError, IndexError, AttributeError):
+        except (KeyError, ValueError, IndexError, AttributeError, TypeError, ZeroDivisionError):
             raise _damaged("has weights that do not fit one another") from None
         self._last = None
 

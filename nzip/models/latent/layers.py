@@ -251,7 +251,8 @@ def best_ops() -> NumpyOps | TorchOps:
 
 def widest(weights: Mapping[str, Array]) -> int:
     """Return the most channels that a layer of these weights has on both sides together: what its memory goes by."""
-    return max((sum(w.shape[:2]) for name, w in weights.items() if name.endswith("kernel") and len(w.shape) > 2), default=1)
+    kernels = [w for name, w in weights.items() if name.endswith("kernel") and len(w.shape) > 2]
+    return max((sum(w.shape[:2]) for w in kernels), default=1)
 
 
 def place(weights: Mapping[str, NDArray[Any]], ops: Ops) -> dict[str, Array]:

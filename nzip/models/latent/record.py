@@ -22,13 +22,13 @@ from nzip.formats.signals import MAX_CHANNELS, MOST_PIXELS, MOST_SAMPLES, PICTUR
 from nzip.models.latent.codecs import MAX_SETTINGS, LatentCodec, Symbols
 from nzip.models.latent.weights import ID_BYTES
 
-Bytes = bytes | memoryview
+Bytes = bytes | bytearray | memoryview
 
 VERSION = 1
 PICTURE, SOUND = 1, 2
 DEEP = 8  # in a picture's form: 16 bits a pixel
-ALPHA, PROFILE, EXIF, TAGS = 1, 2, 3, 4  # side data
-SIDE = {PICTURE: {ALPHA, PROFILE, EXIF}, SOUND: {TAGS}}
+ALPHA, PROFILE, EXIF, TAGS, XMP, CHUNKS = 1, 2, 3, 4, 5, 6  # side data
+SIDE = {PICTURE: {ALPHA, PROFILE, EXIF, TAGS, XMP, CHUNKS}, SOUND: {TAGS, CHUNKS}}
 MAX_HEAD = 1024
 MAX_SUBTYPE = 32
 MAX_EXPONENT = 128
@@ -96,7 +96,9 @@ class Head:
         """
         if self.kind == SOUND and codec.rate:
             if not codec.rate <= self.rate * MAX_RATIO <= codec.rate * MAX_RATIO**2:
-                raise CorruptError(f"a sound of {self.rate:,} samples a second is none that the codec {codec.name} codes")
+                raise CorruptError(
+                    f"a sound of {self.rate:,} samples a second is none that the codec {codec.name} codes"
+                )
             return (-(-self.size[0] * codec.rate // self.rate),)
         return self.size
 

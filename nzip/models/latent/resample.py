@@ -1,8 +1,8 @@
 """Sounds at another rate: band-limited interpolation with a windowed sinc (Smith, "Digital Audio Resampling", 2002).
 
 Outputs that lie at the same fraction between inputs have the same filter. Where there are more fractions than about
-`TABLE`, filters are drawn from a table of that many, with a line between two, which is nearer than float32 tells. So the time
-follows the number of samples, whatever the rates are, and the memory beside the sounds is bounded.
+`TABLE`, filters are drawn from a table of that many, with a line between two, which is nearer than float32 tells. So
+the time follows the number of samples, whatever the rates are, and the memory beside the sounds is bounded.
 """
 
 from __future__ import annotations

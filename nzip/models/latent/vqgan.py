@@ -43,6 +43,7 @@ QUERIES = 1024  # places whose attention is made at once
 CHUNK = 8192  # vectors whose codewords are looked for at once
 WINDOW, BLOCK = 16, 8  # places that the transformer sees along an axis, and those in their middle that it fills
 EPSILON = 1e-6
+MAX_STEP = 128  # pixels of an axis that a codeword stands for
 
 
 def _conv(ops: Ops, w: Weights, name: str, x: Array, *, stride: int = 1, pad: int | tuple[int, int] = 1) -> Array:
@@ -353,12 +354,13 @@ class VqganCodec:
         damaged = f"the model {model.id} of {self.name} is damaged; get it again"
         try:
             config = model.config
-            self.rungs = [int(size) for size in config["rungs"]]
-            self._groups, self._cells, self._heads = (int(config[key]) for key in ("groups", "cells", "heads"))
-            self._sphere = bool(config["sphere"])
-        except (KeyError, TypeError, ValueError):
+            self.rungs, self._sphere = list(config["rungs"]), config["sphere"]
+        except (KeyError, TypeError):
             raise CorruptError(damaged) from None
-        if not 0 < len(self.rungs) <= 255 or not 1 <= self._cells <= 16 or self._groups < 0 or self._heads < 1:
+        self._groups, self._cells = model.number("groups", 0, 1 << 12), model.number("cells", 1, 16)
+        self._heads = model.number("heads", 1, 1 << 10)
+        sizes = 0 < len(self.rungs) <= 255 and all(type(size) is int for size in self.rungs)
+        if not sizes or type(self._sphere) is not bool:
             raise CorruptError(damaged)
         floats = model.floats()
         self.weights = {key: value for key, value in floats.items() if not key.startswith(("codebook.", "filler."))}
@@ -366,6 +368,8 @@ class VqganCodec:
         self.step = self._cells
         for level in range(levels(self.weights, "encoder.down")):
             self.step *= 1 + (f"encoder.down.{level}.downsample.conv.kernel" in self.weights)
+        if self.step > MAX_STEP:
+            raise CorruptError(damaged)
         self.books, self._priors = [], []
         for size in self.rungs:
             book = floats.get(f"codebook.{size}")
@@ -385,7 +389,7 @@ class VqganCodec:
         self._placed: tuple[Ops, dict[str, Array], dict[str, Array]] | None = None
         try:
             self._try()
-        except (KeyError, ValueError, IndexError, ZeroDivisionError):
+        except (KeyError, ValueError, IndexError, ZeroDivisionError, AttributeError, TypeError):
             raise CorruptError(damaged) from None
 
     def _try(self) -> None:

@@ -37,6 +37,7 @@ LEVELS = (1 << (BITS - 1)) - 1 + 0.5 - 0.001  # L
 SPREAD = ((1 << (BITS - 1)) - 1) / 1.85  # s
 LEAST = 1e-4  # of the share that is expanded
 MIDDLE_GAIN = 8.0  # the network is told the logarithm of the gain over this
+MOST = 1e6  # of gains and of the scale
 STEPS = 100  # settings, from the lowest gain to the highest
 STRIP = 1 << 16  # places that the network is given at one time, about
 SMALL = 1 << 18  # latents that one thread codes alone
@@ -118,12 +119,17 @@ class WallocCodec:
     def __init__(self, model: Model) -> None:
         config = model.config
         try:
-            self.levels, self.channels, self.axes = (int(config[k]) for k in ("levels", "channels", "axes"))
+            self.axes = model.number("axes", 1, 2)
+            self.levels = model.number("levels", 0, 6 if self.axes == 2 else 12)
+            self.channels = model.number("channels", 3, 3) if self.axes == 2 else model.number("channels", 1, 64)
+            count = model.number("priors", 1, STEPS)
             self._scale = float(config["scale"])
             low, high = (float(gain) for gain in config["gains"])
+            if not (0 < self._scale < MOST and 0 < low <= high < MOST):
+                raise ValueError("gains or a scale that none has")
             self._encoder, self._linear = model.floats()["encoder"], model.floats()["linear"]
             self._network = model.floats("network.")
-            self._priors = [planes.from_tensors(model.tensors, f"priors.{n}.") for n in range(int(config["priors"]))]
+            self._priors = [planes.from_tensors(model.tensors, f"priors.{n}.") for n in range(count)]
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise CorruptError(f"the weights of walloc {model.id} are damaged ({error!r}); get them again") from None
         self.rate = 0  # bands are shares of the rate, so any will do
@@ -146,6 +152,12 @@ class WallocCodec:
             and ends[1].shape[0] == bands
         ):
             raise CorruptError(f"the weights of walloc {model.id} do not fit each other; get them again")
+        try:
+            # The smallest signal: what does not fit shows here, and not in the middle of someone's file.
+            one = (1,) * self.axes
+            self.synthesise([np.zeros((self.latents, *one), np.int8)], one, (0,))
+        except (KeyError, ValueError, IndexError):
+            raise CorruptError(f"the weights of walloc {model.id} do not fit each other; get them again") from None
 
     def settings(self, quality: int) -> tuple[int, ...]:
         """Return what travels in the file for a quality of 1 to 100: the number of a gain."""

@@ -11,24 +11,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nzip import outputs
-from nzip.errors import CorruptError, UnsupportedError
+from nzip.errors import CorruptError
+from nzip.models import safetensors
 
 ID_BYTES = 8
 SCALE = ".scale"  # behind the name of a tensor that `small` made, its scales
 MAX_HEADER = 16 << 20
+MAX_FILE = 1 << 30
+MAX_TAPS = 32  # of a kernel along an axis
 _TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
           "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1"}  # fmt: skip
+_WIDTHS = {name: np.dtype(kind).itemsize for name, kind in _TYPES.items()} | {"BF16": 2}
 _NAMES = {np.dtype(kind): name for name, kind in _TYPES.items()}
 
 Tensors = Mapping[str, NDArray[Any]]
@@ -52,9 +54,24 @@ class Model:
 
     @property
     def config(self) -> dict[str, Any]:
-        """What the metadata says under `config`."""
-        found = json.loads(self.about.get("config", "{}"))
-        return found if isinstance(found, dict) else {}
+        """What the metadata says under `config`.
+
+        Raises:
+            CorruptError: it is no JSON object.
+        """
+        return safetensors.json_object(self.about.get("config", "{}"), f"the configuration of the model {self.id}")
+
+    def number(self, key: str, low: int, high: int) -> int:
+        """Return an integer of the configuration.
+
+        Raises:
+            CorruptError: it is missing, no integer, or not in low..high.
+        """
+        value = self.config.get(key)
+        if type(value) is not int or not low <= value <= high:
+            what = f"{key} is {safetensors.short(value)}, not a number in {low}..{high}"
+            raise CorruptError(f"the configuration of the model {self.id} is damaged ({what}); get the file again")
+        return value
 
     def floats(self, prefix: str = "") -> dict[str, NDArray[np.float32]]:
         """Return the float tensors whose names start with `prefix`, without it, as float32.
@@ -134,41 +151,36 @@ def unpack(data: bytes, name: str) -> Model:
         UnsupportedError: it has a type of numbers that is not read.
     """
 
-    def damaged(what: str) -> CorruptError:
-        return CorruptError(f"{name}: {what}; get the file again")
-
-    if len(data) < 8 or (length := int.from_bytes(data[:8], "little")) > min(MAX_HEADER, len(data) - 8):
-        raise damaged("is no safetensors file, or a damaged one")
-    try:
-        header = json.loads(data[8 : 8 + length])
-        about = header.pop("__metadata__", {})
-        entries = [
-            (str(key), item["dtype"], tuple(item["shape"]), *item["data_offsets"]) for key, item in header.items()
-        ]
-        about = {str(key): str(value) for key, value in about.items()}
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise damaged("its header is damaged") from None
+    length = safetensors.header_size(data, len(data), name, MAX_HEADER)
+    body = memoryview(data)[safetensors.LENGTH + length :]
+    contents = safetensors.parse(data[safetensors.LENGTH : safetensors.LENGTH + length], len(body), name, _WIDTHS)
     tensors: dict[str, NDArray[Any]] = {}
-    body = memoryview(data)[8 + length :]
-    for key, kind, shape, *place in entries:
-        if kind == "BF16":
-            width = 2
-        elif kind in _TYPES:
-            width = np.dtype(_TYPES[kind]).itemsize
-        else:
-            raise UnsupportedError(f"{name}: {key} holds numbers of the type {kind}; convert it to F32 or F16")
-        numbers = [*shape, *place]
-        if len(place) != 2 or not all(type(n) is int and n >= 0 for n in numbers):
-            raise damaged(f"the entry of {key} is damaged")
-        if place[1] > len(body) or place[1] - place[0] != math.prod(shape) * width:
-            raise damaged(f"the entry of {key} does not fit its bytes")
-        part = body[place[0] : place[1]]
-        if kind == "BF16":
+    for key, entry in contents.entries.items():
+        part = body[entry.start : entry.stop]
+        if entry.dtype == "BF16":
             value = (np.frombuffer(part, "<u2").astype(np.uint32) << 16).view(np.float32)
         else:
-            value = np.frombuffer(part, _TYPES[kind])
-        tensors[key] = value.reshape(shape)
-    return Model(id_of(data), tensors, about, len(data))
+            value = np.frombuffer(part, _TYPES[entry.dtype])
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
+            raise CorruptError(f"{name}: {safetensors.short(key)} has values that are not finite; get the file again")
+        value = value.reshape(entry.shape)
+        if key.endswith("kernel") and value.ndim > 2 and max(value.shape[2:]) > MAX_TAPS:
+            raise CorruptError(f"{name}: {safetensors.short(key)} has the shape {value.shape}; get the file again")
+        tensors[key] = value
+    return Model(id_of(data), tensors, contents.about, len(data))
+
+
+def read(path: str | os.PathLike[str]) -> bytes:
+    """Return the bytes of a model's file.
+
+    Raises:
+        CorruptError: it is larger than any.
+        OSError: it cannot be read.
+    """
+    with open(path, "rb") as file:
+        if os.fstat(file.fileno()).st_size > MAX_FILE:
+            raise CorruptError(f"{os.fspath(path)}: is larger than the {MAX_FILE:,} bytes that a model may have")
+        return file.read()
 
 
 def load(path: str | os.PathLike[str]) -> Model:
@@ -178,4 +190,4 @@ def load(path: str | os.PathLike[str]) -> Model:
         CorruptError, UnsupportedError: see `unpack`.
         OSError: it cannot be read.
     """
-    return unpack(Path(path).read_bytes(), os.fspath(path))
+    return unpack(read(path), os.fspath(path))

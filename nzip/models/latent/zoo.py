@@ -27,11 +27,14 @@ from nzip.errors import CorruptError, UnsupportedError
 from nzip.models.latent import exact
 from nzip.models.latent.tables import PRECISION
 from nzip.models.latent.weights import Model, load, pack, unpack
+from nzip.models.safetensors import short
 
 ZOO = ("bmshj2018-factorized", "bmshj2018-hyperprior", "mbt2018-mean")
 
 _FLOOR = 2.0**-18  # of the square roots that GDN keeps
 _LEAST_BETA = 1e-6
+_WIDEST = 1 << 12  # of a table to each side, and of a scale
+_MOST_SCALES = 256
 _TAIL = 1e-9  # probability that lies outside a table of scales
 _SCALES = (0.11, 256.0, 64)  # the table of scales, where a state dict has none
 _PARTS = {"matrices": "_matrix", "biases": "_bias", "factors": "_factor"}
@@ -64,10 +67,12 @@ def from_compressai(source: str | os.PathLike[str] | Mapping[str, Any]) -> Model
                 low, high, count = _SCALES
                 table = np.exp(np.linspace(math.log(low), math.log(high), count))
             scales = np.asarray(table, np.float64)
+            if scales.ndim != 1 or len(scales) > _MOST_SCALES or not 0 < scales.min() <= scales.max() <= _WIDEST:
+                raise ValueError("a table of scales that is none")
             out |= _named("y", _stored(state, "gaussian_conditional") or _gaussian(scales))
             # A scale is of the first class whose scale is not below it.
             out["y.borders"] = np.floor(scales[:-1] * exact.ONE).astype(np.int64)
-    except (KeyError, IndexError, ValueError) as error:
+    except (LookupError, ValueError, TypeError, ArithmeticError, MemoryError) as error:
         raise CorruptError(f"the state dict fits no architecture of CompressAI ({error}); get it again") from None
     about = {"codec": "hyperprior", "config": json.dumps({"architecture": kind, "latents": latents})}
     return unpack(pack(out, about), "a model of CompressAI")
@@ -124,7 +129,11 @@ def _renamed(state: Mapping[str, Any]) -> Tensors:
     for key, value in state.items():
         name = key.removeprefix("module.")
         name = re.sub(r"_?(matrices|biases|factors)\.", lambda found: _PARTS[found[1]], name)
+        if not isinstance(value, np.ndarray) and not hasattr(value, "detach"):
+            raise CorruptError(f"the state dict holds {short(name)}, which is no tensor; get it again")
         out[name] = value if isinstance(value, np.ndarray) else value.detach().cpu().numpy()
+        if out[name].dtype.kind == "f" and not np.isfinite(out[name]).all():
+            raise CorruptError(f"the state dict holds {short(name)} with values that are not finite; get it again")
     return out
 
 
@@ -211,6 +220,8 @@ def _factorised(state: Tensors) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any
     quantiles = _array(state, "entropy_bottleneck.quantiles")[:, 0]
     below = np.maximum(np.ceil(quantiles[:, 1] - quantiles[:, 0]), 0)
     above = np.maximum(np.ceil(quantiles[:, 2] - quantiles[:, 1]), 0)
+    if max(below.max(initial=0), above.max(initial=0)) > _WIDEST:
+        raise ValueError("quantiles that lie too far apart")
     counts = (below + above + 1).astype(np.int64)
     at = (quantiles[:, 1] - below)[:, None] + np.arange(int(counts.max()))
 

@@ -32,10 +32,13 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from nzip import outputs
 from nzip.errors import NzipError, UnsupportedError
+
+if TYPE_CHECKING:
+    from nzip.models.lm.sources import ModelSource
 
 Echo = Callable[[str], None]
 Progress = Callable[[int, int | None], None]
@@ -45,6 +48,7 @@ DEFAULT_MODEL = "smollm2-135m"
 CHUNK = 1 << 20
 TIMEOUT = 30  # seconds without a byte
 MAX_RECORD = 1 << 20
+MAX_FILES = 1 << 12  # of a model
 MAX_UNKNOWN = 1 << 36  # bytes of a file whose size nobody has stated
 HUB = "https://huggingface.co"
 
@@ -301,9 +305,10 @@ def resolve(model_id: str, name: str, identify: Callable[[InstalledModel], str])
     for model in [*have, *again, *unknown]:
         try:
             found = identify(model)
-        except (NzipError, OSError) as error:
+        except Exception as error:  # whatever is wrong with a model, it keeps no other from being found
             if model in have or model.name == name:
-                trouble = trouble or error
+                known = isinstance(error, NzipError | OSError)
+                trouble = trouble or (error if known else _broken(model, error))
             continue
         if found not in model.model_ids:
             remember(model.name, found)
@@ -312,6 +317,11 @@ def resolve(model_id: str, name: str, identify: Callable[[InstalledModel], str])
     if trouble is not None:
         raise trouble
     raise missing(name, model_id)
+
+
+def _broken(model: InstalledModel, error: Exception) -> ModelError:
+    reason = f"{type(error).__name__}: {str(error)[:80]}"
+    return ModelError(f"model {model.name}: cannot be opened ({reason}); {_remedy(model)}", "damaged")
 
 
 def remember(name: str, model_id: str) -> None:
@@ -371,8 +381,9 @@ def _load_record(name: str) -> dict[str, Any]:
             and isinstance(record["origin"], str)
             and isinstance(record["pinned"], bool)
             and all(isinstance(item, str) for item in record["model_ids"])
-            and files
-            and all(isinstance(file.size, int) and isinstance(file.sha256, str) for file in files)
+            and 0 < len(files) <= MAX_FILES
+            and (record["path"] is None or (os.path.isabs(record["path"]) and "\0" not in record["path"]))
+            and all(type(file.size) is int and file.size >= 0 and isinstance(file.sha256, str) for file in files)
             and all(_is_file_name(file.name) for file in files)
         )
         if not fits:
@@ -386,7 +397,8 @@ def _load_record(name: str) -> dict[str, Any]:
 
 
 def _is_file_name(name: str) -> bool:
-    return bool(name) and Path(name).name == name and not re.search(r'[\\/:*?"<>|\x00-\x1f]', name)
+    bad = r'[\\/:*?"<>|\x00-\x1f]'
+    return isinstance(name, str) and bool(name) and Path(name).name == name and not re.search(bad, name)
 
 
 def _read_record(name: str) -> InstalledModel:
@@ -618,8 +630,7 @@ def _whole(known: KnownModel, folder: Path) -> list[ModelFile]:
     places = [folder / file.name for file in known.files]
     try:
         source = open_source(places[0] if len(places) == 1 else folder)
-        if source.vocabulary.size < 1:
-            raise UnsupportedError("it has no tokens")
+        _check_usable(source)
     except NzipError as error:
         for place in places:
             place.unlink(missing_ok=True)
@@ -628,6 +639,21 @@ def _whole(known: KnownModel, folder: Path) -> list[ModelFile]:
         ModelFile(file.name, place.stat().st_size, file.sha256 or _digest(place))
         for file, place in zip(known.files, places, strict=True)
     ]
+
+
+def _check_usable(source: ModelSource) -> None:
+    """Refuse a model that could not be run later.
+
+    Raises:
+        CorruptError, UnsupportedError: its tokens cannot be read, or the arithmetic is not made for its shape.
+    """
+    from nzip.models.lm.model import config_of
+
+    try:
+        config_of(source.architecture, source.vocabulary.start_id)
+    except UnsupportedError as error:
+        text = str(error)
+        raise UnsupportedError(text if text.startswith(str(source.path)) else f"{source.path}: {text}") from None
 
 
 def _receive(
@@ -897,8 +923,7 @@ def add(
     if not is_name(called):
         raise ModelError(f"{called!r} cannot name a model; use small letters, digits, '.', '_' and '-', 64 at most")
     source = open_source(path)
-    if source.vocabulary.size < 1:
-        raise UnsupportedError(f"{path}: has no tokens; take another model")
+    _check_usable(source)
     total = sum(place.stat().st_size for place in source.files)
     tick = _counter(progress, total * (2 if copy else 1))
     files = [ModelFile(place.name, place.stat().st_size, _digest(place, tick)) for place in source.files]

@@ -13,7 +13,6 @@ The GGUF header is read here and not by the package `gguf`, which needs seconds 
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import struct
@@ -27,13 +26,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nzip.errors import CorruptError, UnsupportedError
+from nzip.models import safetensors
 from nzip.models.lm import quants
 from nzip.models.lm.vocabulary import Vocabulary, from_gguf, from_tokenizer_json
+from nzip.models.safetensors import short
 
 Architecture = dict[str, int | float | bool]
 
 MAX_KEYS = 1 << 16
 MAX_TENSORS = 1 << 16
+MAX_STRINGS = 1 << 22  # of a list: tokens, or merges of two
 MAX_JSON = 100 << 20  # bytes of a safetensors header, an index or a tokenizer
 MAX_CONFIG = 1 << 20
 
@@ -233,16 +235,19 @@ def _check_architecture(values: Mapping[str, Any], path: Path) -> Architecture:
     for key, most in _LIMITS.items():
         value = values.get(key)
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-            raise CorruptError(f"{path}: {key} is {_short(value)}, which no model has; get the file again")
+            raise CorruptError(f"{path}: {key} is {short(value)}, which no model has; get the file again")
         result[key] = value
     for key in ("rope_theta", "rms_norm_eps"):
         value = values.get(key)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e30:
-            raise CorruptError(f"{path}: {key} is {_short(value)}, which no model has; get the file again")
+            raise CorruptError(f"{path}: {key} is {short(value)}, which no model has; get the file again")
         result[key] = float(np.float32(value))
         if not result[key]:
             raise CorruptError(f"{path}: {key} is zero, which no model has; get the file again")
-    result["tie_word_embeddings"] = bool(values["tie_word_embeddings"])
+    if type(values["tie_word_embeddings"]) is not bool:
+        tied = short(values["tie_word_embeddings"])
+        raise CorruptError(f"{path}: tie_word_embeddings is {tied}, neither true nor false; get the file again")
+    result["tie_word_embeddings"] = values["tie_word_embeddings"]
     if int(result["num_attention_heads"]) % int(result["num_key_value_heads"]) or int(result["head_dim"]) % 2:
         raise CorruptError(f"{path}: its numbers of heads do not go together; get the file again")
     return result
@@ -255,11 +260,6 @@ def _quotient(width: Any, heads: Any) -> int | None:
     return width // heads
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."
-
-
 def _check_tensors(entries: Mapping[str, TensorEntry], architecture: Architecture, path: Path) -> None:
     """Refuse what has other tensors than the architecture.
 
@@ -270,7 +270,7 @@ def _check_tensors(entries: Mapping[str, TensorEntry], architecture: Architectur
     for name in entries:
         if name not in expected:
             raise UnsupportedError(
-                f"{path}: has the tensor {_short(name)}, which a plain Llama model does not have; take another model"
+                f"{path}: has the tensor {short(name)}, which a plain Llama model does not have; take another model"
             )
     for name, shape in expected.items():
         if name not in entries:
@@ -337,7 +337,7 @@ class _Bounded:
             return np.frombuffer(self.take(count * dtype.itemsize), dtype=dtype)
         if inner != _STRING:
             raise UnsupportedError(f"{self._path}: its header has a list of lists; take another file of the model")
-        if count > (self.size - self.position) // 8:
+        if count > min(MAX_STRINGS, (self.size - self.position) // 8):
             raise CorruptError(f"{self._path}: its header points behind its end (damaged or cut short); get it again")
         return [self.string() for _ in range(count)]
 
@@ -361,20 +361,20 @@ def _read_gguf(path: Path) -> tuple[dict[str, Any], dict[str, TensorEntry]]:
             key = reader.string().decode("utf-8", "replace")
             value = reader.value(reader.number("I"))
             if key in metadata:
-                raise CorruptError(f"{path}: its header has {_short(key)} twice; get it again")
+                raise CorruptError(f"{path}: its header has {short(key)} twice; get it again")
             metadata[key] = value
         found = []
         for _ in range(tensor_count):
             name = reader.string().decode("utf-8", "replace")
             dims = reader.number("I")
             if not 1 <= dims <= 4:
-                raise CorruptError(f"{path}: {_short(name)} has {dims} dimensions; get it again")
+                raise CorruptError(f"{path}: {short(name)} has {dims} dimensions; get it again")
             # The fastest dimension comes first in GGUF, last in numpy.
             shape = tuple(reader.number("Q") for _ in range(dims))[::-1]
             found.append((name, shape, reader.number("I"), reader.number("Q")))
         align = metadata.get("general.alignment", 32)
-        if not isinstance(align, int) or not 1 <= align <= 1 << 20:
-            raise CorruptError(f"{path}: its alignment is {_short(align)}; get it again")
+        if type(align) is not int or not 1 <= align <= 1 << 20:
+            raise CorruptError(f"{path}: its alignment is {short(align)}; get it again")
         start = -(-reader.position // align) * align
         size = reader.size
 
@@ -383,13 +383,13 @@ def _read_gguf(path: Path) -> tuple[dict[str, Any], dict[str, TensorEntry]]:
         try:
             _, weights, block = quants.block_of(type_)
         except UnsupportedError as error:
-            raise UnsupportedError(f"{path}: {_short(name)}: {error}") from None
+            raise UnsupportedError(f"{path}: {short(name)}: {error}") from None
         count = math.prod(shape)
         if name in entries or not count or shape[-1] % weights or offset % align:
-            raise CorruptError(f"{path}: the entry of {_short(name)} is damaged; get it again")
+            raise CorruptError(f"{path}: the entry of {short(name)} is damaged; get it again")
         length = count // weights * block
         if start + offset + length > size:
-            raise CorruptError(f"{path}: has {size:,} bytes, and {_short(name)} ends behind them; get it again")
+            raise CorruptError(f"{path}: has {size:,} bytes, and {short(name)} ends behind them; get it again")
         entries[name] = TensorEntry(path, start + offset, length, shape, type_)
     last = 0
     for entry in sorted(entries.values(), key=lambda entry: entry.offset):
@@ -404,10 +404,10 @@ def _open_gguf(path: Path) -> ModelSource:
     for key, value in metadata.items():
         # Lists where a model has one number for all layers; what belongs to the tokens is looked at with them.
         if isinstance(value, list | np.ndarray) and key.startswith(("llama.", "split.", "general.architecture")):
-            raise UnsupportedError(f"{path}: {_short(key)} differs from layer to layer; take another model")
+            raise UnsupportedError(f"{path}: {short(key)} differs from layer to layer; take another model")
     kind = metadata.get("general.architecture")
     if kind != "llama":
-        raise UnsupportedError(f"{path}: is of the architecture {_short(kind)}; nzip runs models of the kind 'llama'")
+        raise UnsupportedError(f"{path}: is of the architecture {short(kind)}; nzip runs models of the kind 'llama'")
     if metadata.get("split.count", 1) not in (0, 1):
         raise UnsupportedError(f"{path}: is one part of a split model; join the parts (llama-gguf-split --merge)")
     if metadata.get("llama.expert_count", 0):
@@ -480,26 +480,9 @@ _ACTIVATIONS = ("silu", "swish")
 def _json(path: Path, limit: int) -> dict[str, Any]:
     with open(path, "rb") as file:
         text = file.read(limit + 1)
-    return _parse(text, path, limit)
-
-
-def _parse(text: bytes, path: Path, limit: int) -> dict[str, Any]:
     if len(text) > limit:
         raise CorruptError(f"{path}: is larger than the {limit:,} bytes that such a file may have; get it again")
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        result = dict(pairs)
-        if len(result) != len(pairs):
-            raise ValueError("a name stands twice")
-        return result
-
-    try:
-        data = json.loads(text, object_pairs_hook=unique)
-    except (ValueError, RecursionError) as error:
-        raise CorruptError(f"{path}: is damaged ({str(error)[:80]}); get it again") from None
-    if not isinstance(data, dict):
-        raise CorruptError(f"{path}: is not a JSON object; get it again")
-    return data
+    return safetensors.json_object(text, os.fspath(path))
 
 
 def _open_folder(path: Path) -> ModelSource:
@@ -512,7 +495,7 @@ def _open_folder(path: Path) -> ModelSource:
     for file in files:
         for name, entry in _read_safetensors(file).items():
             if name in raw:
-                raise CorruptError(f"{file}: has the tensor {_short(name)}, which another file has too; get it again")
+                raise CorruptError(f"{file}: has the tensor {short(name)}, which another file has too; get it again")
             raw[name] = entry
     # A head beside a tied one repeats the embedding; the tables of rotary positions are made anew.
     entries = {
@@ -547,7 +530,7 @@ def _open_folder(path: Path) -> ModelSource:
 def _architecture_of(config: Mapping[str, Any], path: Path) -> Architecture:
     kind = config.get("model_type")
     if kind not in ("llama", "mistral"):
-        raise UnsupportedError(f"{path}: the model is of the type {_short(kind)}; nzip runs 'llama' and 'mistral'")
+        raise UnsupportedError(f"{path}: the model is of the type {short(kind)}; nzip runs 'llama' and 'mistral'")
     # Newer files keep what belongs to rotary positions together.
     rotary = config.get("rope_parameters") or {}
     scaling = config.get("rope_scaling") or {}
@@ -557,7 +540,7 @@ def _architecture_of(config: Mapping[str, Any], path: Path) -> Architecture:
     if kinds != ["default", "default"] or config.get("partial_rotary_factor", 1) != 1:
         raise UnsupportedError(f"{path}: scales its rotary positions, which nzip does not; take another model")
     if config.get("hidden_act", "silu") not in _ACTIVATIONS:
-        raise UnsupportedError(f"{path}: has the activation {_short(config['hidden_act'])}; nzip has 'silu'")
+        raise UnsupportedError(f"{path}: has the activation {short(config['hidden_act'])}; nzip has 'silu'")
     if config.get("attention_bias") or config.get("mlp_bias"):
         raise UnsupportedError(f"{path}: has biases, which nzip does not; take another model")
     window, longest = config.get("sliding_window"), config.get("max_position_embeddings", 2048)
@@ -595,7 +578,7 @@ def _weight_files(folder: Path) -> list[Path]:
         files = []
         for name in sorted({str(value) for value in names.values()}):
             if Path(name).name != name or not name.endswith(".safetensors"):
-                raise CorruptError(f"{_index(folder)}: names the file {_short(name)}, which is none of the folder's")
+                raise CorruptError(f"{_index(folder)}: names the file {short(name)}, which is none of the folder's")
             if not (folder / name).is_file():
                 raise CorruptError(f"{folder}: lacks {name}; get the model again")
             files.append(folder / name)
@@ -613,36 +596,16 @@ def _weight_files(folder: Path) -> list[Path]:
 
 def _read_safetensors(path: Path) -> dict[str, TensorEntry]:
     """Return where the tensors of a file are."""
+    name = os.fspath(path)
     with open(path, "rb") as file:
-        reader = _Bounded(file, path)
-        length = reader.number("Q")
-        if length > MAX_JSON:
-            raise CorruptError(f"{path}: its header would have {length:,} bytes (damaged); get it again")
-        header = _parse(reader.take(length), path, MAX_JSON)
-        start, size = reader.position, reader.size
-    entries: dict[str, TensorEntry] = {}
-    for name, item in header.items():
-        if name == "__metadata__":
-            continue
-        try:
-            type_name, shape, (begin, end) = item["dtype"], tuple(item["shape"]), item["data_offsets"]
-        except (TypeError, KeyError, ValueError):
-            raise CorruptError(f"{path}: the entry of {_short(name)} is damaged; get it again") from None
-        if not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in (*shape, begin, end)):
-            raise CorruptError(f"{path}: the entry of {_short(name)} is damaged; get it again")
-        if name.endswith(".rotary_emb.inv_freq"):
-            continue
-        if type_name not in _SAFETENSORS_TYPES:
-            raise UnsupportedError(
-                f"{path}: {_short(name)} has the type {_short(type_name)}; nzip reads F32, F16 and BF16"
-            )
-        type_, width = _SAFETENSORS_TYPES[type_name]
-        if end < begin or end - begin != math.prod(shape) * width or start + end > size:
-            raise CorruptError(f"{path}: the entry of {_short(name)} does not fit its bytes; get it again")
-        entries[name] = TensorEntry(path, start + begin, end - begin, shape, type_)
-    last = 0
-    for entry in sorted(entries.values(), key=lambda entry: entry.offset):
-        if entry.offset < last:
-            raise CorruptError(f"{path}: two tensors share bytes (damaged); get it again")
-        last = entry.offset + entry.size
+        size = os.fstat(file.fileno()).st_size
+        length = safetensors.header_size(file.read(safetensors.LENGTH), size, name, MAX_JSON)
+        start = safetensors.LENGTH + length
+        text = file.read(length)
+    widths = {key: width for key, (_, width) in _SAFETENSORS_TYPES.items()}
+    contents = safetensors.parse(text, size - start, name, widths, skip=".rotary_emb.inv_freq")
+    entries = {}
+    for key, item in contents.entries.items():
+        type_, _ = _SAFETENSORS_TYPES[item.dtype]
+        entries[key] = TensorEntry(path, start + item.start, item.stop - item.start, item.shape, type_)
     return entries

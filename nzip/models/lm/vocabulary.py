@@ -37,6 +37,9 @@ CHUNK = 1 << 18  # characters that are cut into words at a time
 LONG_WORD = 96  # symbols from which on a heap finds the next merge
 CACHED_WORD = 64  # characters of the longest word that is remembered
 CACHED_WORDS = 1 << 18
+MAX_PIECE = 1024  # bytes of a token; what scores mean is found in the square of it
+MAX_PIECES = 1 << 25  # of all tokens
+MAX_LITERALS = 1 << 14
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = range(1, 7)  # types of tokens in GGUF
 SPACE = "\u2581"  # SentencePiece's mark for a space
@@ -66,7 +69,7 @@ class Vocabulary:
         specials, bos_id, eos_id: as above.
 
     Raises:
-        CorruptError: two tokens have the same bytes.
+        CorruptError: two tokens have the same bytes, or they are far too long.
     """
 
     def __init__(
@@ -83,6 +86,8 @@ class Vocabulary:
         eos_id: int | None = None,
     ):
         self.pieces = list(pieces)
+        if max(map(len, self.pieces), default=0) > MAX_PIECE or sum(map(len, self.pieces)) > MAX_PIECES:
+            raise CorruptError(f"a token of the vocabulary has more than {MAX_PIECE:,} bytes, or all have too many")
         self.size = len(self.pieces)
         self._ids = {piece: number for number, piece in enumerate(self.pieces) if piece}
         if len(self._ids) != sum(map(bool, self.pieces)):
@@ -97,6 +102,8 @@ class Vocabulary:
         self._split = split
         self._whole_words = whole_words
         self._characters = characters
+        if len(literals) > MAX_LITERALS:
+            raise CorruptError(f"{len(literals):,} tokens of the vocabulary are to be found before anything else")
         found = sorted((self.pieces[number] for number in literals if self.pieces[number]), key=len, reverse=True)
         self._literals = re.compile(b"(" + b"|".join(map(re.escape, found)) + b")") if found else None
         self._words: dict[str, tuple[int, ...]] = {}
@@ -380,6 +387,8 @@ def _fill(size: int, pieces: list[bytes], later: Sequence[tuple[int, bytes]]) ->
 
 def _pairs_of_scores(scores: Mapping[bytes, float], parts: set[bytes]) -> dict[Pair, int]:
     """Return the ranks of pairs that SentencePiece's scores mean: the best score of the merged piece first."""
+    if max(map(len, scores), default=0) > MAX_PIECE or sum(map(len, scores)) > MAX_PIECES:
+        raise CorruptError(f"a token of the vocabulary has more than {MAX_PIECE:,} bytes, or all have too many")
     steps = {score: rank for rank, score in enumerate(sorted(set(scores.values()), reverse=True))}
     ranks = {}
     for piece, score in scores.items():
@@ -404,7 +413,7 @@ def _with_characters(pieces: Sequence[bytes]) -> set[bytes]:
 
 
 def _optional_id(value: Any, size: int) -> int | None:
-    return value if isinstance(value, int) and 0 <= value < size else None
+    return value if type(value) is int and 0 <= value < size else None
 
 
 def from_gguf(metadata: Mapping[str, Any], size: int) -> Vocabulary:
@@ -418,6 +427,21 @@ def from_gguf(metadata: Mapping[str, Any], size: int) -> Vocabulary:
         CorruptError: something is missing or does not fit.
         UnsupportedError: the tokenizer is of another kind.
     """
+    return _usable(_from_gguf(metadata, size))
+
+
+def _usable(vocabulary: Vocabulary) -> Vocabulary:
+    """Return a vocabulary with which something can be coded.
+
+    Raises:
+        UnsupportedError: no token of it stands for bytes.
+    """
+    if not any(vocabulary.pieces):
+        raise UnsupportedError("not one of its tokens stands for bytes, so nothing can be coded; take another model")
+    return vocabulary
+
+
+def _from_gguf(metadata: Mapping[str, Any], size: int) -> Vocabulary:
     kind = metadata.get("tokenizer.ggml.model")
     if not isinstance(kind, str) or kind not in ("gpt2", "llama"):
         raise UnsupportedError(
@@ -517,8 +541,8 @@ def from_tokenizer_json(text: str | bytes, size: int) -> Vocabulary:
         UnsupportedError: the tokenizer is of another kind.
     """
     try:
-        return _from_tokenizer(json.loads(text), size)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        return _usable(_from_tokenizer(json.loads(text), size))
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise CorruptError(f"it is damaged ({type(error).__name__}: {str(error)[:80]})") from None
 
 

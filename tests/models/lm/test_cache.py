@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from models.lm.model_files import write_folder, write_gguf
+from models.lm.model_files import CODABLE, write_folder, write_gguf
 from models.lm.web import Web, serve
 
 from nzip.errors import CorruptError, UnsupportedError
@@ -39,7 +39,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def gguf(tmp_path: Path) -> Path:
-    return write_gguf(tmp_path / "Tiny Model.Q4.gguf")
+    return write_gguf(tmp_path / "Tiny Model.Q4.gguf", CODABLE)
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ class TestAdd:
 
     @pytest.mark.parametrize("copy", [False, True])
     def test_folder(self, tmp_path: Path, copy: bool) -> None:
-        source = write_folder(tmp_path / "SmolLM", shards=2)
+        source = write_folder(tmp_path / "SmolLM", CODABLE, shards=2)
         seen = []
         model = cache.add(source, copy=copy, progress=lambda done, total: seen.append((done, total)))
         assert model.name == "smollm"
@@ -151,7 +151,7 @@ class TestAdd:
     def test_again(self, gguf: Path, tmp_path: Path) -> None:
         first = cache.add(gguf, "mine")
         assert cache.add(gguf, "mine") == first
-        other = write_gguf(tmp_path / "other.gguf", seed=1)
+        other = write_gguf(tmp_path / "other.gguf", CODABLE, seed=1)
         with pytest.raises(ModelError, match="another model called mine"):
             cache.add(other, "mine")
 
@@ -237,7 +237,7 @@ class TestIds:
     def test_resolve(self, gguf: Path, tmp_path: Path) -> None:
         ids = {}
         for number, name in enumerate(("one", "two", "three")):
-            cache.add(write_gguf(tmp_path / f"{name}.gguf", seed=number), name)
+            cache.add(write_gguf(tmp_path / f"{name}.gguf", CODABLE, seed=number), name)
             ids[name] = f"{number}" * 64
         asked: list[str] = []
 
@@ -440,7 +440,7 @@ class TestWeb:
     def test_folder_without_hashes(
         self, monkeypatch: pytest.MonkeyPatch, web: Web, tmp_path: Path, folder: Path
     ) -> None:
-        source = write_folder(tmp_path / "source")
+        source = write_folder(tmp_path / "source", CODABLE)
         names = [path.name for path in source.iterdir()]
         know(monkeypatch, [ModelFile(name) for name in names], WebOrigin(web.url))
         for name in names:
