@@ -196,6 +196,8 @@ class Compressor:
             ValueError: it was called before, or another number of bytes came than `content_size` said.
         """
         with exclusive(self._lock):
+            if self._closed or (self._end is not None and not self._pieces):
+                raise ValueError("the compressor has been flushed")
             self._finish()
             self._workers.close()
             return self._take()
@@ -234,23 +236,22 @@ class Compressor:
             self._collect(self._most_waiting)
 
     def _finish(self) -> None:
-        """Make the rest of the member."""
+        """Make the rest of the member, where that is not done."""
         self._settle()
-        if self._closed or (self._end is not None and not self._pieces):
-            raise ValueError("the compressor has been flushed")
+        if self._end is not None:
+            return
         expected = self._header.content_size
         if expected is not None and expected != self.bytes_in:
             raise ValueError(f"content_size was {expected} and {self.bytes_in} bytes came")
-        if self._end is None:
-            if not self._header_size and not (self._limit and self._rest.data):
-                end = self._solo()
-            else:
-                self._start()
-                while self._rest.data:
-                    self._cut()
-                self._collect(0)
-                end = End(self._header_size, self._index, 0, self._coded.hash.intdigest()).encode()
-            self._add(_Piece(_END, self.bytes_in, offset=self._header_size + self._coded.size, chunk=end))
+        if not self._header_size and not (self._limit and self._rest.data):
+            end = self._solo()
+        else:
+            self._start()
+            while self._rest.data:
+                self._cut()
+            self._collect(0)
+            end = End(self._header_size, self._index, 0, self._coded.hash.intdigest()).encode()
+        self._add(_Piece(_END, self.bytes_in, offset=self._header_size + self._coded.size, chunk=end))
 
     def _store_rest(self) -> None:
         """Have all that is not coded yet stored as it is, which asks for neither memory nor time."""

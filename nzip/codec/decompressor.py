@@ -99,7 +99,14 @@ class Decompressor:
             RuntimeError: an earlier call was interrupted.
         """
         with exclusive(self._lock):
-            return self._decompress(data, max_length)
+            if self._busy and self._failure is None:
+                raise RuntimeError("an earlier call was interrupted; begin again with a new Decompressor")
+            if self.eof:
+                raise EOFError("the end of the member was already reached")
+            self._busy = True
+            out = self._decompress(data, max_length)
+            self._busy = False
+            return out
 
     def end_input(self) -> None:
         """Say that no more input comes: a member that is not complete then raises TruncatedError."""
@@ -129,11 +136,6 @@ class Decompressor:
         return self
 
     def _decompress(self, data: Buffer, max_length: int) -> bytes:
-        if self.eof:
-            raise EOFError("the end of the member was already reached")
-        if self._busy:
-            raise RuntimeError("an earlier call was interrupted; begin again with a new Decompressor")
-        self._busy = True
         stalled = False
         if self._failure is None:
             try:
@@ -149,7 +151,6 @@ class Decompressor:
                 self._failure = self._blamed(error)
                 self.close()
         if self._failure is not None and not self._ready:
-            self._busy = False
             raise self._failure
         count = len(self._ready) if max_length < 0 else min(max_length, len(self._ready))
         out = bytes(self._ready[:count])
@@ -159,7 +160,6 @@ class Decompressor:
         self.needs_input = stalled and not self.eof and not self._ready and not self._input_ended
         if self.eof:
             self.close()
-        self._busy = False
         return out
 
     def _admit(self, header: BlockHeader) -> None:

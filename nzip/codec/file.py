@@ -591,14 +591,15 @@ class NzipFile(io.BufferedIOBase):
                     break
                 parts.append(part)
                 left -= len(part)
+            return b"".join(parts)
         except NzipError:
-            if not parts:
-                self._go_back(before)
-                raise
+            if parts:
+                return b"".join(parts)
+            self._go_back(before)
+            raise
         except BaseException:
             self._go_back(before)
             raise
-        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _go_back(self, position: int) -> None:
         if self._raw is not None and self._reader is not None and not self._raw.closed:
@@ -654,12 +655,14 @@ class NzipFile(io.BufferedIOBase):
     def _finish_member(self, compressor: Compressor) -> None:
         try:
             compressor._finish()
-        except BaseException:
-            compressor._store_rest()
-            compressor._finish()
             self._hand_out(compressor)
+        except BaseException:
+            # Nothing that was accepted is lost because there was no memory for it, or no time.
+            with contextlib.suppress(Exception):
+                compressor._store_rest()
+                compressor._finish()
+                self._hand_out(compressor)
             raise
-        self._hand_out(compressor)
 
     def _finish_at_exit(self) -> None:
         """End the member while all can still be imported; what a layer above writes later is stored in another."""

@@ -122,7 +122,7 @@ def test_faulty_by_random_access(folder, error, spec_error, name, fixture):
 )
 def test_parts_are_held_against_their_own_checks_alone(name, content):
     with nzip.open(io.BytesIO(committed("bad", name))) as file:
-        file.seek(7)
-        assert file.read() == content[7:]
+        file.seek(len(content) - 2)
+        assert file.read() == content[-2:]
         file.seek(0)
         assert file.read(2) == content[:2]
