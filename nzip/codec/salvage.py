@@ -7,20 +7,24 @@ its checks prove. A block that a search found is only believed when it decodes t
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import shutil
 import tempfile
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO, Literal, NamedTuple
 
+import xxhash
+
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY, ENTRY_MEMORY, Limits, decode_block, memory_needed
-from nzip.codec.index import last_member
+from nzip.codec.index import MEMBER_MEMORY, last_member
 from nzip.codec.inspect import Window, parsed, read_at
 from nzip.codec.threads import Task, Workers, thread_count
-from nzip.errors import CorruptError, NzipError
+from nzip.errors import CorruptError, NzipError, TruncatedError
 from nzip.formats.container import (
     BLOCK,
     END,
@@ -32,13 +36,13 @@ from nzip.formats.container import (
     BlockHeader,
     End,
     Header,
-    OutOfBytes,
     Reader,
 )
 
 Lost = Literal["zeros", "gaps"]
 ZEROS = 1 << 20  # bytes of zeros that are handed out at a time
 SEARCH = 1 << 16  # bytes of the file that are searched at a time
+_CANDIDATE = re.compile(b"[%c%c]|%s" % (BLOCK, END, re.escape(MAGIC)), re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -48,9 +52,10 @@ class Fault:
     Attributes:
         reason: what is wrong.
         offset: byte of the file at which the damage begins.
-        block: number of the block, the first of the file being 0; None where it is not known, or no block is lost.
-        start: the first byte of the content that is lost; None where none is.
-        size: bytes of the content that are lost; None where that is not known. Then nothing stands in their place.
+        block: number of the block, counted from 0 and by what was found; None where none is lost.
+        start: where in the content that is given the loss is; None where nothing is lost.
+        size: bytes of the content that are lost; None where that is not known, and may be none: nothing stands in
+            their place.
     """
 
     reason: str
@@ -63,11 +68,13 @@ class Fault:
         where = f"at byte {self.offset:,} of the file"
         if self.start is None:
             return f"{self.reason} ({where})"
-        block = "" if self.block is None else f"block {self.block:,}, "
         if self.size is None:
-            return f"{block}what stood behind byte {self.start:,} of the content is lost ({where}): {self.reason}"
+            return (
+                f"at byte {self.start:,} of the content, from block {self.block:,} on, bytes are lost, and how many is "
+                f"not known ({where}): {self.reason}"
+            )
         last = self.start + self.size - 1
-        return f"{block}bytes {self.start:,} to {last:,} of the content are lost ({where}): {self.reason}"
+        return f"block {self.block:,}, bytes {self.start:,} to {last:,} of the content, is lost ({where}): {self.reason}"
 
 
 class _Found(NamedTuple):
@@ -85,10 +92,27 @@ class _Missing(NamedTuple):
     offset: int
     reason: str
     size: int | None
-    blocks: int = 1
 
 
-_Part = _Found | _Missing
+class _Ended(NamedTuple):
+    """The end of a member: where it stands, the check of its content, and the size of that as its header has it."""
+
+    offset: int
+    check: int
+    size: int | None
+
+
+class _Begun(NamedTuple):
+    """The start of a member."""
+
+    offset: int
+
+
+_Part = _Begun | _Found | _Missing | _Ended
+
+
+class _GivenUpError(Exception):
+    """The search takes too long."""
 
 
 class Salvage:
@@ -120,8 +144,9 @@ class Salvage:
         self._workers = Workers(thread_count(threads))
         self._pieces = self._run()
         self._blocks = 0
-        self._members = 0
         self._tried = 0
+        self._begun = 0  # where the member's content begins
+        self._hash: xxhash.xxh3_64 | None = xxhash.xxh3_64()  # of the member's content; None where some is lost
         self.faults: list[Fault] = []
         self.header: Header | None = None
         self.size = 0
@@ -164,6 +189,16 @@ class Salvage:
             yield from self._content(*queue.popleft())
 
     def _content(self, part: _Part, task: Task[bytes] | None) -> Iterator[bytes]:
+        if isinstance(part, _Begun):
+            self._hash = xxhash.xxh3_64()
+            self._begun = self.size
+            return
+        if isinstance(part, _Ended):
+            if self._hash is not None and self._hash.intdigest() != part.check:
+                self.faults.append(Fault("all blocks match, and the check of the whole content does not", part.offset))
+            elif self._hash is not None and part.size not in (None, self.size - self._begun):
+                self.faults.append(Fault("the header states another content size than the blocks have", part.offset))
+            return
         if isinstance(part, _Found):
             try:
                 raw = part.raw if task is None else task.result()
@@ -173,12 +208,16 @@ class Salvage:
                 assert raw is not None
                 self._blocks += 1
                 self.size += len(raw)
+                if self._hash is not None:
+                    self._hash.update(raw)
                 yield raw
                 return
-        one = part.blocks == 1 and part.size != 0
-        start = None if part.size == 0 else self.size
-        self.faults.append(Fault(part.reason, part.offset, self._blocks if one else None, start, part.size or None))
-        self._blocks += part.blocks if part.size != 0 else 0
+        if part.size == 0:
+            self.faults.append(Fault(part.reason, part.offset))
+            return
+        self._hash = None
+        self.faults.append(Fault(part.reason, part.offset, self._blocks, self.size, part.size))
+        self._blocks += 1
         left = part.size or 0
         while self._zeros and left:
             count = min(left, ZEROS)
@@ -192,14 +231,20 @@ class Salvage:
         window = Window(file)
         known = self._known(file, start, window.size)
         position = start
-        while position < window.size or position == start:
-            if position in known:
-                end = known.pop(position)
-                yield from self._by_index(window, position, end)
-                position += end.member_size
-            else:
-                position = yield from self._forward(window, position, known)
-            self._members += 1
+        while True:
+            end = known.pop(position, None)
+            yield _Begun(position)
+            try:
+                if end is not None:
+                    yield from self._by_index(window, position, end)
+                    position += end.member_size
+                else:
+                    position = yield from self._forward(window, position, known)
+            except _GivenUpError as error:
+                yield _Missing(position, str(error), None)
+                return
+            if position >= window.size:
+                return
 
     def _known(self, file: BinaryIO, start: int, position: int) -> dict[int, End]:
         """Return the end chunks of members by their starts, as far as they lead back from the file's end."""
@@ -215,8 +260,9 @@ class Salvage:
             position, end = member
             if end.gap or end.index.has_gaps or not self._leads_to(file, position, end):
                 break
-            blocks += len(end.index)
-            self._limits.admit_memory(ENTRY_MEMORY * blocks, f"a list of {blocks:,} blocks")
+            blocks += len(end.index) + MEMBER_MEMORY // ENTRY_MEMORY
+            if ENTRY_MEMORY * blocks > self._limits.max_memory:
+                break
             found[position] = end
         return found
 
@@ -246,94 +292,112 @@ class Salvage:
             else:
                 yield self._found(window, offset, block)
             offset += entry.chunk_size
+        yield _Ended(offset, end.check, None if header is None else header.content_size)
 
-    def _forward(self, window: Window, start: int, known: dict[int, End]) -> Iterator[_Part]:  # type: ignore[misc]
+    def _forward(self, window: Window, start: int, known: dict[int, End]) -> Generator[_Part, None, int]:
         """Walk a member, or what is left of one, and return where the next begins."""
         position = start
-        reason = ""
+        trouble: NzipError | None = None
+        solo, content_size, unknown = False, None, False
         try:
             header = parsed(window, start, Header.parse, MAX_HEADER)
             self.header = self.header or header
+            solo, content_size = header.solo, header.content_size
             position += header.size
         except NzipError as error:
-            header, reason = None, str(error)
-        empty = header is not None  # a member without a block is whole
-        while position < window.size or reason:
-            if not reason:
+            trouble, unknown = error, True
+        while position < window.size or trouble is not None:
+            part: _Part | None = None
+            if trouble is None:
                 try:
-                    kind, size, block = _chunk(window, position)
-                    if kind == BLOCK:
-                        empty = False
-                        assert block is not None
-                        if block.raw_size == 0 and not (header is not None and header.solo):
-                            raise CorruptError("an empty block is only allowed alone")
-                        if position + size > window.size:
-                            yield _Missing(position, "the file ends within the block", None)
-                            return window.size
-                        part = self._found(window, position, block)
-                        if header is not None and header.solo:
-                            yield part
-                            return position + size
-                        if _begins(window, position + size):
-                            yield part
-                            position += size
-                            continue
-                        # Its end may not be where it says: bytes may have gone or come.
-                        try:
-                            raw = decode_block(block, part.payload) if isinstance(part, _Found) else None
-                        except NzipError:
-                            raw = None
-                        if isinstance(part, _Found) and raw is not None:
-                            yield part._replace(raw=raw)
-                            position += size
-                        else:
-                            yield _Missing(position, "the block is damaged, and so is what follows", block.raw_size)
-                            position += block.size - block.payload_size
-                            reason = "skip"
-                        continue
-                    if kind == END:
-                        return position + size
-                    if kind & OPTIONAL and position + size <= window.size:
-                        position += size
-                        continue
-                    raise CorruptError("what stands there is no block")
+                    part, after, ended = self._next(window, position, solo, content_size)
                 except NzipError as error:
-                    reason = str(error)
-            begin = position
-            position, found = self._search(window, max(position, start + 1 if header is None else position), known)
-            if reason != "skip":
-                at_end = position >= window.size
-                yield _Missing(begin, "the file ends here or is damaged up to its end" if at_end else reason, None)
-            reason = ""
-            empty = False
-            if found is not None:
-                yield found
-                position += found.header.size
-            elif position >= window.size or position in known or _header(window.at(position, MAX_HEADER)) is not None:
+                    trouble = error
+            size: int | None = None
+            search = position + 1
+            if trouble is None and isinstance(part, _Found) and not ended and not _begins(window, after):
+                # Its end may not be where its header says: bytes may have gone, or come.
+                part = self._proof(part)
+                if part is None:
+                    trouble = CorruptError("the block is damaged, and so is what follows it")
+            if trouble is None:
+                if part is not None:
+                    yield part
+                position = after
+                if ended:
+                    return position
+                continue
+            if position > start and _header(window.at(position, MAX_HEADER)) is not None:
+                if not unknown:  # a member whose header is lost may have been solo, and have no end
+                    yield _Missing(position, "the end of the member before is missing", 0)
                 return position
-        if empty or not reason:
+            block = _block(window.at(position, MAX_BLOCK_HEADER))
+            if block is not None and block.raw_size:
+                size, search = block.raw_size, position + block.size - block.payload_size
+            yield _Missing(position, str(trouble), size)
+            trouble = None
+            at, found = self._search(window, search, known)
+            if found is not None:
+                if size is not None and block is not None and at > position + block.size:
+                    yield _Missing(position + block.size, "no block can be found here", None)
+                yield found
+                position = at + found.header.size
+            elif at in known or at >= window.size or _header(window.at(at, MAX_HEADER)) is not None:
+                return at
+            else:
+                position = at  # of an end chunk
+        if not unknown:
             yield _Missing(window.size, "the file is cut: the end of its last member is missing", 0)
         return window.size
+
+    def _next(
+        self, window: Window, position: int, solo: bool, content_size: int | None
+    ) -> tuple[_Part | None, int, bool]:
+        """Return what stands at `position`, what follows it, and whether the member ends there.
+
+        Raises:
+            CorruptError, UnsupportedError: nothing that can be read, or not all of it.
+        """
+        kind = window.at(position, 1)[0]
+        if kind == BLOCK:
+            block = parsed(window, position, BlockHeader.parse, MAX_BLOCK_HEADER)
+            if position + block.size > window.size:
+                raise TruncatedError("the file ends within the block")
+            if not block.raw_size and not solo:
+                raise CorruptError("an empty block is only allowed alone")
+            return self._found(window, position, block), position + block.size, solo
+        if solo:
+            raise CorruptError("a solo member holds something other than one block")
+        end = _end(window, position) if kind == END else None
+        if end is not None:
+            return _Ended(position, end.check, content_size), position + end.size, True
+        reader = Reader(window.at(position, 10))
+        reader.u8()
+        after = position + reader.uleb() + reader.pos
+        if not kind & OPTIONAL or after > window.size:
+            raise CorruptError("what stands here is no block")
+        return None, after, False
 
     def _search(self, window: Window, position: int, known: dict[int, End]) -> tuple[int, _Found | None]:
         """Return where the next block, end or member begins, from `position` on, and the block where it is one."""
         stop = min((at for at in known if at >= position), default=window.size)
         while position < stop:
-            data = window.at(position, SEARCH + MAX_BLOCK_HEADER)[: stop - position]
-            for at in _candidates(data, SEARCH):
-                if data[at] == MAGIC[0]:
-                    if _header(window.at(position + at, MAX_HEADER)) is not None:
+            data = window.read(position, min(SEARCH + MAX_BLOCK_HEADER, stop - position))
+            for match in _CANDIDATE.finditer(data):
+                at = match.start()
+                if at >= SEARCH:
+                    break
+                if data[at] == END:
+                    if _end(window, position + at) is not None:
                         return position + at, None
-                elif data[at] == END:
-                    if _end_size(window, position + at):
-                        return position + at, None
-                else:
+                elif data[at] == BLOCK:
                     block = _block(data[at : at + MAX_BLOCK_HEADER])
-                    if block is None or position + at + block.size > stop or not block.raw_size:
-                        continue
-                    found = self._proven(window, position + at, block)
-                    if found is not None:
-                        return position + at, found
+                    if block is not None and block.raw_size and position + at + block.size <= stop:
+                        found = self._proven(window, position + at, block)
+                        if found is not None:
+                            return position + at, found
+                elif _header(window.at(position + at, MAX_HEADER)) is not None:
+                    return position + at, None
             position += SEARCH
         return stop, None
 
@@ -342,12 +406,13 @@ class Salvage:
         # A file can be full of what only looks like blocks; their decoding is bounded by the file's size.
         self._tried += block.size + block.raw_size
         if self._tried > 64 * window.size + (1 << 28):
-            raise CorruptError("the file is full of what looks like blocks and is none; nothing more can be saved")
+            raise _GivenUpError("the file is full of what looks like blocks and is none; nothing more is saved")
         part = self._found(window, offset, block)
-        if isinstance(part, _Missing):
-            return None
+        return self._proof(part) if isinstance(part, _Found) else None
+
+    def _proof(self, part: _Found) -> _Found | None:
         try:
-            return part._replace(raw=decode_block(block, part.payload))
+            return part._replace(raw=decode_block(part.header, part.payload))
         except NzipError:
             return None
 
@@ -393,40 +458,17 @@ def _block(data: bytes) -> BlockHeader | None:
         return None
 
 
-def _chunk(window: Window, offset: int) -> tuple[int, int, BlockHeader | None]:
-    """Return type and size of the chunk at `offset`, and its header where it is a block.
-
-    Raises:
-        CorruptError, UnsupportedError: it is damaged.
-    """
-    kind = window.at(offset, 1)[0]
-    if kind == BLOCK:
-        block = parsed(window, offset, BlockHeader.parse, MAX_BLOCK_HEADER)
-        return kind, block.size, block
-    if kind == END:
-        size = _end_size(window, offset)
-        if not size:
-            raise CorruptError("the end index is damaged")
-        return kind, size, None
-    reader = Reader(window.at(offset, 10), partial=True)
-    try:
-        reader.u8()
-        return kind, reader.uleb() + reader.pos, None
-    except OutOfBytes:
-        raise CorruptError("the file ends within a chunk") from None
-
-
-def _end_size(window: Window, offset: int) -> int:
-    """Return the size of the end chunk at `offset`; 0 where there is no sound one."""
+def _end(window: Window, offset: int) -> End | None:
+    """Return the end chunk at `offset`, if one is there and sound."""
     reader = Reader(window.at(offset, 10))
     try:
         reader.u8()
         size = reader.uleb() + reader.pos
-        if offset + size > window.size or window.at(offset + size - 4, 4) != TRAILER_MAGIC:
-            return 0
-        return End.parse(window.read(offset, size)).size
+        if offset + size > window.size or window.read(offset + size - 4, 4) != TRAILER_MAGIC:
+            return None
+        return End.parse(window.read(offset, size))
     except NzipError:
-        return 0
+        return None
 
 
 def _begins(window: Window, offset: int) -> bool:
@@ -436,16 +478,7 @@ def _begins(window: Window, offset: int) -> bool:
     kind = window.at(offset, 1)[0]
     if kind == BLOCK:
         return _block(window.at(offset, MAX_BLOCK_HEADER)) is not None
-    return kind == END and _end_size(window, offset) > 0
-
-
-def _candidates(data: bytes, most: int) -> Iterator[int]:
-    """Give the places below `most` at which a block, an end chunk or a header may begin."""
-    for at in range(min(len(data), most)):
-        byte = data[at]
-        # A block's flags, two or more bytes behind its type, have no reserved bit; a header's magic is whole.
-        if byte == BLOCK or byte == END or (byte == MAGIC[0] and data.startswith(MAGIC, at)):
-            yield at
+    return kind == END and _end(window, offset) is not None
 
 
 def salvage(
@@ -465,8 +498,6 @@ def salvage(
         OSError: the file cannot be read.
     """
     if isinstance(source, bytes | bytearray | memoryview):
-        import io
-
         source = io.BytesIO(source)
     if isinstance(source, str | os.PathLike):
         with open(source, "rb") as file:
