@@ -36,6 +36,7 @@ from nzip.formats.container import (
     BlockHeader,
     End,
     Header,
+    Index,
     Reader,
 )
 
@@ -95,10 +96,10 @@ class _Missing(NamedTuple):
 
 
 class _Ended(NamedTuple):
-    """The end of a member: where it stands, the check of its content, and the size of that as its header has it."""
+    """The end of a member: where it stands, what it says, and the size of the content as the header has it."""
 
     offset: int
-    check: int
+    end: End
     size: int | None
 
 
@@ -194,7 +195,7 @@ class Salvage:
             self._begun = self.size
             return
         if isinstance(part, _Ended):
-            if self._hash is not None and self._hash.intdigest() != part.check:
+            if self._hash is not None and self._hash.intdigest() != part.end.check:
                 self.faults.append(Fault("all blocks match, and the check of the whole content does not", part.offset))
             elif self._hash is not None and part.size not in (None, self.size - self._begun):
                 self.faults.append(Fault("the header states another content size than the blocks have", part.offset))
@@ -292,17 +293,20 @@ class Salvage:
             else:
                 yield self._found(window, offset, block)
             offset += entry.chunk_size
-        yield _Ended(offset, end.check, None if header is None else header.content_size)
+        yield _Ended(offset, end, None if header is None else header.content_size)
 
     def _forward(self, window: Window, start: int, known: dict[int, End]) -> Generator[_Part, None, int]:
         """Walk a member, or what is left of one, and return where the next begins."""
         position = start
         trouble: NzipError | None = None
         solo, content_size, unknown = False, None, False
+        index: Index | None = Index()  # of a member that is whole so far
+        gap = header_size = 0
         try:
             header = parsed(window, start, Header.parse, MAX_HEADER)
             self.header = self.header or header
             solo, content_size = header.solo, header.content_size
+            header_size = header.size
             position += header.size
         except NzipError as error:
             trouble, unknown = error, True
@@ -321,12 +325,20 @@ class Salvage:
                 if part is None:
                     trouble = CorruptError("the block is damaged, and so is what follows it")
             if trouble is None:
+                if isinstance(part, _Found) and index is not None and part.header.raw_size:
+                    index.add(gap, part.header.size, part.header.raw_size)
+                if isinstance(part, _Ended) and index is not None:
+                    end = part.end
+                    if (end.header_size, end.index, end.gap) != (header_size, index, gap):
+                        yield _Missing(position, "the end index does not describe the blocks before it", 0)
+                gap = gap + after - position if part is None else 0
                 if part is not None:
                     yield part
                 position = after
                 if ended:
                     return position
                 continue
+            index = None
             if position > start and _header(window.at(position, MAX_HEADER)) is not None:
                 if not unknown:  # a member whose header is lost may have been solo, and have no end
                     yield _Missing(position, "the end of the member before is missing", 0)
@@ -370,11 +382,12 @@ class Salvage:
             raise CorruptError("a solo member holds something other than one block")
         end = _end(window, position) if kind == END else None
         if end is not None:
-            return _Ended(position, end.check, content_size), position + end.size, True
+            return _Ended(position, end, content_size), position + end.size, True
         reader = Reader(window.at(position, 10))
         reader.u8()
         after = position + reader.uleb() + reader.pos
-        if not kind & OPTIONAL or after > window.size:
+        # The first byte of a member could also begin an optional chunk.
+        if not kind & OPTIONAL or after > window.size or _header(window.at(position, MAX_HEADER)) is not None:
             raise CorruptError("what stands here is no block")
         return None, after, False
 
