@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from functools import partial
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -75,6 +76,8 @@ class Decompressor:
         self._busy = False  # still true at the next call when an exception ended a call
         self._input_ended = False
         self._before = (0, 0, 0)  # blocks, decoded bytes and bytes of the members before this one
+        self._budget = max_memory  # for all blocks under way
+        self._prepare: Callable[[BlockHeader], None] | None = None  # called with each header before its block
         self.output_size = 0
         self.eof = False
         self.needs_input = True
@@ -82,6 +85,11 @@ class Decompressor:
     @property
     def header(self) -> Header | None:
         return self._parser.header
+
+    @property
+    def _follows(self) -> bool:
+        """Whether nothing was given of this member and another one stands before it: a file may end here."""
+        return self._before[2] > 0 and not self._parser.started
 
     @property
     def unused_data(self) -> bytes:
@@ -128,12 +136,24 @@ class Decompressor:
     ) -> None:
         self.close()
 
-    def _follow(self, member: Decompressor) -> Decompressor:
-        """Count blocks and bytes in messages from the file's start, `member` being the one before; return self."""
-        blocks, raw, size = member._before
-        parser = member._parser
-        self._before = (blocks + parser.blocks, raw + member.output_size, size + parser.offset)
-        return self
+    def _next(self) -> Decompressor:
+        """Return what decompresses the member behind this one, and has what this one was given and did not use.
+
+        It counts blocks and bytes from the file's start, for messages.
+        """
+        left = None if self._max_output_size is None else self._max_output_size - self.output_size
+        member = Decompressor(
+            max_output_size=left,
+            max_memory=self._limits.max_memory,
+            max_block=self._limits.max_block,
+            threads=self._workers.count,
+        )
+        blocks, raw, size = self._before
+        member._before = (blocks + self._parser.blocks, raw + self.output_size, size + self._parser.offset)
+        member._budget, member._prepare = self._budget, self._prepare
+        member._parser.take_over(self._parser)
+        member.needs_input = not member._parser.left
+        return member
 
     def _decompress(self, data: Buffer, max_length: int) -> bytes:
         stalled = False
@@ -164,6 +184,8 @@ class Decompressor:
 
     def _admit(self, header: BlockHeader) -> None:
         self._limits.admit(header, self._parser.blocks)
+        if self._prepare is not None:
+            self._prepare(header)
         self._admitted += header.raw_size
         if self._max_output_size is not None and self._admitted > self._max_output_size:
             raise LimitError(
@@ -201,7 +223,7 @@ class Decompressor:
 
     def _submit(self, block: Block) -> None:
         needed = memory_needed(block.header)
-        while self._queue and sum(memory_needed(w.header) for w in self._queue) + needed > self._limits.max_memory:
+        while self._queue and sum(memory_needed(w.header) for w in self._queue) + needed > self._budget:
             self._collect()
         task = self._workers.submit(partial(decode_block, block.header, block.payload))
         self._queue.append(_Waiting(block.header, task))
@@ -267,20 +289,19 @@ def decompress(
     out = bytearray()
     view = memoryview(data).cast("B")
     pos = 0
-    previous: Decompressor | None = None
-    while True:
-        left = None if max_output_size is None else max_output_size - len(out)
-        with Decompressor(max_output_size=left, max_memory=max_memory, threads=threads) as member:
-            if previous is not None:
-                member._follow(previous)
-            # In pieces, so that a file of very many members is not copied whole for each of them.
-            while not member.eof:
+    member = Decompressor(max_output_size=max_output_size, max_memory=max_memory, threads=threads)
+    try:
+        while True:
+            piece = view[:0]
+            if member.needs_input:
                 piece = view[pos : pos + PIECE]
                 pos += len(piece)
                 if not piece:
                     member.end_input()
-                out += member.decompress(piece)
-            pos -= len(member.unused_data)
-            previous = member
-        if pos == len(view):
-            return bytes(out)
+            out += member.decompress(piece)
+            if member.eof:
+                if pos == len(view) and not member._parser.left:
+                    return bytes(out)
+                member = member._next()
+    finally:
+        member.close()

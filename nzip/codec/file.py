@@ -58,7 +58,6 @@ class _RawReader(io.RawIOBase):
         self._failure: NzipError | None = None
         # From the start
         self._member: Decompressor | None = Decompressor(**self._limits)
-        self._rest = b""
         # Random access
         self._places: Places | None = None
         self._ahead: deque[tuple[int, Task[bytes]]] = deque()
@@ -140,7 +139,6 @@ class _RawReader(io.RawIOBase):
         if self._member is not None:
             self._member.close()
         self._file.seek(self._start)
-        self._rest = b""
         self._member = Decompressor(**self._limits)
         left = self._pos
         while left:
@@ -151,8 +149,10 @@ class _RawReader(io.RawIOBase):
             member = self._member
             data = b""
             if member.needs_input:
-                data = self._rest or self._file.read(READ_SIZE)
-                self._rest = b""
+                data = self._file.read(READ_SIZE)
+                if not data and member._follows:
+                    self._member = None
+                    break
                 if not data:
                     member.end_input()
             try:
@@ -163,8 +163,7 @@ class _RawReader(io.RawIOBase):
             if self.header is None:
                 self.header = member.header
             if member.eof:
-                self._rest = member.unused_data or self._file.read(READ_SIZE)
-                self._member = Decompressor(**self._limits)._follow(member) if self._rest else None
+                self._member = member._next()
             if out:
                 return out
         return b""

@@ -21,6 +21,7 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Self, cast
 
@@ -73,9 +74,6 @@ class FileError(NzipError):
         super().__init__(f"{os.fspath(path)}: {reason}")
         self.path = os.fspath(path)
         self.reason = reason
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.path, self.reason)
 
 
 @dataclass(frozen=True)
@@ -790,48 +788,43 @@ def _decode(
     """Decode all members that `start` and then `src` hold."""
     limit = DEFAULT_MAX_MEMORY if max_memory is None else max_memory
     done = _Decoded()
-    rest = start
-    while True:
-        offset = src.count - len(rest)
-        try:
-            header, block, rest = _look_ahead(src, rest)
-            done.header = done.header or header
-            if prepare is not None and block is not None and block.engine != STORE_ENGINE:
-                _prepare_for(block, limit, prepare)
-            with Decompressor(max_memory=limit, threads=_decode_threads(threads, block, budget)) as member:
-                while not member.eof:
-                    out = member.decompress(rest, CHUNK)
-                    rest = b""
-                    if out:
-                        write(out)
-                        done.raw_size += len(out)
-                        if progress is not None:
-                            progress(src.count, src.size, done.raw_size)
-                    elif member.needs_input:
-                        rest = src.read()
-                        if not rest:
-                            member.end_input()
-                rest = member.unused_data
-        except CorruptError as error:
-            if not done.members:
-                raise
-            raise CorruptError(
-                f"what follows byte {offset:,}, where a complete member ends, cannot be decoded: {error}"
-            ) from None
-        done.members += 1
-        rest = rest or src.read()
-        if not rest:
-            return done
+    member = Decompressor(max_memory=limit, threads=threads)
+    member._budget = memory_budget() if budget is None else budget
+    if prepare is not None:
+        member._prepare = partial(_prepare_for, prepare=prepare)
+    data = start
+    try:
+        while True:
+            if not data and member.needs_input:
+                data = src.read()
+                if not data and member._follows:
+                    return done
+                if not data:
+                    member.end_input()
+            out = member.decompress(data, CHUNK)
+            data = b""
+            if out:
+                write(out)
+                done.raw_size += len(out)
+                if progress is not None:
+                    progress(src.count, src.size, done.raw_size)
+            if member.eof:
+                done.header = done.header or member.header
+                done.members += 1
+                member = member._next()
+    finally:
+        member.close()
 
 
-def _prepare_for(block: BlockHeader, limit: int, prepare: Prepare) -> None:
-    """Prepare the block's engine; a block that will be refused is left for decoding to refuse."""
+def _prepare_for(block: BlockHeader, prepare: Prepare) -> None:
+    """Prepare the engine of a block that is within the limits; one that is not here is left for decoding to refuse."""
+    if block.engine == STORE_ENGINE:
+        return
     try:
         engine = ENGINES.by_id(block.engine, block.engine_version)
     except NzipError:
         return
-    if block.memory <= limit:
-        prepare(engine)
+    prepare(engine)
 
 
 def decompress_file(
@@ -886,8 +879,8 @@ def decompress_file(
         lossy = header.kind in SIGNALS
         if lossy:
             limit = DEFAULT_MAX_MEMORY if max_memory is None else max_memory
-            if prepare is not None and block is not None and block.engine != STORE_ENGINE:
-                _prepare_for(block, limit, prepare)
+            if prepare is not None and block is not None and block.memory <= limit:
+                _prepare_for(block, prepare)
             decoded = _Decoded(members=1, header=header)
             write(_signal_bytes(src, start, target, limit, progress))
         else:
@@ -1248,8 +1241,8 @@ def _tar_stream(
     """Open the content of `src` for reading from its start to its end."""
     limit = DEFAULT_MAX_MEMORY if max_memory is None else max_memory
     _, block, start = _look_ahead(src)
-    if prepare is not None and block is not None and block.engine != STORE_ENGINE:
-        _prepare_for(block, limit, prepare)
+    if prepare is not None and block is not None and block.memory <= limit:
+        _prepare_for(block, prepare)
     ahead = _Ahead(src, start)
     with NzipFile(
         cast(BinaryIO, ahead), threads=_decode_threads(threads, block, max_memory), max_memory=limit

@@ -665,6 +665,15 @@ class Parser:
         """Block headers read so far."""
         return len(self._index)
 
+    @property
+    def left(self) -> int:
+        """Bytes that were fed and not consumed."""
+        return len(self._buffer)
+
+    def take_over(self, other: Parser) -> None:
+        """Go on with what `other` was fed and did not consume, without a copy of it."""
+        self._buffer, other._buffer = other._buffer, bytearray()
+
     def truncated(self, before: int = 0) -> TruncatedError:
         """Return the error for input that ends here, `before` being bytes of the file before the member."""
         where = f"at byte {before + self._offset + len(self._buffer):,}"
