@@ -225,9 +225,12 @@ class Decompressor:
         needed = memory_needed(block.header)
         while self._queue and sum(memory_needed(w.header) for w in self._queue) + needed > self._budget:
             self._collect()
-        task = self._workers.submit(partial(decode_block, block.header, block.payload))
+        call = partial(decode_block, block.header, block.payload)
+        # A solo member is one block, which no thread needs to be started for.
+        alone = self._workers.count == 1 or (self.header is not None and self.header.solo)
+        task = Task(call) if alone else self._workers.submit(call)
         self._queue.append(_Waiting(block.header, task))
-        if self._workers.count == 1:
+        if alone:
             self._collect()
 
     def _collect(self) -> None:

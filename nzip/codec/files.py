@@ -34,6 +34,7 @@ from nzip.codec.decompressor import Decompressor
 from nzip.codec.file import NzipFile
 from nzip.codec.levels import DEFAULT_LEVEL, level_of
 from nzip.codec.registry import ENGINES
+from nzip.codec.salvage import Fault, Lost, Salvage
 from nzip.codec.threads import thread_count
 from nzip.errors import CorruptError, LimitError, NzipError
 from nzip.formats.container import MAX_BLOCK_HEADER, MAX_HEADER, STORE_ENGINE, BlockHeader, Header, Parser
@@ -95,6 +96,7 @@ class FileResult:
         pixels: of a picture that was compressed with loss; else 0.
         length: seconds of a sound that was compressed with loss; else 0.
         psnr: decibels of what comes back of such a picture or sound; None where it was not measured.
+        faults: what is lost of a damaged file that was saved.
     """
 
     source: str
@@ -110,6 +112,7 @@ class FileResult:
     pixels: int = 0
     length: float = 0.0
     psnr: float | None = None
+    faults: tuple[Fault, ...] = ()
 
     @property
     def ratio(self) -> float:
@@ -909,6 +912,68 @@ def decompress_file(
             members=decoded.members,
             kind=header.kind,
             removed=remove,
+        )
+
+
+def salvage_file(
+    source: AnyPath | BinaryIO,
+    target: AnyPath | BinaryIO | None = None,
+    *,
+    lost: Lost = "zeros",
+    threads: int = 0,
+    max_memory: int | None = None,
+    restore: bool = False,
+    force: bool = False,
+    run: Run | None = None,
+    progress: Progress | None = None,
+) -> FileResult:
+    """Decompress what is sound of a damaged file or stream; the source is kept.
+
+    Args:
+        source: a path, or a binary stream.
+        target: a path, or a binary stream; `decompressed_name(source)` where left out. The archive of a packed
+            directory is written as it is.
+        lost: `"zeros"` puts zeros in the place of what is lost, `"gaps"` leaves it out; see `Salvage`.
+        threads, max_memory, restore, force, run, progress: as for `decompress_file`.
+
+    Raises:
+        FileError: the output exists, is the input, or has no name; the source is no regular file, or holds a picture or
+            sound made smaller with loss.
+        OSError: reading or writing failed.
+    """
+    started = time.perf_counter()
+    with contextlib.ExitStack() as stack:
+        src = stack.enter_context(_Source(source))
+        header = Header()
+        if src.path is None:
+            file = cast(BinaryIO, src)
+        else:
+            with contextlib.suppress(NzipError):
+                header = read_header(src.path)
+            file = stack.enter_context(io.open(src.path, "rb"))  # noqa: UP020 - not nzip's own
+        if header.kind in SIGNALS:
+            raise FileError(src.name, "holds a picture or sound made smaller with loss, of which no part can be saved")
+        if target is None:
+            target = decompressed_name(_path_of(src), header if restore else None)
+        out = stack.enter_context(
+            _open_target(target, src, force=force, remove=False, like=src.path is not None, run=run)
+        )
+        limit = DEFAULT_MAX_MEMORY if max_memory is None else max_memory
+        saved = Salvage(file, lost=lost, max_memory=limit, threads=threads)
+        for piece in saved:
+            out.write(piece)
+            if progress is not None:
+                progress(min(out.size, src.size or out.size), src.size, out.size)
+        _finish(out, src.stat if src.path is not None else None, header if restore else None)
+        _put(out, src, remove=False, run=run)
+        return FileResult(
+            src.name,
+            out.name,
+            saved.size,
+            src.size or src.count,
+            time.perf_counter() - started,
+            kind=header.kind,
+            faults=tuple(saved.faults),
         )
 
 

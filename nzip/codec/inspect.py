@@ -137,6 +137,8 @@ class _Table:
         self.member_head_bytes = bytearray()
         self.checks = array("Q")
         self.engines: set[int] = set()
+        self.kinds: set[str] = set()
+        self.needed = 0  # bytes of memory for the block that needs most
 
     @property
     def memory(self) -> int:
@@ -151,6 +153,7 @@ class _Table:
         self.head_bytes += head
         self.heads.append(len(self.head_bytes))
         self.engines.add(header.engine)
+        self.needed = max(self.needed, header.memory + header.raw_size + header.payload_size)
 
     def add_member(self, end: int, head: bytes, check: int) -> None:
         """Close the member of the latest blocks, which ends where the next begins: at byte `end`."""
@@ -278,6 +281,10 @@ class FileInfo:
     blocks: Sequence[BlockInfo] = field(repr=False)
     engines: tuple[str, ...]
     """The names of the engines of all blocks, sorted."""
+    kinds: tuple[str, ...]
+    """The kinds that the members' headers state, sorted."""
+    memory: int
+    """Bytes of memory that decoding takes: the most for one block, with what goes in and comes out."""
 
     @property
     def raw_size(self) -> int:
@@ -335,6 +342,8 @@ def _scan(file: BinaryIO, path: str | None, limits: Limits) -> FileInfo:
         _Lazy(table.member, range(len(table.checks))),
         _Lazy(table.block, range(len(table.offsets))),
         tuple(sorted(map(ENGINES.name_of, table.engines))),
+        tuple(sorted(table.kinds)),
+        table.needed,
     )
 
 
@@ -409,6 +418,8 @@ def _member(window: Window, start: int, table: _Table, limits: Limits) -> int:
     """Walk one member chunk by chunk and return where it ends. The end index is compared with what the walk finds."""
     try:
         header = parsed(window, start, Header.parse, MAX_HEADER)
+        if header.kind is not None:
+            table.kinds.add(header.kind)
         index = Index()
         gap = 0
         offset = start + header.size
