@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import atexit
 import builtins
+import codecs
 import contextlib
 import errno
 import io
@@ -356,6 +357,10 @@ class NzipFile(io.BufferedIOBase):
         OSError: the file cannot be opened, read or written.
     """
 
+    _file: BinaryIO | None = None
+    _compressor: Compressor | None = None
+    _process = 0
+
     def __init__(
         self,
         file: Path | IO[bytes],
@@ -368,12 +373,10 @@ class NzipFile(io.BufferedIOBase):
         **settings: Any,
     ):
         self._lock = threading.RLock()
-        self._file: BinaryIO | None = None
         self._owned = False
         self._reader: io.BufferedReader | None = None
         self._raw: _RawReader | None = None
         self._salvage: Salvage | None = None
-        self._compressor: Compressor | None = None
         self._process = os.getpid()
         self._before = 0  # bytes of content in members that were finished
         self._sent = 0  # bytes of the compressor's output that the file under this one has
@@ -682,7 +685,7 @@ class NzipFile(io.BufferedIOBase):
 
     def __del__(self) -> None:
         # A forked process has a copy of a writer, and must not write what the first one writes.
-        if self._compressor is None or self._process == os.getpid():
+        if self._file is not None and (self._compressor is None or self._process == os.getpid()):
             super().__del__()
 
     def __exit__(self, kind: Any, value: Any, traceback: Any) -> None:
@@ -825,6 +828,9 @@ def open(
         return file
     try:
         text = _TextFile(file, io.text_encoding(encoding), errors, newline)
+        if file.mode in ("wb", "xb") and codecs.lookup(text.encoding).name in ("utf-16", "utf-32"):
+            # Where it cannot seek, the text layer writes no byte order mark, and what it wrote cannot be read.
+            file.write(codecs.getincrementalencoder(text.encoding)().encode(""))
     except BaseException:
         file.abort()
         raise
