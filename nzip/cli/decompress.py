@@ -26,7 +26,7 @@ from nzip.cli.output import Report, on_terminal, watch
 @click.option(
     "--keep-going",
     is_flag=True,
-    help="Go on after damage: zeros stand for what is lost, and what that is is said. A directory comes as its archive.",
+    help="Go on after damage: zeros stand for what is lost, and a report says what. A directory comes as its archive.",
 )
 @click.option("--gaps", is_flag=True, help="With --keep-going: leave out what is lost.")
 @options.threads_option

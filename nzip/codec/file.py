@@ -307,28 +307,18 @@ class _Window:
 # What is written and not closed when the program ends is finished then, as the standard library does it. Engines are
 # imported when they are needed, which is too late when the interpreter takes itself apart.
 _writers: weakref.WeakSet[NzipFile] = weakref.WeakSet()
-
-
-def _finish_writers() -> None:
-    for file in list(_writers):
-        file._finish_at_exit()
-
-
-atexit.register(_finish_writers)
-
-
-# What is written and not closed when the program ends is finished then, as the standard library does it. Engines are
-# imported when they are needed, which is too late when the interpreter takes itself apart.
-_writers: weakref.WeakSet[NzipFile] = weakref.WeakSet()
 _texts: weakref.WeakSet[_TextFile] = weakref.WeakSet()
 
 
 def _finish_writers() -> None:
-    for text in list(_texts):
-        if not text.closed and text.writable():
-            text.flush()
-    for file in list(_writers):
-        file._finish_at_exit()
+    errors = []
+    for finish in [*(text.flush_at_exit for text in list(_texts)), *(file._finish_at_exit for file in list(_writers))]:
+        try:
+            finish()
+        except Exception as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
 
 
 atexit.register(_finish_writers)
@@ -734,6 +724,12 @@ class _SalvageReader(io.RawIOBase):
 
 class _TextFile(io.TextIOWrapper):
     """Text over an `NzipFile`; like that, an error inside `with` must not leave something that looks complete."""
+
+    def flush_at_exit(self) -> None:
+        """Hand down what this layer holds, in the process that made it."""
+        file = self.buffer
+        if isinstance(file, NzipFile) and file._process == os.getpid() and not file.closed and file.writable():
+            self.flush()
 
     def __exit__(self, kind: Any, value: Any, traceback: Any) -> None:
         file = self.buffer

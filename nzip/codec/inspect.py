@@ -386,7 +386,7 @@ class Window:
     def read(self, offset: int, count: int) -> bytes:
         """Return `count` bytes at `offset`, fewer only at the file's end, and keep none of them."""
         begin = offset - self._start
-        if 0 <= begin and begin + count <= len(self._data):
+        if begin >= 0 and begin + count <= len(self._data):
             return self._data[begin : begin + count]
         return read_at(self._file, offset, count)
 

@@ -75,7 +75,8 @@ class Fault:
                 f"not known ({where}): {self.reason}"
             )
         last = self.start + self.size - 1
-        return f"block {self.block:,}, bytes {self.start:,} to {last:,} of the content, is lost ({where}): {self.reason}"
+        lost = f"bytes {self.start:,} to {last:,} of the content"
+        return f"block {self.block:,}, {lost}, is lost ({where}): {self.reason}"
 
 
 class _Found(NamedTuple):

@@ -30,7 +30,7 @@ def thread_count(threads: int) -> int:
     return os.cpu_count() or 1
 
 
-def exclusive(lock: threading.RLock) -> threading.RLock:  # type: ignore[valid-type]
+def exclusive(lock: threading.RLock) -> threading.RLock:
     """Return `lock` for a `with`, for what must not be entered again by the thread that is in it: a signal's handler.
 
     Raises:

@@ -14,6 +14,7 @@ every header is checked before it is believed; all integers are little-endian or
 from __future__ import annotations
 
 import binascii
+import operator
 import struct
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -502,7 +503,7 @@ class Index(Sequence[IndexEntry]):
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Index):
             return self._sizes == other._sizes and (self._gaps or None) == (other._gaps or None)
-        return isinstance(other, Sequence) and len(self) == len(other) and all(a == b for a, b in zip(self, other))
+        return isinstance(other, Sequence) and len(self) == len(other) and all(map(operator.eq, self, other))
 
     def __hash__(self) -> int:
         return hash(self._sizes.tobytes())

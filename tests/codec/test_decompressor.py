@@ -123,7 +123,7 @@ def test_limits():
     data = nzip.compress(TEXT, 1, block_size=1024)
     for limits in ({"max_memory": 2000}, {"max_block": 1023}, {"max_output_size": len(TEXT) - 1}):
         reader, out = nzip.Decompressor(**limits), b""
-        with pytest.raises(nzip.LimitError):
+        with pytest.raises(nzip.LimitError):  # noqa: PT012
             while True:
                 out += reader.decompress(data)
         assert TEXT.startswith(out)

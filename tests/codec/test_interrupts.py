@@ -1,5 +1,6 @@
 """An exception at any place of writing or reading: what was accepted is not lost, or all that follows is refused."""
 
+import contextlib
 import errno
 import io
 import os
@@ -33,7 +34,7 @@ class Interrupting:
 
     def _trace(self, frame, event, _):
         code = frame.f_code
-        if os.path.basename(code.co_filename) not in MODULES or code.co_name in HOLD_LOCKS or code.co_name == "<module>":
+        if os.path.basename(code.co_filename) not in MODULES or code.co_name in HOLD_LOCKS:
             return None
         if event == "line":
             self.lines += 1
@@ -168,10 +169,8 @@ def test_an_encoder_that_fails_is_asked_again(monkeypatch, level, threads, error
     under = io.BytesIO()
     with nzip.NzipFile(under, "w", level=level, block_size=1024, threads=threads) as file:
         while file.tell() < len(CONTENT):
-            try:
+            with contextlib.suppress(error):
                 file.write(CONTENT[file.tell() :][:500])
-            except error:
-                pass
         try:
             file.close()
         except error:
@@ -215,10 +214,13 @@ def test_a_real_interrupt_in_a_recorder(tmp_path):
     assert (TEXT[:777] * (taken // 777 + 1))[:taken] == content
 
 
+NO_SPACE = OSError(errno.ENOSPC, "No space left on device")
+
+
 class Failing(io.RawIOBase):
     """A file that fails, and takes a part of each write; it may be able to tell how much it has."""
 
-    def __init__(self, fail_at, *, tells, error=OSError(errno.ENOSPC, "No space left on device"), after=False):
+    def __init__(self, fail_at, *, tells, error=NO_SPACE, after=False):
         self.data = bytearray()
         self._fail_at = list(fail_at)
         self._tells = tells
@@ -249,7 +251,7 @@ class Failing(io.RawIOBase):
         return len(taken)
 
 
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize("error", [NO_SPACE, KeyboardInterrupt()])
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_file_that_fails_and_can_tell_what_it_has(error, after, threads):
@@ -258,10 +260,8 @@ def test_a_file_that_fails_and_can_tell_what_it_has(error, after, threads):
         under = Failing([at, at + 1, at + 5], tells=True, error=error, after=after)
         file = nzip.NzipFile(under, "w", engine="store", block_size=1024, threads=threads)
         while file.tell() < len(CONTENT):
-            try:
+            with contextlib.suppress(OSError, KeyboardInterrupt):
                 file.write(CONTENT[file.tell() :][:900])
-            except (OSError, KeyboardInterrupt):
-                pass
         try:
             file.close()
         except (OSError, KeyboardInterrupt):
@@ -277,9 +277,9 @@ def test_a_file_that_fails_and_cannot_tell_refuses_all_that_follows():
         file = nzip.NzipFile(under, "w", engine="store", block_size=1024)
         with pytest.raises(OSError, match="No space"):
             file.write(CONTENT)
-        for again in (lambda: file.write(b"x"), file.flush, file.close):
+        for again, arguments in ((file.write, (b"x",)), (file.flush, ()), (file.close, ())):
             with pytest.raises(OSError, match="how much of it arrived is not known"):
-                again()
+                again(*arguments)
         assert file.closed
         assert CONTENT.startswith(sound(bytes(under.data)))
 
@@ -403,10 +403,12 @@ def test_an_interrupt_at_any_line_of_reading_gives_no_wrong_byte(threads):
     for at in range(0, lines, 1 + lines // 500):
         assert run(at, io.BytesIO(data))[1] == CONTENT, at
     for at in range(0, lines, 1 + lines // 100):  # what cannot go back refuses
+        refused = ""
         try:
             assert run(at, Pipe(data))[1] == CONTENT
         except OSError as error:
-            assert "interrupted" in str(error)
+            refused = str(error)
+        assert not refused or "interrupted" in refused
 
 
 @pytest.mark.parametrize("threads", [1, 2])

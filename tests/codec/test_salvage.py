@@ -66,7 +66,7 @@ def test_all_that_is_sound_before_a_fault_comes_first(threads, inside):
         for size in (1, 100, 1 << 13, 1 << 17, 1 << 22):
             with nzip.open(type(source)(damaged) if size > 1 else source, threads=threads) as file:
                 parts = []
-                with pytest.raises(nzip.CorruptError, match="block 11, byte"):
+                with pytest.raises(nzip.CorruptError, match="block 11, byte"):  # noqa: PT012
                     while True:
                         parts.append(file.read(size) if size > 1 else file.read1())
                 assert b"".join(parts) == CONTENT[: 11 * BLOCK]
@@ -92,7 +92,7 @@ def test_lines_before_a_fault():
     damaged = flipped(PACKED, PACKED_PLACES[11][0] + 40)
     with nzip.open(io.BytesIO(damaged)) as file:
         lines = []
-        with pytest.raises(nzip.CorruptError, match="block 11"):
+        with pytest.raises(nzip.CorruptError, match="block 11"):  # noqa: PT012
             for line in file:
                 lines.append(line)
         got = b"".join(lines)
@@ -124,7 +124,7 @@ def test_places_are_those_of_the_file_and_not_of_the_member():
         assert caught.value.block == 4
     junk = nzip.compress(TEXT, 1) + b"no member"
     for read in (nzip.decompress, lambda d: nzip.open(io.BytesIO(d)).read()):
-        with pytest.raises(nzip.CorruptError, match=f"what follows byte {len(junk) - 9:,}, where a complete member ends"):
+        with pytest.raises(nzip.CorruptError, match=f"what follows byte {len(junk) - 9:,}, where a complete"):
             read(junk)
     with nzip.open(io.BytesIO(junk)) as file:
         assert file.read(len(TEXT)) == TEXT
@@ -154,8 +154,8 @@ def test_one_damaged_block_is_lost_and_no_other(lost, threads, inside):
 
 
 def test_a_sound_file_has_no_faults():
-    for data, content in [(STORED, CONTENT), (PACKED, LINES), (nzip.compress(b"", 1), b""), (PACKED + STORED + PACKED, LINES + CONTENT + LINES)]:
-        assert nzip.salvage(data) == (content, [])
+    assert nzip.salvage(nzip.compress(b"", 1)) == (b"", [])
+    assert nzip.salvage(PACKED + STORED + PACKED) == (LINES + CONTENT + LINES, [])
     for fixture in make.GOOD.values():
         assert nzip.salvage(fixture.data) == (fixture.content, [])
 
@@ -175,7 +175,8 @@ def test_without_an_end_index_blocks_are_searched_for(cut):
     content, faults = nzip.salvage(damaged)
     whole = 25 if cut <= 33 else 24  # the last block is cut too, and its size is known
     assert content[: 11 * BLOCK] == CONTENT[: 11 * BLOCK]
-    assert content[11 * BLOCK :] == (CONTENT[12 * BLOCK : whole * BLOCK] + bytes(len(CONTENT)))[: len(CONTENT) - 12 * BLOCK]
+    rest = CONTENT[12 * BLOCK : whole * BLOCK]
+    assert content[11 * BLOCK :] == rest + bytes(len(CONTENT) - 12 * BLOCK - len(rest))
     assert faults[0].start == 11 * BLOCK
     assert faults[0].size is None
     assert len(faults) >= 2  # the end is missing too

@@ -146,7 +146,7 @@ def test_text_that_is_read_and_text_without_an_error(tmp_path):
     with nzip.open(path, "wt", level=1, encoding="utf-8") as file:
         file.write("ä\n")
     file.close()
-    with pytest.raises(KeyError), nzip.open(path, "rt", encoding="utf-8") as file:
+    with pytest.raises(KeyError), nzip.open(path, "rt", encoding="utf-8") as file:  # noqa: PT012
         assert file.read() == "ä\n"
         raise KeyError
     assert file.closed
@@ -272,9 +272,9 @@ def refuse(path):
 def test_an_error_of_a_file_comes_out_of_a_pool():
     from nzip.codec.files import FileError
 
-    with multiprocessing.get_context("fork" if hasattr(os, "fork") else "spawn").Pool(1) as pool:
-        with pytest.raises(FileError, match="x: is refused") as caught:
-            pool.apply_async(refuse, ("x",)).get(timeout=60)
+    context = multiprocessing.get_context("fork" if hasattr(os, "fork") else "spawn")
+    with context.Pool(1) as pool, pytest.raises(FileError, match="x: is refused") as caught:
+        pool.apply_async(refuse, ("x",)).get(timeout=60)
     assert (caught.value.path, caught.value.reason) == ("x", "is refused")
 
 
