@@ -558,7 +558,9 @@ class Report:
             "removed": result.removed,
         }
         if result.faults:
-            values["faults"] = [dataclasses.asdict(fault) for fault in result.faults]
+            text = f"{shown_input(name)}: {result.faults[0]}"
+            faults = [dataclasses.asdict(fault) for fault in result.faults]
+            values.update(kind="corrupt", error=text, faults=faults)
         if result.entries:
             values["entries"] = result.entries
             values["skipped"] = list(result.skipped)

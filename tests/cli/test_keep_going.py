@@ -69,7 +69,8 @@ def test_json(run: Run, damaged: Path) -> None:
     result = run("decompress", "--json", "--keep-going", "bad.nz")
     assert result.exit_code == 1
     (document,) = map(json.loads, result.stdout.splitlines())
-    assert document["ok"] is False
+    assert (document["ok"], document["kind"], document["target"]) == (False, "corrupt", "bad")
+    assert document["error"] == result.stderr.splitlines()[-1].removeprefix("nzip: ")
     assert document["faults"][0] == {
         "reason": "a block is damaged (its decoded bytes do not match their check)",
         "offset": BLOCKS[11].offset,
