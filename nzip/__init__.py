@@ -21,8 +21,9 @@ from nzip.codec.inspect import BlockInfo, FileInfo, MemberInfo, inspect
 from nzip.codec.levels import Level, levels
 from nzip.codec.primed import primed
 from nzip.codec.registry import engines, register_engine, register_transform, transforms
+from nzip.codec.salvage import Fault, Salvage, salvage
 from nzip.codec.tokens import EqualInfoTokenizer, Tokens, detokenize
-from nzip.errors import CorruptError, LimitError, NzipError, UnsupportedError
+from nzip.errors import CorruptError, LimitError, NzipError, TruncatedError, UnsupportedError
 from nzip.formats.container import FORMAT_VERSION
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ __all__ = [
     "CorruptError",
     "Decompressor",
     "EqualInfoTokenizer",
+    "Fault",
     "FileInfo",
     "Level",
     "LimitError",
@@ -43,8 +45,10 @@ __all__ = [
     "NzipError",
     "NzipFile",
     "Picture",
+    "Salvage",
     "Sound",
     "Tokens",
+    "TruncatedError",
     "UnsupportedError",
     "__version__",
     "compress",
@@ -61,6 +65,7 @@ __all__ = [
     "read_signal",
     "register_engine",
     "register_transform",
+    "salvage",
     "transforms",
     "write_picture",
     "write_sound",
@@ -78,3 +83,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'nzip' has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(_LATER[name]), name)
     return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,15 +1,45 @@
 """The errors nzip raises on purpose.
 
-Every message is one line that says what is wrong and, where there is one, the remedy.
+Every message is one line that says what is wrong and, where there is one, the remedy. All of them can be pickled and
+copied, so that they pass between processes.
 """
+
+from __future__ import annotations
+
+from typing import Any
 
 
 class NzipError(Exception):
     """Base of all errors that nzip raises about data it was given."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What __init__ took need not be what `args` holds, so an error is made again without it.
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(kind: type[NzipError], args: tuple[Any, ...], state: dict[str, Any]) -> NzipError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
 
 class CorruptError(NzipError):
-    """The data is damaged, truncated, or not an nzip file."""
+    """The data is damaged, truncated, or not an nzip file.
+
+    Attributes:
+        block: number of the block at fault, the first of the file being 0; None where no one block is.
+        start, stop: the bytes of the content that are lost with it: `start` is the first, `stop` the one behind the
+            last. None where that is not known.
+    """
+
+    block: int | None = None
+    start: int | None = None
+    stop: int | None = None
+
+
+class TruncatedError(CorruptError, EOFError):
+    """The data ends before the end that it should have, as far as can be seen undamaged until there."""
 
 
 class UnsupportedError(NzipError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Any
 
@@ -25,6 +26,12 @@ from nzip.cli.output import Report, on_terminal, watch
 @click.option(
     "--strip", is_flag=True, help="Of lossy pictures and sounds, leave out what the output's format does not hold."
 )
+@click.option(
+    "--keep-going",
+    is_flag=True,
+    help="Go on after damage: zeros stand for what is lost, and a report says what. A directory comes as its archive.",
+)
+@click.option("--gaps", is_flag=True, help="With --keep-going: leave out what is lost.")
 @options.threads_option
 @options.memory_option("Refuse files that need more memory than this (2G where left out).")
 @options.quiet_option
@@ -41,6 +48,8 @@ def command(
     no_extract: bool,
     outside_links: bool,
     strip: bool,
+    keep_going: bool,
+    gaps: bool,
     threads: int,
     memory: int | None,
     quiet: bool,
@@ -53,7 +62,12 @@ def command(
     A packed directory is extracted beside its archive, or to where -o says.
     """
     from nzip.codec import files as operations
+    from nzip.errors import NzipError
 
+    if gaps and not keep_going:
+        raise click.UsageError("--gaps goes with --keep-going; add that")
+    if keep_going and remove:
+        raise click.UsageError("--rm does not go with --keep-going: the damaged file is all there is")
     files = options.inputs(files)
     goal = options.Destination(files, output, to_stdout, as_json=as_json, remove=remove)
     if "-" in files and not force and on_terminal(options.stdin()):
@@ -66,6 +80,34 @@ def command(
         "force": force,
         "run": operations.Run(file for file in files if file != "-"),
     }
+
+    def save(file: str) -> None:
+        source: Any = options.stdin() if file == "-" else file
+        path = goal.file
+        if file != "-" and not goal.to_stdout and path is None:
+            header = None
+            if restore:
+                with contextlib.suppress(NzipError):
+                    header = operations.read_header(file)
+            path = goal.of(operations.decompressed_name(file, header))
+        target: Any = options.stdout() if path is None else path
+        result = watch(
+            lambda tally: operations.salvage_file(
+                source,
+                target,
+                lost="gaps" if gaps else "zeros",
+                threads=threads,
+                max_memory=memory,
+                restore=restore,
+                force=force,
+                run=settings["run"],
+                progress=tally,
+            ),
+            label=os.path.basename(file),
+            bar=report.bar,
+        )
+        report.result(file, result, compressing=False, to_stdout=path is None)
+        report.lost(file, result.faults)
 
     def one(file: str) -> None:
         label = os.path.basename(file)
@@ -109,4 +151,4 @@ def command(
         )
         report.result(file, result, compressing=False, to_stdout=path is None)
 
-    report.each(files, one)
+    report.each(files, save if keep_going else one)

@@ -8,17 +8,24 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nzip.cli import options
+from nzip.cli.list import SHOWN, more
 from nzip.cli.output import Report, bits_text, columns, digits, ratio_text, shown, significant, size_text
 
 if TYPE_CHECKING:
     from nzip.codec.inspect import BlockInfo, FileInfo, MemberInfo
+
+JSON_MEMORY = 2500  # bytes that a member or block takes as JSON
 
 
 @click.command(short_help="Show all that a compressed file says about itself.")
 @click.argument("file", type=options.ANY_PATH)
 @options.json_option
 def command(file: str, as_json: bool) -> None:
-    """Show the members, header fields and blocks of FILE, and the memory that decoding needs."""
+    """Show the members, header fields and blocks of FILE, and the memory that decoding needs.
+
+    Of a file with very many members or blocks the first 1,000 of each are shown; --json gives all.
+    """
+    from nzip.codec.blocks import Limits
     from nzip.codec.files import FileError, refuse_unreadable
     from nzip.codec.inspect import inspect
 
@@ -31,6 +38,8 @@ def command(file: str, as_json: bool) -> None:
         info = inspect(name)
         signals = _signals(name, info)
         if as_json:
+            entries = len(info.blocks) + len(info.members)
+            Limits().admit_memory(JSON_MEMORY * entries, f"JSON of {len(info.blocks):,} blocks")
             values = info.to_dict()
             if signals:
                 values["ratio"] = None  # the content is latents; members have their rates
@@ -48,7 +57,9 @@ def _signals(name: str, info: FileInfo) -> dict[int, dict[str, Any]]:
     """Return what members that stand for pictures or sounds say of them, by the member's number."""
     from nzip.codec.files import SIGNALS
 
-    found = {}
+    found: dict[int, dict[str, Any]] = {}
+    if not any(kind in SIGNALS for kind in info.kinds):
+        return found
     for number, member in enumerate(info.members):
         if member.header.kind in SIGNALS and member.blocks and member.blocks[0].engine == "latents":
             from nzip.codec import lossy
@@ -59,18 +70,17 @@ def _signals(name: str, info: FileInfo) -> dict[int, dict[str, Any]]:
 
 
 def _lines(info: FileInfo, signals: dict[int, dict[str, Any]]) -> list[str]:
-    memory = max((b.memory + b.raw_size + b.payload_size for b in info.blocks), default=0)
     lines = [
         f"file            {shown(info.path or '')}",
         f"format version  {info.members[0].format_version}",
         f"compressed      {info.size:,} bytes",
         f"content         {info.raw_size:,} bytes",
         *([] if signals else [_ratio(info)]),
-        f"memory          {size_text(memory)} to decode one block",
+        f"memory          {size_text(info.memory)} to decode one block",
     ]
-    for number, member in enumerate(info.members):
+    for number, member in enumerate(info.members[:SHOWN]):
         lines += ["", *_member(number + 1, member, signals.get(number))]
-    return lines
+    return lines + more(len(info.members), "member", "")
 
 
 def _ratio(info: FileInfo) -> str:
@@ -116,7 +126,7 @@ def _member(number: int, member: MemberInfo, signal: dict[str, Any] | None) -> l
     if member.content_check is not None:
         lines.append(f"  check  {member.content_check:016x}")
     rows = [("  block at", "compressed", "content", "ratio", "engine", "transforms", "memory", "check")]
-    for block in member.blocks:
+    for block in member.blocks[:SHOWN]:
         rows.append(
             (
                 f"  {block.offset:,}",
@@ -129,7 +139,7 @@ def _member(number: int, member: MemberInfo, signal: dict[str, Any] | None) -> l
                 f"{block.header.check:016x}",
             )
         )
-    return lines + columns(rows, left=(0, 4, 5))
+    return lines + columns(rows, left=(0, 4, 5)) + more(len(member.blocks), "block", "  ")
 
 
 def _engine(block: BlockInfo) -> str:

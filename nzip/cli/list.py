@@ -12,6 +12,7 @@ from nzip.cli.output import Report, columns, ratio_text, shown, significant
 if TYPE_CHECKING:
     from nzip.codec.inspect import FileInfo
 
+SHOWN = 1000  # members of a file, and blocks of a member, that are shown each
 
 @click.command(short_help="List sizes and ratios of compressed files.")
 @click.argument("files", nargs=-1, type=options.ANY_PATH, required=True)
@@ -53,7 +54,7 @@ def summary(info: FileInfo) -> dict[str, Any]:
         "ratio": None if _lossy(info) else significant(info.ratio),
         "members": len(info.members),
         "blocks": len(info.blocks),
-        "engines": sorted({block.engine for block in info.blocks}),
+        "engines": list(info.engines),
         "name": header.name,
         "kind": header.kind,
     }
@@ -63,7 +64,7 @@ def _table(infos: list[FileInfo], verbose: int) -> list[str]:
     rows: list[tuple[str, ...]] = [("compressed", "content", "ratio", "blocks", "engines", "file")]
     details: dict[int, list[str]] = {}
     for info in infos:
-        engines = ", ".join(sorted({block.engine for block in info.blocks}))
+        engines = ", ".join(info.engines)
         rows.append(_row(info.size, info.raw_size, len(info.blocks), engines, info.path or "", _lossy(info)))
         if verbose:
             details[len(rows) - 1] = _details(info)
@@ -82,7 +83,7 @@ def _lossy(info: FileInfo) -> bool:
     """Whether there is a picture or sound in the file: its content is latents, and their ratio says nothing."""
     from nzip.codec.files import SIGNALS
 
-    return any(member.header.kind in SIGNALS for member in info.members)
+    return any(kind in SIGNALS for kind in info.kinds)
 
 
 def _row(size: int, raw_size: int, blocks: int, engines: str, name: str, lossy: bool) -> tuple[str, ...]:
@@ -92,16 +93,24 @@ def _row(size: int, raw_size: int, blocks: int, engines: str, name: str, lossy: 
 
 def _details(info: FileInfo) -> list[str]:
     lines = []
-    for number, member in enumerate(info.members, 1):
+    for number, member in enumerate(info.members[:SHOWN], 1):
         name = f", name {shown(member.header.name)}" if member.header.name else ""
         kind = f", kind {member.header.kind}" if member.header.kind else ""
         lines.append(
             f"  member {number} at byte {member.offset:,}: {member.size:,} -> {member.raw_size:,} bytes, "
             f"{len(member.blocks):,} block{'s' if len(member.blocks) != 1 else ''}{name}{kind}"
         )
-        for block in member.blocks:
+        for block in member.blocks[:SHOWN]:
             lines.append(
                 f"    block at {block.offset:,}: {block.size:,} -> {block.raw_size:,} bytes "
                 f"(ratio {ratio_text(block.size, block.raw_size)}), {block.engine}"
             )
-    return lines
+        lines += more(len(member.blocks), "block", "    ")
+    return lines + more(len(info.members), "member", "  ")
+
+
+def more(count: int, word: str, indent: str) -> list[str]:
+    """Return the line that stands for what is left out of `count` blocks or members: a file may hold very many."""
+    if count <= SHOWN:
+        return []
+    return [f"{indent}and {count - SHOWN:,} more {word}{'s' if count - SHOWN > 1 else ''}"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import _thread
 import codecs
 import contextlib
+import dataclasses
 import errno
 import json
 import math
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from nzip.codec.files import FileResult
+    from nzip.codec.salvage import Fault
     from nzip.models.engine import Engine
 
 T = TypeVar("T")
@@ -501,6 +503,12 @@ class Report:
         self.json({"ok": False, "source": name, "kind": error_kind(error), "error": text})
         complain(text)
 
+    def lost(self, name: str, faults: Sequence[Fault]) -> None:
+        """Say what is lost of the file `name`; the run then ends as one that failed."""
+        for fault in faults:
+            self.failed = True
+            complain(f"{shown_input(name)}: {fault}")
+
     def each(self, names: tuple[str, ...], work: Callable[[str], None]) -> None:
         """Do `work` for every name; one that fails does not keep the others from their turn."""
         for name in names:
@@ -538,7 +546,7 @@ class Report:
         """Print what was done with the file that was called `name` on the command line."""
         size, raw_size = result.size, result.raw_size
         values: dict[str, Any] = {
-            "ok": True,
+            "ok": not result.faults,
             "source": name,
             "target": result.target,
             "raw_size": raw_size,
@@ -549,6 +557,10 @@ class Report:
             "kind": result.kind,
             "removed": result.removed,
         }
+        if result.faults:
+            text = f"{shown_input(name)}: {result.faults[0]}"
+            faults = [dataclasses.asdict(fault) for fault in result.faults]
+            values.update(kind="corrupt", error=text, faults=faults)
         if result.entries:
             values["entries"] = result.entries
             values["skipped"] = list(result.skipped)

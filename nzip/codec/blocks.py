@@ -25,6 +25,7 @@ from nzip.models import progress
 from nzip.models.engine import Engine
 
 DEFAULT_MAX_MEMORY = 2 << 30
+ENTRY_MEMORY = 32  # bytes that a block's place takes at most while a file is read
 
 
 @dataclass(frozen=True)
@@ -50,15 +51,20 @@ class Limits:
     """What a reader is ready to spend.
 
     Attributes:
-        max_memory: bytes for the blocks decoded at one time: decoded bytes, payloads and working memory together.
+        max_memory: bytes for the blocks decoded at one time: decoded bytes, payloads and working memory together; and
+            for the places of blocks, which files of very many small ones are full of.
         max_block: decoded bytes of one block.
     """
 
     max_memory: int = DEFAULT_MAX_MEMORY
     max_block: int = MAX_BLOCK
 
-    def admit(self, header: BlockHeader) -> None:
+    def admit(self, header: BlockHeader, blocks: int = 0) -> None:
         """Check a block against the limits before anything is allocated for it.
+
+        Args:
+            header: of the block.
+            blocks: how many blocks' places are kept.
 
         Raises:
             LimitError: the block needs more than is allowed.
@@ -67,10 +73,18 @@ class Limits:
             raise LimitError(
                 f"a block holds {header.raw_size:,} bytes and the limit is {self.max_block:,} (max_block); raise it"
             )
-        needed = memory_needed(header)
+        self.admit_memory(memory_needed(header), "decoding")
+        self.admit_memory(ENTRY_MEMORY * blocks, f"a list of {blocks:,} blocks")
+
+    def admit_memory(self, needed: int, what: str) -> None:
+        """Compare the bytes of memory that `what` needs with the limit.
+
+        Raises:
+            LimitError: it is more than is allowed.
+        """
         if needed > self.max_memory:
             raise LimitError(
-                f"decoding needs {needed / 1048576:,.0f} MiB of memory and the limit is "
+                f"{what} needs {needed / 1048576:,.0f} MiB of memory and the limit is "
                 f"{self.max_memory / 1048576:,.0f} MiB; raise it (-M {-(-needed // 1048576)}M, or max_memory)"
             )
 
@@ -168,6 +182,23 @@ def decode_block(header: BlockHeader, payload: bytes) -> bytes:
     if block_check(raw, payload, header.header_check) != header.check:
         raise CorruptError("a block is damaged (its decoded bytes do not match their check)")
     return raw
+
+
+def at_block(error: CorruptError, block: int, start: int, size: int | None) -> CorruptError:
+    """Return `error` with what is lost by it in its message.
+
+    Args:
+        error: what is wrong.
+        block: number of the block, the first of the file being 0.
+        start: its first byte in the content.
+        size: its bytes, where that is known.
+    """
+    if error.block is not None:
+        return error
+    where = f"bytes {start:,} to {start + size - 1:,}" if size else f"byte {start:,} and what follows"
+    found = type(error)(f"{error}; this is block {block:,}, {where} of the content")
+    found.block, found.start, found.stop = block, start, None if size is None else start + size
+    return found
 
 
 def _stored(raw: bytes) -> bytes:

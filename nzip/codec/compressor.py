@@ -2,30 +2,88 @@
 
 The input is cut in blocks of a fixed size, each block is coded alone, and the chunks are written in order. What is
 written depends on the input and the settings, never on how the input was cut in calls or on the number of threads.
+
+An exception may come at any place: an interrupt, no memory, a thread that fails. So no state is kept twice, what is to
+be coded is kept until its chunk was handed out, and each step either happened or is made again by the next call.
 """
 
 from __future__ import annotations
 
-from collections import deque
+import threading
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from itertools import takewhile
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import xxhash
 
 from nzip.codec.blocks import Coding, encode_block, encode_within
 from nzip.codec.levels import DEFAULT_LEVEL, MIN_BLOCK_SIZE, level_of
 from nzip.codec.registry import ENGINES
-from nzip.codec.threads import thread_count
-from nzip.formats.container import MAX_BLOCK, End, Header, IndexEntry
+from nzip.codec.threads import Task, Workers, exclusive, thread_count
+from nzip.formats.container import MAX_BLOCK, End, Header, Index
 
 Buffer = bytes | bytearray | memoryview
 MOST_GAIN = 64  # bytes of text that one byte of a window may stand for
+_HEADER = -1
+_END = -2
+
+
+class _Piece:
+    """A part of the output: a header, the chunk of a block, or the end.
+
+    Args:
+        number: the block's number, `_HEADER` or `_END`.
+        start: where its bytes begin in the content.
+        raw: its bytes; dropped when the chunk is there.
+        task: what makes the chunk.
+        offset: of the chunk in the output; known when the chunk is there.
+        chunk: its part of the output, when it is there.
+    """
+
+    __slots__ = ("chunk", "end", "number", "offset", "raw", "start", "task")
+
+    def __init__(
+        self,
+        number: int,
+        start: int,
+        raw: bytes = b"",
+        task: Task[bytes] | None = None,
+        *,
+        offset: int = 0,
+        chunk: bytes | None = None,
+    ):
+        self.number = number
+        self.start = start
+        self.end = start + len(raw)
+        self.raw = raw
+        self.task = task
+        self.offset = offset
+        self.chunk = chunk
+
+
+class _Rest(NamedTuple):
+    """Input that no piece holds: where it begins in the content, and what it is."""
+
+    start: int
+    data: bytearray
+
+
+class _Coded(NamedTuple):
+    """What the blocks up to one of them come to: their number, hash, and the bytes of output that end with them."""
+
+    blocks: int
+    hash: xxhash.xxh3_64
+    size: int
 
 
 class Compressor:
     """Compresses a stream into one member of an nzip file, as `lzma.LZMACompressor` does.
+
+    After an exception, of whatever kind, a compressor can be used on: what was finished and not handed out comes with
+    the next call. `bytes_in` then says how much of its data the call that failed has taken. One thread calls at a time;
+    others wait.
 
     Args:
         level: 1 (fastest) .. 9 (smallest).
@@ -90,87 +148,64 @@ class Compressor:
             name=name, mode=mode, mtime_ns=mtime_ns, content_size=content_size, kind=kind
         )
         self._header.encode()
-        self._threads = thread_count(threads)
-        self._pool: ThreadPoolExecutor | None = None
-        self._queue: deque[tuple[int, Future[bytes]]] = deque()
-        self._buffer = bytearray()
-        self._hash = xxhash.xxh3_64()
-        self._entries: list[IndexEntry] = []
-        self._header_size = 0  # 0 until the header is written
-        self._finished = False
-        self.bytes_in = 0
-        self.bytes_coded = 0
-        self.bytes_out = 0
+        self._workers = Workers(1 if self._limit else thread_count(threads))
+        self._lock = threading.RLock()
+        self._rest = _Rest(0, bytearray())
+        self._pieces: list[_Piece] = []  # what was not handed out, in order
+        self._index = Index()  # of the blocks that are coded
+        self._coded = _Coded(0, xxhash.xxh3_64(), 0)  # ahead of the index while a block is added to it
+        self._header_size = 0  # 0 until the header is made; a solo member's is part of its one piece
+        self._end: _Piece | None = None
+        self._closed = False
+        self._dropped: int | None = None  # what bytes_out was when the work was dropped
+
+    @property
+    def bytes_in(self) -> int:
+        return self._rest.start + len(self._rest.data)
+
+    @property
+    def bytes_coded(self) -> int:
+        return self._pieces[0].start if self._pieces else self._rest.start
+
+    @property
+    def bytes_out(self) -> int:
+        if self._dropped is not None:
+            return self._dropped
+        if self._pieces and self._pieces[0].chunk is not None:
+            return self._pieces[0].offset
+        if self._end is not None and self._end.chunk is not None:
+            return self._end.offset + len(self._end.chunk)
+        return self._header_size + self._coded.size
 
     def compress(self, data: Buffer) -> bytes:
         """Take `data` in and return what is ready of the output, possibly nothing.
 
         Raises:
-            ValueError: `flush` was called before.
+            ValueError: `flush` or `close` was called before.
         """
-        if self._finished:
-            raise ValueError("the compressor has been flushed")
-        view = memoryview(data).cast("B")
-        self.bytes_in += len(view)
-        self._hash.update(view)
-        out = bytearray()
-        # A full block is only coded when more follows: an input of one block is a solo member.
-        while len(view) > self._block_size - len(self._buffer):
-            room = self._block_size - len(self._buffer)
-            self._buffer += view[:room]
-            view = view[room:]
-            if not self._header_size:
-                out += self._start(self._header)
-            if self._limit:
-                # A window takes part of what is there; the rest waits for more.
-                self._cut()
-            else:
-                self._submit()
-            out += self._collect(self._threads)
-        self._buffer += view
-        if self._queue:
-            out += self._collect(self._threads)
-        self.bytes_out += len(out)
-        return bytes(out)
+        with exclusive(self._lock):
+            self._feed(data)
+            return self._take()
 
     def flush(self) -> bytes:
         """Finish the member and return the rest of the output.
 
+        Where it fails, it can be called again.
+
         Raises:
             ValueError: it was called before, or another number of bytes came than `content_size` said.
         """
-        if self._finished:
-            raise ValueError("the compressor has been flushed")
-        expected = self._header.content_size
-        if expected is not None and expected != self.bytes_in:
-            raise ValueError(f"content_size was {expected} and {self.bytes_in} bytes came")
-        self._finished = True
-        try:
-            if not self._header_size and not (self._limit and self._buffer):
-                out = self._solo()
-            else:
-                out = bytearray(b"" if self._header_size else self._start(self._header))
-                while self._limit and self._buffer:
-                    self._cut()
-                if self._buffer:
-                    self._submit()
-                out += self._collect(0)
-                out += End(self._header_size, tuple(self._entries), 0, self._hash.intdigest()).encode()
-        finally:
-            self.close()
-        self.bytes_out += len(out)
-        return bytes(out)
+        with exclusive(self._lock):
+            if self._closed or (self._end is not None and not self._pieces):
+                raise ValueError("the compressor has been flushed")
+            self._finish()
+            self._workers.close()
+            return self._take()
 
     def close(self) -> None:
         """Drop unfinished work and end the threads. Safe to call at any time."""
-        self._finished = True
-        for _, future in self._queue:
-            future.cancel()
-        self._queue.clear()
-        self._buffer = bytearray()
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-            self._pool = None
+        with self._lock:
+            self._close()
 
     def __enter__(self) -> Self:
         return self
@@ -180,46 +215,151 @@ class Compressor:
     ) -> None:
         self.close()
 
-    def _start(self, header: Header) -> bytes:
-        out = header.encode()
-        self._header_size = len(out)
-        return out
+    # What follows `NzipFile` uses too: it hands out each piece as the file under it takes it.
 
-    def _solo(self) -> bytearray:
+    def _feed(self, data: Buffer) -> None:
+        """Take `data` in."""
+        self._settle()
+        if self._closed or self._end is not None:
+            raise ValueError("the compressor has been flushed")
+        view = memoryview(data).cast("B")
+        # In parts of a block at most, so that no more than a block of it is copied.
+        while view:
+            # A full block is only coded when more follows: an input of one block is a solo member.
+            if len(self._rest.data) >= self._block_size:
+                self._cut()
+            buffer = self._rest.data
+            part = view[: self._block_size - len(buffer)]
+            buffer += part
+            view = view[len(part) :]
+        if self._pieces:
+            self._collect(self._most_waiting)
+
+    def _finish(self) -> None:
+        """Make the rest of the member, where that is not done."""
+        self._settle()
+        if self._end is not None:
+            return
+        expected = self._header.content_size
+        if expected is not None and expected != self.bytes_in:
+            raise ValueError(f"content_size was {expected} and {self.bytes_in} bytes came")
+        if not self._header_size and not (self._limit and self._rest.data):
+            end = self._solo()
+        else:
+            self._start()
+            while self._rest.data:
+                self._cut()
+            self._collect(0)
+            end = End(self._header_size, self._index, 0, self._coded.hash.intdigest()).encode()
+        self._add(_Piece(_END, self.bytes_in, offset=self._header_size + self._coded.size, chunk=end))
+
+    def _store_rest(self) -> None:
+        """Have all that is not coded yet stored as it is, which asks for neither memory nor time."""
+        self._coding, self._limit = Coding("store", {}), 0
+        for piece in self._pieces:
+            if piece.chunk is None:
+                piece.task = Task(partial(encode_block, piece.raw, self._coding))
+
+    def _ready(self) -> list[_Piece]:
+        """Return the pieces from the first on whose chunks are there."""
+        self._settle()
+        coded = len(self._index)
+        return list(takewhile(lambda piece: piece.number < coded, self._pieces))
+
+    def _drop(self, piece: _Piece) -> None:
+        """Forget the first piece, which is handed out."""
+        if self._pieces and self._pieces[0] is piece:
+            del self._pieces[0]
+
+    def _take(self) -> bytes:
+        """Hand out what is ready."""
+        ready = self._ready()
+        out = b"".join([piece.chunk or b"" for piece in ready])
+        try:
+            del self._pieces[: len(ready)]
+            return out
+        except BaseException:
+            if ready and self._pieces[:1] != ready[:1]:
+                self._pieces[:0] = ready
+            raise
+
+    def _close(self) -> None:
+        if not self._closed and self._end is None:
+            self._dropped = self.bytes_out
+        self._closed = True
+        for piece in self._pieces:
+            if piece.task is not None:
+                piece.task.cancel()
+        self._pieces = []
+        self._rest = _Rest(self.bytes_in, bytearray())
+        self._workers.close()
+
+    def _add(self, piece: _Piece) -> None:
+        self._pieces.append(piece)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Do what follows from the last piece: where an exception came in between, the next call does it."""
+        if not self._pieces:
+            return
+        last, rest = self._pieces[-1], self._rest
+        if last.number == _END:
+            self._end = last
+        elif last.number == _HEADER:
+            self._header_size = len(last.chunk or b"")
+        elif last.end > rest.start:
+            self._rest = _Rest(last.end, rest.data[last.end - rest.start :])
+
+    def _start(self) -> None:
+        if not self._header_size:
+            self._add(_Piece(_HEADER, 0, chunk=self._header.encode()))
+
+    def _solo(self) -> bytes:
         fields = self._header
         header = Header(solo=True, name=fields.name, mode=fields.mode, mtime_ns=fields.mtime_ns, kind=fields.kind)
-        return bytearray(self._start(header) + encode_block(bytes(self._buffer), self._coding))
+        return header.encode() + encode_block(bytes(self._rest.data), self._coding)
+
+    @property
+    def _most_waiting(self) -> int:
+        return self._workers.count if self._workers.count > 1 else 0
+
+    def _waiting(self) -> int:
+        """Return how many blocks, the last of the pieces, are not coded or not added to the index yet."""
+        if not self._pieces or self._pieces[-1].number < 0:
+            return 0
+        return self._pieces[-1].number + 1 - len(self._index)
 
     def _cut(self) -> None:
-        """Code one window from the start of the buffer."""
-        count, chunk = encode_within(bytes(self._buffer), self._coding, self._limit)
-        del self._buffer[:count]
-        future: Future[bytes] = Future()
-        future.set_result(chunk)
-        self._queue.append((count, future))
-
-    def _submit(self) -> None:
-        raw = bytes(self._buffer)
-        self._buffer = bytearray()
-        if self._threads == 1:
-            future: Future[bytes] = Future()
-            future.set_result(encode_block(raw, self._coding))
+        """Make the next block of what is there: all, or, for a window, what one takes; the rest waits for more."""
+        self._start()
+        raw = bytes(self._rest.data)
+        number = len(self._index) + self._waiting()
+        if self._limit:
+            count, chunk = encode_within(raw, self._coding, self._limit)
+            raw = raw[:count]
+            task = Task(lambda: chunk)
         else:
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="nzip")
-            future = self._pool.submit(encode_block, raw, self._coding)
-        self._queue.append((len(raw), future))
+            task = self._workers.submit(partial(encode_block, raw, self._coding))
+        self._add(_Piece(number, self._rest.start, raw, task))
+        self._collect(self._most_waiting)
 
-    def _collect(self, most_waiting: int) -> bytes:
-        """Return finished chunks in order; wait for the oldest while more than `most_waiting` are under way."""
-        out = bytearray()
-        while self._queue and (len(self._queue) > most_waiting or self._queue[0][1].done()):
-            raw_size, future = self._queue.popleft()
-            chunk = future.result()
-            self._entries.append(IndexEntry(0, len(chunk), raw_size))
-            self.bytes_coded += raw_size
-            out += chunk
-        return bytes(out)
+    def _collect(self, most_waiting: int) -> None:
+        """Add finished chunks to the index, in order; wait for the oldest while more than `most_waiting` wait."""
+        while waiting := self._waiting():
+            piece = self._pieces[-waiting]
+            if piece.chunk is None:
+                assert piece.task is not None
+                if waiting <= most_waiting and not piece.task.done():
+                    return
+                piece.offset = self._header_size + self._coded.size
+                piece.chunk = piece.task.result()
+            coded = self._coded
+            if coded.blocks == piece.number:
+                digest = coded.hash.copy()
+                digest.update(piece.raw)
+                self._coded = _Coded(piece.number + 1, digest, coded.size + len(piece.chunk))
+            self._index.add(0, len(piece.chunk), piece.end - piece.start)
+            piece.raw, piece.task = b"", None
 
 
 def compress(

@@ -1,28 +1,42 @@
 """Streaming decompression: bytes of an nzip file in, verified bytes out.
 
-Only blocks whose check matched are handed out, so wrong bytes never leave this module.
+Only blocks whose check matched are handed out, so wrong bytes never leave this module. What is sound before a fault is
+handed out before the fault is raised.
 """
 
 from __future__ import annotations
 
+import threading
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import xxhash
 
-from nzip.codec.blocks import DEFAULT_MAX_MEMORY, Limits, decode_block, memory_needed
-from nzip.codec.threads import thread_count
-from nzip.errors import CorruptError, LimitError
+from nzip.codec.blocks import DEFAULT_MAX_MEMORY, Limits, at_block, decode_block, memory_needed
+from nzip.codec.threads import Task, Workers, exclusive, thread_count
+from nzip.errors import CorruptError, LimitError, TruncatedError
 from nzip.formats.container import MAX_BLOCK, Block, BlockHeader, End, Header, Parser
 
 Buffer = bytes | bytearray | memoryview
 PIECE = 1 << 16  # bytes that `decompress` feeds at a time
 
 
+class _Waiting(NamedTuple):
+    """A block that is being decoded."""
+
+    header: BlockHeader
+    task: Task[bytes]
+
+
 class Decompressor:
     """Decompresses one member, as `lzma.LZMADecompressor` does. A file may hold several: see `unused_data`.
+
+    Where the data is damaged, the call that meets the fault gives the sound bytes before it, and the next one raises;
+    where there are none it raises at once. So the end is only reached when `eof` is true. One thread calls at a time;
+    others wait.
 
     Args:
         max_output_size: most decoded bytes to hand out; None for no limit.
@@ -49,16 +63,21 @@ class Decompressor:
     ):
         self._limits = Limits(max_memory, MAX_BLOCK if max_block is None else max_block)
         self._max_output_size = max_output_size
-        self._threads = thread_count(threads)
-        self._pool: ThreadPoolExecutor | None = None
+        self._workers = Workers(thread_count(threads))
+        self._lock = threading.RLock()
         self._parser = Parser(self._admit)
-        self._queue: deque[tuple[int, Future[bytes]]] = deque()  # memory needed, decoded bytes
+        self._queue: deque[_Waiting] = deque()
         self._ready = bytearray()
         self._hash = xxhash.xxh3_64()
         self._end: End | None = None
         self._admitted = 0
+        self._collected = 0
         self._failure: Exception | None = None
+        self._busy = False  # still true at the next call when an exception ended a call
         self._input_ended = False
+        self._before = (0, 0, 0)  # blocks, decoded bytes and bytes of the members before this one
+        self._budget = max_memory  # for all blocks under way
+        self._prepare: Callable[[BlockHeader], None] | None = None  # called with each header before its block
         self.output_size = 0
         self.eof = False
         self.needs_input = True
@@ -68,6 +87,11 @@ class Decompressor:
         return self._parser.header
 
     @property
+    def _follows(self) -> bool:
+        """Whether nothing was given of this member and another one stands before it: a file may end here."""
+        return self._before[2] > 0 and not self._parser.started
+
+    @property
     def unused_data(self) -> bytes:
         return self._parser.unused if self.eof else b""
 
@@ -75,48 +99,34 @@ class Decompressor:
         """Take `data` in and return decoded bytes, at most `max_length` of them when it is not negative.
 
         Raises:
-            CorruptError: the data is damaged or no nzip file.
+            CorruptError: the data is damaged or no nzip file. Says which block and bytes of the content are lost.
+            TruncatedError: `end_input` was called before the end of the member; both CorruptError and EOFError.
             UnsupportedError: it needs a later nzip or an engine that is not installed.
             LimitError: it needs more memory or output than the limits allow.
             EOFError: the end of the member was reached before.
+            RuntimeError: an earlier call was interrupted.
         """
-        if self.eof:
-            raise EOFError("the end of the member was already reached")
-        if self._failure is not None:
-            raise self._failure
-        try:
-            self._parser.feed(data)
-            stalled = self._advance(max_length)
-            if self._parser.finished and not self._queue:
-                self._finish()
-            if stalled and self._input_ended and not self._ready and not self._parser.finished:
-                raise self._parser.truncated()
-        except Exception as error:
-            self._failure = error
-            self.close()
-            raise
-        count = len(self._ready) if max_length < 0 else min(max_length, len(self._ready))
-        out = bytes(self._ready[:count])
-        del self._ready[:count]
-        self.eof = self._parser.finished and not self._queue and not self._ready
-        self.needs_input = stalled and not self.eof and not self._ready and not self._input_ended
-        if self.eof:
-            self.close()
-        return out
+        with exclusive(self._lock):
+            if self._busy and self._failure is None:
+                raise RuntimeError("an earlier call was interrupted; begin again with a new Decompressor")
+            if self.eof:
+                raise EOFError("the end of the member was already reached")
+            self._busy = True
+            out = self._decompress(data, max_length)
+            self._busy = False
+            return out
 
     def end_input(self) -> None:
-        """Say that no more input comes: a member that is not complete then raises CorruptError."""
+        """Say that no more input comes: a member that is not complete then raises TruncatedError."""
         self._input_ended = True
         self.needs_input = False
 
     def close(self) -> None:
         """Drop unfinished work and end the threads. Safe to call at any time."""
-        for _, future in self._queue:
-            future.cancel()
+        for waiting in self._queue:
+            waiting.task.cancel()
         self._queue.clear()
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-            self._pool = None
+        self._workers.close()
 
     def __enter__(self) -> Self:
         return self
@@ -126,8 +136,56 @@ class Decompressor:
     ) -> None:
         self.close()
 
+    def _next(self) -> Decompressor:
+        """Return what decompresses the member behind this one, and has what this one was given and did not use.
+
+        It counts blocks and bytes from the file's start, for messages.
+        """
+        left = None if self._max_output_size is None else self._max_output_size - self.output_size
+        member = Decompressor(
+            max_output_size=left,
+            max_memory=self._limits.max_memory,
+            max_block=self._limits.max_block,
+            threads=self._workers.count,
+        )
+        blocks, raw, size = self._before
+        member._before = (blocks + self._parser.blocks, raw + self.output_size, size + self._parser.offset)
+        member._budget, member._prepare = self._budget, self._prepare
+        member._parser.take_over(self._parser)
+        member.needs_input = not member._parser.left
+        return member
+
+    def _decompress(self, data: Buffer, max_length: int) -> bytes:
+        stalled = False
+        if self._failure is None:
+            try:
+                self._parser.feed(data)
+                stalled = self._advance(max_length)
+                if self._parser.finished and not self._queue:
+                    self._finish()
+                if stalled and self._input_ended and not self._ready and not self._parser.finished:
+                    raise self._truncated()
+            except MemoryError:
+                raise
+            except Exception as error:
+                self._failure = self._blamed(error)
+                self.close()
+        if self._failure is not None and not self._ready:
+            raise self._failure
+        count = len(self._ready) if max_length < 0 else min(max_length, len(self._ready))
+        out = bytes(self._ready[:count])
+        del self._ready[:count]
+        if self._failure is None:
+            self.eof = self._parser.finished and not self._queue and not self._ready
+        self.needs_input = stalled and not self.eof and not self._ready and not self._input_ended
+        if self.eof:
+            self.close()
+        return out
+
     def _admit(self, header: BlockHeader) -> None:
-        self._limits.admit(header)
+        self._limits.admit(header, self._parser.blocks)
+        if self._prepare is not None:
+            self._prepare(header)
         self._admitted += header.raw_size
         if self._max_output_size is not None and self._admitted > self._max_output_size:
             raise LimitError(
@@ -136,35 +194,54 @@ class Decompressor:
 
     def _advance(self, max_length: int) -> bool:
         """Parse and decode until `max_length` bytes are ready; return whether more input is needed to go on."""
+        failure: Exception | None = None
         while max_length < 0 or len(self._ready) < max_length:
-            event = self._parser.next() if len(self._queue) < self._threads else None
+            event = None
+            if len(self._queue) < self._workers.count and failure is None:
+                try:
+                    event = self._parser.next()
+                except MemoryError:
+                    raise
+                except Exception as error:
+                    # What was read before it is under way and comes first.
+                    failure = self._blamed(error)
+            if failure is not None and not self._queue:
+                raise failure
             if isinstance(event, Block):
                 self._submit(event)
             elif isinstance(event, End):
                 self._end = event
             elif event is None:
-                full = len(self._queue) >= self._threads
-                ended = self._parser.finished or self._input_ended
-                if not self._queue or not (full or ended or self._queue[0][1].done()):
+                full = len(self._queue) >= self._workers.count
+                ended = self._parser.finished or self._input_ended or failure is not None
+                if not self._queue or not (full or ended or self._queue[0].task.done()):
                     return True
                 self._collect()
+        if failure is not None:
+            raise failure
         return False
 
     def _submit(self, block: Block) -> None:
         needed = memory_needed(block.header)
-        while self._queue and sum(n for n, _ in self._queue) + needed > self._limits.max_memory:
+        while self._queue and sum(memory_needed(w.header) for w in self._queue) + needed > self._budget:
             self._collect()
-        if self._threads == 1:
-            future: Future[bytes] = Future()
-            future.set_result(decode_block(block.header, block.payload))
-        else:
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="nzip")
-            future = self._pool.submit(decode_block, block.header, block.payload)
-        self._queue.append((needed, future))
+        call = partial(decode_block, block.header, block.payload)
+        # A solo member is one block, which no thread needs to be started for.
+        alone = self._workers.count == 1 or (self.header is not None and self.header.solo)
+        task = Task(call) if alone else self._workers.submit(call)
+        self._queue.append(_Waiting(block.header, task))
+        if alone:
+            self._collect()
 
     def _collect(self) -> None:
-        raw = self._queue.popleft()[1].result()
+        header, task = self._queue[0]
+        try:
+            raw = task.result()
+        except CorruptError as error:
+            blocks, before, _ = self._before
+            raise at_block(error, blocks + self._collected, before + self.output_size, header.raw_size) from None
+        self._queue.popleft()
+        self._collected += 1
         self._hash.update(raw)
         self.output_size += len(raw)
         self._ready += raw
@@ -172,6 +249,26 @@ class Decompressor:
     def _finish(self) -> None:
         if self._end is not None and self._hash.intdigest() != self._end.check:
             raise CorruptError("the content is damaged (its blocks match, the check of the whole does not)")
+
+    def _truncated(self) -> CorruptError:
+        return self._parser.truncated(self._before[2])
+
+    def _blamed(self, error: Exception) -> Exception:
+        """Return `error` with what is lost in its message, where it is one of the data."""
+        blocks, before, size = self._before
+        parser = self._parser
+        if not isinstance(error, CorruptError) or error.block is not None or parser.finished:
+            return error
+        if parser.header is None:
+            if not size or isinstance(error, TruncatedError):
+                return error
+            return CorruptError(f"what follows byte {size:,}, where a complete member ends, is no member: {error}")
+        if parser.pending is not None:
+            header = parser.pending
+            return at_block(
+                error, blocks + parser.blocks - 1, before + self._admitted - header.raw_size, header.raw_size
+            )
+        return at_block(error, blocks + parser.blocks, before + self._admitted, None)
 
 
 def decompress(
@@ -190,21 +287,24 @@ def decompress(
         threads: blocks decoded at the same time; 0 for all cores.
 
     Raises:
-        CorruptError, UnsupportedError, LimitError: see `Decompressor`.
+        CorruptError, UnsupportedError, LimitError: see `Decompressor`. `salvage` gives what is sound of damaged data.
     """
     out = bytearray()
     view = memoryview(data).cast("B")
     pos = 0
-    while True:
-        left = None if max_output_size is None else max_output_size - len(out)
-        with Decompressor(max_output_size=left, max_memory=max_memory, threads=threads) as member:
-            # In pieces, so that a file of very many members is not copied whole for each of them.
-            while not member.eof:
+    member = Decompressor(max_output_size=max_output_size, max_memory=max_memory, threads=threads)
+    try:
+        while True:
+            piece = view[:0]
+            if member.needs_input:
                 piece = view[pos : pos + PIECE]
                 pos += len(piece)
                 if not piece:
                     member.end_input()
-                out += member.decompress(piece)
-            pos -= len(member.unused_data)
-        if pos == len(view):
-            return bytes(out)
+            out += member.decompress(piece)
+            if member.eof:
+                if pos == len(view) and not member._parser.left:
+                    return bytes(out)
+                member = member._next()
+    finally:
+        member.close()

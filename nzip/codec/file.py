@@ -1,31 +1,47 @@
 """File objects over compressed files: `NzipFile` and `open`, in the shape of the standard library's `lzma`.
 
 Reading from the start streams through `Decompressor` and checks everything. The first `seek` that is not a no-op
-switches to random access over the block index; each block is still checked, the check of the whole content is not.
+switches to random access over the block index; each block is still checked, and the check of the whole content of a
+member once all its blocks were read in order.
+
+Writing keeps what it was given until the file under it has it. Where an exception comes in between, the next call goes
+on where that one stopped.
 """
 
 from __future__ import annotations
 
+import atexit
 import builtins
+import codecs
+import contextlib
+import errno
 import io
+import operator
 import os
-from bisect import bisect_right
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import IO, Any, BinaryIO, cast
+import threading
+import weakref
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from functools import partial
+from typing import IO, Any, BinaryIO, Literal, TypeVar, cast, overload
 
-from nzip.codec.blocks import DEFAULT_MAX_MEMORY, Limits, decode_block, memory_needed
+import xxhash
+
+from nzip.codec.blocks import DEFAULT_MAX_MEMORY, Limits, at_block, decode_block, memory_needed
 from nzip.codec.compressor import Compressor
 from nzip.codec.decompressor import Decompressor
-from nzip.codec.index import Place, load_index
+from nzip.codec.index import Places, load_index
 from nzip.codec.inspect import read_at
 from nzip.codec.levels import DEFAULT_LEVEL
-from nzip.codec.threads import thread_count
-from nzip.errors import CorruptError
+from nzip.codec.salvage import Fault, Lost, Salvage
+from nzip.codec.threads import Task, Workers, exclusive, thread_count
+from nzip.errors import CorruptError, NzipError
 from nzip.formats.container import MAX_HEADER, Block, Header, Parser, Reader
 
 READ_SIZE = 1 << 17  # bytes asked of the file at a time
+KEPT_BLOCKS = 16  # decoded blocks that a reader keeps at most, and no more than an eighth of its memory
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+T = TypeVar("T")
 
 
 class _RawReader(io.RawIOBase):
@@ -34,18 +50,22 @@ class _RawReader(io.RawIOBase):
     def __init__(self, file: BinaryIO, *, max_memory: int, threads: int):
         self._file = file
         self._limits: dict[str, Any] = {"max_memory": max_memory, "threads": threads}
-        self._threads = thread_count(threads)
+        self._max_memory = max_memory
+        self._workers = Workers(thread_count(threads))
         self._seekable = _can_seek(file)
         self._start = file.tell() if self._seekable else 0
-        self._member: Decompressor | None = Decompressor(**self._limits)
-        self._rest = b""
-        self._members_seen = 0
         self._pos = 0
+        self._dirty = False  # a read raised, or the place it began at is to be gone back to
+        self._failure: NzipError | None = None
+        # From the start
+        self._member: Decompressor | None = Decompressor(**self._limits)
         # Random access
-        self._places: list[Place] | None = None
-        self._ahead: deque[tuple[int, Future[bytes]]] = deque()
-        self._block: tuple[int, bytes] = (-1, b"")
-        self._pool: ThreadPoolExecutor | None = None
+        self._places: Places | None = None
+        self._ahead: deque[tuple[int, Task[bytes]]] = deque()
+        self._kept: OrderedDict[int, bytes] = OrderedDict()
+        self._last = -1  # the block that was read last
+        self._whole = (0, 0, xxhash.xxh3_64())  # first and next block of what was read in order, and its hash
+        self._wrong: CorruptError | None = None
         self.header: Header | None = None
 
     def readable(self) -> bool:
@@ -59,10 +79,19 @@ class _RawReader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         with memoryview(buffer).cast("B") as view:
+            if self._dirty:
+                self._recover()
+            self._dirty = True
             data = self._read_sequential(len(view)) if self._places is None else self._read_indexed(len(view))
             view[: len(data)] = data
-        self._pos += len(data)
-        return len(data)
+            self._pos += len(data)
+            self._dirty = False
+            return len(data)
+
+    def go_back(self, position: int) -> None:
+        """Let the next read begin at `position`, which was read before."""
+        self._dirty = True
+        self._pos = position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         if whence == io.SEEK_CUR:
@@ -70,17 +99,14 @@ class _RawReader(io.RawIOBase):
         elif whence == io.SEEK_END:
             if not self._seekable:
                 raise io.UnsupportedOperation("the size is not known: the file under this one cannot seek")
-            places = self._index()
-            offset += places[-1].raw_offset + places[-1].raw_size if places else 0
+            offset += self._index().raw_size
         elif whence != io.SEEK_SET:
             raise ValueError(f"whence must be 0, 1 or 2, not {whence}")
-        if offset < 0:
-            raise ValueError(f"seek to the negative position {offset}")
+        offset = max(0, offset)
         if offset == self._pos:
             return offset
         if self._seekable:
-            self._index()
-            self._pos = offset
+            self._pos = min(offset, self._index().raw_size)
         elif offset > self._pos:
             scratch = bytearray(READ_SIZE)
             while self._pos < offset:
@@ -94,96 +120,163 @@ class _RawReader(io.RawIOBase):
         if self._member is not None:
             self._member.close()
             self._member = None
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-            self._pool = None
+        self._workers.close()
         super().close()
+
+    def _recover(self) -> None:
+        """Find the place of the next read again."""
+        if self._failure is not None and not self._seekable:
+            raise self._failure
+        if not self._seekable:
+            raise OSError("an earlier read was interrupted, and the file under this one cannot go back; open it again")
+        if self._places is None:
+            try:
+                self._index()
+            except NzipError:
+                self._restart()
+
+    def _restart(self) -> None:
+        """Read from the start again, up to the place."""
+        if self._member is not None:
+            self._member.close()
+        self._file.seek(self._start)
+        self._member = Decompressor(**self._limits)
+        left = self._pos
+        while left:
+            left -= len(self._read_sequential(min(left, READ_SIZE)))
 
     def _read_sequential(self, count: int) -> bytes:
         while self._member is not None and count:
             member = self._member
+            data = b""
             if member.needs_input:
-                data = self._rest or self._file.read(READ_SIZE)
-                self._rest = b""
+                data = self._file.read(READ_SIZE)
+                if not data and member._follows:
+                    self._member = None
+                    break
                 if not data:
                     member.end_input()
-            else:
-                data = b""
-            out = member.decompress(data, count)
-            if self._members_seen == 0 and self.header is None:
+            try:
+                out = member.decompress(data, count)
+            except NzipError as error:
+                self._failure = error
+                raise
+            if self.header is None:
                 self.header = member.header
             if member.eof:
-                self._rest = member.unused_data or self._file.read(READ_SIZE)
-                self._members_seen += 1
-                self._member = Decompressor(**self._limits) if self._rest else None
+                self._member = member._next()
             if out:
                 return out
         return b""
 
-    def _index(self) -> list[Place]:
+    def _index(self) -> Places:
         if self._places is None:
+            file = cast(BinaryIO, _Window(self._file, self._start)) if self._start else self._file
+            places = load_index(file, self._max_memory)
+            if self.header is None:
+                self.header = Header.parse(Reader(read_at(file, 0, MAX_HEADER)))
             if self._member is not None:
                 self._member.close()
                 self._member = None
-            file = cast(BinaryIO, _Window(self._file, self._start)) if self._start else self._file
             self._file = file
-            self._places = load_index(file)
-            if self.header is None:
-                self.header = Header.parse(Reader(read_at(file, 0, MAX_HEADER)))
+            self._start = 0
+            self._places = places
         return self._places
 
     def _read_indexed(self, count: int) -> bytes:
         places = self._index()
-        number = bisect_right(places, self._pos, key=lambda place: place.raw_offset) - 1
+        number = places.at(self._pos)
         if number < 0:
+            if self._wrong is not None and count:
+                raise self._wrong
             return b""
         inside = self._pos - places[number].raw_offset
-        if inside >= places[number].raw_size:
-            return b""
         return self._decoded(number)[inside : inside + count]
 
     def _decoded(self, number: int) -> bytes:
         """Return block `number`, and have the blocks after it decoded meanwhile."""
-        if self._block[0] == number:
-            return self._block[1]
+        raw = self._kept.get(number)
+        if raw is not None:
+            self._kept.move_to_end(number)
+            self._check_whole(number, raw)
+            self._last = number
+            return raw
         while self._ahead and self._ahead[0][0] < number:
             self._ahead.popleft()[1].cancel()
-        if self._ahead and self._ahead[0][0] == number:
-            raw = self._ahead.popleft()[1].result()
-        else:
+        needed = 0
+        if not self._ahead or self._ahead[0][0] != number:
             self._ahead.clear()
-            raw = decode_block(*self._load(number))
-        assert self._places is not None
+            header, payload = self._load(number)
+            needed = memory_needed(header)
+            self._make_room(needed)
+            self._ahead.append((number, Task(partial(decode_block, header, payload))))
+        place = self._index()[number]
+        try:
+            raw = self._ahead[0][1].result()
+        except CorruptError as error:
+            raise at_block(error, number, place.raw_offset, place.raw_size) from None
+        self._ahead.popleft()
         # Only a reader that goes from block to block gains from reading ahead.
-        if self._threads > 1 and number == self._block[0] + 1:
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="nzip")
+        if self._workers.count > 1 and number == self._last + 1:
             following = self._ahead[-1][0] + 1 if self._ahead else number + 1
-            for ahead in range(following, min(number + 1 + self._threads, len(self._places))):
-                header, payload = self._load(ahead)
+            for ahead in range(following, min(number + 1 + self._workers.count, len(self._index()))):
+                try:
+                    header, payload = self._load(ahead)
+                except NzipError:
+                    break  # it is raised when that block is read
                 # Without knowing the others' headers, each is taken to need as much as this one.
-                if memory_needed(header) * (len(self._ahead) + 1) > self._limits["max_memory"]:
+                needed = memory_needed(header) * (len(self._ahead) + 1)
+                if needed > self._max_memory:
                     break
-                self._ahead.append((ahead, self._pool.submit(decode_block, header, payload)))
-        self._block = (number, raw)
+                self._ahead.append((ahead, self._workers.submit(partial(decode_block, header, payload))))
+        self._make_room(needed)
+        self._kept[number] = raw
+        self._check_whole(number, raw)
+        self._last = number
         return raw
 
+    def _make_room(self, needed: int) -> None:
+        """Forget blocks that were decoded longest ago, so that `needed` more bytes are within the memory."""
+        most = min(self._max_memory // 8, self._max_memory - needed)
+        while self._kept and (len(self._kept) >= KEPT_BLOCKS or sum(map(len, self._kept.values())) > most):
+            self._kept.popitem(last=False)
+
+    def _check_whole(self, number: int, raw: bytes) -> None:
+        """Compare what was read of a member in order, from its first block to its last, with its check."""
+        member = None if number == self._last else self._index().member_of(number)
+        if member is None:
+            return
+        first, end, check = member
+        begun, following, digest = self._whole
+        if number == first:
+            begun, digest = first, xxhash.xxh3_64()
+        elif number != following or begun != first:
+            return
+        else:
+            digest = digest.copy()
+        digest.update(raw)
+        self._whole = (first, number + 1, digest)
+        if number + 1 == end and digest.intdigest() != check:
+            self._wrong = CorruptError("the content is damaged (its blocks match, the check of the whole does not)")
+
     def _load(self, number: int) -> tuple[Any, bytes]:
-        assert self._places is not None
-        place = self._places[number]
+        place = self._index()[number]
         self._file.seek(place.offset)
         # The block's own header says what it needs, so limits are checked as in a forward reading.
-        parser = Parser(Limits(self._limits["max_memory"]).admit, inside=True)
+        parser = Parser(Limits(self._max_memory).admit, inside=True)
         left = place.size
-        while True:
-            event = parser.next()
-            if isinstance(event, Block):
-                break
-            data = self._file.read(min(READ_SIZE, left))
-            if not data:
-                raise parser.truncated()
-            left -= len(data)
-            parser.feed(data)
+        try:
+            while True:
+                event = parser.next()
+                if isinstance(event, Block):
+                    break
+                data = self._file.read(min(READ_SIZE, left))
+                if not data:
+                    raise parser.truncated(place.offset)
+                left -= len(data)
+                parser.feed(data)
+        except CorruptError as error:
+            raise at_block(error, number, place.raw_offset, place.raw_size) from None
         if event.header.size != place.size or event.header.raw_size != place.raw_size:
             raise CorruptError("the end index does not describe the blocks before it")
         return event.header, event.payload
@@ -192,13 +285,6 @@ class _RawReader(io.RawIOBase):
 def _can_seek(file: Any) -> bool:
     """Whether `file` can seek; one that only has `read` cannot."""
     return hasattr(file, "seekable") and file.seekable()
-
-
-def _write_all(file: Any, data: bytes) -> None:
-    """Write all of `data`: an unbuffered file may take a part at a time."""
-    while data:
-        taken = file.write(data)
-        data = b"" if taken is None else data[taken:]
 
 
 class _Window:
@@ -218,20 +304,52 @@ class _Window:
         return True
 
 
+# What is written and not closed when the program ends is finished then, as the standard library does it. Engines are
+# imported when they are needed, which is too late when the interpreter takes itself apart.
+_writers: weakref.WeakSet[NzipFile] = weakref.WeakSet()
+_texts: weakref.WeakSet[_TextFile] = weakref.WeakSet()
+
+
+def _finish_writers() -> None:
+    errors = []
+    for finish in [*(text.flush_at_exit for text in list(_texts)), *(file._finish_at_exit for file in list(_writers))]:
+        try:
+            finish()
+        except Exception as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+
+
+atexit.register(_finish_writers)
+
+
 class NzipFile(io.BufferedIOBase):
     """A file object that compresses what is written and decompresses what is read, as `lzma.LZMAFile`.
+
+    One thread works on it at a time; others wait. A writer that is still open when the program ends is finished then;
+    one that an exception leaves by `with` is not.
+
+    Where the content is damaged, reading gives the sound bytes before the fault, and then raises; reading all at once
+    raises and goes back to where it began. What follows behind the last member is damage too, unlike in `lzma`.
 
     Args:
         file: a path, or a binary file object (which then stays open when this one is closed).
         mode: `"r"`, `"w"`, `"x"` or `"a"` (which adds a member), with or without `"b"`.
         level, threads: as for `Compressor` and `Decompressor`.
         max_memory: as for `Decompressor`.
+        lost: go on reading after damage: `"zeros"` puts zeros in the place of what is lost, where its size is known,
+            `"gaps"` leaves it out. See `salvage`; the file then cannot seek, and `faults` says what is lost.
         settings: further arguments of `Compressor`.
 
     Raises:
         CorruptError, UnsupportedError, LimitError: on reading; see `Decompressor`.
         OSError: the file cannot be opened, read or written.
     """
+
+    _file: BinaryIO | None = None
+    _compressor: Compressor | None = None
+    _process = 0
 
     def __init__(
         self,
@@ -241,29 +359,44 @@ class NzipFile(io.BufferedIOBase):
         level: int = DEFAULT_LEVEL,
         threads: int = 1,
         max_memory: int = DEFAULT_MAX_MEMORY,
+        lost: Lost | None = None,
         **settings: Any,
     ):
-        self._file: BinaryIO | None = None
+        self._lock = threading.RLock()
         self._owned = False
         self._reader: io.BufferedReader | None = None
         self._raw: _RawReader | None = None
-        self._compressor: Compressor | None = None
-        kind = mode.replace("b", "")
+        self._salvage: Salvage | None = None
+        self._process = os.getpid()
+        self._before = 0  # bytes of content in members that were finished
+        self._sent = 0  # bytes of the compressor's output that the file under this one has
+        self._base: int | None = None  # where in that file they begin, if it can tell
+        self._unsure = False  # a write raised, so `_sent` may be too low
+        kind = mode.replace("b", "") if isinstance(mode, str) else ""
         if kind not in ("r", "w", "x", "a") or mode.count("b") > 1:
             raise ValueError(f"invalid mode {mode!r}")
         if kind == "r" and settings:
             raise TypeError(f"{sorted(settings)[0]!r} is for writing")
         if kind != "r":
+            if lost is not None:
+                raise TypeError("'lost' is for reading")
             self._compressor = Compressor(level, threads=threads, **settings)
         if isinstance(file, str | bytes | os.PathLike):
-            self._file = cast(BinaryIO, builtins.open(file, kind + "b"))  # noqa: SIM115 - closed in close()
+            # Without a buffer a write that failed leaves nothing behind that is written later.
+            buffering = -1 if kind == "r" else 0
+            self._file = cast(BinaryIO, builtins.open(file, kind + "b", buffering))  # noqa: SIM115 - closed in close()
             self._owned = True
         elif hasattr(file, "read") or hasattr(file, "write"):
             self._file = cast(BinaryIO, file)
         else:
             raise TypeError(f"a path or a binary file object is needed, not {type(file).__name__}")
         self.mode = kind + "b"
-        if kind == "r":
+        if kind != "r":
+            _writers.add(self)
+        elif lost is not None:
+            self._salvage = Salvage(self._file, lost=lost, max_memory=max_memory, threads=threads)
+            self._reader = io.BufferedReader(_SalvageReader(self._salvage), READ_SIZE)
+        else:
             self._raw = _RawReader(self._file, max_memory=max_memory, threads=threads)
             self._reader = io.BufferedReader(self._raw, READ_SIZE)
 
@@ -275,35 +408,44 @@ class NzipFile(io.BufferedIOBase):
     @property
     def header(self) -> Header | None:
         """The first member's header, once the first bytes were read; None in writing."""
+        if self._salvage is not None:
+            return self._salvage.header
         return None if self._raw is None else self._raw.header
+
+    @property
+    def faults(self) -> list[Fault]:
+        """What was found to be lost so far, in reading with `lost`."""
+        return [] if self._salvage is None else self._salvage.faults
 
     @property
     def closed(self) -> bool:
         return self._file is None
 
     def close(self) -> None:
-        """Finish the member (in writing) and close the file if it was opened here."""
-        if self._file is None:
-            return
-        try:
-            if self._compressor is not None:
-                try:
-                    _write_all(self._file, self._compressor.flush())
-                finally:
-                    self._compressor.close()
-            elif self._reader is not None:
-                self._reader.close()
-        finally:
-            file, self._file = self._file, None
-            self._compressor = self._reader = None
-            if self._owned:
-                file.close()
+        """Finish the member (in writing) and close the file if it was opened here.
+
+        What cannot be coded (there is no memory, or it is interrupted) is stored as it is, and the error raised.
+        """
+        with exclusive(self._lock):
+            if self._file is None:
+                return
+            try:
+                if self._compressor is not None:
+                    try:
+                        self._finish_member(self._compressor)
+                    finally:
+                        self._compressor.close()
+                elif self._reader is not None:
+                    self._reader.close()
+            finally:
+                self._let_go()
 
     def abort(self) -> None:
         """Close without finishing the member: what was written so far is no valid file."""
-        if self._compressor is not None:
-            self._compressor.close()
-            self._compressor = None
+        with exclusive(self._lock):
+            if self._compressor is not None:
+                self._compressor.close()
+                self._let_go()
         self.close()
 
     def fileno(self) -> int:
@@ -319,62 +461,97 @@ class NzipFile(io.BufferedIOBase):
         return self._compressor is not None
 
     def seekable(self) -> bool:
-        return self.readable() and _can_seek(self._opened())
+        return self.readable() and self._salvage is None and _can_seek(self._opened())
 
     def read(self, size: int | None = -1) -> bytes:
         """Return up to `size` decoded bytes, all of the rest for -1 or None."""
-        return self._reading().read(-1 if size is None else size)
+        with exclusive(self._lock):
+            if size is None or operator.index(size) < 0:
+                return self._careful(self._reading().read)
+            return self._read(size)
 
     def read1(self, size: int = -1) -> bytes:
         """Return up to `size` decoded bytes, and wait for no more than one block."""
-        return self._reading().read1(READ_SIZE if size < 0 else size)
+        with exclusive(self._lock):
+            return self._careful(self._reading().read1, READ_SIZE if size < 0 else size)
 
     def readinto(self, buffer: Any) -> int:
         """Fill `buffer` with decoded bytes and return how many there were."""
-        return self._reading().readinto(buffer)
+        with exclusive(self._lock), memoryview(buffer).cast("B") as view:
+            data = self._read(len(view))
+            view[: len(data)] = data
+            return len(data)
 
     def readinto1(self, buffer: Any) -> int:
         """Fill `buffer` with decoded bytes of at most one block and return how many there were."""
-        return self._reading().readinto1(buffer)
+        with exclusive(self._lock):
+            return self._careful(self._reading().readinto1, buffer)
 
     def readline(self, size: int | None = -1) -> bytes:
         """Return the next line, its newline included."""
-        return self._reading().readline(-1 if size is None else size)
+        with exclusive(self._lock):
+            return self._careful(self._reading().readline, -1 if size is None else size)
 
     def peek(self, size: int = 0) -> bytes:
         """Return decoded bytes without going on: at least one, unless the end is reached."""
-        return self._reading().peek(size)
+        with exclusive(self._lock):
+            return self._careful(self._reading().peek, size)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place in the decoded content and return it. Only the blocks that are then read are decoded."""
-        return self._reading().seek(offset, whence)
+        """Go to a place in the decoded content and return it. Only the blocks that are then read are decoded.
+
+        Before the start is the start, behind the end is the end. The content is then checked block by block; the
+        check of the whole is made when all blocks of a member were read in order, and raises at the end.
+        """
+        with exclusive(self._lock):
+            return self._reading().seek(offset, whence)
 
     def tell(self) -> int:
         """Return the place in the decoded content."""
         self._opened()
-        return self._compressor.bytes_in if self._compressor is not None else self._reading().tell()
+        if self._compressor is not None:
+            return self._before + self._compressor.bytes_in
+        return self._reading().tell()
 
     def write(self, data: Any) -> int:
-        """Compress `data` and return how many bytes it was."""
-        file = self._opened()
-        if self._compressor is None:
-            raise io.UnsupportedOperation("the file was opened for reading")
-        with memoryview(data) as view:
-            out = self._compressor.compress(view)
-            count = view.nbytes
-        if out:
-            _write_all(file, out)
-        return count
+        """Compress `data` and return how many bytes it was.
+
+        A call that raises has taken what `tell` says, and the next call, or `close`, goes on from there. Where the
+        file under this one failed and cannot tell how much it took, all further calls raise OSError.
+        """
+        with exclusive(self._lock):
+            self._opened()
+            if self._compressor is None:
+                raise io.UnsupportedOperation("the file was opened for reading")
+            with memoryview(data) as view:
+                count = view.nbytes
+            self._hand_out(self._compressor)
+            self._compressor._feed(data)
+            self._hand_out(self._compressor)
+            return count
 
     def flush(self) -> None:
         """Flush the file under this one. A block that is not full stays in memory until `close`."""
-        if self._compressor is not None:
-            self._opened().flush()
+        with exclusive(self._lock):
+            file = self._opened()
+            if self._compressor is not None:
+                self._hand_out(self._compressor)
+                if hasattr(file, "flush"):
+                    file.flush()
 
     def _opened(self) -> BinaryIO:
         if self._file is None:
             raise ValueError("I/O operation on closed file")
         return self._file
+
+    def _let_go(self) -> None:
+        file, self._file = self._file, None
+        self._compressor = self._reader = None
+        _writers.discard(self)
+        if self._owned and file is not None:
+            file.close()
+
+    # Reading
 
     def _reading(self) -> io.BufferedReader:
         self._opened()
@@ -382,12 +559,233 @@ class NzipFile(io.BufferedIOBase):
             raise io.UnsupportedOperation("the file was opened for writing")
         return self._reader
 
+    def _careful(self, read: Callable[..., T], *arguments: Any) -> T:
+        """Call a method of the reader; where it raises, the place is what it was before."""
+        before = self._reading().tell()
+        try:
+            return read(*arguments)
+        except BaseException:
+            self._go_back(before)
+            raise
+
+    def _read(self, size: int) -> bytes:
+        """Return up to `size` bytes; fewer where the end or a fault comes, which the next call then meets."""
+        reader = self._reading()
+        before = reader.tell()
+        parts: list[bytes] = []
+        left = size
+        try:
+            while left:
+                if left < READ_SIZE:
+                    reader.peek(1)  # read1 alone would not fill the buffer
+                part = reader.read1(min(left, 1 << 20))
+                if not part:
+                    break
+                parts.append(part)
+                left -= len(part)
+            return b"".join(parts)
+        except NzipError:
+            if parts:
+                return b"".join(parts)
+            self._go_back(before)
+            raise
+        except BaseException:
+            self._go_back(before)
+            raise
+
+    def _go_back(self, position: int) -> None:
+        if self._raw is not None and self._reader is not None and not self._raw.closed:
+            self._reader.detach()
+            self._reader = io.BufferedReader(self._raw, READ_SIZE)
+            self._raw.go_back(position)
+
+    # Writing
+
+    def _hand_out(self, compressor: Compressor) -> None:
+        """Write what the compressor has ready to the file under this one."""
+        for piece in compressor._ready():
+            assert piece.chunk is not None
+            while (done := self._sent - piece.offset) < len(piece.chunk):
+                if self._unsure:
+                    self._find_out(piece.offset + len(piece.chunk))
+                else:
+                    self._write_under(piece.chunk[done:])
+            compressor._drop(piece)
+
+    def _write_under(self, data: bytes) -> None:
+        """Write from the start of `data` what the file under this one takes."""
+        file = self._opened()
+        self._base = self._place(file)
+        self._unsure = True
+        taken = file.write(data)
+        if taken is None:
+            if isinstance(file, io.RawIOBase):
+                self._unsure = False
+                raise BlockingIOError(errno.EAGAIN, "the file under this one takes no data now; nzip waits for none")
+            taken = len(data)  # of an object that does not say
+        if not 0 < taken <= len(data):
+            raise OSError(f"the file under this one took {taken} of {len(data)} bytes")
+        self._sent += taken
+        self._unsure = False
+
+    def _place(self, file: BinaryIO) -> int | None:
+        """Return where in the file under this one the compressor's output begins; None when that cannot tell."""
+        try:
+            return file.tell() - self._sent if _can_seek(file) else None
+        except (AttributeError, OSError):
+            return None
+
+    def _find_out(self, most: int) -> None:
+        """After a write that raised, ask the file under this one how much it has."""
+        base = self._base
+        sent = -1 if base is None else self._opened().tell() - base
+        if not self._sent <= sent <= most:
+            raise OSError("an earlier write failed, and how much of it arrived is not known; the file is incomplete")
+        self._sent = sent
+        self._unsure = False
+
+    def _finish_member(self, compressor: Compressor) -> None:
+        try:
+            compressor._finish()
+            self._hand_out(compressor)
+        except BaseException:
+            # Nothing that was accepted is lost because there was no memory for it, or no time.
+            with contextlib.suppress(Exception):
+                compressor._store_rest()
+                compressor._finish()
+                self._hand_out(compressor)
+            raise
+
+    def _finish_at_exit(self) -> None:
+        """End the member while all can still be imported; what a layer above writes later is stored in another."""
+        if self._process != os.getpid() or not self._lock.acquire(timeout=60):
+            return
+        try:
+            if self._file is None or self._compressor is None:
+                return
+            if self._compressor.bytes_in:
+                self._finish_member(self._compressor)
+                self._before += self._compressor.bytes_in
+                self._compressor = _Later(engine="store")
+                self._sent = 0
+            else:
+                self._compressor._store_rest()
+        finally:
+            self._lock.release()
+
+    def __del__(self) -> None:
+        # A forked process has a copy of a writer, and must not write what the first one writes.
+        if self._file is not None and (self._compressor is None or self._process == os.getpid()):
+            super().__del__()
+
     def __exit__(self, kind: Any, value: Any, traceback: Any) -> None:
         if kind is not None and self._compressor is not None:
             # An error inside `with` must not leave something that looks complete.
             self.abort()
         else:
             self.close()
+
+
+class _Later(Compressor):
+    """A compressor that writes no member where no input comes."""
+
+    def _finish(self) -> None:
+        if self.bytes_in:
+            super()._finish()
+
+
+class _SalvageReader(io.RawIOBase):
+    """What can be saved of a file, as a raw stream."""
+
+    def __init__(self, salvage: Salvage):
+        self._pieces = iter(salvage)
+        self._piece = memoryview(b"")
+        self._pos = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._pos
+
+    def readinto(self, buffer: Any) -> int:
+        with memoryview(buffer).cast("B") as view:
+            while not self._piece and view:
+                piece = next(self._pieces, None)
+                if piece is None:
+                    return 0
+                self._piece = memoryview(piece)
+            count = min(len(view), len(self._piece))
+            view[:count] = self._piece[:count]
+            self._piece = self._piece[count:]
+            self._pos += count
+            return count
+
+
+class _TextFile(io.TextIOWrapper):
+    """Text over an `NzipFile`; like that, an error inside `with` must not leave something that looks complete."""
+
+    def flush_at_exit(self) -> None:
+        """Hand down what this layer holds, in the process that made it."""
+        file = self.buffer
+        if isinstance(file, NzipFile) and file._process == os.getpid() and not file.closed and file.writable():
+            self.flush()
+
+    def __exit__(self, kind: Any, value: Any, traceback: Any) -> None:
+        file = self.buffer
+        if kind is not None and isinstance(file, NzipFile) and not file.closed and file.writable():
+            file.abort()
+        else:
+            self.close()
+
+
+_Binary = Literal["r", "rb", "br", "w", "wb", "bw", "x", "xb", "bx", "a", "ab", "ba"]
+_Text = Literal["rt", "tr", "wt", "tw", "xt", "tx", "at", "ta"]
+
+
+@overload
+def open(
+    filename: Path | IO[bytes],
+    mode: _Binary = "rb",
+    *,
+    level: int = ...,
+    threads: int = ...,
+    max_memory: int = ...,
+    encoding: None = None,
+    errors: None = None,
+    newline: None = None,
+    **settings: Any,
+) -> NzipFile: ...
+
+
+@overload
+def open(
+    filename: Path | IO[bytes],
+    mode: _Text,
+    *,
+    level: int = ...,
+    threads: int = ...,
+    max_memory: int = ...,
+    encoding: str | None = None,
+    errors: str | None = None,
+    newline: str | None = None,
+    **settings: Any,
+) -> io.TextIOWrapper: ...
+
+
+@overload
+def open(
+    filename: Path | IO[bytes],
+    mode: str,
+    *,
+    level: int = ...,
+    threads: int = ...,
+    max_memory: int = ...,
+    encoding: str | None = None,
+    errors: str | None = None,
+    newline: str | None = None,
+    **settings: Any,
+) -> NzipFile | io.TextIOWrapper: ...
 
 
 def open(
@@ -412,6 +810,8 @@ def open(
     Raises:
         ValueError: the mode is invalid, or text arguments stand with a binary mode.
     """
+    if not isinstance(mode, str):
+        raise ValueError(f"invalid mode {mode!r}")
     if "t" in mode:
         if "b" in mode:
             raise ValueError(f"invalid mode {mode!r}")
@@ -420,6 +820,15 @@ def open(
     file = NzipFile(
         filename, mode.replace("t", ""), level=level, threads=threads, max_memory=max_memory, **settings
     )
-    if "t" in mode:
-        return io.TextIOWrapper(file, io.text_encoding(encoding), errors, newline)
-    return file
+    if "t" not in mode:
+        return file
+    try:
+        text = _TextFile(file, io.text_encoding(encoding), errors, newline)
+        if file.mode in ("wb", "xb") and codecs.lookup(text.encoding).name in ("utf-16", "utf-32"):
+            # Where it cannot seek, the text layer writes no byte order mark, and what it wrote cannot be read.
+            file.write(codecs.getincrementalencoder(text.encoding)().encode(""))
+    except BaseException:
+        file.abort()
+        raise
+    _texts.add(text)
+    return text

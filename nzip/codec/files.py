@@ -21,6 +21,7 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Self, cast
 
@@ -33,6 +34,7 @@ from nzip.codec.decompressor import Decompressor
 from nzip.codec.file import NzipFile
 from nzip.codec.levels import DEFAULT_LEVEL, level_of
 from nzip.codec.registry import ENGINES
+from nzip.codec.salvage import Fault, Lost, Salvage
 from nzip.codec.threads import thread_count
 from nzip.errors import CorruptError, LimitError, NzipError
 from nzip.formats.container import MAX_BLOCK_HEADER, MAX_HEADER, STORE_ENGINE, BlockHeader, Header, Parser
@@ -74,9 +76,6 @@ class FileError(NzipError):
         self.path = os.fspath(path)
         self.reason = reason
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.path, self.reason)
-
 
 @dataclass(frozen=True)
 class FileResult:
@@ -97,6 +96,7 @@ class FileResult:
         pixels: of a picture that was compressed with loss; else 0.
         length: seconds of a sound that was compressed with loss; else 0.
         psnr: decibels of what comes back of such a picture or sound; None where it was not measured.
+        faults: what is lost of a damaged file that was saved.
     """
 
     source: str
@@ -112,6 +112,7 @@ class FileResult:
     pixels: int = 0
     length: float = 0.0
     psnr: float | None = None
+    faults: tuple[Fault, ...] = ()
 
     @property
     def ratio(self) -> float:
@@ -789,48 +790,43 @@ def _decode(
     """Decode all members that `start` and then `src` hold."""
     limit = DEFAULT_MAX_MEMORY if max_memory is None else max_memory
     done = _Decoded()
-    rest = start
-    while True:
-        offset = src.count - len(rest)
-        try:
-            header, block, rest = _look_ahead(src, rest)
-            done.header = done.header or header
-            if prepare is not None and block is not None and block.engine != STORE_ENGINE:
-                _prepare_for(block, limit, prepare)
-            with Decompressor(max_memory=limit, threads=_decode_threads(threads, block, budget)) as member:
-                while not member.eof:
-                    out = member.decompress(rest, CHUNK)
-                    rest = b""
-                    if out:
-                        write(out)
-                        done.raw_size += len(out)
-                        if progress is not None:
-                            progress(src.count, src.size, done.raw_size)
-                    elif member.needs_input:
-                        rest = src.read()
-                        if not rest:
-                            member.end_input()
-                rest = member.unused_data
-        except CorruptError as error:
-            if not done.members:
-                raise
-            raise CorruptError(
-                f"what follows byte {offset:,}, where a complete member ends, cannot be decoded: {error}"
-            ) from None
-        done.members += 1
-        rest = rest or src.read()
-        if not rest:
-            return done
+    member = Decompressor(max_memory=limit, threads=threads)
+    member._budget = memory_budget() if budget is None else budget
+    if prepare is not None:
+        member._prepare = partial(_prepare_for, prepare=prepare)
+    data = start
+    try:
+        while True:
+            if not data and member.needs_input:
+                data = src.read()
+                if not data and member._follows:
+                    return done
+                if not data:
+                    member.end_input()
+            out = member.decompress(data, CHUNK)
+            data = b""
+            if out:
+                write(out)
+                done.raw_size += len(out)
+                if progress is not None:
+                    progress(src.count, src.size, done.raw_size)
+            if member.eof:
+                done.header = done.header or member.header
+                done.members += 1
+                member = member._next()
+    finally:
+        member.close()
 
 
-def _prepare_for(block: BlockHeader, limit: int, prepare: Prepare) -> None:
-    """Prepare the block's engine; a block that will be refused is left for decoding to refuse."""
+def _prepare_for(block: BlockHeader, prepare: Prepare) -> None:
+    """Prepare the engine of a block that is within the limits; one that is not here is left for decoding to refuse."""
+    if block.engine == STORE_ENGINE:
+        return
     try:
         engine = ENGINES.by_id(block.engine, block.engine_version)
     except NzipError:
         return
-    if block.memory <= limit:
-        prepare(engine)
+    prepare(engine)
 
 
 def decompress_file(
@@ -886,8 +882,8 @@ def decompress_file(
         lossy = header.kind in SIGNALS
         if lossy:
             limit = DEFAULT_MAX_MEMORY if max_memory is None else max_memory
-            if prepare is not None and block is not None and block.engine != STORE_ENGINE:
-                _prepare_for(block, limit, prepare)
+            if prepare is not None and block is not None and block.memory <= limit:
+                _prepare_for(block, prepare)
             decoded = _Decoded(members=1, header=header)
             write(_signal_bytes(src, start, target, limit, strip, progress))
         else:
@@ -916,6 +912,68 @@ def decompress_file(
             members=decoded.members,
             kind=header.kind,
             removed=remove,
+        )
+
+
+def salvage_file(
+    source: AnyPath | BinaryIO,
+    target: AnyPath | BinaryIO | None = None,
+    *,
+    lost: Lost = "zeros",
+    threads: int = 0,
+    max_memory: int | None = None,
+    restore: bool = False,
+    force: bool = False,
+    run: Run | None = None,
+    progress: Progress | None = None,
+) -> FileResult:
+    """Decompress what is sound of a damaged file or stream; the source is kept.
+
+    Args:
+        source: a path, or a binary stream.
+        target: a path, or a binary stream; `decompressed_name(source)` where left out. The archive of a packed
+            directory is written as it is.
+        lost: `"zeros"` puts zeros in the place of what is lost, `"gaps"` leaves it out; see `Salvage`.
+        threads, max_memory, restore, force, run, progress: as for `decompress_file`.
+
+    Raises:
+        FileError: the output exists, is the input, or has no name; the source is no regular file, or holds a picture or
+            sound made smaller with loss.
+        OSError: reading or writing failed.
+    """
+    started = time.perf_counter()
+    with contextlib.ExitStack() as stack:
+        src = stack.enter_context(_Source(source))
+        header = Header()
+        if src.path is None:
+            file = cast(BinaryIO, src)
+        else:
+            with contextlib.suppress(NzipError):
+                header = read_header(src.path)
+            file = stack.enter_context(io.open(src.path, "rb"))  # noqa: UP020 - not nzip's own
+        if header.kind in SIGNALS:
+            raise FileError(src.name, "holds a picture or sound made smaller with loss, of which no part can be saved")
+        if target is None:
+            target = decompressed_name(_path_of(src), header if restore else None)
+        out = stack.enter_context(
+            _open_target(target, src, force=force, remove=False, like=src.path is not None, run=run)
+        )
+        limit = DEFAULT_MAX_MEMORY if max_memory is None else max_memory
+        saved = Salvage(file, lost=lost, max_memory=limit, threads=threads)
+        for piece in saved:
+            out.write(piece)
+            if progress is not None:
+                progress(min(out.size, src.size or out.size), src.size, out.size)
+        _finish(out, src.stat if src.path is not None else None, header if restore else None)
+        _put(out, src, remove=False, run=run)
+        return FileResult(
+            src.name,
+            out.name,
+            saved.size,
+            src.size or src.count,
+            time.perf_counter() - started,
+            kind=header.kind,
+            faults=tuple(saved.faults),
         )
 
 
@@ -1249,8 +1307,8 @@ def _tar_stream(
     """Open the content of `src` for reading from its start to its end."""
     limit = DEFAULT_MAX_MEMORY if max_memory is None else max_memory
     _, block, start = _look_ahead(src)
-    if prepare is not None and block is not None and block.engine != STORE_ENGINE:
-        _prepare_for(block, limit, prepare)
+    if prepare is not None and block is not None and block.memory <= limit:
+        _prepare_for(block, prepare)
     ahead = _Ahead(src, start)
     with NzipFile(
         cast(BinaryIO, ahead), threads=_decode_threads(threads, block, max_memory), max_memory=limit

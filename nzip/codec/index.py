@@ -8,12 +8,19 @@ read through an index is compared with what the index said of it.
 from __future__ import annotations
 
 import os
+from array import array
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from nzip.codec.blocks import DEFAULT_MAX_MEMORY, ENTRY_MEMORY, Limits
 from nzip.codec.inspect import inspect, read_at
-from nzip.errors import CorruptError, NzipError
+from nzip.errors import CorruptError, LimitError, NzipError
 from nzip.formats.container import MAX_HEADER, TRAILER_MAGIC, End, Header, Reader
+
+MEMBER_MEMORY = 600  # bytes that the end chunk of a member takes beside its entries
+
+MEMBER_MEMORY = 600  # bytes that the end chunk of a member takes beside its entries
 
 
 @dataclass(frozen=True)
@@ -26,54 +33,128 @@ class Place:
     raw_size: int
 
 
-def load_index(file: BinaryIO) -> list[Place]:
-    """Return the place of every block of `file` that is not empty, in order.
+class Places:
+    """The places of the blocks of a file that are not empty, in order; 20 bytes each.
+
+    Attributes:
+        raw_size: decoded bytes of all.
+    """
+
+    def __init__(self) -> None:
+        self._offsets = array("Q")
+        self._sizes = array("I")
+        self._raw_offsets = array("Q")
+        self._firsts = array("Q")  # number of the first block of each member that has a check of its content
+        self._ends = array("Q")  # number behind its last block
+        self._checks = array("Q")
+        self.raw_size = 0
+
+    def __len__(self) -> int:
+        return len(self._offsets)
+
+    def __getitem__(self, number: int) -> Place:
+        raw_offset = self._raw_offsets[number]
+        raw_end = self._raw_offsets[number + 1] if number + 1 < len(self) else self.raw_size
+        return Place(self._offsets[number], self._sizes[number], raw_offset, raw_end - raw_offset)
+
+    def add(self, offset: int, size: int, raw_size: int) -> None:
+        """Add the next block."""
+        self._offsets.append(offset)
+        self._sizes.append(size)
+        self._raw_offsets.append(self.raw_size)
+        self.raw_size += raw_size
+
+    def close_member(self, first: int, check: int) -> None:
+        """Say that the blocks from number `first` on are a member whose content has the check `check`."""
+        if first < len(self):
+            self._firsts.append(first)
+            self._ends.append(len(self))
+            self._checks.append(check)
+
+    def at(self, position: int) -> int:
+        """Return the number of the block that holds a byte of the content; -1 where none does."""
+        return bisect_right(self._raw_offsets, position) - 1 if 0 <= position < self.raw_size else -1
+
+    def member_of(self, number: int) -> tuple[int, int, int] | None:
+        """Return first block, the one behind the last, and check of the member of a block; None where it has none."""
+        member = bisect_right(self._firsts, number) - 1
+        if member < 0 or number >= self._ends[member]:
+            return None
+        return self._firsts[member], self._ends[member], self._checks[member]
+
+
+def load_index(file: BinaryIO, max_memory: int = DEFAULT_MAX_MEMORY) -> Places:
+    """Return the places of the blocks of `file`.
 
     Raises:
         CorruptError, UnsupportedError: the file cannot be walked.
+        LimitError: the places of so many blocks take more memory than `max_memory`.
     """
     try:
-        ends = _ends(file)
+        ends = members_from_the_end(file, max_memory)
+    except LimitError:
+        raise
     except NzipError:
         ends = None
+    places = Places()
     if ends is None:
-        return [Place(b.offset, b.size, b.raw_offset, b.raw_size) for b in inspect(file).blocks if b.raw_size]
-    places: list[Place] = []
-    raw_offset = 0
+        for member in inspect(file, max_memory=max_memory).members:
+            first = len(places)
+            for block in member.blocks:
+                if block.raw_size:
+                    places.add(block.offset, block.size, block.raw_size)
+            if member.content_check is not None:
+                places.close_member(first, member.content_check)
+        return places
     for start, end in ends:
         offset = start + end.header_size
-        for entry in end.entries:
-            offset += entry.gap
-            places.append(Place(offset, entry.chunk_size, raw_offset, entry.raw_size))
+        first = len(places)
+        for entry in end.index:
+            places.add(offset, entry.chunk_size, entry.raw_size)
             offset += entry.chunk_size
-            raw_offset += entry.raw_size
+        places.close_member(first, end.check)
     return places
 
 
-def _ends(file: BinaryIO) -> list[tuple[int, End]] | None:
-    """Return the start and the end chunk of every member, or None when one of them has no end index."""
-    position = file.seek(0, os.SEEK_END)
+def members_from_the_end(file: BinaryIO, max_memory: int = DEFAULT_MAX_MEMORY) -> list[tuple[int, End]] | None:
+    """Return the start and the end chunk of every member, or None when one of them has no end index to go by."""
     found: list[tuple[int, End]] = []
+    position = file.seek(0, os.SEEK_END)
+    blocks = 0
     while position:
-        if position < 8:
+        member = last_member(file, position)
+        if member is None:
             return None
-        tail = Reader(read_at(file, position - 8, 8))
-        end_size = tail.u32()
-        if tail.bytes(4) != TRAILER_MAGIC or end_size > position:
-            return None
-        end = End.parse(read_at(file, position - end_size, end_size))
-        start = position - end.member_size
-        if start < 0:
-            return None
+        start, end = member
         header = Header.parse(Reader(read_at(file, start, min(MAX_HEADER, position - start))))
         if header.solo or header.size != end.header_size:
             raise CorruptError("the end index does not belong to the header it leads to")
         # What a gap hides is only known after a walk: optional chunks, or blocks of a file made to read differently
         # from the front. This version writes no gaps.
-        if end.gap or any(entry.gap for entry in end.entries):
+        if end.gap or end.index.has_gaps:
             return None
         if header.content_size is not None and header.content_size != end.raw_size:
             return None
+        blocks += len(end.index)
+        needed = ENTRY_MEMORY * blocks + MEMBER_MEMORY * len(found)
+        Limits(max_memory).admit_memory(needed, f"a list of {blocks:,} blocks")
         found.append((start, end))
         position = start
     return found[::-1]
+
+
+def last_member(file: BinaryIO, position: int) -> tuple[int, End] | None:
+    """Return the start and the end chunk of the member that ends at `position`; None when no end chunk is there.
+
+    Raises:
+        CorruptError: one is there and is damaged.
+    """
+    if position < 8:
+        return None
+    tail = Reader(read_at(file, position - 8, 8))
+    end_size = tail.u32()
+    if tail.bytes(4) != TRAILER_MAGIC or end_size > position:
+        return None
+    end = End.parse(read_at(file, position - end_size, end_size))
+    start = position - end.member_size
+    return None if start < 0 else (start, end)

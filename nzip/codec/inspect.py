@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar, overload
 
+from nzip.codec.blocks import DEFAULT_MAX_MEMORY, ENTRY_MEMORY, Limits
 from nzip.codec.registry import ENGINES, TRANSFORMS
-from nzip.errors import CorruptError, NzipError, UnsupportedError
+from nzip.errors import CorruptError, NzipError, TruncatedError, UnsupportedError
 from nzip.formats.container import (
     BLOCK,
     END,
@@ -19,9 +21,12 @@ from nzip.formats.container import (
     BlockHeader,
     End,
     Header,
-    IndexEntry,
+    Index,
+    OutOfBytes,
     Reader,
 )
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -112,6 +117,115 @@ class BlockInfo:
         }
 
 
+class _Table:
+    """What a walk finds, in arrays: a file may hold very many blocks and members of few bytes.
+
+    Headers are kept as they stand in the file, and read again when they are asked for.
+    """
+
+    def __init__(self) -> None:
+        # Of each block; the last two have one more, where the next would begin.
+        self.offsets = array("Q")
+        self.sizes = array("I")
+        self.raw_offsets = array("Q", (0,))
+        self.heads = array("Q", (0,))
+        self.head_bytes = bytearray()
+        # Of each member, likewise.
+        self.member_offsets = array("Q", (0,))
+        self.member_blocks = array("Q", (0,))
+        self.member_heads = array("Q", (0,))
+        self.member_head_bytes = bytearray()
+        self.checks = array("Q")
+        self.engines: set[int] = set()
+        self.kinds: set[str] = set()
+        self.needed = 0  # bytes of memory for the block that needs most
+
+    @property
+    def memory(self) -> int:
+        """Bytes that this takes, and what is made of it for a moment."""
+        blocks, members = len(self.offsets), len(self.checks)
+        return ENTRY_MEMORY * (blocks + members) + len(self.head_bytes) + len(self.member_head_bytes)
+
+    def add_block(self, offset: int, header: BlockHeader, head: bytes) -> None:
+        self.offsets.append(offset)
+        self.sizes.append(header.size)
+        self.raw_offsets.append(self.raw_offsets[-1] + header.raw_size)
+        self.head_bytes += head
+        self.heads.append(len(self.head_bytes))
+        self.engines.add(header.engine)
+        self.needed = max(self.needed, header.memory + header.raw_size + header.payload_size)
+
+    def add_member(self, end: int, head: bytes, check: int) -> None:
+        """Close the member of the latest blocks, which ends where the next begins: at byte `end`."""
+        self.member_offsets.append(end)
+        self.member_blocks.append(len(self.offsets))
+        self.member_head_bytes += head
+        self.member_heads.append(len(self.member_head_bytes))
+        self.checks.append(check)
+
+    def block(self, number: int) -> BlockInfo:
+        head = bytes(self.head_bytes[self.heads[number] : self.heads[number + 1]])
+        return BlockInfo(
+            self.offsets[number],
+            self.sizes[number],
+            self.raw_offsets[number],
+            BlockHeader.parse(Reader(head)),
+        )
+
+    def member(self, number: int) -> MemberInfo:
+        offset, end = self.member_offsets[number], self.member_offsets[number + 1]
+        head = bytes(self.member_head_bytes[self.member_heads[number] : self.member_heads[number + 1]])
+        header = Header.parse(Reader(head))
+        blocks = _Lazy(self.block, range(self.member_blocks[number], self.member_blocks[number + 1]))
+        return MemberInfo(offset, end - offset, header, blocks, None if header.solo else self.checks[number])
+
+
+class _Lazy(Sequence[T]):
+    """A sequence whose items are made when they are asked for.
+
+    Args:
+        make: returns the item of a number.
+        numbers: of the items.
+    """
+
+    __slots__ = ("_make", "_numbers")
+
+    def __init__(self, make: Callable[[int], T], numbers: range):
+        self._make = make
+        self._numbers = numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, number: int) -> T: ...
+
+    @overload
+    def __getitem__(self, number: slice) -> Sequence[T]: ...
+
+    def __getitem__(self, number: int | slice) -> T | Sequence[T]:
+        if isinstance(number, slice):
+            return _Lazy(self._make, self._numbers[number])
+        return self._make(self._numbers[number])
+
+    def __iter__(self) -> Iterator[T]:
+        return map(self._make, self._numbers)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __add__(self, other: Sequence[T]) -> list[T]:
+        return [*self, *other]
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} items>"
+
+
 @dataclass(frozen=True)
 class MemberInfo:
     """One member of a file: its place, its header and its blocks."""
@@ -119,7 +233,7 @@ class MemberInfo:
     offset: int
     size: int
     header: Header
-    blocks: list[BlockInfo] = field(repr=False)
+    blocks: Sequence[BlockInfo] = field(repr=False)
     content_check: int | None
     format_version: int = FORMAT_VERSION
 
@@ -131,7 +245,10 @@ class MemberInfo:
     @property
     def raw_size(self) -> int:
         """Decoded bytes."""
-        return sum(block.raw_size for block in self.blocks)
+        if not self.blocks:
+            return 0
+        last = self.blocks[-1]
+        return last.raw_offset + last.raw_size - self.blocks[0].raw_offset
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able form."""
@@ -153,29 +270,37 @@ class MemberInfo:
 
 @dataclass(frozen=True)
 class FileInfo:
-    """A whole file: its path (None for a file object), its size and its members."""
+    """A whole file: its path (None for a file object), its size and its members.
+
+    Members and blocks are made when they are asked for: a file may hold very many.
+    """
 
     path: str | None
     size: int
-    members: list[MemberInfo]
+    members: Sequence[MemberInfo]
+    blocks: Sequence[BlockInfo] = field(repr=False)
+    engines: tuple[str, ...]
+    """The names of the engines of all blocks, sorted."""
+    kinds: tuple[str, ...]
+    """The kinds that the members' headers state, sorted."""
+    memory: int
+    """Bytes of memory that decoding takes: the most for one block, with what goes in and comes out."""
 
     @property
     def raw_size(self) -> int:
         """Decoded bytes."""
-        return sum(member.raw_size for member in self.members)
+        if not self.blocks:
+            return 0
+        last = self.blocks[-1]
+        return last.raw_offset + last.raw_size
 
     @property
     def ratio(self) -> float:
         """Decoded bytes for one byte of the file: more is better; 0 for empty content."""
         return self.raw_size / self.size if self.size else 0.0
 
-    @property
-    def blocks(self) -> list[BlockInfo]:
-        """All blocks, in order."""
-        return [block for member in self.members for block in member.blocks]
-
     def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-able form."""
+        """Return a JSON-able form; it takes some 2 KiB of memory a block."""
         return {
             "path": self.path,
             "size": self.size,
@@ -185,30 +310,41 @@ class FileInfo:
         }
 
 
-def inspect(file: str | os.PathLike[str] | BinaryIO) -> FileInfo:
+def inspect(file: str | os.PathLike[str] | BinaryIO, *, max_memory: int = DEFAULT_MAX_MEMORY) -> FileInfo:
     """Return what `file` (a path, or a seekable binary file) contains, reading headers only.
+
+    Args:
+        file: what to look at.
+        max_memory: most bytes of memory for what is found: some 50 for a block without parameters.
 
     Raises:
         CorruptError: it is damaged or no nzip file.
         UnsupportedError: it needs a later nzip.
+        LimitError: it holds more blocks than `max_memory` has room for.
         OSError: it cannot be read.
     """
     if isinstance(file, str | os.PathLike):
         with open(file, "rb") as opened:
-            return FileInfo(os.fspath(file), *_scan(opened))
-    return FileInfo(None, *_scan(file))
+            return _scan(opened, os.fspath(file), Limits(max_memory))
+    return _scan(file, None, Limits(max_memory))
 
 
-def _scan(file: BinaryIO) -> tuple[int, list[MemberInfo]]:
-    size = file.seek(0, os.SEEK_END)
-    members: list[MemberInfo] = []
-    offset = raw_offset = 0
-    while offset < size or not members:
-        member = _member(file, offset, raw_offset, size)
-        members.append(member)
-        offset += member.size
-        raw_offset += member.raw_size
-    return size, members
+def _scan(file: BinaryIO, path: str | None, limits: Limits) -> FileInfo:
+    window = Window(file)
+    table = _Table()
+    offset = 0
+    while offset < window.size or not offset:
+        offset = _member(window, offset, table, limits)
+        limits.admit_memory(table.memory, f"a list of {len(table.offsets):,} blocks")
+    return FileInfo(
+        path,
+        window.size,
+        _Lazy(table.member, range(len(table.checks))),
+        _Lazy(table.block, range(len(table.offsets))),
+        tuple(sorted(map(ENGINES.name_of, table.engines))),
+        tuple(sorted(table.kinds)),
+        table.needed,
+    )
 
 
 def read_at(file: BinaryIO, offset: int, count: int) -> bytes:
@@ -223,71 +359,119 @@ def read_at(file: BinaryIO, offset: int, count: int) -> bytes:
     return data
 
 
-def _read(file: BinaryIO, offset: int, count: int, size: int) -> Reader:
-    """Return a reader over up to `count` bytes at `offset`."""
-    return Reader(read_at(file, offset, max(0, min(count, size - offset))))
+class Window:
+    """Small pieces of a seekable file, read in larger ones.
+
+    Attributes:
+        size: bytes of the file.
+    """
+
+    NEAR = 1 << 16  # a piece further away than this is read alone
+
+    def __init__(self, file: BinaryIO):
+        self._file = file
+        self._start = 0
+        self._data = b""
+        self.size = file.seek(0, os.SEEK_END)
+
+    def at(self, offset: int, count: int) -> bytes:
+        """Return `count` bytes at `offset`, fewer only at the file's end."""
+        begin = offset - self._start
+        if begin < 0 or begin + count > len(self._data):
+            near = 0 <= begin < len(self._data) + self.NEAR
+            self._data = read_at(self._file, offset, max(count, self.NEAR if near else MAX_BLOCK_HEADER))
+            self._start, begin = offset, 0
+        return self._data[begin : begin + count]
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Return `count` bytes at `offset`, fewer only at the file's end, and keep none of them."""
+        begin = offset - self._start
+        if begin >= 0 and begin + count <= len(self._data):
+            return self._data[begin : begin + count]
+        return read_at(self._file, offset, count)
 
 
-def _member(file: BinaryIO, start: int, raw_offset: int, size: int) -> MemberInfo:
-    """Walk one member chunk by chunk. The end index is compared with what the walk finds."""
-    try:
-        reader = _read(file, start, 64, size)
+S = TypeVar("S", Header, BlockHeader)
+
+
+def parsed(window: Window, offset: int, parse: Callable[[Reader], S], most: int) -> S:
+    """Return the header that begins at `offset` and has at most `most` bytes.
+
+    Raises:
+        CorruptError, UnsupportedError: it is damaged, or cannot be read here.
+        TruncatedError: the file ends in it.
+    """
+    # Most headers take under 64 bytes; the long read is for those with long fields or parameters.
+    for count in (64, most):
         try:
-            header = Header.parse(reader)
-        except CorruptError:
-            if size - start <= 64:
-                raise
-            header = Header.parse(_read(file, start, MAX_HEADER, size))
-        blocks: list[BlockInfo] = []
-        entries: list[IndexEntry] = []
+            return parse(Reader(window.at(offset, count), partial=True))
+        except OutOfBytes:
+            pass
+    raise _truncated(window.size)
+
+
+def _truncated(size: int) -> TruncatedError:
+    return TruncatedError(f"the file is truncated (at byte {size:,}); its end is missing")
+
+
+def _member(window: Window, start: int, table: _Table, limits: Limits) -> int:
+    """Walk one member chunk by chunk and return where it ends. The end index is compared with what the walk finds."""
+    try:
+        header = parsed(window, start, Header.parse, MAX_HEADER)
+        if header.kind is not None:
+            table.kinds.add(header.kind)
+        index = Index()
         gap = 0
-        for offset, kind, chunk in _chunks(file, start + header.size, size):
+        offset = start + header.size
+        first = table.raw_offsets[-1]
+        while offset < window.size:
+            kind, chunk = _chunk(window, offset)
             if kind == BLOCK:
-                block = BlockHeader.parse(_block_reader(file, offset, size))
+                block = parsed(window, offset, BlockHeader.parse, MAX_BLOCK_HEADER)
                 if block.raw_size == 0 and not header.solo:
                     raise CorruptError("an empty block is only allowed alone")
-                blocks.append(BlockInfo(offset, chunk, raw_offset, block))
-                entries.append(IndexEntry(gap, chunk, block.raw_size))
-                raw_offset += block.raw_size
-                gap = 0
+                if offset + chunk > window.size:
+                    break
+                head = window.at(offset, block.size - block.payload_size)
+                table.add_block(offset, block, head)
+                if len(table.offsets) % 4096 == 0:
+                    limits.admit_memory(table.memory, f"a list of {len(table.offsets):,} blocks")
                 if header.solo:
-                    return MemberInfo(start, offset + chunk - start, header, blocks, None)
+                    table.add_member(offset + chunk, window.at(start, header.size), 0)
+                    return offset + chunk
+                index.add(gap, chunk, block.raw_size)
+                gap = 0
             elif header.solo or kind == 0:
                 raise CorruptError(f"unexpected chunk of type {kind} at byte {offset:,}")
             elif kind == END:
-                end = End.parse(bytes(_read(file, offset, chunk, size).data))
-                if end.header_size != header.size or list(end.entries) != entries or end.gap != gap:
+                if chunk > len(index) * 27 + 74:
+                    raise CorruptError("the end index is larger than the blocks before it can need")
+                if offset + chunk > window.size:
+                    break
+                end = End.parse(window.at(offset, chunk))
+                if end.header_size != header.size or end.index != index or end.gap != gap:
                     raise CorruptError("the end index does not describe the blocks before it")
-                if header.content_size is not None and header.content_size != end.raw_size:
+                raw_size = table.raw_offsets[-1] - first
+                if header.content_size is not None and header.content_size != raw_size:
                     raise CorruptError("the header states another content size than the blocks have")
-                return MemberInfo(start, offset + chunk - start, header, blocks, end.check)
+                table.add_member(offset + chunk, window.at(start, header.size), end.check)
+                return offset + chunk
             elif kind & OPTIONAL:
                 gap += chunk
             else:
                 raise UnsupportedError(f"chunk type {kind} is required and unknown; the file needs a later nzip")
+            offset += chunk
     except CorruptError as error:
-        raise CorruptError(f"{error} (in the member at byte {start:,})") from None
-    raise CorruptError(f"the file is truncated (at byte {size:,}); its end is missing")
+        raise type(error)(f"{error} (in the member at byte {start:,})") from None
+    raise _truncated(window.size)
 
 
-def _block_reader(file: BinaryIO, offset: int, size: int) -> Reader:
-    reader = _read(file, offset, 64, size)
-    # Most block headers take under 64 bytes; the long read is for those with long parameters.
+def _chunk(window: Window, offset: int) -> tuple[int, int]:
+    """Return type and size of the chunk at `offset`."""
+    reader = Reader(window.at(offset, 10), partial=True)
     try:
-        BlockHeader.parse(reader)
-    except CorruptError:
-        return _read(file, offset, MAX_BLOCK_HEADER, size)
-    reader.pos = 0
-    return reader
-
-
-def _chunks(file: BinaryIO, offset: int, size: int) -> Iterator[tuple[int, int, int]]:
-    """Yield offset, type and size of each chunk from `offset` on."""
-    while offset < size:
-        reader = _read(file, offset, 10, size)
         kind = reader.u8()
-        chunk = reader.uleb() + reader.pos
-        if offset + chunk > size:
-            return
-        yield offset, kind, chunk
-        offset += chunk
+        size = reader.uleb()
+    except OutOfBytes:
+        raise _truncated(window.size) from None
+    return kind, size + reader.pos

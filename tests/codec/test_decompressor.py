@@ -122,8 +122,11 @@ def test_only_verified_bytes_come_out():
 def test_limits():
     data = nzip.compress(TEXT, 1, block_size=1024)
     for limits in ({"max_memory": 2000}, {"max_block": 1023}, {"max_output_size": len(TEXT) - 1}):
-        with pytest.raises(nzip.LimitError):
-            nzip.Decompressor(**limits).decompress(data)
+        reader, out = nzip.Decompressor(**limits), b""
+        with pytest.raises(nzip.LimitError):  # noqa: PT012
+            while True:
+                out += reader.decompress(data)
+        assert TEXT.startswith(out)
     limits = {"max_memory": 1 << 20, "max_block": 1024, "max_output_size": len(TEXT)}
     assert nzip.Decompressor(**limits).decompress(data) == TEXT
 
@@ -138,8 +141,10 @@ def test_close_ends_the_threads():
     assert reader.decompress(data) == MIXED
     assert threading.active_count() == before
     reader = nzip.Decompressor(threads=3)
+    assert reader.decompress(data[:-5] + b"12345") == MIXED
+    assert not reader.eof
     with pytest.raises(nzip.CorruptError):
-        reader.decompress(data[:-5] + b"12345")
+        reader.decompress()
     assert threading.active_count() == before
 
 

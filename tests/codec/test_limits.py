@@ -83,10 +83,17 @@ def test_limit_is_that_of_each_block():
     needed = max(
         b.memory + b.raw_size + b.payload_size + sum(t.size for t in b.header.transforms) for b in blocks
     )
+
+    def streamed(limit):
+        reader, out = nzip.Decompressor(max_memory=limit), b""
+        while not reader.eof:
+            out += reader.decompress(data if reader.needs_input else b"")
+        return out
+
     for read in (
         lambda limit: nzip.decompress(data, max_memory=limit),
         lambda limit: nzip.open(io.BytesIO(data), max_memory=limit).read(),
-        lambda limit: nzip.Decompressor(max_memory=limit).decompress(data),
+        streamed,
     ):
         assert read(needed) == MIXED
         with pytest.raises(nzip.LimitError):

@@ -160,3 +160,13 @@ def test_copyfileobj(tmp_path):
 
 def test_signature_begins_like_lzma():
     assert list(inspect.signature(nzip.open).parameters)[:2] == ["filename", "mode"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "utf-16-le", "latin-1"])
+def test_text_comes_back_whatever_its_encoding(tmp_path, encoding):
+    path = tmp_path / "text.nz"
+    with nzip.open(path, "wt", level=1, encoding=encoding) as file:
+        file.write("é\n" * 9000)
+    with nzip.open(path, "rt", encoding=encoding) as file:
+        assert file.read() == "é\n" * 9000
+    assert nzip.decompress(path.read_bytes()) == ("é\n" * 9000).encode(encoding)

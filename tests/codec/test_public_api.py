@@ -15,6 +15,7 @@ NAMES = [
     "CorruptError",
     "Decompressor",
     "EqualInfoTokenizer",
+    "Fault",
     "FileInfo",
     "Level",
     "LimitError",
@@ -22,8 +23,10 @@ NAMES = [
     "NzipError",
     "NzipFile",
     "Picture",
+    "Salvage",
     "Sound",
     "Tokens",
+    "TruncatedError",
     "UnsupportedError",
     "__version__",
     "compress",
@@ -40,6 +43,7 @@ NAMES = [
     "read_signal",
     "register_engine",
     "register_transform",
+    "salvage",
     "transforms",
     "write_picture",
     "write_sound",
@@ -51,7 +55,9 @@ SIGNATURES = {
     "decompress": "(data, *, max_output_size=None, max_memory=2147483648, threads=1)",
     "open": "(filename, mode='rb', *, level=6, threads=1, max_memory=2147483648, encoding=None, errors=None, "
     "newline=None, **settings)",
-    "NzipFile": "(file, mode='r', *, level=6, threads=1, max_memory=2147483648, **settings)",
+    "NzipFile": "(file, mode='r', *, level=6, threads=1, max_memory=2147483648, lost=None, **settings)",
+    "Salvage": "(file, *, lost='zeros', max_memory=2147483648, threads=1)",
+    "salvage": "(source, *, lost='zeros', max_memory=2147483648, threads=1)",
     "Compressor": "(level=6, *, engine=None, params=None, threads=1, block_size=None, window_bits=None, verify=None, "
     "content_size=None, name=None, mode=None, mtime_ns=None, kind=None)",
     "primed": "(data, level=None, *, engine=None, params=None, most=65536)",
@@ -73,7 +79,7 @@ SIGNATURES = {
     "write_picture": "(picture, target, format='', *, strip=False)",
     "write_sound": "(sound, target, format='', *, strip=False)",
     "detokenize": "(data, model=None, *, max_output_size=None)",
-    "inspect": "(file)",
+    "inspect": "(file, *, max_memory=2147483648)",
     "levels": "()",
     "engines": "()",
     "transforms": "()",
@@ -87,6 +93,9 @@ HEAVY = ["numba", "numpy", "torch", "zstandard", "rich", "click", "matplotlib", 
 def test_names():
     assert sorted(nzip.__all__) == sorted(NAMES)
     assert all(hasattr(nzip, name) for name in NAMES)
+    program = "import nzip; print(*sorted(set(nzip.__all__) - set(dir(nzip))))"  # before any of them is asked for
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not done.stdout.strip()
 
 
 @pytest.mark.parametrize("name", SIGNATURES)

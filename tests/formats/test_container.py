@@ -236,7 +236,7 @@ def test_longest_block_header_fits_its_limit():
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 1 << 40), st.integers(1, 1 << 31), st.integers(1, 1 << 30)), max_size=20),
+    st.lists(st.tuples(st.integers(0, 1 << 40), st.integers(1, 1 << 30), st.integers(1, 1 << 30)), max_size=20),
     st.integers(9, 65536),
     st.integers(0, 1 << 40),
     st.binary(max_size=9),

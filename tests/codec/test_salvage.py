@@ -1,0 +1,293 @@
+"""nzip.salvage, and reading up to a fault: damage costs the blocks that it touches and no others."""
+
+import io
+import random
+import time
+
+import make_fixtures as make
+import pytest
+from sources import NOISE, TEXT, OnlyRead, Pipe
+
+import nzip
+
+BLOCK = 1024
+CONTENT = random.Random(25).randbytes(25 * BLOCK - 100)
+STORED = nzip.compress(CONTENT, engine="store", block_size=BLOCK)
+PLACES = [(block.offset, block.size) for block in nzip.inspect(io.BytesIO(STORED)).blocks]
+LINES = b"".join(b"%d: a line of text\n" % number for number in range(2000))
+PACKED = nzip.compress(LINES, 1, block_size=BLOCK)
+PACKED_PLACES = [(block.offset, block.size) for block in nzip.inspect(io.BytesIO(PACKED)).blocks]
+
+
+def flipped(data, *positions):
+    damaged = bytearray(data)
+    for position in positions:
+        damaged[position] ^= 0x10
+    return bytes(damaged)
+
+
+def without(content, *blocks, zeros=True):
+    parts = [content[at : at + BLOCK] for at in range(0, len(content), BLOCK)]
+    for number in blocks:
+        parts[number] = bytes(len(parts[number])) if zeros else b""
+    return b"".join(parts)
+
+
+def streamed(data, threads=1):
+    """Return what a Decompressor gives before it raises, and the error."""
+    reader, out, position = nzip.Decompressor(threads=threads), b"", 0
+    try:
+        while not reader.eof:
+            out += reader.decompress(data[position : position + 5000])
+            position += 5000
+            if position >= len(data) + 5000:
+                reader.end_input()
+    except nzip.NzipError as error:
+        return out, error
+    return out, None
+
+
+# Up to the fault
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+@pytest.mark.parametrize("inside", [3, 300], ids=["header", "payload"])
+def test_all_that_is_sound_before_a_fault_comes_first(threads, inside):
+    damaged = flipped(STORED, PLACES[11][0] + inside)
+    out, error = streamed(damaged, threads)
+    assert out == CONTENT[: 11 * BLOCK]
+    assert isinstance(error, nzip.CorruptError)
+    assert (error.block, error.start) == (11, 11 * BLOCK)
+    assert f"block 11, byte{'s' if inside > 10 else ''} {11 * BLOCK:,}" in str(error)
+    if inside > 10:
+        assert error.stop == 12 * BLOCK
+        assert f"to {12 * BLOCK - 1:,} of the content" in str(error)
+    for source in (io.BytesIO(damaged), Pipe(damaged)):
+        for size in (1, 100, 1 << 13, 1 << 17, 1 << 22):
+            with nzip.open(type(source)(damaged) if size > 1 else source, threads=threads) as file:
+                parts = []
+                with pytest.raises(nzip.CorruptError, match="block 11, byte"):  # noqa: PT012
+                    while True:
+                        parts.append(file.read(size) if size > 1 else file.read1())
+                assert b"".join(parts) == CONTENT[: 11 * BLOCK]
+    with nzip.open(io.BytesIO(damaged), threads=threads) as file:
+        buffer = bytearray(20 * BLOCK)
+        assert file.readinto(buffer) == 11 * BLOCK
+        assert buffer[: 11 * BLOCK] == CONTENT[: 11 * BLOCK]
+
+
+def test_a_read_of_all_raises_and_goes_back():
+    damaged = flipped(STORED, PLACES[11][0] + 100)
+    with nzip.open(io.BytesIO(damaged)) as file:
+        assert file.read(10) == CONTENT[:10]
+        with pytest.raises(nzip.CorruptError, match="block 11"):
+            file.read()
+        assert file.tell() == 10
+        assert file.read(5 * BLOCK) == CONTENT[10 : 5 * BLOCK + 10]
+        file.seek(12 * BLOCK)
+        assert file.read() == CONTENT[12 * BLOCK :]
+
+
+def test_lines_before_a_fault():
+    damaged = flipped(PACKED, PACKED_PLACES[11][0] + 40)
+    with nzip.open(io.BytesIO(damaged)) as file:
+        lines = []
+        with pytest.raises(nzip.CorruptError, match="block 11"):  # noqa: PT012
+            for line in file:
+                lines.append(line)
+        got = b"".join(lines)
+        assert LINES.startswith(got)
+        assert 11 * BLOCK - 30 < len(got) <= 11 * BLOCK
+        assert got + file.read1() == LINES[: 11 * BLOCK]
+
+
+def test_what_comes_before_the_place_of_a_cut():
+    cut = STORED[: PLACES[7][0] + 500]
+    out, error = streamed(cut)
+    assert out == CONTENT[: 7 * BLOCK]
+    assert isinstance(error, nzip.TruncatedError)
+    assert (error.block, error.start, error.stop) == (7, 7 * BLOCK, 8 * BLOCK)
+    with nzip.open(io.BytesIO(cut)) as file:
+        with pytest.raises(EOFError):
+            file.read()
+        assert file.read(1 << 20) == CONTENT[: 7 * BLOCK]  # again from the start: there is no index
+        with pytest.raises(nzip.TruncatedError):
+            file.read(1)
+
+
+def test_places_are_those_of_the_file_and_not_of_the_member():
+    data = nzip.compress(TEXT, 1) + flipped(STORED, PLACES[3][0] + 100)
+    start = len(TEXT) + 3 * BLOCK
+    for read in (nzip.decompress, lambda d: nzip.open(io.BytesIO(d)).read(), lambda d: nzip.open(Pipe(d)).read()):
+        with pytest.raises(nzip.CorruptError, match=f"block 4, bytes {start:,} to {start + BLOCK - 1:,}") as caught:
+            read(data)
+        assert caught.value.block == 4
+    junk = nzip.compress(TEXT, 1) + b"no member"
+    for read in (nzip.decompress, lambda d: nzip.open(io.BytesIO(d)).read()):
+        with pytest.raises(nzip.CorruptError, match=f"what follows byte {len(junk) - 9:,}, where a complete"):
+            read(junk)
+    with nzip.open(io.BytesIO(junk)) as file:
+        assert file.read(len(TEXT)) == TEXT
+
+
+# Salvage
+
+
+@pytest.mark.parametrize("lost", ["zeros", "gaps"])
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("inside", [1, 3, 12, 300], ids=["size", "flags", "check", "payload"])
+def test_one_damaged_block_is_lost_and_no_other(lost, threads, inside):
+    damaged = flipped(STORED, PLACES[11][0] + inside, PLACES[20][0] + inside)
+    expected = without(CONTENT, 11, 20, zeros=lost == "zeros")
+    for source in (damaged, io.BytesIO(damaged), Pipe(damaged), OnlyRead(damaged)):
+        content, faults = nzip.salvage(source, lost=lost, threads=threads)
+        assert content == expected
+        assert [(fault.block, fault.size) for fault in faults] == [(11, BLOCK), (20, BLOCK)]
+        assert faults[0].start == 11 * BLOCK
+        assert faults[0].offset == PLACES[11][0]
+    with nzip.NzipFile(io.BytesIO(damaged), lost=lost, threads=threads) as file:
+        assert not file.seekable()
+        assert file.read(700) == expected[:700]
+        assert file.read() == expected[700:]
+        assert len(file.faults) == 2
+        assert file.header is not None
+
+
+def test_a_sound_file_has_no_faults():
+    assert nzip.salvage(nzip.compress(b"", 1)) == (b"", [])
+    assert nzip.salvage(PACKED + STORED + PACKED) == (LINES + CONTENT + LINES, [])
+    for fixture in make.GOOD.values():
+        assert nzip.salvage(fixture.data) == (fixture.content, [])
+
+
+def test_a_path(tmp_path):
+    path = tmp_path / "x.nz"
+    path.write_bytes(flipped(STORED, PLACES[0][0] + 50))
+    content, (fault,) = nzip.salvage(path)
+    assert content == without(CONTENT, 0)
+    assert str(fault).startswith(f"block 0, bytes 0 to {BLOCK - 1:,} of the content, is lost (at byte ")
+
+
+@pytest.mark.parametrize("cut", [1, 4, 12, 33, 200], ids=str)
+def test_without_an_end_index_blocks_are_searched_for(cut):
+    """The index is gone, and in the middle a header: what follows is found by its checks."""
+    damaged = flipped(STORED, PLACES[11][0] + 3)[:-cut]
+    content, faults = nzip.salvage(damaged)
+    whole = 25 if cut <= 33 else 24  # the last block is cut too, and its size is known
+    assert content[: 11 * BLOCK] == CONTENT[: 11 * BLOCK]
+    rest = CONTENT[12 * BLOCK : whole * BLOCK]
+    assert content[11 * BLOCK :] == rest + bytes(len(CONTENT) - 12 * BLOCK - len(rest))
+    assert faults[0].start == 11 * BLOCK
+    assert faults[0].size is None
+    assert len(faults) >= 2  # the end is missing too
+
+
+def test_bytes_that_went_and_bytes_that_came():
+    at = PLACES[11][0] + 400
+    for damaged in (STORED[:at] + STORED[at + 5 :], STORED[:at] + b"abc" + STORED[at:]):
+        content, faults = nzip.salvage(damaged)
+        assert content == without(CONTENT, 11)
+        assert (faults[0].block, faults[0].start, faults[0].size) == (11, 11 * BLOCK, BLOCK)
+
+
+def test_stretches_of_noise_over_many_blocks():
+    noise = random.Random(3).randbytes(5 * BLOCK)
+    at = PLACES[8][0] + 4
+    damaged = STORED[:at] + noise + STORED[at + len(noise) :]
+    content, faults = nzip.salvage(damaged)
+    assert content == without(CONTENT, *range(8, 13))
+    assert [fault.block for fault in faults] == list(range(8, 13))
+    content, faults = nzip.salvage(damaged[:-7])  # no index
+    assert content == CONTENT[: 8 * BLOCK] + CONTENT[13 * BLOCK :]
+
+
+@pytest.mark.parametrize("at", range(4))
+def test_a_damaged_header_of_a_member(at):
+    data = flipped(STORED, at + 1)
+    content, faults = nzip.salvage(data)
+    assert content == CONTENT
+    assert len(faults) == 1
+    content, faults = nzip.salvage(PACKED + data + PACKED)
+    assert content == LINES + CONTENT + LINES
+    solo = nzip.compress(TEXT, 1)
+    content, faults = nzip.salvage(flipped(solo, at + 1) + solo)
+    assert content == TEXT + TEXT
+    assert len(faults) == 1
+
+
+def test_damage_between_members_of_all_kinds():
+    solo = nzip.compress(TEXT, 1)
+    files = [solo, PACKED, STORED, solo]
+    content = [TEXT, LINES, CONTENT, TEXT]
+    for number in range(4):
+        parts = list(files)
+        parts[number] = flipped(parts[number], len(parts[number]) - 3)  # the end, or the payload
+        saved, faults = nzip.salvage(b"".join(parts))
+        expected = list(content)
+        if number in (0, 3):
+            expected[number] = bytes(len(TEXT))
+        assert saved == b"".join(expected)
+        assert len(faults) == 1
+
+
+def test_junk_before_between_and_behind():
+    for junk in (b"x", b"\x01" * 50, NOISE):
+        for data in (junk + PACKED, PACKED + junk):
+            saved, faults = nzip.salvage(data)
+            assert saved == LINES
+            assert faults
+
+
+@pytest.mark.parametrize("data", [b"", b"no nzip file", NOISE, bytes(5000), b"\x01" * 5000, b"\xf5nz\x01"])
+def test_nothing_to_save(data):
+    saved, faults = nzip.salvage(data)
+    assert saved == b""
+    assert faults
+
+
+def test_every_bad_file_gives_no_more_than_what_is_sound():
+    for name, fixture in make.BAD.items():
+        saved, faults = nzip.salvage(fixture.data)
+        assert faults or name in ("header-fields",), name
+        assert len(saved) < 1 << 20
+
+
+def test_random_damage_loses_what_it_touches_at_most():
+    draw = random.Random(11)
+    for data, content, places in ((STORED, CONTENT, PLACES), (PACKED, LINES, PACKED_PLACES)):
+        for _ in range(60):
+            position = draw.randrange(places[0][0], places[-1][0] + places[-1][1])
+            size = draw.choice([1, 2, 30])
+            damaged = data[:position] + draw.randbytes(size) + data[position + size :]
+            hit = [n for n, (at, length) in enumerate(places) if at < position + size and position < at + length]
+            if damaged == data:
+                continue
+            saved, faults = nzip.salvage(damaged)
+            assert len(saved) == len(content)
+            assert {fault.block for fault in faults if fault.block is not None} <= set(hit)
+            kept = without(content, *hit)
+            assert all(a == b for a, b, c in zip(saved, content, kept, strict=True) if c)
+
+
+def test_limits_hold():
+    content, faults = nzip.salvage(PACKED, max_memory=5000)
+    assert content == bytes(len(LINES))
+    assert "raise it" in faults[0].reason
+
+
+def test_many_false_starts_do_not_take_for_ever():
+    """Every byte could begin a block of the rest of the file."""
+    payload = bytes(60_000)
+    header = make.block(payload)[: -len(payload)] if hasattr(make, "block") else b"\x01"
+    began = time.perf_counter()
+    nzip.salvage(b"no" + header * 3000)
+    assert time.perf_counter() - began < 60
+
+
+def test_arguments():
+    with pytest.raises(ValueError, match="zeros"):
+        nzip.salvage(PACKED, lost="ones")
+    with pytest.raises(ValueError, match="zeros"):
+        nzip.NzipFile(io.BytesIO(PACKED), lost="ones")
+    with pytest.raises(TypeError, match="reading"):
+        nzip.NzipFile(io.BytesIO(), "w", lost="zeros")
