@@ -140,7 +140,13 @@ def make_latents(name: str, ops: Any = None) -> dict[str, Any]:
 
 def symbols_sha(data: bytes) -> str:
     """Return the SHA-256 of all symbols in a lossy file, with the head that says what they are."""
-    return sha(lossy._content(io.BytesIO(data), MAX_MEMORY))
+    found = record_of(data)
+    return sha(found.head.encode() + bytes(found.symbols) + b"".join(found.side))
+
+
+def record_of(data: bytes) -> lossy.Record:
+    """Return the record in a lossy file, its symbols decoded."""
+    return lossy.receive(io.BytesIO(data).read, max_memory=MAX_MEMORY, signal=False)
 
 
 def plain(found: nzip.Picture | nzip.Sound) -> NDArray[Any]:

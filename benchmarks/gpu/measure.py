@@ -15,7 +15,6 @@ import argparse
 import base64
 import hashlib
 import importlib.metadata
-import io
 import json
 import os
 import platform
@@ -199,10 +198,11 @@ def _integers(bench: Bench, packed: bytes, stem: str) -> bool:
     from nzip.models.latent.exact import IntegerOps
     from nzip.models.latent.hyperprior import HyperpriorCodec
 
-    head, codec, symbols, _ = lossy._parsed(lossy._content(io.BytesIO(packed), cases.MAX_MEMORY))
+    found = cases.record_of(packed)
+    head, codec = found.head, found.codec
     path = next(path for path in codecs.found_models() if path.stem == stem)
     there = HyperpriorCodec(weights.load(path), IntegerOps(bench.device))
-    for part, size in zip(symbols, record.sizes(head, codec), strict=True):
+    for part, size in zip(found.parts(), record.sizes(head, codec), strict=True):
         code = codec.encode(part, head.settings)
         again = there.decode(code, size, head.settings)
         if there.encode(part, head.settings) != code:
