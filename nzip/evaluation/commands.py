@@ -24,6 +24,7 @@ from nzip.evaluation.codecs import Codec
 
 PLACES = ("{in}", "{out}")
 TIMEOUT = 600.0  # seconds
+LAST_WORDS = 1 << 16  # bytes of complaints that are looked at
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Command:
             words = [word.replace("{in}", str(source)).replace("{out}", str(target)) for word in self.words[1:]]
             status = self._wait([os.path.abspath(program), *words], name, complaints)
             if status != 0:
-                complaints.seek(0)
+                complaints.seek(max(0, complaints.seek(0, os.SEEK_END) - LAST_WORDS))
                 lines = complaints.read().decode("utf-8", "replace").replace(name + os.sep, "").split("\n")
                 last = next((" ".join(line.split()) for line in reversed(lines) if line.strip()), "")
                 raise NzipError(last or f"ended with status {status}")

@@ -42,6 +42,7 @@ ROUNDS = 10_000  # of a bootstrap
 CONFIDENCE = 0.95
 WAITING = 4  # tasks for each process that are handed out at once
 SHOWN_PROBLEMS = 20
+LONGEST_LINE = 1 << 28  # bytes of a JSON line
 
 AnyPath = str | os.PathLike[str]
 Record = dict[str, Any]
@@ -507,7 +508,7 @@ class JsonLines:
             NzipError: the file cannot be read.
         """
         with reading(self.path), open_binary(self.path) as file:
-            for number, line in enumerate(file, 1):
+            for number, line in enumerate(_bounded(file), 1):
                 if number == 1 and line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)):
                     raise NzipError(f"{os.fspath(self.path)}: is UTF-16 or UTF-32; save it as UTF-8")
                 if not unmarked(line).strip():
@@ -521,6 +522,8 @@ class JsonLines:
 
     def parse(self, line: bytes) -> dict[str, Any] | str:
         """Return the object of a line, or what is wrong with it."""
+        if len(line) > LONGEST_LINE:
+            return f"is longer than {LONGEST_LINE:,} bytes"
         try:
             value = json.loads(unmarked(line).decode())
         except UnicodeDecodeError:
@@ -545,6 +548,15 @@ class JsonLines:
         if len(self.problems) > SHOWN_PROBLEMS:
             lines.append(f"{path}: and {len(self.problems) - SHOWN_PROBLEMS:,} more such lines")
         return [*lines, f"{path}: {len(self.problems):,} of {self.read:,} lines left out"]
+
+
+def _bounded(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield lines; of one that is longer than LONGEST_LINE only so much that it can be seen to be."""
+    while line := file.readline(LONGEST_LINE + 1):
+        rest = line
+        while len(rest) > LONGEST_LINE and not rest.endswith(b"\n"):
+            rest = file.readline(LONGEST_LINE + 1)
+        yield line
 
 
 def unmarked(line: bytes) -> bytes:

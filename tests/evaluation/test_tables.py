@@ -157,6 +157,15 @@ class TestLines:
         assert list(lines) == []
         assert lines.problems == [(1, "is several lines, each with CR alone behind it; write LF there")]
 
+    def test_objects_of_any_length(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        path = tmp_path / "c.jsonl"
+        rows = [b'{"text": "a"}', b'{"text": "' + b"x" * 400 + b'"}', b'{"text": "b"}', b"[" * 101, b'{"text": "c"}']
+        path.write_bytes(b"\n".join(rows))
+        monkeypatch.setattr("nzip.evaluation.study.LONGEST_LINE", 100)
+        lines = JsonLines(path, has_text("text"))
+        assert [(number, value["text"]) for number, value in lines] == [(1, "a"), (3, "b"), (5, "c")]
+        assert lines.problems == [(2, "is longer than 100 bytes"), (4, "is longer than 100 bytes")]
+
     @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32"])
     def test_objects_of_another_encoding(self, encoding: str, tmp_path: Path) -> None:
         path = tmp_path / "c.jsonl"

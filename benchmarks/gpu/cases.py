@@ -1,0 +1,177 @@
+"""What the GPU script is to reproduce: texts, pictures and sounds, and the files that a CPU made of them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import nzip
+from nzip.codec import lossy
+from nzip.models.lm import engine, model
+
+BATCHES = (1, 7, 64, 1024)
+# Bytes of text of each stream, by the batch: as much as a CPU can make in minutes, and for `tiny` more tokens than its
+# window, so that the ring of kept places turns over.
+STREAM_BYTES = {
+    "tiny": dict(zip(BATCHES, (1500, 300, 100, 30), strict=True)),
+    "shape": dict(zip(BATCHES, (64, 24, 10, 4), strict=True)),
+    "smollm2": dict(zip(BATCHES, (300, 120, 40, 12), strict=True)),
+}
+WINDOWS = {"tiny": 64, "shape": 256, "smollm2": 256}
+STEPS, PREFILLED = 3, 16
+MAX_MEMORY = 1 << 31
+
+# Codec, kind, model, quality or goal; the pictures and the sound are made below.
+LATENTS: dict[str, tuple[str, str, str, dict[str, float]]] = {
+    "walloc": ("walloc", "picture", "walloc-48", {"quality": 60}),
+    "walloc-12": ("walloc", "picture", "walloc-12", {"quality": 60}),
+    "hyperprior-small": ("hyperprior", "picture", "hyperprior-small", {"quality": 50}),
+    "hyperprior": ("hyperprior", "picture", "hyperprior", {"quality": 50}),
+    "vqgan": ("vqgan", "picture", "vqgan-f16", {}),
+    "walloc-stereo": ("walloc", "sound", "walloc-stereo-108", {"quality": 60}),
+    "grvq": ("grvq", "sound", "grvq-16k", {}),
+}
+SENTENCES = (
+    "a river runs past the old mill and nobody in the village knows how long the wheel has stood still but every year "
+    "when the snow melts it turns once more for 12 days then the water falls and moss grows over the boards again"
+)
+
+
+def text(size: int, seed: int) -> bytes:
+    """Return so many bytes of words, for ever the same."""
+    words = SENTENCES.split()
+    chosen = np.random.RandomState(seed).randint(0, len(words), 2 + size)
+    out = " ".join(words[number] + "." * (number % 11 == 3) for number in chosen.tolist())
+    return out.encode()[:size]
+
+
+def signal(kind: str, large: bool = False) -> nzip.Picture | nzip.Sound:
+    """Return a picture or a sound, by integers alone but for a table of sines: cases hold what a CPU made of it."""
+    if kind == "picture":
+        height, width = (512, 768) if large else (96, 128)
+        y, x = np.mgrid[:height, :width]
+        rings = ((x - width // 3) ** 2 + (y - height // 2) ** 2) // 40 % 256
+        planes = [(2 * x + y) % 256, rings, np.where((x // 16 + y // 16) % 2, 200, 40) + rings // 8]
+        return nzip.Picture(np.stack(planes, -1).clip(0, 255).astype(np.uint8))
+    rate = 16000
+    at = np.arange(rate * (8 if large else 1))
+    tone = np.rint(9000 * np.sin(at * (220 + at // 40) * (2 * np.pi / rate)))
+    noise = np.random.RandomState(3).randint(-400, 400, len(at))
+    return nzip.Sound(((tone + noise) / 32768).astype(np.float32)[None], rate)
+
+
+def sha(data: Any) -> str:
+    """Return the SHA-256 of bytes or of an array's."""
+    return hashlib.sha256(data if isinstance(data, bytes) else np.ascontiguousarray(data).tobytes()).hexdigest()
+
+
+def ids_of(language: model.LanguageModel, batch: int) -> NDArray[np.int32]:
+    """Return tokens to feed in steps, int32 (STEPS, batch)."""
+    return np.random.RandomState(batch).randint(0, language.config.vocab, (STEPS, batch)).astype(np.int32)
+
+
+def rows_sha(language: model.LanguageModel, backend: Any, batch: int, window: int) -> str:
+    """Return the SHA-256 of the frequencies that some steps give."""
+    state, digest = backend.begin(batch, window=window), hashlib.sha256()
+    for ids in ids_of(language, batch):
+        digest.update(np.ascontiguousarray(backend.step(state, ids), "<u4").tobytes())
+    return digest.hexdigest()
+
+
+def prefill_sha(language: model.LanguageModel, backend: Any, window: int) -> str:
+    """Return the SHA-256 of the frequencies of a run of tokens of one stream, fed at once."""
+    ids = np.random.RandomState(0).randint(0, language.config.vocab, PREFILLED).astype(np.int32)
+    state = backend.begin(1, PREFILLED, window)
+    if hasattr(backend, "feed"):
+        return sha(np.ascontiguousarray(backend.feed(state, np.zeros(PREFILLED, np.int64), ids), "<u4"))
+    return sha(np.ascontiguousarray(backend.prefill(state, 0, ids), "<u4"))
+
+
+def make_language(name: str, language: model.LanguageModel, batch: int, share: int = 1) -> dict[str, Any]:
+    """Return the case of a model and a batch, made with the backend that the environment names."""
+    window = WINDOWS[name]
+    data = text(batch * STREAM_BYTES[name][batch] // share, batch)
+    payloads = engine.encode_text(language, data, batch, window, True)
+    backend = language.backend()
+    return {
+        "id": language.id,
+        "text": np.frombuffer(data, np.uint8),
+        "payloads": np.frombuffer(b"".join(payloads), np.uint8),
+        "sizes": np.array([len(payload) for payload in payloads]),
+        "rows": rows_sha(language, backend, batch, window),
+        "prefill": prefill_sha(language, backend, window),
+    }
+
+
+def payloads_of(case: dict[str, Any]) -> list[bytes]:
+    """Return the payloads of a case."""
+    ends = np.cumsum(case["sizes"])
+    data = case["payloads"].tobytes()
+    return [data[end - size : end] for end, size in zip(ends.tolist(), case["sizes"].tolist(), strict=True)]
+
+
+def make_file(language: model.LanguageModel) -> dict[str, Any]:
+    """Return the case of a whole nzip file."""
+    model.use(language)
+    data = text(3000, 8)
+    params = {"model": language.name, "id": language.id, "streams": 5}
+    packed = nzip.compress(data, engine="lm", params=params)
+    return {"id": language.id, "text": np.frombuffer(data, np.uint8), "packed": np.frombuffer(packed, np.uint8)}
+
+
+def make_latents(name: str, ops: Any = None) -> dict[str, Any]:
+    """Return the case of a latent codec: the signal, its file, the symbols in it, the signal that comes back."""
+    codec, kind, stem, goal = LATENTS[name]
+    source = signal(kind)
+    made = lossy.encode_signal(source, codec=codec, model=stem, goal=lossy.Goal(**goal), ops=ops)
+    return {
+        "signal": plain(source),
+        "packed": np.frombuffer(made.data, np.uint8),
+        "symbols": symbols_sha(made.data),
+        "back": plain(nzip.decompress_signal(made.data, ops=ops)),
+    }
+
+
+def symbols_sha(data: bytes) -> str:
+    """Return the SHA-256 of all symbols in a lossy file, with the head that says what they are."""
+    found = record_of(data)
+    return sha(found.head.encode() + bytes(found.symbols) + b"".join(found.side))
+
+
+def record_of(data: bytes) -> lossy.Record:
+    """Return the record in a lossy file, its symbols decoded."""
+    return lossy.receive(io.BytesIO(data).read, max_memory=MAX_MEMORY, signal=False)
+
+
+def plain(found: nzip.Picture | nzip.Sound) -> NDArray[Any]:
+    """Return the numbers of a signal."""
+    return found.pixels if isinstance(found, nzip.Picture) else found.samples
+
+
+def save(path: Path, case: dict[str, Any]) -> None:
+    """Write a case."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".part")
+    with open(partial, "wb") as file:
+        np.savez_compressed(file, **case)
+    partial.replace(path)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a case."""
+    with np.load(path, allow_pickle=False) as found:
+        return {name: found[name].item() if found[name].ndim == 0 else found[name] for name in found.files}
+
+
+def names(models: Sequence[str], batches: Sequence[int], latents: Sequence[str]) -> list[str]:
+    """Return the names of all cases, the quickest proofs first."""
+    found = [f"{name}-{batch}" for name in models if name == "tiny" for batch in batches]
+    found += ["file"] if "tiny" in models else []
+    found += [f"latents-{name}" for name in latents]
+    return found + [f"{name}-{batch}" for name in models if name != "tiny" for batch in batches]
