@@ -14,8 +14,10 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from nzip.errors import CorruptError, UnsupportedError
-from nzip.models import primers
+from nzip.entropy.jit import Native
+from nzip.models import primers, progress
 from nzip.models.cm.engine import BINARY, SAMPLE, TEXT, _aligned, _constants, examine
+from nzip.models.cmstrong import layout
 from nzip.models.cmstrong.presets import DEFAULT_PRESET, PRESETS, Preset
 from nzip.models.engine import Engine, Params
 
@@ -31,6 +33,8 @@ MAX_RECORD = 0xFFFF
 SKIMMED = sum(primer.size for primer in primers.PRIMERS.values())  # bytes that are skimmed, at most
 BITMAP = 2  # beside the classes of `cm`
 EVEN_TENTHS = 6  # a bitmap's share of bytes that are 0 or 255, in tenths, at least
+
+code = Native("nzip.models.cmstrong.kernel", "code")
 
 
 class CmStrongEngine(Engine):
@@ -114,8 +118,6 @@ class CmStrongEngine(Engine):
     def decode(self, payload: bytes, size: int, params: Params) -> bytes:
         import numpy as np
 
-        from nzip.models.cmstrong import kernel
-
         preset, bits, primer = self._checked(params)
         cls = payload[0] if payload else 255
         start = {TEXT: 1 + primer, BINARY: 3, BITMAP: 3}.get(cls, 0)
@@ -129,8 +131,9 @@ class CmStrongEngine(Engine):
         data = np.zeros(len(read) + size, np.uint8)
         data[: len(read)] = np.frombuffer(read, np.uint8)
         coded = np.frombuffer(payload, np.uint8)[start:].copy()
-        state = build_state(preset, bits, cls, record, len(data)).values()
-        used = kernel.code(True, skim, len(read), data, coded, *state)
+        state = build_state(preset, bits, cls, record, len(data))
+        with progress.watching(state["reached"], 0, len(data)):
+            used = code(True, skim, len(read), data, coded, *state.values())
         if used < len(coded):
             raise CorruptError("a cmstrong block holds more than its bytes need")
         return bytes(data[len(read) :].tobytes())
@@ -155,13 +158,12 @@ def _encode(head: bytes, block: bytes, preset: int, bits: int, cls: int, record:
     """Return the payload of `block` as one of class `cls`; one byte more than the block if it is not shorter."""
     import numpy as np
 
-    from nzip.models.cmstrong import kernel
-
     skim, read = _read(preset, primer)
     data = np.frombuffer(read + block, np.uint8).copy()
     coded = np.empty(max(1, len(block) - len(head)), np.uint8)
-    state = build_state(preset, bits, cls, record, len(data)).values()
-    end = kernel.code(False, skim, len(read), data, coded, *state)
+    state = build_state(preset, bits, cls, record, len(data))
+    with progress.watching(state["reached"], 0, len(data)):
+        end = code(False, skim, len(read), data, coded, *state.values())
     if len(head) + end > len(block):
         return bytes(len(block) + 1)
     return head + bytes(coded[:end].tobytes())
@@ -214,29 +216,27 @@ def build_state(number: int, bits: int, cls: int, record: int, size: int) -> dic
     """Allocate and initialise what the kernel works on for preset `number`, in the order of the kernel's arguments."""
     import numpy as np
 
-    from nzip.models.cmstrong import kernel
-
     preset = PRESETS[number]
     contexts, near, sets = preset.contexts[cls], preset.near[cls], preset.sets[cls]
     sizes = plan(preset, cls, bits, size)
     squash, _, after, rates, priors, apm_priors, match_priors = _constants()
     n, k, m = sizes.contexts, len(sets), len(preset.matches)
 
-    settings = np.zeros(kernel.CFG_SIZE, np.int64)
-    settings[kernel.CFG_INPUTS] = sizes.inputs
-    settings[kernel.CFG_LIMIT] = preset.limit
-    settings[kernel.CFG_RECORD] = record
-    settings[kernel.CFG_RATE] = preset.rate[cls]
-    settings[kernel.CFG_RATE_START] = preset.rate_start[cls]
-    settings[kernel.CFG_RATE_FALL] = preset.rate_fall
-    settings[kernel.CFG_LOUD] = preset.loud
-    settings[kernel.CFG_QUIET] = preset.quiet
-    settings[kernel.CFG_MATCH_BITS] = sizes.match_bits
-    settings[kernel.CFG_FINAL_RATE] = preset.final_rate
-    settings[kernel.CFG_APM_LIMIT] = preset.apm_limit
-    settings[kernel.CFG_BITS] = bits
-    settings[kernel.CFG_SECOND] = sizes.seconds
-    settings[kernel.CFG_SKIM] = preset.skim
+    settings = np.zeros(layout.CFG_SIZE, np.int64)
+    settings[layout.CFG_INPUTS] = sizes.inputs
+    settings[layout.CFG_LIMIT] = preset.limit
+    settings[layout.CFG_RECORD] = record
+    settings[layout.CFG_RATE] = preset.rate[cls]
+    settings[layout.CFG_RATE_START] = preset.rate_start[cls]
+    settings[layout.CFG_RATE_FALL] = preset.rate_fall
+    settings[layout.CFG_LOUD] = preset.loud
+    settings[layout.CFG_QUIET] = preset.quiet
+    settings[layout.CFG_MATCH_BITS] = sizes.match_bits
+    settings[layout.CFG_FINAL_RATE] = preset.final_rate
+    settings[layout.CFG_APM_LIMIT] = preset.apm_limit
+    settings[layout.CFG_BITS] = bits
+    settings[layout.CFG_SECOND] = sizes.seconds
+    settings[layout.CFG_SKIM] = preset.skim
 
     spec = np.zeros((len(contexts), 6), np.uint64)
     for i, c in enumerate(contexts):
@@ -277,4 +277,5 @@ def build_state(number: int, bits: int, cls: int, record: int, size: int) -> dic
         "stretch": _stretch16(),
         "after": after,
         "rates": rates,
+        "reached": np.zeros(1, np.int64),
     }

@@ -18,11 +18,19 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
+from nzip.entropy.jit import kernel
+from nzip.models.cmstrong.layout import (
+    ABOVE, AFTER1, AFTER2, AFTER3, APM_EXPECTED, APM_LAST, APM_PAIR, APM_ROWS, APM_WORD, BIAS, BIT_BITS, BRACKET,
+    CFG_APM_LIMIT, CFG_BITS, CFG_FINAL_RATE, CFG_INPUTS, CFG_LIMIT, CFG_LOUD, CFG_MATCH_BITS, CFG_QUIET, CFG_RATE,
+    CFG_RATE_FALL, CFG_RATE_START, CFG_RECORD, CFG_SECOND, CFG_SIZE, CFG_SKIM, COLUMN, COUNT, DEPTH, ENDINGS, EXPECT,
+    FIRST, GAP, GUESS, IDENT, IDENT1, K1, K2, K3, K4, K5, LAST16, LAST8, LETTERS, LINE, LINEWORD, LINE_BEFORE,
+    LINE_FIRST, LINE_START, MARKS, MATCH, MATCH_CELLS, MATCH_VERIFY, PARTIAL, PLACE, SHAPE, SMALL_ERROR, SOURCE,
+    SOURCES, STACK, STEM_NOW, STRETCH_MAX, SURE, WORD, WORD1, WORD2, WORD3,
+)  # fmt: skip
 from nzip.models.lanes import COMPILED, WEIGHT_MAX, Array, i32, i64, prefetch, u8, u32, u64
 
-STRETCH_MAX = 12 * 256 - 1  # as in tables
 
 if not COMPILED:
     from nzip.models.lanes import plain_dot, plain_train
@@ -95,43 +103,7 @@ else:
         return types.void(inputs, weights, types.int64, types.int64, types.int32), generate
 
 
-# What `v` holds: presets.Source, then numbers that only `renew` uses, then the stack of open brackets.
-(
-    NONE, LAST8, LAST16, WORD, WORD1, WORD2, WORD3, ABOVE, COLUMN, AFTER1, AFTER2, AFTER3, LINE, SHAPE, EXPECT, IDENT,
-    IDENT1, MARKS, PLACE, GUESS, BRACKET, LETTERS, ENDINGS, LINEWORD,
-) = range(24)  # fmt: skip
-LINE_START, LINE_BEFORE, DEPTH, COUNT, GAP, FIRST, LINE_FIRST, STEM_NOW = 32, 33, 34, 35, 36, 37, 38, 39
-STACK = 64
-SOURCES = 128
-
-# presets.Select
-SOURCE, PARTIAL, MATCH, BITS = range(4)
-
-# Odd multipliers for hashing.
-K1 = 0x9E3779B97F4A7C15
-K2 = 0xD6E8FEB86659FD93
-K3 = 0xC2B2AE3D27D4EB4F
-K4 = 0xBF58476D1CE4E5B9
-K5 = 0x2545F4914F6CDD1D
-
-# Settings, by place in `settings`.
-(
-    CFG_INPUTS, CFG_LIMIT, CFG_RECORD, CFG_RATE, CFG_RATE_START, CFG_RATE_FALL, CFG_LOUD, CFG_QUIET, CFG_MATCH_BITS,
-    CFG_FINAL_RATE, CFG_APM_LIMIT, CFG_BITS, CFG_SECOND, CFG_SKIM,
-) = range(14)  # fmt: skip
-CFG_SIZE = 14
-
-BIT_BITS = 22  # log2 of the histories of near bits
-MATCH_CELLS = 128 + 4 * 2048  # by length and misses, then by class of length, expected byte and bit
-MATCH_VERIFY = 400  # bytes of a candidate that are compared at most
-SURE = 16  # a bit that came with at most so many 2^-16 of doubt teaches nothing: left out for speed
-SMALL_ERROR = 15  # would move no weight by more than a few units of 2^-16: left out for speed
-BIAS = 256  # the input that is always there
-# Rows of 16 cells in `apm`: by the partial byte, by the last byte, by the expected byte, by the last two, by the word.
-APM_LAST, APM_EXPECTED, APM_PAIR, APM_WORD, APM_ROWS = 256, 65792, 131328, 196864, 262400
-
-
-@njit(cache=True, nogil=True)
+@kernel
 def renew(v: Array, buf: Array, pos: int, period: int, after1: Array, after2: Array, after3: Array) -> None:
     """Bring the sources `v` to where they predict byte `pos` (1 or more); all bytes before it are in `buf`."""
     c = i64(buf[u64(pos - 1)])
@@ -268,7 +240,7 @@ def renew(v: Array, buf: Array, pos: int, period: int, after1: Array, after2: Ar
         )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def address(v: Array, spec: Array, hashes: Array, places: Array, checks: Array, slots: Array, shift: int) -> None:
     """Find where each context's bucket for the first nibble lies, and ask for its cache line."""
     for i in range(hashes.shape[0]):
@@ -285,7 +257,7 @@ def address(v: Array, spec: Array, hashes: Array, places: Array, checks: Array, 
         prefetch(slots, places[i])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def grade_of(length: int) -> int:
     """Return the class (0..31) of a match's length."""
     if length < 16:
@@ -295,7 +267,7 @@ def grade_of(length: int) -> int:
     return min(24 + ((length - 80) >> 6), i64(31))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def readdress(grown: int, hashes: Array, places: Array, checks: Array, slots: Array, shift: int) -> None:
     """Find where each context's bucket for the second nibble lies; `grown` is a one and the first nibble."""
     for i in range(hashes.shape[0]):
@@ -306,7 +278,7 @@ def readdress(grown: int, hashes: Array, places: Array, checks: Array, slots: Ar
         prefetch(slots, places[i])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def look_up(found: Array, places: Array, checks: Array, slots: Array, slots64: Array) -> int:
     """Find the bucket of each context at its place or near it, or empty one; return how many had seen something.
 
@@ -337,7 +309,7 @@ def look_up(found: Array, places: Array, checks: Array, slots: Array, slots64: A
     return seen
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def follow(
     v: Array,
     buf: Array,
@@ -395,7 +367,7 @@ def follow(
     v[EXPECT] = u64(first)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def adapted(cell: int, target: int, limit: int, rates: Array) -> Any:
     """Return `cell` (probability 22 bits, count 10 bits) after one more bit: `target` is 0 or 2^22 - 1."""
     count = i64(cell & u32(1023))
@@ -404,7 +376,7 @@ def adapted(cell: int, target: int, limit: int, rates: Array) -> Any:
     return u32((p << 10) | (count + i64(count < limit)))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def between(apm: Array, cell: int, start0: int, start1: int, part: int) -> Any:
     """Return 16 bits of probability: `part` / 256 of the way from `cell` to the next."""
     p0 = i64((apm[u64(cell)] ^ start0) >> u32(10))
@@ -412,7 +384,7 @@ def between(apm: Array, cell: int, start0: int, start1: int, part: int) -> Any:
     return (p0 * (256 - part) + p1 * part) >> 14
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def code(
     decode: bool,
     skimmed: int,  # bytes of `buf`, fewer than all, that only match models and some histories see,
@@ -440,6 +412,7 @@ def code(
     stretch: Array,  # int16 (65536,)
     after: Array,  # uint8 (2 * states,)
     rates: Array,  # int32 (1024,)
+    reached: Array,  # int64 (1,): the byte of `buf` that the kernel is at, for those who show it
 ) -> Any:
     """Encode `buf[known:]` into `coded`, or decode it.
 
@@ -512,6 +485,7 @@ def code(
     node = i64(1)
     address(v, spec, hashes, places, checks, slots, shift)
     for pos in range(skimmed):
+        reached[0] = pos
         symbol = i64(buf[u64(pos)])
         for half in range(2):
             look_up(found, places[:few], checks, slots, slots64)
@@ -530,6 +504,7 @@ def code(
         follow(v, buf, pos + 1, least, m_pointer, m_length, m_missed, m_expected, table, match_bits)
         address(v, spec, hashes if pos + 1 == skimmed else hashes[:few], places, checks, slots, shift)
     for pos in range(skimmed, size):
+        reached[0] = pos
         last8 = u64(v[LAST8])
         last = i64(last8 & u64(255))
         expected = i64(0)

@@ -33,6 +33,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic as _intrinsic
 from numpy.typing import NDArray
 
+from nzip.entropy.jit import kernel
 from nzip.errors import LimitError
 from nzip.models.lanes import CHECKED
 from nzip.models.lm import exact
@@ -41,7 +42,6 @@ from nzip.models.lm.weights import LmWeights
 
 Array = Any
 Number = Any  # of a kernel: numba has its own idea of its type
-kernel: Any = numba.njit(cache=True, nogil=True)
 intrinsic: Any = _intrinsic
 _settings: Any = config
 
