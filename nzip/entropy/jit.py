@@ -42,13 +42,15 @@ PACKAGE = Path(__file__).resolve().parent.parent
 SOURCES = ("entropy", "models", "formats")  # folders of the package that hold kernels and what kernels are made of
 FOLDER = "kernels"
 ENVIRONMENT = ("NZIP_CACHE_DIR", "NUMBA_CACHE_DIR")
+# Settings of numba's that change no machine code.
+HARMLESS = {"NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER", "NUMBA_THREADING_LAYER_PRIORITY"}
 # What a kernel may ask of the process if it is to run without numba; its own allocations are answered by `_allocator`.
 KNOWN = {"memset", "memcpy", "memmove", "malloc", "free"}
 RETURNS = ("int64", "none")
 ALLOCATE, RELEASE = "NRT_MemInfo_alloc_aligned", "NRT_MemInfo_call_dtor"
 
 _listeners: list[Callable[[str], None]] = []
-_lock = threading.RLock()
+_lock = threading.Lock()
 
 
 def kernel(function: F) -> F:
@@ -104,7 +106,7 @@ def _surroundings() -> bytes:
     import llvmlite.binding as llvm
     import numpy as np
 
-    settings = sorted((k, v) for k, v in os.environ.items() if k.startswith("NUMBA_") and k not in ENVIRONMENT)
+    settings = sorted((k, v) for k, v in os.environ.items() if k.startswith("NUMBA_") and k not in HARMLESS)
     with contextlib.suppress(OSError):
         settings.append((".numba_config.yaml", Path(".numba_config.yaml").read_text("utf-8", "replace")))
     settings.append(("NZIP_PORTABLE", os.environ.get("NZIP_PORTABLE", "")))
@@ -142,7 +144,8 @@ class Key(NamedTuple):
     digest: bytes
 
 
-def _key(module: str, name: str, kinds: str, extra: bytes = b"") -> Key:
+def key_of(module: str, name: str, kinds: str, extra: bytes = b"") -> Key:
+    """Return the key of what `name` of `module` is for arguments of some kinds."""
     digest = hashlib.blake2b(digest_size=DIGEST)
     if not module.startswith(tuple(f"nzip.{folder}." for folder in SOURCES)):
         file = getattr(sys.modules.get(module), "__file__", None)
@@ -158,10 +161,37 @@ def _key(module: str, name: str, kinds: str, extra: bytes = b"") -> Key:
 # ---- where machine code is kept --------------------------------------------------------------------------------------
 
 
-def folders() -> list[Path]:
+class Folder(NamedTuple):
+    """A place for machine code.
+
+    Attributes:
+        path: the folder.
+        private: it lies where everybody may write, and is used only if it is this user's alone.
+    """
+
+    path: Path
+    private: bool = False
+
+
+_only: list[Folder] = []
+
+
+@contextlib.contextmanager
+def only(path: Path) -> Iterator[None]:
+    """Let no place but `path` be used, until the end of the block."""
+    _only.append(Folder(path))
+    try:
+        yield
+    finally:
+        _only.pop()
+
+
+def folders() -> list[Folder]:
     """Return where machine code is looked for and kept, the first place first."""
-    found = [Path(value) for name in ENVIRONMENT if (value := os.environ.get(name))][:1]
-    found.append(PACKAGE / "__pycache__" / FOLDER)
+    if _only:
+        return _only[-1:]
+    found = [Folder(Path(value)) for name in ENVIRONMENT if (value := os.environ.get(name))][:1]
+    found.append(Folder(PACKAGE / "__pycache__" / FOLDER))
     mark = hashlib.sha256(os.fsencode(PACKAGE)).hexdigest()[:16]  # each installation has its own
     with contextlib.suppress(RuntimeError, OSError):  # no home
         if sys.platform == "win32":
@@ -171,17 +201,20 @@ def folders() -> list[Path]:
         else:
             base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         if base.is_absolute():
-            found.append(base / "nzip" / f"{FOLDER}-{mark}")
+            found.append(Folder(base / "nzip" / f"{FOLDER}-{mark}"))
     user = str(os.getuid()) if hasattr(os, "getuid") else "user"
     with contextlib.suppress(OSError):  # no temporary folder either
-        found.append(Path(tempfile.gettempdir()) / f"nzip-{user}" / f"{FOLDER}-{mark}")
+        found.append(Folder(Path(tempfile.gettempdir()) / f"nzip-{user}" / f"{FOLDER}-{mark}", private=True))
     return found
 
 
-def _private(folder: Path, make: bool) -> bool:
-    """Whether a folder of the temporary ones is ours alone; it is made if it is not there."""
-    top = folder.parent
-    for place in (top, folder):
+def _usable(folder: Folder, make: bool) -> bool:
+    """Whether a private folder is ours alone; a folder that is not there is made if `make` says so."""
+    if not folder.private:
+        if make:
+            folder.path.mkdir(parents=True, exist_ok=True)
+        return True
+    for place in (folder.path.parent, folder.path):
         if make:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(place, 0o700)
@@ -191,10 +224,6 @@ def _private(folder: Path, make: bool) -> bool:
         if hasattr(os, "getuid") and (seen.st_uid != os.getuid() or seen.st_mode & 0o077):
             return False
     return True
-
-
-def _is_temporary(folder: Path) -> bool:
-    return folder.parent.name.startswith("nzip-")
 
 
 @lru_cache(maxsize=1)
@@ -215,9 +244,9 @@ def load(key: Key) -> bytes | None:
     """Return what is kept for `key`; None if nothing is, or nothing that can be believed."""
     for folder in folders():
         with contextlib.suppress(OSError, ValueError):
-            if _is_temporary(folder) and not _private(folder, make=False):
+            if not _usable(folder, make=False):
                 continue
-            with open(folder / f"{key.stem}.nzk", "rb") as file:
+            with open(folder.path / f"{key.stem}.nzk", "rb") as file:
                 if not _trusted(os.fstat(file.fileno())):
                     continue
                 content = file.read()
@@ -236,25 +265,22 @@ def keep(key: Key, content: bytes) -> Path | None:
     body = key.digest + content
     whole = MAGIC + hashlib.blake2b(body).digest()[:DIGEST] + body
     for folder in folders():
-        part = folder / f"{key.stem}.{os.urandom(8).hex()}.part"
+        part = folder.path / f"{key.stem}.{os.urandom(8).hex()}.part"
         try:
-            if _is_temporary(folder):
-                if not _private(folder, make=True):
-                    continue
-            else:
-                folder.mkdir(parents=True, exist_ok=True)
+            if not _usable(folder, make=True):
+                continue
             try:
                 number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o644)
                 with open(number, "wb") as file:
                     file.write(whole)
-                os.replace(part, folder / f"{key.stem}.nzk")
+                os.replace(part, folder.path / f"{key.stem}.nzk")
             except BaseException:
                 with contextlib.suppress(OSError):
                     os.unlink(part)
                 raise
         except (OSError, ValueError):
             continue  # full, read-only, not ours: the next place
-        return folder
+        return folder.path
     return None
 
 
@@ -276,7 +302,7 @@ def _guarded(work: Callable[[], Any]) -> Any:
 @lru_cache(maxsize=1)
 def _cache_class() -> Any:
     """The class that numba asks for machine code."""
-    from numba.core.caching import CompileResultCacheImpl, NullCache, dumps
+    from numba.core.caching import NullCache, dumps
 
     class Kept(NullCache):  # type: ignore[misc, no-any-unimported]
         """Machine code of one kernel, by the types of its arguments."""
@@ -287,7 +313,7 @@ def _cache_class() -> Any:
         def _key(self, sig: Any) -> Key:
             code = self._function.__code__
             extra = hashlib.sha256(code.co_code).digest() + dumps(_cells(self._function))
-            return _key(self._function.__module__, f"{self._function.__qualname__}-{code.co_firstlineno}", str(sig), extra)
+            return key_of(self._function.__module__, f"{self._function.__qualname__}-{code.co_firstlineno}", str(sig), extra)
 
         def load_overload(self, sig: Any, target_context: Any) -> Any:
             target_context.refresh()
@@ -309,7 +335,6 @@ def _cache_class() -> Any:
                 return
             _guarded(lambda: keep(self._key(sig), dumps(data._reduce())))
 
-    assert CompileResultCacheImpl is not None
     return Kept
 
 
@@ -372,24 +397,20 @@ class Native:
         self._module = module
         self._name = name
         self._entries: dict[tuple[str, ...], Callable[..., Any]] = {}
+        self._lock = threading.Lock()
 
     def __call__(self, *args: Any) -> Any:
         """Call the kernel with integers, truth values and contiguous arrays of one dimension."""
         kinds = tuple(_kind(argument) for argument in args)
         entry = self._entries.get(kinds)
         if entry is None:
-            with _lock:
+            with self._lock:
                 entry = self._entries.get(kinds) or self._entry(kinds, args)
                 self._entries[kinds] = entry
         return entry(*args)
 
-    def ready(self, *args: Any) -> bool:
-        """Whether a call with such arguments compiles nothing."""
-        kinds = tuple(_kind(argument) for argument in args)
-        return kinds in self._entries or (_portable() and load(self._key(kinds)) is not None)
-
     def _key(self, kinds: tuple[str, ...]) -> Key:
-        return _key(self._module, f"{self._name}-native", " ".join(kinds))
+        return key_of(self._module, f"{self._name}-native", " ".join(kinds))
 
     def _entry(self, kinds: tuple[str, ...], args: tuple[Any, ...]) -> Callable[..., Any]:
         plain = _portable() and "" not in kinds
@@ -399,6 +420,7 @@ class Native:
             entry = None if content is None else _guarded(lambda: _linked(self._name, kinds, content))
             if entry is not None:
                 return cast(Callable[..., Any], entry)
+            plain = content is None  # else it was tried, and numba is needed
         function = getattr(import_module(self._module), self._name)
         if plain and hasattr(function, "compile"):
             import numba
@@ -421,10 +443,11 @@ class Native:
             module = library._final_module
             if not any(f.name == name and not f.is_declaration for f in module.functions):
                 # The machine code came from a file, without what it was made of.
-                flags = {k: v for k, v in function.targetoptions.items() if k != "cache"}
                 import numba
 
-                fresh = numba.njit(**flags)(function.py_func)
+                for listener in list(_listeners):
+                    listener(self._name)
+                fresh = numba.njit(nogil=True)(function.py_func)
                 fresh.compile(signature)
                 compiled = fresh.overloads[signature]
                 library, name = compiled.library, compiled.fndesc.llvm_func_name
@@ -437,10 +460,9 @@ class Native:
             _drop_unused(module, library)
             module.verify()
             wanted = {f.name for f in module.functions if f.is_declaration and not f.name.startswith("llvm.")}
-            if returns not in RETURNS or not wanted <= KNOWN:
-                return
-            machine_code = library._codegen._tm.emit_object(module)
-        keep(key, pickle.dumps((name, returns, machine_code)))
+            able = returns in RETURNS and wanted <= KNOWN
+            content = (name, returns, library._codegen._tm.emit_object(module)) if able else None
+        keep(key, pickle.dumps(content))
 
 
 def _drop_unused(module: Any, library: Any) -> None:
@@ -468,11 +490,14 @@ def _kind(argument: Any) -> str:
 _engines: list[Any] = []  # machine code lives as long as these
 
 
-def _linked(name: str, kinds: tuple[str, ...], content: bytes) -> Callable[..., Any]:
-    """Return a function that calls the machine code that `Native._save` kept."""
+def _linked(name: str, kinds: tuple[str, ...], content: bytes) -> Callable[..., Any] | None:
+    """Return a function that calls the machine code that `Native._save` kept; None if it could not keep any."""
     import llvmlite.binding as llvm
 
-    symbol, returns, machine_code = pickle.loads(content)
+    kept = pickle.loads(content)
+    if kept is None:
+        return None
+    symbol, returns, machine_code = kept
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine(jit=True)
@@ -486,7 +511,9 @@ def _linked(name: str, kinds: tuple[str, ...], content: bytes) -> Callable[..., 
     word, pointer = ctypes.c_int64, ctypes.c_void_p
     types: list[Any] = [pointer, pointer]  # where the result goes, and what would describe an exception
     for kind in kinds:
-        types += [ctypes.c_bool] if kind == "b" else [word] if kind == "i" else [pointer] * 2 + [word] * 2 + [pointer] + [word] * 2
+        # An array is its owner and its parent (none), its elements, their size, the data, the shape, the strides.
+        array = [pointer, pointer, word, word, pointer, word, word]
+        types += [ctypes.c_bool] if kind == "b" else [word] if kind == "i" else array
     function = ctypes.CFUNCTYPE(ctypes.c_int32, *types)(address)
 
     def call(*args: Any) -> Any:

@@ -16,6 +16,7 @@ import pytest
 
 from nzip.errors import CorruptError, UnsupportedError
 from nzip.models import primers
+from nzip.models.cmstrong import layout
 from nzip.models.cmstrong.engine import BINARY, BITMAP, MIN_BITS, TEXT, CmStrongEngine, build_state, classify, plan
 from nzip.models.cmstrong.engine import _encode as _encode_as
 from nzip.models.cmstrong.presets import PRESETS, Select, Source
@@ -275,20 +276,20 @@ def test_presets_fit_the_kernel() -> None:
     kernel = pytest.importorskip("nzip.models.cmstrong.kernel")
     from nzip.models.cmstrong import engine
 
-    assert kernel.MATCH_CELLS == engine.MATCH_CELLS
-    assert 16 * kernel.APM_ROWS == engine.APM_CELLS
-    assert 1 << kernel.BIT_BITS == engine.BIT_SLOTS
+    assert layout.MATCH_CELLS == engine.MATCH_CELLS
+    assert 16 * layout.APM_ROWS == engine.APM_CELLS
+    assert 1 << layout.BIT_BITS == engine.BIT_SLOTS
     for preset in PRESETS.values():
         assert max(preset.limit, preset.apm_limit) <= 1022
         assert all(4 <= least <= 16 for least in preset.matches)
         assert list(preset.matches) == sorted(preset.matches, reverse=True)
         # The products of the first layer stay within 32 bits.
         step = (max(preset.rate) + max(preset.rate_start)) * (preset.loud + preset.quiet) // preset.quiet + 1
-        assert (step << 6) * kernel.STRETCH_MAX < 1 << 31
+        assert (step << 6) * layout.STRETCH_MAX < 1 << 31
         for cls, contexts in enumerate(preset.contexts):
             assert len(set(contexts)) == len(contexts)
             inputs = plan(preset, cls, 8, 1).inputs
-            assert inputs * (kernel.STRETCH_MAX * kernel.WEIGHT_MAX >> 8) < 1 << 31
+            assert inputs * (layout.STRETCH_MAX * kernel.WEIGHT_MAX >> 8) < 1 << 31
             assert all(choice.rows <= 1 << 12 for choice in preset.sets[cls])
     for select in Select:
         assert getattr(kernel, select.name) == select

@@ -36,6 +36,12 @@ SAMPLE = 1 << 14
 CONTROL_SHARE = 8  # one control byte in so many makes a block binary,
 HIGH_SHARE, HIGH_CONTROL_SHARE = 8, 512  # and so do one byte above 127 and one control byte in so many
 
+# The arrays that a kernel changes; `slots64` is the same memory as `slots`.
+CHANGED = (
+    "slots", "maps", "table", "weights", "counts", "final", "counters", "apm", "v", "after1", "after2", "carried",
+    "reached",
+)  # fmt: skip
+
 code, restore, count_repeats = (Native("nzip.models.cm.kernel", name) for name in ("code", "restore", "count_repeats"))
 
 
@@ -220,20 +226,64 @@ def _begin(preset: Preset, bits: int, cls: int, record: int, size: int, primer: 
     sizes = plan(preset, cls, bits, len(read) + size)
     key = (preset, bits, sizes, primer)
     with _lock:
-        state = _kept.get(key)
-        if state is not None:
+        kept = _kept.get(key)
+        if kept is not None:
             _kept.move_to_end(key)
-    if state is None:
-        state = build_state(preset, bits, cls, record, len(read) + size)
-        code(layout.READ, 0, np.frombuffer(read, np.uint8).copy(), np.zeros(1, np.uint8), *state.values())
+    if kept is not None:
+        return read, kept.state()
+    state = build_state(preset, bits, cls, record, len(read) + size)
+    code(layout.READ, 0, np.frombuffer(read, np.uint8).copy(), np.zeros(1, np.uint8), *state.values())
+    if sizes.total > KEPT:
         with _lock:
-            if sizes.total > KEPT:
-                _kept.clear()  # such a block's memory is stated without them
-                return read, state
-            _kept[key] = state
-            while sum(_size(kept) for kept in _kept.values()) > KEPT:
-                _kept.popitem(last=False)
-    return read, _copied(state)
+            _kept.clear()  # such a block's memory is stated without them
+        return read, state
+    kept = KeptState(state)
+    with _lock:
+        _kept[key] = kept
+        while sum(entry.size for entry in _kept.values()) > KEPT:
+            _kept.popitem(last=False)
+    return read, state
+
+
+class KeptState:
+    """A copy of a state without its zeros, which are most of it after a primer.
+
+    Attributes:
+        size: bytes that it takes.
+    """
+
+    def __init__(self, state: dict[str, Any]):
+        import numpy as np
+
+        self._whole = {name: array for name, array in state.items() if name not in CHANGED and name != "slots64"}
+        self._order = tuple(state)
+        self._parts: dict[str, tuple[Any, Any, Any]] = {}  # places and values of words that are not 0, length and type
+        self.size = 0
+        for name in CHANGED:
+            array = state[name]
+            words = array.view(np.uint64) if array.nbytes % 8 == 0 else array
+            places = np.flatnonzero(words).astype(np.uint32)
+            values = words[places]
+            if places.nbytes + values.nbytes > array.nbytes:
+                places, values = None, array.copy()
+            self._parts[name] = (places, values, (len(array), array.dtype))
+            self.size += values.nbytes + (0 if places is None else places.nbytes)
+
+    def state(self) -> dict[str, Any]:
+        """Return the state again, for a kernel to change."""
+        import numpy as np
+
+        fresh = dict(self._whole)
+        for name, (places, values, (length, dtype)) in self._parts.items():
+            if places is None:
+                fresh[name] = values.copy()
+                continue
+            array = _aligned(length, dtype)
+            words = array.view(np.uint64) if array.nbytes % 8 == 0 else array
+            words[places] = values
+            fresh[name] = array
+        fresh["slots64"] = fresh["slots"].view(np.uint64)
+        return {name: fresh[name] for name in self._order}
 
 
 class CmPrimed(PrimedKernel):
@@ -269,17 +319,11 @@ class CmPrimed(PrimedKernel):
             work[name][:] = state[name]
 
 
-def _size(state: dict[str, Any]) -> int:
-    return sum(int(array.nbytes) for array in state.values())
-
-
 def _copied(state: dict[str, Any]) -> dict[str, Any]:
     """Return a copy of what a kernel changes."""
     fresh = dict(state)
-    for name in ("slots", "counters", "apm"):
+    for name in CHANGED:
         fresh[name] = _aligned(len(state[name]), state[name].dtype, state[name])
-    for name in ("maps", "table", "weights", "counts", "final", "v", "after1", "after2", "carried", "reached"):
-        fresh[name] = state[name].copy()
     fresh["slots64"] = fresh["slots"].view(state["slots64"].dtype)
     return fresh
 
@@ -296,7 +340,7 @@ class Plan(NamedTuple):
     total: int
 
 
-_kept: OrderedDict[tuple[Preset, int, Plan, int], dict[str, Any]] = OrderedDict()
+_kept: OrderedDict[tuple[Preset, int, Plan, int], KeptState] = OrderedDict()
 
 
 def plan(preset: Preset, cls: int, bits: int, size: int) -> Plan:

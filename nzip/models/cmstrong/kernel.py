@@ -26,7 +26,7 @@ from nzip.models.cmstrong.layout import (
     CFG_APM_LIMIT, CFG_BITS, CFG_FINAL_RATE, CFG_INPUTS, CFG_LIMIT, CFG_LOUD, CFG_MATCH_BITS, CFG_QUIET, CFG_RATE,
     CFG_RATE_FALL, CFG_RATE_START, CFG_RECORD, CFG_SECOND, CFG_SIZE, CFG_SKIM, COLUMN, COUNT, DEPTH, ENDINGS, EXPECT,
     FIRST, GAP, GUESS, IDENT, IDENT1, K1, K2, K3, K4, K5, LAST16, LAST8, LETTERS, LINE, LINEWORD, LINE_BEFORE,
-    LINE_FIRST, LINE_START, MARKS, MATCH, MATCH_CELLS, MATCH_VERIFY, PARTIAL, PLACE, SHAPE, SMALL_ERROR, SOURCE,
+    LINE_FIRST, LINE_START, MARKS, MATCH, MATCH_CELLS, MATCH_VERIFY, PARTIAL, PLACE, SHAPE, SKIM_AHEAD, SMALL_ERROR, SOURCE,
     SOURCES, STACK, STEM_NOW, STRETCH_MAX, SURE, WORD, WORD1, WORD2, WORD3,
 )  # fmt: skip
 from nzip.models.lanes import COMPILED, WEIGHT_MAX, Array, i32, i64, prefetch, u8, u32, u64
@@ -484,25 +484,39 @@ def code(
     seen16 = i64(0)
     node = i64(1)
     address(v, spec, hashes, places, checks, slots, shift)
-    for pos in range(skimmed):
-        reached[0] = pos
-        symbol = i64(buf[u64(pos)])
-        for half in range(2):
-            look_up(found, places[:few], checks, slots, slots64)
-            nibble = (symbol >> 4) if half == 0 else (symbol & 15)
-            if half == 0:
-                readdress(16 | nibble, hashes[:few], places, checks, slots, shift)
+    # All that is skimmed is known: buckets are asked for many bytes before they are looked up.
+    few_places = np.zeros(2 * few * SKIM_AHEAD, np.int64)
+    few_checks = np.zeros(2 * few * SKIM_AHEAD, np.uint8)
+    for begin in range(0, skimmed, SKIM_AHEAD):
+        reached[0] = begin
+        stop = min(begin + SKIM_AHEAD, skimmed)
+        k = i64(0)
+        for pos in range(begin, stop):
             for i in range(few):
-                place = i64(found[i])
-                node = i64(1)
-                for k in range(3, -1, -1):
-                    y = (nibble >> k) & 1
-                    slot = u64(place + node)
-                    slots[slot] = after[u64((i64(slots[slot]) << 1) + y)]
-                    node = (node << 1) | y
-        renew(v, buf, pos + 1, period, after1, after2, after3)
-        follow(v, buf, pos + 1, least, m_pointer, m_length, m_missed, m_expected, table, match_bits)
-        address(v, spec, hashes if pos + 1 == skimmed else hashes[:few], places, checks, slots, shift)
+                few_places[u64(k + i)] = places[i]
+                few_checks[u64(k + i)] = checks[i]
+            k += few
+            nibble = i64(buf[u64(pos)]) >> 4
+            readdress(16 | nibble, hashes[:few], few_places[k : k + few], few_checks[k : k + few], slots, shift)
+            k += few
+            renew(v, buf, pos + 1, period, after1, after2, after3)
+            follow(v, buf, pos + 1, least, m_pointer, m_length, m_missed, m_expected, table, match_bits)
+            address(v, spec, hashes if pos + 1 == skimmed else hashes[:few], places, checks, slots, shift)
+        k = i64(0)
+        for pos in range(begin, stop):
+            symbol = i64(buf[u64(pos)])
+            for half in range(2):
+                look_up(found, few_places[k : k + few], few_checks[k : k + few], slots, slots64)
+                k += few
+                nibble = (symbol >> 4) if half == 0 else (symbol & 15)
+                for i in range(few):
+                    bucket = i64(found[i])
+                    node = i64(1)
+                    for q in range(3, -1, -1):
+                        y = (nibble >> q) & 1
+                        slot = u64(bucket + node)
+                        slots[slot] = after[u64((i64(slots[slot]) << 1) + y)]
+                        node = (node << 1) | y
     for pos in range(skimmed, size):
         reached[0] = pos
         last8 = u64(v[LAST8])

@@ -35,6 +35,7 @@ MATCH_CELLS = 128 + 4 * 2048  # by length and misses, then by class of length, e
 MATCH_VERIFY = 400  # bytes of a candidate that are compared at most
 SURE = 16  # a bit that came with at most so many 2^-16 of doubt teaches nothing: left out for speed
 SMALL_ERROR = 15  # would move no weight by more than a few units of 2^-16: left out for speed
+SKIM_AHEAD = 32  # bytes between asking for buckets and looking them up, while all is known
 BIAS = 256  # the input that is always there
 # Rows of 16 cells in `apm`: by the partial byte, by the last byte, by the expected byte, by the last two, by the word.
 APM_LAST, APM_EXPECTED, APM_PAIR, APM_WORD, APM_ROWS = 256, 65792, 131328, 196864, 262400
