@@ -5,7 +5,7 @@
     python benchmarks/report.py --print NAME
 
 A table stands between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->` in README.md or a page of docs/; what is between
-the two is replaced. Names: `summary`, `levels`, `ahead`, `memory`, `versions`, `lm`, `lm-windows`, `lm-mixing`,
+the two is replaced. Names: `summary`, `levels`, `ahead`, `memory`, `small-files`, `versions`, `lm`, `lm-windows`, `lm-mixing`,
 `lm-exactness`, `lossy-summary`, `lossy-least`, `latents-webp`, `vqgan-books`, `vqgan-lost`, `lossy-pictures`,
 `lossy-speech`, `lossy-music`; of `nzip eval` (made by `eval_tables.py`) `eval-summary`, `ratio`, `ratio-2k`,
 `kolmogorov-codecs`, `kolmogorov-programs`, `intelligence`, `capacity`, `learnability`, `classify-dna`,
@@ -208,6 +208,29 @@ def memory_table() -> str:
     return markdown(rows)
 
 
+def small_files() -> str:
+    """Return what `small_files.py` found."""
+    result = own("small_files")
+    runs = result["runs"]
+    beside = {(row["level"], row["files"]): row for row in runs if row["nzip"] == "beside"}
+    head = ["level", "files", "bytes", "becomes", "compress", "decompress", "files a second in", "out"]
+    rows = [[*head, "compress before", "decompress before"] if beside else head]
+    for row in runs:
+        if row["nzip"] != "this":
+            continue
+        files = row["files"]
+        cells = [str(row["level"]), f"{files:,}", f"{row['bytes_in']:,}", f"{row['bytes_out']:,}"]
+        cells += [f"{row[side]:.2f} s" for side in ("compress_s", "decompress_s")]
+        cells += [f"{files / row[side]:.0f}" if files > 1 else "" for side in ("compress_s", "decompress_s")]
+        if beside:
+            before = beside[row["level"], files]
+            cells += [f"{before[side]:.2f} s" for side in ("compress_s", "decompress_s")]
+        rows.append(cells)
+    files = max(row["files"] for row in runs)
+    note = f"The disk alone, a bare loop that writes, synchronises and renames {files:,} such files: {result['bare_s']:.2f} s."
+    return f"{markdown(rows)}\n{note}\n"
+
+
 def own(name: str, program: str = "") -> Any:
     """Return what a program beside `run.py`, named as its results or `program`, or a command of several words, found.
 
@@ -401,6 +424,7 @@ def tables(results: dict[str, Result]) -> dict[str, Callable[[], str]]:
         "levels": lambda: level_table(results),
         "ahead": lambda: ahead(results),
         "memory": memory_table,
+        "small-files": small_files,
         "lm": lambda: lm_table(results),
         "lm-windows": lm_windows,
         "lm-mixing": lm_mixing,

@@ -364,7 +364,7 @@ def test_kept_states_are_bounded_and_safe_in_threads(monkeypatch: pytest.MonkeyP
     blocks = [SOURCE[k:] * (1 + k % 3) for k in range(12)]
     engine._kept.clear()
     alone = [_prime(block) for block in blocks]
-    assert 0 < sum(map(engine._size, engine._kept.values())) <= engine.KEPT
+    assert 0 < sum(kept.size for kept in engine._kept.values()) <= engine.KEPT
     engine._kept.clear()
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(_prime, blocks)) == alone
