@@ -5,8 +5,8 @@
     python benchmarks/report.py --print NAME
 
 A table stands between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->` in README.md or a page of docs/; what is between
-the two is replaced. Names: `summary`, `levels`, `ahead`, `memory`, `small-files`, `versions`, `lm`, `lm-windows`, `lm-mixing`,
-`lm-exactness`, `lossy-summary`, `lossy-least`, `latents-webp`, `vqgan-books`, `vqgan-lost`, `lossy-pictures`,
+the two is replaced. Names: `summary`, `levels`, `ahead`, `memory`, `small-files`, `versions`, `lm`, `lm-windows`,
+`lm-mixing`, `lm-exactness`, `lossy-summary`, `lossy-least`, `latents-webp`, `vqgan-books`, `vqgan-lost`, `lossy-pictures`,
 `lossy-speech`, `lossy-music`; of `nzip eval` (made by `eval_tables.py`) `eval-summary`, `ratio`, `ratio-2k`,
 `kolmogorov-codecs`, `kolmogorov-programs`, `intelligence`, `capacity`, `learnability`, `classify-dna`,
 `classify-formats`, `align`, `align-kinds`, `perception`, `perception-pictures`; of `python -m tests.fuzz` `fuzz` and
@@ -227,8 +227,8 @@ def small_files() -> str:
             cells += [f"{before[side]:.2f} s" for side in ("compress_s", "decompress_s")]
         rows.append(cells)
     files = max(row["files"] for row in runs)
-    note = f"The disk alone, a bare loop that writes, synchronises and renames {files:,} such files: {result['bare_s']:.2f} s."
-    return f"{markdown(rows)}\n{note}\n"
+    alone = f"a bare loop that writes, synchronises and renames {files:,} such files: {result['bare_s']:.2f} s"
+    return f"{markdown(rows)}\nThe disk alone, {alone}.\n"
 
 
 def own(name: str, program: str = "") -> Any:

@@ -3,8 +3,8 @@
     python benchmarks/small_files.py
     python benchmarks/small_files.py --beside CHECKOUT    # the same for another state of nzip, turn by turn
 
-A file of 3,000 bytes (the start of README.md) is compressed and decompressed by `python -m nzip` at several levels, from
-the start of the process to its end; then 1,500 files of 100 bytes each, every 97 bytes one from README.md and
+A file of 3,000 bytes (the start of README.md) is compressed and decompressed by `python -m nzip` at several levels,
+from the start of the process to its end; then 1,500 files of 100 bytes each, every 97 bytes one from README.md and
 docs/STRONG.md, in one call. Everything is compiled before. All outputs are compared with what went in. Beside it stands
 what the disk alone asks for a file: made, written, synchronised and renamed by a bare loop. Written to
 `benchmarks/results/small_files.json`.
@@ -83,8 +83,8 @@ def many(roots: dict[str, Path], folder: Path, pieces: list[bytes], level: int) 
             path.unlink()
         found.append(
             {
-                "nzip": name, "level": level, "files": len(pieces), "bytes_in": sum(map(len, pieces)), "bytes_out": size,
-                "compress_s": round(into, 3), "decompress_s": round(out, 3),
+                "nzip": name, "level": level, "files": len(pieces), "bytes_in": sum(map(len, pieces)),
+                "bytes_out": size, "compress_s": round(into, 3), "decompress_s": round(out, 3),
             }
         )  # fmt: skip
     return found

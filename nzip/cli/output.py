@@ -530,7 +530,7 @@ class Report:
 
             def note(kernel: str) -> None:
                 if not told and on_terminal(sys.stderr):
-                    self.line(f"nzip: compiling engine {engine.name} for this machine (once; nzip prepare does it ahead) …")
+                    self.line(f"nzip: compiling engine {engine.name} for this machine (once) …")
                 told.append(kernel)
 
             began = time.monotonic()

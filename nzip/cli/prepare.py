@@ -51,7 +51,8 @@ def command(folder: Path | None, quiet: bool, verbose: int, as_json: bool) -> No
     values = {"ok": True, "folder": os.fspath(chosen), "compiled": len(names), "files": len(files), "size": size}
     report.json(values)
     seconds = seconds_text(time.monotonic() - began)
-    report.line(f"{shown(chosen)}: {len(files):,} files, {size_text(size)}; {len(names):,} kernels compiled in {seconds}")
+    kept = f"{len(files):,} files, {size_text(size)}"
+    report.line(f"{shown(chosen)}: {kept}; {len(names):,} kernels compiled in {seconds}")
     if folder is not None and os.environ.get("NZIP_CACHE_DIR") != os.fspath(folder):
         report.line(f"set NZIP_CACHE_DIR={shown(folder.absolute())} where nzip runs")
 

@@ -23,6 +23,7 @@ import ctypes
 import hashlib
 import os
 import pickle
+import shutil
 import stat
 import sys
 import tempfile
@@ -41,6 +42,7 @@ DIGEST = 32
 PACKAGE = Path(__file__).resolve().parent.parent
 SOURCES = ("entropy", "models", "formats")  # folders of the package that hold kernels and what kernels are made of
 FOLDER = "kernels"
+ROOM = 1 << 30  # bytes that a disk must have left before large files are kept there
 ENVIRONMENT = ("NZIP_CACHE_DIR", "NUMBA_CACHE_DIR")
 # Settings of numba's that change no machine code.
 HARMLESS = {"NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER", "NUMBA_THREADING_LAYER_PRIORITY"}
@@ -242,38 +244,137 @@ def _trusted(seen: os.stat_result) -> bool:
 
 def load(key: Key) -> bytes | None:
     """Return what is kept for `key`; None if nothing is, or nothing that can be believed."""
-    for folder in folders():
-        with contextlib.suppress(OSError, ValueError):
-            if not _usable(folder, make=False):
-                continue
-            with open(folder.path / f"{key.stem}.nzk", "rb") as file:
-                if not _trusted(os.fstat(file.fileno())):
-                    continue
+    with _found(key) as files:
+        for file in files:
+            with contextlib.suppress(OSError):
                 content = file.read()
-            head = len(MAGIC) + 2 * DIGEST
-            if len(content) < head or content[: len(MAGIC)] != MAGIC:
-                continue
-            check, made_for = content[len(MAGIC) :][:DIGEST], content[len(MAGIC) + DIGEST : head]
-            if made_for != key.digest or check != hashlib.blake2b(content[len(MAGIC) + DIGEST :]).digest()[:DIGEST]:
-                continue
-            return content[head:]
+                if file.good():
+                    return content
     return None
+
+
+def load_arrays(key: Key, arrays: list[Any]) -> bool:
+    """Fill `arrays`, which are contiguous, with what `keep_arrays` kept for `key`; return whether that was done.
+
+    Where not, they may hold anything.
+    """
+    import zstandard
+
+    with _found(key, ".nzs") as files:
+        for file in files:
+            try:
+                stream = zstandard.ZstdDecompressor().stream_reader(file, read_size=1 << 20)
+                full = all(_fill(stream, memoryview(array).cast("B")) for array in arrays)
+                full = full and not stream.read(1)
+                while file.read(1 << 20):
+                    pass
+                if full and file.good():
+                    with contextlib.suppress(OSError):
+                        os.utime(file.path)  # it was of use: others go first
+                    return True
+            except (OSError, ValueError, zstandard.ZstdError):
+                continue
+    return False
+
+
+def _fill(stream: Any, view: memoryview) -> bool:
+    done = 0
+    while done < len(view):
+        count = stream.readinto(view[done : done + (1 << 22)])
+        if not count:
+            return False
+        done += count
+    return True
+
+
+def keep_arrays(key: Key, arrays: list[Any], most: int) -> Path | None:
+    """Keep the content of `arrays` for `key` as `keep` does, packed; of such files the latest `most` stay."""
+    import zstandard
+
+    def packed() -> Iterator[bytes]:
+        packer = zstandard.ZstdCompressor(level=1).compressobj()
+        for array in arrays:
+            view = memoryview(array).cast("B")
+            for at in range(0, len(view), 1 << 22):
+                yield packer.compress(view[at : at + (1 << 22)])
+        yield packer.flush()
+
+    folder = _keep(key, packed, ".nzs", ROOM)
+    if folder is not None:
+        with contextlib.suppress(OSError):
+            stem = key.stem.rpartition("-")[0]
+            files = sorted(folder.glob(f"{stem}-*.nzs"), key=lambda path: path.stat().st_mtime_ns)
+            for path in files[:-most]:
+                path.unlink()
+    return folder
+
+
+class _Kept:
+    """A file that is read once, with the hash of what was read."""
+
+    def __init__(self, path: Path, file: Any, check: bytes, made_for: bytes):
+        self.path = path
+        self._file = file
+        self._check = check
+        self._digest = hashlib.blake2b(made_for)
+
+    def read(self, size: int = -1) -> bytes:
+        content: bytes = self._file.read(size)
+        self._digest.update(content)
+        return content
+
+    def good(self) -> bool:
+        """Whether all of the file is as it was written. Nothing that was read may be used before this is true."""
+        return not self._file.read(1) and self._digest.digest()[:DIGEST] == self._check
+
+
+@contextlib.contextmanager
+def _found(key: Key, ending: str = ".nzk") -> Iterator[Iterator[_Kept]]:
+    """Yield an iterator over the files that may hold what `key` is for."""
+    with contextlib.ExitStack() as stack:
+
+        def each() -> Iterator[_Kept]:
+            for folder in folders():
+                path = folder.path / f"{key.stem}{ending}"
+                try:
+                    if not _usable(folder, make=False):
+                        continue
+                    file = stack.enter_context(path.open("rb"))
+                    if not _trusted(os.fstat(file.fileno())):
+                        continue
+                    head = file.read(len(MAGIC) + 2 * DIGEST)
+                except (OSError, ValueError):
+                    continue
+                check, made_for = head[len(MAGIC) :][:DIGEST], head[len(MAGIC) + DIGEST :]
+                if head[: len(MAGIC)] == MAGIC and made_for == key.digest:
+                    yield _Kept(path, file, check, made_for)
+
+        yield each()
 
 
 def keep(key: Key, content: bytes) -> Path | None:
     """Keep `content` for `key` where that can be done; return the folder, None where there is none."""
-    body = key.digest + content
-    whole = MAGIC + hashlib.blake2b(body).digest()[:DIGEST] + body
+    return _keep(key, lambda: iter((content,)), ".nzk")
+
+
+def _keep(key: Key, pieces: Callable[[], Iterator[bytes]], ending: str, room: int = 0) -> Path | None:
+    """Keep what `pieces` yields in the first folder that can be written and whose disk has `room` bytes left."""
     for folder in folders():
         part = folder.path / f"{key.stem}.{os.urandom(8).hex()}.part"
+        digest = hashlib.blake2b(key.digest)
         try:
-            if not _usable(folder, make=True):
+            if not _usable(folder, make=True) or (room and shutil.disk_usage(folder.path).free < room):
                 continue
             try:
                 number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o644)
                 with open(number, "wb") as file:
-                    file.write(whole)
-                os.replace(part, folder.path / f"{key.stem}.nzk")
+                    file.write(MAGIC + bytes(DIGEST) + key.digest)  # without its check it is nothing yet
+                    for piece in pieces():
+                        digest.update(piece)
+                        file.write(piece)
+                    file.seek(len(MAGIC))
+                    file.write(digest.digest()[:DIGEST])
+                os.replace(part, folder.path / f"{key.stem}{ending}")
             except BaseException:
                 with contextlib.suppress(OSError):
                     os.unlink(part)
@@ -313,7 +414,8 @@ def _cache_class() -> Any:
         def _key(self, sig: Any) -> Key:
             code = self._function.__code__
             extra = hashlib.sha256(code.co_code).digest() + dumps(_cells(self._function))
-            return key_of(self._function.__module__, f"{self._function.__qualname__}-{code.co_firstlineno}", str(sig), extra)
+            name = f"{self._function.__qualname__}-{code.co_firstlineno}"
+            return key_of(self._function.__module__, name, str(sig), extra)
 
         def load_overload(self, sig: Any, target_context: Any) -> Any:
             target_context.refresh()

@@ -107,12 +107,14 @@ def watching(at: Any, first: int, size: int) -> Iterator[None]:
     share: float = getattr(_of_this_thread, "part", 1.0) * entry.size
     at[0] = first
     entry.kernel = (at, first, share / size)
+    done = 0.0
     try:
         yield
+        done = share
     finally:
         with _lock:
             entry.kernel = None
-            entry.told += share
+            entry.told += done or (int(at[0]) - first) * share / size
 
 
 def tell(done: float, tokens: int = 0) -> None:

@@ -118,7 +118,7 @@ def _payload_and_naive(block: bytes, preset: int, bits: int, cls: int, record: i
     kernel = pytest.importorskip("nzip.models.cmstrong.kernel")
     coded = np.zeros(2 * len(block) + 100, np.uint8)
     state = build_state(preset, bits, cls, record, len(block))
-    end = kernel.code(False, 0, 0, np.frombuffer(block, np.uint8).copy(), coded, *state.values())
+    end = kernel.code(layout.ENCODE, 0, 0, 0, np.frombuffer(block, np.uint8).copy(), coded, *state.values())
     sizes = plan(PRESETS[preset], cls, bits, len(block))
     return coded[:end].tobytes(), naive.Predictor(PRESETS[preset], bits, cls, record, sizes.match_bits)
 

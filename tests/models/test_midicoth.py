@@ -207,7 +207,6 @@ def test_memory_counts_all_arrays() -> None:
 
 
 def test_the_pool_has_room_for_what_stands_behind_the_slots() -> None:
-    kernel = pytest.importorskip("nzip.models.midicoth.kernel")
     for bits in (MIN_BITS, 16):
         slots = ((1 << bits) + layout.DIRECT) * layout.SLOT
         assert build_state(bits, 1)["cells"].size >= slots + units(bits) * layout.UNIT

@@ -14,8 +14,8 @@ import threading
 from collections import OrderedDict
 from typing import Any, ClassVar, NamedTuple
 
-from nzip.errors import CorruptError, UnsupportedError
 from nzip.entropy.jit import Native
+from nzip.errors import CorruptError, UnsupportedError
 from nzip.models import primers, progress
 from nzip.models.cm import layout
 from nzip.models.cm.presets import DEFAULT_PRESET, LARGE, PRESETS, PRESETS_1, Context, Preset, Select, select_rows

@@ -11,8 +11,7 @@ Invariants:
   is switched off. Sums of 32-bit products are exact whatever their order.
 * Wrappers own all memory; kernels fill arrays. An array is indexed by unsigned numbers, which numba does not check
   for a sign, so each index stays in range for any input: damaged payloads lead to wrong bytes and nothing else.
-* All kernels stand in this module, because numba's cache does not notice changes in imported ones; for the same
-  reason the tables are arguments and never globals.
+* Tables are arguments and never globals, which would become part of the machine code.
 """
 
 from __future__ import annotations
@@ -24,15 +23,64 @@ from numba import types
 
 from nzip.entropy.jit import kernel
 from nzip.models.cm.layout import (
-    ABOVE, AFTER1, AFTER2, APM_EXPECTED, APM_LAST, APM_PAIR, APM_ROWS, BIAS, CFG_AHEAD, CFG_APM_LIMIT, CFG_BITS,
-    CFG_COUNTERS, CFG_COUNTER_BITS, CFG_COUNTER_LIMIT, CFG_FINAL_RATE, CFG_INPUTS, CFG_LIMIT, CFG_MATCH_BITS,
-    CFG_MATCH_MIN, CFG_RATE, CFG_RATE_FALL, CFG_RATE_START, CFG_RECORD, CFG_REFINE, CFG_SIZE, COLUMN, DECODE, ENCODE,
-    HALF, K1, K2, K3, K4, K5, LAST, LAST16, LAST2, LAST8, LINE, LINE_BEFORE, LINE_START, MATCH, MATCH_MAPS,
-    MATCH_VERIFY, ONE, PARTIAL, READ, SEEN, SHAPE, SHAPES, SMALL_ERROR, SOURCES, STRETCH_MAX, SURE, WORD, WORD1,
-    WORD2, WORDS,
+    ABOVE,
+    AFTER1,
+    AFTER2,
+    APM_EXPECTED,
+    APM_LAST,
+    APM_PAIR,
+    APM_ROWS,
+    BIAS,
+    CFG_AHEAD,
+    CFG_APM_LIMIT,
+    CFG_BITS,
+    CFG_COUNTER_BITS,
+    CFG_COUNTER_LIMIT,
+    CFG_COUNTERS,
+    CFG_FINAL_RATE,
+    CFG_INPUTS,
+    CFG_LIMIT,
+    CFG_MATCH_BITS,
+    CFG_MATCH_MIN,
+    CFG_RATE,
+    CFG_RATE_FALL,
+    CFG_RATE_START,
+    CFG_RECORD,
+    CFG_REFINE,
+    COLUMN,
+    DECODE,
+    ENCODE,
+    HALF,
+    K1,
+    K2,
+    K3,
+    K4,
+    K5,
+    LAST,
+    LAST2,
+    LAST8,
+    LAST16,
+    LINE,
+    LINE_BEFORE,
+    LINE_START,
+    MATCH,
+    MATCH_VERIFY,
+    ONE,
+    PARTIAL,
+    READ,
+    SEEN,
+    SHAPE,
+    SHAPES,
+    SMALL_ERROR,
+    SOURCES,
+    STRETCH_MAX,
+    SURE,
+    WORD,
+    WORD1,
+    WORD2,
+    WORDS,
 )  # fmt: skip
 from nzip.models.lanes import COMPILED, Array, i32, i64, prefetch, u8, u32, u64
-
 
 if not COMPILED:
     from nzip.models.lanes import plain_dot, plain_train

@@ -16,8 +16,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from nzip.errors import CorruptError, UnsupportedError
 from nzip.entropy.jit import Native
+from nzip.errors import CorruptError, UnsupportedError
 from nzip.models import progress
 from nzip.models.cm.engine import BINARY, TEXT, _aligned, classify
 from nzip.models.cmfast import layout

@@ -25,11 +25,25 @@ from numba import types
 
 from nzip.entropy.jit import inlined, kernel
 from nzip.models.cmfast.layout import (
-    APM_ONE, APM_ROWS, APM_SHIFT, BIAS, CONTEXTS, DECODE, DIRECT, ENCODE, K1, K3, K5, LANES, MAP_LIMIT, MATCH_LIMIT,
-    RATE, ROWS, STRETCH_MAX, TRAIN, VERIFY,
+    APM_ONE,
+    APM_SHIFT,
+    BIAS,
+    CONTEXTS,
+    DECODE,
+    DIRECT,
+    ENCODE,
+    K1,
+    K3,
+    K5,
+    LANES,
+    MAP_LIMIT,
+    MATCH_LIMIT,
+    RATE,
+    STRETCH_MAX,
+    TRAIN,
+    VERIFY,
 )  # fmt: skip
 from nzip.models.lanes import COMPILED, Array, i32, i64, prefetch, u8, u16, u32, u64
-
 
 if not COMPILED:
     from nzip.models.lanes import plain_dot, plain_train

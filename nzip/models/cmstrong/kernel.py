@@ -9,8 +9,7 @@ Invariants:
   is switched off. Sums of 32-bit products are exact whatever their order.
 * Wrappers own all memory; kernels fill arrays. An array is indexed by unsigned numbers, which numba does not check
   for a sign, so each index stays in range for any input: damaged payloads lead to wrong bytes and nothing else.
-* All kernels stand in this module, because numba's cache does not notice changes in imported ones; for the same
-  reason the tables are arguments and never globals.
+* Tables are arguments and never globals, which would become part of the machine code.
 """
 
 from __future__ import annotations
@@ -22,15 +21,76 @@ from numba import types
 
 from nzip.entropy.jit import kernel
 from nzip.models.cmstrong.layout import (
-    ABOVE, AFTER1, AFTER2, AFTER3, APM_EXPECTED, APM_LAST, APM_PAIR, APM_ROWS, APM_WORD, BIAS, BIT_BITS, BRACKET,
-    CFG_APM_LIMIT, CFG_BITS, CFG_FINAL_RATE, CFG_INPUTS, CFG_LIMIT, CFG_LOUD, CFG_MATCH_BITS, CFG_QUIET, CFG_RATE,
-    CFG_RATE_FALL, CFG_RATE_START, CFG_RECORD, CFG_SECOND, CFG_SIZE, CFG_SKIM, COLUMN, COUNT, DEPTH, ENDINGS, EXPECT,
-    FIRST, GAP, GUESS, IDENT, IDENT1, K1, K2, K3, K4, K5, LAST16, LAST8, LETTERS, LINE, LINEWORD, LINE_BEFORE,
-    LINE_FIRST, LINE_START, MARKS, MATCH, MATCH_CELLS, MATCH_VERIFY, PARTIAL, PLACE, SHAPE, SKIM_AHEAD, SMALL_ERROR, SOURCE,
-    SOURCES, STACK, STEM_NOW, STRETCH_MAX, SURE, WORD, WORD1, WORD2, WORD3,
+    ABOVE,
+    AFTER1,
+    AFTER2,
+    AFTER3,
+    APM_EXPECTED,
+    APM_LAST,
+    APM_PAIR,
+    APM_WORD,
+    BIAS,
+    BIT_BITS,
+    BRACKET,
+    CFG_APM_LIMIT,
+    CFG_BITS,
+    CFG_FINAL_RATE,
+    CFG_INPUTS,
+    CFG_LIMIT,
+    CFG_LOUD,
+    CFG_MATCH_BITS,
+    CFG_QUIET,
+    CFG_RATE,
+    CFG_RATE_FALL,
+    CFG_RATE_START,
+    CFG_RECORD,
+    CFG_SECOND,
+    CFG_SKIM,
+    COLUMN,
+    COUNT,
+    DECODE,
+    DEPTH,
+    ENCODE,
+    ENDINGS,
+    EXPECT,
+    FIRST,
+    GAP,
+    GUESS,
+    IDENT,
+    IDENT1,
+    K1,
+    K2,
+    K3,
+    K4,
+    K5,
+    LAST8,
+    LAST16,
+    LETTERS,
+    LINE,
+    LINE_BEFORE,
+    LINE_FIRST,
+    LINE_START,
+    LINEWORD,
+    MARKS,
+    MATCH,
+    MATCH_CELLS,
+    MATCH_VERIFY,
+    PARTIAL,
+    PLACE,
+    SHAPE,
+    SKIM_AHEAD,
+    SMALL_ERROR,
+    SOURCE,
+    STACK,
+    STEM_NOW,
+    STRETCH_MAX,
+    SURE,
+    WORD,
+    WORD1,
+    WORD2,
+    WORD3,
 )  # fmt: skip
 from nzip.models.lanes import COMPILED, WEIGHT_MAX, Array, i32, i64, prefetch, u8, u32, u64
-
 
 if not COMPILED:
     from nzip.models.lanes import plain_dot, plain_train
@@ -386,7 +446,8 @@ def between(apm: Array, cell: int, start0: int, start1: int, part: int) -> Any:
 
 @kernel
 def code(
-    decode: bool,
+    mode: int,  # ENCODE, DECODE, or READ: learn from what is known and code nothing
+    first: int,  # 0, or `known`: all that is known was read in an earlier call with the same state
     skimmed: int,  # bytes of `buf`, fewer than all, that only match models and some histories see,
     known: int,  # and bytes up to where all is learned but nothing coded: a primer
     buf: Array,  # uint8 (size,): what is known, then the block; decoding fills it
@@ -412,6 +473,11 @@ def code(
     stretch: Array,  # int16 (65536,)
     after: Array,  # uint8 (2 * states,)
     rates: Array,  # int32 (1024,)
+    v: Array,  # uint64 (SOURCES,): the sources
+    after1: Array,  # uint64 (256,): what followed each byte
+    after2: Array,  # uint64 (65536,): what followed each pair of bytes
+    after3: Array,  # uint64 (65536,): what followed three bytes, by their hash
+    matched: Array,  # int64 (4 * matches,): of each match: pointer, length, missed, expected
     reached: Array,  # int64 (1,): the byte of `buf` that the kernel is at, for those who show it
 ) -> Any:
     """Encode `buf[known:]` into `coded`, or decode it.
@@ -442,10 +508,8 @@ def code(
     few = min(n, i64(settings[CFG_SKIM]))
     match_at = all_ + seconds
 
-    v = np.zeros(SOURCES, np.uint64)
-    after1 = np.zeros(256, np.uint64)
-    after2 = np.zeros(65536, np.uint64)
-    after3 = np.zeros(65536, np.uint64)
+    decode = mode == DECODE
+
     hashes = np.zeros(n, np.uint64)
     places = np.zeros(n, np.int64)  # of the buckets to be looked up
     checks = np.zeros(n, np.uint8)
@@ -456,10 +520,10 @@ def code(
     f_rows = np.zeros(4, np.int64)
     f_dots = np.zeros(4, np.int64)
     a_cells = np.zeros(5, np.int64)
-    m_pointer = np.zeros(matches, np.int64)
-    m_length = np.zeros(matches, np.int64)
-    m_missed = np.zeros(matches, np.int64)
-    m_expected = np.zeros(matches, np.int64)
+    m_pointer = matched[:matches]
+    m_length = matched[matches : 2 * matches]
+    m_missed = matched[2 * matches : 3 * matches]
+    m_expected = matched[3 * matches :]
     m_grade = np.zeros(matches, np.int64)
     m_guess = np.zeros(matches, np.int64)
     m_cell = np.zeros(matches, np.int64)
@@ -483,11 +547,14 @@ def code(
     seen8 = i64(0)
     seen16 = i64(0)
     node = i64(1)
+    if first > 0:
+        renew(v, buf, first, period, after1, after2, after3)
+        follow(v, buf, first, least, m_pointer, m_length, m_missed, m_expected, table, match_bits)
     address(v, spec, hashes, places, checks, slots, shift)
     # All that is skimmed is known: buckets are asked for many bytes before they are looked up.
     few_places = np.zeros(2 * few * SKIM_AHEAD, np.int64)
     few_checks = np.zeros(2 * few * SKIM_AHEAD, np.uint8)
-    for begin in range(0, skimmed, SKIM_AHEAD):
+    for begin in range(first, skimmed, SKIM_AHEAD):
         reached[0] = begin
         stop = min(begin + SKIM_AHEAD, skimmed)
         k = i64(0)
@@ -517,7 +584,7 @@ def code(
                         slot = u64(bucket + node)
                         slots[slot] = after[u64((i64(slots[slot]) << 1) + y)]
                         node = (node << 1) | y
-    for pos in range(skimmed, size):
+    for pos in range(max(first, skimmed), size):
         reached[0] = pos
         last8 = u64(v[LAST8])
         last = i64(last8 & u64(255))
@@ -769,7 +836,7 @@ def code(
             partial = grown
             node = (node << 1) | y
 
-    if decode:
+    if mode != ENCODE:
         return at
     # The fewest bytes that, with zeros behind them, lie between low and high.
     for k in range(0, 5):

@@ -13,6 +13,9 @@ LINE_START, LINE_BEFORE, DEPTH, COUNT, GAP, FIRST, LINE_FIRST, STEM_NOW = 32, 33
 STACK = 64
 SOURCES = 128
 
+# What `code` does.
+ENCODE, DECODE, READ = range(3)
+
 # presets.Select
 SOURCE, PARTIAL, MATCH, BITS = range(4)
 

@@ -12,7 +12,7 @@ How it works:
   each other between phases.
 * A ring holds a stream's window, and its first tokens stand before the ring. Order means nothing to integer sums.
 
-All kernels stand in this module, because numba's cache does not notice changes in imported ones; tables are arguments.
+Tables are arguments and never globals, which would become part of the machine code.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 from llvmlite import binding, ir
 from numba import config, types

@@ -12,8 +12,8 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from nzip.errors import CorruptError
 from nzip.entropy.jit import Native
+from nzip.errors import CorruptError
 from nzip.models import progress
 from nzip.models.engine import Engine, Params
 from nzip.models.midicoth import layout

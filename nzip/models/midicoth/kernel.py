@@ -12,8 +12,7 @@ Invariants:
   for a sign, so each index stays in range for any input: damaged payloads lead to wrong bytes and nothing else.
 * A slot holds 1..256 entries of different symbols with counts 1..255, and a block of the pool belongs to one slot or
   stands in one free list.
-* All kernels stand in this module, because numba's cache does not notice changes in imported ones; for the same
-  reason the tables are arguments and never globals.
+* Tables are arguments and never globals, which would become part of the machine code.
 """
 
 from __future__ import annotations
@@ -24,14 +23,59 @@ import numpy as np
 from numba import types
 
 from nzip.entropy.jit import kernel
-from nzip.models.midicoth.layout import (
-    BIAS, BY_LAST, CELLS, CELL_LIMIT, CFG_BITS, CFG_MATCH_BITS, CFG_PARTS, CFG_SIZE, CFG_UNITS, CONTEXTS, DENOISE,
-    DIRECT, DOUBT, ENTRY_MAX, EXPECTED, EXPERTS, FIRST, HIGH, INLINE, INPUTS, K1, K2, K3, K4, K5, KNOT, KNOTS,
-    LEAST_MASS, LISTS, MAP_LIMIT, MASS, MATCH, MORE, ORDER4, ORDER8, PPM_MORE, RATE, REFINE, ROWS, SEE_LIMIT, SETS,
-    SET_NODE, SET_ORDER, SHAPE1, SHAPE2, SHAPE3, SHAPES, SIZES, SLOT, STRETCH_MAX, UNIT, WORD, WORDS,
-)  # fmt: skip
 from nzip.models.lanes import COMPILED, Array, i32, i64, prefetch, u8, u16, u32, u64, width
-
+from nzip.models.midicoth.layout import (
+    BIAS,
+    BY_LAST,
+    CELL_LIMIT,
+    CFG_BITS,
+    CFG_MATCH_BITS,
+    CFG_PARTS,
+    CFG_UNITS,
+    CONTEXTS,
+    DENOISE,
+    DIRECT,
+    DOUBT,
+    ENTRY_MAX,
+    EXPECTED,
+    EXPERTS,
+    FIRST,
+    HIGH,
+    INLINE,
+    INPUTS,
+    K1,
+    K2,
+    K3,
+    K4,
+    K5,
+    KNOT,
+    KNOTS,
+    LEAST_MASS,
+    LISTS,
+    MAP_LIMIT,
+    MASS,
+    MATCH,
+    MORE,
+    ORDER4,
+    ORDER8,
+    PPM_MORE,
+    RATE,
+    REFINE,
+    SEE_LIMIT,
+    SET_NODE,
+    SET_ORDER,
+    SETS,
+    SHAPE1,
+    SHAPE2,
+    SHAPE3,
+    SHAPES,
+    SIZES,
+    SLOT,
+    STRETCH_MAX,
+    UNIT,
+    WORD,
+    WORDS,
+)  # fmt: skip
 
 if not COMPILED:
     from nzip.models.lanes import plain_dot, plain_train
