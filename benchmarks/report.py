@@ -6,9 +6,9 @@
 
 A table stands between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->` in README.md or a page of docs/; what is between
 the two is replaced. Names: `summary`, `levels`, `ahead`, `memory`, `small-files`, `versions`, `lm`, `lm-windows`,
-`lm-mixing`, `lm-exactness`, `lossy-summary`, `lossy-least`, `latents-webp`, `vqgan-books`, `vqgan-lost`, `lossy-pictures`,
-`lossy-speech`, `lossy-music`; of `nzip eval` (made by `eval_tables.py`) `eval-summary`, `ratio`, `ratio-2k`,
-`kolmogorov-codecs`, `kolmogorov-programs`, `intelligence`, `capacity`, `learnability`, `classify-dna`,
+`lm-mixing`, `lm-exactness`, `lossy-summary`, `lossy-least`, `latents-webp`, `vqgan-books`, `vqgan-lost`,
+`lossy-pictures`, `lossy-speech`, `lossy-music`; of `nzip eval` (made by `eval_tables.py`) `eval-summary`, `ratio`,
+`ratio-2k`, `kolmogorov-codecs`, `kolmogorov-programs`, `intelligence`, `capacity`, `learnability`, `classify-dna`,
 `classify-formats`, `align`, `align-kinds`, `perception`, `perception-pictures`; of `python -m tests.fuzz` `fuzz` and
 `fuzz-bounds`; and for each result file SET its totals (`SET`) and its sizes file by file (`SET-files`).
 """

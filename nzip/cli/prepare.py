@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -42,8 +43,8 @@ def command(folder: Path | None, quiet: bool, verbose: int, as_json: bool) -> No
     names: list[str] = []
     began = time.monotonic()
     with jit.only(chosen), jit.compiling(names.append):
-        for step in (*prepare.steps(), *_more()):
-            if verbose or on_terminal(click.get_text_stream("stderr")):
+        for step in prepare.steps() + _more():
+            if verbose or on_terminal(sys.stderr):
                 report.line(f"nzip: {step.name}: compiling what is not there …")
             step.run()
     files = [path for path in chosen.iterdir() if path.suffix == ".nzk"]

@@ -129,7 +129,7 @@ def _numba_version() -> str:
     import numba
 
     with contextlib.suppress(OSError):
-        return hashlib.sha256(Path(cast(str, numba.__file__)).with_name("_version.py").read_bytes()).hexdigest()
+        return hashlib.sha256(Path(numba.__file__).with_name("_version.py").read_bytes()).hexdigest()
     return str(numba.__version__)
 
 
@@ -263,7 +263,7 @@ def load_arrays(key: Key, arrays: list[Any]) -> bool:
     with _found(key, ".nzs") as files:
         for file in files:
             try:
-                stream = zstandard.ZstdDecompressor().stream_reader(file, read_size=1 << 20)
+                stream = zstandard.ZstdDecompressor().stream_reader(cast(Any, file), read_size=1 << 20)
                 full = all(_fill(stream, memoryview(array).cast("B")) for array in arrays)
                 full = full and not stream.read(1)
                 while file.read(1 << 20):
@@ -405,7 +405,7 @@ def _cache_class() -> Any:
     """The class that numba asks for machine code."""
     from numba.core.caching import NullCache, dumps
 
-    class Kept(NullCache):  # type: ignore[misc, no-any-unimported]
+    class Kept(NullCache):
         """Machine code of one kernel, by the types of its arguments."""
 
         def __init__(self, function: Any):
@@ -549,7 +549,7 @@ class Native:
 
                 for listener in list(_listeners):
                     listener(self._name)
-                fresh = numba.njit(nogil=True)(function.py_func)
+                fresh: Any = numba.njit(nogil=True)(function.py_func)
                 fresh.compile(signature)
                 compiled = fresh.overloads[signature]
                 library, name = compiled.library, compiled.fndesc.llvm_func_name

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli.conftest import Run
+from cli.tools import Run
 
 import nzip
 from nzip.cli import output
@@ -36,7 +36,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_a_folder_of_its_own(run: Run, here: Path, quick: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     result = run("prepare", "--dir", "code")
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.stderr
     assert quick == ["code"]
     assert "code: 1 files" in result.stderr
     assert f"set NZIP_CACHE_DIR={here / 'code'} where nzip runs" in result.stderr

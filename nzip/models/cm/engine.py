@@ -262,7 +262,7 @@ class KeptState:
         for name in CHANGED:
             array = state[name]
             words = array.view(np.uint64) if array.nbytes % 8 == 0 else array
-            places = np.flatnonzero(words).astype(np.uint32)
+            places: Any = np.flatnonzero(words).astype(np.uint32)
             values = words[places]
             if places.nbytes + values.nbytes > array.nbytes:
                 places, values = None, array.copy()

@@ -32,7 +32,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic as _intrinsic
 from numpy.typing import NDArray
 
-from nzip.entropy.jit import kernel
+from nzip.entropy import jit
 from nzip.errors import LimitError
 from nzip.models.lanes import CHECKED
 from nzip.models.lm import exact
@@ -42,6 +42,7 @@ from nzip.models.lm.weights import LmWeights
 Array = Any
 Number = Any  # of a kernel: numba has its own idea of its type
 intrinsic: Any = _intrinsic
+kernel: Any = jit.kernel  # numba types what it decorates in its own way
 _settings: Any = config
 
 LANES = 16  # outputs, or tokens, of one register
