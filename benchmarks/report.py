@@ -213,18 +213,17 @@ def small_files() -> str:
     result = own("small_files")
     runs = result["runs"]
     beside = {(row["level"], row["files"]): row for row in runs if row["nzip"] == "beside"}
-    head = ["level", "files", "bytes", "becomes", "compress", "decompress", "files a second in", "out"]
-    rows = [[*head, "compress before", "decompress before"] if beside else head]
+    head = ["level", "files", "bytes", "becomes", "in, s", "out, s", "processor in, s", "out, s", "files/s in", "out"]
+    rows = [[*head, "processor before in, s", "out, s"] if beside else head]
     for row in runs:
         if row["nzip"] != "this":
             continue
-        files = row["files"]
+        files, before = row["files"], beside.get((row["level"], row["files"]))
         cells = [str(row["level"]), f"{files:,}", f"{row['bytes_in']:,}", f"{row['bytes_out']:,}"]
-        cells += [f"{row[side]:.2f} s" for side in ("compress_s", "decompress_s")]
+        cells += [f"{row[side]:.2f}" for side in ("compress_s", "decompress_s", "compress_cpu_s", "decompress_cpu_s")]
         cells += [f"{files / row[side]:.0f}" if files > 1 else "" for side in ("compress_s", "decompress_s")]
         if beside:
-            before = beside[row["level"], files]
-            cells += [f"{before[side]:.2f} s" for side in ("compress_s", "decompress_s")]
+            cells += ["" if before is None else f"{before[side]:.2f}" for side in ("compress_cpu_s", "decompress_cpu_s")]
         rows.append(cells)
     files = max(row["files"] for row in runs)
     alone = f"a bare loop that writes, synchronises and renames {files:,} such files: {result['bare_s']:.2f} s"

@@ -487,6 +487,7 @@ class Report:
         self.verbose = verbose
         self.as_json = as_json
         self.failed = False
+        self._prepared: set[str] = set()
         self.bar = bar and not quiet and not as_json and on_terminal(sys.stderr)
 
     def line(self, text: str) -> None:
@@ -526,6 +527,8 @@ class Report:
         """Return a hook that prepares an engine, says so if that compiles, and keeps it out of the speed."""
 
         def prepare(engine: Engine) -> None:
+            if engine.name in self._prepared:
+                return
             told: list[str] = []
 
             def note(kernel: str) -> None:
@@ -537,6 +540,7 @@ class Report:
             with jit.compiling(note):
                 engine.prepare()
             tally.started += time.monotonic() - began
+            self._prepared.add(engine.name)
 
         return prepare
 

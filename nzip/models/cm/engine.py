@@ -42,7 +42,9 @@ CHANGED = (
     "reached",
 )  # fmt: skip
 
-code, restore, count_repeats = (Native("nzip.models.cm.kernel", name) for name in ("code", "restore", "count_repeats"))
+code, restore, count_repeats, spread = (
+    Native("nzip.models.cm.kernel", name) for name in ("code", "restore", "count_repeats", "spread")
+)
 
 
 class CmEngine(Engine):
@@ -257,31 +259,37 @@ class KeptState:
 
         self._whole = {name: array for name, array in state.items() if name not in CHANGED and name != "slots64"}
         self._order = tuple(state)
-        self._parts: dict[str, tuple[Any, Any, Any]] = {}  # places and values of words that are not 0, length and type
+        # Of each array: bytes that are not 0, how far each lies behind the one before, and length and type.
+        self._parts: dict[str, tuple[Any, Any, Any]] = {}
         self.size = 0
         for name in CHANGED:
             array = state[name]
-            words = array.view(np.uint64) if array.nbytes % 8 == 0 else array
-            places: Any = np.flatnonzero(words).astype(np.uint32)
-            values = words[places]
-            if places.nbytes + values.nbytes > array.nbytes:
-                places, values = None, array.copy()
-            self._parts[name] = (places, values, (len(array), array.dtype))
-            self.size += values.nbytes + (0 if places is None else places.nbytes)
+            there = array.view(np.uint8)
+            places = np.flatnonzero(there)
+            gaps = np.diff(places, prepend=-1)
+            # A gap is a byte: longer ones are filled with zeros that are written out.
+            steps = (gaps - 1) // 255
+            ends = np.cumsum(steps + 1) - 1
+            short: Any = np.full(int(ends[-1]) + 1 if len(ends) else 0, 255, np.uint8)
+            short[ends] = gaps - 255 * steps
+            values = np.zeros(len(short), np.uint8)
+            values[ends] = there[places]
+            if 2 * len(short) > array.nbytes:
+                short, values = None, array.copy()
+            self._parts[name] = (short, values, (len(array), array.dtype))
+            self.size += values.nbytes + (0 if short is None else short.nbytes)
 
     def state(self) -> dict[str, Any]:
         """Return the state again, for a kernel to change."""
         import numpy as np
 
         fresh = dict(self._whole)
-        for name, (places, values, (length, dtype)) in self._parts.items():
-            if places is None:
+        for name, (gaps, values, (length, dtype)) in self._parts.items():
+            if gaps is None:
                 fresh[name] = values.copy()
                 continue
-            array = _aligned(length, dtype)
-            words = array.view(np.uint64) if array.nbytes % 8 == 0 else array
-            words[places] = values
-            fresh[name] = array
+            fresh[name] = _aligned(length, dtype)
+            spread(gaps, values, fresh[name].view(np.uint8))
         fresh["slots64"] = fresh["slots"].view(np.uint64)
         return {name: fresh[name] for name in self._order}
 

@@ -727,3 +727,12 @@ def count_repeats(sample: Array, fresh: Array, scores: Array) -> None:
         for k in range(distance, n):
             total = i32(total + i32(fresh[k] & u8(sample[k] == sample[k - distance])))
         scores[distance] = total
+
+
+@kernel
+def spread(gaps: Array, values: Array, out: Array) -> None:
+    """Write `values` to `out`, each so many bytes (1 or more) behind the one before; the first counts from -1."""
+    at = i64(-1)
+    for k in range(gaps.shape[0]):
+        at += i64(gaps[k])
+        out[u64(at)] = values[k]
