@@ -33,6 +33,7 @@ from nzip.evaluation.plot import plot_pareto
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 PLOTTED = ("calgary", "canterbury")
+CPU = ("compress_cpu_s", "decompress_cpu_s")
 MIB = 1 << 20
 MB = 1_000_000
 
@@ -220,10 +221,10 @@ def small_files() -> str:
             continue
         files, before = row["files"], beside.get((row["level"], row["files"]))
         cells = [str(row["level"]), f"{files:,}", f"{row['bytes_in']:,}", f"{row['bytes_out']:,}"]
-        cells += [f"{row[side]:.2f}" for side in ("compress_s", "decompress_s", "compress_cpu_s", "decompress_cpu_s")]
+        cells += [f"{row[side]:.2f}" for side in ("compress_s", "decompress_s", *CPU)]
         cells += [f"{files / row[side]:.0f}" if files > 1 else "" for side in ("compress_s", "decompress_s")]
         if beside:
-            cells += ["" if before is None else f"{before[side]:.2f}" for side in ("compress_cpu_s", "decompress_cpu_s")]
+            cells += ["" if before is None else f"{before[side]:.2f}" for side in CPU]
         rows.append(cells)
     files = max(row["files"] for row in runs)
     alone = f"a bare loop that writes, synchronises and renames {files:,} such files: {result['bare_s']:.2f} s"
