@@ -292,9 +292,9 @@ def test_presets_fit_the_kernel() -> None:
             assert inputs * (layout.STRETCH_MAX * kernel.WEIGHT_MAX >> 8) < 1 << 31
             assert all(choice.rows <= 1 << 12 for choice in preset.sets[cls])
     for select in Select:
-        assert getattr(kernel, select.name) == select
+        assert getattr(layout, select.name) == select
     for source in Source:
-        assert getattr(kernel, source.name) == source
+        assert getattr(layout, source.name) == source
 
 
 def test_classes() -> None:
