@@ -323,7 +323,7 @@ class CmPrimed(PrimedKernel):
             self.begin, buffer, work["settings"], work["spec"], work["direct"],
             *(work[name] for name in names), *(state[name] for name in names),
         )  # fmt: skip
-        for name in ("maps", "weights", "counts", "final", "carried"):
+        for name in ("maps", "weights", "counts", "final", "carried", "reached"):
             work[name][:] = state[name]
 
 
