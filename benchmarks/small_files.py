@@ -110,6 +110,8 @@ def main() -> int:
     parser.add_argument("--beside", type=Path, metavar="CHECKOUT", help="another state of nzip, measured in turn")
     parser.add_argument("--repeat", type=int, default=5, help="runs of which the median counts")
     parser.add_argument("--files", type=int, default=1500, help="how many in one call")
+    parser.add_argument("--levels", default=",".join(map(str, LEVELS)), help="of the one small file")
+    parser.add_argument("--many", default="1,6", metavar="LEVELS", help="of the many")
     parser.add_argument("--out", type=Path, default=OUT)
     given = parser.parse_args()
     roots = {"this": ROOT} | ({"beside": given.beside.resolve()} if given.beside else {})
@@ -121,9 +123,9 @@ def main() -> int:
     }  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="nzip-small-") as name:
         folder = Path(name)
-        for level in LEVELS:
+        for level in map(int, given.levels.split(",")):
             result["runs"] += single(roots, folder, text[:SIZE], level, given.repeat)
-        for level in (1, 6):
+        for level in map(int, given.many.split(",")):
             result["runs"] += many({"this": ROOT}, folder, pieces, level)
         result["bare_s"] = round(bare(folder, pieces), 3)
     given.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
