@@ -5,7 +5,7 @@
     python benchmarks/report.py --print NAME
 
 A table stands between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->` in README.md or a page of docs/; what is between
-the two is replaced. Names: `summary`, `levels`, `ahead`, `memory`, `small-files`, `versions`, `lm`, `lm-windows`,
+the two is replaced. Names: `summary`, `levels`, `ahead`, `memory`, `small-processes`, `versions`, `lm`, `lm-windows`,
 `lm-mixing`, `lm-exactness`, `lossy-summary`, `lossy-least`, `latents-webp`, `vqgan-books`, `vqgan-lost`,
 `lossy-pictures`, `lossy-speech`, `lossy-music`; of `nzip eval` (made by `eval_tables.py`) `eval-summary`, `ratio`,
 `ratio-2k`, `kolmogorov-codecs`, `kolmogorov-programs`, `intelligence`, `capacity`, `learnability`, `classify-dna`,
@@ -424,7 +424,7 @@ def tables(results: dict[str, Result]) -> dict[str, Callable[[], str]]:
         "levels": lambda: level_table(results),
         "ahead": lambda: ahead(results),
         "memory": memory_table,
-        "small-files": small_files,
+        "small-processes": small_files,
         "lm": lambda: lm_table(results),
         "lm-windows": lm_windows,
         "lm-mixing": lm_mixing,

@@ -4,7 +4,7 @@ No `fastmath` and no `parallel`: results may not depend on the machine or on the
 run on threads. Kernels use `np.uint64` values with `np.uint64` constants only (uint64 with a Python integer becomes
 float64 under numba), and are written so that no operation overflows, which keeps them valid with the JIT off too.
 
-Machine code is kept in files of this package's own form (`Store`), in the first folder that can be written: that of
+Machine code is kept in files of this package's own form, in the first folder that can be written: that of
 `NZIP_CACHE_DIR` (or `NUMBA_CACHE_DIR`), the package's `__pycache__`, the user's cache, a private temporary folder. What
 cannot be read, written or believed is a miss: the kernel is then compiled, and if need be kept in memory alone.
 Invariants:
