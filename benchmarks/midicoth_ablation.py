@@ -16,21 +16,21 @@ from pathlib import Path
 
 import numpy as np
 
-from nzip.models.midicoth import kernel
+from nzip.models.midicoth import kernel, layout
 from nzip.models.midicoth.engine import MidicothEngine, build_state
 
 ROWS = (
     ("PPM, orders 0-4", 0),
-    ("+ match model", kernel.MATCH),
-    ("+ word model", kernel.MATCH | kernel.WORDS),
-    ("+ high orders 5-8", kernel.EXPERTS),
-    ("+ denoiser: all", kernel.ALL),
-    ("all, two APMs for the denoiser", kernel.EXPERTS | kernel.REFINE),
-    ("all but the match model", kernel.ALL & ~kernel.MATCH),
-    ("all but the word model", kernel.ALL & ~kernel.WORDS),
-    ("all but the high orders", kernel.ALL & ~kernel.HIGH),
-    ("PPM + denoiser", kernel.DENOISE),
-    ("PPM + two APMs", kernel.REFINE),
+    ("+ match model", layout.MATCH),
+    ("+ word model", layout.MATCH | layout.WORDS),
+    ("+ high orders 5-8", layout.EXPERTS),
+    ("+ denoiser: all", layout.ALL),
+    ("all, two APMs for the denoiser", layout.EXPERTS | layout.REFINE),
+    ("all but the match model", layout.ALL & ~layout.MATCH),
+    ("all but the word model", layout.ALL & ~layout.WORDS),
+    ("all but the high orders", layout.ALL & ~layout.HIGH),
+    ("PPM + denoiser", layout.DENOISE),
+    ("PPM + two APMs", layout.REFINE),
 )
 
 

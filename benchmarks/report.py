@@ -5,10 +5,10 @@
     python benchmarks/report.py --print NAME
 
 A table stands between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->` in README.md or a page of docs/; what is between
-the two is replaced. Names: `summary`, `levels`, `ahead`, `memory`, `versions`, `lm`, `lm-windows`, `lm-mixing`,
-`lm-exactness`, `lossy-summary`, `lossy-least`, `latents-webp`, `vqgan-books`, `vqgan-lost`, `lossy-pictures`,
-`lossy-speech`, `lossy-music`; of `nzip eval` (made by `eval_tables.py`) `eval-summary`, `ratio`, `ratio-2k`,
-`kolmogorov-codecs`, `kolmogorov-programs`, `intelligence`, `capacity`, `learnability`, `classify-dna`,
+the two is replaced. Names: `summary`, `levels`, `ahead`, `memory`, `small-processes`, `versions`, `lm`, `lm-windows`,
+`lm-mixing`, `lm-exactness`, `lossy-summary`, `lossy-least`, `latents-webp`, `vqgan-books`, `vqgan-lost`,
+`lossy-pictures`, `lossy-speech`, `lossy-music`; of `nzip eval` (made by `eval_tables.py`) `eval-summary`, `ratio`,
+`ratio-2k`, `kolmogorov-codecs`, `kolmogorov-programs`, `intelligence`, `capacity`, `learnability`, `classify-dna`,
 `classify-formats`, `align`, `align-kinds`, `perception`, `perception-pictures`; of `python -m tests.fuzz` `fuzz` and
 `fuzz-bounds`; and for each result file SET its totals (`SET`) and its sizes file by file (`SET-files`).
 """
@@ -33,6 +33,7 @@ from nzip.evaluation.plot import plot_pareto
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 PLOTTED = ("calgary", "canterbury")
+CPU = ("compress_cpu_s", "decompress_cpu_s")
 MIB = 1 << 20
 MB = 1_000_000
 
@@ -206,6 +207,28 @@ def memory_table() -> str:
                 ]
             )
     return markdown(rows)
+
+
+def small_files() -> str:
+    """Return what `small_files.py` found."""
+    result = own("small_files")
+    runs = result["runs"]
+    beside = {(row["level"], row["files"]): row for row in runs if row["nzip"] == "beside"}
+    head = ["level", "files", "bytes", "becomes", "in, s", "out, s", "processor in, s", "out, s", "files/s in", "out"]
+    rows = [[*head, "processor before in, s", "out, s"] if beside else head]
+    for row in runs:
+        if row["nzip"] != "this":
+            continue
+        files, before = row["files"], beside.get((row["level"], row["files"]))
+        cells = [str(row["level"]), f"{files:,}", f"{row['bytes_in']:,}", f"{row['bytes_out']:,}"]
+        cells += [f"{row[side]:.2f}" for side in ("compress_s", "decompress_s", *CPU)]
+        cells += [f"{files / row[side]:.0f}" if files > 1 else "" for side in ("compress_s", "decompress_s")]
+        if beside:
+            cells += ["" if before is None else f"{before[side]:.2f}" for side in CPU]
+        rows.append(cells)
+    files = max(row["files"] for row in runs)
+    alone = f"a bare loop that writes, synchronises and renames {files:,} such files: {result['bare_s']:.2f} s"
+    return f"{markdown(rows)}\nThe disk alone, {alone}.\n"
 
 
 def own(name: str, program: str = "") -> Any:
@@ -401,6 +424,7 @@ def tables(results: dict[str, Result]) -> dict[str, Callable[[], str]]:
         "levels": lambda: level_table(results),
         "ahead": lambda: ahead(results),
         "memory": memory_table,
+        "small-processes": small_files,
         "lm": lambda: lm_table(results),
         "lm-windows": lm_windows,
         "lm-mixing": lm_mixing,

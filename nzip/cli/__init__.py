@@ -36,6 +36,7 @@ COMMANDS = {
     "models": "List, fetch, add, verify and remove language models.",
     "train": "Learn a model of a lossy codec from your pictures or sounds.",
     "tokenize": "Turn text into Equal-Info tokens for training models, and back.",
+    "prepare": "Compile everything ahead: for images and read-only installations.",
     "completion": "Print the completion script for a shell.",
 }
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
+from nzip.entropy import jit
 from nzip.models import progress as engine_progress
 from nzip.outputs import discard_unfinished
 
@@ -38,7 +39,6 @@ OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 # Nobody who mistypes an option is led to one that loses, deletes, overwrites or lets pass.
 RISKY = {"--lossy", "--rm", "--force", "--strip", "--no-verify", "--outside-links", "--keep-going"}
 BAR_AFTER = 0.4  # seconds of work before the bar appears
-NOTE_AFTER = 1.0  # seconds of compiling before it is mentioned
 
 REASONS = {
     errno.ENOENT: "no such file or directory",
@@ -345,16 +345,21 @@ class Tally:
         self.done = 0
         self.total: int | None = None
         self.written = 0
-        self.within = 0.0  # bytes of all blocks, as far as slow engines have come with them
-        self.tokens = 0
+        self.meter: engine_progress.Meter | None = None  # how far the work within blocks is
 
     def __call__(self, done: int, total: int | None, written: int) -> None:
         self.done, self.total, self.written = done, total, written
 
-    def hear(self, engine: str, done: float, tokens: int) -> None:
-        """Take what an engine tells from within a block."""
-        self.within += done
-        self.tokens += tokens
+    @property
+    def reached(self) -> int:
+        """Bytes that are done, those of blocks under way among them."""
+        within = 0 if self.meter is None else int(self.meter.reached())
+        return max(self.done, within if self.total is None else min(within, self.total))
+
+    @property
+    def tokens(self) -> int:
+        """Steps of language models."""
+        return 0 if self.meter is None else self.meter.tokens
 
 
 _live: Console | None = None  # the console of the bar, while there is one
@@ -400,7 +405,7 @@ def watch(work: Callable[[Tally], T], *, label: str, bar: bool) -> T:
         finally:
             ended.set()
 
-    with ending_on("SIGINT", "SIGTERM", "SIGHUP"), engine_progress.listening(tally.hear):
+    with ending_on("SIGINT", "SIGTERM", "SIGHUP"), engine_progress.measured() as tally.meter:
         _ending.waiting = ended
         threading.Thread(target=run, daemon=True, name="nzip-work").start()
         if bar and not ended.wait(BAR_AFTER):
@@ -443,7 +448,7 @@ def _draw(tally: Tally, ended: threading.Event, label: str) -> None:
         # Nothing is known before the first block is done: the bar then only moves.
         task = progress.add_task(escape(name), total=None, sizes="", speed="", ratio="", left="")
         while not ended.wait(0.1):
-            done, total, written = max(tally.done, int(tally.within)), tally.total, tally.written
+            done, total, written = tally.reached, tally.total, tally.written
             if not done:
                 continue
             seconds = max(time.monotonic() - tally.started, 1e-3)
@@ -484,6 +489,7 @@ class Report:
         self.verbose = verbose
         self.as_json = as_json
         self.failed = False
+        self._prepared: set[str] = set()
         self.bar = bar and not quiet and not as_json and on_terminal(sys.stderr)
 
     def line(self, text: str) -> None:
@@ -526,19 +532,23 @@ class Report:
             raise click.exceptions.Exit(FAILED)
 
     def preparing(self, tally: Tally) -> Callable[[Engine], None]:
-        """Return a hook that prepares an engine, says so when that takes long, and keeps it out of the speed."""
+        """Return a hook that prepares an engine, says so if that compiles, and keeps it out of the speed."""
 
         def prepare(engine: Engine) -> None:
-            text = f"nzip: compiling engine {engine.name} for this machine (once) …"
-            note = threading.Timer(NOTE_AFTER, self.line, (text,))
-            note.daemon = True
-            note.start()
+            if engine.name in self._prepared:
+                return
+            told: list[str] = []
+
+            def note(kernel: str) -> None:
+                if not told and on_terminal(sys.stderr):
+                    self.line(f"nzip: compiling engine {engine.name} for this machine (once) …")
+                told.append(kernel)
+
             began = time.monotonic()
-            try:
+            with jit.compiling(note):
                 engine.prepare()
-            finally:
-                note.cancel()
             tally.started += time.monotonic() - began
+            self._prepared.add(engine.name)
 
         return prepare
 

@@ -104,7 +104,8 @@ def encode_block(raw: bytes, coding: Coding) -> bytes:
     if coding.engine == "store" or not raw:
         return _stored(raw)
     engine = ENGINES.by_name(coding.engine)
-    return _or_fallback(raw, coding, engine, _encoded(raw, coding, engine))
+    with progress.block(len(raw)):
+        return _or_fallback(raw, coding, engine, _encoded(raw, coding, engine))
 
 
 def encode_within(raw: bytes, coding: Coding, limit: int) -> tuple[int, bytes]:
@@ -140,7 +141,8 @@ def _encoded(raw: bytes, coding: Coding, engine: Engine) -> bytes:
     params = engine.fit(coding.params, len(coded))
     verify = _verifies(coding, engine)
     with progress.part(0.5 if verify else 1.0):
-        return _finished(raw, coded, specs, engine, params, verify, engine.encode(coded, params))
+        payload = engine.encode(coded, params)
+        return _finished(raw, coded, specs, engine, params, verify, payload)
 
 
 def _finished(
@@ -178,7 +180,8 @@ def decode_block(header: BlockHeader, payload: bytes) -> bytes:
         CorruptError: they do not match the block's check.
         UnsupportedError: the engine or a transform is not known here.
     """
-    raw = _decode(header, payload)
+    with progress.block(header.raw_size):
+        raw = _decode(header, payload)
     if block_check(raw, payload, header.header_check) != header.check:
         raise CorruptError("a block is damaged (its decoded bytes do not match their check)")
     return raw

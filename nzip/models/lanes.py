@@ -3,8 +3,6 @@
 Compiled, the casts are numba's types; with the JIT off they are functions that wrap as the types do, since plain
 integers do not. The mixer's vectors are built in LLVM's own terms, because numba does not make them of loops reliably;
 integer sums are exact in any order, so results do not depend on how wide a machine's registers are.
-
-numba's cache does not notice changes in imported modules: what changes here needs a change in each kernel's module too.
 """
 
 from __future__ import annotations

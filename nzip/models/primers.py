@@ -13,6 +13,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
+from nzip.entropy import jit
 from nzip.errors import NzipError
 
 
@@ -116,9 +117,16 @@ def _known() -> tuple[Any, list[int]]:
 
     with _lock:
         if not _owners:
-            owners = np.zeros(1 << HASH_BITS, np.uint32)
-            for number in PRIMERS:
-                owners[_hashes(text(number)[-COMPARED:])] |= np.uint32(1 << number)
+            # Made from texts of megabytes in less time than a small file should take: kept where kernels are.
+            key = jit.key_of(__name__, "known", repr((PRIMERS, GRAM, HASH_BITS, COMPARED)))
+            content = jit.load(key)
+            if content is not None and len(content) == 4 << HASH_BITS:
+                owners = np.frombuffer(content, "<u4").astype(np.uint32)
+            else:
+                owners = np.zeros(1 << HASH_BITS, np.uint32)
+                for number in PRIMERS:
+                    owners[_hashes(text(number)[-COMPARED:])] |= np.uint32(1 << number)
+                jit.keep(key, owners.astype("<u4").tobytes())
             chances = [int(np.count_nonzero(owners & np.uint32(1 << number))) for number in PRIMERS]
             _owners.extend((owners, chances))
     return _owners[0], _owners[1]

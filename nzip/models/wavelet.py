@@ -15,8 +15,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from nzip.entropy.jit import kernel
 
 Signal = NDArray[np.float32]
 Array = Any
@@ -29,7 +30,7 @@ _A, _B, _C, _D = (np.float32(v) for v in STEPS)
 _LOW, _HIGH = np.float32(SCALE), np.float32(1 / SCALE)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _split_columns(x: Array, out: Array) -> None:
     """Split each column of x (2 n, width): the low half goes to out[:n], the high half to out[n:]."""
     n, width = x.shape[0] // 2, x.shape[1]
@@ -51,7 +52,7 @@ def _split_columns(x: Array, out: Array) -> None:
             out[n + k, j] *= _HIGH
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _join_columns(x: Array, out: Array) -> None:
     """Undo `_split_columns`; x is spoiled."""
     n, width = x.shape[0] // 2, x.shape[1]
@@ -73,7 +74,7 @@ def _join_columns(x: Array, out: Array) -> None:
             out[2 * k + 1, j] = x[n + k, j]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _split_row(x: Array, low: Array, high: Array) -> None:
     """Split one row of an even number of samples."""
     n = len(low)
@@ -97,7 +98,7 @@ def _split_row(x: Array, low: Array, high: Array) -> None:
         high[k] *= _HIGH
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _join_row(low: Array, high: Array, out: Array) -> None:
     """Undo `_split_row`; the halves are spoiled."""
     n = len(low)
@@ -121,7 +122,7 @@ def _join_row(low: Array, high: Array, out: Array) -> None:
         out[2 * k + 1] = high[k]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _split_pictures(x: Array, out: Array) -> None:
     """Split bands (B, 2 h, 2 w) into (4 B, h, w)."""
     height, width = x.shape[1], x.shape[2]
@@ -133,7 +134,7 @@ def _split_pictures(x: Array, out: Array) -> None:
             _split_row(tall[k], out[4 * b + 2 * v, row], out[4 * b + 2 * v + 1, row])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _join_pictures(x: Array, out: Array) -> None:
     """Undo `_split_pictures`; x is spoiled."""
     height, width = out.shape[1], out.shape[2]
@@ -145,13 +146,13 @@ def _join_pictures(x: Array, out: Array) -> None:
         _join_columns(tall, out[b])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _split_sounds(x: Array, out: Array) -> None:
     for b in range(x.shape[0]):
         _split_row(x[b], out[2 * b], out[2 * b + 1])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _join_sounds(x: Array, out: Array) -> None:
     for b in range(out.shape[0]):
         _join_row(x[2 * b], x[2 * b + 1], out[b])

@@ -56,14 +56,14 @@ def test_wrong_usage(run: Run, here: Path, args: tuple[str, ...], word: str) -> 
 
 def test_a_slow_engine_tells_how_far_it_is() -> None:
     tally = Tally()
-    progress.tell("lm", 5, 1)
-    with progress.listening(tally.hear):
-        progress.tell("lm", 10, 3)
+    progress.tell(5, 1)
+    with progress.measured() as tally.meter:
+        progress.tell(10, 3)
         with progress.part(0.5):
-            progress.tell("lm", 10, 3)
-        progress.tell("lm", 1, 1)
-    progress.tell("lm", 5, 1)
-    assert (tally.within, tally.tokens) == (16.0, 7)
+            progress.tell(10, 3)
+        progress.tell(1, 1)
+    progress.tell(5, 1)
+    assert (tally.reached, tally.tokens) == (16, 7)
 
 
 def test_what_a_file_says_of_its_model(run: Run, here: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 from nzip.codec.levels import level_of
 from nzip.errors import CorruptError, NzipError, UnsupportedError
 from nzip.models import primers
-from nzip.models.cm import engine, tables
+from nzip.models.cm import engine, layout, tables
 from nzip.models.cm.engine import BINARY, MIN_BITS, TEXT, CmEngine, CmEngine1, classify, plan
 from nzip.models.cm.presets import PRESETS, PRESETS_1, Select
 
@@ -308,7 +308,6 @@ def test_memory_counts_all_arrays(version: int, preset: int) -> None:
 
 
 def test_presets_fit_the_kernel() -> None:
-    kernel = pytest.importorskip("nzip.models.cm.kernel")
     for preset in (*PRESETS_1.values(), *PRESETS.values()):
         assert preset.inputs % 16 == 0
         assert max(preset.limit, preset.apm_limit) <= 1022
@@ -318,9 +317,9 @@ def test_presets_fit_the_kernel() -> None:
             assert len(contexts) + 3 + preset.counters <= preset.inputs
             assert len(set(contexts)) == len(contexts)
             assert all(context.first_mask <= 255 for context in contexts if context.direct)
-            assert all(context.second < kernel.SOURCES for context in contexts)
+            assert all(context.second < layout.SOURCES for context in contexts)
     for name in ("ONE", "PARTIAL", "LAST", "MATCH", "SEEN", "LAST2", "SHAPES", "COLUMNS"):
-        assert getattr(kernel, name) == Select[name]
+        assert getattr(layout, name) == Select[name]
 
 
 def test_classes() -> None:
@@ -365,7 +364,7 @@ def test_kept_states_are_bounded_and_safe_in_threads(monkeypatch: pytest.MonkeyP
     blocks = [SOURCE[k:] * (1 + k % 3) for k in range(12)]
     engine._kept.clear()
     alone = [_prime(block) for block in blocks]
-    assert 0 < sum(map(engine._size, engine._kept.values())) <= engine.KEPT
+    assert 0 < sum(kept.size for kept in engine._kept.values()) <= engine.KEPT
     engine._kept.clear()
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(_prime, blocks)) == alone

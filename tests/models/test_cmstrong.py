@@ -16,6 +16,7 @@ import pytest
 
 from nzip.errors import CorruptError, UnsupportedError
 from nzip.models import primers
+from nzip.models.cmstrong import layout
 from nzip.models.cmstrong.engine import BINARY, BITMAP, MIN_BITS, TEXT, CmStrongEngine, build_state, classify, plan
 from nzip.models.cmstrong.engine import _encode as _encode_as
 from nzip.models.cmstrong.presets import PRESETS, Select, Source
@@ -117,7 +118,7 @@ def _payload_and_naive(block: bytes, preset: int, bits: int, cls: int, record: i
     kernel = pytest.importorskip("nzip.models.cmstrong.kernel")
     coded = np.zeros(2 * len(block) + 100, np.uint8)
     state = build_state(preset, bits, cls, record, len(block))
-    end = kernel.code(False, 0, 0, np.frombuffer(block, np.uint8).copy(), coded, *state.values())
+    end = kernel.code(layout.ENCODE, 0, 0, 0, np.frombuffer(block, np.uint8).copy(), coded, *state.values())
     sizes = plan(PRESETS[preset], cls, bits, len(block))
     return coded[:end].tobytes(), naive.Predictor(PRESETS[preset], bits, cls, record, sizes.match_bits)
 
@@ -275,25 +276,25 @@ def test_presets_fit_the_kernel() -> None:
     kernel = pytest.importorskip("nzip.models.cmstrong.kernel")
     from nzip.models.cmstrong import engine
 
-    assert kernel.MATCH_CELLS == engine.MATCH_CELLS
-    assert 16 * kernel.APM_ROWS == engine.APM_CELLS
-    assert 1 << kernel.BIT_BITS == engine.BIT_SLOTS
+    assert layout.MATCH_CELLS == engine.MATCH_CELLS
+    assert 16 * layout.APM_ROWS == engine.APM_CELLS
+    assert 1 << layout.BIT_BITS == engine.BIT_SLOTS
     for preset in PRESETS.values():
         assert max(preset.limit, preset.apm_limit) <= 1022
         assert all(4 <= least <= 16 for least in preset.matches)
         assert list(preset.matches) == sorted(preset.matches, reverse=True)
         # The products of the first layer stay within 32 bits.
         step = (max(preset.rate) + max(preset.rate_start)) * (preset.loud + preset.quiet) // preset.quiet + 1
-        assert (step << 6) * kernel.STRETCH_MAX < 1 << 31
+        assert (step << 6) * layout.STRETCH_MAX < 1 << 31
         for cls, contexts in enumerate(preset.contexts):
             assert len(set(contexts)) == len(contexts)
             inputs = plan(preset, cls, 8, 1).inputs
-            assert inputs * (kernel.STRETCH_MAX * kernel.WEIGHT_MAX >> 8) < 1 << 31
+            assert inputs * (layout.STRETCH_MAX * kernel.WEIGHT_MAX >> 8) < 1 << 31
             assert all(choice.rows <= 1 << 12 for choice in preset.sets[cls])
     for select in Select:
-        assert getattr(kernel, select.name) == select
+        assert getattr(layout, select.name) == select
     for source in Source:
-        assert getattr(kernel, source.name) == source
+        assert getattr(layout, source.name) == source
 
 
 def test_classes() -> None:

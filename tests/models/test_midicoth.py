@@ -17,7 +17,7 @@ import pytest
 
 import nzip
 from nzip.errors import CorruptError
-from nzip.models.midicoth import tables
+from nzip.models.midicoth import layout, tables
 from nzip.models.midicoth.engine import MIN_BITS, MidicothEngine, build_state, units
 
 ENGINE = MidicothEngine()
@@ -207,10 +207,9 @@ def test_memory_counts_all_arrays() -> None:
 
 
 def test_the_pool_has_room_for_what_stands_behind_the_slots() -> None:
-    kernel = pytest.importorskip("nzip.models.midicoth.kernel")
     for bits in (MIN_BITS, 16):
-        slots = ((1 << bits) + kernel.DIRECT) * kernel.SLOT
-        assert build_state(bits, 1)["cells"].size >= slots + units(bits) * kernel.UNIT
+        slots = ((1 << bits) + layout.DIRECT) * layout.SLOT
+        assert build_state(bits, 1)["cells"].size >= slots + units(bits) * layout.UNIT
 
 
 def test_components_each_save_bytes() -> None:
@@ -220,7 +219,7 @@ def test_components_each_save_bytes() -> None:
         pytest.skip("slow without the compiler")
     block = np.frombuffer(_words(1500, 6) + SAMPLES["far"] + _words(500, 6), np.uint8)
     sizes = []
-    for parts in (0, kernel.MATCH, kernel.MATCH | kernel.WORDS, kernel.EXPERTS, kernel.ALL):
+    for parts in (0, layout.MATCH, layout.MATCH | layout.WORDS, layout.EXPERTS, layout.ALL):
         out = np.empty(len(block), np.uint8)
         sizes.append(kernel.code(False, block.copy(), out, *build_state(16, len(block), parts).values()))
         back = np.empty(len(block), np.uint8)

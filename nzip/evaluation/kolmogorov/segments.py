@@ -11,9 +11,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from nzip.entropy.jit import kernel
 
 CODE = math.log2(25)
 COUNT = math.log2(20)
@@ -38,7 +39,7 @@ MAX_STEP = 9
 FREE = 0.5  # what a list costs that stands in the program already: nothing, but not for nothing
 
 
-@numba.njit(cache=True)
+@kernel
 def far_factor(step: int) -> int:
     """Return k in 2..9 such that step / k is in 2..9; 0 where there is none."""
     for factor in range(2, 10):
@@ -47,7 +48,7 @@ def far_factor(step: int) -> int:
     return 0
 
 
-@numba.njit(cache=True)
+@kernel
 def wrap(values: Any, a: int) -> tuple[int, int, int]:
     """Return modulus, rising step and end of the longest progression modulo a number from a; modulus 0 where none."""
     n = len(values)
@@ -73,7 +74,7 @@ def wrap(values: Any, a: int) -> tuple[int, int, int]:
     return modulus, step, i
 
 
-@numba.njit(cache=True)
+@kernel
 def leaves(values: Any, reference: float, free: int, shortest: Any, longest: Any, price: Any) -> None:
     """Fill for each kind of leaf and each start the lengths that it can have, and its price, (LEAVES, n) each."""
     n = len(values)
@@ -159,7 +160,7 @@ def leaves(values: Any, reference: float, free: int, shortest: Any, longest: Any
                 price[LONG_SUMS, a] = CODE + 8 + COUNT + line + 3 + line + remainder
 
 
-@numba.njit(cache=True)
+@kernel
 def slope(values: Any, a: int) -> tuple[int, int]:
     """Return the end of the progression of bytes that begins at a, and its step; step 0 where it is one item."""
     n = len(values)
@@ -172,7 +173,7 @@ def slope(values: Any, a: int) -> tuple[int, int]:
     return (i, step) if i > a + 1 and 0 < abs(step) <= 9 else (a + 1, 0)
 
 
-@numba.njit(cache=True)
+@kernel
 def common(values: Any) -> NDArray[np.int16]:
     """Return for each two places how many items from them on are the same, (n + 1, n + 1)."""
     n = len(values)
@@ -184,7 +185,7 @@ def common(values: Any) -> NDArray[np.int16]:
     return same
 
 
-@numba.njit(cache=True)
+@kernel
 def cheapest(values: Any, reference: float, free: int, extra: Any, cost: Any, how: Any, detail: Any) -> None:
     """Fill what each segment [a, b) costs at least, and how it is written.
 
@@ -243,7 +244,7 @@ def cheapest(values: Any, reference: float, free: int, extra: Any, cost: Any, ho
             detail[a, b] = what
 
 
-@numba.njit(cache=True)
+@kernel
 def short_factor(length: int) -> int:
     """Return k in 2..9 that divides a length to 20 or less; 0 where there is none."""
     for factor in range(2, 10):
@@ -252,7 +253,7 @@ def short_factor(length: int) -> int:
     return 0
 
 
-@numba.njit(cache=True)
+@kernel
 def interleaved(values: Any, evens: Any, odds: Any, reference: float, extra: Any, who: Any, name: int) -> None:
     """Offer every segment as two interleaved ones: `evens`, `odds` are the costs of the list's two halves.
 
@@ -278,7 +279,7 @@ def interleaved(values: Any, evens: Any, odds: Any, reference: float, extra: Any
                 who[a, b] = name
 
 
-@numba.njit(cache=True)
+@kernel
 def matches(
     values: Any, places: Any, item: Any, own: Any, reference: float, extra: Any, who: Any, name: int
 ) -> None:
@@ -312,7 +313,7 @@ def matches(
                         extra[a, a + size] = total
                         who[a, a + size] = name + way + (0 if whole else 1)
 
-@numba.njit(cache=True)
+@kernel
 def rate_moduli(values: Any, scores: Any) -> None:
     """Rate each modulus by at how many places sums modulo it follow a pattern, where the list itself does not, (257).
 
@@ -344,7 +345,7 @@ def rate_moduli(values: Any, scores: Any) -> None:
         scores[modulus] = max(score - 4 * tried // modulus, 0)
 
 
-@numba.njit(cache=True)
+@kernel
 def echoes(values: Any, gains: Any, sources: Any) -> None:
     """Fill for each place about how many bits it would save to make what stands there of what stands before, (n).
 

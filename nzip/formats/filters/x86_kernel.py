@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
+from nzip.entropy.jit import kernel
 
 RANGE = 1 << 25
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def to_absolute(data: Any, jcc: bool) -> None:
     """Rewrite `data` (uint8 array) in place, from its end to its start."""
     for i in range(len(data) - 5, -1, -1):
@@ -29,7 +29,7 @@ def to_absolute(data: Any, jcc: bool) -> None:
                 data[i + 4] = value // 16777216 * 255
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def to_relative(data: Any, jcc: bool) -> None:
     """Undo `to_absolute`, from the start of `data` to its end."""
     for i in range(len(data) - 4):

@@ -14,8 +14,10 @@ import threading
 from collections import OrderedDict
 from typing import Any, ClassVar, NamedTuple
 
+from nzip.entropy.jit import Native
 from nzip.errors import CorruptError, UnsupportedError
-from nzip.models import primers
+from nzip.models import primers, progress
+from nzip.models.cm import layout
 from nzip.models.cm.presets import DEFAULT_PRESET, LARGE, PRESETS, PRESETS_1, Context, Preset, Select, select_rows
 from nzip.models.engine import Engine, Params, Primed, PrimedKernel, Unprimed
 
@@ -33,6 +35,16 @@ MAX_DISTANCE = 1100
 SAMPLE = 1 << 14
 CONTROL_SHARE = 8  # one control byte in so many makes a block binary,
 HIGH_SHARE, HIGH_CONTROL_SHARE = 8, 512  # and so do one byte above 127 and one control byte in so many
+
+# The arrays that a kernel changes; `slots64` is the same memory as `slots`.
+CHANGED = (
+    "slots", "maps", "table", "weights", "counts", "final", "counters", "apm", "v", "after1", "after2", "carried",
+    "reached",
+)  # fmt: skip
+
+code, restore, count_repeats, spread = (
+    Native("nzip.models.cm.kernel", name) for name in ("code", "restore", "count_repeats", "spread")
+)
 
 
 class CmEngine(Engine):
@@ -177,12 +189,11 @@ class CmEngine1(CmEngine):
 def _encode(head: bytes, block: bytes, preset: Preset, bits: int, cls: int, record: int, primer: int) -> bytes:
     import numpy as np
 
-    from nzip.models.cm import kernel
-
     read, state = _begin(preset, bits, cls, record, len(block), primer)
     coded = np.empty(max(1, len(block) - len(head)), np.uint8)
     data = np.frombuffer(read + block, np.uint8).copy()
-    end = kernel.code(kernel.ENCODE, len(read), data, coded, *state.values())
+    with progress.watching(state["reached"], len(read), len(block)):
+        end = code(layout.ENCODE, len(read), data, coded, *state.values())
     if len(head) + end > len(block):
         return bytes(len(block) + 1)
     return head + bytes(coded[:end].tobytes())
@@ -193,13 +204,12 @@ def _decode(
 ) -> bytes:
     import numpy as np
 
-    from nzip.models.cm import kernel
-
     read, state = _begin(preset, bits, cls, record, size, primer)
     data = np.empty(len(read) + size, np.uint8)
     data[: len(read)] = np.frombuffer(read, np.uint8)
     coded = np.frombuffer(payload, np.uint8)[start:].copy()
-    used = kernel.code(kernel.DECODE, len(read), data, coded, *state.values())
+    with progress.watching(state["reached"], len(read), size):
+        used = code(layout.DECODE, len(read), data, coded, *state.values())
     if used < len(coded):
         raise CorruptError("a cm block holds more than its bytes need")
     return bytes(data[len(read) :].tobytes())
@@ -210,8 +220,6 @@ def _begin(preset: Preset, bits: int, cls: int, record: int, size: int, primer: 
 
     Reading a primer takes longer than coding a short block, so the states of the last ones are kept.
     """
-    from nzip.models.cm import kernel
-
     if not primer:
         return b"", build_state(preset, bits, cls, record, size)
     import numpy as np
@@ -220,20 +228,70 @@ def _begin(preset: Preset, bits: int, cls: int, record: int, size: int, primer: 
     sizes = plan(preset, cls, bits, len(read) + size)
     key = (preset, bits, sizes, primer)
     with _lock:
-        state = _kept.get(key)
-        if state is not None:
+        kept = _kept.get(key)
+        if kept is not None:
             _kept.move_to_end(key)
-    if state is None:
-        state = build_state(preset, bits, cls, record, len(read) + size)
-        kernel.code(kernel.READ, 0, np.frombuffer(read, np.uint8).copy(), np.zeros(1, np.uint8), *state.values())
+    if kept is not None:
+        return read, kept.state()
+    state = build_state(preset, bits, cls, record, len(read) + size)
+    code(layout.READ, 0, np.frombuffer(read, np.uint8).copy(), np.zeros(1, np.uint8), *state.values())
+    if sizes.total > KEPT:
         with _lock:
-            if sizes.total > KEPT:
-                _kept.clear()  # such a block's memory is stated without them
-                return read, state
-            _kept[key] = state
-            while sum(_size(kept) for kept in _kept.values()) > KEPT:
-                _kept.popitem(last=False)
-    return read, _copied(state)
+            _kept.clear()  # such a block's memory is stated without them
+        return read, state
+    kept = KeptState(state)
+    with _lock:
+        _kept[key] = kept
+        while sum(entry.size for entry in _kept.values()) > KEPT:
+            _kept.popitem(last=False)
+    return read, state
+
+
+class KeptState:
+    """A copy of a state without its zeros, which are most of it after a primer.
+
+    Attributes:
+        size: bytes that it takes.
+    """
+
+    def __init__(self, state: dict[str, Any]):
+        import numpy as np
+
+        self._whole = {name: array for name, array in state.items() if name not in CHANGED and name != "slots64"}
+        self._order = tuple(state)
+        # Of each array: bytes that are not 0, how far each lies behind the one before, and length and type.
+        self._parts: dict[str, tuple[Any, Any, Any]] = {}
+        self.size = 0
+        for name in CHANGED:
+            array = state[name]
+            there = array.view(np.uint8)
+            places = np.flatnonzero(there)
+            gaps = np.diff(places, prepend=-1)
+            # A gap is a byte: longer ones are filled with zeros that are written out.
+            steps = (gaps - 1) // 255
+            ends = np.cumsum(steps + 1) - 1
+            short: Any = np.full(int(ends[-1]) + 1 if len(ends) else 0, 255, np.uint8)
+            short[ends] = gaps - 255 * steps
+            values = np.zeros(len(short), np.uint8)
+            values[ends] = there[places]
+            if 2 * len(short) > array.nbytes:
+                short, values = None, array.copy()
+            self._parts[name] = (short, values, (len(array), array.dtype))
+            self.size += values.nbytes + (0 if short is None else short.nbytes)
+
+    def state(self) -> dict[str, Any]:
+        """Return the state again, for a kernel to change."""
+        import numpy as np
+
+        fresh = dict(self._whole)
+        for name, (gaps, values, (length, dtype)) in self._parts.items():
+            if gaps is None:
+                fresh[name] = values.copy()
+                continue
+            fresh[name] = _aligned(length, dtype)
+            spread(gaps, values, fresh[name].view(np.uint8))
+        fresh["slots64"] = fresh["slots"].view(np.uint64)
+        return {name: fresh[name] for name in self._order}
 
 
 class CmPrimed(PrimedKernel):
@@ -242,47 +300,38 @@ class CmPrimed(PrimedKernel):
     def __init__(self, preset: Preset, bits: int, cls: int, record: int, known: bytes, most: int):
         import numpy as np
 
-        from nzip.models.cm import kernel
-
-        self._kernel = kernel
         self.begin = len(known)
         self._state = build_state(preset, bits, cls, record, max(1, len(known) + most))
         self.buffer = np.zeros(len(known) + most, np.uint8)
         self.buffer[: len(known)] = np.frombuffer(known, np.uint8)
         if known:
-            kernel.code(kernel.READ, 0, self.buffer[: len(known)], np.zeros(1, np.uint8), *self._state.values())
+            code(layout.READ, 0, self.buffer[: len(known)], np.zeros(1, np.uint8), *self._state.values())
         self._work = _copied(self._state)
 
     def _encode_kernel(self, buffer: Any, coded: Any) -> tuple[int, int, int]:
-        end = int(self._kernel.code(self._kernel.ENCODE, self.begin, buffer, coded, *self._work.values()))
+        end = int(code(layout.ENCODE, self.begin, buffer, coded, *self._work.values()))
         whole, spread = self._work["carried"][4:6].tolist()
         return end, whole, spread
 
     def _decode_kernel(self, buffer: Any, coded: Any) -> None:
-        self._kernel.code(self._kernel.DECODE, self.begin, buffer, coded, *self._work.values())
+        code(layout.DECODE, self.begin, buffer, coded, *self._work.values())
 
     def _undo(self, buffer: Any) -> None:
         work, state = self._work, self._state
         names = ("slots", "table", "counters", "apm", "v", "after1", "after2")
-        self._kernel.restore(
+        restore(
             self.begin, buffer, work["settings"], work["spec"], work["direct"],
             *(work[name] for name in names), *(state[name] for name in names),
         )  # fmt: skip
-        for name in ("maps", "weights", "counts", "final", "carried"):
+        for name in ("maps", "weights", "counts", "final", "carried", "reached"):
             work[name][:] = state[name]
-
-
-def _size(state: dict[str, Any]) -> int:
-    return sum(int(array.nbytes) for array in state.values())
 
 
 def _copied(state: dict[str, Any]) -> dict[str, Any]:
     """Return a copy of what a kernel changes."""
     fresh = dict(state)
-    for name in ("slots", "counters", "apm"):
+    for name in CHANGED:
         fresh[name] = _aligned(len(state[name]), state[name].dtype, state[name])
-    for name in ("maps", "table", "weights", "counts", "final", "v", "after1", "after2", "carried"):
-        fresh[name] = state[name].copy()
     fresh["slots64"] = fresh["slots"].view(state["slots64"].dtype)
     return fresh
 
@@ -299,7 +348,7 @@ class Plan(NamedTuple):
     total: int
 
 
-_kept: OrderedDict[tuple[Preset, int, Plan, int], dict[str, Any]] = OrderedDict()
+_kept: OrderedDict[tuple[Preset, int, Plan, int], KeptState] = OrderedDict()
 
 
 def plan(preset: Preset, cls: int, bits: int, size: int) -> Plan:
@@ -340,12 +389,12 @@ def examine(block: bytes) -> Examined:
     """
     import numpy as np
 
-    from nzip.models.cm import kernel
-
     data = np.frombuffer(block, np.uint8)
     if len(data) > SAMPLE:
         third = len(data) // 3
         data = np.concatenate((data[third:][: SAMPLE // 2], data[2 * third :][: SAMPLE // 2]))
+    else:
+        data = data.copy()  # one that may be written to, as kernels ask for
     counts = np.bincount(data, minlength=256)
     control = int(counts[:9].sum() + counts[14:32].sum())
     high = int(counts[128:].sum())
@@ -356,7 +405,7 @@ def examine(block: bytes) -> Examined:
     fresh = np.ones(len(data), np.uint8)
     fresh[1:] = data[1:] != data[:-1]
     scores = np.zeros(max(3, min(MAX_DISTANCE, len(data) // 3)), np.int32)
-    kernel.count_repeats(data, fresh, scores)
+    count_repeats(data, fresh, scores)
     best = int(scores.max())
     # A multiple of the length repeats nearly as often: the shortest of the good ones is taken.
     record = 2 + int(np.argmax(scores[2:] >= max(1, best - best // 32)))
@@ -389,31 +438,29 @@ def build_state(preset: Preset, bits: int, cls: int, record: int, size: int) -> 
     """Allocate and initialise what the kernel works on, in the order of the kernel's arguments."""
     import numpy as np
 
-    from nzip.models.cm import kernel
-
     contexts: tuple[Context, ...] = preset.text if cls == TEXT else preset.binary
     sets: tuple[Select, ...] = preset.text_sets if cls == TEXT else preset.binary_sets
     sizes = plan(preset, cls, bits, size)
     squash, stretch, after, rates, priors, apm_priors, match_priors = _constants()
     n, k = sizes.contexts, len(sets)
 
-    settings = np.zeros(kernel.CFG_SIZE, np.int64)
-    settings[kernel.CFG_INPUTS] = sizes.inputs
-    settings[kernel.CFG_LIMIT] = preset.limit
-    settings[kernel.CFG_RECORD] = record
-    settings[kernel.CFG_RATE] = preset.rate
-    settings[kernel.CFG_RATE_START] = preset.rate_start
-    settings[kernel.CFG_RATE_FALL] = preset.rate_fall
-    settings[kernel.CFG_MATCH_MIN] = preset.match_min if cls == TEXT else preset.match_min_binary
-    settings[kernel.CFG_MATCH_BITS] = sizes.match_bits
-    settings[kernel.CFG_FINAL_RATE] = preset.final_rate
-    settings[kernel.CFG_APM_LIMIT] = preset.apm_limit
-    settings[kernel.CFG_REFINE] = preset.refine
-    settings[kernel.CFG_BITS] = bits
-    settings[kernel.CFG_AHEAD] = preset.ahead
-    settings[kernel.CFG_COUNTERS] = preset.counters
-    settings[kernel.CFG_COUNTER_BITS] = sizes.counter_bits
-    settings[kernel.CFG_COUNTER_LIMIT] = preset.counter_limit
+    settings = np.zeros(layout.CFG_SIZE, np.int64)
+    settings[layout.CFG_INPUTS] = sizes.inputs
+    settings[layout.CFG_LIMIT] = preset.limit
+    settings[layout.CFG_RECORD] = record
+    settings[layout.CFG_RATE] = preset.rate
+    settings[layout.CFG_RATE_START] = preset.rate_start
+    settings[layout.CFG_RATE_FALL] = preset.rate_fall
+    settings[layout.CFG_MATCH_MIN] = preset.match_min if cls == TEXT else preset.match_min_binary
+    settings[layout.CFG_MATCH_BITS] = sizes.match_bits
+    settings[layout.CFG_FINAL_RATE] = preset.final_rate
+    settings[layout.CFG_APM_LIMIT] = preset.apm_limit
+    settings[layout.CFG_REFINE] = preset.refine
+    settings[layout.CFG_BITS] = bits
+    settings[layout.CFG_AHEAD] = preset.ahead
+    settings[layout.CFG_COUNTERS] = preset.counters
+    settings[layout.CFG_COUNTER_BITS] = sizes.counter_bits
+    settings[layout.CFG_COUNTER_LIMIT] = preset.counter_limit
 
     spec = np.zeros((n, 4), np.uint64)
     direct = np.zeros(n, np.int64)
@@ -427,7 +474,7 @@ def build_state(preset: Preset, bits: int, cls: int, record: int, size: int) -> 
             direct[i] = -1
     slots = _aligned(end, np.uint8)
 
-    maps = np.zeros(256 * n + kernel.MATCH_MAPS, np.uint32)
+    maps = np.zeros(256 * n + layout.MATCH_MAPS, np.uint32)
     maps[: 256 * n].reshape(n, 256)[:, : priors.shape[-1]] = priors
     maps[256 * n :] = match_priors
     selectors = np.zeros((2, k), np.int64)
@@ -458,10 +505,11 @@ def build_state(preset: Preset, bits: int, cls: int, record: int, size: int) -> 
         "stretch": stretch,
         "after": after,
         "rates": rates,
-        "v": np.zeros(kernel.SOURCES, np.uint64),
+        "v": np.zeros(layout.SOURCES, np.uint64),
         "after1": np.zeros(256, np.uint64),
         "after2": np.zeros(65536, np.uint64),
         "carried": np.zeros(6, np.int64),
+        "reached": np.zeros(1, np.int64),
     }
 
 

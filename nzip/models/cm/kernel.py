@@ -11,8 +11,7 @@ Invariants:
   is switched off. Sums of 32-bit products are exact whatever their order.
 * Wrappers own all memory; kernels fill arrays. An array is indexed by unsigned numbers, which numba does not check
   for a sign, so each index stays in range for any input: damaged payloads lead to wrong bytes and nothing else.
-* All kernels stand in this module, because numba's cache does not notice changes in imported ones; for the same
-  reason the tables are arguments and never globals.
+* Tables are arguments and never globals, which would become part of the machine code.
 """
 
 from __future__ import annotations
@@ -20,11 +19,68 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
+from nzip.entropy.jit import kernel
+from nzip.models.cm.layout import (
+    ABOVE,
+    AFTER1,
+    AFTER2,
+    APM_EXPECTED,
+    APM_LAST,
+    APM_PAIR,
+    APM_ROWS,
+    BIAS,
+    CFG_AHEAD,
+    CFG_APM_LIMIT,
+    CFG_BITS,
+    CFG_COUNTER_BITS,
+    CFG_COUNTER_LIMIT,
+    CFG_COUNTERS,
+    CFG_FINAL_RATE,
+    CFG_INPUTS,
+    CFG_LIMIT,
+    CFG_MATCH_BITS,
+    CFG_MATCH_MIN,
+    CFG_RATE,
+    CFG_RATE_FALL,
+    CFG_RATE_START,
+    CFG_RECORD,
+    CFG_REFINE,
+    COLUMN,
+    DECODE,
+    ENCODE,
+    HALF,
+    K1,
+    K2,
+    K3,
+    K4,
+    K5,
+    LAST,
+    LAST2,
+    LAST8,
+    LAST16,
+    LINE,
+    LINE_BEFORE,
+    LINE_START,
+    MATCH,
+    MATCH_VERIFY,
+    ONE,
+    PARTIAL,
+    READ,
+    SEEN,
+    SHAPE,
+    SHAPES,
+    SMALL_ERROR,
+    SOURCES,
+    STRETCH_MAX,
+    SURE,
+    WORD,
+    WORD1,
+    WORD2,
+    WORDS,
+)  # fmt: skip
 from nzip.models.lanes import COMPILED, Array, i32, i64, prefetch, u8, u32, u64
-
-STRETCH_MAX = 12 * 256 - 1  # as in tables
 
 if not COMPILED:
     from nzip.models.lanes import plain_dot, plain_train
@@ -68,43 +124,7 @@ else:
         return types.void(inputs, weights, types.int64, types.int64, types.int32), generate
 
 
-# What `v` holds: presets.Source, then two numbers that only `renew` uses.
-NONE, LAST8, LAST16, WORD, WORD1, WORD2, ABOVE, COLUMN, AFTER1, AFTER2, LINE, SHAPE, WORDS = range(13)
-LINE_START, LINE_BEFORE = 13, 14
-SOURCES = 16
-
-# What `code` does.
-ENCODE, DECODE, READ = range(3)
-
-# presets.Select
-ONE, PARTIAL, LAST, MATCH, SEEN, LAST2, SHAPES, COLUMNS = range(8)
-
-# Odd multipliers for hashing.
-K1 = 0x9E3779B97F4A7C15
-K2 = 0xD6E8FEB86659FD93
-K3 = 0xC2B2AE3D27D4EB4F
-K4 = 0xBF58476D1CE4E5B9
-K5 = 0x2545F4914F6CDD1D
-
-# Settings, by place in `settings`.
-(
-    CFG_INPUTS, CFG_LIMIT, CFG_RECORD, CFG_RATE, CFG_RATE_START, CFG_RATE_FALL, CFG_MATCH_MIN, CFG_MATCH_BITS,
-    CFG_FINAL_RATE, CFG_APM_LIMIT, CFG_REFINE, CFG_BITS, CFG_COUNTERS, CFG_COUNTER_BITS, CFG_COUNTER_LIMIT,
-    CFG_AHEAD,
-) = range(16)  # fmt: skip
-CFG_SIZE = 16
-
-MATCH_MAPS = 32 * 4
-MATCH_VERIFY = 400  # bytes of a candidate that are compared at most
-SURE = 32  # a bit that came with at most so many 2^-16 of doubt teaches nothing: left out for speed
-SMALL_ERROR = 15  # would move no weight by more than a few units of 2^-16: left out for speed
-BIAS = 256  # the input that is always there
-# Rows of 16 cells in `apm`: by the partial byte, by the last byte, by the expected byte, by the last two bytes.
-APM_LAST, APM_EXPECTED, APM_PAIR, APM_ROWS = 256, 256 + 65536, 256 + 2 * 65536, 256 + 2 * 65536 + 4096
-HALF = 1 << 31  # a counter's cell at first, but for this xor
-
-
-@njit(cache=True, nogil=True)
+@kernel
 def renew(v: Array, buf: Array, pos: int, period: int, after1: Array, after2: Array) -> None:
     """Bring the sources `v` to where they predict byte `pos` (1 or more); all bytes before it are in `buf`."""
     c = i64(buf[u64(pos - 1)])
@@ -174,7 +194,7 @@ def renew(v: Array, buf: Array, pos: int, period: int, after1: Array, after2: Ar
         v[COLUMN] = u64(pos % period)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def address(
     v: Array, spec: Array, direct: Array, hashes: Array, places: Array, checks: Array, slots: Array, shift: int
 ) -> None:
@@ -197,7 +217,7 @@ def address(
                 prefetch(slots, places[i] ^ 64)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def adapted(cell: int, target: int, limit: int, rates: Array) -> Any:
     """Return `cell` (probability 22 bits, count 10 bits) after one more bit: `target` is 0 or 2^22 - 1."""
     count = i64(cell & u32(1023))
@@ -206,7 +226,7 @@ def adapted(cell: int, target: int, limit: int, rates: Array) -> Any:
     return u32((p << 10) | (count + i64(count < limit)))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def equal_before(buf: Array, pointer: int, pos: int) -> Any:
     """Return how many bytes before `pointer` are those before `pos`, MATCH_VERIFY at most."""
     length = i64(0)
@@ -215,7 +235,7 @@ def equal_before(buf: Array, pointer: int, pos: int) -> Any:
     return length
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def line_of(last8: int, j: int, partial: int, shift: int) -> Any:
     """Return where counter `j` (of the last j + 1 bytes) has its line for the nibble that `partial` begins."""
     known = u64(last8 & u64((u64(1) << u64(8 * (j + 1))) - u64(1)))
@@ -223,7 +243,7 @@ def line_of(last8: int, j: int, partial: int, shift: int) -> Any:
     return i64(u64(u64(t ^ (t >> u64(32))) * u64(K3)) >> shift) << 4
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def between(apm: Array, cell: int, start0: int, start1: int, part: int) -> Any:
     """Return 16 bits of probability: `part` / 256 of the way from `cell` to the next."""
     p0 = i64((apm[u64(cell)] ^ start0) >> u32(10))
@@ -231,7 +251,7 @@ def between(apm: Array, cell: int, start0: int, start1: int, part: int) -> Any:
     return (p0 * (256 - part) + p1 * part) >> 14
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def code(
     mode: int,  # ENCODE, DECODE, or READ: learn from what is known and code nothing
     first: int,  # where in `buf` to begin; what is before it was read in an earlier call with the same state
@@ -259,6 +279,7 @@ def code(
     after1: Array,  # uint64 (256,): what followed each byte
     after2: Array,  # uint64 (65536,): what followed each pair of bytes
     carried: Array,  # int64 (6,): of the match: pointer, length, missed, candidate; bytes coded, range - 1
+    reached: Array,  # int64 (1,): the byte of `buf` that the kernel is at, for those who show it
 ) -> Any:
     """Encode `buf[first:]` into `coded`, or decode it, or only learn from it.
 
@@ -324,6 +345,7 @@ def code(
         renew(v, buf, first, period, after1, after2)
     address(v, spec, direct, hashes, places, checks, slots, shift)
     for pos in range(first, size):
+        reached[0] = pos
         last8 = u64(v[LAST8])
         last = i64(last8 & u64(255))
 
@@ -606,7 +628,7 @@ def code(
     return at
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def restore(
     first: int,  # as `code` was given it
     buf: Array,  # as `code` left it
@@ -696,7 +718,7 @@ def restore(
         apm[u64(k)] = apm_was[u64(k)]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def count_repeats(sample: Array, fresh: Array, scores: Array) -> None:
     """Count for each distance the bytes where `fresh` is 1 and that equal the byte so far back."""
     n = i64(sample.shape[0])
@@ -705,3 +727,12 @@ def count_repeats(sample: Array, fresh: Array, scores: Array) -> None:
         for k in range(distance, n):
             total = i32(total + i32(fresh[k] & u8(sample[k] == sample[k - distance])))
         scores[distance] = total
+
+
+@kernel
+def spread(gaps: Array, values: Array, out: Array) -> None:
+    """Write `values` to `out`, each so many bytes (1 or more) behind the one before; the first counts from -1."""
+    at = i64(-1)
+    for k in range(gaps.shape[0]):
+        at += i64(gaps[k])
+        out[u64(at)] = values[k]

@@ -11,12 +11,16 @@ numba and numpy are imported when a block is coded, never before.
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from nzip.entropy.jit import Native
 from nzip.errors import CorruptError, UnsupportedError
+from nzip.models import progress
 from nzip.models.cm.engine import BINARY, TEXT, _aligned, classify
+from nzip.models.cmfast import layout
 from nzip.models.engine import Engine, Params, Primed, PrimedKernel, Unprimed
 
 MIN_BITS, MAX_BITS, DEFAULT_BITS = 12, 24, 22  # log2 of buckets
@@ -29,6 +33,8 @@ PRIMED = 1 << 14  # the primer is shorter than this
 KEEP_BITS = 16  # up to here the primed memory is kept for the next block
 WEIGHT = 22000  # what the weights start with, in 1/65536
 FIXED = 1 << 23  # what does not depend on the block: refinement, unhashed buckets, the primer, memory kept primed
+
+code, restore = (Native("nzip.models.cmfast.kernel", name) for name in ("code", "restore"))
 
 
 class CmFastEngine(Engine):
@@ -82,8 +88,6 @@ class CmFastEngine(Engine):
         """Return the payload; when it would not be shorter than the block, one byte more than the block."""
         import numpy as np
 
-        from nzip.models.cmfast import kernel
-
         bits, streams = self._checked(params)
         cls, record = classify(block)
         even = len(block) - len(block) % streams
@@ -91,15 +95,13 @@ class CmFastEngine(Engine):
         coded = np.empty(max(1, len(block) - len(head)), np.uint8)
         state = State(bits, cls, record, even)
         state.buf[state.begin :] = np.frombuffer(block, np.uint8)[:even]
-        end = state.run(kernel.ENCODE, streams, coded)
+        end = state.run(layout.ENCODE, streams, coded)
         if len(head) + end > len(block):
             return bytes(len(block) + 1)
         return head + coded[:end].tobytes()
 
     def decode(self, payload: bytes, size: int, params: Params) -> bytes:
         import numpy as np
-
-        from nzip.models.cmfast import kernel
 
         bits, streams = self._checked(params)
         even = size - size % streams
@@ -110,7 +112,7 @@ class CmFastEngine(Engine):
             raise CorruptError("a cmfast block does not start as it should")
         state = State(bits, cls, int.from_bytes(payload[1:start], "little"), even)
         coded = np.frombuffer(payload, np.uint8)[rest:].copy()
-        used = state.run(kernel.DECODE, streams, coded)
+        used = state.run(layout.DECODE, streams, coded)
         if used < len(coded):
             raise CorruptError("a cmfast block holds more than its bytes need")
         return bytes(state.buf[state.begin :].tobytes() + payload[start:rest])
@@ -151,10 +153,8 @@ def _constants() -> dict[str, Any]:
             import numpy as np
 
             from nzip.models.cm import tables
-            from nzip.models.cmfast import kernel
-
             priors = np.array(tables.state_priors(), np.uint32)
-            maps = np.zeros((kernel.CONTEXTS, 256), np.uint32)
+            maps = np.zeros((layout.CONTEXTS, 256), np.uint32)
             maps[:, : len(priors)] = priors
             maps = np.concatenate((maps.reshape(-1), np.array(tables.match_priors()[::4], np.uint32)))
             stretch = np.array(tables.stretch_values(), np.int16)
@@ -174,13 +174,11 @@ def _fresh(bits: int, match_bits: int) -> dict[str, Any]:
     """Allocate and initialise what the kernel changes, in the order of its arguments."""
     import numpy as np
 
-    from nzip.models.cmfast import kernel
-
     constants = _constants()
-    slots = _aligned(kernel.DIRECT + (16 << bits), np.uint8)
-    weights = np.zeros((kernel.ROWS, kernel.LANES), np.int32)
-    weights[:, : kernel.CONTEXTS + 1] = WEIGHT
-    apm = _aligned(kernel.APM_ROWS * 16, np.uint16)
+    slots = _aligned(layout.DIRECT + (16 << bits), np.uint8)
+    weights = np.zeros((layout.ROWS, layout.LANES), np.int32)
+    weights[:, : layout.CONTEXTS + 1] = WEIGHT
+    apm = _aligned(layout.APM_ROWS * 16, np.uint16)
     apm.reshape(-1, 16)[:] = constants["knots"]
     return {
         "carry": np.zeros(4, np.uint64),
@@ -195,22 +193,22 @@ def _fresh(bits: int, match_bits: int) -> dict[str, Any]:
 
 
 def _run(mode: int, buf: Any, begin: int, streams: int, coded: Any, settings: Any, arrays: dict[str, Any]) -> int:
-    from nzip.models.cmfast import kernel
+    import numpy as np
 
     constants = [_constants()[name] for name in ("squash", "stretch", "after", "rates")]
-    return int(kernel.code(mode, buf, begin, streams, coded, *settings, *arrays.values(), *constants))
+    reached = np.zeros(1, np.int64)
+    with progress.watching(reached, begin, len(buf) - begin) if mode != layout.TRAIN else nullcontext():
+        return int(code(mode, buf, begin, streams, coded, *settings, *arrays.values(), *constants, reached))
 
 
 def _primed(text: bytes, bits: int, match_bits: int) -> dict[str, Any]:
     """What the kernel changes, once it has learned from `text`."""
     import numpy as np
 
-    from nzip.models.cmfast import kernel
-
     arrays = _fresh(bits, match_bits)
     if text:
         settings = (False, 0, LEAST[TEXT], PART[TEXT], bits, match_bits)
-        _run(kernel.TRAIN, np.frombuffer(text, np.uint8).copy(), 0, 1, np.zeros(1, np.uint8), settings, arrays)
+        _run(layout.TRAIN, np.frombuffer(text, np.uint8).copy(), 0, 1, np.zeros(1, np.uint8), settings, arrays)
     return arrays
 
 
@@ -258,9 +256,6 @@ class CmFastPrimed(PrimedKernel):
     def __init__(self, bits: int, cls: int, record: int, known: bytes, most: int):
         import numpy as np
 
-        from nzip.models.cmfast import kernel
-
-        self._kernel = kernel
         state = State(bits, cls, record, len(known) + most)
         self._settings = state.settings
         self.buffer = state.buf
@@ -269,7 +264,7 @@ class CmFastPrimed(PrimedKernel):
         self.buffer[state.begin : self.begin] = np.frombuffer(known, np.uint8)
         if known:
             read = self.buffer[: self.begin]
-            _run(kernel.TRAIN, read, state.begin, 1, np.zeros(1, np.uint8), self._settings, self._arrays)
+            _run(layout.TRAIN, read, state.begin, 1, np.zeros(1, np.uint8), self._settings, self._arrays)
         self._work = {name: array.copy() for name, array in self._arrays.items()}
         for name in ("slots", "apm"):
             array = self._arrays[name]
@@ -278,17 +273,17 @@ class CmFastPrimed(PrimedKernel):
         self._work["slots64"] = self._work["slots"].view(np.uint64)
 
     def _encode_kernel(self, buffer: Any, coded: Any) -> tuple[int, int, int]:
-        end = int(_run(self._kernel.ENCODE, buffer, self.begin, 1, coded, self._settings, self._work))
+        end = int(_run(layout.ENCODE, buffer, self.begin, 1, coded, self._settings, self._work))
         whole, spread = self._work["carry"][2:4].tolist()
         return end, whole, spread
 
     def _decode_kernel(self, buffer: Any, coded: Any) -> None:
-        _run(self._kernel.DECODE, buffer, self.begin, 1, coded, self._settings, self._work)
+        _run(layout.DECODE, buffer, self.begin, 1, coded, self._settings, self._work)
 
     def _undo(self, buffer: Any) -> None:
         work, was = self._work, self._arrays
         binary, period, least, _, bits, match_bits = self._settings
-        self._kernel.restore(
+        restore(
             buffer, self.begin, binary, period, least, bits, match_bits, work["slots"], work["table"], work["apm"],
             was["carry"], was["slots"], was["table"], was["apm"],
         )  # fmt: skip

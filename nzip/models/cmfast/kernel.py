@@ -21,27 +21,29 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
+from nzip.entropy.jit import inlined, kernel
+from nzip.models.cmfast.layout import (
+    APM_ONE,
+    APM_SHIFT,
+    BIAS,
+    CONTEXTS,
+    DECODE,
+    DIRECT,
+    ENCODE,
+    K1,
+    K3,
+    K5,
+    LANES,
+    MAP_LIMIT,
+    MATCH_LIMIT,
+    RATE,
+    STRETCH_MAX,
+    TRAIN,
+    VERIFY,
+)  # fmt: skip
 from nzip.models.lanes import COMPILED, Array, i32, i64, prefetch, u8, u16, u32, u64
-
-STRETCH_MAX = 12 * 256 - 1  # as in cm.tables
-K1 = 0x9E3779B97F4A7C15
-K3 = 0xC2B2AE3D27D4EB4F
-K5 = 0x2545F4914F6CDD1D
-
-ENCODE, DECODE, TRAIN = 0, 1, 2
-CONTEXTS = 5
-LANES = 8  # mixer inputs: the contexts, the match model, a bias, nothing
-BIAS = 256
-DIRECT = 256 * 32 * 16  # bytes of the buckets of the first context, which is not hashed
-ROWS = 8 * 4 * (CONTEXTS + 1)  # weight rows: buckets seen before, class of the match, bit position
-APM_ROWS = 1 << 16  # rows of 16 knots: last byte, partial byte
-RATE = 180  # of the mixer's learning
-APM_SHIFT = 6
-APM_ONE = 65535 + 63  # so that rounding down leaves 65535 within reach
-MAP_LIMIT, MATCH_LIMIT = 1022, 1022
-VERIFY = 32  # bytes of a candidate that are compared at most
 
 if not COMPILED:
     from nzip.models.lanes import plain_dot, plain_train
@@ -96,7 +98,7 @@ else:
         return types.void(x, w, types.int64, types.int64, types.int32), generate
 
 
-@njit(inline="always")
+@inlined
 def address(
     s: int, binary: bool, period: int, start: int, p: int, last8: int, word: int, buf: Array, slots: Array,
     hashes: Array, places: Array, checks: Array, shift: int,
@@ -131,7 +133,7 @@ def address(
         prefetch(slots, place)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def code(
     mode: int,
     buf: Array,  # uint8: what was learned from before, and from `begin` on the block; decoding fills that
@@ -156,6 +158,7 @@ def code(
     stretch: Array,  # int16 (4096,)
     after: Array,  # uint8 (2 * states,)
     rates: Array,  # int32 (1024,)
+    reached: Array,  # int64 (1,): the byte of `buf` that the kernel is at, for those who show it
 ) -> Any:
     """Encode the block in `buf` into `coded`, or decode it, or only learn from it (TRAIN).
 
@@ -222,6 +225,7 @@ def code(
                 hashes, places, checks, shift,
             )  # fmt: skip
         for step in range(each):
+            reached[0] = base + step * streams
             # ---- match model, once a byte
             for s in range(streams):
                 p = i64(pos[s])
@@ -448,7 +452,7 @@ def code(
     return at
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def restore(
     buf: Array,  # as `code` left it for one stream
     begin: int, binary: bool, period: int, least: int, bits: int, match_bits: int,  # as `code` was given them

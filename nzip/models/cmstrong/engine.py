@@ -10,12 +10,16 @@ numba and numpy are imported when a block is coded, never before.
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from nzip.entropy import jit
+from nzip.entropy.jit import Native
 from nzip.errors import CorruptError, UnsupportedError
-from nzip.models import primers
+from nzip.models import primers, progress
 from nzip.models.cm.engine import BINARY, SAMPLE, TEXT, _aligned, _constants, examine
+from nzip.models.cmstrong import layout
 from nzip.models.cmstrong.presets import DEFAULT_PRESET, PRESETS, Preset
 from nzip.models.engine import Engine, Params
 
@@ -31,6 +35,16 @@ MAX_RECORD = 0xFFFF
 SKIMMED = sum(primer.size for primer in primers.PRIMERS.values())  # bytes that are skimmed, at most
 BITMAP = 2  # beside the classes of `cm`
 EVEN_TENTHS = 6  # a bitmap's share of bytes that are 0 or 255, in tenths, at least
+
+# The arrays that reading changes; `slots64` is the same memory as `slots`.
+CHANGED = (
+    "slots", "bitslots", "maps", "match_maps", "table", "weights", "uses", "final", "apm", "v", "after1", "after2",
+    "after3", "matched",
+)  # fmt: skip
+KEPT_BLOCK = 1 << 16  # blocks up to here begin with a state that was kept; larger ones take longer than reading does
+STATES = 4  # so many are kept, the latest; each takes about 55 MB of disk
+
+code = Native("nzip.models.cmstrong.kernel", "code")
 
 
 class CmStrongEngine(Engine):
@@ -114,8 +128,6 @@ class CmStrongEngine(Engine):
     def decode(self, payload: bytes, size: int, params: Params) -> bytes:
         import numpy as np
 
-        from nzip.models.cmstrong import kernel
-
         preset, bits, primer = self._checked(params)
         cls = payload[0] if payload else 255
         start = {TEXT: 1 + primer, BINARY: 3, BITMAP: 3}.get(cls, 0)
@@ -125,15 +137,13 @@ class CmStrongEngine(Engine):
         chosen = payload[1] if cls == TEXT and primer else 0
         if chosen and chosen not in primers.PRIMERS:
             raise CorruptError(f"a cmstrong block names a primer {chosen}, which version 1 does not have")
-        skim, read = _read(preset, chosen)
-        data = np.zeros(len(read) + size, np.uint8)
-        data[: len(read)] = np.frombuffer(read, np.uint8)
+        data, first, skim, known, state = _begin(preset, bits, cls, record, bytes(size), chosen)
         coded = np.frombuffer(payload, np.uint8)[start:].copy()
-        state = build_state(preset, bits, cls, record, len(data)).values()
-        used = kernel.code(True, skim, len(read), data, coded, *state)
+        with progress.watching(state["reached"], first, len(data) - first):
+            used = code(layout.DECODE, first, skim, known, data, coded, *state.values())
         if used < len(coded):
             raise CorruptError("a cmstrong block holds more than its bytes need")
-        return bytes(data[len(read) :].tobytes())
+        return bytes(data[known:].tobytes())
 
     def model_bytes(self, params: Params) -> int:
         return primers.model_bytes() if self._checked(params)[2] else 0
@@ -155,16 +165,43 @@ def _encode(head: bytes, block: bytes, preset: int, bits: int, cls: int, record:
     """Return the payload of `block` as one of class `cls`; one byte more than the block if it is not shorter."""
     import numpy as np
 
-    from nzip.models.cmstrong import kernel
-
-    skim, read = _read(preset, primer)
-    data = np.frombuffer(read + block, np.uint8).copy()
+    data, first, skim, known, state = _begin(preset, bits, cls, record, block, primer)
     coded = np.empty(max(1, len(block) - len(head)), np.uint8)
-    state = build_state(preset, bits, cls, record, len(data)).values()
-    end = kernel.code(False, skim, len(read), data, coded, *state)
+    with progress.watching(state["reached"], first, len(data) - first):
+        end = code(layout.ENCODE, first, skim, known, data, coded, *state.values())
     if len(head) + end > len(block):
         return bytes(len(block) + 1)
     return head + bytes(coded[:end].tobytes())
+
+
+def _begin(
+    preset: int, bits: int, cls: int, record: int, block: bytes, primer: int
+) -> tuple[Any, int, int, int, dict[str, Any]]:
+    """Return what the kernel begins with.
+
+    Returns:
+        What is known and the block, where in it to begin, how much is skimmed, how much is known, and the state.
+    """
+    import numpy as np
+
+    skim, read = _read(preset, primer)
+    data = np.frombuffer(read + block, np.uint8).copy()
+    state = build_state(preset, bits, cls, record, len(data))
+    if not skim or len(block) > KEPT_BLOCK or os.environ.get("NZIP_STATES") == "0":
+        return data, 0, skim, len(read), state
+    # Reading takes longer than coding a short block, so what it leads to is kept in a file, where there is room.
+    texts = [(number, primers.PRIMERS[number].sha256) for number in primers.PRIMERS]
+    kinds = repr((preset, bits, primer, plan(PRESETS[preset], cls, bits, len(data)), texts))
+    key = jit.key_of(__name__, "state", kinds)
+    arrays = [state[name] for name in CHANGED]
+    if jit.load_arrays(key, arrays):
+        return data, len(read), skim, len(read), state
+    del state, arrays  # they may hold what was read of a bad file
+    state = build_state(preset, bits, cls, record, len(data))
+    known = data[: len(read)].copy()
+    code(layout.READ, 0, skim, len(read), known, np.zeros(1, np.uint8), *state.values())
+    jit.keep_arrays(key, [state[name] for name in CHANGED], STATES)
+    return data, len(read), skim, len(read), state
 
 
 class Plan(NamedTuple):
@@ -214,29 +251,27 @@ def build_state(number: int, bits: int, cls: int, record: int, size: int) -> dic
     """Allocate and initialise what the kernel works on for preset `number`, in the order of the kernel's arguments."""
     import numpy as np
 
-    from nzip.models.cmstrong import kernel
-
     preset = PRESETS[number]
     contexts, near, sets = preset.contexts[cls], preset.near[cls], preset.sets[cls]
     sizes = plan(preset, cls, bits, size)
     squash, _, after, rates, priors, apm_priors, match_priors = _constants()
     n, k, m = sizes.contexts, len(sets), len(preset.matches)
 
-    settings = np.zeros(kernel.CFG_SIZE, np.int64)
-    settings[kernel.CFG_INPUTS] = sizes.inputs
-    settings[kernel.CFG_LIMIT] = preset.limit
-    settings[kernel.CFG_RECORD] = record
-    settings[kernel.CFG_RATE] = preset.rate[cls]
-    settings[kernel.CFG_RATE_START] = preset.rate_start[cls]
-    settings[kernel.CFG_RATE_FALL] = preset.rate_fall
-    settings[kernel.CFG_LOUD] = preset.loud
-    settings[kernel.CFG_QUIET] = preset.quiet
-    settings[kernel.CFG_MATCH_BITS] = sizes.match_bits
-    settings[kernel.CFG_FINAL_RATE] = preset.final_rate
-    settings[kernel.CFG_APM_LIMIT] = preset.apm_limit
-    settings[kernel.CFG_BITS] = bits
-    settings[kernel.CFG_SECOND] = sizes.seconds
-    settings[kernel.CFG_SKIM] = preset.skim
+    settings = np.zeros(layout.CFG_SIZE, np.int64)
+    settings[layout.CFG_INPUTS] = sizes.inputs
+    settings[layout.CFG_LIMIT] = preset.limit
+    settings[layout.CFG_RECORD] = record
+    settings[layout.CFG_RATE] = preset.rate[cls]
+    settings[layout.CFG_RATE_START] = preset.rate_start[cls]
+    settings[layout.CFG_RATE_FALL] = preset.rate_fall
+    settings[layout.CFG_LOUD] = preset.loud
+    settings[layout.CFG_QUIET] = preset.quiet
+    settings[layout.CFG_MATCH_BITS] = sizes.match_bits
+    settings[layout.CFG_FINAL_RATE] = preset.final_rate
+    settings[layout.CFG_APM_LIMIT] = preset.apm_limit
+    settings[layout.CFG_BITS] = bits
+    settings[layout.CFG_SECOND] = sizes.seconds
+    settings[layout.CFG_SKIM] = preset.skim
 
     spec = np.zeros((len(contexts), 6), np.uint64)
     for i, c in enumerate(contexts):
@@ -277,4 +312,10 @@ def build_state(number: int, bits: int, cls: int, record: int, size: int) -> dic
         "stretch": _stretch16(),
         "after": after,
         "rates": rates,
+        "v": np.zeros(layout.SOURCES, np.uint64),
+        "after1": np.zeros(256, np.uint64),
+        "after2": np.zeros(65536, np.uint64),
+        "after3": np.zeros(65536, np.uint64),
+        "matched": np.zeros(4 * m, np.int64),
+        "reached": np.zeros(1, np.int64),
     }

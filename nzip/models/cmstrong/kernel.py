@@ -9,8 +9,7 @@ Invariants:
   is switched off. Sums of 32-bit products are exact whatever their order.
 * Wrappers own all memory; kernels fill arrays. An array is indexed by unsigned numbers, which numba does not check
   for a sign, so each index stays in range for any input: damaged payloads lead to wrong bytes and nothing else.
-* All kernels stand in this module, because numba's cache does not notice changes in imported ones; for the same
-  reason the tables are arguments and never globals.
+* Tables are arguments and never globals, which would become part of the machine code.
 """
 
 from __future__ import annotations
@@ -18,11 +17,80 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
+from nzip.entropy.jit import kernel
+from nzip.models.cmstrong.layout import (
+    ABOVE,
+    AFTER1,
+    AFTER2,
+    AFTER3,
+    APM_EXPECTED,
+    APM_LAST,
+    APM_PAIR,
+    APM_WORD,
+    BIAS,
+    BIT_BITS,
+    BRACKET,
+    CFG_APM_LIMIT,
+    CFG_BITS,
+    CFG_FINAL_RATE,
+    CFG_INPUTS,
+    CFG_LIMIT,
+    CFG_LOUD,
+    CFG_MATCH_BITS,
+    CFG_QUIET,
+    CFG_RATE,
+    CFG_RATE_FALL,
+    CFG_RATE_START,
+    CFG_RECORD,
+    CFG_SECOND,
+    CFG_SKIM,
+    COLUMN,
+    COUNT,
+    DECODE,
+    DEPTH,
+    ENCODE,
+    ENDINGS,
+    EXPECT,
+    FIRST,
+    GAP,
+    GUESS,
+    IDENT,
+    IDENT1,
+    K1,
+    K2,
+    K3,
+    K4,
+    K5,
+    LAST8,
+    LAST16,
+    LETTERS,
+    LINE,
+    LINE_BEFORE,
+    LINE_FIRST,
+    LINE_START,
+    LINEWORD,
+    MARKS,
+    MATCH,
+    MATCH_CELLS,
+    MATCH_VERIFY,
+    PARTIAL,
+    PLACE,
+    SHAPE,
+    SKIM_AHEAD,
+    SMALL_ERROR,
+    SOURCE,
+    STACK,
+    STEM_NOW,
+    STRETCH_MAX,
+    SURE,
+    WORD,
+    WORD1,
+    WORD2,
+    WORD3,
+)  # fmt: skip
 from nzip.models.lanes import COMPILED, WEIGHT_MAX, Array, i32, i64, prefetch, u8, u32, u64
-
-STRETCH_MAX = 12 * 256 - 1  # as in tables
 
 if not COMPILED:
     from nzip.models.lanes import plain_dot, plain_train
@@ -95,43 +163,7 @@ else:
         return types.void(inputs, weights, types.int64, types.int64, types.int32), generate
 
 
-# What `v` holds: presets.Source, then numbers that only `renew` uses, then the stack of open brackets.
-(
-    NONE, LAST8, LAST16, WORD, WORD1, WORD2, WORD3, ABOVE, COLUMN, AFTER1, AFTER2, AFTER3, LINE, SHAPE, EXPECT, IDENT,
-    IDENT1, MARKS, PLACE, GUESS, BRACKET, LETTERS, ENDINGS, LINEWORD,
-) = range(24)  # fmt: skip
-LINE_START, LINE_BEFORE, DEPTH, COUNT, GAP, FIRST, LINE_FIRST, STEM_NOW = 32, 33, 34, 35, 36, 37, 38, 39
-STACK = 64
-SOURCES = 128
-
-# presets.Select
-SOURCE, PARTIAL, MATCH, BITS = range(4)
-
-# Odd multipliers for hashing.
-K1 = 0x9E3779B97F4A7C15
-K2 = 0xD6E8FEB86659FD93
-K3 = 0xC2B2AE3D27D4EB4F
-K4 = 0xBF58476D1CE4E5B9
-K5 = 0x2545F4914F6CDD1D
-
-# Settings, by place in `settings`.
-(
-    CFG_INPUTS, CFG_LIMIT, CFG_RECORD, CFG_RATE, CFG_RATE_START, CFG_RATE_FALL, CFG_LOUD, CFG_QUIET, CFG_MATCH_BITS,
-    CFG_FINAL_RATE, CFG_APM_LIMIT, CFG_BITS, CFG_SECOND, CFG_SKIM,
-) = range(14)  # fmt: skip
-CFG_SIZE = 14
-
-BIT_BITS = 22  # log2 of the histories of near bits
-MATCH_CELLS = 128 + 4 * 2048  # by length and misses, then by class of length, expected byte and bit
-MATCH_VERIFY = 400  # bytes of a candidate that are compared at most
-SURE = 16  # a bit that came with at most so many 2^-16 of doubt teaches nothing: left out for speed
-SMALL_ERROR = 15  # would move no weight by more than a few units of 2^-16: left out for speed
-BIAS = 256  # the input that is always there
-# Rows of 16 cells in `apm`: by the partial byte, by the last byte, by the expected byte, by the last two, by the word.
-APM_LAST, APM_EXPECTED, APM_PAIR, APM_WORD, APM_ROWS = 256, 65792, 131328, 196864, 262400
-
-
-@njit(cache=True, nogil=True)
+@kernel
 def renew(v: Array, buf: Array, pos: int, period: int, after1: Array, after2: Array, after3: Array) -> None:
     """Bring the sources `v` to where they predict byte `pos` (1 or more); all bytes before it are in `buf`."""
     c = i64(buf[u64(pos - 1)])
@@ -268,7 +300,7 @@ def renew(v: Array, buf: Array, pos: int, period: int, after1: Array, after2: Ar
         )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def address(v: Array, spec: Array, hashes: Array, places: Array, checks: Array, slots: Array, shift: int) -> None:
     """Find where each context's bucket for the first nibble lies, and ask for its cache line."""
     for i in range(hashes.shape[0]):
@@ -285,7 +317,7 @@ def address(v: Array, spec: Array, hashes: Array, places: Array, checks: Array, 
         prefetch(slots, places[i])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def grade_of(length: int) -> int:
     """Return the class (0..31) of a match's length."""
     if length < 16:
@@ -295,7 +327,7 @@ def grade_of(length: int) -> int:
     return min(24 + ((length - 80) >> 6), i64(31))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def readdress(grown: int, hashes: Array, places: Array, checks: Array, slots: Array, shift: int) -> None:
     """Find where each context's bucket for the second nibble lies; `grown` is a one and the first nibble."""
     for i in range(hashes.shape[0]):
@@ -306,7 +338,7 @@ def readdress(grown: int, hashes: Array, places: Array, checks: Array, slots: Ar
         prefetch(slots, places[i])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def look_up(found: Array, places: Array, checks: Array, slots: Array, slots64: Array) -> int:
     """Find the bucket of each context at its place or near it, or empty one; return how many had seen something.
 
@@ -337,7 +369,7 @@ def look_up(found: Array, places: Array, checks: Array, slots: Array, slots64: A
     return seen
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def follow(
     v: Array,
     buf: Array,
@@ -395,7 +427,7 @@ def follow(
     v[EXPECT] = u64(first)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def adapted(cell: int, target: int, limit: int, rates: Array) -> Any:
     """Return `cell` (probability 22 bits, count 10 bits) after one more bit: `target` is 0 or 2^22 - 1."""
     count = i64(cell & u32(1023))
@@ -404,7 +436,7 @@ def adapted(cell: int, target: int, limit: int, rates: Array) -> Any:
     return u32((p << 10) | (count + i64(count < limit)))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def between(apm: Array, cell: int, start0: int, start1: int, part: int) -> Any:
     """Return 16 bits of probability: `part` / 256 of the way from `cell` to the next."""
     p0 = i64((apm[u64(cell)] ^ start0) >> u32(10))
@@ -412,9 +444,10 @@ def between(apm: Array, cell: int, start0: int, start1: int, part: int) -> Any:
     return (p0 * (256 - part) + p1 * part) >> 14
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def code(
-    decode: bool,
+    mode: int,  # ENCODE, DECODE, or READ: learn from what is known and code nothing
+    first: int,  # 0, or `known`: all that is known was read in an earlier call with the same state
     skimmed: int,  # bytes of `buf`, fewer than all, that only match models and some histories see,
     known: int,  # and bytes up to where all is learned but nothing coded: a primer
     buf: Array,  # uint8 (size,): what is known, then the block; decoding fills it
@@ -440,6 +473,12 @@ def code(
     stretch: Array,  # int16 (65536,)
     after: Array,  # uint8 (2 * states,)
     rates: Array,  # int32 (1024,)
+    v: Array,  # uint64 (SOURCES,): the sources
+    after1: Array,  # uint64 (256,): what followed each byte
+    after2: Array,  # uint64 (65536,): what followed each pair of bytes
+    after3: Array,  # uint64 (65536,): what followed three bytes, by their hash
+    matched: Array,  # int64 (4 * matches,): of each match: pointer, length, missed, expected
+    reached: Array,  # int64 (1,): the byte of `buf` that the kernel is at, for those who show it
 ) -> Any:
     """Encode `buf[known:]` into `coded`, or decode it.
 
@@ -469,10 +508,8 @@ def code(
     few = min(n, i64(settings[CFG_SKIM]))
     match_at = all_ + seconds
 
-    v = np.zeros(SOURCES, np.uint64)
-    after1 = np.zeros(256, np.uint64)
-    after2 = np.zeros(65536, np.uint64)
-    after3 = np.zeros(65536, np.uint64)
+    decode = mode == DECODE
+
     hashes = np.zeros(n, np.uint64)
     places = np.zeros(n, np.int64)  # of the buckets to be looked up
     checks = np.zeros(n, np.uint8)
@@ -483,10 +520,10 @@ def code(
     f_rows = np.zeros(4, np.int64)
     f_dots = np.zeros(4, np.int64)
     a_cells = np.zeros(5, np.int64)
-    m_pointer = np.zeros(matches, np.int64)
-    m_length = np.zeros(matches, np.int64)
-    m_missed = np.zeros(matches, np.int64)
-    m_expected = np.zeros(matches, np.int64)
+    m_pointer = matched[:matches]
+    m_length = matched[matches : 2 * matches]
+    m_missed = matched[2 * matches : 3 * matches]
+    m_expected = matched[3 * matches :]
     m_grade = np.zeros(matches, np.int64)
     m_guess = np.zeros(matches, np.int64)
     m_cell = np.zeros(matches, np.int64)
@@ -510,26 +547,45 @@ def code(
     seen8 = i64(0)
     seen16 = i64(0)
     node = i64(1)
+    if first > 0:
+        renew(v, buf, first, period, after1, after2, after3)
+        follow(v, buf, first, least, m_pointer, m_length, m_missed, m_expected, table, match_bits)
     address(v, spec, hashes, places, checks, slots, shift)
-    for pos in range(skimmed):
-        symbol = i64(buf[u64(pos)])
-        for half in range(2):
-            look_up(found, places[:few], checks, slots, slots64)
-            nibble = (symbol >> 4) if half == 0 else (symbol & 15)
-            if half == 0:
-                readdress(16 | nibble, hashes[:few], places, checks, slots, shift)
+    # All that is skimmed is known: buckets are asked for many bytes before they are looked up.
+    few_places = np.zeros(2 * few * SKIM_AHEAD, np.int64)
+    few_checks = np.zeros(2 * few * SKIM_AHEAD, np.uint8)
+    for begin in range(first, skimmed, SKIM_AHEAD):
+        reached[0] = begin
+        stop = min(begin + SKIM_AHEAD, skimmed)
+        k = i64(0)
+        for pos in range(begin, stop):
             for i in range(few):
-                place = i64(found[i])
-                node = i64(1)
-                for k in range(3, -1, -1):
-                    y = (nibble >> k) & 1
-                    slot = u64(place + node)
-                    slots[slot] = after[u64((i64(slots[slot]) << 1) + y)]
-                    node = (node << 1) | y
-        renew(v, buf, pos + 1, period, after1, after2, after3)
-        follow(v, buf, pos + 1, least, m_pointer, m_length, m_missed, m_expected, table, match_bits)
-        address(v, spec, hashes if pos + 1 == skimmed else hashes[:few], places, checks, slots, shift)
-    for pos in range(skimmed, size):
+                few_places[u64(k + i)] = places[i]
+                few_checks[u64(k + i)] = checks[i]
+            k += few
+            nibble = i64(buf[u64(pos)]) >> 4
+            readdress(16 | nibble, hashes[:few], few_places[k : k + few], few_checks[k : k + few], slots, shift)
+            k += few
+            renew(v, buf, pos + 1, period, after1, after2, after3)
+            follow(v, buf, pos + 1, least, m_pointer, m_length, m_missed, m_expected, table, match_bits)
+            address(v, spec, hashes if pos + 1 == skimmed else hashes[:few], places, checks, slots, shift)
+        k = i64(0)
+        for pos in range(begin, stop):
+            symbol = i64(buf[u64(pos)])
+            for half in range(2):
+                look_up(found, few_places[k : k + few], few_checks[k : k + few], slots, slots64)
+                k += few
+                nibble = (symbol >> 4) if half == 0 else (symbol & 15)
+                for i in range(few):
+                    bucket = i64(found[i])
+                    node = i64(1)
+                    for q in range(3, -1, -1):
+                        y = (nibble >> q) & 1
+                        slot = u64(bucket + node)
+                        slots[slot] = after[u64((i64(slots[slot]) << 1) + y)]
+                        node = (node << 1) | y
+    for pos in range(max(first, skimmed), size):
+        reached[0] = pos
         last8 = u64(v[LAST8])
         last = i64(last8 & u64(255))
         expected = i64(0)
@@ -780,7 +836,7 @@ def code(
             partial = grown
             node = (node << 1) | y
 
-    if decode:
+    if mode != ENCODE:
         return at
     # The fewest bytes that, with zeros behind them, lie between low and high.
     for k in range(0, 5):

@@ -23,10 +23,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from nzip.entropy import rans
+from nzip.entropy.jit import kernel
 from nzip.errors import CorruptError
 
 Array = Any
@@ -146,7 +146,7 @@ def from_tensors(tensors: Mapping[str, NDArray[Any]], prefix: str) -> PlanesPrio
     return PlanesPrior(**parts, cdf=cdf)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _far(source: Array, at: int, places: Array, weights: Array, count: int, start: int, sums: Array) -> None:
     """Put what the far taps add up to, and `start`, into `sums`, for a row that begins at `at`."""
     sums[:] = start
@@ -156,7 +156,7 @@ def _far(source: Array, at: int, places: Array, weights: Array, count: int, star
             sums[x] += weight * np.int32(source[first + x])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _near(source: Array, at: int, places: Array, weights: Array, counts: Array, total: int) -> Any:
     """Return `total` and what the taps in the row of the value at `at` add up to."""
     sum_ = np.int64(total)
@@ -165,17 +165,17 @@ def _near(source: Array, at: int, places: Array, weights: Array, counts: Array, 
     return sum_
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _guess(total: int) -> Any:
     return min(max(np.int64(total) >> (WEIGHT_BITS - 3), np.int64(-127 * 8)), np.int64(127 * 8))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _class(total: int, classes: Array) -> Any:
     return np.int64(classes[min(max(np.int64(total) >> WEIGHT_BITS, np.int64(0)), np.int64(len(classes) - 1))])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _predict(
     planes: Array, values: Array, errors: Array, height: int, width: int, places: Array, weights: Array, counts: Array,
     bias: Array, symbols: Array, tables: Array,
@@ -199,7 +199,7 @@ def _predict(
                 tables[n + x] = guess - 8 * middle + 4
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _classify(
     planes: Array, errors: Array, height: int, width: int, places: Array, weights: Array, counts: Array, bias: Array,
     classes: Array, tables: Array,
@@ -216,7 +216,7 @@ def _classify(
                 tables[n + x] += _class(sums[x], classes) * PHASES
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _decode(
     words: Array, state: Array, values: Array, errors: Array, height: int, width: int, places: Array, weights: Array,
     counts: Array, error_places: Array, error_weights: Array, error_counts: Array, bias: Array, error_bias: Array,

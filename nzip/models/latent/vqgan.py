@@ -514,7 +514,7 @@ class VqganCodec:
         from nzip.models.latent import search
 
         def tell(places: int) -> None:
-            progress.tell("search", signal.size * places // (symbols[0].size * max(1, rounds)), 0)
+            progress.tell(signal.size * places // (symbols[0].size * max(1, rounds)))
 
         return [search.refined(self, signal, symbols[0], self._rung(settings), rounds, step=tell)]
 

@@ -21,9 +21,9 @@ import os
 from typing import Any, ClassVar
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from nzip.entropy.jit import kernel
 from nzip.errors import CorruptError
 from nzip.models import wavelet
 from nzip.models.latent import planes
@@ -44,7 +44,7 @@ SMALL = 1 << 18  # latents that one thread codes alone
 MOST_THREADS = 4
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _compand(z: Any, out: Any) -> None:
     scale = 1.0 / (SPREAD * math.sqrt(2.0))
     for i in range(z.size):

@@ -26,8 +26,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import config, njit
+from numba import config
 
+from nzip.entropy.jit import kernel
 from nzip.models.cm import tables as cm_tables
 from nzip.models.lanes import Array, i32, i64, u32, u64
 
@@ -79,7 +80,7 @@ def lift_values() -> tuple[int, ...]:
     return tuple(down[::-1]) + tuple(out)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def feature(q: Array, mean: Array, square: Array, seen: int, x: Array, u: Array) -> None:
     """Fill u (int32) with what the hidden state q (int16) says; move the means."""
     width = q.shape[0]
@@ -105,7 +106,7 @@ def feature(q: Array, mean: Array, square: Array, seen: int, x: Array, u: Array)
         u[u64(k)] = max(min(w, i64(U_MAX)), i64(-U_MAX))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def through(a: Array, u: Array, z: Array, sums: Array) -> None:
     """Fill z (int32) with A u."""
     width = u.shape[0]
@@ -121,7 +122,7 @@ def through(a: Array, u: Array, z: Array, sums: Array) -> None:
         z[u64(j)] = max(min(i32(sums[u64(j)]) >> i32(Z_SHIFT), i32(Z_MAX)), i32(-Z_MAX))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def lift(
     row: Array, blocks: Array, size: int, total: int, head: Array, scales: Array, z: Array, exps: Array, given: Array,
     picked: Array, moved: Array,
@@ -150,7 +151,7 @@ def lift(
     return count
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def learn(
     a: Array, u: Array, moved: Array, total: int, picked: Array, count: int, rank: int, head: Array, scales: Array,
     rate: int, e: Array,
@@ -179,7 +180,7 @@ def learn(
                 line[j] = wrapped(i32(line[j]) + wrapped(i32(e[j]) * f))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def recall(
     u: Array, keys: Array, after: Array, count: int, short: Array, scores: Array, exps: Array, mass: Array,
     touched: Array, row: Array, total: int, most: int, sharp: int, trust: Array,
@@ -229,7 +230,7 @@ def recall(
     return many, bucket
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def remember(
     u: Array, keys: Array, after: Array, count: int, mass: Array, touched: Array, many: int, row: Array, rank: int,
     trust: Array, bucket: int,

@@ -340,7 +340,7 @@ def encode_text(model: Any, text: bytes, streams: int, window: int, mix: bool) -
         count = int((ids[at : at + steps] >= 0).sum())
         done += count
         reached = len(text) * done // total
-        progress.tell("lm", reached - told, count)
+        progress.tell(reached - told, count)
         told = reached
     return list(coder.payloads())
 
@@ -364,7 +364,7 @@ def encode_start(model: Any, text: bytes, window: int, mix: bool, limit: int) ->
             continue
         break
     count = sum(map(len, model.pieces(tokens[:taken])))
-    progress.tell("lm", count, taken)
+    progress.tell(count, taken)
     return count, coder.payloads()[0]
 
 
@@ -422,7 +422,7 @@ def decode_text(model: Any, payloads: list[bytes], size: int, window: int, mix: 
             out[k] += piece
             count += len(piece)
         given = model.fed(np.maximum(found, 0))
-        progress.tell("lm", count, int(active.sum()))
+        progress.tell(count, int(active.sum()))
         active = coder.active()
     coder.check_end()
     if any(len(part) != expected for part, expected in zip(out, sizes, strict=True)):

@@ -12,7 +12,7 @@ How it works:
   each other between phases.
 * A ring holds a stream's window, and its first tokens stand before the ring. Order means nothing to integer sums.
 
-All kernels stand in this module, because numba's cache does not notice changes in imported ones; tables are arguments.
+Tables are arguments and never globals, which would become part of the machine code.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 from llvmlite import binding, ir
 from numba import config, types
@@ -33,6 +32,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic as _intrinsic
 from numpy.typing import NDArray
 
+from nzip.entropy import jit
 from nzip.errors import LimitError
 from nzip.models.lanes import CHECKED
 from nzip.models.lm import exact
@@ -41,8 +41,8 @@ from nzip.models.lm.weights import LmWeights
 
 Array = Any
 Number = Any  # of a kernel: numba has its own idea of its type
-kernel: Any = numba.njit(cache=True, nogil=True)
 intrinsic: Any = _intrinsic
+kernel: Any = jit.kernel  # numba types what it decorates in its own way
 _settings: Any = config
 
 LANES = 16  # outputs, or tokens, of one register

@@ -32,8 +32,8 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from nzip.entropy.jit import kernel
 from nzip.errors import CorruptError
 from nzip.models.cm import tables as cm_tables
 from nzip.models.cm.kernel import dot16, train16
@@ -124,7 +124,7 @@ def squash_values() -> tuple[int, ...]:
     return cm_tables.logistic_values(P_BITS, STRETCH_MAX)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def log(x: int, logs: Array) -> Any:
     """Return ln(2 x) * 2^16, from the 11 highest bits of x (1 or more)."""
     digits = width(i64(x))
@@ -132,25 +132,25 @@ def log(x: int, logs: Array) -> Any:
     return digits * i64(logs[1024]) + i64(logs[u64(f - 1024)])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def stretched(n1: int, n0: int, logs: Array) -> Any:
     """Return ln(n1 / n0) in the stretch domain."""
     return max(min((log(n1, logs) - log(n0, logs)) >> 8, i64(STRETCH_MAX)), i64(-STRETCH_MAX))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def squashed(x: int, squash: Array) -> Any:
     """Return the probability (22 bits) of x, which may lie outside the stretch domain."""
     return i64(squash[u64(max(min(x, i64(STRETCH_MAX)), i64(-STRETCH_MAX)) + STRETCH_MAX)])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def between(maps: Array, cell: int, part: int) -> Any:
     """Return the probability (22 bits) that is `part` / 512 of the way from `cell` to the next."""
     return (i64(maps[u64(cell)] >> u32(10)) * (512 - part) + i64(maps[u64(cell + 1)] >> u32(10)) * part) >> 9
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def adapt(maps: Array, cell: int, target: int, limit: int, rates: Array) -> None:
     """Move a cell (probability 22 bits, count 10 bits) towards `target`, 0 or 2^22 - 1."""
     old = u32(maps[u64(cell)])
@@ -160,7 +160,7 @@ def adapt(maps: Array, cell: int, target: int, limit: int, rates: Array) -> None
     maps[u64(cell)] = u32((p << 10) | (count + i64(count < limit)))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def mixed64(x: int) -> Any:
     """Return a hash of x."""
     t = u64(u64(x) * u64(K3))
@@ -168,7 +168,7 @@ def mixed64(x: int) -> Any:
     return u64(t ^ (t >> u64(32)))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def grade(n: int) -> Any:
     """Return the class, 0..15, of a match of n bytes."""
     if n < 16:
@@ -178,7 +178,7 @@ def grade(n: int) -> Any:
     return min(12 + ((n - 32) >> 5), i64(15))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def letter(c: int) -> Any:
     """Return a byte that words are made of, in lower case, or 0."""
     if c >= 128 or 97 <= c <= 122:
@@ -188,7 +188,7 @@ def letter(c: int) -> Any:
     return i64(0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def carry(coded: Array, s: int, at: int) -> None:
     """Add one to the number that the bytes coded[s, :at] are."""
     i = at - 1
@@ -198,7 +198,7 @@ def carry(coded: Array, s: int, at: int) -> None:
     coded[u64(s), u64(i)] = u8(i64(coded[u64(s), u64(i)]) + 1)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def step(mode: int, coded: Array, s: int, size: int, w: Array, y: int, p1: int) -> Any:
     """Code one decision: the bit y, or the bit that is read and returned. p1: its chance to be 1, 22 bits.
 
@@ -241,7 +241,7 @@ def step(mode: int, coded: Array, s: int, size: int, w: Array, y: int, p1: int) 
     return y
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def scale(given: Array, mult: Array, tokens: int, size: int, row: Array) -> None:
     """Fill `row` with the frequencies, with the bias of each token when `tokens` is not 0."""
     if tokens > 0:
@@ -253,7 +253,7 @@ def scale(given: Array, mult: Array, tokens: int, size: int, row: Array) -> None
             row[u64(i)] = given[u64(i)]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def sums(row: Array, size: int, blocks: Array) -> Any:
     """Fill blocks[k] with the sum of row[:64 k]; return the sum of row[:size] and the first place of its greatest."""
     count = (size + 63) >> 6
@@ -279,7 +279,7 @@ def sums(row: Array, size: int, blocks: Array) -> Any:
     return total, top
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def below(row: Array, blocks: Array, rank: int) -> Any:
     """Return the sum of row[:rank]."""
     total = u32(blocks[u64(rank >> 6)])
@@ -288,7 +288,7 @@ def below(row: Array, blocks: Array, rank: int) -> Any:
     return i64(total)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def learn_token(mult: Array, row: Array, blocks: Array, size: int, total: int, rank: int, rate: int) -> None:
     """Make the token that came likelier, and those likelier than 2^-10 less likely, by the gradient of its cost."""
     least = total >> 10
@@ -303,7 +303,7 @@ def learn_token(mult: Array, row: Array, blocks: Array, size: int, total: int, r
     mult[u64(rank)] = u32(min(m + ((m * rate) >> 12), i64(MULT_MOST)))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def code(
     mode: int,
     rows: Array,  # uint32 (T, S, V): frequencies by rank; what stands behind rank R - 1 is not looked at
@@ -767,7 +767,7 @@ def code(
                         w[MISSED + m] = u64(3)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def finish(coded: Array, s: int, size: int, w: Array) -> Any:
     """Write the fewest bytes (none or one) that, followed by zeros, lie inside the last range. Returns the length."""
     low = u64(w[LOW])

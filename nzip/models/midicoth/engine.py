@@ -12,14 +12,19 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from nzip.entropy.jit import Native
 from nzip.errors import CorruptError
+from nzip.models import progress
 from nzip.models.engine import Engine, Params
+from nzip.models.midicoth import layout
 
 MIN_BITS, MAX_BITS, DEFAULT_BITS = 10, 24, 22  # log2 of the slots of 16 bytes
 MATCH_BITS = (10, 20)  # log2 of each table of the match model
 MATCH_LENGTHS = (16, 12, 8, 6, 4)
 UNIT_SHARE = 8  # slots a unit of 32 bytes in the pool
 FIXED = 12 << 20  # what does not depend on parameters: denoiser, weights, maps, constants
+
+code = Native("nzip.models.midicoth.kernel", "code")
 
 
 class MidicothEngine(Engine):
@@ -67,11 +72,10 @@ class MidicothEngine(Engine):
         """Return the payload; when it would not be shorter than the block, one byte more than the block."""
         import numpy as np
 
-        from nzip.models.midicoth import kernel
-
         coded = np.empty(len(block), np.uint8)
-        state = build_state(self._checked(params), len(block)).values()
-        end = kernel.code(False, np.frombuffer(block, np.uint8).copy(), coded, *state)
+        state = build_state(self._checked(params), len(block))
+        with progress.watching(state["reached"], 0, len(block)):
+            end = code(False, np.frombuffer(block, np.uint8).copy(), coded, *state.values())
         if end > len(block):
             return bytes(len(block) + 1)
         return coded[:end].tobytes()
@@ -79,11 +83,11 @@ class MidicothEngine(Engine):
     def decode(self, payload: bytes, size: int, params: Params) -> bytes:
         import numpy as np
 
-        from nzip.models.midicoth import kernel
-
         block = np.empty(size, np.uint8)
         coded = np.frombuffer(payload, np.uint8).copy()
-        used = kernel.code(True, block, coded, *build_state(self._checked(params), size).values())
+        state = build_state(self._checked(params), size)
+        with progress.watching(state["reached"], 0, size):
+            used = code(True, block, coded, *state.values())
         if used < len(coded):
             raise CorruptError("a midicoth block holds more than its bytes need")
         return block.tobytes()
@@ -132,35 +136,34 @@ def build_state(bits: int, size: int, parts: int | None = None) -> dict[str, Any
     Args:
         bits: log2 of the slots.
         size: of the block, in bytes.
-        parts: which components take part (`kernel.MATCH` and so on); all by default. Blocks that are coded with other
+        parts: which components take part (`layout.MATCH` and so on); all by default. Blocks that are coded with other
             parts cannot be told from files: this is for measuring.
     """
     import numpy as np
 
-    from nzip.models.midicoth import kernel
-
-    settings = np.zeros(kernel.CFG_SIZE, np.int64)
-    settings[kernel.CFG_BITS] = bits
-    settings[kernel.CFG_UNITS] = units(bits)
-    settings[kernel.CFG_PARTS] = kernel.ALL if parts is None else parts
-    settings[kernel.CFG_MATCH_BITS] = match_bits(size)
-    weights = np.zeros((kernel.ROWS, kernel.INPUTS), np.int32)
+    settings = np.zeros(layout.CFG_SIZE, np.int64)
+    settings[layout.CFG_BITS] = bits
+    settings[layout.CFG_UNITS] = units(bits)
+    settings[layout.CFG_PARTS] = layout.ALL if parts is None else parts
+    settings[layout.CFG_MATCH_BITS] = match_bits(size)
+    weights = np.zeros((layout.ROWS, layout.INPUTS), np.int32)
     weights[:, 0] = 40000  # of 2^16: PPM's
     weights[:, 1:5] = 16000  # high order, trie, pair, match
     constants = _constants()
     return {
         "settings": settings,
-        "cells": _aligned(((1 << bits) + kernel.DIRECT) * kernel.SLOT + units(bits) * kernel.UNIT, np.uint16),
+        "cells": _aligned(((1 << bits) + layout.DIRECT) * layout.SLOT + units(bits) * layout.UNIT, np.uint16),
         "table": np.zeros(len(MATCH_LENGTHS) << match_bits(size), np.uint32),
         "lengths": np.array(MATCH_LENGTHS, np.int64),
         "see": constants["see"].copy(),
         "maps": constants["maps"].copy(),
         "weights": weights.reshape(-1),
-        "sums": _aligned(2 * kernel.CELLS, np.int32),
+        "sums": _aligned(2 * layout.CELLS, np.int32),
         "squash": constants["squash"],
         "logs": constants["logs"],
         "rates": constants["rates"],
         "level": constants["level"],
+        "reached": np.zeros(1, np.int64),
     }
 
 

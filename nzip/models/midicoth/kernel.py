@@ -12,8 +12,7 @@ Invariants:
   for a sign, so each index stays in range for any input: damaged payloads lead to wrong bytes and nothing else.
 * A slot holds 1..256 entries of different symbols with counts 1..255, and a block of the pool belongs to one slot or
   stands in one free list.
-* All kernels stand in this module, because numba's cache does not notice changes in imported ones; for the same
-  reason the tables are arguments and never globals.
+* Tables are arguments and never globals, which would become part of the machine code.
 """
 
 from __future__ import annotations
@@ -21,11 +20,62 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
+from nzip.entropy.jit import kernel
 from nzip.models.lanes import COMPILED, Array, i32, i64, prefetch, u8, u16, u32, u64, width
-
-STRETCH_MAX = 12 * 256 - 1  # as in tables
+from nzip.models.midicoth.layout import (
+    BIAS,
+    BY_LAST,
+    CELL_LIMIT,
+    CFG_BITS,
+    CFG_MATCH_BITS,
+    CFG_PARTS,
+    CFG_UNITS,
+    CONTEXTS,
+    DENOISE,
+    DIRECT,
+    DOUBT,
+    ENTRY_MAX,
+    EXPECTED,
+    EXPERTS,
+    FIRST,
+    HIGH,
+    INLINE,
+    INPUTS,
+    K1,
+    K2,
+    K3,
+    K4,
+    K5,
+    KNOT,
+    KNOTS,
+    LEAST_MASS,
+    LISTS,
+    MAP_LIMIT,
+    MASS,
+    MATCH,
+    MORE,
+    ORDER4,
+    ORDER8,
+    PPM_MORE,
+    RATE,
+    REFINE,
+    SEE_LIMIT,
+    SET_NODE,
+    SET_ORDER,
+    SETS,
+    SHAPE1,
+    SHAPE2,
+    SHAPE3,
+    SHAPES,
+    SIZES,
+    SLOT,
+    STRETCH_MAX,
+    UNIT,
+    WORD,
+    WORDS,
+)  # fmt: skip
 
 if not COMPILED:
     from nzip.models.lanes import plain_dot, plain_train
@@ -74,55 +124,7 @@ else:
         return types.void(inputs, weights, types.int64, types.int32), generate
 
 
-# Odd multipliers for hashing.
-K1 = 0x9E3779B97F4A7C15
-K2 = 0xD6E8FEB86659FD93
-K3 = 0xC2B2AE3D27D4EB4F
-K4 = 0xBF58476D1CE4E5B9
-K5 = 0x2545F4914F6CDD1D
-
-# Settings, by place in `settings`.
-CFG_BITS, CFG_UNITS, CFG_PARTS, CFG_MATCH_BITS = range(4)
-CFG_SIZE = 4
-
-# What takes part; PPM always does. Files are coded with ALL; the rest is for measuring.
-MATCH, WORDS, HIGH, DENOISE, REFINE = 1, 2, 4, 8, 16
-EXPERTS = MATCH | WORDS | HIGH
-ALL = EXPERTS | DENOISE
-
-# Contexts: orders 0..8 by their number, then the node of the trie, then the pair of words.
-ORDER4, ORDER8, WORD, PAIR, CONTEXTS = 4, 8, 9, 10, 11
-
-SLOT = 8  # u16s of a slot: check, number of entries, then 6 entries, or block (32 bits) and its size
-INLINE = 6
-UNIT = 16  # entries of the smallest block; sizes double, 0..4
-SIZES = 5
-DIRECT = 4 + 256  # slots behind the hashed ones: order 0 in a line of its own, then order 1
-ENTRY_MAX = 250  # a count above it halves the counts of its slot
-FIRST, PPM_MORE, MORE = 2, 2, 3  # the first count of a symbol, and what each further one adds
-
-MASS = 40  # log2 of the mass that PPM shares out
-LEAST_MASS = 16  # log2 of the least mass of a symbol
-LISTS = 3  # experts that are counts: high order, trie, pair
-EXPECTED = 16 << 8  # cells of the match model in `maps`, behind 16 maps of 256
-MAP_LIMIT, SEE_LIMIT = 1022, 255
-
-INPUTS, SETS = 8, 3
-BIAS = 256  # the input that is always there
-SET_NODE, SET_ORDER, ROWS = 256, 512, 560  # where the second and third set's rows begin; rows of all
-RATE = 300
-
-KNOT, KNOTS = 9, 16  # log2 of the distance between probability bins; bins of a row (13 are used)
-NODES = 28  # bit contexts
-SHAPES = 12
-BY_LAST = NODES * 3 * 4 * SHAPES  # rows of the first view; behind them stand 65536 of the second
-CELLS = (BY_LAST + 65536) * KNOTS
-DOUBT = 12  # observations that a cell's first, neutral state counts for
-CELL_LIMIT = 255
-SHAPE1, SHAPE2, SHAPE3 = 0xCCCCCCCCC, 0x2666666666, 0x6666666666  # 5, 15 and 40 % of 2^MASS
-
-
-@njit(cache=True, nogil=True)
+@kernel
 def take(cells: Array, heads: Array, size: int, units: int, base: int) -> Any:
     """Return the number of a free block of UNIT << size entries, or -1. heads: int64 (SIZES + 1,), the top last."""
     head = i64(heads[u64(size)])
@@ -137,7 +139,7 @@ def take(cells: Array, heads: Array, size: int, units: int, base: int) -> Any:
     return top
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def give(cells: Array, heads: Array, at: int, base: int) -> None:
     """Put back the block of the slot at cells[at]."""
     block = i64(cells[u64(at + 2)]) | (i64(cells[u64(at + 3)]) << 16)
@@ -149,7 +151,7 @@ def give(cells: Array, heads: Array, at: int, base: int) -> None:
     heads[u64(size)] = block + 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def find(cells: Array, line: int, check: int) -> Any:
     """Return the slot in use, of the four from `line` on, whose check is right, or -1."""
     for k in range(4):
@@ -159,7 +161,7 @@ def find(cells: Array, line: int, check: int) -> Any:
     return i64(-1)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def make(cells: Array, heads: Array, base: int, line: int, check: int) -> Any:
     """Give up the least of the four slots from `line` on for a new context; return it, without entries."""
     best = line
@@ -181,7 +183,7 @@ def make(cells: Array, heads: Array, base: int, line: int, check: int) -> Any:
     return best
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def entries(cells: Array, slot: int, base: int) -> Any:
     """Return where in `cells` the entries of a slot begin."""
     at = slot * SLOT
@@ -190,7 +192,7 @@ def entries(cells: Array, slot: int, base: int) -> Any:
     return at + 2
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def count(cells: Array, heads: Array, units: int, base: int, slot: int, symbol: int, more: int) -> None:
     """Count `symbol` in `slot`: `more` if it is there already, else FIRST."""
     at = slot * SLOT
@@ -235,7 +237,7 @@ def count(cells: Array, heads: Array, units: int, base: int, slot: int, symbol: 
     cells[u64(at + 1)] = u16(n + 1)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def address(
     cells: Array, lines: Array, checks: Array, direct: int, shift: int, last8: int, word: int, word1: int, gap: int
 ) -> None:
@@ -256,7 +258,7 @@ def address(
         prefetch(cells, lines[u64(o)] * SLOT)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def log(x: int, logs: Array) -> Any:
     """Return ln(2 x) * 2^16, from the 11 highest bits of x (1 or more)."""
     digits = width(x)
@@ -264,14 +266,14 @@ def log(x: int, logs: Array) -> Any:
     return digits * i64(logs[1024]) + i64(logs[u64(f - 1024)])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def stretch(cell: int, logs: Array) -> Any:
     """Return the probability of an adaptive cell in the stretch domain; 22 bits stay within +-STRETCH_MAX + 833."""
     p = i64(cell >> u32(10))
     return max(min((log(p + 1, logs) - log((1 << 22) - p, logs)) >> 8, i64(STRETCH_MAX)), i64(-STRETCH_MAX))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def adapted(cell: int, target: int, limit: int, rates: Array) -> Any:
     """Return `cell` (probability 22 bits, count 10 bits) after one more bit: `target` is 0 or 2^22 - 1."""
     n = i64(cell & u32(1023))
@@ -280,7 +282,7 @@ def adapted(cell: int, target: int, limit: int, rates: Array) -> Any:
     return u32((p << 10) | (n + i64(n < limit)))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def code(
     decode: bool,
     buf: Array,  # uint8 (size,): the block; decoding fills it
@@ -297,6 +299,7 @@ def code(
     logs: Array,  # int32 (1025,): ln(1 + f / 1024) with 16 fractional bits
     rates: Array,  # int32 (1024,)
     level: Array,  # uint8 (256,): levels of counts
+    reached: Array,  # int64 (1,): the byte of `buf` that the kernel is at, for those who show it
 ) -> Any:
     """Encode `buf` into `coded`, or decode it.
 
@@ -356,6 +359,7 @@ def code(
     missed = i64(0)  # one bit a byte that a match predicted, 1 where it failed
     address(cells, lines, checks, direct, shift, last8, word, word1, gap)
     for pos in range(size):
+        reached[0] = pos
         # ---- match model
         c1 = i64(last8 & u64(255))
         if length > 0 and i64(buf[u64(pointer)]) == c1:
