@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 TEXT = b"To be, or not to be, that is the question: Whether 'tis nobler in the mind to suffer\n"
+SOURCE = b"def main(arguments):\n    for name in arguments:\n        print(name)\n    return 0\n" * 2  # has a primer
 
 
 class Step(NamedTuple):
@@ -42,6 +43,9 @@ def steps() -> list[Step]:
 def _primed() -> None:
     from nzip.codec.registry import ENGINES
 
+    for _ in range(2):  # a state that was kept is taken up again
+        cm = ENGINES.by_name("cm")
+        cm.encode(SOURCE, cm.fit({"preset": 1}, len(SOURCE)))
     for name in ("cm", "cmfast"):
         for known in (TEXT, b""):
             ENGINES.by_name(name).prime(known, {}, 1 << 8).bits(TEXT)
@@ -81,6 +85,8 @@ def _tokens() -> None:
     for name in static.MODELS:
         tokenizer = tokens.EqualInfoTokenizer(name)
         tokens.detokenize(tokenizer.pack(tokenizer.encode(TEXT)))
+        if isinstance(tokenizer.model, static.StaticModel):
+            tokenizer.model.intervals(TEXT)
 
 
 def _latents() -> None:
