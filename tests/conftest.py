@@ -6,6 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 HERE = Path(__file__).parent
@@ -31,3 +32,12 @@ settings.register_profile("dev", max_examples=30, deadline=None, suppress_health
 settings.register_profile("ci", max_examples=200, deadline=None, suppress_health_check=SLOW)
 settings.register_profile("expensive", max_examples=5000, deadline=None, suppress_health_check=SLOW)
 settings.load_profile(os.environ.get("NZIP_HYPOTHESIS_PROFILE", "dev"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is slow, unless an expression (`-m slow`) or a name on the command line asks for tests."""
+    if config.option.markexpr or any("::" in name for name in config.args):
+        return
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="slow; run with -m slow"))

@@ -528,11 +528,14 @@ class Native:
             import numba
 
             signature = tuple(numba.typeof(argument) for argument in args)
-            _guarded(lambda: self._save(key, function, signature))
+            _guarded(lambda: self._save(key, function, signature, _passed(kinds)))
         return cast(Callable[..., Any], function)
 
-    def _save(self, key: Key, function: Any, signature: tuple[Any, ...]) -> None:
-        """Keep the machine code of the kernel alone, which needs nothing of numba's."""
+    def _save(self, key: Key, function: Any, signature: tuple[Any, ...], passed: list[str]) -> None:
+        """Keep the machine code of the kernel alone, which needs nothing of numba's.
+
+        Nothing is kept where numba compiles it to take other things than are `passed`.
+        """
         import llvmlite.binding as llvm
         from numba.core.compiler_lock import global_compiler_lock
 
@@ -562,7 +565,8 @@ class Native:
             _drop_unused(module, library)
             module.verify()
             wanted = {f.name for f in module.functions if f.is_declaration and not f.name.startswith("llvm.")}
-            able = returns in RETURNS and wanted <= KNOWN
+            taken = ["ptr" if a.type.is_pointer else str(a.type) for a in module.get_function(name).arguments]
+            able = returns in RETURNS and wanted <= KNOWN and taken == passed
             content = (name, returns, library._codegen._tm.emit_object(module)) if able else None
         keep(key, pickle.dumps(content))
 
@@ -589,6 +593,22 @@ def _kind(argument: Any) -> str:
     return str(argument.dtype.str)
 
 
+_ARRAY = ["ptr", "ptr", "i64", "i64", "ptr", "i64", "i64"]
+_C_TYPES: dict[str, Any] = {"ptr": ctypes.c_void_p, "i64": ctypes.c_int64, "i8": ctypes.c_bool}
+
+
+def _passed(kinds: tuple[str, ...]) -> list[str]:
+    """Return the types, as LLVM names them, of what numba passes to a compiled function.
+
+    First comes where the result goes, then what would describe an exception. An array is its owner and its parent
+    (none), its elements, their size, the data, the shape and the strides.
+    """
+    types = ["ptr", "ptr"]
+    for kind in kinds:
+        types += ["i8"] if kind == "b" else ["i64"] if kind == "i" else _ARRAY
+    return types
+
+
 _engines: list[Any] = []  # machine code lives as long as these
 
 
@@ -610,12 +630,7 @@ def _linked(name: str, kinds: tuple[str, ...], content: bytes) -> Callable[..., 
     if not address:
         raise ValueError(f"no function {symbol}")
     _engines.append(engine)
-    word, pointer = ctypes.c_int64, ctypes.c_void_p
-    types: list[Any] = [pointer, pointer]  # where the result goes, and what would describe an exception
-    for kind in kinds:
-        # An array is its owner and its parent (none), its elements, their size, the data, the shape, the strides.
-        array = [pointer, pointer, word, word, pointer, word, word]
-        types += [ctypes.c_bool] if kind == "b" else [word] if kind == "i" else array
+    types = [_C_TYPES[name] for name in _passed(kinds)]
     function = ctypes.CFUNCTYPE(ctypes.c_int32, *types)(address)
 
     def call(*args: Any) -> Any:

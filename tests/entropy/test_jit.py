@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
+import numba
+import numpy as np
 import pytest
 
 import nzip
+from nzip.entropy import jit
 
 JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
 NOBODY = 65534
@@ -290,3 +296,24 @@ def test_the_hot_kernels_run_without_numba() -> None:
     for _ in range(2):  # the first may compile
         lines = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert lines == "False\n"
+
+
+def test_nothing_is_kept_where_numba_passes_other_things(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[bytes] = []
+    monkeypatch.setattr(jit, "load", lambda key: None)
+    monkeypatch.setattr(jit, "keep", lambda key, content: kept.append(content))
+    arguments = (np.zeros(8, np.uint8), 5, True)
+
+    @numba.njit(nogil=True)
+    def told(values: Any, count: int, flag: bool) -> int:
+        return count if flag else int(values[0])
+
+    module = ModuleType("tests_told")
+    module.told = told  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    kernel = jit.Native(module.__name__, "told")
+    assert kernel(*arguments) == 5
+    assert pickle.loads(kept.pop()) is not None
+    monkeypatch.setattr(jit, "_ARRAY", ["ptr", "i64"])
+    assert jit.Native(module.__name__, "told")(*arguments) == 5
+    assert pickle.loads(kept.pop()) is None
