@@ -18,10 +18,9 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import nzip
-from nzip.models import primers
 
 RESULTS = Path(__file__).parent / "results"
-PRIMED = (5, 6, 7, 8, 9)
+PRIMED = (3, 4, 5, 6, 7, 8, 9)
 
 
 def main() -> None:
@@ -61,7 +60,8 @@ def main() -> None:
             level = int(codec["name"].partition(" -")[2] or 0) if codec["name"].startswith("nzip -") else 0
             if level not in PRIMED:
                 continue
-            codec["model_bytes"] = primers.model_bytes()
+            engine, params = nzip.levels()[level].engine, nzip.levels()[level].params
+            codec["model_bytes"] = nzip.engines()[engine].model_bytes(params)
             if str(level) not in args.levels.split(","):
                 continue
             for file in codec["files"]:
