@@ -48,13 +48,17 @@ IMITATIONS = (
 )
 
 
-@lru_cache(maxsize=1)
-def overlap():
-    spec = importlib.util.spec_from_file_location("overlap", CORPORA / "overlap.py")
+@lru_cache(maxsize=2)
+def script(name):
+    spec = importlib.util.spec_from_file_location(name, CORPORA / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
-    sys.modules["overlap"] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def overlap():
+    return script("overlap")
 
 
 def too_much(name, text):
@@ -88,6 +92,13 @@ def test_primer_of_cmfast_is_lines_of_the_other_primers():
     own = cmfast.primer().splitlines(keepends=True)
     assert len(own) > 200
     assert [line for line in own if line not in known] == []
+
+
+@pytest.mark.slow
+def test_primer_of_cmfast_is_what_the_script_makes():
+    overlap()  # which it imports
+    texts = {primer.kind: primers.text(number) for number, primer in primers.PRIMERS.items()}
+    assert script("make_primers").short(texts) == cmfast.primer()
 
 
 def test_imitated_shapes_are_found():
