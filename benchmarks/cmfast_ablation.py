@@ -37,7 +37,7 @@ VARIANTS: dict[str, list[tuple[str, str]]] = {
     "weight rows by match": [("row += 8 + ((g >> 4) << 3)", "row += 0")],
     "refinement": [("one[s] = max(min((p + 3 * q + 2) >> 2,", "one[s] = max(min(p,")],
     "learning of the maps": [
-        ("ready[u64(cell)] = stretch[u64(p >> 10)]\n                if", "pass\n                if")
+        ("ready[u64(cell)] = stretch[u64(p >> 10)]\n                    if", "pass\n                    if")
     ],
 }
 
@@ -49,9 +49,9 @@ def _load(name: str, source: str, folder: Path) -> None:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
     spec.loader.exec_module(module)
-    sys.modules["nzip.models.cmfast.kernel"] = module
-    sys.modules["nzip.models.cmfast"].kernel = module  # type: ignore[attr-defined]
+    engine.code = module.code
     engine._kept.cache_clear()
 
 

@@ -1,11 +1,12 @@
 """Measures nzip's sizes again in results that exist, and leaves the times of their run.
 
     python benchmarks/sizes.py DATA --sets calgary,small --levels 6,9 [--files 'cp.html'] [--journal sizes.jsonl]
+    python benchmarks/sizes.py DATA --sets eval_ratio,eval_ratio_2k --levels 3,6,9
 
 For when what a model has read is changed (a primer) and nothing else: sizes are other ones, times and memory are not,
 and times of another day on another load would not compare. Files are found below DATA by their hashes; each is coded
 alone, at the level's settings, decoded and compared. `--journal` keeps what was measured, so that a second run goes on.
-A result that was changed says when, as `sizes_date`.
+A result that was changed says when, as `sizes_date`. Results of `nzip eval ratio` get new totals and intervals as well.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ import argparse
 import datetime
 import hashlib
 import json
+from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 import nzip
-from nzip.models import primers
+from nzip.evaluation import contamination, ratio
 
 RESULTS = Path(__file__).parent / "results"
-PRIMED = (5, 6, 7, 8, 9)
+PRIMED = (3, 4, 5, 6, 7, 8, 9)
 
 
 def main() -> None:
@@ -32,36 +35,45 @@ def main() -> None:
     parser.add_argument("--files", default="*")
     parser.add_argument("--journal", type=Path)
     args = parser.parse_args()
-    known: dict[tuple[str, int], int] = {}
+    known: dict[tuple[str, int, int | None], int] = {}  # by hash, level and bytes of a piece
     if args.journal and args.journal.exists():
         for line in args.journal.read_text().splitlines():
             row = json.loads(line)
-            known[row["sha256"], row["level"]] = row["bytes_out"]
+            known[row["sha256"], row["level"], row.get("chunk")] = row["bytes_out"]
     paths: dict[str, Path] = {}
     for path in sorted(path for path in args.data.rglob("*") if path.is_file()):
         paths.setdefault(hashlib.sha256(path.read_bytes()).hexdigest(), path)
 
-    def measured(sha256: str, level: int) -> int:
-        if (sha256, level) not in known:
-            data = paths[sha256].read_bytes()
-            packed = nzip.compress(data, level)
-            if nzip.decompress(packed) != data:
-                raise SystemExit(f"{paths[sha256]}: level {level} does not give it back")
-            known[sha256, level] = len(packed)
+    def measured(sha256: str, level: int, chunk: int | None = None) -> int:
+        key = sha256, level, chunk
+        if key not in known:
+            data, known[key] = paths[sha256].read_bytes(), 0
+            step = chunk or len(data)
+            for start in range(0, len(data), step):
+                packed = nzip.compress(data[start : start + step], level)
+                if nzip.decompress(packed) != data[start : start + step]:
+                    raise SystemExit(f"{paths[sha256]}: level {level} does not give it back")
+                known[key] += len(packed)
             if args.journal:
+                row = {"sha256": sha256, "level": level, "bytes_out": known[key]} | ({"chunk": chunk} if chunk else {})
                 with args.journal.open("a") as file:
-                    file.write(json.dumps({"sha256": sha256, "level": level, "bytes_out": len(packed)}) + "\n")
-        return known[sha256, level]
+                    file.write(json.dumps(row) + "\n")
+        return known[key]
 
     for name in args.sets.split(","):
         target = RESULTS / f"{name}.json"
         result = json.loads(target.read_text("utf-8"))
         hashes = {file["path"]: file["sha256"] for file in result["files"]}
+        if result["tool"] == ratio.TOOL:
+            concluded(result, args.levels.split(","), measured)
+            target.write_text(json.dumps(result, indent=indent(target)) + "\n", "utf-8")
+            continue
         for codec in result["codecs"]:
             level = int(codec["name"].partition(" -")[2] or 0) if codec["name"].startswith("nzip -") else 0
             if level not in PRIMED:
                 continue
-            codec["model_bytes"] = primers.model_bytes()
+            engine, params = nzip.levels()[level].engine, nzip.levels()[level].params
+            codec["model_bytes"] = nzip.engines()[engine].model_bytes(params)
             if str(level) not in args.levels.split(","):
                 continue
             for file in codec["files"]:
@@ -72,8 +84,43 @@ def main() -> None:
             total["ratio"] = round(total["bytes_in"] / total["bytes_out"], 4)
             total["bits_per_byte"] = round(8 * total["bytes_out"] / total["bytes_in"], 4)
             print(f"{name}: {codec['name']}: {before:,} -> {total['bytes_out']:,}", flush=True)
-        result["sizes_date"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        result["sizes_date"] = now()
         target.write_text(json.dumps(result, indent=indent(target)) + "\n", "utf-8")
+
+
+def now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def concluded(result: dict[str, Any], levels: list[str], measured: Callable[[str, int, int | None], int]) -> None:
+    """Measure nzip's levels in a result of `nzip eval ratio`, and conclude from their sizes anew."""
+    files, seed = result["files"], result["seed"]
+    records: dict[str, list[dict[str, Any]]] = {}
+    for record in result["records"]:
+        records.setdefault(record["codec"], []).append(record)
+    for codec in result["codecs"]:
+        level = codec["name"].removeprefix("nzip -")
+        if level == codec["name"] or level not in levels:
+            continue
+        engine, params = nzip.levels()[int(level)].engine, nzip.levels()[int(level)].params
+        codec["model_bytes"] = nzip.engines()[engine].model_bytes(params)
+        codec["model_date"] = contamination.MODEL_DATES["nzip primers"] if codec["model_bytes"] else None
+        own = records[codec["name"]]
+        for file, record in zip(files, own, strict=True):
+            record["bytes_out"] = measured(file["sha256"], int(level), result["settings"]["chunk"])
+            record["ratio"] = file["bytes"] / record["bytes_out"]
+            record["bits_per_byte"] = 8 * record["bytes_out"] / file["bytes"]
+            if file["characters"]:
+                record["bits_per_character"] = 8 * record["bytes_out"] / file["characters"]
+            if codec["model_bytes"]:
+                record["seen"] = contamination.verdict(file["date"], codec["model_date"])
+        said = [record["seen"] for record in own]
+        codec["seen"] = {word: said.count(word) for word in dict.fromkeys(said)}
+        before, codec["total"] = codec["total"], ratio.totals(files, own, codec["model_bytes"], seed)
+        codec["difference"] = ratio.difference(own, records[result["settings"]["reference"]], seed)
+        print(f"{codec['name']}: {before['bytes_out']:,} -> {codec['total']['bytes_out']:,}", flush=True)
+    result["codecs"].sort(key=lambda codec: (codec["total"] is None, codec["total"] and codec["total"]["bytes_out"]))
+    result["sizes_date"] = now()
 
 
 def indent(target: Path) -> int | None:

@@ -1,6 +1,7 @@
 """Makes the primers: texts that the `cm` engine has read before the first byte of a block.
 
     python corpora/make_primers.py FOLDER [--out nzip/models/weights/primers]
+    python corpora/make_primers.py --short        # nzip/models/cmfast/primer.txt, made of the primers that are there
 
 FOLDER holds one unpacked package a folder (Debian's with `dpkg-deb -x`, wheels with `unzip`; `stdlib` is Python's
 own library, `samples` those of this folder); KINDS below names them, their licences and what is taken. For each kind
@@ -13,6 +14,10 @@ No file of a benchmark, and no package that one was taken from, is among the sou
 benchmark's files all the same (the same tool has written both) are left out, by `overlap.py`. Logs are real ones of
 programs that no benchmark has (`make_logs.py`). The primers are part of the file
 format: once released, a primer never changes; a better one gets a new number.
+
+The short primer of `cmfast` is lines of the others: those that hold the most short strings that many places of their
+kind, and of other kinds, hold. A cold model has to learn just these. Its numbers below were chosen on 36 KB of each
+kind that were held back from the choice; no benchmark was coded for them.
 """
 
 from __future__ import annotations
@@ -31,6 +36,7 @@ import overlap  # beside this script
 import zstandard
 
 import nzip
+from nzip.models import primers
 
 PIECE = 1024  # bytes of a piece, about: pieces end at line ends
 GRAM = 8  # bytes of the strings that are counted
@@ -41,6 +47,13 @@ MOST_PACKAGE = 3_000_000
 SHARE = 4  # a package gives at most this part
 MOST_GROUPS = 16  # a string in more groups is worth no more
 LIKE_BENCHMARK = 0.02  # share of a piece that has the shapes of a benchmark (overlap.py), at most
+SHORT_SIZE = 16_000  # bytes of cmfast's primer, at most
+SHORT_PIECE = 64  # bytes of its pieces, at least: whole lines
+SHORT_GRAMS = (3, 4, 5, 6)  # bytes of the strings that are counted for it
+SHORT_BITS = 22
+SHORT_PLACE = 4096  # a string counts once in so many bytes
+SHORT_WORTH = 0.7  # a string of n places is worth n to this power
+SHORT_PROSE = 3  # prose gets so many times the share of another kind: it stands in most of them
 HERE = Path(__file__).parent
 OWN = ("logs", "samples")  # folders beside this script
 
@@ -183,6 +196,11 @@ which programs wrote that `corpora/make_logs.py` ran (no line of them is made up
 names). `html`, `javascript`, `json`, `log` and `xml` are of 2026-11-30 (bokeh_sampledata 2026.1, botocore 1.44.8,
 google_api_python_client 2.202.0), the others of 2026-11-21. Kept as zstd frames. Shares of text longer than the primer
 are cut at its start.
+
+The primer of `cmfast` (`nzip/models/cmfast/primer.txt`, 15,956 bytes, SHA-256 begins 09c27dd89e71370d) is 198 runs of
+whole lines of the texts below, and so under their licences. `make_primers.py --short` chose them: those that hold the
+most short strings that many places of their kind and of other kinds hold, a sixteenth of the bytes for each kind and
+three for `prose`. Lengths, weights and shares were chosen on 36 KB of each kind that were held back from the choice.
 
 | primer | bytes | SHA-256 begins | from (licence), bytes |
 |---|---:|---|---|"""
@@ -329,6 +347,71 @@ def choose(files: list[tuple[str, str, bytes]], size: int) -> tuple[bytes, dict[
     return b"".join(cut[k][1] for k in reversed(chosen))[-size:], shares
 
 
+def short_grams(data: bytes) -> np.ndarray:
+    """Return the hashes of the distinct strings of SHORT_GRAMS bytes."""
+    raw = np.frombuffer(data, np.uint8).astype(np.uint64)
+    found = []
+    for length in SHORT_GRAMS:
+        value = np.full(max(0, len(raw) - length + 1), length, np.uint64)
+        for k in range(length):
+            value = (value << np.uint64(8)) | raw[k : len(value) + k]
+        value *= np.uint64(0x9E3779B97F4A7C15)
+        value = (value ^ (value >> np.uint64(29))) * np.uint64(0xD6E8FEB86659FD93)
+        found.append(value >> np.uint64(64 - SHORT_BITS))
+    return np.unique(np.concatenate(found))
+
+
+def short_pieces(data: bytes) -> list[bytes]:
+    """Return runs of whole lines of SHORT_PIECE bytes and some; those that are long or not ASCII are left out."""
+    found, piece = [], b""
+    for line in data.splitlines(keepends=True)[1:]:  # the first was cut
+        piece += line
+        if len(piece) >= SHORT_PIECE:
+            if len(piece) <= 3 * SHORT_PIECE and piece.isascii() and b"\r" not in piece and piece.endswith(b"\n"):
+                found.append(piece)
+            piece = b""
+    return found
+
+
+def short(texts: dict[str, bytes], size: int = SHORT_SIZE) -> bytes:
+    """Return the short primer, of `texts` by kind: pieces of all kinds by turns, the best last."""
+    places = {}
+    for kind, text in texts.items():
+        places[kind] = np.zeros(1 << SHORT_BITS, np.int64)
+        for start in range(0, len(text), SHORT_PLACE):
+            places[kind][short_grams(text[start : start + SHORT_PLACE])] += 1
+    everywhere = sum(places.values())
+    # In integers, so that the choice is the same on every machine.
+    power = np.array([round(256 * (n / 2) ** SHORT_WORTH) for n in range(int(2 * everywhere.max()) + 1)])
+    unknown = np.ones(1 << SHORT_BITS, bool)
+    shares = {kind: SHORT_PROSE if kind == "prose" else 1 for kind in texts}
+    given = dict.fromkeys(texts, 0)
+    worths, cut, heaps = {}, {}, {}
+    for kind, text in texts.items():
+        # A place of another kind counts half, and the string's own place does not.
+        worth = power[np.maximum(2 * places[kind] - 2, 0) + everywhere - places[kind]]
+        cut[kind] = [(piece, short_grams(piece)) for piece in short_pieces(text)]
+        heaps[kind] = [(-int(worth[own].sum()) / (len(piece) + 8), k) for k, (piece, own) in enumerate(cut[kind])]
+        heapq.heapify(heaps[kind])
+        worths[kind] = worth
+    chosen: list[bytes] = []
+    while True:
+        kind = min(texts, key=lambda name: given[name] / shares[name])
+        heap = heaps[kind]
+        while True:
+            _, k = heapq.heappop(heap)
+            piece, own = cut[kind][k]
+            now = int(worths[kind][own[unknown[own]]].sum()) / (len(piece) + 8)
+            if not heap or now >= -heap[0][0]:
+                break
+            heapq.heappush(heap, (-now, k))
+        if sum(given.values()) + len(piece) > size:
+            return b"".join(reversed(chosen))
+        chosen.append(piece)
+        given[kind] += len(piece)
+        unknown[own] = False
+
+
 def licences(kind: str) -> dict[str, str]:
     """Return the licence of each package of a kind."""
     found = {source.package: source.licence for source in KINDS[kind]}
@@ -337,11 +420,19 @@ def licences(kind: str) -> dict[str, str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("--short", action="store_true", help="make the primer of cmfast of the others")
     parser.add_argument("--size", type=int, default=1 << 17)
     parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--out", type=Path, default=Path(nzip.__file__).parent / "models" / "weights" / "primers")
     args = parser.parse_args()
+    if args.short:
+        text = short({primer.kind: primers.text(number) for number, primer in primers.PRIMERS.items()})
+        (Path(nzip.__file__).parent / "models" / "cmfast" / "primer.txt").write_bytes(text)
+        print(f"{len(text):,} bytes, {hashlib.sha256(text).hexdigest()[:16]}", file=sys.stderr)
+        return
+    if args.folder is None:
+        parser.error("FOLDER is missing")
     args.out.mkdir(parents=True, exist_ok=True)
     card = args.out / "MODEL_CARD.md"
     rows = {}  # kinds that are not made now keep their line

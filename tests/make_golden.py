@@ -144,6 +144,8 @@ def golden(with_cm: bool) -> Iterator[tuple[str, Callable[[], tuple[bytes, bytes
         for preset in range(1, 4):
             for kind, content in (*kinds, ("bitmap", stripe(60))):
                 yield f"cmstrong-preset-{preset}-{kind}", one(content, engine="cmstrong", params={"preset": preset})
+        for kind, content in (*kinds, ("two-streams", prose(70_000))):
+            yield f"cmfast-{kind}", one(content, engine="cmfast")
         # The files below are of version 1, which is not written any more.
         presets = {name: level.number for name, level in ((f"cm-level-{n}", LEVELS[n]) for n in LEVELS)
                    if level.engine == "cm"}  # fmt: skip

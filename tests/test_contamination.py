@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from nzip.models import cmfast, primers, static
+from nzip.models import primers, static
+from nzip.models.cmfast import engine as cmfast
 
 CORPORA = Path(__file__).parents[1] / "corpora"
 WEIGHTS = Path(primers.__file__).parent / "weights"
@@ -47,13 +48,17 @@ IMITATIONS = (
 )
 
 
-@lru_cache(maxsize=1)
-def overlap():
-    spec = importlib.util.spec_from_file_location("overlap", CORPORA / "overlap.py")
+@lru_cache(maxsize=2)
+def script(name):
+    spec = importlib.util.spec_from_file_location(name, CORPORA / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
-    sys.modules["overlap"] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def overlap():
+    return script("overlap")
 
 
 def too_much(name, text):
@@ -67,7 +72,7 @@ def sources():
         for number, primer in primers.PRIMERS.items()
     }
     found["english text of the byte models"] = static.english
-    found["primer of cmfast"] = lambda: Path(cmfast.__file__).with_name("primer.txt").read_bytes()
+    found["primer of cmfast"] = cmfast.primer
     logs = sorted((CORPORA / "logs").glob("*.log"))
     found["logs"] = lambda: b"".join(path.read_bytes() for path in logs)
     for path in sorted((CORPORA / "samples").iterdir()):
@@ -79,6 +84,21 @@ def sources():
 @pytest.mark.parametrize("name", sources())
 def test_sources_share_little_with_the_benchmarks(name):
     assert not too_much(name, sources()[name]())
+
+
+def test_primer_of_cmfast_is_lines_of_the_other_primers():
+    """It is too short for its sampled shares to say much; those of the texts that it is made of do."""
+    known = {line for number in primers.PRIMERS for line in primers.text(number).splitlines(keepends=True)}
+    own = cmfast.primer().splitlines(keepends=True)
+    assert len(own) > 200
+    assert [line for line in own if line not in known] == []
+
+
+@pytest.mark.slow
+def test_primer_of_cmfast_is_what_the_script_makes():
+    overlap()  # which it imports
+    texts = {primer.kind: primers.text(number) for number, primer in primers.PRIMERS.items()}
+    assert script("make_primers").short(texts) == cmfast.primer()
 
 
 def test_imitated_shapes_are_found():
