@@ -378,8 +378,10 @@ def test_primed_kernel_equals_the_naive_model(monkeypatch: pytest.MonkeyPatch, p
     told = _words(30 if JIT else 6, 4) + b"\nMixing of lines\n"
     told = told[: len(told) - cut]
     block = SAMPLES["text"][: 250 if JIT else 60]
-    monkeypatch.setattr(primers, "PRIMERS", {3: None, 5: None, 9: None})
     others = {3: b"The coder spends. ", 9: b"Mixing [of] contexts,\n" * (6 if JIT else 1)}
+    texts = {3: others[3], 5: told, 9: others[9]}
+    made = {n: primers.Primer(str(n), len(text), hashlib.sha256(text).hexdigest()) for n, text in texts.items()}
+    monkeypatch.setattr(primers, "PRIMERS", made)
     monkeypatch.setattr(primers, "text", lambda number: others.get(number, told))
     monkeypatch.setattr(primers, "nearest", lambda block: 5)
     params = {"preset": preset, "bits": 12, "primer": 1}
