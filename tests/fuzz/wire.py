@@ -12,7 +12,8 @@ from random import Random
 
 from nzip.codec.blocks import decode_block
 from nzip.formats import container
-from nzip.formats.container import Reader, check16, check32, check64, uleb
+from nzip.formats.container import Reader, check16, check32, check64
+from nzip.formats.container import uleb as uleb_63
 
 from . import mutate
 
@@ -99,6 +100,11 @@ def split(data: bytes) -> list[Member]:
         members.append(member)
         data = parser.unused
     return members
+
+
+def uleb(value: int) -> bytes:
+    """Return the bytes of a number; a neighbour of the largest that can be written may lie above it."""
+    return uleb_63(min(value, (1 << 63) - 1))
 
 
 def copied(members: list[Member]) -> list[Member]:

@@ -25,6 +25,7 @@ from nzip.errors import CorruptError, NzipError, UnsupportedError
 from nzip.models import safetensors
 from nzip.models.latent import codecs, weights
 from nzip.models.lm import cache, vocabulary
+from nzip.models.lm.config import LlamaConfig
 from nzip.models.lm.sources import open_source
 
 HOSTILE = [
@@ -265,3 +266,21 @@ def test_long_tokens_take_no_time() -> None:
     metadata["tokenizer.ggml.token_type"] = np.array([3, 3], np.int32)
     with pytest.raises(UnsupportedError, match="not one of its tokens"):
         vocabulary.from_gguf(metadata, 2)
+
+
+SHAPE = {
+    "vocab": 64, "layers": 1, "width": 16, "heads": 1, "kv_heads": 1, "head_dim": 16, "ffn": 16, "rope_theta": 1e4,
+    "rms_eps": 1e-5, "max_context": 32, "tied": True, "bos": 0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHAPE)
+def test_every_field_of_a_language_models_shape(name: str) -> None:
+    assert LlamaConfig.from_mapping(SHAPE).vocab == 64
+    for value in HOSTILE:
+        try:
+            LlamaConfig.from_mapping({**SHAPE, name: value})
+        except UnsupportedError as error:
+            assert "\n" not in str(error)
+        else:
+            assert type(value) is type(SHAPE[name])

@@ -61,11 +61,13 @@ class LlamaConfig:
             ("head_dim", 16, 512),
             ("ffn", 16, 1 << 17),
             ("max_context", 2 * SINKS, MAX_WINDOW),
-            ("bos", 0, self.vocab - 1),
+            ("bos", 0, (1 << 20) - 1),
         ):
             value = getattr(self, name)
             if type(value) is not int or not low <= value <= high:
                 raise UnsupportedError(f"model: {name} is {value!r}, not in {low}..{high}")
+        if self.bos >= self.vocab:
+            raise UnsupportedError(f"model: bos is {self.bos}, not in 0..{self.vocab - 1}")
         for name in ("width", "head_dim", "ffn", "max_context"):
             if getattr(self, name) % 16:
                 raise UnsupportedError(f"model: {name} is {getattr(self, name)}, no multiple of 16")
