@@ -337,7 +337,8 @@ class _Below:
 
 
 def _part_of(location: Path) -> Path:
-    return location.with_name(location.name + ".part")
+    """Return where a download is kept until it is whole: no name of the user's, and found again by the next try."""
+    return location.with_name(f".nzip-{location.name}.part")
 
 
 def _store(stream: IO[bytes], location: Path, file: CorpusFile, what: str) -> None:

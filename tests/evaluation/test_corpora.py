@@ -215,7 +215,7 @@ class TestDownload:
         Handler.cut = 1000
         with pytest.raises(NzipError, match="run the same command again"):
             corpora.fetch(["toy"], tmp_path)
-        assert (tmp_path / "toy/one.txt.part").stat().st_size == 1000
+        assert (tmp_path / "toy/.nzip-one.txt.part").stat().st_size == 1000
         assert not (tmp_path / "toy/one.txt").exists()
         Handler.cut = None
         Handler.requests.clear()
@@ -228,10 +228,20 @@ class TestDownload:
     ) -> None:
         use(monkeypatch, plain(server))
         (tmp_path / "toy").mkdir()
-        (tmp_path / "toy/one.txt.part").write_bytes(ONE[:77])
+        (tmp_path / "toy/.nzip-one.txt.part").write_bytes(ONE[:77])
         Handler.ranges = False
         corpora.fetch(["toy"], tmp_path)
         assert_complete(tmp_path)
+
+    def test_a_part_file_of_the_user_stays(
+        self, monkeypatch: pytest.MonkeyPatch, server: str, tmp_path: Path
+    ) -> None:
+        use(monkeypatch, plain(server))
+        (tmp_path / "toy").mkdir()
+        (tmp_path / "toy/one.txt.part").write_bytes(b"mine")
+        corpora.fetch(["toy"], tmp_path)
+        assert_complete(tmp_path)
+        assert (tmp_path / "toy/one.txt.part").read_bytes() == b"mine"
 
     @pytest.mark.parametrize("left", [b"not the beginning", ONE, ONE + b"more"])
     def test_a_part_file_of_something_else_does_no_harm(
@@ -239,7 +249,7 @@ class TestDownload:
     ) -> None:
         use(monkeypatch, plain(server))
         (tmp_path / "toy").mkdir()
-        (tmp_path / "toy/one.txt.part").write_bytes(left)
+        (tmp_path / "toy/.nzip-one.txt.part").write_bytes(left)
         corpora.fetch(["toy"], tmp_path)
         assert_complete(tmp_path)
 
@@ -252,7 +262,7 @@ class TestDownload:
             corpora.fetch(["toy"], tmp_path)
         assert "\n" not in str(caught.value)
         assert not (tmp_path / "toy/one.txt").exists()
-        assert not (tmp_path / "toy/one.txt.part").exists()
+        assert not (tmp_path / "toy/.nzip-one.txt.part").exists()
 
     def test_a_wrong_member_is_refused(self, monkeypatch: pytest.MonkeyPatch, server: str, tmp_path: Path) -> None:
         Handler.files["/all.zip"] = zip_of(**{"one.txt": ONE + b"!", "TWO.bin": TWO, "three": THREE})
