@@ -16,9 +16,10 @@ from nzip.codec.inspect import inspect
 from nzip.codec.registry import ENGINES, TRANSFORMS
 from nzip.errors import CorruptError, NzipError
 from nzip.formats import container
-from nzip.formats.container import Header, Reader, uleb
+from nzip.formats.container import Header, Reader
 
 from . import mutate, wire
+from .mutate import uleb
 from .target import ANY, MEBI, RIGHT, Believed, Slow, Target, Wrong, replaced
 from .wire import Chunk, Member
 

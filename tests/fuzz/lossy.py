@@ -12,13 +12,14 @@ import numpy as np
 from nzip.codec import blocks, lossy
 from nzip.errors import CorruptError, LimitError, NzipError, UnsupportedError
 from nzip.formats import container
-from nzip.formats.container import Reader, uleb
+from nzip.formats.container import Reader
 from nzip.formats.signals import Picture, Sound
 from nzip.models.latent import codecs, record, weights
 from nzip.models.latent.layers import NumpyOps
 
 from . import mutate, wire
 from .lossless import BELIEVE, TWICE, WAY, WHOLE, FileTarget, solo
+from .mutate import uleb
 from .target import ANY, MEBI, RIGHT, Believed, Target, Wrong, replaced
 from .wire import Chunk, Member
 

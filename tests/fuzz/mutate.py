@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
+from nzip.formats import container
+
 MOST = 1 << 16  # bytes of a mutation; what is larger shows nothing that small does not
 EDGES = (
     0,
@@ -138,6 +140,11 @@ def octets(r: Random, data: bytes, others: Sequence[bytes] = (), rounds: int = 0
 
 
 # Numbers written in 7 bits a byte, as they should not be.
+
+
+def uleb(value: int) -> bytes:
+    """Return the bytes of a number; a neighbour of the largest that can be written may lie above it."""
+    return container.uleb(min(value, (1 << 63) - 1))
 
 
 def uleb_odd(r: Random, value: int) -> bytes:

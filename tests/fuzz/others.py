@@ -8,10 +8,11 @@ from random import Random
 from typing import Any
 
 from nzip.codec import tokens
-from nzip.formats.container import Reader, check32, check64, uleb
+from nzip.formats.container import Reader, check32, check64
 
 from . import mutate
 from .lossless import text
+from .mutate import uleb
 from .target import ANY, MEBI, RIGHT, Believed, Target, Wrong, cleared, own_folder, replaced
 
 

@@ -13,9 +13,9 @@ from random import Random
 from nzip.codec.blocks import decode_block
 from nzip.formats import container
 from nzip.formats.container import Reader, check16, check32, check64
-from nzip.formats.container import uleb as uleb_63
 
 from . import mutate
+from .mutate import uleb
 
 
 @dataclass
@@ -100,11 +100,6 @@ def split(data: bytes) -> list[Member]:
         members.append(member)
         data = parser.unused
     return members
-
-
-def uleb(value: int) -> bytes:
-    """Return the bytes of a number; a neighbour of the largest that can be written may lie above it."""
-    return uleb_63(min(value, (1 << 63) - 1))
 
 
 def copied(members: list[Member]) -> list[Member]:
