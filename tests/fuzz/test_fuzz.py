@@ -18,7 +18,7 @@ from . import mutate, wire
 from .lossless import ContainerTarget
 
 TESTS = Path(__file__).parents[1]
-MUTATIONS = 10_000  # for some ten seconds; by hand there may be a million
+MUTATIONS = 4_000  # for some ten seconds; by hand there may be a million
 
 pytestmark = pytest.mark.skipif(
     bool(config.DISABLE_JIT) or sys.platform != "linux", reason="takes compiled kernels, fork and /proc"

@@ -191,7 +191,8 @@ def _begin(
         return data, 0, skim, len(read), state
     # Reading takes longer than coding a short block, so what it leads to is kept in a file, where there is room.
     texts = [(number, primers.PRIMERS[number].sha256) for number in primers.PRIMERS]
-    kinds = repr((preset, bits, primer, plan(PRESETS[preset], cls, bits, len(data)), texts))
+    # The preset counts as it stands here: whoever measures parts of it changes it while the program runs.
+    kinds = repr((preset, PRESETS[preset], bits, primer, plan(PRESETS[preset], cls, bits, len(data)), texts))
     key = jit.key_of(__name__, "state", kinds)
     arrays = [state[name] for name in CHANGED]
     if jit.load_arrays(key, arrays):
