@@ -1468,8 +1468,7 @@ class _Unpacker:
         self._top: str | None = None  # as the archive calls it
         self._root = ""  # where it lies in the room
         self._permitted = outputs.permitted(self._room)
-        self._folders: dict[str, tuple[int, int]] = {}
-        self._implied: list[str] = []  # directories that the archive had not named when they were needed
+        self._folders: dict[str, tuple[int, int | None]] = {}  # mode, and time if the archive named it
         self._links: dict[str, tuple[str, int]] = {}
         self._replaced: dict[str, int] = {}  # what the archive holds older versions of: how many
 
@@ -1555,7 +1554,7 @@ class _Unpacker:
                     folder = os.path.dirname(folder)
                 for folder in reversed(missing):
                     self._keep(folder)
-                    self._implied.append(folder)
+                    self._folders[folder] = self._permitted, None
                     with changing():
                         self._make_folder(folder)
                 with changing():
@@ -1848,10 +1847,11 @@ class _Unpacker:
             return os.path.basename(extracted_name(self._archive)) == os.path.basename(place)
         return False
 
-    def _seal(self, place: str, mode: int, mtime_ns: int) -> None:
-        """Give a directory its mode and time."""
-        with contextlib.suppress(OSError, OverflowError):
-            os.utime(place, ns=(mtime_ns, mtime_ns))
+    def _seal(self, place: str, mode: int, mtime_ns: int | None) -> None:
+        """Give a directory its mode and, if it has one, its time."""
+        if mtime_ns is not None:
+            with contextlib.suppress(OSError, OverflowError):
+                os.utime(place, ns=(mtime_ns, mtime_ns))
         # Where new directories take their parent's group, they keep that mark.
         os.chmod(place, mode | (os.stat(place).st_mode & stat.S_ISGID))
 
@@ -1863,7 +1863,7 @@ class _Unpacker:
         """
         new, place = self._root, self._final
         if sync:
-            for folder in [*self._folders, *self._implied]:
+            for folder in self._folders:
                 sync_folder(folder)
         top = self._folders.pop(new, None)
         # The deepest first, for what lies in a closed directory cannot be reached.

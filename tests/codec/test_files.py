@@ -1159,6 +1159,7 @@ class TestModesAndTimes:
         archive = hostile(
             tmp_path / "t.nz",
             *[member(name, D if name in ("t", "t/d") else tarfile.REGTYPE, mode=mode) for name, mode in modes.items()],
+            member("t/implied/x"),
         )
         old = os.umask(mask)
         try:
@@ -1171,6 +1172,7 @@ class TestModesAndTimes:
             os.umask(old)
         found = {name: stat.S_IMODE((tmp_path / name).stat().st_mode) for name in modes}
         assert found == {name: mode & ~mask for name, mode in modes.items()}
+        assert stat.S_IMODE((tmp_path / "t" / "implied").stat().st_mode) == 0o777 & ~mask
         assert stat.S_IMODE((tmp_path / "plain").stat().st_mode) == 0o666 & ~mask
 
     def test_the_last_mode_of_a_directory_counts(self, tmp_path: Path) -> None:
