@@ -1559,6 +1559,8 @@ class _Unpacker:
                         self._make_folder(folder)
                 with changing():
                     return make(place)
+        except (FileExistsError, IsADirectoryError, NotADirectoryError):
+            raise self._unsafe(f"{self._inside(place)!r} would be a file and a directory, or lie in a file") from None
         except OSError as error:
             raise self._named(error, place) from None
 

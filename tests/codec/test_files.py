@@ -1395,6 +1395,23 @@ class TestHostileArchives:
         assert files._leads_to(room, "loop", files._link) is None
         assert files._leads_to(room, "wide", files._link) == os.sep
 
+    @pytest.mark.parametrize(
+        "members",
+        [
+            [member("t/d", D), member("t/d")],
+            [member("t/d"), member("t/d", D)],
+            [member("t/d"), member("t/d/x")],
+            [member("t/d"), member("t/d/x", D)],
+            [member("t/x"), member("t/d", D), member("t/d", tarfile.LNKTYPE, "t/x")],
+            [member("t/d"), member("t/d/x", L, "y")],
+        ],
+    )
+    def test_a_file_that_is_a_directory_too(self, tmp_path: Path, members: list[tarfile.TarInfo]) -> None:
+        archive = hostile(tmp_path / "t.nz", member("t", D), *members)
+        with pytest.raises(FileError, match=r"is not safe: 't/d.* --no-extract"):
+            extract_tree(archive)
+        assert names(tmp_path) == ["t.nz"]
+
     def test_errors_name_one_place(self, tmp_path: Path) -> None:
         """Where it was to lie in the end, and no second name."""
         archive = hostile(tmp_path / "t.nz", member("t", D), member("t/" + "n" * 300))
