@@ -153,7 +153,8 @@ def descriptor_of(path: AnyPath) -> int | None:
     place = os.fspath(path)
     for _ in range(_MOST_LINKS):
         folder, name = os.path.split(place)
-        if name.isdecimal() and name.isascii() and _is_own(os.path.realpath(folder or ".")):
+        # A folder that the system does not reach, behind a chain of links, is none of these.
+        if name.isdecimal() and name.isascii() and os.path.isdir(folder or ".") and _is_own(os.path.realpath(folder)):
             return int(name)
         try:
             place = os.path.join(folder, os.readlink(place))

@@ -79,6 +79,7 @@ class TestReplacing:
             (tmp_path / str(number)).symlink_to(str(number + 1))
         with pytest.raises(OSError, match="symbolic links"):
             write_bytes(tmp_path / "0", b"x")
+        assert stream_word(tmp_path / "0" / "1") is None
         write_bytes(tmp_path / "1180", b"x")
         assert (tmp_path / "1200").read_bytes() == b"x"
         assert len(names(tmp_path)) == 1201

@@ -1427,7 +1427,8 @@ class TestHostileArchives:
 
     def test_depth(self, tmp_path: Path) -> None:
         deep = "t" + "/d" * 254
-        extract_tree(hostile(tmp_path / "t.nz", member("t", D), member(deep, D), (member(deep + "/x"), b"1")))
+        top = [member(name, D, mode=0o755) for name in ("t", deep)]
+        extract_tree(hostile(tmp_path / "t.nz", *top, (member(deep + "/x"), b"1")))
         assert (tmp_path / deep / "x").read_bytes() == b"1"
         compress_tree(tmp_path / "t", tmp_path / "v.nz", **FAST)
         extract_tree(tmp_path / "v.nz", tmp_path / "v")
