@@ -153,7 +153,8 @@ def descriptor_of(path: AnyPath) -> int | None:
     place = os.fspath(path)
     for _ in range(_MOST_LINKS):
         folder, name = os.path.split(place)
-        if name.isdecimal() and name.isascii() and _is_own(os.path.realpath(folder or ".")):
+        # A folder that the system does not reach, behind a chain of links, is none of these.
+        if name.isdecimal() and name.isascii() and os.path.isdir(folder or ".") and _is_own(os.path.realpath(folder)):
             return int(name)
         try:
             place = os.path.join(folder, os.readlink(place))
@@ -177,6 +178,57 @@ def stream_word(path: AnyPath) -> str | None:
         return special(os.stat(path).st_mode)
     except OSError:
         return None
+
+
+def _behind(path: str) -> str:
+    """Return where the links at `path` lead, one after another.
+
+    Raises:
+        OSError: there are more of them than are followed.
+    """
+    start = path
+    for _ in range(_MOST_LINKS):
+        if not os.path.islink(path):
+            return path
+        path = os.path.join(os.path.dirname(path), os.readlink(path))
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), start)
+
+
+# --- who may read it -------------------------------------------------------------------------------------------------
+
+
+def permitted(folder: str) -> int:
+    """Return the permission bits that something new in `folder` may get: those that the umask leaves.
+
+    A directory is made to see it: asking for the umask means changing it, for all threads.
+    """
+    part, _ = begin(folder, lambda part: os.mkdir(part, 0o777))
+    try:
+        return os.lstat(part).st_mode & 0o777
+    finally:
+        discard(part)
+
+
+def narrowed(mode: int) -> int:
+    """Return `mode` for a file that is of another group than it was: no one may do more with it than before.
+
+    Members of the new group were others, and those of the old group are others now.
+    """
+    common = mode >> 3 & mode & 0o007
+    return mode & ~0o077 | common << 3 | common
+
+
+def _pass_owner(path: str, user: int, group: int) -> bool:
+    """Give a file its group, and as root its owner; return whether it has the group."""
+    if not hasattr(os, "chown"):
+        return True
+    with contextlib.suppress(OSError):
+        os.chown(path, -1, group)
+    passed = os.stat(path).st_gid == group
+    if os.geteuid() == 0:
+        with contextlib.suppress(OSError):
+            os.chown(path, user, -1)
+    return passed
 
 
 # --- what is written -------------------------------------------------------------------------------------------------
@@ -203,7 +255,10 @@ class Target(ABC):
     def finish(
         self, *, mode: int | None = None, times: Times | None = None, owner: tuple[int, int] | None = None
     ) -> None:
-        """Give a file its mode, times and owner; have all that was written arrive."""
+        """Give a file its mode, times and owner; have all that was written arrive.
+
+        Where the group cannot be had, the mode is `narrowed`.
+        """
 
     @abstractmethod
     def commit(self) -> None:
@@ -299,9 +354,9 @@ class NewFile(Target):
     ) -> None:
         try:
             self._holes.end()
-            if owner is not None and hasattr(os, "geteuid") and os.geteuid() == 0:
-                with contextlib.suppress(OSError):
-                    os.chown(self.part, *owner)
+            passed = owner is None or _pass_owner(self.part, *owner)
+            if mode is not None and not passed:
+                mode = narrowed(mode)
             if mode is not None:
                 os.chmod(self.part, mode & 0o777)  # never setuid, setgid
             os.fsync(self._file.fileno())
@@ -322,8 +377,7 @@ class NewFile(Target):
                 else:
                     _rename_new(self.part, self.path)
             except OSError as error:
-                error.filename, error.filename2 = self.path, None
-                raise
+                raise OSError(error.errno, error.strerror, self.path) from None
             _unfinished.discard(self.part)
             self._done = True
 
@@ -402,26 +456,27 @@ class _Raw(io.RawIOBase):
 def replacing(path: AnyPath) -> Iterator[BinaryIO]:
     """Yield a binary file; what is written to it is at `path` when the block ends, and nothing of it when it fails.
 
-    A file that is there is replaced and passes on its mode. One behind a link is replaced at its own place; the link
-    stays. Devices, pipes and descriptors are written as they are.
+    A file that is there is replaced and passes on its mode, its group and, where the system lets it, its owner. One
+    behind a link is replaced at its own place; the link stays. Devices, pipes and descriptors are written as they are.
 
     Raises:
         OSError: it cannot be written.
     """
     place = os.fspath(path)
     target: Target
+    mode = owner = None
     if stream_word(place) is not None:
         target = Stream(place)
     else:
         if os.path.isdir(place):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), place)
-        target = NewFile(os.path.realpath(place) if os.path.islink(place) else place)
+        place = _behind(place)
+        with contextlib.suppress(OSError):
+            info = os.stat(place)
+            mode, owner = stat.S_IMODE(info.st_mode), (info.st_uid, info.st_gid)
+        # Nobody else reads the new file before it has the old one's mode.
+        target = NewFile(place, mode=0o666 if mode is None else 0o600)
     with target:
-        mode = owner = None
-        if target.path is not None:
-            with contextlib.suppress(OSError):
-                info = os.stat(target.path)
-                mode, owner = stat.S_IMODE(info.st_mode), (info.st_uid, info.st_gid)
         yield cast(BinaryIO, _Raw(target))
         target.finish(mode=mode, owner=owner)
         target.commit()

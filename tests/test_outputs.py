@@ -66,6 +66,38 @@ class TestReplacing:
         assert stat.S_IMODE((tmp_path / "f").stat().st_mode) == 0o640
         assert names(tmp_path) == ["f"]
 
+    def test_nobody_else_reads_it_before_it_is_done(self, tmp_path: Path) -> None:
+        (tmp_path / "f").write_bytes(b"old")
+        (tmp_path / "f").chmod(0o600)
+        with replacing(tmp_path / "f") as file:
+            file.write(b"secret")
+            (part,) = tmp_path.glob(".nzip-*")
+            assert stat.S_IMODE(part.stat().st_mode) == 0o600
+
+    def test_chains_of_links(self, tmp_path: Path) -> None:
+        for number in range(1200):
+            (tmp_path / str(number)).symlink_to(str(number + 1))
+        with pytest.raises(OSError, match="symbolic links"):
+            write_bytes(tmp_path / "0", b"x")
+        assert stream_word(tmp_path / "0" / "1") is None
+        write_bytes(tmp_path / "1180", b"x")
+        assert (tmp_path / "1200").read_bytes() == b"x"
+        assert len(names(tmp_path)) == 1201
+
+    def test_errors_name_one_file(self, tmp_path: Path) -> None:
+        with outputs.NewFile(str(tmp_path / "f")) as out:
+            (tmp_path / "f").mkdir()
+            with pytest.raises(IsADirectoryError) as caught:
+                out.commit()
+        assert str(caught.value).endswith(f": '{tmp_path / 'f'}'")
+
+    @pytest.mark.parametrize(
+        ("mode", "narrow"),
+        [(0o640, 0o600), (0o604, 0o600), (0o664, 0o644), (0o666, 0o666), (0o751, 0o711), (0o724, 0o700)],
+    )
+    def test_narrowed(self, mode: int, narrow: int) -> None:
+        assert outputs.narrowed(mode) == narrow
+
     def test_nothing_stays_of_a_failure(self, tmp_path: Path) -> None:
         (tmp_path / "f").write_bytes(b"old")
 

@@ -18,7 +18,9 @@ from nzip.cli.output import Report, on_terminal, watch
 @options.stdout_option
 @options.removal_option
 @options.force_option
-@click.option("-N", "--name", "restore", is_flag=True, help="Restore the name, mode and time stored in the file.")
+@click.option(
+    "-N", "--name", "restore", is_flag=True, help="Restore the stored name, mode and time; a directory's own name."
+)
 @click.option("--no-extract", is_flag=True, help="Give the tar archive of a packed directory as it is.")
 @click.option(
     "--outside-links", is_flag=True, help="Extract symbolic links that lead outside of the directory as well."
@@ -59,7 +61,8 @@ def command(
 ) -> None:
     """Restore each FILE.nz to FILE and keep it. Without FILE, or for -, restore stdin to stdout.
 
-    A packed directory is extracted beside its archive, or to where -o says.
+    A packed directory is extracted beside its archive, DIR.tar.nz as DIR, or to where -o says. With -c and -f together,
+    what is no nzip file is given as it is.
     """
     from nzip.codec import files as operations
     from nzip.errors import NzipError
@@ -124,6 +127,7 @@ def command(
                         file,
                         goal.file,
                         folder=goal.folder,
+                        restore=restore,
                         outside_links=outside_links,
                         progress=tally,
                         prepare=report.preparing(tally),
@@ -142,6 +146,7 @@ def command(
                 target,
                 restore=restore,
                 strip=strip,
+                pass_through=goal.to_stdout and force,
                 progress=tally,
                 prepare=report.preparing(tally),
                 **settings,

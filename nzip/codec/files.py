@@ -21,7 +21,7 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Self, cast
 
@@ -37,7 +37,7 @@ from nzip.codec.registry import ENGINES
 from nzip.codec.salvage import Fault, Lost, Salvage
 from nzip.codec.threads import thread_count
 from nzip.errors import CorruptError, LimitError, NzipError
-from nzip.formats.container import MAX_BLOCK_HEADER, MAX_HEADER, STORE_ENGINE, BlockHeader, Header, Parser
+from nzip.formats.container import MAGIC, MAX_BLOCK_HEADER, MAX_HEADER, STORE_ENGINE, BlockHeader, Header, Parser
 from nzip.models.engine import Engine
 from nzip.outputs import _unfinished as _unfinished
 from nzip.outputs import changing, named, special, sync_folder
@@ -165,6 +165,27 @@ def decompressed_name(source: AnyPath, header: Header | None = None) -> str:
     if path.endswith(SUFFIX) and os.path.basename(path) != SUFFIX:
         return path[: -len(SUFFIX)]
     raise FileError(path, f"its name does not end in {SUFFIX}; say where to write with -o FILE, or -c for stdout")
+
+
+def extracted_name(source: AnyPath) -> str:
+    """Return where `extract_tree` puts the directory: the path without `.tar.nz`, or without `.nz`.
+
+    Raises:
+        FileError: that gives no name.
+    """
+    path = os.fspath(source)
+    folder, name = os.path.split(path)
+    for suffix in (TREE_SUFFIX, SUFFIX):
+        if name.endswith(suffix):
+            name = name[: -len(suffix)]
+            if name in ("", os.curdir, os.pardir):
+                break
+            return os.path.join(folder, name)
+    raise FileError(
+        path,
+        f"its name gives none to the directory in it (as NAME{TREE_SUFFIX} and NAME{SUFFIX} do); say where to extract "
+        "it with -o DIR",
+    )
 
 
 def read_header(source: AnyPath) -> Header:
@@ -324,6 +345,20 @@ class _Source:
             os.unlink(self.path)
         except OSError as error:
             raise FileError(self.path, f"could not be deleted ({error.strerror}); its output is complete") from None
+
+    def refuse_removal(self) -> None:
+        """Raise FileError when deleting this name would not delete the file."""
+        if self.path is None or self.stat is None:
+            return
+        if os.path.islink(self.path):
+            raise FileError(self.path, "is a link, and --rm would delete that alone; name the file it leads to")
+        if self.stat.st_nlink > 1:
+            others = self.stat.st_nlink - 1
+            raise FileError(
+                self.path,
+                f"has {others} other name{'s' * (others > 1)} (hard links), and --rm would delete this one alone; add "
+                "-f to do that",
+            )
 
     def refuse_changed(self) -> None:
         """Raise FileError when the file is another than when it was opened."""
@@ -495,11 +530,13 @@ class _NewFile(outputs.NewFile):
 
 
 def _finish(out: outputs.Target, like: os.stat_result | None, header: Header | None = None) -> None:
-    """Give an output the mode, times and owner of `like`, or the mode and time in `header`."""
+    """Give an output the mode, times and owner of `like`, or the time in `header` and its mode less the umask."""
     mode = None if like is None else stat.S_IMODE(like.st_mode)
     times = None if like is None else (like.st_atime_ns, like.st_mtime_ns)
     if header is not None and header.mode is not None:
         mode = header.mode
+        if out.path is not None:
+            mode &= outputs.permitted(os.path.dirname(out.path))
     if header is not None and header.mtime_ns is not None:
         times = (header.mtime_ns, header.mtime_ns)
     out.finish(mode=mode, times=times, owner=None if like is None else (like.st_uid, like.st_gid))
@@ -587,7 +624,7 @@ def compress_file(
         max_memory: most bytes of memory for all blocks under way; None to go by `memory_budget`.
         store_name: store the source's base name, mode and modification time in the file.
         remove: delete the source once what was written was read back and found to be the same.
-        force: overwrite an existing target.
+        force: overwrite an existing target; with `remove`, delete a link, or one of a file's several names.
         run: the files that this and other calls read and write, which are not overwritten, even with `force`.
         progress, prepare: hooks.
 
@@ -601,6 +638,8 @@ def compress_file(
     settings: dict[str, Any] = {"level": level, "engine": engine, "params": params, "block_size": block_size}
     with contextlib.ExitStack() as stack:
         src = stack.enter_context(_Source(source, folder_remedy=f"add -r to pack it as one {TREE_SUFFIX}"))
+        if remove and not force:
+            src.refuse_removal()
         fields = _fields(src) if store_name else {}
         count = _encode_threads(threads, src.size, max_memory, settings)
         out = stack.enter_context(
@@ -840,6 +879,7 @@ def decompress_file(
     force: bool = False,
     run: Run | None = None,
     strip: bool = False,
+    pass_through: bool = False,
     progress: Progress | None = None,
     prepare: Prepare | None = None,
 ) -> FileResult:
@@ -854,8 +894,9 @@ def decompress_file(
         restore: use the name, the mode and the modification time that the first member's header states, where
             it does. An explicit `target` wins over the name.
         remove: delete the source once what was written was read back and found to be the same.
-        force: overwrite an existing target.
+        force: overwrite an existing target; with `remove`, delete a link, or one of a file's several names.
         run: the files that this and other calls read and write, which are not overwritten, even with `force`.
+        pass_through: give what does not begin as nzip files do as it is (`members` is 0 then).
         progress, prepare: hooks.
 
     Raises:
@@ -866,7 +907,14 @@ def decompress_file(
     started = time.perf_counter()
     with contextlib.ExitStack() as stack:
         src = stack.enter_context(_Source(source))
-        header, block, start = _look_ahead(src)
+        if remove and not force:
+            src.refuse_removal()
+        start = b""
+        while pass_through and len(start) < len(MAGIC) and (data := src.read()):
+            start += data
+        # Where a file ends within the magic, it is an nzip file that is cut off.
+        plain = pass_through and (not start or start[: len(MAGIC)] != MAGIC[: len(start)])
+        header, block, start = (Header(), None, start) if plain else _look_ahead(src, start)
         if target is None:
             target = decompressed_name(_path_of(src), header if restore else None)
         out = stack.enter_context(
@@ -880,7 +928,15 @@ def decompress_file(
             out.write(data)
 
         lossy = header.kind in SIGNALS
-        if lossy:
+        if plain:
+            decoded = _Decoded()
+            while start:
+                write(start)
+                decoded.raw_size += len(start)
+                if progress is not None:
+                    progress(src.count, src.size, decoded.raw_size)
+                start = src.read()
+        elif lossy:
             limit = DEFAULT_MAX_MEMORY if max_memory is None else max_memory
             if prepare is not None and block is not None and block.memory <= limit:
                 _prepare_for(block, prepare)
@@ -1099,7 +1155,11 @@ def compress_tree(
         raise FileError(root, f"{error}; leave out -N") from None
     with contextlib.ExitStack() as stack:
         out = stack.enter_context(_tree_target(place if target is None else target, root, force=force, run=run))
-        left_out = {os.path.realpath(path) for path in (out.path, getattr(out, "part", None)) if path is not None}
+        left_out = {
+            os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+            for path in (out.path, getattr(out, "part", None))
+            if path is not None
+        }
         paths, skipped, total = _entries(os.path.join(root, ""), top, left_out)
         most = total + 4096 * len(paths) + tarfile.RECORDSIZE  # headers included
         count = _encode_threads(threads, most, max_memory, settings)
@@ -1237,6 +1297,7 @@ def extract_tree(
     folder: AnyPath | None = None,
     threads: int = 0,
     max_memory: int | None = None,
+    restore: bool = False,
     outside_links: bool = False,
     remove: bool = False,
     force: bool = False,
@@ -1247,16 +1308,19 @@ def extract_tree(
     """Extract a directory that `compress_tree` packed.
 
     Everything is written to a new directory beside the target, checked, and renamed. No entry can be written, and
-    no link can lead, outside of the extracted directory. Owners and special permissions are not restored.
+    no link can lead, outside of the extracted directory. Owners and special permissions are not restored, nor
+    permissions that the umask takes away.
 
     Args:
         source: the path of the archive.
-        target: the path that the directory shall have; its own name in `folder` where left out.
+        target: the path that the directory shall have; the name of `extracted_name` in `folder` where left out.
         folder: the directory to extract into; the archive's own where left out.
+        restore: where `target` is left out, take the name that the archive states for the directory.
         threads, max_memory, progress, prepare: as for `decompress_file`.
         outside_links: also make symbolic links that lead outside. Nothing is written through them.
-        remove: delete the archive once the extracted files were compared with it.
-        force: replace an existing directory by the extracted one.
+        remove: delete the archive once all that was extracted was compared with it.
+        force: replace an existing directory by the extracted one, but with `restore` none that has something in it
+            and another name than `extracted_name` gives; with `remove`, delete a link, or one of several names.
         run: the files that this and other calls read and write, which are not overwritten, even with `force`.
 
     Raises:
@@ -1267,6 +1331,11 @@ def extract_tree(
     started = time.perf_counter()
     path = os.fspath(source)
     with _Source(path) as src:
+        if remove and not force:
+            src.refuse_removal()
+        if target is None and not restore:
+            name = extracted_name(path)
+            target = name if folder is None else os.path.join(folder, os.path.basename(name))
         if folder is None:
             folder = os.path.dirname(path) if target is None else os.path.dirname(os.fspath(target).rstrip("/"))
         limit = DEFAULT_MAX_MEMORY if max_memory is None else max_memory
@@ -1398,9 +1467,10 @@ class _Unpacker:
         self._memory = memory
         self._top: str | None = None  # as the archive calls it
         self._root = ""  # where it lies in the room
-        self._folders: list[tuple[str, int, int]] = []
+        self._permitted = outputs.permitted(self._room)
+        self._folders: dict[str, tuple[int, int | None]] = {}  # mode, and time if the archive named it
         self._links: dict[str, tuple[str, int]] = {}
-        self._replaced: dict[str, int] = {}  # files of which the archive holds older versions: how many
+        self._replaced: dict[str, int] = {}  # what the archive holds older versions of: how many
 
     def unpack(self, stream: _Content) -> int:
         """Extract everything but symbolic links; return the number of entries."""
@@ -1413,10 +1483,13 @@ class _Unpacker:
                 if not entry.linkname:
                     raise self._unsafe(f"the link {entry.name!r} leads nowhere")
                 self._keep(place, entry.linkname)
+                if place in self._links:
+                    self._older(place)
                 self._links[place] = entry.linkname, entry.mtime_ns
             elif entry.kind == "directory":
-                self._keep(place)
-                self._folders.append((place, entry.mode & 0o777, entry.mtime_ns))
+                if place not in self._folders:
+                    self._keep(place)
+                self._folders[place] = entry.mode & self._permitted, entry.mtime_ns
                 self._make(place, self._make_folder)
             elif entry.kind == "hard link":
                 self._hard_link(entry, place)
@@ -1480,10 +1553,14 @@ class _Unpacker:
                     missing.append(folder)
                     folder = os.path.dirname(folder)
                 for folder in reversed(missing):
+                    self._keep(folder)
+                    self._folders[folder] = self._permitted, None
                     with changing():
                         self._make_folder(folder)
                 with changing():
                     return make(place)
+        except (FileExistsError, IsADirectoryError, NotADirectoryError):
+            raise self._unsafe(f"{self._inside(place)!r} would be a file and a directory, or lie in a file") from None
         except OSError as error:
             raise self._named(error, place) from None
 
@@ -1507,14 +1584,14 @@ class _Unpacker:
             return os.open(place, flags, 0o600)
 
     def _older(self, place: str) -> None:
-        """Remember that the archive holds an older version of a file."""
+        """Remember that the archive holds an older version of a file or link."""
         if place not in self._replaced:
             self._keep(place)
         self._replaced[place] = self._replaced.get(place, 0) + 1
 
     def _file(self, entry: Entry, place: str) -> None:
         if self._links.pop(place, None):
-            self._replaced.setdefault(place, 0)
+            self._older(place)
         number = self._make(place, self._make_file)
         try:
             with os.fdopen(number, "wb") as file:
@@ -1522,20 +1599,25 @@ class _Unpacker:
                 while data := entry.read():
                     holes.write(data)
                 holes.end()
-            # Set-id bits do not come back, nor the permission of others to write.
-            os.chmod(place, entry.mode & 0o755)
+            os.chmod(place, entry.mode & self._permitted)
             with contextlib.suppress(OSError, OverflowError):
                 os.utime(place, ns=(entry.mtime_ns, entry.mtime_ns))
         except OSError as error:
             raise self._named(error, place) from None
 
+    def _linked(self, entry: Entry) -> str:
+        """Return where in the room the file lies that a hard link is to."""
+        return os.path.join(self._root, *self._parts(entry.linkname)[1:])
+
     def _hard_link(self, entry: Entry, place: str) -> None:
         parts = self._parts(entry.linkname)
-        source = os.path.join(self._root, *parts[1:])
+        source = self._linked(entry)
         if parts[0] != self._top or source in self._links or not os.path.isfile(source) or os.path.islink(source):
             raise self._unsafe(f"the hard link {entry.name!r} leads to {entry.linkname!r}, which is no file in it")
         if source == place:
             return
+        if self._links.pop(place, None):
+            self._older(place)
 
         def make(place: str) -> None:
             if os.path.isfile(place):
@@ -1551,8 +1633,14 @@ class _Unpacker:
         self._make(place, make)
 
     def _named(self, error: OSError, place: str) -> OSError:
-        error.filename, error.filename2 = os.path.join(self._parent, self._inside(place)), None
-        return error
+        if error.errno is None:
+            return error
+        return OSError(error.errno, error.strerror, self._later(place))
+
+    def _later(self, place: str) -> str:
+        """Return where something lies in the end, for messages."""
+        final = self._final
+        return final if place == self._root else os.path.join(final, *self._below(place))
 
     def _inside(self, place: str) -> str:
         return place[len(self._room) + 1 :]
@@ -1568,14 +1656,13 @@ class _Unpacker:
             for place, (linkname, _) in self._links.items():
                 if self._leads_outside(tree, place, linkname):
                     raise self._outside(place, linkname)
-        root = os.path.realpath(self._root)
-        real_room = os.path.realpath(self._room)
+        room = os.path.realpath(self._room)
         for place, (linkname, mtime_ns) in self._links.items():
 
             def make(place: str, linkname: str = linkname) -> None:
                 # Where names differ by case alone, links can lie behind links that the tree of names does not show.
                 parent = os.path.dirname(place)
-                if os.path.realpath(parent) != os.path.join(real_room, self._inside(parent)):
+                if _leads_to(room, self._inside(parent), _link) != os.path.join(room, self._inside(parent)):
                     raise self._unsafe(f"{self._inside(place)!r} lies behind a link")
                 if os.path.lexists(place):
                     if stat.S_ISDIR(os.lstat(place).st_mode):
@@ -1588,9 +1675,11 @@ class _Unpacker:
             with contextlib.suppress(OSError, NotImplementedError, OverflowError):
                 os.utime(place, ns=(mtime_ns, mtime_ns), follow_symlinks=False)
         if not self._outside_links:  # once more, as the system sees it
+            root = os.path.join(room, os.path.basename(self._root))
+            link = lru_cache(4096)(_link)
             for place, (linkname, _) in self._links.items():
-                leads = os.path.realpath(place)
-                if leads != root and not leads.startswith(root + os.sep):
+                leads = _leads_to(room, self._inside(place), link)
+                if leads is not None and leads != root and not leads.startswith(root + os.sep):
                     raise self._outside(place, linkname)
 
     def _outside(self, place: str, linkname: str) -> FileError:
@@ -1654,25 +1743,74 @@ class _Unpacker:
         return absolute
 
     def compare(self, stream: _Content) -> None:
-        """Compare every extracted file with the archive, and force it to the disk."""
+        """Compare all that was extracted with the archive, and force files to the disk.
+
+        Raises:
+            FileError: something is not as the archive has it.
+        """
+        older: dict[str, bytes] = {}  # of names that the archive gives to something else later on: what they hold
         for entry in self._entries(stream):
-            if entry.kind != "file":
-                continue
             place = self._place(entry)
+            if entry.kind == "directory":
+                if os.path.islink(place) or not os.path.isdir(place):
+                    raise self._differs(place)
+                continue
+            if entry.kind == "hard link" and self._linked(entry) == place:
+                continue
             if place in self._replaced:
                 self._replaced[place] -= 1
-                if self._replaced[place] >= 0:
-                    continue
-            with self._readable(place) as file:
-                while data := entry.read():
-                    if file.read(len(data)) != data:
-                        raise FileError(place, "reads back other bytes than were written; the archive was kept")
-                os.fsync(file.fileno())
+            last = self._replaced.get(place, -1) < 0
+            if entry.kind == "file":
+                self._compare_file(entry, place, older, last=last)
+            elif entry.kind == "hard link":
+                self._compare_hard_link(self._linked(entry), place, older, last=last)
+            elif last and not (os.path.islink(place) and os.readlink(place) == entry.linkname):
+                raise self._differs(place)
+
+    def _compare_file(self, entry: Entry, place: str, older: dict[str, bytes], *, last: bool) -> None:
+        if not last:
+            digest = xxhash.xxh3_128()
+            while data := entry.read():
+                digest.update(data)
+            older[place] = digest.digest()
+            return
+        with self._readable(place) as file:
+            while data := entry.read():
+                if file.read(len(data)) != data:
+                    raise self._differs(place)
+            if file.read(1):
+                raise self._differs(place)
+            os.fsync(file.fileno())
+
+    def _compare_hard_link(self, source: str, place: str, older: dict[str, bytes], *, last: bool) -> None:
+        """The file that was linked is still there under its name, unless the archive replaces it later on."""
+        held = older[source] if self._replaced.get(source, -1) >= 0 else None
+        if not last:
+            older[place] = held or self._digest(source)
+            return
+        if held is None and os.path.isfile(place) and os.path.samefile(place, source):
+            return
+        if self._digest(place) != (held or self._digest(source)):
+            raise self._differs(place)
+
+    def _digest(self, place: str) -> bytes:
+        """Return the digest of an extracted file, which is on the disk then."""
+        digest = xxhash.xxh3_128()
+        with self._readable(place) as file:
+            while data := file.read(CHUNK):
+                digest.update(data)
+            os.fsync(file.fileno())
+        return digest.digest()
+
+    def _differs(self, place: str) -> FileError:
+        return FileError(self._later(place), "reads back other bytes than were written; the archive was kept")
 
     @contextlib.contextmanager
     def _readable(self, place: str) -> Iterator[IO[bytes]]:
         """Open an extracted file, also one that its owner may not read."""
         info = os.lstat(place)
+        if not stat.S_ISREG(info.st_mode):
+            raise self._differs(place)
         closed = not info.st_mode & stat.S_IRUSR
         if closed:
             os.chmod(place, 0o600)
@@ -1692,6 +1830,10 @@ class _Unpacker:
         place = self._final
         if not os.path.lexists(place):
             return
+        if self._target is None and not self._is_asked_for(place) and (not os.path.isdir(place) or os.listdir(place)):
+            raise FileError(
+                place, "already exists, and only the archive asks for that name; choose another place with -o"
+            )
         if not self._force:
             raise FileError(place, "already exists; add -f to replace it, or choose another place with -o")
         if os.path.islink(place) or not os.path.isdir(place):
@@ -1701,10 +1843,17 @@ class _Unpacker:
             raise FileError(place, "holds the archive itself and cannot be replaced; choose another place with -o")
         self._run.refuse_folder(place)
 
-    def _seal(self, place: str, mode: int, mtime_ns: int) -> None:
-        """Give a directory its mode and time."""
-        with contextlib.suppress(OSError, OverflowError):
-            os.utime(place, ns=(mtime_ns, mtime_ns))
+    def _is_asked_for(self, place: str) -> bool:
+        """Whether the archive's own file name gives the directory the name that it states."""
+        with contextlib.suppress(FileError):
+            return os.path.basename(extracted_name(self._archive)) == os.path.basename(place)
+        return False
+
+    def _seal(self, place: str, mode: int, mtime_ns: int | None) -> None:
+        """Give a directory its mode and, if it has one, its time."""
+        if mtime_ns is not None:
+            with contextlib.suppress(OSError, OverflowError):
+                os.utime(place, ns=(mtime_ns, mtime_ns))
         # Where new directories take their parent's group, they keep that mark.
         os.chmod(place, mode | (os.stat(place).st_mode & stat.S_ISGID))
 
@@ -1715,33 +1864,74 @@ class _Unpacker:
             sync: force the entries of all directories to the disk.
         """
         new, place = self._root, self._final
-        top = None
-        for folder, mode, mtime_ns in reversed(self._folders):
-            if sync:
+        if sync:
+            for folder in self._folders:
                 sync_folder(folder)
-            if folder == new:
-                top = top or (mode, mtime_ns)
-            else:
-                self._seal(folder, mode, mtime_ns)
+        top = self._folders.pop(new, None)
+        # The deepest first, for what lies in a closed directory cannot be reached.
+        for folder in sorted(self._folders, key=lambda folder: folder.count(os.sep), reverse=True):
+            self._seal(folder, *self._folders[folder])
         # Beside it, not into the room: a directory that may not be written cannot be moved to another.
         old = os.path.join(os.path.dirname(place), f".nzip-{os.urandom(6).hex()}.part")
         with changing():
             self._refuse_existing()
-            if not os.path.lexists(place):
-                os.rename(new, place)
-            else:
-                os.rename(place, old)
-                try:
+            try:
+                if not os.path.lexists(place):
                     os.rename(new, place)
-                except BaseException:
-                    os.rename(old, place)
-                    raise
-                _unfinished.add(old)
+                else:
+                    os.rename(place, old)
+                    try:
+                        os.rename(new, place)
+                    except BaseException:
+                        os.rename(old, place)
+                        raise
+                    _unfinished.add(old)
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, place) from None
         outputs.discard(old)
         if top is not None:
             # Last, for a directory that may not be written cannot be moved.
             self._seal(place, *top)
         return place
+
+
+def _link(path: str) -> str | None:
+    """Return what the link at `path` holds; None where there is none."""
+    try:
+        return os.readlink(path)
+    except OSError:
+        return None
+
+
+def _leads_to(room: str, place: str, link: Callable[[str], str | None]) -> str | None:
+    """Return where the system ends up at `place` in `room`; None where it gives up, after too many links.
+
+    Args:
+        room: a path without links in it.
+        place: a path in it.
+        link: gives what the link at a path holds, or None.
+    """
+    here, todo, followed, steps = room, place.split(os.sep)[::-1], 0, 0
+    while todo:
+        part = todo.pop()
+        steps += 1
+        if steps > _MOST_STEPS * 4:
+            return os.sep
+        if part == os.pardir:
+            here = os.path.dirname(here)
+        elif part not in ("", os.curdir):
+            path = os.path.join(here, part)
+            leads = link(path)
+            if leads is None:
+                here = path
+                continue
+            followed += 1
+            if followed > _MOST_LINKS:
+                return None
+            if leads.startswith("/"):
+                here = os.sep
+            todo += leads.split("/")[::-1]
+    return here
 
 
 @dataclass

@@ -278,6 +278,27 @@ class TestDecompress:
             assert (result.exit_code, result.stderr) == (1, text)
         assert files_in(here) == ["f.nz", "text.nz"]
 
+    @pytest.mark.parametrize("data", [b"hello, world", b"", b"h", b"\xf5nt" + bytes(40), bytes(300_000)])
+    def test_no_nzip_file_passes_through(self, run: Run, here: Path, data: bytes) -> None:
+        """As through `zcat -f`: only with -c and -f together."""
+        (here / "f").write_bytes(data)
+        for args in (["decompress", "-cf", "f"], ["-dcf", "f"], ["-dfo", "-", "f"]):
+            result = run(*args)
+            assert (result.exit_code, result.stdout_bytes, result.stderr) == (0, data, "")
+        assert run("-dcf", "f", "text.nz", "f").stdout_bytes == data + TEXT + data
+        assert run("-dcf", input=data).stdout_bytes == data
+        assert run("-dc", "f").exit_code == 1
+        assert run("-df", "f", "-o", "out").exit_code == 1
+        assert files_in(here) == ["f", "text.nz"]
+
+    def test_damaged_files_do_not_pass_through(self, run: Run, here: Path) -> None:
+        data = (here / "text.nz").read_bytes()
+        for damaged in (data[:1], data[:2], data[:3], data[:40], data + b"junk", b"\xf5nz\x07" + bytes(20)):
+            (here / "f").write_bytes(damaged)
+            result = run("-dcf", "f")
+            assert result.exit_code == 1
+            assert one_line(result.stderr).startswith("nzip: f: ")
+
     def test_bad_stdin(self, run: Run) -> None:
         assert run("decompress", input=b"hello").stderr == "nzip: stdin: not an nzip file (wrong magic bytes)\n"
 
@@ -331,6 +352,24 @@ class TestTree:
         )
         assert run("decompress", "-f", "d.tar.nz").exit_code == 0
         assert files_in(here / "d") == ["a", "sub"]
+
+    def test_name(self, run: Run, here: Path) -> None:
+        """The file's name says what the directory is called; its own only with -N."""
+        run("compress", "-1r", "d", "-o", "x.nz")
+        assert run("decompress", "-f", "x.nz").exit_code == 0
+        (here / "out").mkdir()
+        assert run("decompress", "x.nz", "-o", "out").exit_code == 0
+        assert run("decompress", "-N", "x.nz", "-o", "out").exit_code == 0
+        assert files_in(here / "out") == ["d", "x"]
+        result = run("decompress", "-Nf", "x.nz")
+        assert result.exit_code == 1
+        assert one_line(result.stderr).startswith("nzip: d: already exists, and only the archive asks for that name; ")
+        os.rename("x.nz", "y")
+        result = run("decompress", "y")
+        assert result.exit_code == 1
+        assert one_line(result.stderr).startswith("nzip: y: its name gives none to the directory in it ")
+        assert "-o DIR" in result.stderr
+        assert run("decompress", "-c", "y").stdout_bytes[:2] == b"d/"
 
     def test_no_extract(self, run: Run, here: Path) -> None:
         run("compress", "-1r", "d")

@@ -24,6 +24,7 @@ from nzip.codec.files import (
     decompress_file,
     decompressed_name,
     extract_tree,
+    extracted_name,
     packed_name,
     read_header,
 )
@@ -407,6 +408,29 @@ class TestRemove:
         folder = ["sync folder"] if os.name == "posix" else []
         assert [step for step in steps if step != "unlink part"] == ["sync file", *folder, "unlink source"]
 
+    @posix
+    def test_links_and_files_of_several_names(self, source: Path, packed: Path, tree: Path, tmp_path: Path) -> None:
+        """As with gzip: deleting such a name would not delete the file, and is not what was meant."""
+        compress_tree(tree, **FAST)
+        calls: list[tuple[Path, Callable[..., Any]]] = [
+            (source, lambda path, **more: compress_file(path, tmp_path / "o1", remove=True, **more, **FAST)),
+            (packed, lambda path, **more: decompress_file(path, tmp_path / "o2", remove=True, **more)),
+            (tmp_path / "tree.tar.nz", lambda path, **more: extract_tree(path, tmp_path / "o3", remove=True, **more)),
+        ]
+        for number, (path, call) in enumerate(calls):
+            link, hard = tmp_path / f"link{number}", tmp_path / f"hard{number}"
+            link.symlink_to(path)
+            before = names(tmp_path)
+            with pytest.raises(FileError, match=r"is a link.*name the file it leads to"):
+                call(link)
+            os.link(path, hard)
+            with pytest.raises(FileError, match=r"has 1 other name \(hard links\).*add -f"):
+                call(path)
+            assert names(tmp_path) == sorted([*before, hard.name])
+            call(path, force=True)
+            assert not path.exists()
+            assert hard.exists()
+
     def test_source_that_cannot_be_deleted(self, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         real = os.unlink
 
@@ -613,6 +637,45 @@ class TestTree:
         assert back.entries == result.entries
         assert back.raw_size == result.raw_size
 
+    def test_the_archive_does_not_choose_the_name(self, tmp_path: Path) -> None:
+        """A stranger's `notes.txt.nz` must not replace `.ssh`."""
+        (tmp_path / ".ssh").mkdir()
+        (tmp_path / ".ssh" / "id").write_bytes(b"precious")
+        archive = hostile(tmp_path / "notes.txt.nz", member(".ssh", D), (member(".ssh/id"), b"evil"))
+        assert extract_tree(archive, force=True).target == str(tmp_path / "notes.txt")
+        (tmp_path / "o").mkdir()
+        assert extract_tree(archive, folder=tmp_path / "o").target == str(tmp_path / "o" / "notes.txt")
+        for force in (False, True):
+            with pytest.raises(FileError, match=r"\.ssh: already exists, and only the archive asks.*-o"):
+                extract_tree(archive, restore=True, force=force)
+        assert (tmp_path / ".ssh" / "id").read_bytes() == b"precious"
+        assert (tmp_path / "notes.txt" / "id").read_bytes() == b"evil"
+        assert names(tmp_path) == [".ssh", "notes.txt", "notes.txt.nz", "o"]
+
+    def test_its_own_name_when_asked_for(self, tree: Path, tmp_path: Path) -> None:
+        compress_tree(tree, tmp_path / "other.tar.nz", **FAST)
+        (tmp_path / "o" / "tree").mkdir(parents=True)
+        with pytest.raises(FileError, match="already exists; add -f"):
+            extract_tree(tmp_path / "other.tar.nz", folder=tmp_path / "o", restore=True)
+        back = extract_tree(tmp_path / "other.tar.nz", folder=tmp_path / "o", restore=True, force=True)
+        assert back.target == str(tmp_path / "o" / "tree")  # which was empty
+        os.rename(tmp_path / "other.tar.nz", tmp_path / "tree.nz")
+        (tree / "later").write_bytes(b"")
+        extract_tree(tmp_path / "tree.nz", restore=True, force=True)  # the file's name says so too
+        assert content(tree) == content(tmp_path / "o" / "tree")
+
+    @pytest.mark.parametrize("name", ["x", ".nz", ".tar.nz", "..nz", "...nz", "..tar.nz", "...tar.nz"])
+    def test_files_that_name_no_directory(self, tmp_path: Path, name: str) -> None:
+        archive = hostile(tmp_path / name, member("t", D))
+        with pytest.raises(FileError, match="-o DIR"):
+            extract_tree(archive, force=True)
+        assert names(tmp_path) == [name]
+        assert extract_tree(archive, restore=True).target == str(tmp_path / "t")
+
+    def test_names(self) -> None:
+        found = [extracted_name(path) for path in ("a/x.tar.nz", "x.nz", "x.tar.nz.nz", "/x.tar.tar.nz", ".x.nz")]
+        assert found == ["a/x", "x", "x.tar.nz", "/x.tar", ".x"]
+
     def test_progress(self, tree: Path, tmp_path: Path) -> None:
         (tree / "noise").write_bytes(os.urandom(400_000))
         calls: list[tuple[int, int | None, int]] = []
@@ -717,7 +780,7 @@ class TestTree:
     def test_target_that_holds_the_archive(self, tree: Path) -> None:
         compress_tree(tree, tree / "x.tar.nz", **FAST)
         with pytest.raises(FileError, match="holds the archive"):
-            extract_tree(tree / "x.tar.nz", folder=tree.parent, force=True)
+            extract_tree(tree / "x.tar.nz", tree, force=True)
         assert (tree / "x.tar.nz").exists()
 
     def test_force_replaces_no_file(self, tree: Path, tmp_path: Path) -> None:
@@ -742,6 +805,35 @@ class TestTree:
 
         monkeypatch.setattr(files._Unpacker, "finish", spoil)
         with pytest.raises(FileError, match="other bytes"):
+            extract_tree(tmp_path / "tree.tar.nz", tmp_path / "new", remove=True)
+        assert names(tmp_path) == ["tree", "tree.tar.nz"]
+
+    @posix
+    @pytest.mark.parametrize("spoiled", ["link", "sub/up", "hard", "sub/empty", "b.txt"])
+    def test_remove_compares_everything(
+        self, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoiled: str
+    ) -> None:
+        compress_tree(tree, **FAST)
+        real = files._Unpacker.finish
+
+        def spoil(self: Any) -> None:
+            real(self)
+            place = Path(self._room, "tree", spoiled)
+            if place.is_dir():
+                place.rmdir()
+                place.symlink_to("..")
+            elif place.is_symlink():
+                place.unlink()
+                place.symlink_to("another")
+            elif spoiled == "b.txt":
+                with open(place, "ab") as file:
+                    file.write(b"more")
+            else:
+                place.unlink()
+                place.write_bytes(b"y" * 10)
+
+        monkeypatch.setattr(files._Unpacker, "finish", spoil)
+        with pytest.raises(FileError, match=r"new/.*other bytes"):
             extract_tree(tmp_path / "tree.tar.nz", tmp_path / "new", remove=True)
         assert names(tmp_path) == ["tree", "tree.tar.nz"]
 
@@ -998,7 +1090,7 @@ for name, remove in (("one", False), ("one", False), ("two", True)):
     for mode in modes:
         for kind in "fd":
             found = stat.S_IMODE(os.lstat(f"{name}/{kind}{mode:o}").st_mode)
-            assert found == mode, (kind, oct(mode), oct(found))
+            assert found == mode & ~0o027, (kind, oct(mode), oct(found))
     assert stat.S_IMODE(os.stat(name).st_mode) == 0o500
 names = sorted(os.listdir())
 for base, inner, _ in os.walk("."):
@@ -1008,17 +1100,99 @@ assert names == ["one", "two"], names
 """
 
 
+GROUPS = """
+import os, stat, sys
+import nzip
+from nzip import outputs
+from nzip.codec.files import compress_file, decompress_file
+
+os.chdir(sys.argv[1])
+nzip.decompress(nzip.compress(b"x" * 100, 1))
+modes = {0o640: 0o600, 0o644: 0o644, 0o664: 0o644, 0o604: 0o600, 0o666: 0o666, 0o755: 0o755, 0o600: 0o600}
+for mode in modes:
+    for group in (4, 50):
+        for end in ("", ".out"):
+            with open(f"{mode:o}-{group}{end}", "wb") as file:
+                file.write(b"secret" * 100)
+            os.chown(f"{mode:o}-{group}{end}", 65534, group)
+            os.chmod(f"{mode:o}-{group}{end}", mode)
+os.chown(".", 65534, 65534)
+os.chmod("..", 0o711)
+os.chmod("../..", 0o711)
+os.setgroups([50])
+os.setresgid(100, 100, 100)
+os.setresuid(65534, 65534, 65534)
+for mode, narrow in modes.items():
+    for group, wanted in ((4, (100, narrow)), (50, (50, mode))):
+        name = f"{mode:o}-{group}"
+        compress_file(name, level=1)
+        outputs.write_text(name + ".out", "secret")
+        found = [name + ".nz", name + ".out"]
+        if group == 50:
+            decompress_file(name + ".nz", name + ".back")
+            found.append(name + ".back")
+        for place in found:
+            info = os.stat(place)
+            got = (info.st_gid, stat.S_IMODE(info.st_mode))
+            assert got == wanted, (place, got[0], oct(got[1]))
+"""
+
+
 @posix
 class TestModesAndTimes:
     MODES = (0o400, 0o500, 0o600, 0o700, 0o444, 0o555, 0o644, 0o750, 0o040, 0o000, 0o200, 0o100)
 
     def test_modes_come_back(self, tmp_path: Path) -> None:
-        """Also with --rm, which reads what was written, and for a user who is not root."""
+        """But for what the umask takes; also with --rm, which reads what was written, and not as root alone."""
         result = subprocess.run(
             [sys.executable, "-c", MODES, str(tmp_path), *[f"{mode:o}" for mode in self.MODES]],
             capture_output=True,
             text=True,
             check=False,
+        )
+        assert result.returncode == 0, result.stderr
+
+    @pytest.mark.parametrize("mask", [0o002, 0o022, 0o077])
+    def test_the_umask_counts(self, tmp_path: Path, mask: int) -> None:
+        """As with tar without -p, for root and for others."""
+        modes = {"t": 0o777, "t/d": 0o777, "t/f": 0o664, "t/x": 0o777, "t/s": 0o640}
+        archive = hostile(
+            tmp_path / "t.nz",
+            *[member(name, D if name in ("t", "t/d") else tarfile.REGTYPE, mode=mode) for name, mode in modes.items()],
+            member("t/implied/x"),
+        )
+        old = os.umask(mask)
+        try:
+            extract_tree(archive)
+            (tmp_path / "plain").write_bytes(TEXT)
+            (tmp_path / "plain").chmod(0o666)
+            compress_file(tmp_path / "plain", store_name=True, **FAST)
+            decompress_file(tmp_path / "plain.nz", restore=True, force=True)
+        finally:
+            os.umask(old)
+        found = {name: stat.S_IMODE((tmp_path / name).stat().st_mode) for name in modes}
+        assert found == {name: mode & ~mask for name, mode in modes.items()}
+        assert stat.S_IMODE((tmp_path / "t" / "implied").stat().st_mode) == 0o777 & ~mask
+        assert stat.S_IMODE((tmp_path / "plain").stat().st_mode) == 0o666 & ~mask
+
+    def test_the_last_mode_of_a_directory_counts(self, tmp_path: Path) -> None:
+        """Also where a directory is named after what is in it, and lets nobody in."""
+        archive = hostile(
+            tmp_path / "t.nz",
+            member("t", D, mode=0o755), member("t/d", D, mode=0o700), member("t/e/in", D, mode=0o750),
+            member("t/d", D, mode=0o750), member("t/e", D, mode=0o000), member("t", D, mode=0o711),
+        )  # fmt: skip
+        extract_tree(archive)
+        found = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("t", "t/d", "t/e")]
+        (tmp_path / "t" / "e").chmod(0o700)
+        found.append(stat.S_IMODE((tmp_path / "t/e/in").stat().st_mode))
+        assert found == [0o711, 0o750, 0o000, 0o750]
+
+    @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root makes files of others")
+    def test_nobody_gains_access_where_the_group_is_lost(self, tmp_path: Path) -> None:
+        """What root's group alone could read, the user's group cannot; a group that the user has is passed on."""
+        result = subprocess.run(
+            [sys.executable, "-c", GROUPS, str(tmp_path)], capture_output=True, text=True, check=False
         )
         assert result.returncode == 0, result.stderr
 
@@ -1125,9 +1299,13 @@ class TestHostileArchives:
 
     def test_special_bits_are_dropped(self, tmp_path: Path) -> None:
         archive = hostile(tmp_path / "t.tar.nz", member("t", D, mode=0o7777), (member("t/x", mode=0o6777), b"1"))
-        extract_tree(archive)
+        old = os.umask(0)
+        try:
+            extract_tree(archive)
+        finally:
+            os.umask(old)
         assert stat.S_IMODE((tmp_path / "t").stat().st_mode) == 0o777
-        assert stat.S_IMODE((tmp_path / "t" / "x").stat().st_mode) & 0o7022 == 0
+        assert stat.S_IMODE((tmp_path / "t" / "x").stat().st_mode) == 0o777
 
     def test_outside_links_when_asked_for(self, tmp_path: Path) -> None:
         archive = hostile(tmp_path / "t.tar.nz", member("t", D), member("t/l", L, "/etc/passwd"), (member("t/x"), b"1"))
@@ -1174,6 +1352,73 @@ class TestHostileArchives:
                 extract_tree(archive, tmp_path / "new")
         assert names(tmp_path) == ["a.nz", "new2", "secret"]
 
+    @pytest.mark.parametrize("count", [900, 5000])
+    def test_a_chain_of_links(self, tmp_path: Path, count: int) -> None:
+        """No system follows it to its end; it comes back as it was, in a time that grows with it."""
+        chain = [member(f"t/{number}", L, str(number + 1)) for number in range(count)]
+        archive = hostile(tmp_path / "t.nz", member("t", D), *chain)
+        calls = 0
+        real = os.readlink
+
+        def readlink(path: Any, **more: Any) -> str:
+            nonlocal calls
+            calls += 1
+            return real(path, **more)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(os, "readlink", readlink)
+            extract_tree(archive)
+        assert calls < 10 * count
+        assert os.readlink(tmp_path / "t" / "0") == "1"
+        assert len(names(tmp_path / "t")) == count
+        extract_tree(archive, tmp_path / "again", remove=True)
+
+    def test_a_link_through_a_chain_that_leads_outside(self, tmp_path: Path) -> None:
+        for count in (3, 30, 60):
+            chain = [member(f"t/{number}", L, str(number + 1)) for number in range(count)]
+            archive = hostile(tmp_path / "t.nz", member("t", D), *chain, member(f"t/{count}", L, "../x"))
+            with pytest.raises(FileError, match="leads outside"):
+                extract_tree(archive)
+        assert names(tmp_path) == ["t.nz"]
+
+    def test_where_the_system_ends_up(self, tmp_path: Path) -> None:
+        """The second look, at what was made, agrees with the system's own."""
+        room = os.path.realpath(tmp_path)
+        (tmp_path / "d" / "e").mkdir(parents=True)
+        links = {"a": "d", "d/up": "..", "d/e/far": "../../a/./e//", "b": "d/up/a/e", "abs": room, "gone": "no/../x"}
+        for name, leads in links.items():
+            (tmp_path / name).symlink_to(leads)
+        for name in [*links, "d", "b/far", "a/up/d", "nothing"]:
+            assert files._leads_to(room, name, files._link) == os.path.realpath(tmp_path / name), name
+        (tmp_path / "loop").symlink_to("loop")
+        (tmp_path / "wide").symlink_to("./" * 2000 + "wide")
+        assert files._leads_to(room, "loop", files._link) is None
+        assert files._leads_to(room, "wide", files._link) == os.sep
+
+    @pytest.mark.parametrize(
+        "members",
+        [
+            [member("t/d", D), member("t/d")],
+            [member("t/d"), member("t/d", D)],
+            [member("t/d"), member("t/d/x")],
+            [member("t/d"), member("t/d/x", D)],
+            [member("t/x"), member("t/d", D), member("t/d", tarfile.LNKTYPE, "t/x")],
+            [member("t/d"), member("t/d/x", L, "y")],
+        ],
+    )
+    def test_a_file_that_is_a_directory_too(self, tmp_path: Path, members: list[tarfile.TarInfo]) -> None:
+        archive = hostile(tmp_path / "t.nz", member("t", D), *members)
+        with pytest.raises(FileError, match=r"is not safe: 't/d.* --no-extract"):
+            extract_tree(archive)
+        assert names(tmp_path) == ["t.nz"]
+
+    def test_errors_name_one_place(self, tmp_path: Path) -> None:
+        """Where it was to lie in the end, and no second name."""
+        archive = hostile(tmp_path / "t.nz", member("t", D), member("t/" + "n" * 300))
+        with pytest.raises(OSError, match="name too long") as caught:
+            extract_tree(archive, tmp_path / "new")
+        assert str(caught.value).endswith(f"'{tmp_path}/new/{'n' * 300}'")
+
     def test_links_that_stay_inside(self, tmp_path: Path) -> None:
         links = {"a": "d/../d/x", "d/b": "../c", "c": "./d//x", "loop": "loop", "p": "q", "q": "p", "e": "d/b/../../d"}
         members = [member("t/" + name, L, leads) for name, leads in links.items()]
@@ -1182,7 +1427,8 @@ class TestHostileArchives:
 
     def test_depth(self, tmp_path: Path) -> None:
         deep = "t" + "/d" * 254
-        extract_tree(hostile(tmp_path / "t.nz", member("t", D), member(deep, D), (member(deep + "/x"), b"1")))
+        top = [member(name, D, mode=0o755) for name in ("t", deep)]
+        extract_tree(hostile(tmp_path / "t.nz", *top, (member(deep + "/x"), b"1")))
         assert (tmp_path / deep / "x").read_bytes() == b"1"
         compress_tree(tmp_path / "t", tmp_path / "v.nz", **FAST)
         extract_tree(tmp_path / "v.nz", tmp_path / "v")
@@ -1236,11 +1482,41 @@ class TestHostileArchives:
             (member("t/y"), b"no link"),
             (member("t/z"), b"no file"),
             member("t/z", L, "y"),
+            member("t/a", L, "y"),
+            member("t/a", tarfile.LNKTYPE, "t/x"),
+            member("t/b", L, "x"),
+            member("t/b", L, "h"),
+            member("t/i", tarfile.LNKTYPE, "t/h"),
+            member("t/h", tarfile.LNKTYPE, "t/x"),
+            member("t/j", tarfile.LNKTYPE, "t/i"),
+            (member("t/i"), b"newest"),
+            member("t/i", tarfile.LNKTYPE, "t/i"),
         )
         extract_tree(archive, remove=True)
-        found = {name: (tmp_path / "t" / name).read_bytes() for name in "xhyz"}
-        assert found == {"x": b"new one", "h": b"old", "y": b"no link", "z": b"no link"}
+        found = {name: (tmp_path / "t" / name).read_bytes() for name in "xhyzabij"}
+        assert found == {
+            "x": b"new one", "h": b"new one", "y": b"no link", "z": b"no link", "a": b"new one", "b": b"new one",
+            "i": b"newest", "j": b"old",
+        }  # fmt: skip
+        assert [name for name in names(tmp_path / "t") if (tmp_path / "t" / name).is_symlink()] == ["b", "z"]
         assert names(tmp_path) == ["t"]
+
+    def test_an_older_version_is_compared_too(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Its own name is another file's by then, and a hard link alone holds it."""
+        archive = hostile(
+            tmp_path / "t.nz",
+            member("t", D), (member("t/x"), b"old"), member("t/h", tarfile.LNKTYPE, "t/x"), (member("t/x"), b"new"),
+        )  # fmt: skip
+        real = files._Unpacker.finish
+
+        def spoil(self: Any) -> None:
+            real(self)
+            Path(self._room, "t", "h").write_bytes(b"odd")
+
+        monkeypatch.setattr(files._Unpacker, "finish", spoil)
+        with pytest.raises(FileError, match="other bytes"):
+            extract_tree(archive, remove=True)
+        assert names(tmp_path) == ["t.nz"]
 
     @pytest.mark.parametrize(
         "record",
