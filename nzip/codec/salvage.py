@@ -62,7 +62,7 @@ _CANDIDATE = re.compile(
     re.DOTALL,
 )
 _UNPLACED = (
-    "nothing behind this is given, as its place in the content cannot be proven (--unplaced, or unplaced=True, does)"
+    "nothing behind this is given, as its place in the content is not proven (--unplaced gives what is found there)"
 )
 
 
@@ -600,7 +600,8 @@ class Salvage:
                     if end is not None and not end.gap and not end.index.has_gaps:
                         member = start + end.size - end.member_size
                         ends.exact.setdefault(member, start)
-                        if member < 0 or not _leads_to(window._file, member, end):
+                        # One of a member that lies whole in a payload leads to a place behind.
+                        if member < begin and (member < 0 or _header(window.at(member, end.header_size)) is None):
                             ends.loose.append(start)
                 at = data.find(TRAILER_MAGIC, at + 1)
             position += SEARCH
