@@ -34,6 +34,11 @@ from nzip.cli.output import Report, on_terminal, watch
     help="Go on after damage: zeros stand for what is lost, and a report says what. A directory comes as its archive.",
 )
 @click.option("--gaps", is_flag=True, help="With --keep-going: leave out what is lost.")
+@click.option(
+    "--unplaced",
+    is_flag=True,
+    help="With --keep-going: give as well what is found behind damage and may not belong there.",
+)
 @options.threads_option
 @options.memory_option("Refuse files that need more memory than this (2G where left out).")
 @options.quiet_option
@@ -52,6 +57,7 @@ def command(
     strip: bool,
     keep_going: bool,
     gaps: bool,
+    unplaced: bool,
     threads: int,
     memory: int | None,
     quiet: bool,
@@ -69,6 +75,8 @@ def command(
 
     if gaps and not keep_going:
         raise click.UsageError("--gaps goes with --keep-going; add that")
+    if unplaced and not keep_going:
+        raise click.UsageError("--unplaced goes with --keep-going; add that")
     if keep_going and remove:
         raise click.UsageError("--rm does not go with --keep-going: the damaged file is all there is")
     files = options.inputs(files)
@@ -99,6 +107,7 @@ def command(
                 source,
                 target,
                 lost="gaps" if gaps else "zeros",
+                unplaced=unplaced,
                 threads=threads,
                 max_memory=memory,
                 restore=restore,

@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 # Nobody who mistypes an option is led to one that loses, deletes, overwrites or lets pass.
-RISKY = {"--lossy", "--rm", "--force", "--strip", "--no-verify", "--outside-links", "--keep-going"}
+RISKY = {"--lossy", "--rm", "--force", "--strip", "--no-verify", "--outside-links", "--keep-going", "--unplaced"}
 BAR_AFTER = 0.4  # seconds of work before the bar appears
 
 REASONS = {

@@ -976,6 +976,7 @@ def salvage_file(
     target: AnyPath | BinaryIO | None = None,
     *,
     lost: Lost = "zeros",
+    unplaced: bool = False,
     threads: int = 0,
     max_memory: int | None = None,
     restore: bool = False,
@@ -990,6 +991,7 @@ def salvage_file(
         target: a path, or a binary stream; `decompressed_name(source)` where left out. The archive of a packed
             directory is written as it is.
         lost: `"zeros"` puts zeros in the place of what is lost, `"gaps"` leaves it out; see `Salvage`.
+        unplaced: give as well what is found where its place in the content is not known; see `Salvage`.
         threads, max_memory, restore, force, run, progress: as for `decompress_file`.
 
     Raises:
@@ -1015,7 +1017,7 @@ def salvage_file(
             _open_target(target, src, force=force, remove=False, like=src.path is not None, run=run)
         )
         limit = DEFAULT_MAX_MEMORY if max_memory is None else max_memory
-        saved = Salvage(file, lost=lost, max_memory=limit, threads=threads)
+        saved = Salvage(file, lost=lost, max_memory=limit, threads=threads, unplaced=unplaced)
         for piece in saved:
             out.write(piece)
             if progress is not None:

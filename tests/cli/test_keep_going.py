@@ -77,6 +77,7 @@ def test_json(run: Run, damaged: Path) -> None:
         "block": 11,
         "start": 11264,
         "size": 1024,
+        "to_end": False,
     }
 
 
@@ -93,6 +94,19 @@ def test_a_damaged_header_does_not_keep_the_rest(run: Run, here: Path) -> None:
     assert run("decompress", "bad.nz").exit_code == 1
     assert run("decompress", "--keep-going", "-N", "bad.nz").exit_code == 1
     assert (here / "bad").read_bytes() == CONTENT
+
+
+def test_what_has_no_place_is_only_given_when_asked_for(run: Run, here: Path) -> None:
+    data = bytearray(DATA[:-9])
+    data[BLOCKS[11].offset + 3] ^= 1
+    (here / "bad.nz").write_bytes(data)
+    result = run("decompress", "--keep-going", "bad.nz")
+    assert result.exit_code == 1
+    assert (here / "bad").read_bytes() == CONTENT[: 11 * 1024]
+    assert "from byte 11,264 of the content (block 11) to the end, extent not known, all is lost" in result.stderr
+    assert "--unplaced" in result.stderr
+    assert run("decompress", "-f", "--keep-going", "--unplaced", "bad.nz").exit_code == 1
+    assert (here / "bad").read_bytes() == CONTENT[: 11 * 1024] + CONTENT[12 * 1024 :]
 
 
 def test_a_packed_directory_comes_as_its_archive(run: Run, here: Path) -> None:
@@ -113,7 +127,11 @@ def test_a_packed_directory_comes_as_its_archive(run: Run, here: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["--gaps"], "--gaps goes with --keep-going"), (["--keep-going", "--rm"], "--rm does not go with --keep-going")],
+    [
+        (["--gaps"], "--gaps goes with --keep-going"),
+        (["--unplaced"], "--unplaced goes with --keep-going"),
+        (["--keep-going", "--rm"], "--rm does not go with --keep-going"),
+    ],
 )
 def test_options_that_do_not_go_together(run: Run, damaged: Path, arguments: list[str], message: str) -> None:
     result = run("decompress", *arguments, "bad.nz")

@@ -56,8 +56,8 @@ SIGNATURES = {
     "open": "(filename, mode='rb', *, level=6, threads=1, max_memory=2147483648, encoding=None, errors=None, "
     "newline=None, **settings)",
     "NzipFile": "(file, mode='r', *, level=6, threads=1, max_memory=2147483648, lost=None, **settings)",
-    "Salvage": "(file, *, lost='zeros', max_memory=2147483648, threads=1)",
-    "salvage": "(source, *, lost='zeros', max_memory=2147483648, threads=1)",
+    "Salvage": "(file, *, lost='zeros', max_memory=2147483648, threads=1, unplaced=False, max_output_size=None)",
+    "salvage": "(source, *, lost='zeros', max_memory=2147483648, threads=1, unplaced=False, max_output_size=None)",
     "Compressor": "(level=6, *, engine=None, params=None, threads=1, block_size=None, window_bits=None, verify=None, "
     "content_size=None, name=None, mode=None, mtime_ns=None, kind=None)",
     "primed": "(data, level=None, *, engine=None, params=None, most=65536)",

@@ -9,6 +9,7 @@ import pytest
 from sources import NOISE, TEXT, OnlyRead, Pipe
 
 import nzip
+from nzip.formats.container import End, Header, IndexEntry
 
 BLOCK = 1024
 CONTENT = random.Random(25).randbytes(25 * BLOCK - 100)
@@ -173,6 +174,11 @@ def test_without_an_end_index_blocks_are_searched_for(cut):
     """The index is gone, and in the middle a header: what follows is found by its checks."""
     damaged = flipped(STORED, PLACES[11][0] + 3)[:-cut]
     content, faults = nzip.salvage(damaged)
+    assert content == CONTENT[: 11 * BLOCK]
+    assert [(fault.start, fault.size, fault.to_end) for fault in faults] == [(11 * BLOCK, None, True)]
+    assert f"from byte {11 * BLOCK:,} of the content (block 11) to the end, extent not known" in str(faults[0])
+    assert "--unplaced" in str(faults[0])
+    content, faults = nzip.salvage(damaged, unplaced=True)
     whole = 25 if cut <= 33 else 24  # the last block is cut too, and its size is known
     assert content[: 11 * BLOCK] == CONTENT[: 11 * BLOCK]
     rest = CONTENT[12 * BLOCK : whole * BLOCK]
@@ -198,6 +204,8 @@ def test_stretches_of_noise_over_many_blocks():
     assert content == without(CONTENT, *range(8, 13))
     assert [fault.block for fault in faults] == list(range(8, 13))
     content, faults = nzip.salvage(damaged[:-7])  # no index
+    assert content == CONTENT[: 8 * BLOCK]
+    content, faults = nzip.salvage(damaged[:-7], unplaced=True)
     assert content == CONTENT[: 8 * BLOCK] + CONTENT[13 * BLOCK :]
 
 
@@ -231,10 +239,13 @@ def test_damage_between_members_of_all_kinds():
 
 
 def test_junk_before_between_and_behind():
-    for junk in (b"x", b"\x01" * 50, NOISE):
-        for data in (junk + PACKED, PACKED + junk):
+    for junk in (b"some text\n", b"\x01" * 50, NOISE):
+        for data in (junk + PACKED, PACKED + junk, PACKED + junk + PACKED):
             saved, faults = nzip.salvage(data)
-            assert saved == LINES
+            assert saved == (LINES if data.startswith(PACKED) else b"")
+            assert faults[-1].to_end
+            saved, faults = nzip.salvage(data, unplaced=True)
+            assert saved == LINES * data.count(PACKED)
             assert faults
 
 
@@ -282,6 +293,192 @@ def test_many_false_starts_do_not_take_for_ever():
     began = time.perf_counter()
     nzip.salvage(b"no" + header * 3000)
     assert time.perf_counter() - began < 60
+
+
+# What is only found, and what is proven
+
+INNER = [nzip.compress(b"INNER %d\n" % number * 200, 1) for number in range(60)]
+OUTER = b"".join(random.Random(number).randbytes(900) + inner for number, inner in enumerate(INNER))
+NEST_BLOCK = 8192
+NEST = nzip.compress(OUTER, engine="store", block_size=NEST_BLOCK)
+NEST_PLACES = [block.offset for block in nzip.inspect(io.BytesIO(NEST)).blocks]
+
+
+def given(content, faults):
+    """The stretches of what was given between the faults."""
+    position = 0
+    for fault in faults:
+        if fault.start is not None:
+            yield position, content[position : fault.start]
+            position = fault.start + (fault.size or 0)
+    yield position, content[position:]
+
+
+def assert_in_place(data, original):
+    """Every byte is given where it was, or in a fault. Nothing is known of what follows bytes of unknown number."""
+    content, faults = nzip.salvage(data)
+    for position, stretch in given(content, faults):
+        assert original[position : position + len(stretch)] == stretch
+    ended = any(fault.to_end for fault in faults)
+    assert ended or len(content) == len(original)
+    return content, faults
+
+
+@pytest.mark.parametrize("end", ["whole", "cut", "damaged"])
+@pytest.mark.parametrize("harm", ["header", "payload", "both", "gone", "came", "many gone"])
+def test_the_blocks_of_files_within_the_file_are_not_its_own(end, harm):
+    first, second = NEST_PLACES[3], NEST_PLACES[4]
+    data = flipped(
+        NEST, *{"header": [first + 2], "payload": [first + 500], "both": [first + 500, second + 2]}.get(harm, [])
+    )
+    if harm.endswith("gone"):
+        data = data[: first + 500] + data[first + (501 if harm == "gone" else 4000) :]
+    if harm == "came":
+        data = data[: first + 500] + b"abc" + data[first + 500 :]
+    data = {"whole": data, "cut": data[:-300], "damaged": flipped(data, len(data) - 1)}[end]
+    content, _ = assert_in_place(data, OUTER)
+    assert len(content) >= 3 * NEST_BLOCK
+    if end == "whole":
+        assert len(content) == len(OUTER)
+        assert content[5 * NEST_BLOCK :] == OUTER[5 * NEST_BLOCK :]
+    if harm == "payload" and end != "cut":
+        assert content == OUTER[: 3 * NEST_BLOCK] + bytes(NEST_BLOCK) + OUTER[4 * NEST_BLOCK :]
+
+
+def test_bytes_that_went_up_to_a_block_of_a_file_within():
+    """The damaged block then leads to a sound block of another file."""
+    inner = NEST.index(INNER[30]) + 9
+    number = max(n for n, place in enumerate(NEST_PLACES) if place < inner)
+    last = NEST_PLACES[number - 1]
+    gone = inner - NEST_PLACES[number]
+    for data in (NEST[: last + 100] + NEST[last + 100 + gone :], (NEST[: last + 100] + NEST[last + 100 + gone :])[:-5]):
+        content, faults = assert_in_place(data, OUTER)
+        assert len(content) >= number * NEST_BLOCK
+        assert faults
+
+
+@pytest.mark.parametrize("harm", [1, 3, 9, 12, 30], ids=str)
+def test_a_file_within_a_member_of_one_block(harm):
+    """The end of the inner file is at the end of the outer."""
+    inner = flipped(PACKED, 2) if harm == 30 else PACKED
+    solo = nzip.compress(inner, engine="store")
+    assert nzip.inspect(io.BytesIO(solo)).members[0].solo
+    assert_in_place(flipped(solo, harm), inner)
+    content, _ = nzip.salvage(flipped(solo, 1, 12))
+    assert content == b""
+
+
+def test_a_file_cut_where_a_file_within_ends():
+    stop = NEST.index(INNER[30]) + len(INNER[30])
+    number = max(n for n, place in enumerate(NEST_PLACES) if place < stop)
+    for place in (2, NEST_PLACES[2] + 3, NEST_PLACES[number] + 3, NEST_PLACES[number] + 30):
+        assert_in_place(flipped(NEST[:stop], place), OUTER)
+
+
+def test_whole_blocks_of_one_size_that_went():
+    size = PLACES[1][0] - PLACES[0][0]
+    at = PLACES[8][0] + 300
+    for count in (1, 2, 3):
+        assert_in_place(STORED[:at] + STORED[at + count * size :], CONTENT)
+        assert_in_place(flipped(STORED[:at] + STORED[at + count * size :], PLACES[15][0] + 3), CONTENT)
+
+
+@pytest.mark.parametrize("tail", ["zeros", "noise", "cut", "a member"])
+def test_all_that_is_not_given_is_reported(tail):
+    at = PACKED_PLACES[10][0] + 60
+    left = len(PACKED) - at
+    rest = {"zeros": bytes(left), "noise": random.Random(2).randbytes(left), "cut": b""}
+    data = PACKED[:at] + rest.get(tail, bytes(left) + STORED)
+    content, faults = nzip.salvage(data)
+    assert content == LINES[: 10 * BLOCK] + bytes(BLOCK)
+    assert [(fault.start, fault.size, fault.to_end) for fault in faults] == [
+        (10 * BLOCK, BLOCK, False),
+        (11 * BLOCK, None, True),
+    ]
+    assert f"from byte {11 * BLOCK:,} of the content (block 11) to the end, extent not known" in str(faults[1])
+    content, faults = nzip.salvage(data, unplaced=True)
+    assert content == LINES[: 10 * BLOCK] + bytes(BLOCK) + (CONTENT if tail == "a member" else b"")
+
+
+def test_random_damage_never_gives_other_bytes():
+    draw = random.Random(31)
+    for data, content in ((NEST, OUTER), (PACKED, LINES), (STORED, CONTENT), (PACKED + STORED, LINES + CONTENT)):
+        for _ in range(40):
+            damaged = data
+            for _ in range(draw.choice([1, 2, 3])):
+                at, size = draw.randrange(len(damaged)), draw.choice([1, 3, 40, 600])
+                kind = draw.randrange(4)
+                put = draw.randbytes(size) if kind in (0, 1) else b""
+                damaged = damaged[:at] + put + damaged[at + (0 if kind == 1 else size) :]
+                if kind == 3 and draw.random() < 0.3:
+                    damaged = damaged[:at]
+            assert_in_place(damaged, content)
+
+
+def hostile_ends(size):
+    """Return bytes of which every fifth could begin an end chunk that leads to the one trailer."""
+    body = bytearray()
+    while len(body) < size - 9 and size - len(body) - 5 >= 1 << 21:
+        left = size - len(body) - 5
+        body += b"\x02" + bytes((left >> shift & 127) | (128 if shift < 21 else 0) for shift in (0, 7, 14, 21))
+    return bytes(body) + bytes(size - 4 - len(body)) + b"\x01zn\xf5"
+
+
+@pytest.mark.parametrize("unplaced", [False, True])
+def test_no_file_is_searched_more_than_a_few_times(unplaced, monkeypatch):
+    """Work is counted, not timed: bytes that are read of the file, and bytes that are hashed or decoded in vain."""
+    for data in (
+        hostile_ends(2_300_000),
+        b"\x01" * 1_000_000,
+        b"\x02\x20" * 100_000,
+        (b"\x10\0\0\0\x01zn\xf5") * 20_000,
+    ):
+        saved = nzip.Salvage(io.BytesIO(data), unplaced=unplaced)
+        began = time.process_time()
+        assert saved.read() == b""
+        assert time.process_time() - began < 10
+        assert saved._work >= 0
+
+
+@pytest.mark.parametrize("unplaced", [False, True])
+def test_many_damaged_blocks_before_many_members(unplaced):
+    data = bytearray(nzip.compress(LINES, 1, block_size=BLOCK))
+    for at, _ in PACKED_PLACES[1:]:
+        data[at + 2] ^= 64
+    data[-1] ^= 1
+    small = nzip.compress(b"x" * 2000, 1, block_size=BLOCK)
+    content, faults = nzip.salvage(bytes(data) + small * 100, unplaced=unplaced)
+    assert content == LINES[:BLOCK] + (b"x" * 2000 * 100 if unplaced else b"")
+    assert faults[0].start == BLOCK
+
+
+def claims(count, size):
+    """Return a member whose sound end index lists `count` blocks of `size` bytes, of which none is there."""
+    header = Header().encode()
+    end = End(len(header), [IndexEntry(0, 4, size)] * count, 0, 0)
+    return header + bytes(4 * count) + end.encode()
+
+
+def test_zeros_have_a_bound():
+    data = claims(2000, 1 << 30)
+    total = 0
+    saved = nzip.Salvage(io.BytesIO(data))
+    for piece in saved:
+        total += len(piece)
+    assert total <= (64 << 20) + 1024 * len(data)
+    assert len(saved.faults) == 2000
+    assert saved.faults[0].size is None
+    assert "1,073,741,824 bytes, which are too many to stand as zeros" in saved.faults[0].reason
+    assert len(nzip.salvage(claims(20, 1 << 20))[0]) == 20 << 20
+    assert nzip.salvage(data, lost="gaps")[0] == b""
+
+
+def test_max_output_size():
+    assert nzip.salvage(PACKED, max_output_size=len(LINES)) == (LINES, [])
+    with pytest.raises(nzip.LimitError, match=r"max_output_size.*raise it"):
+        nzip.salvage(PACKED, max_output_size=len(LINES) - 1)
+    with pytest.raises(nzip.LimitError, match="max_output_size"):
+        nzip.salvage(claims(20, 1 << 20), max_output_size=1 << 20)
 
 
 def test_arguments():
