@@ -25,6 +25,7 @@ from nzip.codec.salvage import Fault, Salvage, salvage
 from nzip.codec.tokens import EqualInfoTokenizer, Tokens, detokenize
 from nzip.errors import CorruptError, LimitError, NzipError, TruncatedError, UnsupportedError
 from nzip.formats.container import FORMAT_VERSION
+from nzip.process import imported
 
 if TYPE_CHECKING:
     from nzip.codec.lossy import compress_signal, decompress_signal, latents
@@ -81,6 +82,7 @@ _LATER = {
 def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module 'nzip' has no attribute {name!r}")
+    imported(_LATER[name])
     value = globals()[name] = getattr(import_module(_LATER[name]), name)
     return value
 

@@ -23,6 +23,7 @@ from nzip.formats.container import (
 )
 from nzip.models import progress
 from nzip.models.engine import Engine
+from nzip.process import imported
 
 DEFAULT_MAX_MEMORY = 2 << 30
 ENTRY_MEMORY = 32  # bytes that a block's place takes at most while a file is read
@@ -116,6 +117,7 @@ def encode_within(raw: bytes, coding: Coding, limit: int) -> tuple[int, bytes]:
     """
     engine = ENGINES.by_name(coding.engine)
     verify = _verifies(coding, engine)
+    imported(*engine.imports)
     with progress.part(0.5 if verify else 1.0):
         count, payload, params = engine.encode_within(raw, coding.params, limit)
         part = raw[:count]
@@ -137,6 +139,7 @@ def _or_fallback(raw: bytes, coding: Coding, engine: Engine, chunk: bytes) -> by
 
 
 def _encoded(raw: bytes, coding: Coding, engine: Engine) -> bytes:
+    imported(*engine.imports)
     coded, specs = _apply_transforms(raw, coding)
     params = engine.fit(coding.params, len(coded))
     verify = _verifies(coding, engine)
@@ -246,6 +249,7 @@ def _decode(header: BlockHeader, payload: bytes) -> bytes:
         raise CorruptError("a block needs more memory than its header states")
     chain = [TRANSFORMS.by_id(spec.id, spec.version) for spec in header.transforms]
     chain_params = [transform.unpack(spec.packed) for transform, spec in zip(chain, header.transforms, strict=True)]
+    imported(*engine.imports, *(("numpy",) if chain else ()))
     data = engine.decode(payload, header.coded_size, params)
     sizes = [header.raw_size, *(spec.size for spec in header.transforms)]
     for transform, chosen, size in reversed(list(zip(chain, chain_params, sizes, strict=False))):

@@ -7,7 +7,6 @@ Other packages add theirs through the entry-point groups `nzip.engines` and `nzi
 
 from __future__ import annotations
 
-import threading
 import warnings
 from collections.abc import Iterator
 from importlib import import_module
@@ -17,6 +16,7 @@ from typing import Generic, TypeVar
 from nzip.errors import UnsupportedError
 from nzip.formats.transforms import Transform
 from nzip.models.engine import Engine
+from nzip.process import imported, lock
 
 T = TypeVar("T", Engine, Transform)
 
@@ -38,7 +38,7 @@ class Registry(Generic[T]):
         self._names = {name: (id_, version) for name, id_, version, _ in builtin}
         self._objects: dict[tuple[int, int], T] = {}
         self._others_loaded = False
-        self._lock = threading.RLock()
+        self._lock = lock()
 
     def register(self, item: T) -> None:
         """Add `item`; it becomes what its name stands for.
@@ -103,6 +103,7 @@ class Registry(Generic[T]):
         with self._lock:
             if key not in self._objects:
                 module, _, attribute = self._paths[key].partition(":")
+                imported(module)
                 self._objects[key] = getattr(import_module(module), attribute)()
             return self._objects[key]
 

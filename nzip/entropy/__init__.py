@@ -12,6 +12,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from nzip.entropy import sources as sources  # looks at them before any of them is imported
+
 _HOME = {
     "BinaryDecoder": "binary",
     "BinaryEncoder": "binary",

@@ -11,6 +11,7 @@ Invariants:
 * A file is believed if its owner and mode are no weaker than those of this source, its check is right, and its key is
   the one asked for: all sources of kernels, the versions of Python, numpy, numba and llvmlite, the processor, numba's
   settings, the kernel and the types of its arguments. Only then is anything in it unpickled or run.
+* Nothing is kept or believed once the sources on the disk are not those that this process imported (`sources`).
 * `Native` calls the same machine code without numba, whose import takes longer than a small file's compression.
 
 This module imports numba only when a kernel is defined or compiled.
@@ -23,25 +24,29 @@ import ctypes
 import hashlib
 import os
 import pickle
+import re
 import shutil
 import stat
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
 
+from nzip import process
+from nzip.entropy import sources
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 MAGIC = b"nzip kernel 1\n"
-DIGEST = 32
+DIGEST = sources.DIGEST
 PACKAGE = Path(__file__).resolve().parent.parent
-SOURCES = ("entropy", "models", "formats")  # folders of the package that hold kernels and what kernels are made of
+SOURCES = sources.FOLDERS
 FOLDER = "kernels"
+LARGEST = 1 << 26  # bytes of a file of machine code; one has some hundred thousand
+MOST_SETTINGS = 1 << 16  # bytes of a file of numba's settings
 ROOM = 1 << 30  # bytes that a disk must have left before large files are kept there
 ENVIRONMENT = ("NZIP_CACHE_DIR", "NUMBA_CACHE_DIR")
 # Settings of numba's that change no machine code.
@@ -52,7 +57,7 @@ RETURNS = ("int64", "none")
 ALLOCATE, RELEASE = "NRT_MemInfo_alloc_aligned", "NRT_MemInfo_call_dtor"
 
 _listeners: list[Callable[[str], None]] = []
-_lock = threading.Lock()
+_lock = process.lock()
 
 
 def kernel(function: F) -> F:
@@ -91,17 +96,6 @@ def compiling(listener: Callable[[str], None]) -> Iterator[None]:
 
 
 @lru_cache(maxsize=1)
-def _sources() -> bytes:
-    """The hash of all sources of kernels: a kernel holds what it calls, so each depends on all."""
-    digest = hashlib.blake2b(digest_size=DIGEST)
-    for folder in SOURCES:
-        for path in sorted((PACKAGE / folder).rglob("*.py")):
-            content = path.read_bytes()
-            digest.update(f"{path.relative_to(PACKAGE).as_posix()}\0{len(content)}\0".encode() + content)
-    return digest.digest()
-
-
-@lru_cache(maxsize=1)
 def _surroundings() -> bytes:
     """What else machine code depends on: versions, the processor, numba's settings."""
     import llvmlite
@@ -110,10 +104,11 @@ def _surroundings() -> bytes:
 
     settings = sorted((k, v) for k, v in os.environ.items() if k.startswith("NUMBA_") and k not in HARMLESS)
     with contextlib.suppress(OSError):
-        settings.append((".numba_config.yaml", Path(".numba_config.yaml").read_text("utf-8", "replace")))
+        with _opened(Path(".numba_config.yaml")) as file:
+            settings.append((".numba_config.yaml", file.read(MOST_SETTINGS).decode("utf-8", "replace")))
     settings.append(("NZIP_PORTABLE", os.environ.get("NZIP_PORTABLE", "")))
     parts = (
-        sys.version, sys.implementation.cache_tag, np.__version__, llvmlite.__version__, _numba_version(),
+        sys.version, sys.implementation.cache_tag, np.__version__, llvmlite.__version__, _stated_version(),
         llvm.get_default_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten(), settings,
     )  # fmt: skip
     return hashlib.blake2b(repr(parts).encode(), digest_size=DIGEST).digest()
@@ -125,12 +120,23 @@ def _numba_version() -> str:
         spec = find_spec("numba")
         if spec is not None and spec.origin is not None:
             with contextlib.suppress(OSError):
-                return hashlib.sha256(Path(spec.origin).with_name("_version.py").read_bytes()).hexdigest()
+                stated = Path(spec.origin).with_name("_version.py").read_text("utf-8", "replace")
+                found = re.search(r'"version": "([^"]+)"', stated)
+                if found is not None:
+                    return found[1]
     import numba
 
-    with contextlib.suppress(OSError):
-        return hashlib.sha256(Path(numba.__file__).with_name("_version.py").read_bytes()).hexdigest()
     return str(numba.__version__)
+
+
+def _as_stated() -> bool:
+    """Whether keys name what runs here: no package was replaced since the process began."""
+    return sources.unchanged() and ("numba" not in sys.modules or _numba_version() == _stated_version())
+
+
+@lru_cache(maxsize=1)
+def _stated_version() -> str:
+    return _numba_version()
 
 
 class Key(NamedTuple):
@@ -150,14 +156,23 @@ def key_of(module: str, name: str, kinds: str, extra: bytes = b"") -> Key:
     """Return the key of what `name` of `module` is for arguments of some kinds."""
     digest = hashlib.blake2b(digest_size=DIGEST)
     if not module.startswith(tuple(f"nzip.{folder}." for folder in SOURCES)):
-        file = getattr(sys.modules.get(module), "__file__", None)
-        if file is not None:  # a kernel elsewhere: its own source counts too
-            extra += hashlib.sha256(Path(file).read_bytes()).digest()
+        extra += _elsewhere(module)
     parts = (module.encode(), name.encode(), kinds.encode(), extra)
-    for part in (_sources(), _surroundings(), *parts):
+    for part in (sources.digest(), _surroundings(), *parts):
         digest.update(len(part).to_bytes(8, "little") + part)
     place = hashlib.blake2b(repr((parts[:3], _surroundings())).encode(), digest_size=8).hexdigest()
     return Key(f"{module.rpartition('.')[2]}.{name.replace('<', '').replace('>', '')}-{place}", digest.digest())
+
+
+def _elsewhere(module: str) -> bytes:
+    """The hash of the source of a module that has kernels and is not among our sources; empty if it has none."""
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if file is None or module.startswith(tuple(f"nzip.{folder}." for folder in SOURCES)):
+        return b""
+    try:
+        return hashlib.sha256(Path(file).read_bytes()).digest()
+    except OSError:
+        return os.urandom(DIGEST)  # of nothing that will be there again
 
 
 # ---- where machine code is kept --------------------------------------------------------------------------------------
@@ -242,6 +257,22 @@ def _trusted(seen: os.stat_result) -> bool:
     return seen.st_uid in (0, os.getuid(), _own().st_uid) and not seen.st_mode & 0o022 & ~_own().st_mode
 
 
+def _opened(path: Path) -> Any:
+    """Open a regular file for reading; anything else, which may block or have no end, is an OSError, and so is a link.
+    """
+    flags = os.O_RDONLY
+    for name in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"):
+        flags |= getattr(os, name, 0)
+    number = os.open(path, flags)
+    try:
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            raise OSError(f"{path} is no file")
+        return open(number, "rb")
+    except BaseException:
+        os.close(number)
+        raise
+
+
 def load(key: Key) -> bytes | None:
     """Return what is kept for `key`; None if nothing is, or nothing that can be believed."""
     with _found(key) as files:
@@ -260,7 +291,8 @@ def load_arrays(key: Key, arrays: list[Any]) -> bool:
     """
     import zstandard
 
-    with _found(key, ".nzs") as files:
+    size = sum(array.nbytes for array in arrays)
+    with _found(key, ".nzs", size + size // 64 + LARGEST) as files:  # what does not shrink grows a little
         for file in files:
             try:
                 stream = zstandard.ZstdDecompressor().stream_reader(cast(Any, file), read_size=1 << 20)
@@ -329,18 +361,19 @@ class _Kept:
 
 
 @contextlib.contextmanager
-def _found(key: Key, ending: str = ".nzk") -> Iterator[Iterator[_Kept]]:
-    """Yield an iterator over the files that may hold what `key` is for."""
+def _found(key: Key, ending: str = ".nzk", most: int = LARGEST) -> Iterator[Iterator[_Kept]]:
+    """Yield an iterator over the files that may hold what `key` is for, of at most `most` bytes."""
     with contextlib.ExitStack() as stack:
 
         def each() -> Iterator[_Kept]:
-            for folder in folders():
+            for folder in folders() if _as_stated() else ():
                 path = folder.path / f"{key.stem}{ending}"
                 try:
                     if not _usable(folder, make=False):
                         continue
-                    file = stack.enter_context(path.open("rb"))
-                    if not _trusted(os.fstat(file.fileno())):
+                    file = stack.enter_context(_opened(path))
+                    seen = os.fstat(file.fileno())
+                    if not _trusted(seen) or seen.st_size > most:
                         continue
                     head = file.read(len(MAGIC) + 2 * DIGEST)
                 except (OSError, ValueError):
@@ -359,7 +392,7 @@ def keep(key: Key, content: bytes) -> Path | None:
 
 def _keep(key: Key, pieces: Callable[[], Iterator[bytes]], ending: str, room: int = 0) -> Path | None:
     """Keep what `pieces` yields in the first folder that can be written and whose disk has `room` bytes left."""
-    for folder in folders():
+    for folder in folders() if _as_stated() else ():
         part = folder.path / f"{key.stem}.{os.urandom(8).hex()}.part"
         digest = hashlib.blake2b(key.digest)
         try:
@@ -410,6 +443,10 @@ def _cache_class() -> Any:
 
         def __init__(self, function: Any):
             self._function = function
+            self._source = _elsewhere(function.__module__)
+
+        def _imported(self) -> bool:
+            return _elsewhere(self._function.__module__) == self._source
 
         def _key(self, sig: Any) -> Key:
             code = self._function.__code__
@@ -423,7 +460,7 @@ def _cache_class() -> Any:
             def found() -> Any:
                 from numba.core.compiler import CompileResult
 
-                content = load(self._key(sig))
+                content = load(self._key(sig)) if self._imported() else None
                 return None if content is None else CompileResult._rebuild(target_context, *pickle.loads(content))
 
             kept = _guarded(found)
@@ -435,7 +472,8 @@ def _cache_class() -> Any:
         def save_overload(self, sig: Any, data: Any) -> None:
             if any(not lifted.can_cache for lifted in data.lifted) or data.library.has_dynamic_globals:
                 return
-            _guarded(lambda: keep(self._key(sig), dumps(data._reduce())))
+            if self._imported():
+                _guarded(lambda: keep(self._key(sig), dumps(data._reduce())))
 
     return Kept
 
@@ -499,14 +537,13 @@ class Native:
         self._module = module
         self._name = name
         self._entries: dict[tuple[str, ...], Callable[..., Any]] = {}
-        self._lock = threading.Lock()
 
     def __call__(self, *args: Any) -> Any:
         """Call the kernel with integers, truth values and contiguous arrays of one dimension."""
         kinds = tuple(_kind(argument) for argument in args)
         entry = self._entries.get(kinds)
         if entry is None:
-            with self._lock:
+            with process.making:
                 entry = self._entries.get(kinds) or self._entry(kinds, args)
                 self._entries[kinds] = entry
         return entry(*args)
@@ -517,13 +554,15 @@ class Native:
     def _entry(self, kinds: tuple[str, ...], args: tuple[Any, ...]) -> Callable[..., Any]:
         plain = _portable() and "" not in kinds
         if plain:
+            process.imported("numpy", "llvmlite.binding")
             key = self._key(kinds)
             content = _guarded(lambda: load(key))
             entry = None if content is None else _guarded(lambda: _linked(self._name, kinds, content))
             if entry is not None:
                 return cast(Callable[..., Any], entry)
             plain = content is None  # else it was tried, and numba is needed
-        function = getattr(import_module(self._module), self._name)
+        process.imported("numba", self._module)
+        function = getattr(sys.modules[self._module], self._name)
         if plain and hasattr(function, "compile"):
             import numba
 

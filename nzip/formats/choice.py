@@ -14,6 +14,7 @@ from typing import Any
 
 from nzip.formats import estimate
 from nzip.formats.detect import Chain, Content, detect, proposals
+from nzip.process import imported
 
 PIECE = 32760  # bytes of one sample; a multiple of the strides 1..10, 12, 14 and 15, so that columns stay columns
 ALIGN = 2520
@@ -34,6 +35,7 @@ def choose(block: bytes, engine: str, content: Content | None = None) -> Chain:
     """
     if engine == "store" or len(block) < 64:
         return []
+    imported("numpy")
     if content is None:
         content = detect(block, texts=False)
     chains = proposals(content, block)

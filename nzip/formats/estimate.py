@@ -6,13 +6,14 @@ code makes; no float takes part.
 
 from __future__ import annotations
 
-import threading
 from typing import Any
+
+from nzip.process import lock
 
 UNIT_BITS = 12
 UNIT = 1 << UNIT_BITS  # one bit
 
-_lock = threading.Lock()
+_lock = lock()
 _table: list[Any] = []
 
 

@@ -13,7 +13,6 @@ import io
 import os
 import re
 import struct
-import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from nzip.errors import CorruptError, LimitError, UnsupportedError
 from nzip.formats import extras
 from nzip.formats.extras import MASK, Chunks
+from nzip.process import lock
 
 PICTURES = ("PNG", "PPM", "WEBP", "JPEG", "TIFF")
 SOUNDS = ("WAV", "FLAC", "OGG", "WAVEX", "RF64", "AIFF", "W64", "CAF", "AU", "MP3")
@@ -221,7 +221,7 @@ def read_picture(source: AnyPath | BinaryIO, *, strip: bool = False) -> Picture:
             raise CorruptError(f"{name}: the picture cannot be decoded ({reason}); is the file whole?") from None
 
 
-_limit_lock = threading.RLock()
+_limit_lock = lock()
 
 
 @contextlib.contextmanager

@@ -1,0 +1,1 @@
+from nzip.entropy import sources as sources  # looks at them before any of them is imported

@@ -24,6 +24,7 @@ class Engine(ABC):
         version: raised whenever the payload of some block changes. Every released version keeps decoding.
         verifies: blocks are decoded after they are encoded unless the caller says otherwise.
         cuts: `encode_within` is there.
+        imports: modules that coding needs; imported whole before it begins.
         fallback: an engine and its parameters that code a block where this one fails, or does not make it smaller
             than that one does; None for none.
     """
@@ -33,6 +34,7 @@ class Engine(ABC):
     version: ClassVar[int]
     verifies: ClassVar[bool] = False
     cuts: ClassVar[bool] = False
+    imports: ClassVar[tuple[str, ...]] = ("numpy",)
     fallback: ClassVar[tuple[str, dict[str, Any]] | None] = None
 
     @abstractmethod

@@ -8,13 +8,13 @@ bytes are model bytes: reports count them beside what a file holds.
 from __future__ import annotations
 
 import hashlib
-import threading
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
 from nzip.entropy import jit
 from nzip.errors import NzipError
+from nzip.process import lock
 
 
 class Primer(NamedTuple):
@@ -52,7 +52,7 @@ LEAST = 48  # bytes of a block that a primer may help
 SHARE = 16  # a primer is used if it knows one string in so many more than chance would,
 SHARED = 6  # and so many at least
 
-_lock = threading.Lock()
+_lock = lock()
 _owners: list[Any] = []
 
 

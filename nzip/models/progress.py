@@ -8,15 +8,28 @@ Nothing that is coded depends on it.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-_lock = threading.Lock()
+from nzip.process import lock
+
+_lock = lock()
 _blocks: list[_Block] = []  # those that are being coded now
 _meters: list[Meter] = []
 _of_this_thread = threading.local()
+
+
+def _after_fork() -> None:
+    """Other threads' blocks are the parent's."""
+    own = getattr(_of_this_thread, "block", None)
+    _blocks[:] = [block for block in _blocks if block is own]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class _Block:

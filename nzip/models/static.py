@@ -16,7 +16,6 @@ Invariants:
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib.resources import files
@@ -34,6 +33,7 @@ from nzip.entropy.equal_info import (
 )
 from nzip.entropy.jit import kernel
 from nzip.errors import CorruptError, NzipError
+from nzip.process import lock
 
 MAX_ORDER = 7  # of a model of one's own: a context and its byte fit in 64 bits
 SHIPPED_ORDER = 6
@@ -682,7 +682,7 @@ def model_bytes() -> int:
     return len(files("nzip.models").joinpath("weights", "static", "english.zst").read_bytes()) + primers.model_bytes()
 
 
-_lock = threading.Lock()
+_lock = lock()
 
 
 @lru_cache(maxsize=4)

@@ -12,6 +12,7 @@ class StoreEngine(Engine):
     name = "store"
     id = 0
     version = 1
+    imports = ()
 
     def pack(self, params: Params) -> bytes:
         if params:

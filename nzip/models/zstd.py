@@ -28,6 +28,7 @@ class ZstdEngine(Engine):
     name = "zstd"
     id = 1
     version = 1
+    imports = ()
 
     def pack(self, params: Params) -> bytes:
         level, window = self._checked(params)

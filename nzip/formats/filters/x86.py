@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from nzip.formats.filters._params import Ranges, checked, expect_size, unpacked
 from nzip.formats.transforms import Params, Transform
+from nzip.process import imported
 
 RANGES: Ranges = {"jcc": (0, 1, 1)}
 
@@ -43,6 +44,7 @@ class X86Transform(Transform):
 
 
 def _run(data: bytes, p: dict[str, int], back: bool) -> bytes:
+    imported("numba", "nzip.formats.filters.x86_kernel")
     import numpy as np
 
     from nzip.formats.filters import x86_kernel

@@ -10,7 +10,6 @@ numba and numpy are imported when a block is coded, never before.
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from typing import Any, ClassVar, NamedTuple
 
@@ -20,6 +19,7 @@ from nzip.models import primers, progress
 from nzip.models.cm import layout
 from nzip.models.cm.presets import DEFAULT_PRESET, LARGE, PRESETS, PRESETS_1, Context, Preset, Select, select_rows
 from nzip.models.engine import Engine, Params, Primed, PrimedKernel, Unprimed
+from nzip.process import lock
 
 MIN_BITS, MAX_BITS = 8, 26  # log2 of buckets
 MAX_SIZE = (1 << 32) - 1
@@ -412,7 +412,7 @@ def examine(block: bytes) -> Examined:
     return Examined(BINARY, record, len(data), int(counts[0] + counts[255]), int(fresh.sum()), best)
 
 
-_lock = threading.Lock()
+_lock = lock()
 _tables: list[Any] = []
 
 

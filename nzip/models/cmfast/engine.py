@@ -10,18 +10,19 @@ numba and numpy are imported when a block is coded, never before.
 
 from __future__ import annotations
 
-import threading
+import hashlib
 from contextlib import nullcontext
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from nzip.entropy.jit import Native
-from nzip.errors import CorruptError, UnsupportedError
+from nzip.errors import CorruptError, NzipError, UnsupportedError
 from nzip.models import progress
 from nzip.models.cm.engine import BINARY, TEXT, _aligned, classify
 from nzip.models.cmfast import layout
 from nzip.models.engine import Engine, Params, Primed, PrimedKernel, Unprimed
+from nzip.process import lock
 
 MIN_BITS, MAX_BITS, DEFAULT_BITS = 12, 24, 22  # log2 of buckets
 MAX_STREAMS = 2
@@ -29,6 +30,7 @@ TWO_STREAMS = 1 << 16  # blocks from here on are coded in two streams
 MATCH_BITS = (12, 20)  # log2 of the match model's table
 LEAST = {TEXT: 8, BINARY: 6}  # shortest match
 PART = {TEXT: 1 << 13, BINARY: 1 << 16}  # bytes of a stream before the streams meet again
+PRIMER = "09c27dd89e71370d71b7ea81d82b62a4f38370da26b146019f28255984d44e23"  # SHA-256 of its text
 PRIMED = 1 << 14  # the primer is shorter than this
 KEEP_BITS = 16  # up to here the primed memory is kept for the next block
 WEIGHT = 22000  # what the weights start with, in 1/65536
@@ -133,16 +135,23 @@ class CmFastEngine(Engine):
 
 @lru_cache(maxsize=1)
 def primer() -> bytes:
-    """Return the text that the model learns before a block of text; `corpora/make_primers.py --short` made it."""
-    return Path(__file__).with_name("primer.txt").read_bytes()
+    """Return the text that the model learns before a block of text; `corpora/make_primers.py --short` made it.
+
+    Raises:
+        NzipError: the installed file is damaged, or of another version than this program has imported.
+    """
+    text = Path(__file__).with_name("primer.txt").read_bytes()
+    if hashlib.sha256(text).hexdigest() != PRIMER:
+        raise NzipError("the primer of cmfast is not that of this nzip; start the program again, or install nzip again")
+    return text
 
 
 def _match_bits(size: int) -> int:
     return max(MATCH_BITS[0], min(MATCH_BITS[1], (size + PRIMED).bit_length()))
 
 
-_lock = threading.Lock()
-_lock_kept = threading.Lock()
+_lock = lock()
+_lock_kept = lock()
 _tables: dict[str, Any] = {}
 
 

@@ -10,7 +10,6 @@ import contextlib
 import functools
 import importlib
 import os
-import threading
 from dataclasses import dataclass
 from importlib.resources import files as resources
 from pathlib import Path
@@ -23,6 +22,7 @@ from nzip.errors import CorruptError, UnsupportedError
 from nzip.models.latent import weights
 from nzip.models.latent.layers import Ops
 from nzip.models.latent.weights import Model
+from nzip.process import lock
 
 Settings = tuple[int, ...]
 Symbols = list[NDArray[Any]]
@@ -124,7 +124,7 @@ CODECS = {
 }
 SUFFIX = ".safetensors"
 
-_lock = threading.Lock()
+_lock = lock()
 _open: dict[str, LatentCodec] = {}
 
 

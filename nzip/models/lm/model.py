@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +22,7 @@ from nzip.models.lm import cache, exact, sources, tuning, weights
 from nzip.models.lm.config import MAX_WINDOW, LlamaConfig
 from nzip.models.lm.tree import VocabularyTree, tree_order
 from nzip.models.lm.vocabulary import Vocabulary
+from nzip.process import lock
 
 BACKENDS = ("auto", "numba", "torch", "cuda")
 BACKEND_VARIABLE = "NZIP_LM_BACKEND"
@@ -182,7 +182,7 @@ class LanguageModel:
         return TorchModel(self.weights, "cuda" if name == "cuda" else "cpu")
 
 
-_backends = threading.Lock()
+_backends = lock()
 
 
 def _has_cuda() -> bool:
@@ -311,7 +311,7 @@ def _loaded(name: str, place: Path, vocabulary: Vocabulary, digest: str | None =
     return LanguageModel(name, weights.load(place), digest, vocabulary)
 
 
-_lock = threading.RLock()
+_lock = lock()
 _opened: dict[str, LanguageModel] = {}  # by id, one: models are large
 
 

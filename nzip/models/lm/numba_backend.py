@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import math
 import os
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -38,6 +37,7 @@ from nzip.models.lanes import CHECKED
 from nzip.models.lm import exact
 from nzip.models.lm.config import SINKS
 from nzip.models.lm.weights import LmWeights
+from nzip.process import lock
 
 Array = Any
 Number = Any  # of a kernel: numba has its own idea of its type
@@ -1086,7 +1086,7 @@ class NumbaModel:
         self._counters = COUNTERS * (1 + PHASES_PER_LAYER * (c.layers + 1))
         self._result = np.zeros((0, c.vocab), np.float32)
         self._scores = np.zeros((self.threads, c.group, 0), np.float32)
-        self._lock = threading.Lock()
+        self._lock = lock()
         self._helpers = [_Helper(thread) for thread in range(1, self.threads)]
 
     def begin(self, streams: int, lookahead: int = 1, window: int | None = None) -> NumbaState:

@@ -16,7 +16,6 @@ What keeps the bits, beyond the rules in `exact`:
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ from nzip.errors import LimitError
 from nzip.models.lm import exact
 from nzip.models.lm.config import SINKS
 from nzip.models.lm.weights import LmWeights
+from nzip.process import lock
 
 Tensor = Any  # torch.Tensor: the package may be absent where types are checked
 Inputs = tuple[Tensor, Tensor, Tensor]  # tokens, positions and which streams are active, of `advance`
@@ -39,7 +39,7 @@ EIGHT = 8  # CUDA's int8 product wants multiples of this
 FEW = 32  # and more than 16 rows
 BUCKET = 128  # places that attention looks at grow by this, so few shapes occur
 FIRST_PLACES = 256
-_PRECISION = threading.Lock()
+_PRECISION = lock()
 
 
 @contextmanager

@@ -9,7 +9,6 @@ numba and numpy are imported when a block is coded, never before.
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 from nzip.entropy.jit import Native
@@ -17,6 +16,7 @@ from nzip.errors import CorruptError
 from nzip.models import progress
 from nzip.models.engine import Engine, Params
 from nzip.models.midicoth import layout
+from nzip.process import lock
 
 MIN_BITS, MAX_BITS, DEFAULT_BITS = 10, 24, 22  # log2 of the slots of 16 bytes
 MATCH_BITS = (10, 20)  # log2 of each table of the match model
@@ -106,7 +106,7 @@ def match_bits(size: int) -> int:
     return max(MATCH_BITS[0], min(MATCH_BITS[1], (size - 1).bit_length()))
 
 
-_lock = threading.Lock()
+_lock = lock()
 _tables: dict[str, Any] = {}
 
 
