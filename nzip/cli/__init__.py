@@ -131,7 +131,7 @@ class MainGroup(LazyGroup):
         output.write_any_text()
         words = [*(sys.argv[1:] if args is None else args)]
         try:
-            with output.ending_on("SIGTERM", "SIGHUP"):
+            with output.ending_on("SIGINT", "SIGTERM", "SIGHUP"):
                 status = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         except click.UsageError as error:
             named = words[0] if words and words[0] in self.table and os.path.lexists(words[0]) else None

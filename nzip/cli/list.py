@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 SHOWN = 1000  # members of a file, and blocks of a member, that are shown each
 
-@click.command(short_help="List sizes and ratios of compressed files.")
+@click.command(cls=options.Command, short_help="List sizes and ratios of compressed files.")
 @click.argument("files", nargs=-1, type=options.ANY_PATH, required=True)
 @options.verbose_option
 @options.json_option

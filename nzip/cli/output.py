@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
+from nzip import _start
 from nzip.entropy import jit
 from nzip.models import progress as engine_progress
 from nzip.outputs import discard_unfinished
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, _start.INTERRUPTED
 # Nobody who mistypes an option is led to one that loses, deletes, overwrites or lets pass.
 RISKY = {"--lossy", "--rm", "--force", "--strip", "--no-verify", "--outside-links", "--keep-going"}
 BAR_AFTER = 0.4  # seconds of work before the bar appears
@@ -323,10 +324,24 @@ def ending_on(*names: str) -> Iterator[None]:
                 signal.signal(number, handler)
 
 
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt: for work that ends processes of its own on its way out."""
+    number = signal.SIGINT
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(number) != _ending.hear:
+        yield
+        return
+    signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(number, _ending.hear)
+
+
 def _as_before() -> None:
     """Let signals end a process that was forked from this one, as they would have without `ending_on`."""
     for number in _ending_signals("SIGINT", "SIGTERM", "SIGHUP"):
-        if signal.getsignal(number) == _ending.hear:
+        if signal.getsignal(number) in (_ending.hear, _start.end):
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
@@ -624,21 +639,26 @@ def _rates_text(result: FileResult) -> str:
 
 @contextlib.contextmanager
 def steps(shown: bool) -> Iterator[Callable[[int, int, str], None] | None]:
-    """Draw a bar over the steps of a run if it is to be shown; yields what a run calls with its progress."""
+    """Draw a bar over the steps of a run if it is to be shown; yields what a run calls with its progress.
+
+    The run is `interruptible`.
+    """
     if not shown:
-        yield None
+        with interruptible():
+            yield None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    with Progress(
+    bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         console=Console(stderr=True, highlight=False),
         transient=True,
-    ) as bar:
+    )
+    with interruptible(), bar:
         task = bar.add_task("", total=None)
 
         def step(done: int, total: int, label: str) -> None:
