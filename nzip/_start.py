@@ -12,7 +12,7 @@ INTERRUPTED = 130
 def end(number: int, frame: object = None) -> None:
     """Handle a signal: end the process. Nothing was begun, so nothing is to be put away."""
     if number == _signal.SIGINT:
-        try:  # noqa: SIM105: contextlib would have to be imported
+        try:  # noqa: SIM105 (contextlib would have to be imported)
             os.write(2, b"nzip: interrupted\n")
         except OSError:
             pass

@@ -67,7 +67,7 @@ class _EndedError(BaseException):
 
 @contextlib.contextmanager
 def _tidy_end() -> Iterator[None]:
-    """Let signals end the command by exceptions: on the way out what is unfinished is removed, and who fetches ended."""
+    """Let signals end the command by exceptions: on the way out what is unfinished is removed, what fetches ended."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -62,8 +62,8 @@ class TestInterruptedStart:
         # stdin never ends: nzip is there whenever the signal comes
         for at, delay in enumerate((0, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3)):
             process = subprocess.Popen(
-                [sys.executable, "-c", first + entries[at % 4]], cwd=here, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                [sys.executable, "-c", first + entries[at % 4]],
+                cwd=here, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             )  # fmt: skip
             assert process.stdout is not None
             with process:
