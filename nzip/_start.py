@@ -3,7 +3,7 @@
 Invariant: imports nothing that a bare interpreter has not loaded (so `_signal`, and not `signal`, which loads enum).
 """
 
-import _signal
+import _signal  # type: ignore[import-not-found]
 import os
 
 INTERRUPTED = 130

@@ -108,6 +108,12 @@ class MainGroup(LazyGroup):
             args = habits.translated(args)
         return super().parse_args(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:  # click would write an empty line first
+            ctx.exit(output.interrupted())
+
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Offer the commands; and files, and the options of compress, for `nzip FILE` compresses."""
         from click.shell_completion import CompletionItem

@@ -220,11 +220,11 @@ def error_kind(error: BaseException) -> str:
 
 def complain(line: str, status: int = FAILED) -> int:
     """Print `nzip: LINE` to stderr and return `status`."""
-    _tell(f"nzip: {line}")
+    tell(f"nzip: {line}")
     return status
 
 
-def _tell(text: str) -> None:
+def tell(text: str) -> None:
     """Print a line to stderr. Where that does not work (a full disk) nothing says so, and no status changes."""
     try:
         click.echo(text, err=True)
@@ -411,7 +411,7 @@ def say(text: str) -> None:
     if _live is not None:
         _live.print(text, markup=False, highlight=False, soft_wrap=True)
     else:
-        _tell(text)
+        tell(text)
 
 
 def on_terminal(stream: Any) -> bool:

@@ -1642,7 +1642,7 @@ class _Unpacker:
 
     @staticmethod
     def _leads_outside(tree: _Links, folders: Iterable[str], linkname: str) -> bool:
-        """Whether a link in `folders` leads out of the directory on its way, through other links too; it may come back."""
+        """Whether a link in `folders` leads out of the directory on its way, also through other links and back."""
         nodes: list[_Links | None] = [tree]  # of the directory reached, and of those above it
         for part in folders:
             last = nodes[-1]

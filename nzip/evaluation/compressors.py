@@ -66,8 +66,8 @@ def compressor(name: str) -> Compressor:
 
     Args:
         name: `gzip`, `xz`, `zstd`, `bzip2`, `brotli`, `ppmd`, or what they stand for (`xz -6`); `nzip` (the
-            default level), `nzip-1` … `nzip-9`; an engine of nzip, with parameters if need be: `cmfast`, `cm:preset=2,bits=18`; or `static`, the counts of
-            what was read and of nothing else, up to `static:order=7`.
+            default level), `nzip-1` … `nzip-9`; an engine of nzip, with parameters if need be: `cmfast`,
+            `cm:preset=2,bits=18`; or `static`, the counts of what was read and of nothing else, up to `static:order=7`.
 
     Raises:
         NzipError: there is none of that name, a parameter is wrong, or its library is not installed.
