@@ -129,7 +129,10 @@ def summary(results: dict[str, Result]) -> str:
             sizes.append("-" if match is None else bold(name, f"{match['total']['bytes_out']:,}"))
         total = entry["total"]
         rows.append([bold(name, name), *sizes, digits(total["compress_mb_s"]), digits(total["decompress_mb_s"])])
-    return markdown(rows)
+    if "large" not in sets:
+        return markdown(rows)
+    paths = ", ".join(f"`{file['path']}`" for file in results["large"]["files"])
+    return f"{markdown(rows)}\n\n*large* is nzip's own choice of larger files: {paths}."
 
 
 def level_table(results: dict[str, Result]) -> str:

@@ -10,25 +10,22 @@ True
 True
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
 from nzip._version import __version__
-from nzip.codec.compressor import Compressor, compress
-from nzip.codec.decompressor import Decompressor, decompress
-from nzip.codec.file import NzipFile, open
-from nzip.codec.inspect import BlockInfo, FileInfo, MemberInfo, inspect
-from nzip.codec.levels import Level, levels
-from nzip.codec.primed import primed
-from nzip.codec.registry import engines, register_engine, register_transform, transforms
-from nzip.codec.salvage import Fault, Salvage, salvage
-from nzip.codec.tokens import EqualInfoTokenizer, Tokens, detokenize
-from nzip.errors import CorruptError, LimitError, NzipError, TruncatedError, UnsupportedError
-from nzip.formats.container import FORMAT_VERSION
-from nzip.process import imported
 
+TYPE_CHECKING = False  # to type checkers it is true; typing itself is not imported, for the command starts here
 if TYPE_CHECKING:
+    from nzip.codec.compressor import Compressor, compress
+    from nzip.codec.decompressor import Decompressor, decompress
+    from nzip.codec.file import NzipFile, open
+    from nzip.codec.inspect import BlockInfo, FileInfo, MemberInfo, inspect
+    from nzip.codec.levels import Level, levels
     from nzip.codec.lossy import compress_signal, decompress_signal, latents
+    from nzip.codec.primed import primed
+    from nzip.codec.registry import engines, register_engine, register_transform, transforms
+    from nzip.codec.salvage import Fault, Salvage, salvage
+    from nzip.codec.tokens import EqualInfoTokenizer, Tokens, detokenize
+    from nzip.errors import CorruptError, LimitError, NzipError, TruncatedError, UnsupportedError
+    from nzip.formats.container import FORMAT_VERSION
     from nzip.formats.signals import Picture, Sound, read_signal, write_picture, write_sound
 
 __all__ = [
@@ -72,19 +69,36 @@ __all__ = [
     "write_sound",
 ]
 
-# What needs numpy is imported when it is asked for: the rest starts without it.
-_LATER = {
-    **dict.fromkeys(("compress_signal", "decompress_signal", "latents"), "nzip.codec.lossy"),
-    **dict.fromkeys(("Picture", "Sound", "read_signal", "write_picture", "write_sound"), "nzip.formats.signals"),
+# All is imported when it is asked for: the command hears signals before that, and what needs numpy may never be.
+_HOMES = {
+    "nzip.codec.compressor": ("Compressor", "compress"),
+    "nzip.codec.decompressor": ("Decompressor", "decompress"),
+    "nzip.codec.file": ("NzipFile", "open"),
+    "nzip.codec.inspect": ("BlockInfo", "FileInfo", "MemberInfo", "inspect"),
+    "nzip.codec.levels": ("Level", "levels"),
+    "nzip.codec.lossy": ("compress_signal", "decompress_signal", "latents"),
+    "nzip.codec.primed": ("primed",),
+    "nzip.codec.registry": ("engines", "register_engine", "register_transform", "transforms"),
+    "nzip.codec.salvage": ("Fault", "Salvage", "salvage"),
+    "nzip.codec.tokens": ("EqualInfoTokenizer", "Tokens", "detokenize"),
+    "nzip.errors": ("CorruptError", "LimitError", "NzipError", "TruncatedError", "UnsupportedError"),
+    "nzip.formats.container": ("FORMAT_VERSION",),
+    "nzip.formats.signals": ("Picture", "Sound", "read_signal", "write_picture", "write_sound"),
 }
+_LATER = {name: home for home, names in _HOMES.items() for name in names}
 
+if not TYPE_CHECKING:
 
-def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(f"module 'nzip' has no attribute {name!r}")
-    imported(_LATER[name])
-    value = globals()[name] = getattr(import_module(_LATER[name]), name)
-    return value
+    def __getattr__(name: str) -> object:
+        if name not in _LATER:
+            raise AttributeError(f"module 'nzip' has no attribute {name!r}")
+        from importlib import import_module
+
+        from nzip.process import imported
+
+        imported(_LATER[name])
+        value = globals()[name] = getattr(import_module(_LATER[name]), name)
+        return value
 
 
 def __dir__() -> list[str]:

@@ -108,8 +108,17 @@ def _make_removable(folder: str) -> None:
                     os.chmod(place, 0o700)
 
 
-def begin(folder: str, create: Callable[[str], Any]) -> tuple[str, Any]:
-    """Make a new, empty output in `folder` and remember it until `forget`; return its path and what `create` gave."""
+def begin(folder: str, create: Callable[[str], Any], path: str | None = None) -> tuple[str, Any]:
+    """Make a new, empty output in `folder` and remember it until `forget`; return its path and what `create` gave.
+
+    Args:
+        folder: where it is made.
+        create: makes it at the path that it is given.
+        path: what it will be called, for the error.
+
+    Raises:
+        OSError: it cannot be made; `filename` is the folder, `filename2` the path.
+    """
     while True:
         part = os.path.join(folder, f".nzip-{os.urandom(6).hex()}.part")
         with changing():
@@ -121,7 +130,7 @@ def begin(folder: str, create: Callable[[str], Any]) -> tuple[str, Any]:
             except OSError as error:
                 _unfinished.discard(part)
                 # What the user named is the folder, not the part.
-                raise OSError(error.errno, error.strerror, folder or ".") from None
+                raise OSError(error.errno, error.strerror, folder or ".", None, path) from None
 
 
 def discard(part: str) -> None:
@@ -337,7 +346,7 @@ class NewFile(Target):
         self._force = force
         self._done = False
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        self.part, number = begin(os.path.dirname(path), lambda part: os.open(part, flags, mode))
+        self.part, number = begin(os.path.dirname(path), lambda part: os.open(part, flags, mode), path)
         self._file = os.fdopen(number, "wb")
         self._holes = Holes(self._file)
 

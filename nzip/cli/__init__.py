@@ -108,6 +108,12 @@ class MainGroup(LazyGroup):
             args = habits.translated(args)
         return super().parse_args(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:  # click would write an empty line first
+            ctx.exit(output.interrupted())
+
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Offer the commands; and files, and the options of compress, for `nzip FILE` compresses."""
         from click.shell_completion import CompletionItem
@@ -131,7 +137,7 @@ class MainGroup(LazyGroup):
         output.write_any_text()
         words = [*(sys.argv[1:] if args is None else args)]
         try:
-            with output.ending_on("SIGTERM", "SIGHUP"):
+            with output.ending_on("SIGINT", "SIGTERM", "SIGHUP"):
                 status = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         except click.UsageError as error:
             named = words[0] if words and words[0] in self.table and os.path.lexists(words[0]) else None

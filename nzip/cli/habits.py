@@ -35,7 +35,7 @@ class Piece:
     """One option, or one argument, of a command line.
 
     Attributes:
-        option: `-d`, `--memory`; empty for an argument.
+        option: `-d`, `--memory`; empty for an argument, `--` for one that stands behind `--`.
         words: the option's value, if it came with one in a word of its own or behind `=`; or the argument.
     """
 
@@ -62,20 +62,21 @@ def pieces(args: Sequence[str], takes_value: dict[str, bool]) -> Iterator[Piece]
     """Take a command line apart: `-9kT4` is `-9`, `-k`, `-T` with `4`. An option that nobody knows takes no value.
 
     Raises:
-        click.UsageError: a level of two digits, which would mean something else silently.
+        click.UsageError: a level of two digits, which would mean something else silently; an option without the value
+            that it takes.
     """
     rest = list(args)
     while rest:
         word = rest.pop(0)
         if word == "--":
-            yield from (Piece("", (name,)) for name in rest)
+            yield from (Piece("--", (name,)) for name in rest)
             return
         if word.startswith("--"):
             name, equals, value = word.partition("=")
             if equals:
                 yield Piece(name, (value,))
-            elif takes_value.get(name) and rest:
-                yield Piece(name, (rest.pop(0),))
+            elif takes_value.get(name):
+                yield Piece(name, (_next_word(name, rest, takes_value),))
             else:
                 yield Piece(name)
         elif word.startswith("-") and word != "-":
@@ -89,12 +90,25 @@ def _cluster(word: str, rest: list[str], takes_value: dict[str, bool]) -> Iterat
     for at, letter in enumerate(word[1:], 1):
         option, value = f"-{letter}", word[at + 1 :]
         if takes_value.get(option):
-            yield Piece(option, (value,) if value else (rest.pop(0),) if rest else ())
+            yield Piece(option, (value or _next_word(option, rest, takes_value),))
             return
         if letter.isdigit() and "-1" in takes_value and (letter == "0" or value[:1].isdigit()):
             number = letter + "".join(_leading_digits(value))
             raise click.UsageError(f"-{number} is no level: {LEVELS}", _context())
         yield Piece(option)
+
+
+def _next_word(option: str, rest: list[str], takes_value: dict[str, bool]) -> str:
+    """Take the value of `option` from `rest`.
+
+    Raises:
+        click.UsageError: there is none. `--` and the options of this command are none: `nzip FILE --rm -o -f` does not
+            write to a file called `-f`.
+    """
+    if not rest or rest[0] == "--" or rest[0] in takes_value:
+        hint = f"; a file called {rest[0]} is ./{rest[0]}" if rest and option in ("-o", "--output") else ""
+        raise click.UsageError(f"option {option} requires an argument{hint}", _context())
+    return rest.pop(0)
 
 
 def _context() -> click.Context | None:
@@ -114,7 +128,8 @@ def translated(args: Sequence[str]) -> list[str]:
     Options that only other modes know say nothing and are left out: `tar -I 'nzip -9'` runs `nzip -9 -d`.
 
     Raises:
-        click.UsageError: both -z and -d; a level of two digits.
+        click.UsageError: both -z and -d; a level of two digits; an option without its value; a command's name behind
+            options, where no file has it.
     """
     known = {name: valued(command) for name, command in commands().items()}
     every = {option: value for options in known.values() for option, value in options.items()}
@@ -126,15 +141,41 @@ def translated(args: Sequence[str]) -> list[str]:
     if {"compress", "decompress"} <= asked:
         raise click.UsageError("-z (compress) and -d (decompress) exclude each other", _context())
     mode = max(asked, key=COMMANDS.index, default="compress")
+    if mode == "compress" and args[0].startswith("-"):
+        _refuse_misplaced(found)
     options: list[str] = []
     arguments: list[str] = []
     for piece in found:
         name = OTHER_NAMES.get(piece.option, piece.option)
-        if not name:
+        if name in ("", "--"):
             arguments += piece.words
         elif name not in MODES and name not in ALREADY_SO and (name in known[mode] or name not in every):
-            options += [f"{name}={piece.words[0]}"] if name.startswith("--") and piece.words else [name, *piece.words]
+            options += _spelled(name, *piece.words)
     return [mode, *options, "--", *arguments]
+
+
+def _spelled(name: str, value: str | None = None) -> list[str]:
+    """Return an option as words in which no value can be taken for an option."""
+    if value is None:
+        return [name]
+    if name.startswith("--"):
+        return [f"{name}={value}"]
+    return [name + value] if len(value) > 1 and value.startswith("-") else [name, value]
+
+
+def _refuse_misplaced(found: Sequence[Piece]) -> None:
+    """Refuse `nzip -v test FILE`: it would compress FILE.
+
+    Raises:
+        click.UsageError: an argument before `--` is the name of a command, and of no file.
+    """
+    from nzip.cli import COMMANDS as TABLE
+
+    for piece in found:
+        word = piece.words[0] if not piece.option else ""
+        if word in TABLE and not os.path.lexists(word):
+            hint = f"if the command {word} is meant, put {word} first"
+            raise click.UsageError(f"there is no file {word!r}; {hint}", _context())
 
 
 def is_fed() -> bool:

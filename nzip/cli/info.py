@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nzip.cli import options
-from nzip.cli.list import SHOWN, more
+from nzip.cli.list import SHOWN, inspected, more
 from nzip.cli.output import Report, bits_text, columns, digits, ratio_text, shown, significant, size_text
 
 if TYPE_CHECKING:
@@ -23,20 +23,16 @@ JSON_MEMORY = 2500  # bytes that a member or block takes as JSON
 def command(file: str, as_json: bool) -> None:
     """Show the members, header fields and blocks of FILE, and the memory that decoding needs.
 
+    For - stdin is read, which must be a file (nzip info - < FILE) and not a pipe.
+
     Of a file with very many members or blocks the first 1,000 of each are shown; --json gives all.
     """
     from nzip.codec.blocks import Limits
-    from nzip.codec.files import FileError, refuse_unreadable
-    from nzip.codec.inspect import inspect
-
     report = Report("info", as_json=as_json)
 
     def one(name: str) -> None:
-        if name == "-":
-            raise FileError("stdin", "cannot be inspected: that needs a file; save it first")
-        refuse_unreadable(name)
-        info = inspect(name)
-        signals = _signals(name, info)
+        info = inspected(name)
+        signals = _signals(name, info) if name != "-" else {}
         if as_json:
             entries = len(info.blocks) + len(info.members)
             Limits().admit_memory(JSON_MEMORY * entries, f"JSON of {len(info.blocks):,} blocks")

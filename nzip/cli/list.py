@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,35 +15,49 @@ if TYPE_CHECKING:
 
 SHOWN = 1000  # members of a file, and blocks of a member, that are shown each
 
-@click.command(short_help="List sizes and ratios of compressed files.")
-@click.argument("files", nargs=-1, type=options.ANY_PATH, required=True)
+@click.command(cls=options.Command, short_help="List sizes and ratios of compressed files.")
+@options.files_argument
 @options.verbose_option
 @options.json_option
 def command(files: tuple[str, ...], verbose: int, as_json: bool) -> None:
-    """List each FILE: compressed and decoded size, ratio, blocks, engines. Nothing is decoded.
+    """List each FILE (stdin without FILE, or for -): compressed and decoded size, ratio, blocks, engines. Nothing is
+    decoded, so stdin must be a file (nzip list < FILE) and not a pipe.
 
     With -v every member and its blocks stand below. The content is not checked: nzip test does that.
     """
-    from nzip.codec.files import FileError, refuse_unreadable
-    from nzip.codec.inspect import inspect
-
     report = Report("list", verbose=verbose, as_json=as_json)
     infos: list[FileInfo] = []
 
     def one(file: str) -> None:
-        if file == "-":
-            raise FileError("stdin", "cannot be listed: that needs a file; save it first")
-        refuse_unreadable(file)
-        info = inspect(file)
+        info = inspected(file)
         infos.append(info)
         report.json({"ok": True, "source": file, **summary(info)})
 
     try:
-        report.each(files, one)
+        report.each(options.inputs(files), one)
     finally:
         if infos and not as_json:
             for line in _table(infos, verbose):
                 click.echo(line)
+
+
+def inspected(name: str) -> FileInfo:
+    """Return what the file `name` holds; `-` is stdin.
+
+    Raises:
+        FileError: it is no regular file.
+        NzipError, OSError: see `inspect`.
+    """
+    from nzip.codec.files import FileError, refuse_unreadable
+    from nzip.codec.inspect import inspect
+
+    if name != "-":
+        refuse_unreadable(name)
+        return inspect(name)
+    stream = options.stdin()
+    if not stream.seekable():
+        raise FileError("stdin", "is a pipe, and headers are read here and there; save it to a file first")
+    return dataclasses.replace(inspect(stream), path="stdin")
 
 
 def summary(info: FileInfo) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class _EndedError(BaseException):
 
 @contextlib.contextmanager
 def _tidy_end() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the command as Ctrl-C does: what is unfinished is removed on the way out."""
+    """Let signals end the command by exceptions: on the way out what is unfinished is removed, what fetches ended."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -81,7 +81,8 @@ def _tidy_end() -> Iterator[None]:
         if handler is not signal.SIG_IGN:  # nohup
             signal.signal(number, end)
     try:
-        yield
+        with output.interruptible():
+            yield
     except _EndedError as error:
         raise click.exceptions.Exit(128 + error.number) from None
     finally:

@@ -69,7 +69,14 @@ class Pair(click.Option):
 
 
 class Command(click.Command):
-    """A command whose completion tells what the other way of a `Pair` does."""
+    """A command that takes no option for another's value; its completion tells what the other way of a `Pair` does."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        from nzip.cli.habits import pieces, valued
+
+        if not ctx.resilient_parsing:
+            ctx.meta["nzip.options"] = [piece.option for piece in pieces(args, valued(self))]
+        return super().parse_args(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Offer options and arguments."""
@@ -84,10 +91,8 @@ class LeveledCommand(Command):
     """A command with -1 … -9; the last one given counts. It refuses -0, -12, -19 …, for those are no two levels."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        from nzip.cli.habits import pieces, valued
-
-        given = [p.option for p in pieces(args, valued(self)) if p.option == "--level" or p.option in LEVEL_OPTIONS]
         rest = super().parse_args(ctx, args)
+        given = [o for o in ctx.meta.get("nzip.options", ()) if o == "--level" or o in LEVEL_OPTIONS]
         if given and given[-1] != "--level":
             ctx.meta["nzip.level"] = LEVEL_OPTIONS[given[-1]]
         return rest

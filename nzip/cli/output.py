@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
+from nzip import _start
 from nzip.entropy import jit
 from nzip.models import progress as engine_progress
 from nzip.outputs import discard_unfinished
@@ -35,9 +36,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, _start.INTERRUPTED
 # Nobody who mistypes an option is led to one that loses, deletes, overwrites or lets pass.
 RISKY = {"--lossy", "--rm", "--force", "--strip", "--no-verify", "--outside-links", "--keep-going", "--unplaced"}
+# Of what is corrupt: it is not the file, or it is said already.
+SAID = ("damaged", "truncated", "not an nzip file", "model", "get its file again")
+NEAR = 0.75  # likeness of what was typed and what is suggested, of at most 1
 BAR_AFTER = 0.4  # seconds of work before the bar appears
 
 REASONS = {
@@ -157,20 +161,29 @@ def columns(rows: Sequence[tuple[str, ...]], left: tuple[int, ...] = (0,)) -> li
     ]
 
 
-def describe(error: BaseException, name: str | None = None) -> str:
-    """Return one line for `error`: the file, what is wrong, the remedy."""
+def describe(error: BaseException, name: str | None = None, *, read: bool = False) -> str:
+    """Return one line for `error`: the file, what is wrong, the remedy.
+
+    Args:
+        name: the file.
+        read: the file was read as one of nzip's: what is corrupt is said to be damaged.
+    """
     from nzip.codec.files import FileError
-    from nzip.errors import NzipError
+    from nzip.errors import CorruptError, NzipError
 
     where = "" if name is None else f"{shown_input(name)}: "
     if isinstance(error, FileError):
         return f"{shown(error.path)}: {one_line(error.reason)}"
     if isinstance(error, NzipError):
         text = one_line(str(error))
+        if read and isinstance(error, CorruptError) and not any(word in text for word in SAID):
+            text = f"the file is damaged: {text}"
         return text if name is not None and text.startswith(where) else where + text
     if isinstance(error, OSError):
         if error.filename is not None:
             where = f"{shown(os.fsdecode(error.filename))}: "
+            if error.filename2 is not None:  # what was to come there
+                where = f"{shown(os.fsdecode(error.filename2))}: cannot be written: {where}"
         known = REASONS.get(error.errno or 0)
         return where + one_line(known or (error.strerror or str(error) or type(error).__name__).lower())
     if isinstance(error, UnicodeEncodeError) and error.encoding == sys.getfilesystemencoding():
@@ -207,21 +220,35 @@ def error_kind(error: BaseException) -> str:
 
 def complain(line: str, status: int = FAILED) -> int:
     """Print `nzip: LINE` to stderr and return `status`."""
-    with contextlib.suppress(OSError, ValueError):
-        click.echo(f"nzip: {line}", err=True)
+    tell(f"nzip: {line}")
     return status
+
+
+def tell(text: str) -> None:
+    """Print a line to stderr. Where that does not work (a full disk) nothing says so, and no status changes."""
+    try:
+        click.echo(text, err=True)
+    except (OSError, ValueError):
+        _mute(sys.stderr)
 
 
 def usage_error(error: click.UsageError, more: str = "") -> int:
     """Say in one line what is wrong with the command line, and `more`."""
     path = error.ctx.command_path if error.ctx is not None else "nzip"
     if isinstance(error, click.NoSuchOption):
-        near = [name for name in error.possibilities or () if name not in RISKY]
+        near = [name for name in error.possibilities or () if name not in RISKY and _is_near(error.option_name, name)]
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         message = f"no such option {shown(error.option_name)}{hint}"
     else:
         message = " ".join(error.format_message().split()).rstrip(".")
     return complain(f"{message[:1].lower()}{message[1:]}{more}; see {path} --help", USAGE)
+
+
+def _is_near(typed: str, name: str) -> bool:
+    """Whether an option that was typed is most likely a mistyped `name`."""
+    from difflib import SequenceMatcher
+
+    return SequenceMatcher(None, typed.strip("-"), name.strip("-")).ratio() >= NEAR
 
 
 def interrupted() -> int:
@@ -230,14 +257,14 @@ def interrupted() -> int:
 
 def pipe_closed() -> int:
     """Nobody reads stdout any more: end quietly."""
-    _mute_stdout()
+    _mute(sys.stdout)
     return FAILED
 
 
-def _mute_stdout() -> None:
-    """Keep the interpreter from writing what is left in stdout's buffer when it ends."""
+def _mute(stream: Any) -> None:
+    """Keep the interpreter from writing what is left in the buffer of stdout or stderr when it ends."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        number = sys.stdout.fileno()
+        number = stream.fileno()
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, number)
         os.close(null)
@@ -251,7 +278,7 @@ def flush_stdout(status: int) -> int:
     except BrokenPipeError:
         return pipe_closed()
     except (OSError, ValueError) as error:
-        _mute_stdout()
+        _mute(sys.stdout)
         return status or complain(describe(error, "stdout"))
     return status
 
@@ -323,10 +350,24 @@ def ending_on(*names: str) -> Iterator[None]:
                 signal.signal(number, handler)
 
 
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt: for work that ends processes of its own on its way out."""
+    number = signal.SIGINT
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(number) != _ending.hear:
+        yield
+        return
+    signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(number, _ending.hear)
+
+
 def _as_before() -> None:
     """Let signals end a process that was forked from this one, as they would have without `ending_on`."""
     for number in _ending_signals("SIGINT", "SIGTERM", "SIGHUP"):
-        if signal.getsignal(number) == _ending.hear:
+        if signal.getsignal(number) in (_ending.hear, _start.end):
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
@@ -370,7 +411,7 @@ def say(text: str) -> None:
     if _live is not None:
         _live.print(text, markup=False, highlight=False, soft_wrap=True)
     else:
-        click.echo(text, err=True)
+        tell(text)
 
 
 def on_terminal(stream: Any) -> bool:
@@ -505,7 +546,7 @@ class Report:
     def fail(self, name: str, error: Exception) -> None:
         """Say what went wrong with the file `name`."""
         self.failed = True
-        text = describe(error, name)
+        text = describe(error, name, read=True)
         self.json({"ok": False, "source": name, "kind": error_kind(error), "error": text})
         complain(text)
 
@@ -574,9 +615,17 @@ class Report:
         if result.entries:
             values["entries"] = result.entries
             values["skipped"] = list(result.skipped)
+            if compressing:
+                values["outside_links"] = result.outside
         self.json(values)
         for path in result.skipped:
             self.line(f"nzip: {shown(path)}: left out (a socket, device or pipe holds nothing to pack)")
+        if result.outside:
+            links = "1 link leads" if result.outside == 1 else f"{result.outside:,} links lead"
+            self.line(
+                f"nzip: {shown_input(name)}: {links} outside of the directory, which nzip decompress refuses; "
+                "extract with --outside-links"
+            )
         if result.target is None:
             self.line(f"{shown_input(name)}: intact, {size:,} -> {raw_size:,} bytes in {seconds_text(result.seconds)}")
             return
@@ -624,21 +673,26 @@ def _rates_text(result: FileResult) -> str:
 
 @contextlib.contextmanager
 def steps(shown: bool) -> Iterator[Callable[[int, int, str], None] | None]:
-    """Draw a bar over the steps of a run if it is to be shown; yields what a run calls with its progress."""
+    """Draw a bar over the steps of a run if it is to be shown; yields what a run calls with its progress.
+
+    The run is `interruptible`.
+    """
     if not shown:
-        yield None
+        with interruptible():
+            yield None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    with Progress(
+    bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         console=Console(stderr=True, highlight=False),
         transient=True,
-    ) as bar:
+    )
+    with interruptible(), bar:
         task = bar.add_task("", total=None)
 
         def step(done: int, total: int, label: str) -> None:

@@ -11,7 +11,7 @@ from nzip.cli import options
 from nzip.cli.output import Report, on_terminal, watch
 
 
-@click.command(short_help="Check files without writing anything.")
+@click.command(cls=options.Command, short_help="Check files without writing anything.")
 @options.files_argument
 @options.threads_option
 @options.memory_option("Refuse files that need more memory than this (2G where left out).")

@@ -11,7 +11,7 @@ from nzip.cli import options
 from nzip.cli.output import Report, on_terminal, seconds_text, shown, shown_input, watch
 
 
-@click.command(short_help="Turn text into Equal-Info tokens for training models, and back.")
+@click.command(cls=options.Command, short_help="Turn text into Equal-Info tokens for training models, and back.")
 @options.files_argument
 @options.output_option("Write to this file, or into this directory; - for stdout.")
 @options.stdout_option

@@ -12,7 +12,11 @@ from nzip.cli.output import Report, seconds_text, shown, size_text
 from nzip.outputs import stream_word
 
 
-@click.command(cls=HelpfulCommand, short_help="Learn a model of a lossy codec from your pictures or sounds.")
+class _Command(HelpfulCommand, options.Command):
+    """A command that prints its help where it is given nothing, and takes no option for another's value."""
+
+
+@click.command(cls=_Command, short_help="Learn a model of a lossy codec from your pictures or sounds.")
 @click.argument("kind", type=click.Choice(["image", "audio"]))
 @click.argument("paths", nargs=-1, required=True, type=options.ANY_PATH)
 @click.option(
@@ -93,7 +97,7 @@ def command(
         except ValueError as error:
             raise click.UsageError(str(error)) from None
         except ImportError as error:
-            raise click.ClickException(f"learning needs torch ({error}); install it with: pip install torch") from None
+            raise _missing(error) from None
         last = result.history[-1] if result.history else {}
         report.json({
             "ok": True, "target": name if result.finished else None, "finished": result.finished, "steps": result.step,
@@ -108,11 +112,16 @@ def command(
     report.each((path,), one)
 
 
+def _missing(error: ImportError) -> click.ClickException:
+    """Return what to say where a package that learning needs is not installed."""
+    return click.ClickException(f"learning needs torch ({error}); install it with: pip install 'nzip[train]'")
+
+
 def _device() -> str:
     try:
         import torch
     except ImportError as error:
-        raise click.ClickException(f"learning needs torch ({error}); install it with: pip install torch") from None
+        raise _missing(error) from None
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 

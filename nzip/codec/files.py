@@ -93,6 +93,7 @@ class FileResult:
         removed: the source was deleted.
         entries: files, directories and links of a packed directory.
         skipped: paths in a directory that hold no bytes to pack (sockets, devices, pipes).
+        outside: symbolic links of a directory that was packed which lead outside of it.
         pixels: of a picture that was compressed with loss; else 0.
         length: seconds of a sound that was compressed with loss; else 0.
         psnr: decibels of what comes back of such a picture or sound; None where it was not measured.
@@ -109,6 +110,7 @@ class FileResult:
     removed: bool = False
     entries: int = 0
     skipped: tuple[str, ...] = ()
+    outside: int = 0
     pixels: int = 0
     length: float = 0.0
     psnr: float | None = None
@@ -1196,6 +1198,7 @@ def compress_tree(
             kind="tar",
             entries=len(paths),
             skipped=tuple(skipped),
+            outside=_links_outside(paths),
         )
 
 
@@ -1264,6 +1267,21 @@ def _entries(root: str, top: str, left_out: set[str]) -> tuple[list[tuple[str, s
     # A directory stands before what is in it, and siblings in the order of their names.
     found.sort(key=lambda item: os.fsencode(item[1]).split(b"/"))
     return found, skipped, total
+
+
+def _links_outside(paths: Iterable[tuple[str, str]]) -> int:
+    """Return how many links of a packed directory lead outside of it, as `extract_tree` would see it."""
+    leads: dict[str, str] = {}
+    for path, name in paths:
+        with contextlib.suppress(OSError):  # no link; or it went meanwhile
+            leads[name] = os.readlink(path)
+    tree = _Links()
+    for name, linkname in leads.items():
+        node = tree
+        for part in name.split("/")[1:]:
+            node = node.below.setdefault(part, _Links())
+        node.leads = linkname
+    return sum(_Unpacker._leads_outside(tree, name.split("/")[1:-1], linkname) for name, linkname in leads.items())
 
 
 def _add(tar: tarfile.TarFile, path: str, name: str) -> None:
@@ -1656,7 +1674,7 @@ class _Unpacker:
         tree = self._tree_of_links()
         if not self._outside_links:
             for place, (linkname, _) in self._links.items():
-                if self._leads_outside(tree, place, linkname):
+                if self._leads_outside(tree, self._below(place)[:-1], linkname):
                     raise self._outside(place, linkname)
         room = os.path.realpath(self._room)
         for place, (linkname, mtime_ns) in self._links.items():
@@ -1713,10 +1731,11 @@ class _Unpacker:
             node.leads = linkname
         return tree
 
-    def _leads_outside(self, tree: _Links, place: str, linkname: str) -> bool:
-        """Whether a link leads out of the directory on its way, through other links too; it may come back or not."""
+    @staticmethod
+    def _leads_outside(tree: _Links, folders: Iterable[str], linkname: str) -> bool:
+        """Whether a link in `folders` leads out of the directory on its way, also through other links and back."""
         nodes: list[_Links | None] = [tree]  # of the directory reached, and of those above it
-        for part in self._below(place)[:-1]:
+        for part in folders:
             last = nodes[-1]
             nodes.append(last.below.get(part) if last is not None else None)
         todo = linkname.split("/")[::-1]

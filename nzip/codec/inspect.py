@@ -322,7 +322,11 @@ def inspect(file: str | os.PathLike[str] | BinaryIO, *, max_memory: int = DEFAUL
         UnsupportedError: it needs a later nzip.
         LimitError: it holds more blocks than `max_memory` has room for.
         OSError: it cannot be read.
+        TypeError: `file` is neither; of bytes `io.BytesIO` makes a file.
     """
+    if not isinstance(file, str | os.PathLike) and not (hasattr(file, "seek") and hasattr(file, "read")):
+        hint = "; use io.BytesIO" if isinstance(file, bytes | bytearray | memoryview) else ""
+        raise TypeError(f"inspect takes a path or a seekable binary file, not {type(file).__name__}{hint}")
     if isinstance(file, str | os.PathLike):
         with open(file, "rb") as opened:
             return _scan(opened, os.fspath(file), Limits(max_memory))

@@ -103,9 +103,8 @@ def _surroundings() -> bytes:
     import numpy as np
 
     settings = sorted((k, v) for k, v in os.environ.items() if k.startswith("NUMBA_") and k not in HARMLESS)
-    with contextlib.suppress(OSError):
-        with _opened(Path(".numba_config.yaml")) as file:
-            settings.append((".numba_config.yaml", file.read(MOST_SETTINGS).decode("utf-8", "replace")))
+    with contextlib.suppress(OSError), _opened(Path(".numba_config.yaml")) as file:
+        settings.append((".numba_config.yaml", file.read(MOST_SETTINGS).decode("utf-8", "replace")))
     settings.append(("NZIP_PORTABLE", os.environ.get("NZIP_PORTABLE", "")))
     parts = (
         sys.version, sys.implementation.cache_tag, np.__version__, llvmlite.__version__, _stated_version(),

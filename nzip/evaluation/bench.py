@@ -125,7 +125,7 @@ def main_run(
         direction: which speed the plot shows, `"compress"` or `"decompress"`.
 
     Raises:
-        NzipError: the input or an output path is no good, or an nzip codec did not give the bytes back.
+        NzipError: the input or an output path is no good, or (after all is written) a codec failed.
         ValueError: there is no such level or engine.
     """
     if repeat < 1:
@@ -150,7 +150,7 @@ def main_run(
 
         plot_pareto(result, plot_path, direction=direction)
     for entry in result["codecs"]:
-        if entry["family"] == "nzip" and entry["error"]:
+        if entry["error"]:
             raise NzipError(f"{entry['name']}: {entry['error']}")
     return result
 

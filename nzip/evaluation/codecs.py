@@ -22,6 +22,15 @@ from typing import Any
 from nzip.errors import NzipError
 
 MIB = 1 << 20
+# What peers are called for short, by every measure.
+SHORT = {
+    "gzip": "zlib -9",
+    "xz": "xz -6",
+    "zstd": "zstd -19",
+    "bzip2": "bzip2 -9",
+    "brotli": "brotli 11",
+    "ppmd": "PPMd H o8",
+}
 
 
 def _nothing() -> None:

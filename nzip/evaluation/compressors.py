@@ -14,10 +14,12 @@ from functools import cache
 from typing import Any
 
 from nzip.errors import NzipError
+from nzip.evaluation.codecs import SHORT
 
 WINDOW = 1 << 15  # of Deflate
 LEAST_DICTIONARY = 4096  # of LZMA
-PEERS = {"bzip2": "bzip2 -9", "brotli": "brotli 11", "ppmd": "PPMd H o8"}
+PEERS = {name: SHORT[name] for name in ("bzip2", "brotli", "ppmd")}
+LONG = {whole: name for name, whole in SHORT.items()}
 PACKAGES = {"ppmd": "pyppmd"}
 NAMES = ("gzip", "xz", "zstd", *PEERS, "static")
 
@@ -63,13 +65,15 @@ def compressor(name: str) -> Compressor:
     """Return the compressor called `name`.
 
     Args:
-        name: `gzip`, `xz`, `zstd`, `bzip2`, `brotli`, `ppmd`; `nzip` (the default level), `nzip-1` … `nzip-9`; an
-            engine of nzip, with parameters if need be: `cmfast`, `cm:preset=2,bits=18`; or `static`, the counts of
-            what was read and of nothing else, up to `static:order=7`.
+        name: `gzip`, `xz`, `zstd`, `bzip2`, `brotli`, `ppmd`, or what they stand for (`xz -6`); `nzip` (the
+            default level), `nzip-1` … `nzip-9`; an engine of nzip, with parameters if need be: `cmfast`,
+            `cm:preset=2,bits=18`; or `static`, the counts of what was read and of nothing else, up to `static:order=7`.
 
     Raises:
         NzipError: there is none of that name, a parameter is wrong, or its library is not installed.
     """
+    if name in LONG:
+        return compressor(LONG[name])
     if name == "gzip":
         return _gzip()
     if name == "xz":

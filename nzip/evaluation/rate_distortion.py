@@ -199,7 +199,7 @@ def main_run(
 
         write_page(result, sources, chosen, html_path)
     for record in result["records"]:
-        if record["error"] and record["codec"].startswith("nzip "):
+        if record["error"]:
             raise NzipError(f"{record['codec']} at {record['setting']}, {record['path']}: {record['error']}")
     return result
 

@@ -64,8 +64,9 @@ def choose(
     """Return the codecs that are named, in that order.
 
     Args:
-        names: nzip's levels (`6`, `nzip -6`, `1-9`), peers by how their names begin (`xz`, `zstd -19`), nzip's engines
-            (`cm`; `nzip zstd` where a peer begins so too). nzip's levels where it is left out.
+        names: nzip's levels (`6`, `nzip -6`, `1-9`), peers by their short names (`codecs.SHORT`: `gzip`, `xz`) or by
+            how their names begin (`xz -`, `zpaq`), nzip's engines (`cm`; `nzip zstd` where a peer begins so too).
+            nzip's levels where it is left out.
         peers: every installed peer as well, but for those that take minutes a file.
         engine: an engine that is measured as well if no name is its.
         params: its parameters, wherever it is named.
@@ -85,7 +86,9 @@ def choose(
     for name in [f"{min(nzip.levels())}-{max(nzip.levels())}"] if names is None else names:
         ours = name.removeprefix("nzip").strip()
         first, _, last = ours.removeprefix("-").partition("-")
-        matches = [] if name.startswith("nzip") else [codec for codec in known if name and codec.name.startswith(name)]
+        matches = [codec for codec in known if codec.name == all_codecs.SHORT.get(name)]
+        if not matches and name and not name.startswith("nzip"):
+            matches = [codec for codec in known if codec.name.startswith(name)]
         if first in levels and (last or first) in levels and int(first) <= int(last or first):
             found += [all_codecs.nzip_codec(level) for level in range(int(first), int(last or first) + 1)]
         elif matches:
@@ -93,7 +96,8 @@ def choose(
         elif ours in nzip.engines():
             found.append(of_engine(ours))
         else:
-            there = [f"{min(levels)}-{max(levels)}", *sorted(nzip.engines()), *(codec.name for codec in known)]
+            short = (name for name, whole in all_codecs.SHORT.items() if any(codec.name == whole for codec in known))
+            there = [f"{min(levels)}-{max(levels)}", *sorted(nzip.engines()), *short, *(codec.name for codec in known)]
             raise NzipError(f"no codec {name!r} is here; there are {', '.join(there)}")
     if engine is not None and not any(codec.spec and codec.spec.get("engine") == engine for codec in found):
         found.append(of_engine(engine))
@@ -555,9 +559,9 @@ def _count(number: int, word: str) -> str:
 
 
 def failure(result: Record) -> str | None:
-    """Return a line for the first of nzip's own codecs that failed, None if none did."""
+    """Return a line for the first codec that failed, None if none did."""
     for entry in result["codecs"]:
-        if entry["family"] == "nzip" and entry["error"]:
+        if entry["error"]:
             return f"{entry['name']}: {entry['error']}"
     return None
 

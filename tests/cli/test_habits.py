@@ -88,6 +88,75 @@ class TestTranslation:
         assert "-z (compress) and -d (decompress) exclude each other" in result.stderr
 
 
+def valued_options() -> list[str]:
+    """Every option with a value of the commands that gzip's options stand for."""
+    every = [habits.valued(command) for command in habits.commands().values()]
+    found = {name for options in every for name, valued in options.items() if valued}
+    assert {"-o", "--output", "-M", "-T", "-B", "--engine", "--level", "--model", "--psnr", "--codec"} <= found
+    return sorted(found)
+
+
+class TestValues:
+    """An option that wants a value and has none takes nothing else for it: not what gzip's form inserts, no option."""
+
+    @pytest.mark.parametrize("option", valued_options())
+    def test_missing(self, run: Run, here: Path, option: str) -> None:
+        joined = [f"-3f{option[1]}"] if not option.startswith("--") else []
+        for form in ([], ["compress"]):
+            for words in (["text", "--rm", option], [option], *(["text", "--rm", word] for word in joined)):
+                result = run(*form, *words)
+                assert result.exit_code == 2, (form, words)
+                assert result.stderr.startswith(f"nzip: option {option} requires an argument"), (form, words)
+                assert result.stderr.count("\n") == 1
+        assert files_in(here) == ["text"]
+        assert (here / "text").read_bytes() == TEXT
+
+    @pytest.mark.parametrize("form", [["-3"], ["compress", "-3"], ["-d"], ["decompress"]])
+    @pytest.mark.parametrize("word", ["--", "--rm", "-f", "-k", "--keep"])
+    @pytest.mark.parametrize("option", ["-o", "--output"])
+    def test_followed_by_an_option(self, run: Run, here: Path, form: list[str], option: str, word: str) -> None:
+        (here / "text.nz").write_bytes(PACKED)
+        result = run(*form, "text" if "-3" in form else "text.nz", "--rm", option, word)
+        assert result.exit_code == 2
+        assert f"option {option} requires an argument; a file called {word} is ./{word}" in result.stderr
+        assert files_in(here) == ["text", "text.nz"]
+
+    @pytest.mark.parametrize("command", ["tokenize", "train image", "eval align"])
+    def test_other_commands(self, run: Run, here: Path, command: str) -> None:
+        result = run(*command.split(), "text", "-o", "--")
+        assert result.exit_code == 2
+        assert "option -o requires an argument" in result.stderr
+        assert files_in(here) == ["text"]
+
+    @pytest.mark.parametrize("words", [["-o", "./--rm"], ["--output=--rm"], ["-o--rm"]])
+    def test_a_file_called_so(self, run: Run, here: Path, words: list[str]) -> None:
+        assert run("-1", "text", *words).exit_code == 0
+        assert files_in(here) == ["--rm", "text"]
+
+
+class TestMisplaced:
+    """An option before a command: what follows is no file to compress."""
+
+    @pytest.mark.parametrize(
+        "words", ["-v test text", "-q bench text", "-T 2 list text", "--rm decompress text", "-9 info text"]
+    )
+    def test_refused(self, run: Run, here: Path, words: str) -> None:
+        result = run(*words.split())
+        name = next(word for word in words.split() if word in ("test", "bench", "list", "decompress", "info"))
+        assert result.exit_code == 2
+        assert f"put {name} first" in result.stderr
+        assert result.stderr.count("\n") == 1
+        assert files_in(here) == ["text"]
+
+    def test_files(self, run: Run, here: Path) -> None:
+        (here / "test").write_bytes(TEXT)
+        assert run("-1q", "test", "text").exit_code == 0
+        assert files_in(here) == ["test", "test.nz", "text", "text.nz"]
+        result = run("-1f", "--", "list", "text")  # behind -- all are files
+        assert (result.exit_code, result.stderr.splitlines()[0]) == (1, "nzip: list: no such file or directory")
+        assert run("-1o", "list", "text").exit_code == 0  # a value
+
+
 class TestFiles:
     def test_both_ways(self, run: Run, here: Path) -> None:
         assert run("-1", "text").exit_code == 0
@@ -183,7 +252,7 @@ class TestNames:
     )
     def test_run(self, shell: Shell, here: Path, name: str, args: list[str], output: bytes) -> None:
         (here / "text.nz").write_bytes(PACKED)
-        code = f"import sys; sys.argv[0] = {name!r}; from nzip.cli import {name}; {name}()"
+        code = f"import sys; sys.argv[0] = {name!r}; from nzip.__main__ import {name}; {name}()"
         result = subprocess.run([sys.executable, "-c", code, *args], cwd=here, input=PACKED, capture_output=True)
         assert (result.returncode, result.stdout) == (0, output)
 
@@ -192,7 +261,7 @@ class TestNames:
 
         root = Path(__file__).resolve().parents[2]
         scripts = tomllib.loads((root / "pyproject.toml").read_text())["project"]["scripts"]
-        assert scripts == {name: f"nzip.cli:{name.replace('nzip', 'main')}" for name in ("nzip", "unnz", "nzcat")}
+        assert scripts == {name: f"nzip.__main__:{name.replace('nzip', 'main')}" for name in ("nzip", "unnz", "nzcat")}
 
 
 def needs(program: str) -> pytest.MarkDecorator:

@@ -43,6 +43,55 @@ class TestStart:
         assert shell("--version").stdout.decode() == f"nzip {nzip.__version__}{os.linesep}"
 
 
+@posix
+class TestInterruptedStart:
+    """A signal at any time from the entry points' first instruction on, while nzip is imported or later."""
+
+    @pytest.mark.parametrize(
+        ("number", "status", "line"),
+        [(signal.SIGINT, 130, b"nzip: interrupted\n"), (signal.SIGTERM, 143, b""), (signal.SIGHUP, 129, b"")],
+    )
+    def test_while_it_starts(self, here: Path, number: int, status: int, line: bytes) -> None:
+        entries = [f"from nzip.__main__ import {name}; {name}()" for name in ("main", "unnz", "nzcat")]
+        entries.append("import runpy; runpy.run_module('nzip', run_name='__main__', alter_sys=True)")
+        # Listening is the entry points' first act; a byte on stdout says that it is done.
+        first = (
+            "import os, sys; sys.argv[1:] = ['-']; from nzip import _start; listen = _start.listen; "
+            "_start.listen = lambda: (listen(), os.write(1, b'.'))\n"
+        )
+        # stdin never ends: nzip is there whenever the signal comes
+        for at, delay in enumerate((0, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3)):
+            process = subprocess.Popen(
+                [sys.executable, "-c", first + entries[at % 4]],
+                cwd=here, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            )  # fmt: skip
+            assert process.stdout is not None
+            with process:
+                assert os.read(process.stdout.fileno(), 1) == b"."
+                time.sleep(delay)
+                process.send_signal(number)
+                assert process.wait(60) == status, (entries[at % 4], delay)
+                assert process.stderr is not None
+                assert process.stderr.read() == line, (entries[at % 4], delay)
+        assert files_in(here) == ["text"]
+
+    def test_ignored_signals_stay_ignored(self, shell: Shell) -> None:
+        code = (
+            "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); from nzip import _start; _start.listen(); "
+            "print(signal.getsignal(signal.SIGHUP) == signal.SIG_IGN, signal.getsignal(signal.SIGINT) == _start.end)"
+        )
+        result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert result.stdout == "True True\n"
+
+    def test_nothing_is_imported_before_signals_are_heard(self) -> None:
+        code = (
+            "import sys; before = set(sys.modules); import nzip.__main__; "
+            "print(sorted(name for name in set(sys.modules) - before))"
+        )
+        result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert eval(result.stdout) == ["nzip", "nzip.__main__", "nzip._start", "nzip._version"]
+
+
 class TestPipes:
     def test_round_trip(self, shell: Shell) -> None:
         packed = shell("compress", "-1", input=TEXT)

@@ -11,7 +11,7 @@ from nzip.cli import options
 from nzip.cli.eval.common import Study, compressor_option, study_options
 
 
-@click.command(short_help="Rank the documents of a JSONL corpus by likeness to a target set.")
+@click.command(cls=options.Command, short_help="Rank the documents of a JSONL corpus by likeness to a target set.")
 @click.argument("corpus", type=options.ANY_PATH)
 @click.argument("targets", nargs=-1, required=True, type=options.ANY_PATH)
 @click.option("-n", "--top", type=click.IntRange(1), default=1000, show_default=True, help="How many to choose.")

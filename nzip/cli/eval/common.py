@@ -100,7 +100,7 @@ def journal_warnings() -> Iterator[None]:
 
     def show(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
         if issubclass(category, JournalWarning):
-            click.echo(f"nzip: {output.shown(str(message))}", err=True)
+            output.complain(output.shown(str(message)))
         else:
             usual(message, category, *rest)
 

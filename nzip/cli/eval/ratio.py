@@ -52,7 +52,8 @@ def _once(name: str, pairs: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
 @click.option(
     "--codecs",
     metavar="NAME,...",
-    help="nzip's levels (6, 1-9), nzip's engines (cm, lm), other compressors by how their names begin (xz, zpaq); "
+    help="nzip's levels (6, 1-9), nzip's engines (cm, lm), gzip, xz, zstd, bzip2, brotli, ppmd, or other compressors "
+    "by how their names begin (xz -9, zpaq); "
     "none for those of --command alone. nzip's levels where left out.",
 )
 @click.option("--peers", is_flag=True, help="Measure every other compressor that is installed as well.")

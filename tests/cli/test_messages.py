@@ -1,0 +1,214 @@
+"""What the command says and how it ends where something is not as it should be: words, warnings, statuses."""
+
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from cli.tools import TEXT, Run, Shell, files_in
+
+import nzip
+
+PACKED = nzip.compress(TEXT, 1)
+BAD = Path(__file__).resolve().parents[1] / "bad"
+posix = pytest.mark.skipif(os.name != "posix", reason="POSIX only")
+
+
+@posix
+class TestOutsideLinks:
+    """`compress -r` says when plain decompress would refuse what it makes."""
+
+    @pytest.fixture
+    def tree(self, here: Path) -> Path:
+        """A directory with three links that lead outside, and three that do not."""
+        (here / "t" / "s").mkdir(parents=True)
+        for name, leads in (
+            ("up", "../x"), ("absolute", "/etc/hostname"), ("back", "../t/s"),
+            ("in", "s"), ("s/in", "../in"), ("s/no", "no"),
+        ):  # fmt: skip
+            (here / "t" / name).symlink_to(leads)
+        return here / "t"
+
+    def test_counted(self, run: Run, tree: Path) -> None:
+        result = run("compress", "-1r", "t")
+        assert result.exit_code == 0
+        line = result.stderr.splitlines()[0]
+        assert line.startswith("nzip: t: 3 links lead outside of the directory, ")
+        assert line.endswith("which nzip decompress refuses; extract with --outside-links")
+        assert json.loads(run("compress", "-1rf", "--json", "t").stdout)["outside_links"] == 3
+        assert run("compress", "-1rfq", "t").stderr == ""
+        assert run("decompress", "t.tar.nz", "-o", "u").exit_code == 1
+        assert run("decompress", "--outside-links", "t.tar.nz", "-o", "u").exit_code == 0
+
+    def test_one_and_none(self, run: Run, tree: Path) -> None:
+        (tree / "up").unlink()
+        (tree / "back").unlink()
+        assert "nzip: t: 1 link leads outside of" in run("compress", "-1r", "t").stderr
+        (tree / "absolute").unlink()
+        assert "outside" not in run("compress", "-1rf", "t").stderr
+        assert json.loads(run("compress", "-1rf", "--json", "t").stdout)["outside_links"] == 0
+        assert run("decompress", "t.tar.nz", "-o", "u").exit_code == 0
+
+    def test_same_verdict_as_extracting(self, here: Path, run: Run) -> None:
+        """A link through others that climb out, or lead in a circle."""
+        for number, links in enumerate(
+            [{"a": "b/../..", "b": "c"}, {"a": "b", "b": "a"}, {"a": "b/..", "b": "d/e"}, {"d/a": "../.."}, {"a": "."}]
+        ):
+            root = here / f"t{number}"
+            (root / "d" / "e").mkdir(parents=True)
+            for name, leads in links.items():
+                (root / name).symlink_to(leads)
+            said = json.loads(run("compress", "-1r", "--json", root.name).stdout)["outside_links"]
+            refused = run("decompress", f"{root.name}.tar.nz", "-o", f"u{number}").exit_code
+            assert (said > 0) == (refused == 1), links
+
+
+@posix
+class TestFailedCodecs:
+    """A codec that failed makes the status 1, after all was written."""
+
+    def test_ratio(self, run: Run, here: Path) -> None:
+        result = run("eval", "ratio", "text", "--codecs", "1", "--command", "bad=false {in} {out}", "--json", "r.json")
+        assert result.exit_code == 1
+        assert result.stderr == "nzip: bad: text: ended with status 1\n"
+        assert "failed on 1" in result.stdout
+        assert json.loads((here / "r.json").read_text())["codecs"][-1]["failed"] == 1
+
+    def test_bench(self, here: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        from nzip.evaluation import bench, codecs
+
+        peer = codecs.Codec("bad", "bad", "1", "", lambda data: data, lambda data, size: b"")
+        monkeypatch.setattr(bench, "_installed_peers", lambda: [peer])
+        result = run("bench", "text", "--levels", "1", "--peers", "--json", "b.json")
+        assert result.exit_code == 1
+        assert result.stderr == "nzip: bad: did not give back text\n"
+        assert "nzip -1" in result.stdout
+        assert {entry["name"] for entry in json.loads((here / "b.json").read_text())["codecs"]} == {"nzip -1", "bad"}
+
+
+class TestShortNames:
+    @pytest.mark.parametrize("short", ["gzip", "xz", "zstd", "bzip2", "brotli", "ppmd"])
+    def test_mean_the_same_everywhere(self, short: str) -> None:
+        from nzip.errors import NzipError
+        from nzip.evaluation import codecs, compressors, ratio
+
+        try:
+            (codec,) = ratio.choose([short])
+        except NzipError as error:
+            pytest.skip(str(error))
+        assert codec.name == codecs.SHORT[short]
+        assert ratio.choose([codec.name])[0].name == codec.name
+        assert compressors.compressor(codec.name) is compressors.compressor(short)
+        if short not in ("gzip", "xz"):  # a header's 12 bytes; a dictionary's size, which changes nothing or little
+            assert compressors.compressor(short).size(TEXT) == 8 * len(codec.compress(TEXT))
+
+
+class TestWords:
+    def test_folder_that_cannot_be_written(self, run: Run, here: Path) -> None:
+        result = run("-1", "text", "-o", "no/x.nz")
+        assert (result.exit_code, result.stderr) == (
+            1, "nzip: no/x.nz: cannot be written: no: no such file or directory\n",
+        )  # fmt: skip
+        (here / "x.nz").write_bytes(PACKED)
+        assert run("-d", "x.nz", "-o", "no/y").stderr.startswith("nzip: no/y: cannot be written: no: ")
+
+    @pytest.mark.parametrize("word", ["--bogus", "--foo", "--timeout", "--xz"])
+    def test_far_options_are_not_suggested(self, run: Run, word: str) -> None:
+        assert run("compress", word, "text").stderr == f"nzip: no such option {word}; see nzip compress --help\n"
+
+    def test_near_ones_are(self, run: Run) -> None:
+        for typed, meant in (("--thread", "--threads"), ("--verfy", "--verify"), ("--outptu", "--output")):
+            line = f"nzip: no such option {typed}; did you mean {meant}?; see nzip compress --help\n"
+            assert run("compress", typed, "text").stderr == line
+
+    def test_damage_is_called_so(self, run: Run, here: Path) -> None:
+        for file in sorted(BAD.glob("*.nz")):
+            shutil.copy(file, here / "f.nz")
+            for line in run("test", "f.nz").stderr.splitlines():
+                assert line.startswith("nzip: f.nz: ")
+                assert any(word in line for word in ("damaged", "truncated", "not an nzip file")), (file.name, line)
+        shutil.copy(BAD / "mode-empty.nz", here / "f.nz")
+        said = run("list", "f.nz").stderr
+        assert said.startswith("nzip: f.nz: the file is damaged: a structure is shorter than its contents")
+
+    @pytest.mark.parametrize("given", [b"abc", bytearray(b"abc"), memoryview(b"abc"), 7, None])
+    def test_inspect(self, given: object) -> None:
+        with pytest.raises(TypeError, match=r"^inspect takes a path or a seekable binary file, not \w+") as caught:
+            nzip.inspect(given)  # type: ignore[arg-type]
+        assert "\n" not in str(caught.value)
+        assert nzip.inspect(io.BytesIO(PACKED)).size == len(PACKED)
+
+    def test_train_without_torch(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "torch", None)
+        result = run("train", "image", "text", "-o", "m.safetensors")
+        assert result.exit_code == 1
+        assert "pip install 'nzip[train]'" in result.stderr
+
+
+@posix
+class TestStreams:
+    def test_stdin_is_listed(self, shell: Shell, here: Path) -> None:
+        (here / "x.nz").write_bytes(PACKED)
+        for words in (["-l"], ["list"], ["list", "-"], ["info", "-"]):
+            with open(here / "x.nz", "rb") as file:
+                result = shell(*words, stdin=file)
+            assert (result.returncode, result.stderr) == (0, b""), words
+            assert b"stdin" in result.stdout
+        result = shell("-l", input=PACKED)
+        assert result.returncode == 1
+        assert result.stderr.startswith(b"nzip: stdin: is a pipe")
+
+    @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+    @pytest.mark.parametrize(
+        ("words", "status"),
+        [("compress -1 text", 0), ("-1 text --rm", 0), ("-1 nothing", 1), ("compress --bogus text", 2), ("-l text", 1)],
+    )
+    def test_stderr_that_is_full(self, shell: Shell, here: Path, words: str, status: int) -> None:
+        with open("/dev/full", "wb") as full:
+            result = subprocess.run(shell.arguments(*words.split()), cwd=here, stdin=subprocess.DEVNULL, stderr=full)
+        assert result.returncode == status
+        if status == 0:
+            assert nzip.decompress((here / "text.nz").read_bytes()) == TEXT
+
+    def test_interrupt_ends_programs_that_are_measured(self, shell: Shell, here: Path) -> None:
+        (here / "slow.sh").write_text("echo $$ > $3\nsleep 100\n")
+        command = f"slow=sh {here}/slow.sh {{in}} {{out}} {here}/pid"
+        process = shell.start("eval", "ratio", "text", "--codecs", "none", "--command", command)
+        with process:
+            until = time.monotonic() + 60
+            while not (here / "pid").exists() or not (here / "pid").read_text():
+                assert time.monotonic() < until
+                time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 130
+            assert process.stderr is not None
+            assert process.stderr.read() == b"nzip: interrupted\n"
+        with pytest.raises(ProcessLookupError):
+            os.kill(int((here / "pid").read_text()), 0)
+        assert files_in(here) == ["pid", "slow.sh", "text"]
+
+
+class TestCompletion:
+    @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+    @pytest.mark.parametrize("name", ["unnz", "nzcat"])
+    def test_other_names(self, run: Run, here: Path, name: str) -> None:
+        (here / "script").write_text(run("completion", "bash").stdout)
+        (here / "nzip").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m nzip "$@"\n')
+        (here / "nzip").chmod(0o755)
+        code = (
+            f". ./script; complete -p {name}; PATH=$PWD:$PATH; COMP_WORDS=({name} --outside); COMP_CWORD=1; "
+            f'_unnz_completion {name}; echo "${{COMPREPLY[@]}}"'
+        )
+        result = subprocess.run(["bash", "-c", code], cwd=here, capture_output=True, text=True, check=True)
+        assert result.stdout.splitlines() == [f"complete -o nosort -F _unnz_completion {name}", "--outside-links"]
+
+    @pytest.mark.parametrize("shell_name", ["zsh", "fish"])
+    def test_other_shells(self, run: Run, shell_name: str) -> None:
+        script = run("completion", shell_name).stdout
+        assert all(name in script for name in ("unnz", "nzcat"))
