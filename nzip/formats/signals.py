@@ -454,7 +454,8 @@ def read_sound(source: AnyPath | BinaryIO, *, strip: bool = False) -> Sound:
         data = _with_length(opened.read())
         begun_as = tails.kind_of_sound(data)
         _refuse_behind(name, begun_as, data, "sound", strip)
-        if begun_as == "MP3":  # its library writes to stderr of what it does not know
+        # Libraries make something of what follows, or write to stderr of it; but RIFF and AIFF state their size.
+        if begun_as not in ("WAV", "RF64", "AIFF"):
             data = data[: tails.end_of(begun_as, data)]
         try:
             with soundfile.SoundFile(io.BytesIO(data)) as file:
