@@ -85,7 +85,7 @@ def of_picture(format: str, data: bytes) -> Extras:
 
 def behind(format: str, data: bytes) -> Extras:
     """Return what lies behind the end of a picture or sound; of a JPEG nothing, for `of_picture` tells that."""
-    end, found = tails.end_of(format, data), Extras()
+    end, found = tails.padded(format, data, tails.end_of(format, data)), Extras()
     if end < len(data):
         found.lost.append(f"{len(data) - end:,} bytes behind its end")
         found.another = tails.begins_another(data[end : end + (1 << 16)])

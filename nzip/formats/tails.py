@@ -19,7 +19,7 @@ _BEGINNINGS = re.compile(
     re.DOTALL,
 )
 _FILES = (b"RIFF", b"RIFX", b"RF64", b"FORM")
-_MAX_TAGS = 1 << 20  # of a TIFF: more are not followed
+_MAX_TAGS = 1 << 20  # of a TIFF, and their values, beyond the file's size: more are not followed
 _TAG_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _KBITS = {
     # By MPEG's version 1 or not, and the layer.
@@ -48,6 +48,12 @@ def kind_of_sound(data: bytes) -> str:
 def begins_another(tail: bytes) -> bool:
     """Return whether bytes behind a picture or sound begin as one does."""
     return _BEGINNINGS.match(tail.lstrip(b"\0\r\n\t ")) is not None
+
+
+def padded(format: str, data: bytes, end: int) -> int:
+    """Return where the zeros end by which the format rounds up the end of a picture or sound."""
+    pad = -end % {"TIFF": 2, "WEBP": 2, "WAV": 2, "WAVEX": 2, "RF64": 2, "AIFF": 2, "W64": 8}.get(format, 1)
+    return end if any(data[end : end + pad]) else min(len(data), end + pad)
 
 
 def end_of(format: str, data: bytes) -> int:
@@ -108,7 +114,7 @@ def _end_of_pnm(data: bytes) -> int:
 
 def _end_of_tiff(data: bytes) -> int:
     order = "<" if data[:2] == b"II" else ">"
-    big = struct.unpack_from(f"{order}H", data, 2)[0] == 43
+    big = data[2:4] in (b"+\0", b"\0+")
     word, count_of, entry_size = ("Q", "Q", 20) if big else ("I", "H", 12)
     width = struct.calcsize(word)
     todo = [struct.unpack_from(order + word, data, 8 if big else 4)[0]]
@@ -121,7 +127,7 @@ def _end_of_tiff(data: bytes) -> int:
         seen.add(at)
         number = struct.unpack_from(order + count_of, data, at)[0]
         tags += number
-        if tags > _MAX_TAGS:
+        if tags > _MAX_TAGS + len(data):
             return len(data)
         first = at + struct.calcsize(order + count_of)
         values: dict[int, tuple[int, ...]] = {}
@@ -134,6 +140,9 @@ def _end_of_tiff(data: bytes) -> int:
                     continue
                 end = max(end, here + size)
             if tag in (273, 279, 324, 325, 513, 514, 330, 34665, 34853, 40965) and kind in (3, 4, 13, 16, 18):
+                tags += count
+                if tags > _MAX_TAGS + len(data):
+                    return len(data)
                 form = {3: "H", 4: "I", 13: "I"}.get(kind, "Q")
                 values[tag] = struct.unpack_from(f"{order}{count}{form}", data, here)
         past = first + number * entry_size
@@ -144,13 +153,7 @@ def _end_of_tiff(data: bytes) -> int:
             end = max([end, *map(sum, zip(values.get(offsets, ()), values.get(sizes, ()), strict=False))])
         todo += [*itertools.chain(*(values.get(tag, ()) for tag in (330, 34665, 34853, 40965)))]
         todo.append(struct.unpack_from(order + word, data, past)[0])
-    return _padded(data, end, 2)
-
-
-def _padded(data: bytes, end: int, to: int, start: int = 0) -> int:
-    """Return where the zeros end that make what began at `start` a multiple of some bytes."""
-    pad = -(end - start) % to
-    return end if any(data[end : end + pad]) else end + pad
+    return end
 
 
 def _named(name: bytes) -> bool:
@@ -190,8 +193,8 @@ def pieces(data: bytes, order: str) -> Iterator[tuple[bytes, bytes]]:
 
 def _end_of_chunks(data: bytes, order: str) -> int:
     end = len(data)
-    for _, start, past in _walk(data, order):
-        end = _padded(data, past, 2, start)
+    for _, _, past in _walk(data, order):
+        end = past
     return end
 
 
@@ -233,7 +236,7 @@ def pieces_of_w64(data: bytes) -> Iterator[tuple[bytes, int]]:
 
 
 def _end_of_w64(data: bytes) -> int:
-    return _padded(data, max((end for _, end in pieces_of_w64(data)), default=len(data)), 8)
+    return max((end for _, end in pieces_of_w64(data)), default=len(data))
 
 
 def _end_of_au(data: bytes) -> int:
@@ -282,8 +285,11 @@ def _frame_of_flac(data: bytes, at: int, whole: int) -> int | None:
         number = number << 6 | (value & 63)
     place = at + 5 + more
     taken = {6: 1, 7: 2}.get(coded, 0)
-    size = {1: 192, 6: 0, 7: 0}.get(coded, 576 << (coded - 2) if coded < 6 else 256 << (coded - 8) if coded > 7 else 0)
-    if taken:
+    if coded > 7:
+        size = 256 << (coded - 8)
+    elif not taken:
+        size = 192 if coded == 1 else 576 << (coded - 2)
+    else:
         size = int.from_bytes(data[place : place + taken], "big") + 1
     place += taken + {12: 1, 13: 2, 14: 2}.get(data[at + 2] & 15, 0)
     check = 0

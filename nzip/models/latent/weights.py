@@ -165,7 +165,8 @@ def unpack(data: bytes, name: str) -> Model:
         # Not-a-number is not less than anything; what float32 does not hold is no weight either.
         if value.dtype.kind == "f" and not (np.abs(value) <= np.float64(MOST)).all():
             raise CorruptError(
-                f"{name}: {safetensors.short(key)} has values that are not finite, or beyond {MOST:g}; get the file again"
+                f"{name}: {safetensors.short(key)} has values that are not finite, or beyond {MOST:g}; "
+                "get the file again"
             )
         value = value.reshape(entry.shape)
         if key.endswith("kernel") and value.ndim > 2 and max(value.shape[2:]) > MAX_TAPS:
