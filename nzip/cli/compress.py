@@ -97,7 +97,8 @@ def command(
         },
         {
             "-r": recursive, "--engine": engine, "--streams": streams, "--window": window, "--window-bits": window_bits,
-            "-B": block_size, "--verify": verify, "--rm (what comes back is not the same)": remove,
+            "-B": block_size, "--verify": verify is True, "--no-verify": verify is False, "-M": memory,
+            "-T": threads, "a level": ctx.meta.get("nzip.level"), "--rm (what comes back is not the same)": remove,
         },
     )  # fmt: skip
     engine, params = options.engine_settings(engine, None if lossy else model, streams, window)

@@ -629,6 +629,11 @@ class Report:
         if result.target is None:
             self.line(f"{shown_input(name)}: intact, {size:,} -> {raw_size:,} bytes in {seconds_text(result.seconds)}")
             return
+        if result.kind == "lossy" and size > raw_size:
+            self.line(
+                f"nzip: {shown_input(name)}: became larger, for it was packed well before; keep it, compress it "
+                "without --lossy, or ask for less with --quality"
+            )
         # Beside data on stdout, lines are only for those who ask for them.
         if to_stdout and not self.verbose:
             return

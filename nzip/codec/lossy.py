@@ -172,14 +172,16 @@ def encode_signal(
     def at(quality: int, rounds: int = 0) -> Encoded:
         settings = chosen.settings(quality)
         if (settings, rounds) not in found:
-            symbols = [chosen.analyse(part, settings, ops) for part in parts]
+            with np.errstate(all="ignore"):  # of a model that makes no numbers; see `_synthesised`
+                symbols = [chosen.analyse(part, settings, ops) for part in parts]
             if rounds:
                 better = cast(codecs.RefiningCodec, chosen).refined
                 symbols = [better(part, s, settings, rounds) for part, s in zip(parts, symbols, strict=True)]
             error = None
             if goal.psnr is not None:
                 back = [
-                    chosen.synthesise(s, part.shape[1:], settings, ops) for s, part in zip(symbols, parts, strict=True)
+                    _synthesised(chosen, s, part.shape[1:], settings, ops)
+                    for s, part in zip(symbols, parts, strict=True)
                 ]
                 error = _psnr(parts, back, kind)
             data, raw_size = _member(replace(head, settings=settings), symbols, side, fields or {}, kind)
@@ -443,12 +445,25 @@ def _json(tags: dict[str, str]) -> bytes:
 
 def _assemble(head: Head, codec: LatentCodec, symbols: Iterator[Symbols], side: list[Bytes], ops: Ops) -> Signal:
     sizes = record.sizes(head, codec)
-    made = (codec.synthesise(part, size, head.settings, ops) for part, size in zip(symbols, sizes, strict=True))
+    made = (_synthesised(codec, part, size, head.settings, ops) for part, size in zip(symbols, sizes, strict=True))
     pieces = _joined(head, codec, made)
     more = {kind: data for (kind, _), data in zip(head.side, side, strict=True)}
     if head.kind == record.PICTURE:
         return _picture(head, pieces, more)
     return _sound(head, codec, pieces, more)
+
+
+def _synthesised(codec: LatentCodec, symbols: Symbols, size: tuple[int, ...], settings: Settings, ops: Ops) -> Floats:
+    """Return what a codec makes of symbols.
+
+    Raises:
+        CorruptError: its model has weights that make no numbers.
+    """
+    with np.errstate(all="ignore"):
+        made = codec.synthesise(symbols, size, settings, ops)
+    if not np.isfinite(made).all():
+        raise CorruptError(f"the model of the codec {codec.name} makes values that are no numbers; get its file again")
+    return made
 
 
 def _sound(head: Head, codec: LatentCodec, pieces: Iterator[tuple[int, int, Floats]], more: dict[int, Bytes]) -> Sound:

@@ -5,7 +5,8 @@ A file's *chunks* are the pieces of it that nothing else carries: PNG's ancillar
 They are kept as names of four characters and bytes, and are put back where the output has the format that they are of.
 
 What could not be put back is *lost*: a list of words for people. Whoever reads a file refuses it for those, unless the
-user agreed. Everything is bounded by the file; a length that leads behind its end ends the search.
+user agreed. So are bytes behind the picture or sound, and what is no chunk where one should begin (see `tails`).
+Everything is bounded by the file; a length that leads behind its end ends the search.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from nzip.errors import CorruptError
+from nzip.formats import tails
 
 Chunks = tuple[tuple[str, bytes], ...]
 
@@ -25,10 +27,12 @@ COMMENT, MASK = "comm", "mask"  # names of our own: of a PPM comment, of the cha
 _PNG_ELSEWHERE = ("tRNS", "iCCP", "eXIf")  # pillow carries these
 _PNG_OF_PIXELS = ("bKGD", "sBIT", "hIST")  # mean something else once colours are no longer numbers of a palette
 _PNG_MOVING = ("acTL", "fcTL", "fdAT")
+_PNG_NAME = re.compile("[a-z][A-Za-z]{3}")  # of chunks that may be left out
 _WEBP = (b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ICCP", b"EXIF", b"XMP ", b"ANIM", b"ANMF")
 _RIFF = (b"fmt ", b"data", b"fact", b"PEAK", b"JUNK", b"PAD ", b"FLLR", b"ds64", b"junk")
 _AIFF = (b"COMM", b"SSND", b"FVER", b"PEAK", b"NAME", b"AUTH", b"(c) ", b"ANNO", b"FLLR")
 _CAF = (b"desc", b"data", b"info", b"free", b"strg", b"peak", b"pakt", b"kuki", b"fill", b"chan")
+_W64 = (b"fmt ", b"data", b"fact", b"junk", b"levl")
 _FLAC_KEPT = (2, 4, 5, 6)  # application, comments, cue sheet, picture
 _FLAC_NAMES = tuple(f"{kind:04}" for kind in _FLAC_KEPT)
 _COMMENTS = 4
@@ -40,6 +44,7 @@ class Extras:
 
     chunks: list[tuple[str, bytes]] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
+    another: bool = False  # what lies behind the end begins as a picture or sound does
 
 
 def packed(chunks: Chunks) -> bytes:
@@ -71,10 +76,19 @@ def of_picture(format: str, data: bytes) -> Extras:
     elif format == "JPEG":
         _jpeg(data, found)
     elif format == "WEBP":
-        found.lost += [_word(name) for name, _ in _pieces(data, 12, "<") if name not in _WEBP]
+        found.lost += [_word(name) for name, _ in tails.pieces(data, "<") if name not in _WEBP]
     elif format == "PPM":
         _, comments = ppm_header(data)
         found.chunks += [(COMMENT, comment) for comment in comments]
+    return found
+
+
+def behind(format: str, data: bytes) -> Extras:
+    """Return what lies behind the end of a picture or sound; of a JPEG nothing, for `of_picture` tells that."""
+    end, found = tails.padded(format, data, tails.end_of(format, data)), Extras()
+    if end < len(data):
+        found.lost.append(f"{len(data) - end:,} bytes behind its end")
+        found.another = tails.begins_another(data[end : end + (1 << 16)])
     return found
 
 
@@ -82,7 +96,7 @@ def of_sound(format: str, data: bytes) -> Extras:
     """Return what a sound's file holds besides samples and the texts that libsndfile tells."""
     found = Extras()
     if format in ("WAV", "WAVEX", "RF64") and data[:4] in (b"RIFF", b"RF64"):
-        for name, content in _pieces(data, 12, "<"):
+        for name, content in tails.pieces(data, "<"):
             if name == b"fmt " and len(content) >= 24 and format == "WAVEX":
                 found.chunks.append((MASK, content[20:24]))
             if name not in _RIFF:
@@ -92,16 +106,14 @@ def of_sound(format: str, data: bytes) -> Extras:
             if kind in _FLAC_KEPT:
                 found.chunks.append((f"{kind:04}", content))
     elif format == "AIFF":
-        found.lost += [_word(name) for name, _ in _pieces(data, 12, ">") if name not in _AIFF]
+        found.lost += [_word(name) for name, _ in tails.pieces(data, ">") if name not in _AIFF]
     elif format == "CAF":
-        at = 8
-        while at + 12 <= len(data):
-            name, size = struct.unpack_from(">4sq", data, at)
-            if name not in _CAF:
-                found.lost.append(_word(name))
-            if size < 0:
-                break
-            at += 12 + size
+        found.lost += [_word(name) for name, _ in tails.pieces_of_caf(data) if name not in _CAF]
+    elif format == "W64":
+        found.lost += [_word(name) for name, _ in tails.pieces_of_w64(data) if name not in _W64]
+    elif format == "AU":
+        if data[24 : int.from_bytes(data[4:8], "big")].strip(b"\0"):
+            found.lost.append("a note")
     elif (format == "MP3" and data[:3] == b"ID3" and b"APIC" in data[: 1 << 16]) or (
         format == "OGG" and b"METADATA_BLOCK_PICTURE=" in data[: 1 << 16].upper()
     ):
@@ -111,18 +123,6 @@ def of_sound(format: str, data: bytes) -> Extras:
 
 def _word(name: bytes) -> str:
     return f"the chunk {name.decode('latin-1')!r}"
-
-
-def _pieces(data: bytes, at: int, order: str) -> Iterator[tuple[bytes, bytes]]:
-    """Give the chunks of RIFF ("<") or IFF (">") from a place on."""
-    while at + 8 <= len(data):
-        name, size = struct.unpack_from(f"{order}4sI", data, at)
-        if not all(32 <= value < 127 for value in name):
-            return
-        if name == b"data" and size == 0xFFFFFFFF and data[12:16] == b"ds64":
-            size = int.from_bytes(data[28:36], "little")
-        yield name, data[at + 8 : at + 8 + size]
-        at += 8 + size + size % 2
 
 
 def _blocks(data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -140,6 +140,8 @@ def _png(data: bytes, found: Extras) -> None:
         size, raw = struct.unpack_from(">I4s", data, at)
         name, content = raw.decode("latin-1"), data[at + 8 : at + 8 + size]
         at += 12 + size
+        if name == "IEND":
+            break
         if name == "IHDR" and len(content) >= 10:
             depth, colours = content[8], content[9]
         clear |= name == "tRNS"
@@ -151,6 +153,8 @@ def _png(data: bytes, found: Extras) -> None:
             found.lost.append("a moving picture's frames")
         elif name in _PNG_OF_PIXELS and (colours == 3 or depth < 8 or clear):
             found.lost.append(f"the chunk {name!r} of a palette")
+        elif not _PNG_NAME.fullmatch(name):
+            found.lost.append(f"the chunk {name!r}")
         else:
             found.chunks.append((name, content))
     found.lost[:] = dict.fromkeys(found.lost)
@@ -161,9 +165,9 @@ def _jpeg(data: bytes, found: Extras) -> None:
     while (at := data.find(b"\xff", at)) >= 0 and at + 2 <= len(data):
         marker = data[at + 1]
         if marker == 0xD9:
-            behind = data[at + 2 :].strip(b"\0")
+            behind = len(data) - at - 2
             if behind:
-                found.lost.append(f"{len(behind):,} bytes behind the picture (another picture, or a film)")
+                found.lost.append(f"{behind:,} bytes behind the picture (another picture, or a film)")
             return
         if marker in (0, 0xFF, 1) or 0xD0 <= marker <= 0xD8:
             at += 1 if marker == 0xFF else 2
@@ -210,7 +214,7 @@ def with_chunks(format: str, data: bytes, chunks: Chunks) -> bytes:
         more = b"".join(
             _png_chunk(name.encode("latin-1"), content)
             for name, content in chunks
-            if re.fullmatch("[a-z][A-Za-z]{3}", name) and name not in _PNG_ELSEWHERE
+            if _PNG_NAME.fullmatch(name) and name not in _PNG_ELSEWHERE
         )
         return data[:33] + more + data[33:]  # behind the signature and IHDR
     if format == "JPEG":

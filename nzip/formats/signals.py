@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nzip.errors import CorruptError, LimitError, UnsupportedError
-from nzip.formats import extras
+from nzip.formats import extras, tails
 from nzip.formats.extras import MASK, Chunks
 from nzip.process import lock
 
@@ -145,6 +145,14 @@ def format_for(name: AnyPath, own: str) -> str:
     return own if own in ALIKE.get(format_, ()) else format_
 
 
+def _refuse_behind(name: str, format: str, data: bytes, what: str, strip: bool) -> None:
+    """Refuse one picture or sound behind another, and unless it was agreed to, bytes behind one."""
+    found = extras.behind(format, data)
+    if found.another:
+        raise UnsupportedError(f"{name}: more than one {what} in one file; save each as a file of its own")
+    _refuse_loss(name, found.lost, strip)
+
+
 def _refuse_loss(name: str, lost: list[str], strip: bool) -> None:
     """Refuse what would not come back, unless it was agreed to."""
     if lost and not strip:
@@ -193,11 +201,14 @@ def read_picture(source: AnyPath | BinaryIO, *, strip: bool = False) -> Picture:
         image_module = _pillow(name)
         warnings.simplefilter("ignore")  # pillow's, about what it makes the best of
         data = file.read()
+        # What follows a last number would belong to it.
+        picture = data[: tails.end_of("PPM", data)] if data[:2] in (b"P1", b"P2", b"P3") else data
         try:
-            with _pixel_limit(image_module), image_module.open(io.BytesIO(data), formats=PICTURES) as image:
+            with _pixel_limit(image_module), image_module.open(io.BytesIO(picture), formats=PICTURES) as image:
                 format_ = "JPEG" if image.format == "MPO" else str(image.format)
                 found = extras.of_picture(format_, data)
                 _admit(name, image, data, format_, found)
+                _refuse_behind(name, format_, data, "picture", strip)
                 _refuse_loss(name, found.lost, strip)
                 image.load()
                 pixels = _pixels(name, image, data[:32])
@@ -212,8 +223,6 @@ def read_picture(source: AnyPath | BinaryIO, *, strip: bool = False) -> Picture:
             raise CorruptError(
                 f"{name}: no picture that nzip reads ({kinds}), nor a sound ({others}), or a damaged one"
             ) from None
-        except image_module.DecompressionBombError as error:
-            raise LimitError(f"{name}: {_reason(error)}; cut it in parts") from None
         except DAMAGE as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise
@@ -226,10 +235,10 @@ _limit_lock = lock()
 
 @contextlib.contextmanager
 def _pixel_limit(image_module: Any) -> Iterator[None]:
-    """Let pillow open what MOST_PIXELS allows; its own limit is lower, and one for all of the process."""
+    """Let pillow open all, for `_admit` refuses by MOST_PIXELS; its own limit is lower, and one for all the process."""
     with _limit_lock:
         before = image_module.MAX_IMAGE_PIXELS
-        image_module.MAX_IMAGE_PIXELS = None if before is None else max(before, MOST_PIXELS)
+        image_module.MAX_IMAGE_PIXELS = None
         try:
             yield
         finally:
@@ -443,6 +452,11 @@ def read_sound(source: AnyPath | BinaryIO, *, strip: bool = False) -> Sound:
     with _opened(source) as (opened, name):
         soundfile = _soundfile(name)
         data = _with_length(opened.read())
+        begun_as = tails.kind_of_sound(data)
+        _refuse_behind(name, begun_as, data, "sound", strip)
+        # Libraries make something of what follows, or write to stderr of it; but RIFF and AIFF state their size.
+        if begun_as not in ("WAV", "RF64", "AIFF"):
+            data = data[: tails.end_of(begun_as, data)]
         try:
             with soundfile.SoundFile(io.BytesIO(data)) as file:
                 if file.format not in SOUNDS:
@@ -456,6 +470,8 @@ def read_sound(source: AnyPath | BinaryIO, *, strip: bool = False) -> Sound:
                 samples = file.read(dtype="float32", always_2d=True) if known else _until_the_end(file)
                 if known and len(samples) != file.frames and file.frames > 0 and file.format not in ("OGG", "MP3"):
                     raise CorruptError(f"{name}: the sound ends after {len(samples):,} of {file.frames:,} samples")
+                if not np.isfinite(samples).all():
+                    raise UnsupportedError(f"{name}: holds samples that are no finite numbers; mend it first")
                 told = Sound(np.ascontiguousarray(samples.T), int(file.samplerate), file.format, file.subtype)
                 if not strip:
                     told.extra = {key: value for key, value in file.copy_metadata().items() if value}

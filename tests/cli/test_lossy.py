@@ -304,3 +304,45 @@ def test_memory_is_limited(run, here):
     assert "MiB of memory and the limit is 100 MiB; raise it (-M 1" in result.stderr
     assert "b.png" not in files_in(here)
     assert run("decompress", "-M", "300M", "a.png.nz", "-o", "b.png").exit_code == 0
+
+
+def test_what_lies_behind_is_refused(run, here):
+    (here / "two.pgm").write_bytes(b"P5\n2 2\n255\nabcdP5\n2 2\n255\nwxyz")
+    signals.write_picture(Picture(PIXELS), here / "tail.png")
+    with open(here / "tail.png", "ab") as file:
+        file.write(bytes(5000))
+    for name, problem in (("two.pgm", "more than one picture in one file"), ("tail.png", "holds 5,000 bytes behind")):
+        result = run("compress", "--lossy", name)
+        assert result.exit_code == 1
+        assert len(result.stderr.strip().splitlines()) == 1
+        assert f"{name}: {problem}" in result.stderr
+    assert files_in(here) == ["tail.png", "text", "two.pgm"]
+    assert run("compress", "--lossy", "--strip", "tail.png").exit_code == 0
+    assert "kept exactly" not in run("info", "tail.png.nz").stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [["-M", "100M"], ["-T", "2"], ["-9"], ["--level", "3"], ["--fast"], ["--no-verify"], ["--verify"]]
+)
+def test_options_that_would_do_nothing(run, here, arguments):
+    signals.write_picture(Picture(PIXELS), here / "a.png")
+    result = run("compress", "--lossy", *arguments, "a.png")
+    assert result.exit_code == 2
+    assert "does not go with --lossy" in result.stderr
+    assert files_in(here) == ["a.png", "text"]
+
+
+def test_what_becomes_larger_is_said(run, here):
+    Image = pytest.importorskip("PIL.Image")
+    Image.new("L", (8, 8)).save(here / "a.png")
+    result = run("compress", "--lossy", "--quality", "100", "a.png")
+    assert result.exit_code == 0
+    assert (here / "a.png.nz").stat().st_size > (here / "a.png").stat().st_size
+    lines = [line for line in result.stderr.splitlines() if "became larger" in line]
+    assert lines == [
+        "nzip: a.png: became larger, for it was packed well before; keep it, compress it without --lossy, or ask for "
+        "less with --quality"
+    ]
+    assert "became larger" not in run("compress", "-q", "-f", "--lossy", "--quality", "100", "a.png").stderr
+    signals.write_picture(Picture(PIXELS), here / "b.ppm", "PPM")
+    assert "became larger" not in run("compress", "--lossy", "b.ppm").stderr

@@ -205,3 +205,24 @@ def test_files_of_another_kind():
         lossy.signal_of(nzip.decompress(data) + b"more")
     with pytest.raises(LimitError):
         nzip.decompress_signal(data, max_memory=1 << 20)
+
+
+def test_decibels_are_of_all_samples():
+    """Parts of unequal size count by their samples."""
+    parts = [np.zeros((1, 90), np.float32), np.zeros((1, 10), np.float32)]
+    back = [np.full((1, 90), 0.01, np.float32), np.full((1, 10), 0.1, np.float32)]
+    whole = lossy._psnr([np.concatenate(parts, axis=1)], [np.concatenate(back, axis=1)], "image")
+    assert lossy._psnr(parts, back, "image") == pytest.approx(whole)
+    assert whole == pytest.approx(-10 * math.log10((90 * 1e-4 + 10 * 1e-2) / 100))
+
+
+def test_a_model_that_makes_no_numbers(monkeypatch):
+    """Said in one line, without warnings on the way."""
+    data = nzip.compress_signal(Picture(PIXELS))
+    codec = codecs.by_name("walloc", "image", None)[0]
+    made = lambda self, symbols, size, settings, ops: np.float32(1e38) * np.full((3, *size), 1e38, np.float32)  # noqa: E731
+    monkeypatch.setattr(type(codec), "synthesise", made)
+    with pytest.raises(CorruptError, match="the codec walloc makes values that are no numbers; get its file again"):
+        nzip.decompress_signal(data)
+    with pytest.raises(CorruptError, match="no numbers"):
+        nzip.compress_signal(Picture(PIXELS), psnr=20)

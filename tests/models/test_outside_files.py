@@ -284,3 +284,23 @@ def test_every_field_of_a_language_models_shape(name: str) -> None:
             assert "\n" not in str(error)  # noqa: PT017
         else:
             assert type(value) is type(SHAPE[name])
+
+
+def test_weights_beyond_float32() -> None:
+    """They became infinite with a warning of numpy's on stderr."""
+    model = weights.unpack(MODELS["grvq"](), "name")
+    for key in ("codes", "enc.in.kernel"):
+        for value in (1e300, 1e38, -1e38):
+            tensors = {**model.tensors, key: np.full(model.tensors[key].shape, value)}
+            with pytest.raises(CorruptError, match="beyond 1e"):
+                codecs.codec_of(weights.unpack(weights.pack(tensors, model.about), "name"), "name")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300, 1e38, 33.0])
+def test_weights_of_language_models_that_are_no_numbers(value: float) -> None:
+    from nzip.models.lm.weights import quantise_rows
+
+    matrix = np.ones((3, 5))
+    matrix[1, 2] = value
+    with pytest.raises(UnsupportedError, match="a weight is no number, or beyond"):
+        quantise_rows(matrix)

@@ -27,6 +27,7 @@ ID_BYTES = 8
 SCALE = ".scale"  # behind the name of a tensor that `small` made, its scales
 MAX_HEADER = 16 << 20
 MAX_FILE = 1 << 30
+MOST = 1e9  # of a weight: those that were learned are below 1,000
 MAX_TAPS = 32  # of a kernel along an axis
 _TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
           "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1"}  # fmt: skip
@@ -161,8 +162,12 @@ def unpack(data: bytes, name: str) -> Model:
             value = (np.frombuffer(part, "<u2").astype(np.uint32) << 16).view(np.float32)
         else:
             value = np.frombuffer(part, _TYPES[entry.dtype])
-        if value.dtype.kind == "f" and not np.isfinite(value).all():
-            raise CorruptError(f"{name}: {safetensors.short(key)} has values that are not finite; get the file again")
+        # Not-a-number is not less than anything; what float32 does not hold is no weight either.
+        if value.dtype.kind == "f" and not (np.abs(value) <= np.float64(MOST)).all():
+            raise CorruptError(
+                f"{name}: {safetensors.short(key)} has values that are not finite, or beyond {MOST:g}; "
+                "get the file again"
+            )
         value = value.reshape(entry.shape)
         if key.endswith("kernel") and value.ndim > 2 and max(value.shape[2:]) > MAX_TAPS:
             raise CorruptError(f"{name}: {safetensors.short(key)} has the shape {value.shape}; get the file again")

@@ -131,11 +131,12 @@ def file_size(config: LlamaConfig) -> int:
 
 def quantise_rows(matrix: NDArray[Any]) -> tuple[Bytes8, Floats]:
     """Return a matrix (N, K) as int8 rows and their scales, float32 (N,): absmax / 127, round half to even."""
-    matrix = np.ascontiguousarray(matrix, np.float32)
+    with np.errstate(over="ignore"):
+        matrix = np.ascontiguousarray(matrix, np.float32)
     scales = np.maximum(np.abs(matrix).max(axis=1) / np.float32(LEVELS), np.float32(MIN_SCALE))
+    if not (scales <= MAX_SCALE).all():  # nor is it where a weight is no number
+        raise UnsupportedError(f"model: a weight is no number, or beyond {MAX_SCALE * LEVELS:g}")
     rows = np.rint(matrix / scales[:, None])
-    if not np.isfinite(rows).all():
-        raise UnsupportedError("model: a weight is not finite")
     return np.clip(rows, -LEVELS, LEVELS).astype(np.int8), scales
 
 
@@ -177,7 +178,8 @@ def build(config: LlamaConfig, tensors: Mapping[str, NDArray[Any]]) -> LmWeights
         array = np.asarray(tensors[name])
         if array.shape != shape:
             raise UnsupportedError(f"model: the tensor {name} has the shape {array.shape}, not {shape}")
-        return array.astype(np.float32)
+        with np.errstate(over="ignore"):  # what is infinite then is refused
+            return array.astype(np.float32)
 
     c = config
     kinds = {name: (kind, shape) for name, kind, shape in layout(config)}
