@@ -359,7 +359,7 @@ jit.keep_arrays(key, [array], 2)
 '''
 order = sys.argv[1]
 if order == "first":
-    import nzip
+    import nzip.models
 else:
     from nzip.entropy import jit
 if order == "between":
