@@ -7,6 +7,7 @@ compiles kernels, the fork waits for the end of the work.
 
 from __future__ import annotations
 
+import logging as logging  # its lock is taken for a fork too, and must be after ours
 import os
 import sys
 import threading
@@ -14,7 +15,7 @@ import weakref
 from importlib import import_module
 from typing import Any
 
-PATIENCE = 120.0  # seconds that a fork waits for what is compiled
+PATIENCE = 60.0  # seconds that a fork waits for each of what is imported and compiled
 
 _locks: weakref.WeakSet[Any] = weakref.WeakSet()
 _forking = threading.local()
@@ -76,12 +77,9 @@ def _import(name: str) -> None:
 def _before_fork() -> None:
     held = _forking.held = []
     compiler = getattr(sys.modules.get("numba.core.compiler_lock"), "global_compiler_lock", None)
-    for each in (making, _importing):
-        if each.acquire(timeout=PATIENCE):
+    for each in (making, _importing, getattr(compiler, "_lock", None)):
+        if each is not None and each.acquire(timeout=PATIENCE):
             held.append(each)
-    if compiler is not None and len(held) == 2:
-        compiler.acquire()
-        held.append(compiler)
 
 
 def _after_fork() -> None:

@@ -317,3 +317,164 @@ def test_nothing_is_kept_where_numba_passes_other_things(monkeypatch: pytest.Mon
     monkeypatch.setattr(jit, "_ARRAY", ["ptr", "i64"])
     assert jit.Native(module.__name__, "told")(*arguments) == 5
     assert pickle.loads(kept.pop()) is None
+
+
+# ---- a package that is replaced while a program runs -----------------------------------------------------------------
+
+CONSTANT = "MORE = %d\n"
+USES = """
+import numpy as np
+from nzip.entropy.jit import kernel
+from nzip.formats.constant import MORE
+
+@kernel
+def add(values, sums):
+    sums[0] = values[0] + MORE
+    return 0
+"""
+UPGRADED = """
+import os, subprocess, sys
+import numpy as np
+from pathlib import Path
+
+def change():
+    constant = Path("nzip/formats/constant.py")
+    constant.write_text(constant.read_text().replace("1", "2"))
+    if "others" in sys.argv:
+        subprocess.run([sys.executable, "-c", PLAIN], check=True, capture_output=True)
+
+PLAIN = '''
+import numpy as np
+from nzip.entropy import jit
+sums = np.zeros(1, np.int64)
+jit.Native("nzip.formats.user", "add")(np.zeros(1, np.int64), sums)
+from nzip.formats.user import add
+more = np.zeros(1, np.int64)
+add(np.zeros(1, np.int64), more)
+print(sums[0], more[0])
+key = jit.key_of("nzip.formats.user", "state", "")
+array = np.full(9, sums[0])
+jit.keep(key, array.tobytes())
+jit.keep_arrays(key, [array], 2)
+'''
+order = sys.argv[1]
+if order == "first":
+    import nzip.models
+else:
+    from nzip.entropy import jit
+if order == "between":
+    import nzip.formats.constant
+if order == "kernel":
+    import nzip.formats.user
+change()
+exec(PLAIN)
+key = jit.key_of("nzip.formats.user", "state", "")
+print(jit.load(key), jit.load_arrays(key, [np.zeros(9, np.int64)]))
+"""
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = _copy(tmp_path_factory.mktemp("upgraded"))
+    (root / "nzip" / "formats" / "user.py").write_text(USES)
+    return root
+
+
+@pytest.mark.parametrize("others", ["", "others"])
+@pytest.mark.parametrize("order", ["first", "jit", "between", "kernel"])
+def test_a_program_whose_package_is_replaced_keeps_and_believes_nothing(
+    package: Path, order: str, others: str
+) -> None:
+    shutil.rmtree(package / "nzip" / "__pycache__", ignore_errors=True)
+    (package / "nzip" / "formats" / "constant.py").write_text(CONSTANT % 1)
+    lines = _run(package, order, others, code=UPGRADED)
+    value = 1 if order in ("between", "kernel") else 2
+    assert lines == [f"{value} {value}", "None False"]
+    assert bool(_kept(package)) == bool(others)  # the others' are left as they are
+    plain = UPGRADED.split("'''")[1]
+    assert _run(package, code=plain) == ["2 2"]
+
+
+def test_a_kernel_elsewhere_is_that_of_the_source_that_was_imported(package: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.py"
+    body = "from nzip.entropy.jit import kernel\n@kernel\ndef one(a):\n    return a + {}\n"
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import mine\n"
+    change = "import pathlib; p = pathlib.Path(mine.__file__); p.write_text(p.read_text().replace('1', '2'))\n"
+    mine.write_text(body.format(1))
+    assert _run(package, str(tmp_path), code=code + change + "print(mine.one(0))") == ["1"]
+    assert _run(package, str(tmp_path), code=code + "print(mine.one(0))") == ["2"]
+
+
+def test_another_numba_than_the_key_says_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = jit.key_of("nzip.entropy.x", "y", "")
+    with jit.only(tmp_path):
+        assert jit.keep(key, b"code") == tmp_path
+        monkeypatch.setattr(numba, "__version__", "0.1")
+        assert jit.load(key) is None
+        assert jit.keep(key, b"other") is None
+        monkeypatch.undo()
+        assert jit.load(key) == b"code"
+
+
+def test_the_table_of_primers_is_kept_for_what_was_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nzip.entropy import sources
+    from nzip.models import primers
+
+    monkeypatch.setattr(primers, "_owners", [])
+    monkeypatch.setattr(sources, "_first", [*(sources._first or []), ("gone", 1, 1, 1)])
+    monkeypatch.setattr(sources, "_changed", False)
+    with jit.only(tmp_path):
+        primers._known()
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_version_is_said_without_hashing_and_without_machine_code() -> None:
+    code = (
+        "import sys; sys.argv = ['nzip', '--version']\n"
+        "from nzip.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "from nzip.entropy import sources\n"
+        "print(sources.digest.cache_info().misses, 'numpy' in sys.modules, 'llvmlite' in sys.modules)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines()[-1] == "0 False False"
+
+
+# ---- files that are none ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("what", ["pipe", "link", "device", "huge", "folder"])
+def test_what_is_no_file_of_machine_code_is_passed_over(tmp_path: Path, what: str) -> None:
+    code = (
+        "import sys, numpy as np\nfrom nzip.entropy import jit\n"
+        "from pathlib import Path\nkey = jit.key_of('nzip.entropy.x', 'y', '')\n"
+        "with jit.only(Path(sys.argv[1])):\n"
+        "    if len(sys.argv) > 2:\n        print(key.stem)\n"
+        "    else:\n        print(jit.load(key), jit.load_arrays(key, [np.zeros(4)]))\n"
+    )
+    words = [sys.executable, "-c", code, str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(nzip.__file__).parent.parent)}
+    place = tmp_path / "here"
+    place.mkdir()
+    os.mkfifo(place / ".numba_config.yaml")  # numba's settings are looked for in the current folder
+    stem = subprocess.run(
+        [*words, "stem"], capture_output=True, text=True, check=True, env=environment, timeout=20, cwd=place
+    ).stdout.strip()
+    for path in (tmp_path / f"{stem}.nzk", tmp_path / f"{stem}.nzs"):
+        if what == "pipe":
+            os.mkfifo(path)
+        elif what == "link":
+            path.symlink_to("/dev/zero")
+        elif what == "folder":
+            path.mkdir()
+        elif what == "huge":
+            with path.open("wb") as file:
+                file.truncate(1 << 40)
+        else:
+            try:
+                os.mknod(path, 0o20666, os.makedev(1, 5))
+            except OSError:
+                pytest.skip("devices cannot be made here")
+    run = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=20, cwd=place, check=True)
+    assert run.stdout == "None False\n"

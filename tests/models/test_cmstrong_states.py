@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from nzip.entropy import sources
 from nzip.models import primers
 from nzip.models.cmstrong import engine, layout
 from nzip.models.cmstrong.engine import TEXT, CmStrongEngine
@@ -129,4 +130,18 @@ def test_nothing_is_kept_where_the_disk_is_nearly_full(
     monkeypatch.setattr("nzip.entropy.jit.ROOM", 1 << 62)
     plain = _encoded()
     assert _encoded() == plain
+    assert not _states(tmp_path)
+
+
+def test_a_program_whose_package_was_replaced_keeps_and_believes_no_state(
+    modes: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = _encoded()
+    (kept,) = _states(tmp_path)
+    monkeypatch.setattr(sources, "_changed", False)
+    monkeypatch.setattr(sources, "_first", [*(sources._first or []), ("gone", 1, 1, 1)])
+    assert _encoded() == plain
+    kept.unlink()
+    assert _encoded() == plain
+    assert modes == 3 * [layout.READ, layout.ENCODE]
     assert not _states(tmp_path)
