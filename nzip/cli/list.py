@@ -25,6 +25,10 @@ def command(files: tuple[str, ...], verbose: int, as_json: bool) -> None:
 
     With -v every member and its blocks stand below. The content is not checked: nzip test does that.
     """
+    from nzip.cli.habits import is_fed
+
+    if not files and not is_fed():
+        raise click.UsageError("missing argument: name a file, or feed one to stdin", click.get_current_context())
     report = Report("list", verbose=verbose, as_json=as_json)
     infos: list[FileInfo] = []
 

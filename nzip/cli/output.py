@@ -177,7 +177,7 @@ def describe(error: BaseException, name: str | None = None, *, read: bool = Fals
     if isinstance(error, NzipError):
         text = one_line(str(error))
         if read and isinstance(error, CorruptError) and not any(word in text for word in SAID):
-            text = f"the file is damaged: {text}"
+            text = f"the file is damaged: {text.removeprefix(where)}"
         return text if name is not None and text.startswith(where) else where + text
     if isinstance(error, OSError):
         if error.filename is not None:
@@ -546,7 +546,7 @@ class Report:
     def fail(self, name: str, error: Exception) -> None:
         """Say what went wrong with the file `name`."""
         self.failed = True
-        text = describe(error, name, read=True)
+        text = describe(error, name, read=self.command != "compress")
         self.json({"ok": False, "source": name, "kind": error_kind(error), "error": text})
         complain(text)
 

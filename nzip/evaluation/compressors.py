@@ -20,7 +20,6 @@ WINDOW = 1 << 15  # of Deflate
 LEAST_DICTIONARY = 4096  # of LZMA
 PEERS = {name: SHORT[name] for name in ("bzip2", "brotli", "ppmd")}
 LONG = {whole: name for name, whole in SHORT.items()}
-PACKAGES = {"ppmd": "pyppmd"}
 NAMES = ("gzip", "xz", "zstd", *PEERS, "static")
 
 Cost = Callable[[bytes], float]
@@ -163,7 +162,7 @@ def _peer(name: str) -> Compressor:
 
     codec = next((codec for codec in peers() if codec.name == PEERS[name]), None)
     if codec is None:
-        raise NzipError(f"{name} is not installed; install it with: pip install {PACKAGES.get(name, name)}")
+        raise NzipError(f"{name} is not installed; install it with: pip install 'nzip[peers]'")
     compress = codec.compress
 
     def size(data: bytes) -> float:

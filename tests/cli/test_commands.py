@@ -446,8 +446,8 @@ class TestJson:
     def test_tree(self, run: Run, here: Path) -> None:
         (here / "d").mkdir()
         values = json.loads(run("compress", "-1r", "d", "--json").stdout)
-        assert set(values) == {*self.DONE, "entries", "skipped"}
-        assert (values["kind"], values["entries"], values["skipped"]) == ("tar", 1, [])
+        assert set(values) == {*self.DONE, "entries", "skipped", "outside_links"}
+        assert (values["kind"], values["entries"], values["skipped"], values["outside_links"]) == ("tar", 1, [], 0)
 
     def test_failures(self, run: Run, here: Path) -> None:
         (here / "bad.nz").write_bytes(b"hello")

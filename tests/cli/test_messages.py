@@ -185,6 +185,7 @@ class TestStreams:
             while not (here / "pid").exists() or not (here / "pid").read_text():
                 assert time.monotonic() < until
                 time.sleep(0.05)
+            time.sleep(0.5)  # nzip has to learn that it has started it
             process.send_signal(signal.SIGINT)
             assert process.wait(60) == 130
             assert process.stderr is not None

@@ -80,7 +80,7 @@ def _by_torch(place: Path) -> dict[str, NDArray[Any]]:
         import torch
     except ImportError:
         raise UnsupportedError(
-            f"{place}: this kind of file needs torch (pip install torch); or convert it to .safetensors"
+            f"{place}: this kind of file needs torch (pip install 'nzip[train]'); or convert it to .safetensors"
         ) from None
     try:
         # Tensors and plain containers only: a checkpoint of anybody's may not run code here.

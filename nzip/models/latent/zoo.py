@@ -109,7 +109,7 @@ def _read(path: Path) -> Mapping[str, Any]:
     try:
         import torch
     except ImportError:
-        raise UnsupportedError(f"{path}: reading what torch saved needs torch; pip install torch") from None
+        raise UnsupportedError(f"{path}: reading what torch saved needs torch; pip install 'nzip[train]'") from None
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
