@@ -176,9 +176,11 @@ def describe(error: BaseException, name: str | None = None, *, read: bool = Fals
         return f"{shown(error.path)}: {one_line(error.reason)}"
     if isinstance(error, NzipError):
         text = one_line(str(error))
+        if name is not None and text.startswith(where):  # a picture, sound or model, which says it all
+            return text
         if read and isinstance(error, CorruptError) and not any(word in text for word in SAID):
-            text = f"the file is damaged: {text.removeprefix(where)}"
-        return text if name is not None and text.startswith(where) else where + text
+            text = f"the file is damaged: {text}"
+        return where + text
     if isinstance(error, OSError):
         if error.filename is not None:
             where = f"{shown(os.fsdecode(error.filename))}: "

@@ -105,6 +105,14 @@ class TestSources:
         with pytest.raises(NzipError, match="no such file"):
             find_sources([tmp_path / "missing"])
 
+    def test_samples_that_are_no_numbers_are_left_out(self, tmp_path: Path) -> None:
+        soundfile = pytest.importorskip("soundfile")
+        for name, value in (("bad.wav", np.nan), ("far.wav", np.inf), ("good.wav", 0.5)):
+            soundfile.write(tmp_path / name, np.full(4000, value), 8000, subtype="FLOAT")
+        sources, skipped = find_sources([tmp_path])
+        assert [source.file.path for source in sources] == ["good.wav"]
+        assert {entry["reason"] for entry in skipped} == {"holds samples that are no finite numbers; mend it first"}
+
 
 class TestRun:
     def test_records(self, folder: Path) -> None:
