@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import operator
 import os
 import re
 import shutil
@@ -19,7 +20,7 @@ import tempfile
 from array import array
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO, Literal, NamedTuple
@@ -34,6 +35,8 @@ from nzip.errors import CorruptError, LimitError, NzipError, TruncatedError
 from nzip.formats.container import (
     BLOCK,
     END,
+    FIELDS,
+    FORMAT_VERSION,
     MAGIC,
     MAX_BLOCK_HEADER,
     MAX_HEADER,
@@ -54,6 +57,7 @@ ZEROS_RATIO = 1024  # bytes of zeros, for a byte of the file, that its word is t
 ZEROS_FREE = 64 << 20  # ... beside these
 WORK_RATIO = 16  # bytes that are hashed or decoded in vain, for a byte of the file ...
 WORK_FREE = 16 << 20  # ... beside these
+MIN_BLOCK_HEAD = 15  # bytes before a payload, at least
 TRIED_ENDS = 16  # end indexes behind a break that may be the member's with bytes gone or come
 # A block's type, a body of at least 13 bytes, flags without reserved bits, an engine; an end; a header.
 _CANDIDATE = re.compile(
@@ -394,6 +398,8 @@ class Salvage:
                     part, after, ended = self._next(window, position, walk)
                 except NzipError as error:
                     trouble = error
+            if trouble is None and part is None and careful:
+                trouble = CorruptError("what stands here is no block that is known")
             if (
                 trouble is None
                 and isinstance(part, _Found)
@@ -410,8 +416,14 @@ class Salvage:
                     size = walk.header.size if walk.header is not None else end.header_size
                     if (end.header_size, end.index, end.gap) != (size, walk.index, walk.gap):
                         # Whole blocks may have gone, and where is not known.
-                        lost = None if end.index.raw_size != walk.index.raw_size else 0
-                        yield _Missing(position, "the end index does not describe the blocks before it", lost)
+                        reason = "the end index does not describe the blocks before it"
+                        if end.index.raw_size == walk.index.raw_size:
+                            yield _Missing(position, reason, 0)
+                        elif self._unplaced:
+                            yield _Missing(position, reason, None)
+                        else:
+                            yield _Missing(position, f"{reason}; {_UNPLACED}", None, True)
+                            return window.size
                 walk.pass_by(part, after - position)
                 if part is not None:
                     yield part
@@ -437,16 +449,16 @@ class Salvage:
             try:
                 part, after, ended = self._next(window, position, ahead, read=False)
             except TruncatedError:
-                return True
+                return not ahead.skipped
             except NzipError:
-                return _damaged_end(window, ahead, position) >= 0
+                return not ahead.skipped and _damaged_end(window, ahead, position) >= 0
             if isinstance(part, _Ended):
                 return (part.end.header_size, part.end.index, part.end.gap) == (head, ahead.index, ahead.gap)
             if ended:
                 return True
             ahead.pass_by(part, after - position)
             position = after
-        return True
+        return not ahead.skipped
 
     def _broken(
         self, window: Window, walk: _Walk, position: int, trouble: NzipError, known: list[int]
@@ -465,7 +477,7 @@ class Salvage:
             if after >= 0:
                 yield _Missing(position, "the member's end is damaged or cut; nothing of its content is lost", 0)
                 return after
-            own = self._own_end(window, walk, position)
+            own = self._own_end(window, walk, position, known)
             if own is not None:
                 end, stop = own
                 lost = block is not None
@@ -477,8 +489,6 @@ class Salvage:
                 return stop
         if block is not None:
             yield _Missing(position, str(trouble), block.raw_size)
-            if solo and position + block.size >= window.size:
-                return window.size
         if not self._unplaced:
             if block is not None:
                 position = min(position + block.size, window.size)
@@ -501,8 +511,7 @@ class Salvage:
         if found is not None:
             yield found
             return -at - found.header.size
-        next_known = bisect_left(known, at)
-        of_member = at in known[next_known : next_known + 1] or _header(window.at(at, MAX_HEADER)) is not None
+        of_member = _holds(known, at) or _header(window.at(at, MAX_HEADER)) is not None
         return at if at >= window.size or of_member else -at
 
     def _next(self, window: Window, position: int, walk: _Walk, *, read: bool = True) -> tuple[_Part | None, int, bool]:
@@ -552,7 +561,7 @@ class Salvage:
     def _end(self, window: Window, offset: int) -> End | None:
         """Return the end chunk at `offset`, if one is there and sound."""
         size = _end_size(window.at(offset, 10))
-        if not size or offset + size > window.size:
+        if size < 14 or offset + size > window.size:
             return None
         # One start only fits a trailer, so that not every byte can be taken for the start of the same long chunk.
         if window.read(offset + size - 8, 8) != size.to_bytes(4, "little") + TRAILER_MAGIC:
@@ -563,7 +572,7 @@ class Salvage:
         except NzipError:
             return None
 
-    def _own_end(self, window: Window, walk: _Walk, position: int) -> tuple[End, int] | None:
+    def _own_end(self, window: Window, walk: _Walk, position: int, known: list[int]) -> tuple[End, int] | None:
         """Return the end chunk, at `position` or behind it, of the member that is walked, and where it ends."""
         if self._ends is None:
             self._ends = self._find_ends(window, position)
@@ -576,12 +585,17 @@ class Salvage:
         # Bytes may have gone or come: then the index leads to no member, and says of all blocks so far what they are.
         if walk.header is None or not len(walk.index):
             return None
+        block = _block(window.at(position, MAX_BLOCK_HEADER))
+        inside = position if block is None else position + block.size
         first = bisect_left(ends.loose, position)
         for at in ends.loose[first : first + TRIED_ENDS]:
             end = self._end(window, at)
             if end is not None and walk.agrees(end):
                 stop = at + end.size
-                if stop == window.size or _header(window.at(stop, MAX_HEADER)) is not None:
+                # A file within the file begins behind the header of a first block. It may be followed by another one,
+                # but hardly by the end of the file.
+                ours = stop - end.member_size < walk.start + walk.header.size + MIN_BLOCK_HEAD
+                if ours and stop > inside and (stop == window.size or _holds(known, stop)):
                     return end, stop
         return None
 
@@ -664,6 +678,7 @@ class _Walk:
         header: of the member, if it can be read.
         index: of the blocks so far.
         gap: bytes of optional chunks since the last of them.
+        skipped: whether there were any. One changed bit makes one of a block, so only the end index proves them.
         placed: whether the chain of chunks is unbroken, so that `index` says where in the member the walk is.
     """
 
@@ -672,12 +687,14 @@ class _Walk:
         self.header: Header | None = None
         self.index = Index()
         self.gap = 0
+        self.skipped = False
         self.placed = True
 
     def pass_by(self, part: _Part | None, size: int) -> None:
         """Note a chunk of `size` bytes."""
         if part is None:
             self.gap += size
+            self.skipped = True
             return
         if isinstance(part, _Ended) or not self.placed:
             return
@@ -693,6 +710,12 @@ class _Walk:
         if len(end.index) < len(self.index) or self.gap or self.index.has_gaps:
             return False
         return all(a == b for a, b in zip(self.index, end.index, strict=False))
+
+
+def _holds(places: Sequence[int], place: int) -> bool:
+    """Whether a place is among others in order."""
+    at = bisect_left(places, place)
+    return at < len(places) and places[at] == place
 
 
 def _damaged_end(window: Window, walk: _Walk, position: int) -> int:
@@ -717,15 +740,17 @@ def _damaged_end(window: Window, walk: _Walk, position: int) -> int:
 
 def _first_block(window: Window, start: int) -> int:
     """Return where the first block is of a member whose header is damaged, or `start` where that cannot be told."""
-    sizes = [9]
-    reader = Reader(window.at(start + 5, 10))
+    data = window.at(start, 16)
+    if sum(map(operator.eq, data, MAGIC + bytes((FORMAT_VERSION,)))) < 3:
+        return start
+    reader = Reader(data, 4)
+    size = 9
     with contextlib.suppress(NzipError):
-        fields = reader.uleb()
-        sizes.append(9 + reader.pos + fields)
-    for size in sizes:
-        if size <= MAX_HEADER and _block(window.at(start + size, MAX_BLOCK_HEADER)) is not None:
-            return start + size
-    return start
+        if reader.u8() & FIELDS:
+            size = reader.uleb() + reader.pos + 4
+    if size > MAX_HEADER or _block(window.at(start + size, MAX_BLOCK_HEADER)) is None:
+        return start
+    return start + size
 
 
 def _stands(window: Window, offset: int, entry: IndexEntry) -> BlockHeader | None:
