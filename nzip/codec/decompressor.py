@@ -263,7 +263,8 @@ class Decompressor:
         if parser.header is None:
             if not size or isinstance(error, TruncatedError):
                 return error
-            self._blame = CorruptError(f"what follows byte {size:,}, where a complete member ends, is no member: {error}")
+            place = f"what follows byte {size:,}, where a complete member ends"
+            self._blame = CorruptError(f"{place}, is no member: {error}")
             return self._blame
         if parser.pending is not None:
             header = parser.pending

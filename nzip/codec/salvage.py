@@ -195,6 +195,7 @@ class Salvage:
         self._work = 0  # bytes that may still be hashed or decoded in vain
         self._zeros_left = 0
         self._ends: _Ends | None = None  # behind the first break
+        self._tiled: bool | None = None  # whether whole members are known to follow up to the file's end
         self._begun = 0  # where the member's content begins
         self._hash: xxhash.xxh3_64 | None = xxhash.xxh3_64()  # of the member's content; None where some is lost
         self.faults: list[Fault] = []
@@ -388,7 +389,7 @@ class Salvage:
             else:
                 trouble = error
         # Where bytes went, what seems to follow a damaged block can be a block inside of another's payload.
-        careful = not self._unplaced and trouble is None and not self._holds(window, walk, position)
+        careful = not self._unplaced and trouble is None and not self._holds(window, walk, position, known)
         while True:
             part: _Part | None = None
             if trouble is None and position >= window.size:
@@ -403,7 +404,7 @@ class Salvage:
             if (
                 trouble is None
                 and isinstance(part, _Found)
-                and not ended
+                and (not ended or careful)
                 and ((careful and walk.placed) or not self._begins(window, after))
             ):
                 # Its end may not be where its header says: bytes may have gone, or come.
@@ -438,10 +439,11 @@ class Salvage:
             else:
                 return after
 
-    def _holds(self, window: Window, walk: _Walk, position: int) -> bool:
-        """Whether chunks follow each other up to the member's end, or to that of a file that is cut."""
-        if walk.header is not None and walk.header.solo:
-            return True
+    def _holds(self, window: Window, walk: _Walk, position: int, known: list[int]) -> bool:
+        """Whether chunks follow each other up to the member's end, or to that of a file that is cut.
+
+        A solo member has no end chunk: what follows it must be members up to the file's end.
+        """
         ahead = _Walk(walk.start)
         ahead.header = walk.header
         head = position - walk.start
@@ -455,10 +457,37 @@ class Salvage:
             if isinstance(part, _Ended):
                 return (part.end.header_size, part.end.index, part.end.gap) == (head, ahead.index, ahead.gap)
             if ended:
-                return True
+                if self._tiled is None:  # asked once: what follows later members is part of it
+                    self._tiled = self._tile(window, after, known)
+                return self._tiled
             ahead.pass_by(part, after - position)
             position = after
         return not ahead.skipped
+
+    def _tile(self, window: Window, position: int, known: list[int]) -> bool:
+        """Whether whole members, the last of which may be cut, follow each other from `position` to the file's end."""
+        while position < window.size and not _holds(known, position):
+            header = _header_at(window, position)
+            if header is None:
+                return False
+            walk = _Walk(position)
+            walk.header = header
+            position += header.size
+            ended = False
+            while position < window.size and not ended:
+                try:
+                    part, after, ended = self._next(window, position, walk, read=False)
+                except TruncatedError:
+                    return True
+                except NzipError:
+                    after = _damaged_end(window, walk, position)
+                    if after < 0:
+                        return False
+                    ended = True
+                else:
+                    walk.pass_by(part, after - position)
+                position = after
+        return True
 
     def _broken(
         self, window: Window, walk: _Walk, position: int, trouble: NzipError, known: list[int]
@@ -500,7 +529,7 @@ class Salvage:
         if position >= window.size:
             yield _Missing(position, str(trouble), None, True)
             return window.size
-        if position > walk.start and _header(window.at(position, MAX_HEADER)) is not None:
+        if position > walk.start and _header_at(window, position) is not None:
             yield _Missing(position, "the end of the member before is missing", None)
             return position
         search = position + 1 if block is None else position + block.size - block.payload_size
@@ -511,7 +540,7 @@ class Salvage:
         if found is not None:
             yield found
             return -at - found.header.size
-        of_member = _holds(known, at) or _header(window.at(at, MAX_HEADER)) is not None
+        of_member = _holds(known, at) or _header_at(window, at) is not None
         return at if at >= window.size or of_member else -at
 
     def _next(self, window: Window, position: int, walk: _Walk, *, read: bool = True) -> tuple[_Part | None, int, bool]:
@@ -533,7 +562,7 @@ class Salvage:
                 raise CorruptError("an empty block is only allowed alone")
             # Where the header is lost, a first block that another member, or nothing, follows was alone.
             alone = walk.header is None and walk.placed and not len(walk.index)
-            ended = solo or (alone and (after == window.size or _header(window.at(after, MAX_HEADER)) is not None))
+            ended = solo or (alone and (after == window.size or _header_at(window, after) is not None))
             return self._found(window, position, block) if read else _Found(position, block, b""), after, ended
         if solo:
             raise CorruptError("a solo member holds something other than one block")
@@ -545,7 +574,7 @@ class Salvage:
         reader.u8()
         after = position + reader.uleb() + reader.pos
         # The first byte of a member could also begin an optional chunk.
-        if not kind & OPTIONAL or after > window.size or _header(window.at(position, MAX_HEADER)) is not None:
+        if not kind & OPTIONAL or after > window.size or _header_at(window, position) is not None:
             raise CorruptError("what stands here is no block")
         return None, after, False
 
@@ -577,20 +606,21 @@ class Salvage:
         if self._ends is None:
             self._ends = self._find_ends(window, position)
         ends = self._ends
+        block = _block(window.at(position, MAX_BLOCK_HEADER))
         exact = ends.exact.get(walk.start)
         if exact is not None and exact >= position:
             end = self._end(window, exact)
-            if end is not None and walk.agrees(end):
+            # With no block before the break, one behind it must show that the index is this member's.
+            if end is not None and walk.agrees(end, block) and (len(walk.index) or _stand(window, walk.start, end)):
                 return end, exact + end.size
         # Bytes may have gone or come: then the index leads to no member, and says of all blocks so far what they are.
         if walk.header is None or not len(walk.index):
             return None
-        block = _block(window.at(position, MAX_BLOCK_HEADER))
         inside = position if block is None else position + block.size
         first = bisect_left(ends.loose, position)
         for at in ends.loose[first : first + TRIED_ENDS]:
             end = self._end(window, at)
-            if end is not None and walk.agrees(end):
+            if end is not None and walk.agrees(end, block):
                 stop = at + end.size
                 # A file within the file begins behind the header of a first block. It may be followed by another one,
                 # but hardly by the end of the file.
@@ -641,7 +671,7 @@ class Salvage:
                         found = self._proof(part) if isinstance(part, _Found) else None
                         if found is not None:
                             return position + at, found
-                elif _header(window.at(position + at, MAX_HEADER)) is not None:
+                elif _header_at(window, position + at) is not None:
                     return position + at, None
             position += SEARCH
         return stop, None
@@ -703,12 +733,16 @@ class _Walk:
             self.index.add(self.gap, size, raw_size)
         self.gap = 0
 
-    def agrees(self, end: End) -> bool:
-        """Whether an end index can be that of this member, by its header and the blocks so far."""
+    def agrees(self, end: End, block: BlockHeader | None) -> bool:
+        """Whether an end index can be that of this member, by its header, the blocks so far, and the next if known."""
         if self.header is not None and self.header.size != end.header_size:
             return False
         if len(end.index) < len(self.index) or self.gap or self.index.has_gaps:
             return False
+        if block is not None and block.raw_size:
+            at = len(self.index)
+            if [(e.chunk_size, e.raw_size) for e in end.index[at : at + 1]] != [(block.size, block.raw_size)]:
+                return False
         return all(a == b for a, b in zip(self.index, end.index, strict=False))
 
 
@@ -727,7 +761,7 @@ def _damaged_end(window: Window, walk: _Walk, position: int) -> int:
         return -1
     expected = End(walk.header.size, walk.index, walk.gap, 0).encode()
     after = position + len(expected)
-    if after < window.size and _header(window.at(after, MAX_HEADER)) is None:
+    if after < window.size and _header_at(window, after) is None:
         return -1
     if walk.header.content_size is not None and walk.header.content_size == walk.index.raw_size:
         return min(after, window.size)
@@ -764,10 +798,14 @@ def _leads_to(file: BinaryIO, start: int, end: End) -> bool:
     header = _header(read_at(file, start, min(MAX_HEADER, end.header_size)))
     if header is not None:
         return not header.solo and header.size == end.header_size
+    return _stand(Window(file), start, end)
+
+
+def _stand(window: Window, start: int, end: End) -> bool:
+    """Whether any of a member's first blocks is where its end index says."""
     offset = start + end.header_size
     for entry in end.index[:16]:
-        block = _block(read_at(file, offset, MAX_BLOCK_HEADER))
-        if block is not None and (block.size, block.raw_size) == (entry.chunk_size, entry.raw_size):
+        if _stands(window, offset, entry) is not None:
             return True
         offset += entry.chunk_size
     return False
@@ -794,6 +832,14 @@ def _header(data: bytes) -> Header | None:
     """Return the header of a member that `data` begins with, if one is there and sound."""
     try:
         return Header.parse(Reader(data))
+    except NzipError:
+        return None
+
+
+def _header_at(window: Window, offset: int) -> Header | None:
+    """Return the header of a member that begins at `offset`, if one is there and sound."""
+    try:
+        return parsed(window, offset, Header.parse, MAX_HEADER)
     except NzipError:
         return None
 
