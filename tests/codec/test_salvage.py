@@ -375,6 +375,27 @@ def test_a_file_cut_where_a_file_within_ends():
         assert_in_place(flipped(NEST[:stop], place), OUTER)
 
 
+@pytest.mark.parametrize("end", [0, 1, 300], ids=str)
+def test_a_block_whose_type_is_changed_to_that_of_an_optional_chunk(end):
+    data = bytearray(STORED[: len(STORED) - end])
+    data[PLACES[3][0]] ^= 0x80
+    content, faults = assert_in_place(bytes(data), CONTENT)
+    assert faults[0].start == 3 * BLOCK
+    assert len(content) == (len(CONTENT) if not end else 3 * BLOCK)
+
+
+def test_bytes_that_went_up_to_a_member_within():
+    """A damaged member of one block then leads to a sound member of another file."""
+    tiny = nzip.compress(b"tiny", 1)
+    content = random.Random(4).randbytes(3000) + tiny + random.Random(5).randbytes(500)
+    solo = nzip.compress(content, engine="store")
+    for data in (
+        solo[:100] + bytes(500 + len(tiny)) + solo[100:],
+        solo[:100] + bytes(500 + len(tiny)) + solo[100:] + PACKED,
+    ):
+        assert_in_place(data, content)
+
+
 def test_whole_blocks_of_one_size_that_went():
     size = PLACES[1][0] - PLACES[0][0]
     at = PLACES[8][0] + 300
