@@ -3,7 +3,8 @@
 A block decodes alone, so damage costs the blocks that it touches and no others. But a block's check says nothing of
 its place, and a payload may hold the blocks of other nzip files, which are as sound. So a block is only given where
 its place is proven: by an unbroken chain of chunks from the front, or by the end index of its member, from either end
-of it. What a search finds behind a place where both are lost is left out unless it is asked for.
+of it (FORMAT.md 4.1 says which of these are plausible only). What a search finds behind a place where both are lost is
+left out unless it is asked for.
 
 Invariants: every byte of the content that is not given is in a fault; work is bounded by the size of the file.
 """
@@ -504,7 +505,10 @@ class Salvage:
         if walk.placed and not solo:
             after = _damaged_end(window, walk, position)
             if after >= 0:
-                yield _Missing(position, "the member's end is damaged or cut; nothing of its content is lost", 0)
+                reason = "the member's end is damaged; nothing of its content is lost"
+                if after >= window.size and window.read(window.size - 4, 4) != TRAILER_MAGIC:
+                    reason = "the file is cut in a member's end: nothing of it is lost, and members behind it may be"
+                yield _Missing(position, reason, 0)
                 return after
             own = self._own_end(window, walk, position, known)
             if own is not None:
