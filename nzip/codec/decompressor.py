@@ -73,6 +73,7 @@ class Decompressor:
         self._admitted = 0
         self._collected = 0
         self._failure: Exception | None = None
+        self._blame: CorruptError | None = None  # what names the place of a member that is none
         self._busy = False  # still true at the next call when an exception ended a call
         self._input_ended = False
         self._before = (0, 0, 0)  # blocks, decoded bytes and bytes of the members before this one
@@ -257,12 +258,14 @@ class Decompressor:
         """Return `error` with what is lost in its message, where it is one of the data."""
         blocks, before, size = self._before
         parser = self._parser
-        if not isinstance(error, CorruptError) or error.block is not None or parser.finished:
+        if not isinstance(error, CorruptError) or error.block is not None or parser.finished or error is self._blame:
             return error
         if parser.header is None:
             if not size or isinstance(error, TruncatedError):
                 return error
-            return CorruptError(f"what follows byte {size:,}, where a complete member ends, is no member: {error}")
+            place = f"what follows byte {size:,}, where a complete member ends"
+            self._blame = CorruptError(f"{place}, is no member: {error}")
+            return self._blame
         if parser.pending is not None:
             header = parser.pending
             return at_block(

@@ -3,7 +3,8 @@
 A block decodes alone, so damage costs the blocks that it touches and no others. But a block's check says nothing of
 its place, and a payload may hold the blocks of other nzip files, which are as sound. So a block is only given where
 its place is proven: by an unbroken chain of chunks from the front, or by the end index of its member, from either end
-of it. What a search finds behind a place where both are lost is left out unless it is asked for.
+of it (FORMAT.md 4.1 says which of these are plausible only). What a search finds behind a place where both are lost is
+left out unless it is asked for.
 
 Invariants: every byte of the content that is not given is in a fault; work is bounded by the size of the file.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import operator
 import os
 import re
 import shutil
@@ -19,7 +21,7 @@ import tempfile
 from array import array
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO, Literal, NamedTuple
@@ -34,6 +36,8 @@ from nzip.errors import CorruptError, LimitError, NzipError, TruncatedError
 from nzip.formats.container import (
     BLOCK,
     END,
+    FIELDS,
+    FORMAT_VERSION,
     MAGIC,
     MAX_BLOCK_HEADER,
     MAX_HEADER,
@@ -54,6 +58,7 @@ ZEROS_RATIO = 1024  # bytes of zeros, for a byte of the file, that its word is t
 ZEROS_FREE = 64 << 20  # ... beside these
 WORK_RATIO = 16  # bytes that are hashed or decoded in vain, for a byte of the file ...
 WORK_FREE = 16 << 20  # ... beside these
+MIN_BLOCK_HEAD = 15  # bytes before a payload, at least
 TRIED_ENDS = 16  # end indexes behind a break that may be the member's with bytes gone or come
 # A block's type, a body of at least 13 bytes, flags without reserved bits, an engine; an end; a header.
 _CANDIDATE = re.compile(
@@ -191,6 +196,7 @@ class Salvage:
         self._work = 0  # bytes that may still be hashed or decoded in vain
         self._zeros_left = 0
         self._ends: _Ends | None = None  # behind the first break
+        self._tiled: bool | None = None  # whether whole members are known to follow up to the file's end
         self._begun = 0  # where the member's content begins
         self._hash: xxhash.xxh3_64 | None = xxhash.xxh3_64()  # of the member's content; None where some is lost
         self.faults: list[Fault] = []
@@ -384,7 +390,7 @@ class Salvage:
             else:
                 trouble = error
         # Where bytes went, what seems to follow a damaged block can be a block inside of another's payload.
-        careful = not self._unplaced and trouble is None and not self._holds(window, walk, position)
+        careful = not self._unplaced and trouble is None and not self._holds(window, walk, position, known)
         while True:
             part: _Part | None = None
             if trouble is None and position >= window.size:
@@ -394,10 +400,12 @@ class Salvage:
                     part, after, ended = self._next(window, position, walk)
                 except NzipError as error:
                     trouble = error
+            if trouble is None and part is None and careful:
+                trouble = CorruptError("what stands here is no block that is known")
             if (
                 trouble is None
                 and isinstance(part, _Found)
-                and not ended
+                and (not ended or careful)
                 and ((careful and walk.placed) or not self._begins(window, after))
             ):
                 # Its end may not be where its header says: bytes may have gone, or come.
@@ -410,8 +418,14 @@ class Salvage:
                     size = walk.header.size if walk.header is not None else end.header_size
                     if (end.header_size, end.index, end.gap) != (size, walk.index, walk.gap):
                         # Whole blocks may have gone, and where is not known.
-                        lost = None if end.index.raw_size != walk.index.raw_size else 0
-                        yield _Missing(position, "the end index does not describe the blocks before it", lost)
+                        reason = "the end index does not describe the blocks before it"
+                        if end.index.raw_size == walk.index.raw_size:
+                            yield _Missing(position, reason, 0)
+                        elif self._unplaced:
+                            yield _Missing(position, reason, None)
+                        else:
+                            yield _Missing(position, f"{reason}; {_UNPLACED}", None, True)
+                            return window.size
                 walk.pass_by(part, after - position)
                 if part is not None:
                     yield part
@@ -426,10 +440,11 @@ class Salvage:
             else:
                 return after
 
-    def _holds(self, window: Window, walk: _Walk, position: int) -> bool:
-        """Whether chunks follow each other up to the member's end, or to that of a file that is cut."""
-        if walk.header is not None and walk.header.solo:
-            return True
+    def _holds(self, window: Window, walk: _Walk, position: int, known: list[int]) -> bool:
+        """Whether chunks follow each other up to the member's end, or to that of a file that is cut.
+
+        A solo member has no end chunk: what follows it must be members up to the file's end.
+        """
         ahead = _Walk(walk.start)
         ahead.header = walk.header
         head = position - walk.start
@@ -437,15 +452,42 @@ class Salvage:
             try:
                 part, after, ended = self._next(window, position, ahead, read=False)
             except TruncatedError:
-                return True
+                return not ahead.skipped
             except NzipError:
-                return _damaged_end(window, ahead, position) >= 0
+                return not ahead.skipped and _damaged_end(window, ahead, position) >= 0
             if isinstance(part, _Ended):
                 return (part.end.header_size, part.end.index, part.end.gap) == (head, ahead.index, ahead.gap)
             if ended:
-                return True
+                if self._tiled is None:  # asked once: what follows later members is part of it
+                    self._tiled = self._tile(window, after, known)
+                return self._tiled
             ahead.pass_by(part, after - position)
             position = after
+        return not ahead.skipped
+
+    def _tile(self, window: Window, position: int, known: list[int]) -> bool:
+        """Whether whole members, the last of which may be cut, follow each other from `position` to the file's end."""
+        while position < window.size and not _holds(known, position):
+            header = _header_at(window, position)
+            if header is None:
+                return False
+            walk = _Walk(position)
+            walk.header = header
+            position += header.size
+            ended = False
+            while position < window.size and not ended:
+                try:
+                    part, after, ended = self._next(window, position, walk, read=False)
+                except TruncatedError:
+                    return True
+                except NzipError:
+                    after = _damaged_end(window, walk, position)
+                    if after < 0:
+                        return False
+                    ended = True
+                else:
+                    walk.pass_by(part, after - position)
+                position = after
         return True
 
     def _broken(
@@ -463,9 +505,12 @@ class Salvage:
         if walk.placed and not solo:
             after = _damaged_end(window, walk, position)
             if after >= 0:
-                yield _Missing(position, "the member's end is damaged or cut; nothing of its content is lost", 0)
+                reason = "the member's end is damaged; nothing of its content is lost"
+                if after >= window.size and window.read(window.size - 4, 4) != TRAILER_MAGIC:
+                    reason = "the file is cut in a member's end: nothing of it is lost, and members behind it may be"
+                yield _Missing(position, reason, 0)
                 return after
-            own = self._own_end(window, walk, position)
+            own = self._own_end(window, walk, position, known)
             if own is not None:
                 end, stop = own
                 lost = block is not None
@@ -477,8 +522,6 @@ class Salvage:
                 return stop
         if block is not None:
             yield _Missing(position, str(trouble), block.raw_size)
-            if solo and position + block.size >= window.size:
-                return window.size
         if not self._unplaced:
             if block is not None:
                 position = min(position + block.size, window.size)
@@ -490,7 +533,7 @@ class Salvage:
         if position >= window.size:
             yield _Missing(position, str(trouble), None, True)
             return window.size
-        if position > walk.start and _header(window.at(position, MAX_HEADER)) is not None:
+        if position > walk.start and _header_at(window, position) is not None:
             yield _Missing(position, "the end of the member before is missing", None)
             return position
         search = position + 1 if block is None else position + block.size - block.payload_size
@@ -501,8 +544,7 @@ class Salvage:
         if found is not None:
             yield found
             return -at - found.header.size
-        next_known = bisect_left(known, at)
-        of_member = at in known[next_known : next_known + 1] or _header(window.at(at, MAX_HEADER)) is not None
+        of_member = _holds(known, at) or _header_at(window, at) is not None
         return at if at >= window.size or of_member else -at
 
     def _next(self, window: Window, position: int, walk: _Walk, *, read: bool = True) -> tuple[_Part | None, int, bool]:
@@ -524,7 +566,7 @@ class Salvage:
                 raise CorruptError("an empty block is only allowed alone")
             # Where the header is lost, a first block that another member, or nothing, follows was alone.
             alone = walk.header is None and walk.placed and not len(walk.index)
-            ended = solo or (alone and (after == window.size or _header(window.at(after, MAX_HEADER)) is not None))
+            ended = solo or (alone and (after == window.size or _header_at(window, after) is not None))
             return self._found(window, position, block) if read else _Found(position, block, b""), after, ended
         if solo:
             raise CorruptError("a solo member holds something other than one block")
@@ -536,7 +578,7 @@ class Salvage:
         reader.u8()
         after = position + reader.uleb() + reader.pos
         # The first byte of a member could also begin an optional chunk.
-        if not kind & OPTIONAL or after > window.size or _header(window.at(position, MAX_HEADER)) is not None:
+        if not kind & OPTIONAL or after > window.size or _header_at(window, position) is not None:
             raise CorruptError("what stands here is no block")
         return None, after, False
 
@@ -552,7 +594,7 @@ class Salvage:
     def _end(self, window: Window, offset: int) -> End | None:
         """Return the end chunk at `offset`, if one is there and sound."""
         size = _end_size(window.at(offset, 10))
-        if not size or offset + size > window.size:
+        if size < 14 or offset + size > window.size:
             return None
         # One start only fits a trailer, so that not every byte can be taken for the start of the same long chunk.
         if window.read(offset + size - 8, 8) != size.to_bytes(4, "little") + TRAILER_MAGIC:
@@ -563,25 +605,31 @@ class Salvage:
         except NzipError:
             return None
 
-    def _own_end(self, window: Window, walk: _Walk, position: int) -> tuple[End, int] | None:
+    def _own_end(self, window: Window, walk: _Walk, position: int, known: list[int]) -> tuple[End, int] | None:
         """Return the end chunk, at `position` or behind it, of the member that is walked, and where it ends."""
         if self._ends is None:
             self._ends = self._find_ends(window, position)
         ends = self._ends
+        block = _block(window.at(position, MAX_BLOCK_HEADER))
         exact = ends.exact.get(walk.start)
         if exact is not None and exact >= position:
             end = self._end(window, exact)
-            if end is not None and walk.agrees(end):
+            # With no block before the break, one behind it must show that the index is this member's.
+            if end is not None and walk.agrees(end, block) and (len(walk.index) or _stand(window, walk.start, end)):
                 return end, exact + end.size
         # Bytes may have gone or come: then the index leads to no member, and says of all blocks so far what they are.
         if walk.header is None or not len(walk.index):
             return None
+        inside = position if block is None else position + block.size
         first = bisect_left(ends.loose, position)
         for at in ends.loose[first : first + TRIED_ENDS]:
             end = self._end(window, at)
-            if end is not None and walk.agrees(end):
+            if end is not None and walk.agrees(end, block):
                 stop = at + end.size
-                if stop == window.size or _header(window.at(stop, MAX_HEADER)) is not None:
+                # A file within the file begins behind the header of a first block. It may be followed by another one,
+                # but hardly by the end of the file.
+                ours = stop - end.member_size < walk.start + walk.header.size + MIN_BLOCK_HEAD
+                if ours and stop > inside and (stop == window.size or _holds(known, stop)):
                     return end, stop
         return None
 
@@ -627,7 +675,7 @@ class Salvage:
                         found = self._proof(part) if isinstance(part, _Found) else None
                         if found is not None:
                             return position + at, found
-                elif _header(window.at(position + at, MAX_HEADER)) is not None:
+                elif _header_at(window, position + at) is not None:
                     return position + at, None
             position += SEARCH
         return stop, None
@@ -664,6 +712,7 @@ class _Walk:
         header: of the member, if it can be read.
         index: of the blocks so far.
         gap: bytes of optional chunks since the last of them.
+        skipped: whether there were any. One changed bit makes one of a block, so only the end index proves them.
         placed: whether the chain of chunks is unbroken, so that `index` says where in the member the walk is.
     """
 
@@ -672,12 +721,14 @@ class _Walk:
         self.header: Header | None = None
         self.index = Index()
         self.gap = 0
+        self.skipped = False
         self.placed = True
 
     def pass_by(self, part: _Part | None, size: int) -> None:
         """Note a chunk of `size` bytes."""
         if part is None:
             self.gap += size
+            self.skipped = True
             return
         if isinstance(part, _Ended) or not self.placed:
             return
@@ -686,13 +737,23 @@ class _Walk:
             self.index.add(self.gap, size, raw_size)
         self.gap = 0
 
-    def agrees(self, end: End) -> bool:
-        """Whether an end index can be that of this member, by its header and the blocks so far."""
+    def agrees(self, end: End, block: BlockHeader | None) -> bool:
+        """Whether an end index can be that of this member, by its header, the blocks so far, and the next if known."""
         if self.header is not None and self.header.size != end.header_size:
             return False
         if len(end.index) < len(self.index) or self.gap or self.index.has_gaps:
             return False
+        if block is not None and block.raw_size:
+            at = len(self.index)
+            if [(e.chunk_size, e.raw_size) for e in end.index[at : at + 1]] != [(block.size, block.raw_size)]:
+                return False
         return all(a == b for a, b in zip(self.index, end.index, strict=False))
+
+
+def _holds(places: Sequence[int], place: int) -> bool:
+    """Whether a place is among others in order."""
+    at = bisect_left(places, place)
+    return at < len(places) and places[at] == place
 
 
 def _damaged_end(window: Window, walk: _Walk, position: int) -> int:
@@ -704,7 +765,7 @@ def _damaged_end(window: Window, walk: _Walk, position: int) -> int:
         return -1
     expected = End(walk.header.size, walk.index, walk.gap, 0).encode()
     after = position + len(expected)
-    if after < window.size and _header(window.at(after, MAX_HEADER)) is None:
+    if after < window.size and _header_at(window, after) is None:
         return -1
     if walk.header.content_size is not None and walk.header.content_size == walk.index.raw_size:
         return min(after, window.size)
@@ -717,15 +778,17 @@ def _damaged_end(window: Window, walk: _Walk, position: int) -> int:
 
 def _first_block(window: Window, start: int) -> int:
     """Return where the first block is of a member whose header is damaged, or `start` where that cannot be told."""
-    sizes = [9]
-    reader = Reader(window.at(start + 5, 10))
+    data = window.at(start, 16)
+    if sum(map(operator.eq, data, MAGIC + bytes((FORMAT_VERSION,)))) < 3:
+        return start
+    reader = Reader(data, 4)
+    size = 9
     with contextlib.suppress(NzipError):
-        fields = reader.uleb()
-        sizes.append(9 + reader.pos + fields)
-    for size in sizes:
-        if size <= MAX_HEADER and _block(window.at(start + size, MAX_BLOCK_HEADER)) is not None:
-            return start + size
-    return start
+        if reader.u8() & FIELDS:
+            size = reader.uleb() + reader.pos + 4
+    if size > MAX_HEADER or _block(window.at(start + size, MAX_BLOCK_HEADER)) is None:
+        return start
+    return start + size
 
 
 def _stands(window: Window, offset: int, entry: IndexEntry) -> BlockHeader | None:
@@ -739,10 +802,14 @@ def _leads_to(file: BinaryIO, start: int, end: End) -> bool:
     header = _header(read_at(file, start, min(MAX_HEADER, end.header_size)))
     if header is not None:
         return not header.solo and header.size == end.header_size
+    return _stand(Window(file), start, end)
+
+
+def _stand(window: Window, start: int, end: End) -> bool:
+    """Whether any of a member's first blocks is where its end index says."""
     offset = start + end.header_size
     for entry in end.index[:16]:
-        block = _block(read_at(file, offset, MAX_BLOCK_HEADER))
-        if block is not None and (block.size, block.raw_size) == (entry.chunk_size, entry.raw_size):
+        if _stands(window, offset, entry) is not None:
             return True
         offset += entry.chunk_size
     return False
@@ -769,6 +836,14 @@ def _header(data: bytes) -> Header | None:
     """Return the header of a member that `data` begins with, if one is there and sound."""
     try:
         return Header.parse(Reader(data))
+    except NzipError:
+        return None
+
+
+def _header_at(window: Window, offset: int) -> Header | None:
+    """Return the header of a member that begins at `offset`, if one is there and sound."""
+    try:
+        return parsed(window, offset, Header.parse, MAX_HEADER)
     except NzipError:
         return None
 

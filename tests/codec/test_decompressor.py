@@ -150,3 +150,13 @@ def test_close_ends_the_threads():
 
 def test_header_before_the_first_bytes():
     assert nzip.Decompressor().header is None
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_what_is_no_member_is_said_once(threads):
+    data = nzip.compress(TEXT, 1)
+    with pytest.raises(nzip.CorruptError) as caught:
+        nzip.decompress(data + b"no member at all", threads=threads)
+    expected = f"what follows byte {len(data):,}, where a complete member ends, is no member: not an nzip file"
+    assert str(caught.value).startswith(expected)
+    assert str(caught.value).count("what follows byte") == 1
