@@ -614,8 +614,13 @@ class Salvage:
         exact = ends.exact.get(walk.start)
         if exact is not None and exact >= position:
             end = self._end(window, exact)
-            # With no block before the break, one behind it must show that the index is this member's.
-            if end is not None and walk.agrees(end, block) and (len(walk.index) or _stand(window, walk.start, end)):
+            # With no block before the break, one behind it must show that the index is this member's; without a header
+            # the very first: an engine that shrinks a file within a little moves what its index leads to.
+            if (
+                end is not None
+                and walk.agrees(end, block)
+                and (len(walk.index) or _stand(window, walk.start, end, 1 if walk.header is None else 16))
+            ):
                 return end, exact + end.size
         # Bytes may have gone or come: then the index leads to no member, and says of all blocks so far what they are.
         if walk.header is None or not len(walk.index):
@@ -802,13 +807,13 @@ def _leads_to(file: BinaryIO, start: int, end: End) -> bool:
     header = _header(read_at(file, start, min(MAX_HEADER, end.header_size)))
     if header is not None:
         return not header.solo and header.size == end.header_size
-    return _stand(Window(file), start, end)
+    return _stand(Window(file), start, end, 16)
 
 
-def _stand(window: Window, start: int, end: End) -> bool:
-    """Whether any of a member's first blocks is where its end index says."""
+def _stand(window: Window, start: int, end: End, count: int) -> bool:
+    """Whether any of a member's first `count` blocks is where its end index says."""
     offset = start + end.header_size
-    for entry in end.index[:16]:
+    for entry in end.index[:count]:
         if _stands(window, offset, entry) is not None:
             return True
         offset += entry.chunk_size
