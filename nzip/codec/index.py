@@ -20,7 +20,6 @@ from nzip.formats.container import MAX_HEADER, TRAILER_MAGIC, End, Header, Reade
 
 MEMBER_MEMORY = 600  # bytes that the end chunk of a member takes beside its entries
 
-MEMBER_MEMORY = 600  # bytes that the end chunk of a member takes beside its entries
 
 
 @dataclass(frozen=True)
