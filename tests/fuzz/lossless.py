@@ -14,6 +14,7 @@ from nzip.codec import blocks
 from nzip.codec.decompressor import Decompressor
 from nzip.codec.inspect import inspect
 from nzip.codec.registry import ENGINES, TRANSFORMS
+from nzip.codec.salvage import Salvage
 from nzip.errors import CorruptError, NzipError
 from nzip.formats import container
 from nzip.formats.container import Header, Reader
@@ -426,6 +427,48 @@ class ContainerTarget(FileTarget):
             change_container(r, members, self.chunks)
 
 
+class SalvageTarget(ContainerTarget):
+    """What is saved of damaged files: only blocks of the seeds, all that can be read, and a fault for the rest."""
+
+    name = "salvage"
+    share = 8.0
+    believes = 0.0  # every block stands under its own check
+    ways = (WHOLE, SEEKING)
+
+    def mutation(self, r: Random) -> bytes:
+        case = super().mutation(r)
+        way = r.random()
+        if way < 0.25:
+            return case[: r.randrange(1, len(case) + 1)]
+        if way < 0.5:
+            start = r.randrange(1, len(case) + 1)
+            return case[:start] + case[start + r.randrange(1, 300) :]
+        if way < 0.7:
+            start = r.randrange(1, len(case) + 1)
+            return case[:start] + r.randbytes(r.randrange(1, 300)) + case[start:]
+        return case
+
+    def run(self, case: bytes) -> str:
+        data, unplaced = case[1:], case[0] >> WAY == SEEKING
+        limits = {"max_memory": self.limit, "max_output_size": MOST_OUTPUT}
+        saved = Salvage(io.BytesIO(data), lost="gaps", unplaced=unplaced, **limits)  # type: ignore[arg-type]
+        blocks = list(saved)
+        if any(block not in self.known for block in blocks):
+            raise Wrong("wrong bytes of a block under its own check")
+        try:
+            whole = nzip.decompress(data, **limits)
+        except CorruptError:
+            if not saved.faults:
+                raise Wrong("a damaged file is saved without a fault") from None
+            content, faults = nzip.salvage(data, unplaced=unplaced, **limits)  # type: ignore[arg-type]
+            if len(content) < saved.size or len(faults) != len(saved.faults):
+                raise Wrong("zeros change more than what is lost") from None
+            return ANY
+        if saved.faults or b"".join(blocks) != whole:
+            raise Wrong("a sound file is not saved as it is")
+        return RIGHT
+
+
 class ZstdTarget(FileTarget):
     name = "zstd"
     share = 10.0
@@ -655,6 +698,7 @@ def transformed(raw: bytes, chain: list[tuple[str, dict[str, int]]], engine: str
 
 TARGETS = [
     ContainerTarget,
+    SalvageTarget,
     ZstdTarget,
     CmTarget,
     CmFastTarget,
