@@ -68,8 +68,9 @@ def test_a_lock_that_the_forking_thread_holds_is_held_in_the_child() -> None:
     code = (
         "import os\nfrom nzip import process\nlock = process.lock()\n"
         "with lock:\n    child = os.fork()\n    owned = lock._is_owned()\n"
+        "if child:\n    os.waitpid(child, 0)\n"  # one after the other, or their lines mix
         "print(owned, lock._is_owned(), flush=True)\n"
-        "if not child:\n    os._exit(0)\nos.waitpid(child, 0)\n"
+        "if not child:\n    os._exit(0)\n"
     )
     assert _run(code) == ["True False"] * 2
 
