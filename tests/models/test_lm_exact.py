@@ -140,7 +140,7 @@ def test_build_refuses() -> None:
         ({name: good[name][:-1]}, "shape"),
         ({"model.layers.0.self_attn.q_proj.bias": np.zeros(3)}, "belongs to no"),
         ({name: np.full_like(good[name], np.nan)}, "no number"),
-        ({name: np.full_like(good[name], 1e4)}, "out of range"),
+        ({name: np.full_like(good[name], 1e4)}, "beyond"),
         ({"model.norm.weight": np.full_like(good["model.norm.weight"], np.inf)}, "out of range"),
     ):
         changed = {k: v for k, v in {**good, **change}.items() if v is not None}
