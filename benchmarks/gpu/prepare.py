@@ -33,6 +33,7 @@ from nzip.models.lm import model
 
 MIB = 1 << 20
 PART = 13 * MIB
+ROOT = Path(__file__).resolve().parents[2]
 TRANSFER = 64 * MIB
 WHEELS = ("zstandard==0.25.0",)  # what machines with torch and numba, as a rule, lack
 PYTHON = "3.12"
@@ -112,25 +113,31 @@ def fetch_wheels(bundle: Path, names: Sequence[str]) -> None:
 
 
 def plan(bundle: Path) -> list[str]:
-    """Return what to send in which call, and whether each stays below what one may hold."""
-    listed = subprocess.run(["git", "ls-files", "-z"], capture_output=True, check=True).stdout.split(b"\0")
-    tracked = sum(os.path.getsize(name) for name in listed if name and os.path.exists(name))
+    """Return what to send in which transfer, and whether each stays below the largest that is reckoned with."""
 
     def size(folder: Path) -> int:
         return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
-    first = tracked + sum(size(bundle / name) for name in ("cases", "wheels"))
-    lines = [f"tracked files: {tracked / MIB:.1f} MiB; with cases and wheels: {first / MIB:.1f} MiB"]
-    lines.append("1: carry .gpu/manifest.json .gpu/cases .gpu/wheels; benchmarks/gpu/run.sh --models tiny,shape")
+    # The tree without what is made in it.
+    made = {".git", ".gpu", ".gpu-result", ".venv", "build", "dist", "__pycache__"}
+    tree = sum(
+        os.path.getsize(os.path.join(folder, name))
+        for folder, _, names in os.walk(ROOT)
+        if not made & set(Path(folder).relative_to(ROOT).parts)
+        for name in names
+    )
+    first = tree + sum(size(bundle / name) for name in ("cases", "wheels"))
+    lines = [f"the tree: {tree / MIB:.1f} MiB; with cases and wheels: {first / MIB:.1f} MiB"]
+    lines.append("1: send .gpu/manifest.json .gpu/cases .gpu/wheels; benchmarks/gpu/run.sh --models tiny,shape")
     for number, part in enumerate(sorted((bundle / "parts").glob("*")), 2):
-        whole = tracked + part.stat().st_size
-        lines.append(f"{number}: carry {part}; run `true` ({whole / MIB:.1f} MiB)")
+        whole = tree + part.stat().st_size
+        lines.append(f"{number}: send {part} ({whole / MIB:.1f} MiB with the tree)")
         if whole > TRANSFER:
             lines.append(f"   that is more than {TRANSFER // MIB} MiB: make smaller parts (--part-mib)")
     if (bundle / "parts").is_dir():
         lines.append("then, with the last part: benchmarks/gpu/run.sh --models smollm2")
     if first > TRANSFER:
-        lines.append(f"the first call is larger than {TRANSFER // MIB} MiB")
+        lines.append(f"the first transfer is larger than {TRANSFER // MIB} MiB")
     return lines
 
 

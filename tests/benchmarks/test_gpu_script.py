@@ -52,7 +52,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "out").mkdir()
     status, said = run(folder, "prepare.py", *PARTS, "--share", "10", "--no-wheels")
     assert status == 0, said
-    assert "1: carry" in said
+    assert "1: send" in said
     status, said = run(folder, *PARTS)
     assert status == 0, said
     return folder
