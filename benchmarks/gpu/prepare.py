@@ -118,12 +118,14 @@ def plan(bundle: Path) -> list[str]:
     def size(folder: Path) -> int:
         return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
-    # The tree without what is made in it.
-    made = {".git", ".gpu", ".gpu-result", ".venv", "build", "dist", "__pycache__"}
+    def is_made(folder: str) -> bool:
+        parts = Path(folder).relative_to(ROOT).parts
+        return any(part.startswith(".") or part in ("build", "dist", "__pycache__") for part in parts)
+
     tree = sum(
         os.path.getsize(os.path.join(folder, name))
         for folder, _, names in os.walk(ROOT)
-        if not made & set(Path(folder).relative_to(ROOT).parts)
+        if not is_made(folder)
         for name in names
     )
     first = tree + sum(size(bundle / name) for name in ("cases", "wheels"))
