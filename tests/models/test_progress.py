@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,8 @@ from nzip.codec.blocks import Coding, encode_block
 from nzip.codec.registry import ENGINES
 from nzip.models import progress
 
+JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
+compiled = pytest.mark.skipif(not JIT, reason="reading a primer takes minutes without the compiler")
 TEXT = b"the quick brown fox jumps over the lazy dog, and over again; " * 12
 CASES = {"cm": {"preset": 1}, "cmfast": {}, "cmstrong": {"preset": 1}, "midicoth": {}}
 
@@ -34,6 +37,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, int]]:
     return found
 
 
+@compiled
 @pytest.mark.parametrize("engine", CASES)
 def test_kernels_say_where_they_are(engine: str, seen: list[tuple[int, int, int]]) -> None:
     chosen = ENGINES.by_name(engine)
@@ -46,6 +50,7 @@ def test_kernels_say_where_they_are(engine: str, seen: list[tuple[int, int, int]
         assert last == first + size - 1
 
 
+@compiled
 @pytest.mark.parametrize("verify", [False, True])
 def test_a_block_counts_once_whatever_is_done_with_it(verify: bool) -> None:
     with progress.measured() as meter:
