@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import devices
 import pytest
 from cli.tools import TEXT, Run, Shell, files_in
 
@@ -379,14 +380,10 @@ class TestDevices:
 
     @pytest.fixture
     def null(self, here: Path) -> Path:
-        """A copy of /dev/null, which a test may lose."""
-        try:
-            os.mknod(here / "null", stat.S_IFCHR | 0o666, os.makedev(1, 3))
-            (here / "null").write_bytes(b"x")
-        except OSError:
-            pytest.skip("devices cannot be made, or opened, here")
+        """A copy of /dev/null, and a link to it."""
+        place = devices.null(here)
         (here / "link").symlink_to("null")
-        return here / "null"
+        return place
 
     @pytest.mark.parametrize(
         "line",

@@ -33,7 +33,7 @@ def main() -> int:
     os.environ["NZIP_MODELS"] = str(Path(tempfile.gettempdir()) / "nzip-fuzz-no-models")  # the user's do not matter
     if args.bounds:
         os.environ["NUMBA_BOUNDSCHECK"] = "1"
-        # numba's cache does not tell kernels with checks from those without.
+        # Kernels with checks are kept apart from those that users run.
         os.environ.setdefault("NZIP_FUZZ_CACHE", str(Path(tempfile.gettempdir()) / f"nzip-fuzz-bounds-{os.getuid()}"))
         os.environ["NUMBA_CACHE_DIR"] = os.environ["NZIP_FUZZ_CACHE"]
     sys.path.insert(0, str(HERE.parent))
