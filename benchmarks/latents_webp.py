@@ -21,11 +21,11 @@ from typing import Any
 
 import numpy as np
 import PIL
-from PIL import Image
+import PIL.Image
 
 from nzip import __version__
 from nzip.codec.lossy import Goal, decompress_signal, encode_signal
-from nzip.formats.signals import Picture
+from nzip.formats.signals import Image
 from nzip.models.latent import codecs
 from nzip.models.latent.training.data import signal_of
 
@@ -47,7 +47,7 @@ def webp(latents: np.ndarray) -> int:
     sizes = []
     for picture in (square, colours.reshape(tiles * height, width, 3)):
         out = io.BytesIO()
-        Image.fromarray(np.ascontiguousarray(picture)).save(out, "WEBP", lossless=True, quality=100, method=6)
+        PIL.Image.fromarray(np.ascontiguousarray(picture)).save(out, "WEBP", lossless=True, quality=100, method=6)
         sizes.append(len(out.getvalue()))
     return min(sizes)
 
@@ -62,7 +62,7 @@ def measured(pictures: list[np.ndarray], model: str, quality: int) -> dict[str, 
         inward = outward = 0.0
         for picture in pictures:
             began = time.perf_counter()
-            data = encode_signal(Picture(picture), codec="walloc", model=model, goal=Goal(quality=quality)).data
+            data = encode_signal(Image(picture), codec="walloc", model=model, goal=Goal(quality=quality)).data
             middle = time.perf_counter()
             back = decompress_signal(data).pixels
             outward += time.perf_counter() - middle
@@ -90,7 +90,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     files = sorted(arguments.folder.glob("*.png"))
-    pictures = [np.asarray(Image.open(file).convert("RGB")) for file in files]
+    pictures = [np.asarray(PIL.Image.open(file).convert("RGB")) for file in files]
     rows = []
     for model, qualities in QUALITIES.items():
         for quality in qualities:

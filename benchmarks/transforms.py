@@ -16,15 +16,15 @@ from typing import Any
 
 import zstandard
 
-from nzip.codec import registry
-from nzip.formats.choice import choose
-from nzip.formats.detect import Chain
+from nzip import registry
+from nzip.formats.content.choice import choose
+from nzip.formats.content.detection import Chain
 
 LIMITS = {"zstd": 16 << 20, "cm": 4 << 20}
 PARAMS = {"zstd": {"level": 19}, "cm": {"preset": 3}}
 SHORT = {
     "delta": lambda p: f"d{p['stride']},{p['width']}{'B' if p.get('big') else ''}",
-    "planes": lambda p: f"p{p['width']}",
+    "shuffle": lambda p: f"p{p['width']}",
     "x86": lambda p: "x86",
 }
 

@@ -15,21 +15,22 @@ from nzip._version import __version__
 TYPE_CHECKING = False  # to type checkers it is true; typing itself is not imported, for the command starts here
 if TYPE_CHECKING:
     from nzip.codec.compressor import Compressor, compress
+    from nzip.codec.conditional import conditional
     from nzip.codec.decompressor import Decompressor, decompress
-    from nzip.codec.file import NzipFile, open
     from nzip.codec.inspect import BlockInfo, FileInfo, MemberInfo, inspect
-    from nzip.codec.levels import Level, levels
     from nzip.codec.lossy import compress_signal, decompress_signal, latents
-    from nzip.codec.primed import primed
-    from nzip.codec.registry import engines, register_engine, register_transform, transforms
+    from nzip.codec.nzipfile import NzipFile, open
     from nzip.codec.salvage import Fault, Salvage, salvage
-    from nzip.codec.tokens import EqualInfoTokenizer, Tokens, detokenize
+    from nzip.codec.tokens.tokenizer import EqualInfoTokenizer, Tokens, detokenize
     from nzip.errors import CorruptError, LimitError, NzipError, TruncatedError, UnsupportedError
     from nzip.formats.container import FORMAT_VERSION
-    from nzip.formats.signals import Picture, Sound, read_signal, write_picture, write_sound
+    from nzip.formats.signals import Audio, Image, read_signal, write_audio, write_image
+    from nzip.registry import engines, register_engine, register_transform, transforms
+    from nzip.settings import Level, levels
 
 __all__ = [
     "FORMAT_VERSION",
+    "Audio",
     "BlockInfo",
     "Compressor",
     "CorruptError",
@@ -37,20 +38,20 @@ __all__ = [
     "EqualInfoTokenizer",
     "Fault",
     "FileInfo",
+    "Image",
     "Level",
     "LimitError",
     "MemberInfo",
     "NzipError",
     "NzipFile",
-    "Picture",
     "Salvage",
-    "Sound",
     "Tokens",
     "TruncatedError",
     "UnsupportedError",
     "__version__",
     "compress",
     "compress_signal",
+    "conditional",
     "decompress",
     "decompress_signal",
     "detokenize",
@@ -59,31 +60,30 @@ __all__ = [
     "latents",
     "levels",
     "open",
-    "primed",
     "read_signal",
     "register_engine",
     "register_transform",
     "salvage",
     "transforms",
-    "write_picture",
-    "write_sound",
+    "write_audio",
+    "write_image",
 ]
 
 # All is imported when it is asked for: the command hears signals before that, and what needs numpy may never be.
 _HOMES = {
     "nzip.codec.compressor": ("Compressor", "compress"),
     "nzip.codec.decompressor": ("Decompressor", "decompress"),
-    "nzip.codec.file": ("NzipFile", "open"),
+    "nzip.codec.nzipfile": ("NzipFile", "open"),
     "nzip.codec.inspect": ("BlockInfo", "FileInfo", "MemberInfo", "inspect"),
-    "nzip.codec.levels": ("Level", "levels"),
+    "nzip.settings": ("Level", "levels"),
     "nzip.codec.lossy": ("compress_signal", "decompress_signal", "latents"),
-    "nzip.codec.primed": ("primed",),
-    "nzip.codec.registry": ("engines", "register_engine", "register_transform", "transforms"),
+    "nzip.codec.conditional": ("conditional",),
+    "nzip.registry": ("engines", "register_engine", "register_transform", "transforms"),
     "nzip.codec.salvage": ("Fault", "Salvage", "salvage"),
-    "nzip.codec.tokens": ("EqualInfoTokenizer", "Tokens", "detokenize"),
+    "nzip.codec.tokens.tokenizer": ("EqualInfoTokenizer", "Tokens", "detokenize"),
     "nzip.errors": ("CorruptError", "LimitError", "NzipError", "TruncatedError", "UnsupportedError"),
     "nzip.formats.container": ("FORMAT_VERSION",),
-    "nzip.formats.signals": ("Picture", "Sound", "read_signal", "write_picture", "write_sound"),
+    "nzip.formats.signals": ("Image", "Audio", "read_signal", "write_image", "write_audio"),
 }
 _LATER = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -19,8 +19,9 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import nzip
 from nzip.codec.levels import LEVELS
+
+import nzip
 
 WORDS = """
 the a of to and in that is was he for it with as his on be at by had not are but from or have an they which one would
@@ -182,16 +183,16 @@ def transformed() -> Iterator[tuple[str, Callable[[], tuple[bytes, bytes]]]]:
     yield "transform-delta-big", forced(table[1:], [("delta", {"stride": 16, "width": 2, "big": 1, "offset": 3})])
     yield "transform-x86", forced(calls, [("x86", {})])
     yield "transform-x86-no-jcc", forced(calls, [("x86", {"jcc": 0})])
-    yield "transform-planes", forced(table, [("planes", {"width": 16, "offset": 0})])
-    yield "transform-planes-offset", forced(picture, [("planes", {"width": 3, "offset": after_header})])
-    yield "transform-two", forced(table, [("delta", columns), ("planes", {"width": 16, "offset": 0})])
+    yield "transform-planes", forced(table, [("shuffle", {"width": 16, "offset": 0})])
+    yield "transform-planes-offset", forced(picture, [("shuffle", {"width": 3, "offset": after_header})])
+    yield "transform-two", forced(table, [("delta", columns), ("shuffle", {"width": 16, "offset": 0})])
 
 
 def latents() -> Iterator[tuple[str, Callable[[], tuple[bytes, bytes]]]]:
     """Yield lossy files of every codec and every model that comes with nzip; the content is what they decode to."""
     import numpy as np
 
-    from nzip.formats.signals import Picture, Sound
+    from nzip.formats.signals import Audio, Image
     from nzip.models.latent import codecs
 
     rows, columns = np.arange(70)[:, None], np.arange(90)[None]
@@ -201,14 +202,14 @@ def latents() -> Iterator[tuple[str, Callable[[], tuple[bytes, bytes]]]]:
     time = np.arange(30_000) / 16_000
     both = [0.4 * np.sin(900 * time * (1 + k) + 3 * np.sin(7 * time)) * np.exp(-time) for k in (0, 1)]
 
-    def lossy(signal: Picture | Sound, **settings: object) -> Callable[[], tuple[bytes, bytes]]:
+    def lossy(signal: Image | Audio, **settings: object) -> Callable[[], tuple[bytes, bytes]]:
         def make() -> tuple[bytes, bytes]:
             data = nzip.compress_signal(signal, **settings)  # type: ignore[arg-type]
             return data, nzip.decompress(data)
 
         return make
 
-    picture, sound = Picture(pixels), Sound(np.array(both, np.float32), 16_000)
+    picture, sound = Image(pixels), Audio(np.array(both, np.float32), 16_000)
     for path in sorted(codecs.shipped_folder().glob("*.safetensors")):
         codec = path.stem.partition("-")[0]
         for quality in (20, 90):
@@ -216,7 +217,7 @@ def latents() -> Iterator[tuple[str, Callable[[], tuple[bytes, bytes]]]]:
             signal = sound if is_sound else picture
             yield f"latents-{path.stem}-{quality}", lossy(signal, codec=codec, model=path.stem, quality=quality)
     alpha = np.concatenate([pixels, pixels[:, :, :1] // 64 * 64], axis=2)
-    yield "latents-side", lossy(Picture(alpha, "PNG", b"a profile" * 9), codec="walloc", quality=50)
+    yield "latents-side", lossy(Image(alpha, "PNG", b"a profile" * 9), codec="walloc", quality=50)
 
 
 def main(arguments: list[str]) -> int:

@@ -30,14 +30,14 @@ def _run(code: str, *words: str, timeout: float = 60) -> list[str]:
 # Every lock that is a module's, and whether a child that was forked while a thread held it can take it.
 HELD = """
 import os, sys, threading
-import nzip, nzip.codec.registry, nzip.formats.estimate, nzip.formats.signals, nzip.models.progress
+import nzip, nzip.registry, nzip.formats.content.estimate, nzip.formats.signals, nzip.models.progress
 import nzip.models.primers, nzip.models.static, nzip.models.latent.codecs, nzip.models.lm.model, nzip.outputs
 import nzip.models.cm.engine, nzip.models.cmfast.engine, nzip.models.midicoth.engine, nzip.entropy.jit
 kinds = (type(threading.Lock()), type(threading.RLock()))
 found = [(name, key) for name, module in sorted(sys.modules.items()) if name.startswith("nzip.")
          for key, value in vars(module).items() if isinstance(value, kinds)
          and name != "nzip.process"]
-registries = [nzip.codec.registry.ENGINES, nzip.codec.registry.TRANSFORMS]
+registries = [nzip.registry.ENGINES, nzip.registry.TRANSFORMS]
 ready, end = threading.Event(), threading.Event()
 def hold():
     for name, key in found:
@@ -86,7 +86,7 @@ def listener(name):
 from pathlib import Path
 import tempfile
 folder = tempfile.TemporaryDirectory()
-kernel = jit.Native("nzip.formats.filters.x86_kernel", "to_absolute")
+kernel = jit.Native("nzip.formats.transforms.x86_kernel", "to_absolute")
 work = np.zeros(64, np.uint8)
 with jit.only(Path(folder.name)), jit.compiling(listener):
     thread = threading.Thread(target=lambda: kernel(work, True))
@@ -95,7 +95,7 @@ with jit.only(Path(folder.name)), jit.compiling(listener):
     child = os.fork()
     if not child:
         kernel(work.copy(), False)
-        jit.Native("nzip.formats.filters.x86_kernel", "to_relative")(work.copy(), True)
+        jit.Native("nzip.formats.transforms.x86_kernel", "to_relative")(work.copy(), True)
         print("done", flush=True)
         os._exit(0)
     thread.join()

@@ -51,19 +51,19 @@ def text(size: int, seed: int) -> bytes:
     return out.encode()[:size]
 
 
-def signal(kind: str, large: bool = False) -> nzip.Picture | nzip.Sound:
+def signal(kind: str, large: bool = False) -> nzip.Image | nzip.Audio:
     """Return a picture or a sound, by integers alone but for a table of sines: cases hold what a CPU made of it."""
     if kind == "picture":
         height, width = (512, 768) if large else (96, 128)
         y, x = np.mgrid[:height, :width]
         rings = ((x - width // 3) ** 2 + (y - height // 2) ** 2) // 40 % 256
         planes = [(2 * x + y) % 256, rings, np.where((x // 16 + y // 16) % 2, 200, 40) + rings // 8]
-        return nzip.Picture(np.stack(planes, -1).clip(0, 255).astype(np.uint8))
+        return nzip.Image(np.stack(planes, -1).clip(0, 255).astype(np.uint8))
     rate = 16000
     at = np.arange(rate * (8 if large else 1))
     tone = np.rint(9000 * np.sin(at * (220 + at // 40) * (2 * np.pi / rate)))
     noise = np.random.RandomState(3).randint(-400, 400, len(at))
-    return nzip.Sound(((tone + noise) / 32768).astype(np.float32)[None], rate)
+    return nzip.Audio(((tone + noise) / 32768).astype(np.float32)[None], rate)
 
 
 def sha(data: Any) -> str:
@@ -149,9 +149,9 @@ def record_of(data: bytes) -> lossy.Record:
     return lossy.receive(io.BytesIO(data).read, max_memory=MAX_MEMORY, signal=False)
 
 
-def plain(found: nzip.Picture | nzip.Sound) -> NDArray[Any]:
+def plain(found: nzip.Image | nzip.Audio) -> NDArray[Any]:
     """Return the numbers of a signal."""
-    return found.pixels if isinstance(found, nzip.Picture) else found.samples
+    return found.pixels if isinstance(found, nzip.Image) else found.samples
 
 
 def save(path: Path, case: dict[str, Any]) -> None:

@@ -176,7 +176,7 @@ def latents(bench: Bench, name: str) -> dict[str, Any]:
     ops, packed, given = TorchOps(bench.device), case["packed"].tobytes(), case["signal"]
     back = cases.plain(nzip.decompress_signal(packed, ops=ops))
     read = cases.symbols_sha(packed) == case["symbols"]
-    source = nzip.Picture(given) if kind == "picture" else nzip.Sound(given, 16000)
+    source = nzip.Image(given) if kind == "picture" else nzip.Audio(given, 16000)
     made = lossy.encode_signal(source, codec=codec, model=stem, goal=lossy.Goal(**goal), ops=ops).data
     out: dict[str, Any] = {"same_symbols_read": read, "same_size": back.shape == case["back"].shape}
     if out["same_size"]:

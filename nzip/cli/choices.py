@@ -35,7 +35,7 @@ def _completer(values: Callable[[click.Context], Iterator[tuple[str, str]]]) -> 
 
 @_completer
 def levels(ctx: click.Context) -> Iterator[tuple[str, str]]:
-    from nzip.codec.levels import LEVELS
+    from nzip.settings import LEVELS
 
     for number, level in LEVELS.items():
         yield str(number), f"{level.engine}: {level.summary}"
@@ -43,7 +43,7 @@ def levels(ctx: click.Context) -> Iterator[tuple[str, str]]:
 
 @_completer
 def engines(ctx: click.Context) -> Iterator[tuple[str, str]]:
-    from nzip.codec.registry import ENGINES
+    from nzip.registry import ENGINES
 
     for name in ENGINES:
         if name != "latents":  # that is --lossy

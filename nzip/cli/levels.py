@@ -12,7 +12,7 @@ from nzip.cli.output import Report, columns, size_text
 @options.json_option
 def command(as_json: bool) -> None:
     """Show each level's engine, its parameters, its block size, and the memory that one thread needs."""
-    from nzip.codec.levels import DEFAULT_LEVEL, levels
+    from nzip.settings import DEFAULT_LEVEL, levels
 
     report = Report("levels", as_json=as_json)
     rows = [("level", "engine", "parameters", "block", "memory/thread", "")]

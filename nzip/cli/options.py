@@ -101,7 +101,7 @@ class LeveledCommand(Command):
         """Offer all of the levels too, with what they are for."""
         from click.shell_completion import CompletionItem
 
-        from nzip.codec.levels import LEVELS
+        from nzip.settings import LEVELS
 
         items = [item for item in super().shell_complete(ctx, incomplete) if item.value not in LEVEL_OPTIONS]
         if not incomplete.startswith("-") or incomplete.startswith("--"):
@@ -139,7 +139,7 @@ def level_options(command: F) -> F:
 
 def chosen_level(ctx: click.Context) -> int:
     """Return the level that was asked for."""
-    from nzip.codec.levels import DEFAULT_LEVEL
+    from nzip.settings import DEFAULT_LEVEL
 
     level: int = ctx.meta.get("nzip.level", DEFAULT_LEVEL)
     return level
@@ -147,7 +147,7 @@ def chosen_level(ctx: click.Context) -> int:
 
 def _engine(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     if value is not None:
-        from nzip.codec.registry import ENGINES
+        from nzip.registry import ENGINES
 
         try:
             ENGINES.by_name(value)

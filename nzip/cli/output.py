@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from nzip.codec.files import FileResult
     from nzip.codec.salvage import Fault
-    from nzip.models.engine import Engine
+    from nzip.models.base import Engine
 
 T = TypeVar("T")
 

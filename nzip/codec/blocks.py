@@ -9,9 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from nzip.codec.registry import ENGINES, TRANSFORMS
 from nzip.errors import CorruptError, LimitError
-from nzip.formats.choice import choose
 from nzip.formats.container import (
     MAX_BLOCK,
     STORE_ENGINE,
@@ -21,9 +19,11 @@ from nzip.formats.container import (
     pack_memory,
     unpack_memory,
 )
+from nzip.formats.content.choice import choose
 from nzip.models import progress
-from nzip.models.engine import Engine
+from nzip.models.base import Engine
 from nzip.process import imported
+from nzip.registry import ENGINES, TRANSFORMS
 
 DEFAULT_MAX_MEMORY = 2 << 30
 ENTRY_MEMORY = 32  # bytes that a block's place takes at most while a file is read

@@ -19,10 +19,10 @@ from typing import Any, NamedTuple, Self
 import xxhash
 
 from nzip.codec.blocks import Coding, encode_block, encode_within
-from nzip.codec.levels import DEFAULT_LEVEL, MIN_BLOCK_SIZE, level_of
-from nzip.codec.registry import ENGINES
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
 from nzip.formats.container import MAX_BLOCK, End, Header, Index
+from nzip.registry import ENGINES
+from nzip.settings import DEFAULT_LEVEL, MIN_BLOCK_SIZE, level_of
 
 Buffer = bytes | bytearray | memoryview
 MOST_GAIN = 64  # bytes of text that one byte of a window may stand for

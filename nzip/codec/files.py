@@ -31,17 +31,17 @@ from nzip import outputs
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY
 from nzip.codec.compressor import Compressor
 from nzip.codec.decompressor import Decompressor
-from nzip.codec.file import NzipFile
-from nzip.codec.levels import DEFAULT_LEVEL, level_of
-from nzip.codec.registry import ENGINES
+from nzip.codec.nzipfile import NzipFile
 from nzip.codec.salvage import Fault, Lost, Salvage
 from nzip.codec.threads import thread_count
 from nzip.errors import CorruptError, LimitError, NzipError
 from nzip.formats.container import MAGIC, MAX_BLOCK_HEADER, MAX_HEADER, STORE_ENGINE, BlockHeader, Header, Parser
-from nzip.models.engine import Engine
+from nzip.models.base import Engine
 from nzip.outputs import _unfinished as _unfinished
 from nzip.outputs import changing, named, special, sync_folder
 from nzip.outputs import discard_unfinished as discard_unfinished
+from nzip.registry import ENGINES
+from nzip.settings import DEFAULT_LEVEL, level_of
 
 if TYPE_CHECKING:
     import tarfile
@@ -740,7 +740,7 @@ def compress_signal_file(
         data.name = src.name
         signal = signals.read_signal(data, strip=strip)
         if progress is not None:
-            progress(0, (signal.pixels if isinstance(signal, signals.Picture) else signal.samples).size, 0)
+            progress(0, (signal.pixels if isinstance(signal, signals.Image) else signal.samples).size, 0)
         try:
             encoded = lossy.encode_signal(signal, codec=codec, model=model, goal=goal, refine=refine, fields=fields)
         except ValueError as error:
@@ -753,7 +753,7 @@ def compress_signal_file(
         _put(out, src, remove=False, run=run)
         seconds = time.perf_counter() - started
         what: dict[str, Any] = {"kind": "lossy", "psnr": psnr}
-        if isinstance(signal, signals.Picture):
+        if isinstance(signal, signals.Image):
             what["pixels"] = signal.pixels.shape[0] * signal.pixels.shape[1]
         else:
             what["length"] = signal.samples.shape[1] / signal.rate

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, TypeVar, overload
 
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY, ENTRY_MEMORY, Limits
-from nzip.codec.registry import ENGINES, TRANSFORMS
 from nzip.errors import CorruptError, NzipError, TruncatedError, UnsupportedError
 from nzip.formats.container import (
     BLOCK,
@@ -25,6 +24,7 @@ from nzip.formats.container import (
     OutOfBytes,
     Reader,
 )
+from nzip.registry import ENGINES, TRANSFORMS
 
 T = TypeVar("T")
 

@@ -24,18 +24,18 @@ from nzip.codec.blocks import DEFAULT_MAX_MEMORY, Coding, encode_block
 from nzip.codec.decompressor import Buffer, Decompressor
 from nzip.codec.files import SIGNALS
 from nzip.codec.inspect import BlockInfo
-from nzip.codec.registry import ENGINES
 from nzip.errors import CorruptError, LimitError, UnsupportedError
 from nzip.formats import extras, signals
 from nzip.formats.container import MAX_BLOCK, STORE_ENGINE, Block, BlockHeader, End, Header, IndexEntry, Parser
-from nzip.formats.signals import PICTURES, SOUNDS, Picture, Sound
+from nzip.formats.signals import PICTURES, SOUNDS, Audio, Image
 from nzip.models.latent import codecs, record
 from nzip.models.latent.codecs import LatentCodec, Settings, Symbols
 from nzip.models.latent.layers import Ops, best_ops
 from nzip.models.latent.record import Head
 from nzip.models.latent.resample import resample
+from nzip.registry import ENGINES
 
-Signal = Picture | Sound
+Signal = Image | Audio
 Floats = NDArray[np.float32]
 AnyPath = str | os.PathLike[str]
 Bytes = bytes | bytearray | memoryview
@@ -157,7 +157,7 @@ def encode_signal(
         fields: name, mode and time for the header.
         ops: layers to work with.
     """
-    kind = "image" if isinstance(signal, Picture) else "audio"
+    kind = "image" if isinstance(signal, Image) else "audio"
     goal = goal or Goal()
     goal.check(kind)
     name = codec or _usual(signal, goal)
@@ -236,12 +236,12 @@ def _search(at: Callable[[int], Encoded], goes_on: Callable[[Encoded], bool]) ->
 
 
 def _usual(signal: Signal, goal: Goal) -> str:
-    if isinstance(signal, Sound) and goal.kbps is not None and goal.kbps <= SPEECH_RATE * len(signal.samples):
+    if isinstance(signal, Audio) and goal.kbps is not None and goal.kbps <= SPEECH_RATE * len(signal.samples):
         return "grvq" if 8000 <= signal.rate <= 1 << 18 else "walloc"
     return "walloc"
 
 
-def _near(sound: Sound, codec: LatentCodec) -> bool:
+def _near(sound: Audio, codec: LatentCodec) -> bool:
     """Return whether the format lets a codec have such a sound."""
     least, most = codec.rate / record.MAX_RATIO, codec.rate * record.MAX_RATIO
     return not codec.rate or least <= sound.rate <= most
@@ -249,7 +249,7 @@ def _near(sound: Sound, codec: LatentCodec) -> bool:
 
 def _limit(signal: Signal, goal: Goal) -> int | None:
     """Return the bytes that a file may have."""
-    if isinstance(signal, Picture):
+    if isinstance(signal, Image):
         pixels = signal.pixels.shape[0] * signal.pixels.shape[1]
         return None if goal.bpp is None else int(goal.bpp * pixels / 8)
     seconds = signal.samples.shape[1] / signal.rate
@@ -274,19 +274,19 @@ def psnr(signal: Signal, data: Buffer) -> float | None:
         back = decompress_signal(data)
     except LimitError:
         return None
-    if isinstance(signal, Picture) and isinstance(back, Picture):
+    if isinstance(signal, Image) and isinstance(back, Image):
         colours = 3 if signal.pixels.shape[2] >= 3 else 1
         ours, theirs = (each.pixels[:, :, :colours].astype(np.float32) for each in (signal, back))
         most = np.float32(np.iinfo(signal.pixels.dtype).max)
         return _psnr([ours / most], [theirs / most], "image")
-    assert isinstance(signal, Sound)
-    assert isinstance(back, Sound)
+    assert isinstance(signal, Audio)
+    assert isinstance(back, Audio)
     return _psnr([np.asarray(signal.samples, np.float32)], [back.samples], "audio") if back.samples.size else None
 
 
 def stripped(signal: Signal) -> Signal:
     """Return a signal without what is not pixels or samples: colour profile, EXIF, tags."""
-    if isinstance(signal, Picture):
+    if isinstance(signal, Image):
         return replace(signal, profile=b"", exif=b"", xmp=b"", dpi=None, chunks=())
     return replace(signal, extra={}, chunks=())
 
@@ -296,12 +296,12 @@ def stripped(signal: Signal) -> Signal:
 
 def _dismantle(signal: Signal, codec: LatentCodec, model_id: str) -> tuple[Head, list[Floats], list[bytes]]:
     """Return a head without settings, the parts that the codec takes, and the side data."""
-    if isinstance(signal, Picture):
+    if isinstance(signal, Image):
         return _dismantle_picture(signal, model_id)
     return _dismantle_sound(signal, codec, model_id)
 
 
-def _dismantle_picture(picture: Picture, model_id: str) -> tuple[Head, list[Floats], list[bytes]]:
+def _dismantle_picture(picture: Image, model_id: str) -> tuple[Head, list[Floats], list[bytes]]:
     pixels = picture.pixels
     if pixels.ndim != 3 or not 1 <= pixels.shape[2] <= 4 or 0 in pixels.shape:
         raise ValueError(f"a picture of the shape {pixels.shape} is none; pixels are (height, width, 1 to 4)")
@@ -403,7 +403,7 @@ def _faded(share: Floats, place: tuple[slice, ...], size: tuple[int, ...], overl
     return share
 
 
-def _dismantle_sound(sound: Sound, codec: LatentCodec, model_id: str) -> tuple[Head, list[Floats], list[bytes]]:
+def _dismantle_sound(sound: Audio, codec: LatentCodec, model_id: str) -> tuple[Head, list[Floats], list[bytes]]:
     samples = np.asarray(sound.samples, np.float32)
     if samples.ndim != 2 or not 1 <= len(samples) <= signals.MAX_CHANNELS:
         raise ValueError(f"a sound of the shape {samples.shape} is none; samples are (1 to 64 channels, time)")
@@ -466,7 +466,7 @@ def _synthesised(codec: LatentCodec, symbols: Symbols, size: tuple[int, ...], se
     return made
 
 
-def _sound(head: Head, codec: LatentCodec, pieces: Iterator[tuple[int, int, Floats]], more: dict[int, Bytes]) -> Sound:
+def _sound(head: Head, codec: LatentCodec, pieces: Iterator[tuple[int, int, Floats]], more: dict[int, Bytes]) -> Audio:
     samples = np.zeros((head.channels, head.size[0]), np.float32)
     for group, found in itertools.groupby(pieces, key=lambda piece: piece[0]):
         rows = samples[group * codec.channels : (group + 1) * codec.channels]
@@ -483,7 +483,7 @@ def _sound(head: Head, codec: LatentCodec, pieces: Iterator[tuple[int, int, Floa
     # Integers cannot go beyond full scale; files in floating point could and may.
     np.clip(samples, -1, 1, out=samples)
     samples *= np.float32(2.0**head.exponent)
-    return Sound(samples, head.rate, SOUNDS[head.format], head.subtype, _tags(more), _chunks(more))
+    return Audio(samples, head.rate, SOUNDS[head.format], head.subtype, _tags(more), _chunks(more))
 
 
 def _chunks(more: dict[int, Bytes]) -> extras.Chunks:
@@ -498,7 +498,7 @@ def _tags(more: dict[int, Bytes]) -> dict[str, str]:
         raise CorruptError("the tags of a picture or sound are damaged") from None
 
 
-def _picture(head: Head, pieces: Iterator[tuple[int, int, Floats]], more: dict[int, Bytes]) -> Picture:
+def _picture(head: Head, pieces: Iterator[tuple[int, int, Floats]], more: dict[int, Bytes]) -> Image:
     kind, most = (np.uint16, 65535) if head.deep else (np.uint8, 255)
     height, width = head.size
     colours = 3 if head.channels >= 3 else 1
@@ -518,7 +518,7 @@ def _picture(head: Head, pieces: Iterator[tuple[int, int, Floats]], more: dict[i
         raise CorruptError("the tags of a picture or sound are damaged") from None
     profile, exif, xmp = (bytes(more.get(kind, b"")) for kind in (record.PROFILE, record.EXIF, record.XMP))
     dpi = (across, down) if 0 < across < 1e9 and 0 < down < 1e9 else None
-    return Picture(pixels, PICTURES[head.format], profile, exif, xmp, dpi, _chunks(more))
+    return Image(pixels, PICTURES[head.format], profile, exif, xmp, dpi, _chunks(more))
 
 
 # The member.
@@ -832,8 +832,8 @@ def to_file(signal: Signal, format: str = "", *, strip: bool = False) -> bytes:
         UnsupportedError: the format cannot hold it.
     """
     out = io.BytesIO()
-    if isinstance(signal, Picture):
-        signals.write_picture(signal, out, format, strip=strip)
+    if isinstance(signal, Image):
+        signals.write_image(signal, out, format, strip=strip)
     else:
-        signals.write_sound(signal, out, format, strip=strip)
+        signals.write_audio(signal, out, format, strip=strip)
     return out.getvalue()

@@ -27,12 +27,12 @@ class Step(NamedTuple):
 
 def steps() -> list[Step]:
     """Return all steps; their order does not matter."""
-    from nzip.codec.registry import ENGINES
+    from nzip.registry import ENGINES
 
     found = [Step(f"engine {name}", ENGINES.by_name(name).prepare) for name in ENGINES]
     return [
         *found,
-        Step("blocks that follow others", _primed),
+        Step("blocks that follow others", _conditional),
         Step("transforms", _transforms),
         Step("entropy coders", _coders),
         Step("tokens", _tokens),
@@ -40,19 +40,19 @@ def steps() -> list[Step]:
     ]
 
 
-def _primed() -> None:
-    from nzip.codec.registry import ENGINES
+def _conditional() -> None:
+    from nzip.registry import ENGINES
 
     for _ in range(2):  # a state that was kept is taken up again
         cm = ENGINES.by_name("cm")
         cm.encode(SOURCE, cm.fit({"preset": 1}, len(SOURCE)))
     for name in ("cm", "cmfast"):
         for known in (TEXT, b""):
-            ENGINES.by_name(name).prime(known, {}, 1 << 8).bits(TEXT)
+            ENGINES.by_name(name).conditional(known, {}, 1 << 8).bits(TEXT)
 
 
 def _transforms() -> None:
-    from nzip.codec.registry import TRANSFORMS
+    from nzip.registry import TRANSFORMS
 
     transform = TRANSFORMS.by_name("x86")
     code = bytes((0xE8, 1, 2, 3, 0)) * 8
@@ -79,7 +79,7 @@ def _coders() -> None:
 
 
 def _tokens() -> None:
-    from nzip.codec import tokens
+    from nzip.codec.tokens import tokenizer as tokens
     from nzip.models import static
 
     for name in static.MODELS:

@@ -211,7 +211,8 @@ def scorer(used: Compressor, kind: str, targets: Sequence[bytes]) -> Any:
     """Return what scores a document (bytes to float) against `targets`."""
     if kind == "conditional":
         # What stands last is remembered best where a window forgets: the order is that of the input.
-        after, alone = used.prime(b"".join(target + BETWEEN for target in targets), MOST), used.prime(b"", MOST)
+        after = used.conditional(b"".join(target + BETWEEN for target in targets), MOST)
+        alone = used.conditional(b"", MOST)
         return lambda text: saved(alone(text), after(text))
     sizes = [used.size(target) for target in targets]
 

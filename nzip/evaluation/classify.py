@@ -275,13 +275,13 @@ def _setup(shared: dict[str, Any]) -> None:
         used = _shared["used"] = compressor(shared["name"])
         warm = b"what is compiled or loaded is so before the clock starts" * 2
         used.size(warm)
-        used.prime(warm, 64)(warm[:40])
+        used.conditional(warm, 64)(warm[:40])
 
 
 def _sizes(chosen: Sequence[int]) -> dict[str, Any]:
     used: Compressor = _shared["used"]
     start = time.process_time()
-    cost = used.size if not _shared["conditional"] else used.prime(b"", _shared["most"])
+    cost = used.size if not _shared["conditional"] else used.conditional(b"", _shared["most"])
     return {"bits": [cost(_shared["texts"][at]) for at in chosen], "cpu_s": time.process_time() - start}
 
 
@@ -292,7 +292,7 @@ def _joint(work: tuple[Sequence[int], Sequence[int]]) -> dict[str, Any]:
     start = time.process_time()
     rows = []
     for at in work[0]:
-        cost = used.prime(texts[at], most) if _shared["conditional"] else used.joint(texts[at], most)
+        cost = used.conditional(texts[at], most) if _shared["conditional"] else used.joint(texts[at], most)
         rows.append([cost(texts[other]) for other in work[1]])
     return {"bits": rows, "cpu_s": time.process_time() - start}
 
@@ -302,7 +302,7 @@ def _class(work: tuple[Sequence[int], Sequence[int]]) -> dict[str, Any]:
     used: Compressor = _shared["used"]
     texts = _shared["texts"]
     start = time.process_time()
-    cost = used.prime(b"".join(texts[at] + BETWEEN for at in work[0]), _shared["most"])
+    cost = used.conditional(b"".join(texts[at] + BETWEEN for at in work[0]), _shared["most"])
     return {"bits": [cost(texts[at]) for at in work[1]], "cpu_s": time.process_time() - start}
 
 

@@ -34,7 +34,7 @@ class Compressor:
         version: of the library that does the work.
         settings: what the name leaves out.
         size: C(x) in bits, the whole output.
-        prime: is given x and the size of the largest block to come; returns C(· | x) in bits, cheap to call often.
+        conditional: is given x and the size of the largest block to come; returns C(· | x) in bits, quick to call.
         chained: C(xy) is C(x) + C(y | x), with no window and no header between.
         direct: C(y | x) comes of priming; otherwise it is C(xy) - C(x).
     """
@@ -43,14 +43,14 @@ class Compressor:
     version: str
     settings: str
     size: Cost
-    prime: Callable[[bytes, int], Cost]
+    conditional: Callable[[bytes, int], Cost]
     chained: bool = False
     direct: bool = False
 
     def joint(self, x: bytes, most: int) -> Cost:
         """Return y -> C(xy)."""
         if self.chained:
-            alone, after = self.size(x), self.prime(x, most)
+            alone, after = self.size(x), self.conditional(x, most)
             return lambda y: alone + after(y)
         return lambda y: self.size(x + y)
 
@@ -87,18 +87,18 @@ def compressor(name: str) -> Compressor:
 
 
 def _subtracted(size: Cost) -> Callable[[bytes, int], Cost]:
-    def prime(x: bytes, most: int) -> Cost:
+    def conditional(x: bytes, most: int) -> Cost:
         before = size(x) if x else 0.0
         return lambda y: size(x + y) - before
 
-    return prime
+    return conditional
 
 
 def _gzip() -> Compressor:
     def size(data: bytes) -> float:
         return 8.0 * len(zlib.compress(data, 9, 31))
 
-    def prime(x: bytes, most: int) -> Cost:
+    def conditional(x: bytes, most: int) -> Cost:
         known = x[-WINDOW:]
         start = zlib.compressobj(9, zlib.DEFLATED, -15, zdict=known) if known else zlib.compressobj(9, wbits=-15)
 
@@ -110,7 +110,7 @@ def _gzip() -> Compressor:
 
     version = f"zlib {zlib.ZLIB_RUNTIME_VERSION}"
     settings = "level 9; conditional: raw Deflate, the last 32 KiB known"
-    return Compressor("gzip", version, settings, size, prime, direct=True)
+    return Compressor("gzip", version, settings, size, conditional, direct=True)
 
 
 def _xz() -> Compressor:
@@ -142,7 +142,7 @@ def _zstd() -> Compressor:
     def size(data: bytes) -> float:
         return 8.0 * len(zstandard.ZstdCompressor(level=level).compress(data))
 
-    def prime(x: bytes, most: int) -> Cost:
+    def conditional(x: bytes, most: int) -> Cost:
         settings = parameters(len(x) + most)
         if len(x) >= 8:  # libzstd makes no dictionary of less
             known = zstandard.ZstdCompressionDict(x, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
@@ -154,7 +154,7 @@ def _zstd() -> Compressor:
 
     library = ".".join(str(part) for part in zstandard.ZSTD_VERSION)
     settings = f"level {level}; conditional: raw content as dictionary, no header"
-    return Compressor("zstd", f"libzstd {library}", settings, size, prime, direct=True)
+    return Compressor("zstd", f"libzstd {library}", settings, size, conditional, direct=True)
 
 
 def _peer(name: str) -> Compressor:
@@ -185,7 +185,7 @@ def _static(name: str) -> Compressor:
     def size(data: bytes) -> float:
         return 8.0 * len(data)
 
-    def prime(x: bytes, most: int) -> Cost:
+    def conditional(x: bytes, most: int) -> Cost:
         if not x:
             return size
         model = StaticModel.trained(x, order)
@@ -197,7 +197,7 @@ def _static(name: str) -> Compressor:
         return cost
 
     settings = f"orders 0 to {order}, counted in what was read; 8 bits a byte where nothing was"
-    return Compressor(name, f"nzip {nzip.__version__}", settings, size, prime, chained=True, direct=True)
+    return Compressor(name, f"nzip {nzip.__version__}", settings, size, conditional, chained=True, direct=True)
 
 
 def _nzip(name: str) -> Compressor:
@@ -223,7 +223,7 @@ def _nzip(name: str) -> Compressor:
     def size(data: bytes) -> float:
         return _fresh(level, engine, given, max(1, len(data) - 1).bit_length())(data)
 
-    def prime(x: bytes, most: int) -> Cost:
+    def conditional(x: bytes, most: int) -> Cost:
         if not x:
             return _start(level, engine, params, b"", most).bits
         return _start(level, engine, params, x, most).bits
@@ -231,9 +231,9 @@ def _nzip(name: str) -> Compressor:
     chosen = nzip.levels()[level] if level is not None else None
     used = {**chosen.params} if chosen is not None else params
     words = [chosen.engine if chosen is not None else engine, *(f"{key} {value}" for key, value in used.items())]
-    words.append("primed, to a fraction of a bit" if start.exact else "by concatenation")
+    words.append("conditional, to a fraction of a bit" if start.exact else "by concatenation")
     return Compressor(
-        name, f"nzip {nzip.__version__}", ", ".join(words), size, prime, chained=start.exact, direct=start.exact
+        name, f"nzip {nzip.__version__}", ", ".join(words), size, conditional, chained=start.exact, direct=start.exact
     )
 
 
@@ -251,8 +251,8 @@ def _start(level: int | None, engine: str, params: dict[str, int], known: bytes,
     import nzip
 
     if level is not None:
-        return nzip.primed(known, level, most=most)
-    return nzip.primed(known, engine=engine, params=params, most=most)
+        return nzip.conditional(known, level, most=most)
+    return nzip.conditional(known, engine=engine, params=params, most=most)
 
 
 @cache

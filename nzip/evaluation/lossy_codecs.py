@@ -24,12 +24,12 @@ import numpy as np
 
 from nzip.codec.lossy import REFINED
 from nzip.errors import NzipError, UnsupportedError
-from nzip.formats.signals import Picture, Sound
+from nzip.formats.signals import Audio, Image
 from nzip.models.latent import weights
 from nzip.models.latent.codecs import CODECS, by_name, found_models
 from nzip.models.latent.resample import resample
 
-Signal = Picture | Sound
+Signal = Image | Audio
 
 KINDS = ("picture", "sound")
 QUALITIES = (5, 15, 30, 45, 60, 75, 90)
@@ -77,7 +77,7 @@ class LossyCodec:
 
 def kind_of(signal: Signal) -> str:
     """Return `"picture"` or `"sound"`."""
-    return "picture" if isinstance(signal, Picture) else "sound"
+    return "picture" if isinstance(signal, Image) else "sound"
 
 
 def nzip_codecs(kind: str) -> list[LossyCodec]:
@@ -192,16 +192,16 @@ def fitted(codec: LossyCodec, decoded: Signal, original: Signal) -> Signal:
     Raises:
         NzipError: what came out is something else.
     """
-    if isinstance(original, Picture):
-        if isinstance(decoded, Picture) and decoded.pixels.shape == original.pixels.shape:
+    if isinstance(original, Image):
+        if isinstance(decoded, Image) and decoded.pixels.shape == original.pixels.shape:
             return decoded
-    elif isinstance(decoded, Sound) and len(decoded.samples) == len(original.samples):
+    elif isinstance(decoded, Audio) and len(decoded.samples) == len(original.samples):
         if decoded.samples.shape == original.samples.shape and decoded.rate == original.rate:
             return decoded
         if codec.family != "nzip":
             samples = resample(decoded.samples, decoded.rate, original.rate)[:, : original.samples.shape[1]]
             lack = original.samples.shape[1] - samples.shape[1]
-            return Sound(np.pad(samples, ((0, 0), (0, lack))), original.rate, decoded.format, decoded.subtype)
+            return Audio(np.pad(samples, ((0, 0), (0, lack))), original.rate, decoded.format, decoded.subtype)
     raise NzipError(f"{codec.name} gave back another shape than it was given")
 
 
@@ -276,14 +276,14 @@ def _by_pillow(
         threads: the module and its attribute that say how many threads decode, and the number that means one.
         least, most: the lowest setting and the highest.
     """
-    from PIL import Image
+    import PIL.Image
 
 
     def encode(signal: Signal, setting: int) -> bytes:
-        assert isinstance(signal, Picture)
+        assert isinstance(signal, Image)
         out = io.BytesIO()
         try:
-            Image.fromarray(signal.pixels).save(out, format, quality=setting, **options)
+            PIL.Image.fromarray(signal.pixels).save(out, format, quality=setting, **options)
         except (OSError, ValueError) as error:
             raise UnsupportedError(f"{name} does not encode this picture: {error}") from None
         return out.getvalue()
@@ -292,8 +292,8 @@ def _by_pillow(
         if threads is not None:
             module, attribute, number = threads
             setattr(import_module(module), attribute, number)
-        with Image.open(io.BytesIO(data), formats=[format]) as image:
-            return Picture(np.array(image.convert("RGB")), format)
+        with PIL.Image.open(io.BytesIO(data), formats=[format]) as image:
+            return Image(np.array(image.convert("RGB")), format)
 
     words = f"{library}, pillow {_package_version('pillow')}"
     return [LossyCodec(name, "picture", "peer", words, settings, ladder, encode, decode, least=least, most=most)]
@@ -399,7 +399,7 @@ def _by_libsndfile(
         return []
 
     def encode(signal: Signal, setting: int) -> bytes:
-        assert isinstance(signal, Sound)
+        assert isinstance(signal, Audio)
         rate = signal.rate
         if rates and rate not in rates:
             rate = min((known for known in rates if known > rate), default=max(rates))
@@ -418,7 +418,7 @@ def _by_libsndfile(
     def decode(data: bytes) -> Signal:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
             samples = file.read(dtype="float32", always_2d=True)
-            return Sound(np.ascontiguousarray(samples.T), int(file.samplerate), format, subtype)
+            return Audio(np.ascontiguousarray(samples.T), int(file.samplerate), format, subtype)
 
     words = f"libsndfile {soundfile.__libsndfile_version__}, soundfile {soundfile.__version__}"
     return [LossyCodec(name, "sound", "peer", words, settings, ladder, encode, decode, least)]

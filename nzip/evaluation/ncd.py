@@ -135,9 +135,9 @@ def row(used: Compressor, kind: str, texts: Sequence[bytes], i: int) -> dict[str
     For `"ncd"` the list is C(x_i x_j) for j = i, i + 1 …; for `"conditional"` it is C(x_j | x_i) for every j.
     """
     most = max(map(len, texts))
-    cost = used.joint(texts[i], most) if kind == "ncd" else used.prime(texts[i], most)
+    cost = used.joint(texts[i], most) if kind == "ncd" else used.conditional(texts[i], most)
     others = texts[i:] if kind == "ncd" else texts
-    alone = used.size(texts[i]) if kind == "ncd" else used.prime(b"", most)(texts[i])
+    alone = used.size(texts[i]) if kind == "ncd" else used.conditional(b"", most)(texts[i])
     return {"alone": alone, "joint": [cost(y) for y in others]}
 
 

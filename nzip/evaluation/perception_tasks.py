@@ -2,7 +2,7 @@
 
 A task is named `MODULE:NAME` or `FILE.py:NAME`. NAME is one of:
 
-* a function `(signal, item) -> number`: the score of one picture or sound, `nzip.Picture` or `nzip.Sound`. A set's
+* a function `(signal, item) -> number`: the score of one picture or sound, `nzip.Image` or `nzip.Audio`. A set's
   score is the mean.
 * a class that takes no arguments, or an object, with `score(signal, item) -> number`, the same with a memory.
 * one with `answer(signal, item) -> answer` and `total(answers, items) -> number`, where only the whole set has a score
@@ -43,7 +43,7 @@ from numpy.typing import NDArray
 from nzip.errors import NzipError
 from nzip.evaluation.distortion import log_mel
 from nzip.evaluation.lossy_codecs import KINDS, Signal, resample
-from nzip.formats.signals import Picture, Sound
+from nzip.formats.signals import Audio, Image
 
 Doubles = NDArray[np.float64]
 
@@ -247,11 +247,11 @@ class Agreement:
         self._network = network()
         self._own: dict[str, int] = {}
 
-    def score(self, signal: Picture, item: Item) -> float:
+    def score(self, signal: Image, item: Item) -> float:
         """Return 1 or 0."""
         if item.sha256 not in self._own:
             original = item.original()
-            assert isinstance(original, Picture)
+            assert isinstance(original, Image)
             self._own[item.sha256] = self._network.answer(original.pixels)[0]
         return float(self._network.answer(signal.pixels)[0] == self._own[item.sha256])
 
@@ -275,7 +275,7 @@ class Identify:
         pieces, owners = [], []
         for number, item in enumerate(items):
             sound = item.original()
-            assert isinstance(sound, Sound)
+            assert isinstance(sound, Audio)
             cepstra = fingerprints(sound)
             pieces.append(cepstra)
             owners += [(number, at) for at in range(len(cepstra))]
@@ -283,7 +283,7 @@ class Identify:
         self._owners = owners
         self._numbers = {item.path: number for number, item in enumerate(items)}
 
-    def score(self, signal: Sound, item: Item) -> float:
+    def score(self, signal: Audio, item: Item) -> float:
         """Return the share of pieces that are known again."""
         number = self._numbers[item.path]
         cepstra = fingerprints(signal)
@@ -294,7 +294,7 @@ class Identify:
         return right / len(cepstra)
 
 
-def fingerprints(sound: Sound) -> Doubles:
+def fingerprints(sound: Audio) -> Doubles:
     """Return the cepstra of each second of a sound, float64 (pieces, 96); a rest under half a second is left out."""
     mono = sound.samples.mean(axis=0, keepdims=True, dtype=np.float64).astype(np.float32)  # (1, T)
     mono = resample(mono, sound.rate, RATE)

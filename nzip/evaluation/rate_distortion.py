@@ -44,7 +44,7 @@ from nzip.evaluation.distortion import METRICS, PictureReference, SoundReference
 from nzip.evaluation.lossy_codecs import KINDS, LossyCodec, Signal, choose, kind_of
 from nzip.evaluation.lossy_worker import CodecProcess
 from nzip.evaluation.study import Journal, key_of
-from nzip.formats.signals import Picture, Sound, read_signal
+from nzip.formats.signals import Audio, Image, read_signal
 
 SCHEMA = 1
 RATES = {"picture": "bits per pixel", "sound": "kbit/s"}
@@ -97,14 +97,14 @@ def load(path: AnyPath) -> Signal:
         OSError: it cannot be read.
     """
     signal = read_signal(path, strip=True)
-    if isinstance(signal, Sound):
+    if isinstance(signal, Audio):
         if signal.samples.size == 0:
             raise UnsupportedError(f"{os.fspath(path)}: there is nothing in it")
         return signal
     pixels = signal.pixels
     if pixels.dtype != np.uint8 or pixels.shape[2] not in (1, 3):
         raise UnsupportedError(f"{os.fspath(path)}: more than 8 bits, or an alpha channel; convert it to 8-bit RGB")
-    return Picture(np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3))))
+    return Image(np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3))))
 
 
 def find_sources(paths: Sequence[AnyPath]) -> tuple[list[Source], list[dict[str, str]]]:
@@ -123,7 +123,7 @@ def find_sources(paths: Sequence[AnyPath]) -> tuple[list[Source], list[dict[str,
             continue
         except OSError as error:
             raise NzipError(f"{file.location}: cannot read it: {error.strerror}") from None
-        if isinstance(signal, Picture):
+        if isinstance(signal, Image):
             shape = {"width": signal.pixels.shape[1], "height": signal.pixels.shape[0]}
         else:
             channels, samples = signal.samples.shape
@@ -316,7 +316,7 @@ class _Measurer:
     def measure(self, process: CodecProcess, setting: int) -> Record:
         if self._signal is None:
             self._signal = load(self.source.file.location)
-            if isinstance(self._signal, Picture):
+            if isinstance(self._signal, Image):
                 self._reference = PictureReference(self._signal.pixels)
             else:
                 self._reference = SoundReference(self._signal.samples, self._signal.rate, speech=self._speech)
@@ -330,11 +330,11 @@ class _Measurer:
             return record | {"error": str(error)}
         self._warm.add(codec.name)
         if isinstance(self._reference, PictureReference):
-            assert isinstance(coded.signal, Picture)
+            assert isinstance(coded.signal, Image)
             values = self._reference.measure(coded.signal.pixels)
         else:
             assert isinstance(self._reference, SoundReference)
-            assert isinstance(coded.signal, Sound)
+            assert isinstance(coded.signal, Audio)
             values = self._reference.measure(coded.signal.samples)
         return record | {
             "bytes": len(coded.data),

@@ -26,7 +26,7 @@ from nzip.evaluation.distortion import PictureReference, SoundReference, Values,
 from nzip.evaluation.lossy_codecs import KINDS, LossyCodec, Signal, fitted, nearest
 from nzip.evaluation.page import STYLE
 from nzip.evaluation.rate_distortion import MARK, NOTE, RATES, Source, load, shown, tables, titled
-from nzip.formats.signals import Picture, Sound
+from nzip.formats.signals import Audio, Image
 
 Bytes = NDArray[np.uint8]
 
@@ -199,7 +199,7 @@ def _values_words(result: dict[str, Any], values: Values) -> list[tuple[str, str
 
 def _picture(result: dict[str, Any], source: Source, codecs: Sequence[LossyCodec], name: str) -> Iterator[str]:
     original = load(source.file.location)
-    assert isinstance(original, Picture)
+    assert isinstance(original, Image)
     reference = PictureReference(original.pixels)
     place = busiest(original.pixels, CROP)
     width, height = source.shape["width"], source.shape["height"]
@@ -218,7 +218,7 @@ def _picture(result: dict[str, Any], source: Source, codecs: Sequence[LossyCodec
                 missing.append(found)
                 continue
             copy, size, setting = found
-            assert isinstance(copy, Picture)
+            assert isinstance(copy, Image)
             values = reference.measure(copy.pixels)
             numbers = "<br>".join(f"{html.escape(title)} {value}" for title, value in _values_words(result, values))
             codec_name = html.escape(codec.name)
@@ -257,7 +257,7 @@ def busiest(pixels: Bytes, side: int) -> tuple[slice, slice]:
 
 def _sound(result: dict[str, Any], source: Source, codecs: Sequence[LossyCodec]) -> Iterator[str]:
     original = load(source.file.location)
-    assert isinstance(original, Sound)
+    assert isinstance(original, Audio)
     speech = any(
         record["path"] == source.file.path and not record["error"] and record["values"]["stoi"] is not None
         for record in result["records"]
@@ -275,7 +275,7 @@ def _sound(result: dict[str, Any], source: Source, codecs: Sequence[LossyCodec])
                 missing.append(f"{found.words} (at {target:g} kbit/s)")
                 continue
             copy, size, setting = found
-            assert isinstance(copy, Sound)
+            assert isinstance(copy, Audio)
             values = dict(_values_words(result, reference.measure(copy.samples)))
             titles += [title for title in values if title not in titles]
             words = f"{html.escape(codec.name)}, setting {setting}"
@@ -297,15 +297,17 @@ def _uri(kind: str, file: io.BytesIO) -> str:
 
 def _image(pixels: Bytes) -> str:
     """Return a picture as a data URI, without loss: WebP where pillow has it, else PNG."""
-    from PIL import Image, features
+    import PIL.Image
+    from PIL import features
 
     format = "WEBP" if features.check("webp") else "PNG"
     file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(file, format, **({"lossless": True} if format == "WEBP" else {}))
+    options = {"lossless": True} if format == "WEBP" else {}
+    PIL.Image.fromarray(np.ascontiguousarray(pixels)).save(file, format, **options)
     return _uri(f"image/{format.lower()}", file)
 
 
-def _flac(sound: Sound) -> str:
+def _flac(sound: Audio) -> str:
     """Return the beginning of a sound as a data URI: FLAC of 16 bits, the first two channels."""
     soundfile = import_module("soundfile")
     file = io.BytesIO()

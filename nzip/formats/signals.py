@@ -63,7 +63,7 @@ AnyPath = str | os.PathLike[str]
 
 
 @dataclass
-class Picture:
+class Image:
     """A picture.
 
     Attributes:
@@ -87,7 +87,7 @@ class Picture:
 
 
 @dataclass
-class Sound:
+class Audio:
     """A sound.
 
     Attributes:
@@ -168,7 +168,7 @@ def _reason(error: BaseException) -> str:
     return re.sub(r"\s*<[^<>]* at 0x[0-9a-fA-F]+>:?", "", text).strip().rstrip(".")
 
 
-def read_signal(source: AnyPath | BinaryIO, *, strip: bool = False) -> Picture | Sound:
+def read_signal(source: AnyPath | BinaryIO, *, strip: bool = False) -> Image | Audio:
     """Return the picture or sound in a file, or in a stream that can seek.
 
     Args:
@@ -176,15 +176,15 @@ def read_signal(source: AnyPath | BinaryIO, *, strip: bool = False) -> Picture |
         strip: leave out what is neither pixels nor samples, and so accept files that hold what would not come back.
 
     Raises:
-        CorruptError, UnsupportedError, LimitError, OSError: see `read_picture` and `read_sound`.
+        CorruptError, UnsupportedError, LimitError, OSError: see `read_image` and `read_audio`.
     """
     with _opened(source) as (file, _):
         start = file.read(12)
         file.seek(0)
-    return read_sound(source, strip=strip) if kind_of(start) == "audio" else read_picture(source, strip=strip)
+    return read_audio(source, strip=strip) if kind_of(start) == "audio" else read_image(source, strip=strip)
 
 
-def read_picture(source: AnyPath | BinaryIO, *, strip: bool = False) -> Picture:
+def read_image(source: AnyPath | BinaryIO, *, strip: bool = False) -> Image:
     """Return the picture in a file, or in a stream that can seek.
 
     Args:
@@ -213,11 +213,11 @@ def read_picture(source: AnyPath | BinaryIO, *, strip: bool = False) -> Picture:
                 image.load()
                 pixels = _pixels(name, image, data[:32])
                 if strip:
-                    return Picture(pixels, format_)
+                    return Image(pixels, format_)
                 profile, exif, xmp = (_bytes(image.info.get(key)) for key in ("icc_profile", "exif", "xmp"))
                 if format_ == "TIFF":
                     exif = _tags_of(name, image)
-                return Picture(pixels, format_, profile, exif, xmp, _dpi(image), tuple(found.chunks))
+                return Image(pixels, format_, profile, exif, xmp, _dpi(image), tuple(found.chunks))
         except image_module.UnidentifiedImageError:
             kinds, others = ", ".join(PICTURES), ", ".join(SOUNDS)
             raise CorruptError(
@@ -285,10 +285,10 @@ def _tags_of(name: str, image: Any) -> bytes:
 
 def _pillow(name: str) -> Any:
     try:
-        from PIL import Image
+        import PIL.Image
     except ImportError:
         raise UnsupportedError(f"{name}: pictures need pillow; install it with: pip install 'nzip[image]'") from None
-    return Image
+    return PIL.Image
 
 
 def _admit(name: str, image: Any, data: bytes, format_: str, found: extras.Extras) -> None:
@@ -355,7 +355,7 @@ def _name_of(target: AnyPath | BinaryIO) -> str:
     return os.fspath(target) if isinstance(target, str | os.PathLike) else "the output"
 
 
-def write_picture(picture: Picture, target: AnyPath | BinaryIO, format: str = "", *, strip: bool = False) -> None:
+def write_image(picture: Image, target: AnyPath | BinaryIO, format: str = "", *, strip: bool = False) -> None:
     """Write a picture.
 
     Args:
@@ -435,7 +435,7 @@ def _put(target: AnyPath | BinaryIO, data: bytes) -> None:
         target.write(data)
 
 
-def read_sound(source: AnyPath | BinaryIO, *, strip: bool = False) -> Sound:
+def read_audio(source: AnyPath | BinaryIO, *, strip: bool = False) -> Audio:
     """Return the sound in a file, or in a stream that can seek.
 
     Args:
@@ -472,7 +472,7 @@ def read_sound(source: AnyPath | BinaryIO, *, strip: bool = False) -> Sound:
                     raise CorruptError(f"{name}: the sound ends after {len(samples):,} of {file.frames:,} samples")
                 if not np.isfinite(samples).all():
                     raise UnsupportedError(f"{name}: holds samples that are no finite numbers; mend it first")
-                told = Sound(np.ascontiguousarray(samples.T), int(file.samplerate), file.format, file.subtype)
+                told = Audio(np.ascontiguousarray(samples.T), int(file.samplerate), file.format, file.subtype)
                 if not strip:
                     told.extra = {key: value for key, value in file.copy_metadata().items() if value}
                     told.chunks = tuple(found.chunks)
@@ -538,7 +538,7 @@ def _soundfile(name: str) -> Any:
     return soundfile
 
 
-def write_sound(sound: Sound, target: AnyPath | BinaryIO, format: str = "", *, strip: bool = False) -> None:
+def write_audio(sound: Audio, target: AnyPath | BinaryIO, format: str = "", *, strip: bool = False) -> None:
     """Write a sound.
 
     Args:

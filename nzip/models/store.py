@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from nzip.errors import CorruptError
-from nzip.models.engine import Engine, Params
+from nzip.formats.content.kinds import Content
+from nzip.models.base import Engine, Params
 
 
 class StoreEngine(Engine):
@@ -27,7 +28,7 @@ class StoreEngine(Engine):
     def memory(self, params: Params, size: int) -> int:
         return 0
 
-    def encode(self, block: bytes, params: Params) -> bytes:
+    def encode(self, block: bytes, params: Params, content: Content | None = None) -> bytes:
         return block
 
     def decode(self, payload: bytes, size: int, params: Params) -> bytes:

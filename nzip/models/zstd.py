@@ -9,7 +9,8 @@ from __future__ import annotations
 import zstandard
 
 from nzip.errors import CorruptError
-from nzip.models.engine import Engine, Params
+from nzip.formats.content.kinds import Content
+from nzip.models.base import Engine, Params
 
 MIN_WINDOW, MAX_WINDOW = 10, 30  # log2 of bytes
 # Memory beside the window, as docs/FORMAT.md states it. A constant of the format: what libzstd itself estimates
@@ -83,7 +84,7 @@ class ZstdEngine(Engine):
             write_dict_id=False,
         )
 
-    def encode(self, block: bytes, params: Params) -> bytes:
+    def encode(self, block: bytes, params: Params, content: Content | None = None) -> bytes:
         level, window = self._checked(params)
         settings = self._settings(level, window, len(block), long=_long(len(block)))
         return zstandard.ZstdCompressor(compression_params=settings).compress(block)

@@ -8,7 +8,7 @@ import pytest
 from cli.tools import files_in
 from models.latent import tiny
 
-from nzip.formats.signals import Picture, Sound, write_picture, write_sound
+from nzip.formats.signals import Audio, Image, write_audio, write_image
 from nzip.models.latent import codecs
 
 pytest.importorskip("torch")
@@ -29,7 +29,7 @@ def photos(here, monkeypatch):
     monkeypatch.setattr(walloc, "SOUNDS", {"27": walloc.Shape(1, 4, 9, 8, 1, (4.0, 90.0), 2, 8000)})
     (here / "photos").mkdir()
     for number in range(3):
-        write_picture(Picture(tiny.picture(number, 70, 90)), here / "photos" / f"{number}.png")
+        write_image(Image(tiny.picture(number, 70, 90)), here / "photos" / f"{number}.png")
     (here / "photos" / "SOURCES.json").write_text(json.dumps({"": {"source": "made here", "licence": "CC0"}}))
 
 
@@ -71,7 +71,7 @@ def test_a_run_goes_on(run, here):
 @pytest.mark.usefixtures("photos")
 def test_sounds(run, here):
     for number in range(3):
-        write_sound(Sound(tiny.sound(number, 2, 12000), 8000), here / f"{number}.wav")
+        write_audio(Audio(tiny.sound(number, 2, 12000), 8000), here / f"{number}.wav")
     little = ["--variant", "27", "--steps", "4", "--crop", "1024", "--batch", "2"]
     result = run("train", "audio", "0.wav", "1.wav", "2.wav", *little)
     assert result.exit_code == 0, result.output

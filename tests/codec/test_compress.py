@@ -107,7 +107,7 @@ def test_arguments_out_of_range(arguments, message):
 @pytest.fixture
 def registries(monkeypatch):
     """Registrations made in the test are undone after it."""
-    from nzip.codec.registry import ENGINES, TRANSFORMS
+    from nzip.registry import ENGINES, TRANSFORMS
 
     for registry in (ENGINES, TRANSFORMS):
         for name in ("_objects", "_names", "_paths"):
@@ -143,7 +143,7 @@ def test_verify_stores_what_does_not_come_back(registries, fault):
 @pytest.mark.parametrize("fault", [None, "wrong bytes", "too long", "empty", "CorruptError", "IndexError", "forward"])
 def test_a_transform_that_does_not_come_back_is_dropped(registries, monkeypatch, fault):
     from nzip.codec import blocks
-    from nzip.formats.transforms import Transform
+    from nzip.formats.transforms.base import Transform
 
     class Reverse(Transform):
         name, id, version = "reverse", 64, 1

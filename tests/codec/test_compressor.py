@@ -100,6 +100,6 @@ def test_members_can_be_joined():
 
 
 def test_level_default_is_6():
-    from nzip.codec.levels import DEFAULT_LEVEL
+    from nzip.settings import DEFAULT_LEVEL
 
     assert DEFAULT_LEVEL == 6

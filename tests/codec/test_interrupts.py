@@ -13,7 +13,7 @@ from sources import MIXED, NOISE, TEXT, OnlyWrite, Pipe, pieces
 
 import nzip
 from nzip.codec import compressor as compressor_module
-from nzip.codec import file as file_module
+from nzip.codec import nzipfile as file_module
 from nzip.codec.blocks import Coding
 
 CONTENT = (MIXED + NOISE[:700])[:6000]

@@ -6,8 +6,8 @@ import importlib.util
 import pytest
 
 import nzip
-from nzip.codec.levels import DEFAULT_LEVEL
-from nzip.codec.registry import ENGINES
+from nzip.registry import ENGINES
+from nzip.settings import DEFAULT_LEVEL
 
 HAS_CM = importlib.util.find_spec("nzip.models.cm.engine") is not None
 

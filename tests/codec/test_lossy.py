@@ -12,7 +12,7 @@ from models.latent import tiny
 import nzip
 from nzip.codec import lossy
 from nzip.errors import CorruptError, LimitError, UnsupportedError
-from nzip.formats.signals import Picture, Sound
+from nzip.formats.signals import Audio, Image
 from nzip.models.latent import codecs, record
 from nzip.models.latent.layers import NumpyOps
 
@@ -32,10 +32,10 @@ def _error(one, other) -> float:
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_pictures_of_every_kind(channels):
     pixels = np.concatenate([PIXELS, tiny.picture(2, 45, 61)], axis=2)[:, :, :channels].copy()
-    picture = Picture(pixels, "WEBP", b"profile" * 9, b"exif" * 7)
+    picture = Image(pixels, "WEBP", b"profile" * 9, b"exif" * 7)
     data = nzip.compress_signal(picture, quality=90)
     back = nzip.decompress_signal(data)
-    assert isinstance(back, Picture)
+    assert isinstance(back, Image)
     assert (back.pixels.shape, back.pixels.dtype) == (pixels.shape, np.uint8)
     assert (back.format, back.profile, back.exif) == ("WEBP", picture.profile, picture.exif)
     if channels in (2, 4):
@@ -46,10 +46,10 @@ def test_pictures_of_every_kind(channels):
 
 def test_sixteen_bits_and_one_pixel():
     deep = (PIXELS[:, :, :1].astype(np.uint16) << 8) + 77
-    back = nzip.decompress_signal(nzip.compress_signal(Picture(deep), quality=90))
+    back = nzip.decompress_signal(nzip.compress_signal(Image(deep), quality=90))
     assert back.pixels.dtype == np.uint16
     assert _error(back.pixels, deep) < 0.3 * deep.astype(float).var()
-    one = nzip.decompress_signal(nzip.compress_signal(Picture(PIXELS[:1, :1])))
+    one = nzip.decompress_signal(nzip.compress_signal(Image(PIXELS[:1, :1])))
     assert one.pixels.shape == (1, 1, 3)
 
 
@@ -57,10 +57,10 @@ def test_sixteen_bits_and_one_pixel():
 @pytest.mark.parametrize("count", [0, 1, 3000])
 def test_sounds_of_every_kind(channels, count):
     samples = tiny.sound(3, channels, count)
-    sound = Sound(samples, 22050, "FLAC", "PCM_24", {"title": "a"})
+    sound = Audio(samples, 22050, "FLAC", "PCM_24", {"title": "a"})
     data = nzip.compress_signal(sound, quality=95)
     back = nzip.decompress_signal(data)
-    assert isinstance(back, Sound)
+    assert isinstance(back, Audio)
     assert back.samples.shape == samples.shape
     assert (back.rate, back.format, back.subtype, back.extra) == (22050, "FLAC", "PCM_24", {"title": "a"})
     if count > 1:
@@ -69,13 +69,13 @@ def test_sounds_of_every_kind(channels, count):
 
 def test_sounds_beyond_full_scale_stay_there():
     samples = tiny.sound(4, 2, 2000) * 12
-    back = nzip.decompress_signal(nzip.compress_signal(Sound(samples, 8000, "WAV", "FLOAT"), quality=95))
+    back = nzip.decompress_signal(nzip.compress_signal(Audio(samples, 8000, "WAV", "FLOAT"), quality=95))
     assert np.abs(back.samples).max() > 2
     assert _error(back.samples, samples) < 0.6 * samples.var()
 
 
 def test_goals():
-    picture = Picture(PIXELS)
+    picture = Image(PIXELS)
     sizes = [len(nzip.compress_signal(picture, quality=quality)) for quality in (1, 60, 100)]
     assert sizes == sorted(sizes)
     assert len(nzip.compress_signal(picture)) == sizes[1]
@@ -86,7 +86,7 @@ def test_goals():
     found = lossy.encode_signal(picture, goal=lossy.Goal(psnr=wanted))
     assert found.psnr >= wanted
     assert found.settings[0] < 55
-    sound = Sound(tiny.sound(5, 2, 8000), 8000)
+    sound = Audio(tiny.sound(5, 2, 8000), 8000)
     data = nzip.compress_signal(sound, kbps=30)
     assert len(data) <= 30_000 / 8
     for settings, problem in (
@@ -110,17 +110,17 @@ def _psnr(data: bytes) -> float:
 )  # fmt: skip
 def test_wrong_settings(settings):
     with pytest.raises(ValueError):
-        nzip.compress_signal(Picture(PIXELS), **settings)
+        nzip.compress_signal(Image(PIXELS), **settings)
 
 
 @pytest.mark.parametrize(
     "signal",
     [
-        Picture(np.zeros((0, 4, 3), np.uint8)), Picture(np.zeros((4, 4), np.uint8)),
-        Picture(np.zeros((4, 4, 5), np.uint8)), Picture(np.zeros((4, 4, 3), np.uint16)),
-        Picture(np.zeros((4, 4, 3), np.float32)), Sound(np.zeros(9, np.float32), 8000),
-        Sound(np.full((1, 9), np.nan, np.float32), 8000), Sound(np.zeros((1, 9), np.float32), 0),
-        Sound(np.zeros((65, 9), np.float32), 8000),
+        Image(np.zeros((0, 4, 3), np.uint8)), Image(np.zeros((4, 4), np.uint8)),
+        Image(np.zeros((4, 4, 5), np.uint8)), Image(np.zeros((4, 4, 3), np.uint16)),
+        Image(np.zeros((4, 4, 3), np.float32)), Audio(np.zeros(9, np.float32), 8000),
+        Audio(np.full((1, 9), np.nan, np.float32), 8000), Audio(np.zeros((1, 9), np.float32), 0),
+        Audio(np.zeros((65, 9), np.float32), 8000),
     ],
 )  # fmt: skip
 def test_what_is_no_signal(signal):
@@ -130,7 +130,7 @@ def test_what_is_no_signal(signal):
 
 def test_large_signals_are_cut_and_joined(monkeypatch):
     monkeypatch.setattr(lossy, "TILES", {record.PICTURE: (90_000, 256), record.SOUND: (3000, 1 << 16)})
-    picture = Picture(tiny.picture(7, 550, 290))
+    picture = Image(tiny.picture(7, 550, 290))
     data = nzip.compress_signal(picture, quality=95)
     head, _ = record.Head.parse(nzip.decompress(data))
     codec = codecs.by_id(head.codec, head.model)
@@ -156,15 +156,15 @@ def test_parts_join_to_the_whole(size):
 
 
 def test_latents_are_read_without_the_signal(tmp_path, monkeypatch):
-    data = nzip.compress_signal(Picture(PIXELS), quality=70)
+    data = nzip.compress_signal(Image(PIXELS), quality=70)
     (tmp_path / "x.nz").write_bytes(data)
     monkeypatch.setattr(lossy, "_assemble", None)
     found = nzip.latents(tmp_path / "x.nz")
     assert (found.dtype, found.shape) == (np.int8, (10, 12, 16))
     assert np.array_equal(nzip.latents(io.BytesIO(data)), found)
-    several = nzip.compress_signal(Sound(tiny.sound(1, 3, 500), 8000))
+    several = nzip.compress_signal(Audio(tiny.sound(1, 3, 500), 8000))
     assert nzip.latents(io.BytesIO(several)).shape == (2, 10, 32)
-    nothing = nzip.compress_signal(Sound(np.zeros((1, 0), np.float32), 8000))
+    nothing = nzip.compress_signal(Audio(np.zeros((1, 0), np.float32), 8000))
     assert nzip.latents(io.BytesIO(nothing)).shape == (10, 0)
 
 
@@ -172,14 +172,14 @@ def test_every_backend_reads_the_same_latents():
     pytest.importorskip("torch")
     from nzip.models.latent.layers import TorchOps
 
-    data = nzip.compress_signal(Picture(PIXELS), quality=70)
+    data = nzip.compress_signal(Image(PIXELS), quality=70)
     one, other = (nzip.decompress_signal(data, ops=ops).pixels.astype(int) for ops in (NumpyOps(), TorchOps()))
     assert np.abs(one - other).max() <= 1
 
 
 def test_the_member_is_a_member_like_any_other():
     pixels = np.concatenate([PIXELS, PIXELS[:, :, :1]], axis=2)
-    data = nzip.compress_signal(Picture(pixels), quality=50)
+    data = nzip.compress_signal(Image(pixels), quality=50)
     content = nzip.decompress(data)
     assert lossy.signal_of(content).pixels.shape == pixels.shape
     with nzip.open(io.BytesIO(data)) as file:
@@ -198,7 +198,7 @@ def test_the_member_is_a_member_like_any_other():
 def test_files_of_another_kind():
     with pytest.raises(UnsupportedError, match="no lossy picture"):
         nzip.decompress_signal(nzip.compress(b"text" * 100))
-    data = nzip.compress_signal(Picture(PIXELS))
+    data = nzip.compress_signal(Image(PIXELS))
     with pytest.raises(UnsupportedError, match="more than one"):
         nzip.decompress_signal(data + data)
     with pytest.raises(CorruptError):
@@ -218,11 +218,11 @@ def test_decibels_are_of_all_samples():
 
 def test_a_model_that_makes_no_numbers(monkeypatch):
     """Said in one line, without warnings on the way."""
-    data = nzip.compress_signal(Picture(PIXELS))
+    data = nzip.compress_signal(Image(PIXELS))
     codec = codecs.by_name("walloc", "image", None)[0]
     made = lambda self, symbols, size, settings, ops: np.float32(1e38) * np.full((3, *size), 1e38, np.float32)  # noqa: E731
     monkeypatch.setattr(type(codec), "synthesise", made)
     with pytest.raises(CorruptError, match="the codec walloc makes values that are no numbers; get its file again"):
         nzip.decompress_signal(data)
     with pytest.raises(CorruptError, match="no numbers"):
-        nzip.compress_signal(Picture(PIXELS), psnr=20)
+        nzip.compress_signal(Image(PIXELS), psnr=20)

@@ -20,7 +20,7 @@ from nzip.codec import lossy
 from nzip.codec.blocks import Coding, encode_block
 from nzip.errors import CorruptError, LimitError, UnsupportedError
 from nzip.formats.container import End, Header, IndexEntry
-from nzip.formats.signals import Picture, Sound
+from nzip.formats.signals import Audio, Image
 from nzip.models.latent import codecs, record
 from nzip.models.latent.layers import NumpyOps
 from nzip.models.latent.record import Head
@@ -132,12 +132,12 @@ def test_a_rate_cannot_make_much_of_little():
 
 
 def test_rates_are_refused_when_encoding():
-    sound = Sound(np.zeros((1, 500), np.float32), (1 << 31) - 1)
+    sound = Audio(np.zeros((1, 500), np.float32), (1 << 31) - 1)
     with pytest.raises(ValueError, match="samples a second; a rate is 1 to"):
         nzip.compress_signal(sound)
     with pytest.raises(ValueError, match="too far from the 16,000 of the codec grvq"):
-        nzip.compress_signal(Sound(sound.samples, 2_000_000), codec="grvq")
-    assert nzip.decompress_signal(nzip.compress_signal(Sound(sound.samples, 2_000_000), kbps=3000)).rate == 2_000_000
+        nzip.compress_signal(Audio(sound.samples, 2_000_000), codec="grvq")
+    assert nzip.decompress_signal(nzip.compress_signal(Audio(sound.samples, 2_000_000), kbps=3000)).rate == 2_000_000
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_parts_have_a_size(size, tile):
 
 def test_the_output_has_a_limit(tmp_path_factory, monkeypatch):
     tiny.in_place_of_shipped(monkeypatch, tmp_path_factory.mktemp("models"))
-    data = nzip.compress_signal(Picture(tiny.picture(1, 45, 61)))
+    data = nzip.compress_signal(Image(tiny.picture(1, 45, 61)))
     assert nzip.decompress_signal(data, max_output_size=45 * 61 * 3).pixels.shape == (45, 61, 3)
     with pytest.raises(LimitError, match=r"8,235 bytes and the limit is 8,234 \(max_output_size\)"):
         nzip.decompress_signal(data, max_output_size=45 * 61 * 3 - 1)

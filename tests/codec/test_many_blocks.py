@@ -8,8 +8,8 @@ import pytest
 from sources import NOISE, TEXT
 
 import nzip
-from nzip.codec import file as file_module
 from nzip.codec import files
+from nzip.codec import nzipfile as file_module
 from nzip.codec.index import load_index
 from nzip.formats.container import End, Index, IndexEntry, Parser
 

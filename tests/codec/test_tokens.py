@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nzip
-from nzip.codec.tokens import read_header, tokenizer_for, unpack
+from nzip.codec.tokens.tokenizer import read_header, tokenizer_for, unpack
 from nzip.models.static import AdaptiveModel, StaticModel
 
 MODEL = StaticModel.trained(b"it is a truth that a text of a few words trains a model of a few contexts. " * 4)

@@ -32,11 +32,11 @@ def test_scores_by_hand() -> None:
 def test_scorer_by_hand() -> None:
     seen = []
 
-    def prime(x: bytes, most: int) -> Any:
+    def conditional(x: bytes, most: int) -> Any:
         seen.append(x)
         return lambda y: {b"": SIZES[y], b"t\nu\n": 75.0}[x]
 
-    stub = Compressor("stub", "0", "", SIZES.__getitem__, prime)
+    stub = Compressor("stub", "0", "", SIZES.__getitem__, conditional)
     assert scorer(stub, "ncd", [b"t", b"u"])(b"d") == pytest.approx(0.3)
     assert scorer(stub, "conditional", [b"t", b"u"])(b"d") == 0.25
     assert seen == [b"t\nu\n", b""]

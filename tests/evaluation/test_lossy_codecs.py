@@ -14,22 +14,22 @@ from nzip.evaluation import lossy_worker
 from nzip.evaluation.distortion import psnr
 from nzip.evaluation.lossy_codecs import LossyCodec, Signal, choose, find, fitted, nearest, nzip_codecs, peers
 from nzip.evaluation.lossy_worker import CodecProcess
-from nzip.formats.signals import Picture, Sound
+from nzip.formats.signals import Audio, Image
 from nzip.models.latent import codecs
 
 PEERS = peers("picture") + peers("sound")
 
 
-def picture(height: int = 40, width: int = 56) -> Picture:
+def picture(height: int = 40, width: int = 56) -> Image:
     rows, columns = np.mgrid[:height, :width]
     waves = [np.sin(rows / (5 + channel)) + np.cos(columns / (7 - channel)) for channel in range(3)]
-    return Picture((np.stack(waves, axis=2) * 60 + 128).astype(np.uint8))
+    return Image((np.stack(waves, axis=2) * 60 + 128).astype(np.uint8))
 
 
-def sound(rate: int = 16000, channels: int = 1) -> Sound:
+def sound(rate: int = 16000, channels: int = 1) -> Audio:
     times = np.arange(rate // 2) / rate
     rows = [0.4 * np.sin(2 * np.pi * 300 * (1 + channel) * times) for channel in range(channels)]
-    return Sound(np.stack(rows).astype(np.float32), rate)
+    return Audio(np.stack(rows).astype(np.float32), rate)
 
 
 def signal_for(codec: LossyCodec) -> Signal:
@@ -37,10 +37,10 @@ def signal_for(codec: LossyCodec) -> Signal:
 
 
 def distance(one: Signal, other: Signal) -> float:
-    if isinstance(one, Picture) and isinstance(other, Picture):
+    if isinstance(one, Image) and isinstance(other, Image):
         return psnr(one.pixels, other.pixels)
-    assert isinstance(one, Sound)
-    assert isinstance(other, Sound)
+    assert isinstance(one, Audio)
+    assert isinstance(other, Audio)
     return psnr(one.samples, other.samples, span=2.0)
 
 
@@ -48,14 +48,14 @@ def make_fake(**changes: Any) -> LossyCodec:
     """A codec that drops the low bits of pixels: setting 8 keeps all eight."""
 
     def encode(signal: Signal, setting: int) -> bytes:
-        assert isinstance(signal, Picture)
+        assert isinstance(signal, Image)
         height, width, _ = signal.pixels.shape
         kept = signal.pixels >> (8 - setting) << (8 - setting)
         return bytes([height, width, setting]) + kept.tobytes()[: kept.size * setting // 8] + kept.tobytes()
 
     def decode(data: bytes) -> Signal:
         height, width = data[:2]
-        return Picture(np.frombuffer(data[-height * width * 3 :], np.uint8).reshape(height, width, 3))
+        return Image(np.frombuffer(data[-height * width * 3 :], np.uint8).reshape(height, width, 3))
 
     fields: dict[str, Any] = {
         "name": "fake", "kind": "picture", "family": "peer", "version": "1", "settings": "bits", "ladder": (2, 5, 8),
@@ -110,7 +110,7 @@ class TestSounds:
             pytest.skip(f"no {name}")
         original = sound(rate, channels)
         back = fitted(codec, codec.decode(codec.encode(original, 90)), original)
-        assert isinstance(back, Sound)
+        assert isinstance(back, Audio)
         assert back.samples.shape == original.samples.shape
         assert back.rate == rate
         assert psnr(original.samples, back.samples, span=2.0) > 35
@@ -128,11 +128,11 @@ class TestFitted:
         ours = dataclasses.replace(peer, family="nzip")
         original = sound(16000)
         for samples in (original.samples[:, :-5], np.pad(original.samples, ((0, 0), (0, 7)))):
-            back = fitted(peer, Sound(samples, 16000), original)
-            assert isinstance(back, Sound)
+            back = fitted(peer, Audio(samples, 16000), original)
+            assert isinstance(back, Audio)
             assert np.array_equal(back.samples[:, :-5], original.samples[:, :-5])
             with pytest.raises(NzipError, match="another shape"):
-                fitted(ours, Sound(samples, 16000), original)
+                fitted(ours, Audio(samples, 16000), original)
         with pytest.raises(NzipError, match="another shape"):
             fitted(peer, sound(16000, channels=2), original)
 
@@ -224,7 +224,7 @@ class TestWorker:
     def test_here(self) -> None:
         with CodecProcess(make_fake()) as process:
             coded = process.code(picture(), 8, repeat=3)
-        assert isinstance(coded.signal, Picture)
+        assert isinstance(coded.signal, Image)
         assert np.array_equal(coded.signal.pixels, picture().pixels)
 
     def test_errors_are_results(self) -> None:
@@ -251,7 +251,7 @@ class TestWorker:
         codec = peers("picture")[0]
         with CodecProcess(codec) as process:
             with pytest.raises(NzipError):
-                process.code(Picture(np.zeros((0, 0, 3), np.uint8)), codec.ladder[0])
+                process.code(Image(np.zeros((0, 0, 3), np.uint8)), codec.ladder[0])
             process.code(picture(), codec.ladder[0])
 
     def test_one_thread(self, monkeypatch: pytest.MonkeyPatch) -> None:

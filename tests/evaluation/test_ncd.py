@@ -100,7 +100,7 @@ def test_real_compressors_tell_texts_apart(name: str, kind: str) -> None:
 
 def test_gzip_is_gzip() -> None:
     assert compressor("gzip").size(ENGLISH) == 8 * len(zlib.compress(ENGLISH, 9, 31))
-    assert compressor("gzip").prime(b"", 0)(CODE) == 8 * (len(zlib.compress(CODE, 9, 31)) - 18)
+    assert compressor("gzip").conditional(b"", 0)(CODE) == 8 * (len(zlib.compress(CODE, 9, 31)) - 18)
 
 
 def test_priming_knows_what_a_window_forgets() -> None:
@@ -108,9 +108,9 @@ def test_priming_knows_what_a_window_forgets() -> None:
     x = random.Random(7).randbytes(40_000)
     y = x[:2000]
     assert ncd.ncd(*(compressor("gzip").size(data) for data in (x, y, x + y))) > 0.999
-    assert compressor("gzip").prime(x, 2000)(y) > 0.95 * 8 * len(y)
-    assert compressor("zstd").prime(x, 2000)(y) < 0.1 * 8 * len(y)
-    assert compressor("cmfast").prime(x, 2000)(y) < 0.1 * 8 * len(y)
+    assert compressor("gzip").conditional(x, 2000)(y) > 0.95 * 8 * len(y)
+    assert compressor("zstd").conditional(x, 2000)(y) < 0.1 * 8 * len(y)
+    assert compressor("cmfast").conditional(x, 2000)(y) < 0.1 * 8 * len(y)
 
 
 def test_names() -> None:
@@ -186,9 +186,9 @@ def test_static_by_hand() -> None:
     # One is added to each frequency: a has 262,144 + 2,048 + 1, c 2,048 + 1, all 2 * 262,144 + 256 * 2,049.
     static = compressor("static:order=0")
     total = 2 * 262_144 + 256 * 2_049
-    assert static.prime(b"ab", 2)(b"ac") == pytest.approx(math.log2(total / 264_193) + math.log2(total / 2_049))
+    assert static.conditional(b"ab", 2)(b"ac") == pytest.approx(math.log2(total / 264_193) + math.log2(total / 2_049))
     assert static.size(b"abc") == 24
-    assert static.joint(b"ab", 2)(b"ac") == 16 + static.prime(b"ab", 2)(b"ac")
+    assert static.joint(b"ab", 2)(b"ac") == 16 + static.conditional(b"ab", 2)(b"ac")
     for name in ("static:order=8", "static:bits=3", "static:7"):
         with pytest.raises(NzipError, match="static"):
             compressor(name)

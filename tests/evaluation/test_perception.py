@@ -17,9 +17,9 @@ from nzip.evaluation.perception import measure, rate_kept, read_labels
 from nzip.evaluation.perception_tasks import Identify, Item, Task, TaskError, fingerprints
 from nzip.evaluation.perception_tasks import find as find_task
 from nzip.evaluation.study import Findings
-from nzip.formats.signals import Picture, Sound
+from nzip.formats.signals import Audio, Image
 
-Image = pytest.importorskip("PIL.Image")
+PIL_Image = pytest.importorskip("PIL.Image")
 
 MEAN = """
 def task(signal, item):
@@ -59,7 +59,7 @@ class Dimmer:
         )
 
     def encode(self, signal: Signal, setting: int) -> bytes:
-        assert isinstance(signal, Picture)
+        assert isinstance(signal, Image)
         self.calls += 1
         if signal.pixels.max() == self.refuses and setting == 2:
             raise UnsupportedError("not this\none")
@@ -67,7 +67,7 @@ class Dimmer:
         return bytes((2, 4, 8)[setting - 1])
 
     def decode(self, data: bytes) -> Signal:
-        return Picture(self.out)
+        return Image(self.out)
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def folder(tmp_path: Path) -> Path:
     inside = tmp_path / "in"
     inside.mkdir()
     for name, light in (("a", 200), ("b", 100)):
-        Image.fromarray(np.full((4, 4, 3), light, np.uint8)).save(inside / f"{name}.png")
+        PIL_Image.fromarray(np.full((4, 4, 3), light, np.uint8)).save(inside / f"{name}.png")
     return inside
 
 
@@ -135,7 +135,7 @@ class TestByHand:
         assert rate_kept(points, 1.0) == found
 
     def test_a_score_of_the_whole_set(self, folder: Path, tmp_path: Path) -> None:
-        Image.fromarray(np.full((4, 4, 3), 40, np.uint8)).save(folder / "c.png")
+        PIL_Image.fromarray(np.full((4, 4, 3), 40, np.uint8)).save(folder / "c.png")
         labels = {"a.png": "light", "b.png": "light", "c.png": "dark"}
         findings = measure([folder], written(tmp_path, BALANCED) + ":Task", [Dimmer().codec], labels=labels)
         assert findings.result["clean"]["picture"]["score"] == 1.0
@@ -332,7 +332,7 @@ class TestFindTask:
         with pytest.raises(TaskError, match="x:Bad: cannot prepare: RuntimeError: no space"):
             task.prepare([])
         with pytest.raises(TaskError, match="x:Bad, a: its answer is nothing that JSON holds"):
-            task.ask(Picture(np.zeros((1, 1, 3), np.uint8)), item)
+            task.ask(Image(np.zeros((1, 1, 3), np.uint8)), item)
         with pytest.raises(TaskError, match=r"x:Bad: gave \[1\] in place of a finite number"):
             task.total([], [])
 
@@ -375,23 +375,23 @@ class TestBuiltIn:
         task = Identify()
         task.prepare(items)
         signals = [item.original() for item in items]
-        assert all(isinstance(signal, Sound) for signal in signals)
+        assert all(isinstance(signal, Audio) for signal in signals)
         a, b, c = signals
-        assert isinstance(a, Sound)
-        assert isinstance(b, Sound)
-        assert isinstance(c, Sound)
+        assert isinstance(a, Audio)
+        assert isinstance(b, Audio)
+        assert isinstance(c, Audio)
         assert task.score(a, items[0]) == task.score(b, items[1]) == 1.0
         assert task.score(c, items[2]) == 0.5  # its second piece is taken for its first
         assert task.score(b, items[0]) == 0.0
-        first_twice = Sound(np.concatenate([a.samples[:, :16000]] * 2, axis=1), 16000)
+        first_twice = Audio(np.concatenate([a.samples[:, :16000]] * 2, axis=1), 16000)
         assert task.score(first_twice, items[0]) == 0.5
-        assert task.score(Sound(a.samples * np.float32(0.25), 16000), items[0]) == 1.0  # loudness says nothing
+        assert task.score(Audio(a.samples * np.float32(0.25), 16000), items[0]) == 1.0  # loudness says nothing
 
     def test_fingerprints(self) -> None:
         for samples, count in ((1, 1), (16000, 1), (23999, 1), (24000, 2), (40000, 3)):
-            assert fingerprints(Sound(np.zeros((2, samples), np.float32), 16000)).shape == (count, 96)
+            assert fingerprints(Audio(np.zeros((2, samples), np.float32), 16000)).shape == (count, 96)
         # All bands at the floor of -100 dB: a cosine over a whole period sums to nothing.
-        assert np.abs(fingerprints(Sound(np.zeros((1, 16000), np.float32), 16000))).max() < 1e-9
+        assert np.abs(fingerprints(Audio(np.zeros((1, 16000), np.float32), 16000))).max() < 1e-9
 
 
 def run(*args: str) -> Result:

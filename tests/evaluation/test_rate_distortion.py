@@ -23,9 +23,9 @@ from nzip.evaluation.rate_distortion import (
     with_ladder,
 )
 from nzip.evaluation.study import JournalWarning
-from nzip.formats.signals import Picture, Sound
+from nzip.formats.signals import Audio, Image
 
-Image = pytest.importorskip("PIL.Image")
+PIL_Image = pytest.importorskip("PIL.Image")
 
 
 def pixels(seed: int, height: int = 24, width: int = 32) -> np.ndarray:
@@ -46,7 +46,7 @@ class Fake:
         )
 
     def encode(self, signal: Signal, setting: int) -> bytes:
-        assert isinstance(signal, Picture)
+        assert isinstance(signal, Image)
         self.calls += 1
         step = 256 >> setting
         coarse = (signal.pixels // step * step + step // 2).astype(np.uint8)
@@ -54,7 +54,7 @@ class Fake:
         return bytes(coarse.size * setting // 8 * self.scale)
 
     def decode(self, data: bytes) -> Signal:
-        return Picture(self.last)
+        return Image(self.last)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def folder(tmp_path: Path) -> Path:
     inside = tmp_path / "in"
     inside.mkdir()
     for seed in range(2):
-        Image.fromarray(pixels(seed)).save(inside / f"{seed}.png")
+        PIL_Image.fromarray(pixels(seed)).save(inside / f"{seed}.png")
     return inside
 
 
@@ -73,8 +73,8 @@ def by_codec(result: dict[str, Any], **wanted: Any) -> list[dict[str, Any]]:
 class TestSources:
     def test_found_and_left_out(self, folder: Path) -> None:
         (folder / "text").write_text("hello")
-        Image.fromarray(np.zeros((4, 4, 4), np.uint8)).save(folder / "alpha.png")
-        Image.fromarray(np.zeros((4, 5), np.uint8)).save(folder / "grey.png")
+        PIL_Image.fromarray(np.zeros((4, 4, 4), np.uint8)).save(folder / "alpha.png")
+        PIL_Image.fromarray(np.zeros((4, 5), np.uint8)).save(folder / "grey.png")
         sources, skipped = find_sources([folder])
         assert [source.file.path for source in sources] == ["0.png", "1.png", "grey.png"]
         assert sources[0].shape == {"width": 32, "height": 24}
@@ -83,9 +83,9 @@ class TestSources:
         assert all(str(folder) not in entry["reason"] for entry in skipped)
 
     def test_grey_becomes_colour(self, folder: Path) -> None:
-        Image.fromarray(np.arange(20, dtype=np.uint8).reshape(4, 5)).save(folder / "grey.png")
+        PIL_Image.fromarray(np.arange(20, dtype=np.uint8).reshape(4, 5)).save(folder / "grey.png")
         signal = load(folder / "grey.png")
-        assert isinstance(signal, Picture)
+        assert isinstance(signal, Image)
         assert signal.pixels.shape == (4, 5, 3)
         assert signal.pixels[1, 2].tolist() == [7, 7, 7]
 
@@ -93,7 +93,7 @@ class TestSources:
         soundfile = pytest.importorskip("soundfile")
         soundfile.write(folder / "a.wav", np.zeros((8000, 2), np.float32), 16000)
         signal = load(folder / "a.wav")
-        assert isinstance(signal, Sound)
+        assert isinstance(signal, Audio)
         source, = find_sources([folder / "a.wav"])[0]
         assert source.shape == {"channels": 2, "samples": 8000, "rate": 16000}
         assert source.rate(1000) == pytest.approx(16)  # 8000 bits in half a second

@@ -15,9 +15,9 @@ from nzip.evaluation.lossy_codecs import LossyCodec, Signal
 from nzip.evaluation.rate_distortion import find_sources, run
 from nzip.evaluation.rate_distortion_page import CROP, busiest, write_page
 from nzip.evaluation.rate_distortion_plot import draw_curves, plot_curves, styles
-from nzip.formats.signals import Picture, Sound
+from nzip.formats.signals import Audio, Image
 
-Image = pytest.importorskip("PIL.Image")
+PIL_Image = pytest.importorskip("PIL.Image")
 
 
 def coarse(name: str, kind: str = "picture", family: str = "peer", share: int = 60) -> LossyCodec:
@@ -26,11 +26,11 @@ def coarse(name: str, kind: str = "picture", family: str = "peer", share: int = 
 
     def encode(signal: Signal, setting: int) -> bytes:
         step = 128 / setting
-        if isinstance(signal, Picture):
-            copy: Signal = Picture(np.clip(np.rint(signal.pixels / step) * step, 0, 255).astype(np.uint8))
+        if isinstance(signal, Image):
+            copy: Signal = Image(np.clip(np.rint(signal.pixels / step) * step, 0, 255).astype(np.uint8))
             data = bytes(max(1, signal.pixels.shape[0] * signal.pixels.shape[1] * setting // share))
         else:
-            copy = Sound((np.rint(signal.samples * 128 / step) * step / 128).astype(np.float32), signal.rate)
+            copy = Audio((np.rint(signal.samples * 128 / step) * step / 128).astype(np.float32), signal.rate)
             data = bytes(max(1, signal.samples.size * setting // 400))
         kept[data] = copy
         return data
@@ -50,8 +50,8 @@ def some_pixels(height: int, width: int) -> np.ndarray:
 def folder(tmp_path: Path) -> Path:
     inside = tmp_path / "in"
     inside.mkdir()
-    Image.fromarray(some_pixels(40, 300)).save(inside / "a & b.png")
-    Image.fromarray(some_pixels(30, 30)).save(inside / "small.png")
+    PIL_Image.fromarray(some_pixels(40, 300)).save(inside / "a & b.png")
+    PIL_Image.fromarray(some_pixels(30, 30)).save(inside / "small.png")
     return inside
 
 
@@ -132,17 +132,17 @@ class TestPage:
         assert "a & b" not in text
         copies = [source for source in sources if not source.startswith("data:image/svg")]
         assert len(copies) == 2 * (3 + 4)  # of each file as many as there are rates that each codec reaches
-        pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(copies[0].partition(",")[2]))).convert("RGB"))
+        pixels = np.asarray(PIL_Image.open(io.BytesIO(base64.b64decode(copies[0].partition(",")[2]))).convert("RGB"))
         assert pixels.shape == (40, CROP, 3)
 
     def test_crops_are_what_the_codec_gave(self, result: dict[str, Any], folder: Path, tmp_path: Path) -> None:
         codec = coarse("One")
         write_page(result, find_sources([folder / "small.png"])[0], [codec], tmp_path / "page.html")
         sources = checked((tmp_path / "page.html").read_text(encoding="utf-8"))
-        last = np.asarray(Image.open(io.BytesIO(base64.b64decode(sources[-1].partition(",")[2]))).convert("RGB"))
-        original = Picture(some_pixels(30, 30))
+        last = np.asarray(PIL_Image.open(io.BytesIO(base64.b64decode(sources[-1].partition(",")[2]))).convert("RGB"))
+        original = Image(some_pixels(30, 30))
         copies = [codec.decode(codec.encode(original, setting)) for setting in range(1, 101)]
-        assert any(np.array_equal(last, copy.pixels) for copy in copies if isinstance(copy, Picture))
+        assert any(np.array_equal(last, copy.pixels) for copy in copies if isinstance(copy, Image))
 
     def test_sounds(self, tmp_path: Path) -> None:
         soundfile = pytest.importorskip("soundfile")

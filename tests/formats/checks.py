@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from nzip.errors import CorruptError
-from nzip.formats.transforms import Params, Transform
+from nzip.formats.transforms.base import Params, Transform
 
 DICE = random.Random(9)
 BLOCKS = [

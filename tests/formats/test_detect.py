@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nzip.codec.registry import TRANSFORMS
-from nzip.formats import estimate
-from nzip.formats.choice import choose
-from nzip.formats.detect import KINDS, TEXT_KINDS, Content, detect, proposals
+from nzip.formats.content import estimate
+from nzip.formats.content.choice import choose
+from nzip.formats.content.detection import KINDS, TEXT_KINDS, Content, detect, proposals
+from nzip.registry import TRANSFORMS
 
 DICE = random.Random(5)
 PROSE = ("It was late in the year, and the road lay empty under the rain. " * 50).encode()
@@ -172,8 +172,8 @@ def test_sound_gets_differences() -> None:
         assert names(chosen)[0] == "delta"
         assert chosen[0][1]["stride"] == 4
         assert chosen[0][1]["width"] == 2
-    assert "planes" in names(choose(sound, "zstd"))
-    assert "planes" not in names(choose(sound, "cm"))
+    assert "shuffle" in names(choose(sound, "zstd"))
+    assert "shuffle" not in names(choose(sound, "cm"))
 
 
 def test_sound_without_its_header_gets_differences() -> None:
@@ -198,10 +198,10 @@ def test_code_gets_x86() -> None:
     assert choose(bytes(bad), "zstd") == []
 
 
-def test_floats_get_planes_for_zstd_only() -> None:
+def test_floats_get_shuffle_for_zstd_only() -> None:
     dice = random.Random(8)
     floats = struct.pack("<20000f", *(dice.gauss(0, 1) for _ in range(20000)))
-    assert choose(floats, "zstd") == [("planes", {"width": 4, "offset": 0})]
+    assert choose(floats, "zstd") == [("shuffle", {"width": 4, "offset": 0})]
     assert choose(floats, "cm") == []
 
 

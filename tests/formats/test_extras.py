@@ -17,7 +17,7 @@ from nzip.errors import CorruptError, LimitError, UnsupportedError
 from nzip.formats import extras, signals
 from nzip.models.latent import record
 
-Image = pytest.importorskip("PIL.Image")
+PIL_Image = pytest.importorskip("PIL.Image")
 soundfile = pytest.importorskip("soundfile")
 
 RANDOM = np.random.default_rng(3)
@@ -33,25 +33,25 @@ def saved(image: Any, kind: str, **settings: Any) -> bytes:
 
 def png(*chunks: tuple[bytes, bytes], image: Any = None, **settings: Any) -> bytes:
     """A PNG with chunks behind its header."""
-    data = saved(Image.fromarray(PIXELS) if image is None else image, "PNG", **settings)
+    data = saved(PIL_Image.fromarray(PIXELS) if image is None else image, "PNG", **settings)
     made = b"".join(struct.pack(">I", len(c)) + n + c + struct.pack(">I", zlib.crc32(n + c)) for n, c in chunks)
     return data[:33] + made + data[33:]
 
 
 def jpeg(*segments: tuple[int, bytes], behind: bytes = b"") -> bytes:
-    data = saved(Image.fromarray(PIXELS), "JPEG", dpi=(300, 300), comment=b"a word", xmp=XMP)
+    data = saved(PIL_Image.fromarray(PIXELS), "JPEG", dpi=(300, 300), comment=b"a word", xmp=XMP)
     more = b"".join(bytes((0xFF, kind)) + struct.pack(">H", len(c) + 2) + c for kind, c in segments)
     return data[:20] + more + data[20:] + behind
 
 
 def two_pictures() -> bytes:
-    image = Image.fromarray(PIXELS)
+    image = PIL_Image.fromarray(PIXELS)
     return saved(image, "MPO", save_all=True, append_images=[image])
 
 
-def again(signal: signals.Picture | signals.Sound) -> signals.Picture | signals.Sound:
+def again(signal: signals.Image | signals.Audio) -> signals.Image | signals.Audio:
     """What a record's side data give back of a signal, without a codec."""
-    picture = isinstance(signal, signals.Picture)
+    picture = isinstance(signal, signals.Image)
 
     class Codec:
         channels, rate, name = 3 if picture else 2, 0, "none"
@@ -91,20 +91,21 @@ class TestPictures:
         first, back = there_and_back(jpeg((0xED, b"Photoshop 3.0\0rest"), (0xE5, b"mine")))
         assert [name for name, _ in first.chunks] == ["FFED", "FFE5", "FFFE"]
         assert (back.chunks, back.xmp, back.dpi) == (first.chunks, XMP, (300.0, 300.0))
-        assert "JFIF" in str(Image.open(io.BytesIO(lossy.to_file(first))).info).upper()
+        assert "JFIF" in str(PIL_Image.open(io.BytesIO(lossy.to_file(first))).info).upper()
 
     def test_tiff_keeps_its_tags(self) -> None:
-        tags = Image.Exif()
+        tags = PIL_Image.Exif()
         tags[270], tags[315], tags[305] = "words", "me", "a program"
         tags[33550] = (1.0, 2.0, 0.0)
-        first, back = there_and_back(saved(Image.fromarray(PIXELS), "TIFF", exif=tags, dpi=(300, 300)))
-        found = Image.Exif()
+        first, back = there_and_back(saved(PIL_Image.fromarray(PIXELS), "TIFF", exif=tags, dpi=(300, 300)))
+        found = PIL_Image.Exif()
         found.load(back.exif)
         assert (found[270], found[315], found[305], found[33550]) == ("words", "me", "a program", (1.0, 2.0, 0.0))
         assert (back.dpi, back.exif) == (first.dpi, first.exif)
 
     def test_webp_and_ppm(self) -> None:
-        first, back = there_and_back(saved(Image.fromarray(PIXELS), "WEBP", lossless=True, xmp=XMP, exif=b"Exif\0\0II"))
+        image = PIL_Image.fromarray(PIXELS)
+        first, back = there_and_back(saved(image, "WEBP", lossless=True, xmp=XMP, exif=b"Exif\0\0II"))
         assert (first.xmp, first.exif) == (back.xmp, back.exif) == (XMP, b"II")
         data = b"P6\n# by a program\n7 5\n255\n" + PIXELS.tobytes()
         first, back = there_and_back(data)
@@ -113,7 +114,7 @@ class TestPictures:
 
     def test_deep_grey_as_ppm(self) -> None:
         deep = (PIXELS[:, :, :1].astype(np.uint16) << 8) + 9
-        first, back = there_and_back(saved(Image.fromarray(deep[:, :, 0]), "PPM"))
+        first, back = there_and_back(saved(PIL_Image.fromarray(deep[:, :, 0]), "PPM"))
         assert np.array_equal(first.pixels, deep)
         assert np.abs(back.pixels.astype(int) - deep).max() <= 1
 
@@ -127,7 +128,7 @@ class TestPictures:
         data = b"\x89PNG\r\n\x1a\n" + b"".join(
             struct.pack(">I", len(c)) + n + c + struct.pack(">I", zlib.crc32(n + c)) for n, c in parts
         )
-        pixels = signals.read_picture(io.BytesIO(data)).pixels
+        pixels = signals.read_image(io.BytesIO(data)).pixels
         grey = np.array([k % (most + 1) for k in range(8 // depth)])
         assert pixels.shape == (1, 8 // depth, 2)
         assert np.array_equal(pixels[0, :, 0], grey * 255 // most)
@@ -137,14 +138,14 @@ class TestPictures:
         ("data", "reason"),
         [
             (b"P6\n2 1\n65535\n" + bytes(12), "16 bits a channel"),
-            (png(image=Image.fromarray(np.zeros((2, 2), np.uint16)), transparency=3), "colour that is not seen"),
+            (png(image=PIL_Image.fromarray(np.zeros((2, 2), np.uint16)), transparency=3), "colour that is not seen"),
         ],
         ids=["ppm", "clear"],
     )
     def test_more_bits_than_come_back(self, data: bytes, reason: str) -> None:
         for strip in (False, True):
             with pytest.raises(UnsupportedError, match=reason):
-                signals.read_picture(io.BytesIO(data), strip=strip)
+                signals.read_image(io.BytesIO(data), strip=strip)
 
     def test_tiff_of_sixteen_bits_and_colours(self) -> None:
         tags = [(256, 3, 1), (257, 3, 1), (259, 3, 1), (262, 3, 2), (277, 3, 3), (278, 3, 1), (279, 4, 6)]
@@ -155,14 +156,14 @@ class TestPictures:
         body = struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
         body += struct.pack("<HHH", 16, 16, 16) + bytes(6)
         with pytest.raises(UnsupportedError, match="16 bits a channel"):
-            signals.read_picture(io.BytesIO(b"II*\0" + struct.pack("<I", 8) + body))
+            signals.read_image(io.BytesIO(b"II*\0" + struct.pack("<I", 8) + body))
 
     @pytest.mark.parametrize(
         ("data", "what"),
         [
             (jpeg(behind=b"an mp4"), "6 bytes behind the picture"),
             (two_pictures(), "1 more pict"),
-            (png((b"bKGD", b"\0"), image=Image.fromarray(PIXELS).quantize(4)), "'bKGD' of a palette"),
+            (png((b"bKGD", b"\0"), image=PIL_Image.fromarray(PIXELS).quantize(4)), "'bKGD' of a palette"),
             (png((b"pHYs", struct.pack(">IIB", 2, 1, 0))), "aspect"),
         ],
         ids=["motion", "mpo", "palette", "aspect"],
@@ -176,13 +177,13 @@ class TestPictures:
         assert (found.chunks, found.xmp, found.exif, found.dpi) == ((), b"", b"", None)
 
     def test_another_format_holds_less(self, tmp_path: Path) -> None:
-        first = signals.read_picture(io.BytesIO(png(*TEXTS)))
+        first = signals.read_image(io.BytesIO(png(*TEXTS)))
         with pytest.raises(UnsupportedError, match=r"JPEG does not hold the chunk 'gAMA' of PNG.*--strip"):
-            signals.write_picture(first, tmp_path / "a", "JPEG")
+            signals.write_image(first, tmp_path / "a", "JPEG")
         assert not (tmp_path / "a").exists()
-        signals.write_picture(first, tmp_path / "a", "JPEG", strip=True)
+        signals.write_image(first, tmp_path / "a", "JPEG", strip=True)
         with pytest.raises(UnsupportedError, match="PPM does not hold a colour profile, EXIF, XMP, points an inch"):
-            lossy.to_file(signals.Picture(PIXELS, "PNG", b"p", b"e", b"x", (9.0, 9.0)), "PPM")
+            lossy.to_file(signals.Image(PIXELS, "PNG", b"p", b"e", b"x", (9.0, 9.0)), "PPM")
 
     def test_the_limit_of_pixels_is_the_stated_one(self) -> None:
         header = struct.pack(">IIBBBBB", 20_000, 10_000, 8, 0, 0, 0, 0)
@@ -190,23 +191,24 @@ class TestPictures:
             struct.pack(">I", len(c)) + n + c + struct.pack(">I", zlib.crc32(n + c))
             for n, c in ((b"IHDR", header), (b"IDAT", b""))
         )
-        before = Image.MAX_IMAGE_PIXELS
+        before = PIL_Image.MAX_IMAGE_PIXELS
         with pytest.raises(CorruptError, match="cannot be decoded"):  # more than pillow's own limit, and cut
-            signals.read_picture(io.BytesIO(data))
-        assert before == Image.MAX_IMAGE_PIXELS
+            signals.read_image(io.BytesIO(data))
+        assert before == PIL_Image.MAX_IMAGE_PIXELS
         data = data.replace(struct.pack(">II", 20_000, 10_000), struct.pack(">II", 20_000, 20_000))
         data = data[:29] + struct.pack(">I", zlib.crc32(data[12:29])) + data[33:]
         with pytest.raises(LimitError, match="the limit is 268,435,456 pixels"):
-            signals.read_picture(io.BytesIO(data))
+            signals.read_image(io.BytesIO(data))
 
     def test_no_object_of_memory_is_named(self) -> None:
-        for data in (b"GIF89a" + bytes(40), saved(Image.fromarray(PIXELS), "PNG")[:80], b"RIFF\0\0\0\0WAVE" + bytes(9)):
+        cut = saved(PIL_Image.fromarray(PIXELS), "PNG")[:80]
+        for data in (b"GIF89a" + bytes(40), cut, b"RIFF\0\0\0\0WAVE" + bytes(9)):
             with pytest.raises(CorruptError) as error:
                 signals.read_signal(io.BytesIO(data))
             assert not re.search("0x[0-9a-f]{4}", str(error.value))
 
     def test_a_format_that_cannot_hold_it(self) -> None:
-        wide = signals.Picture(np.zeros((1, 20_000, 3), np.uint8))
+        wide = signals.Image(np.zeros((1, 20_000, 3), np.uint8))
         with pytest.raises(UnsupportedError, match=r"cannot be written as WEBP \("):
             lossy.to_file(wide, "WEBP")
 
@@ -274,32 +276,32 @@ class TestSounds:
         data = bytearray(wav(kind="FLAC", count=70_000))
         data[21] &= 0xF0  # the number of samples, 36 bits
         data[22:26] = bytes(4)
-        assert signals.read_sound(io.BytesIO(data)).samples.shape == (2, 70_000)
+        assert signals.read_audio(io.BytesIO(data)).samples.shape == (2, 70_000)
 
     @pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0x7FFFFFFF])
     def test_wav_of_programs_that_cannot_go_back(self, size: int) -> None:
         data = bytearray(wav())
         data[40:44] = struct.pack("<I", size)
-        assert signals.read_sound(io.BytesIO(data)).samples.shape == (2, 300)
+        assert signals.read_audio(io.BytesIO(data)).samples.shape == (2, 300)
 
     def test_an_empty_wav_stays_empty(self) -> None:
         data = wav(count=0)
-        assert signals.read_sound(io.BytesIO(data)).samples.shape == (2, 0)
+        assert signals.read_audio(io.BytesIO(data)).samples.shape == (2, 0)
         listed = bytearray(data + b"LIST\x04\0\0\0INFO")
-        assert signals.read_sound(io.BytesIO(listed)).samples.shape == (2, 0)
+        assert signals.read_audio(io.BytesIO(listed)).samples.shape == (2, 0)
 
     @pytest.mark.parametrize("kind", ["WAV", "WAVEX", "RF64", "AIFF", "W64", "CAF", "AU", "FLAC"])
     def test_a_cut_sound_is_refused(self, kind: str) -> None:
         data = wav(kind=kind, count=3000)
         with pytest.raises(CorruptError, match=r"is the file whole\?"):
-            signals.read_sound(io.BytesIO(data[: len(data) - 1000]))
+            signals.read_audio(io.BytesIO(data[: len(data) - 1000]))
 
     def test_chunks_nobody_carries(self) -> None:
         data = bytearray(wav(kind="AIFF") + b"MARK\0\0\0\4abcd")
         struct.pack_into(">I", data, 4, len(data) - 8)
         with pytest.raises(UnsupportedError, match=r"the chunk 'MARK', which would not come back; .*--strip"):
-            signals.read_sound(io.BytesIO(data))
-        assert signals.read_sound(io.BytesIO(data), strip=True).samples.shape == (2, 300)
+            signals.read_audio(io.BytesIO(data))
+        assert signals.read_audio(io.BytesIO(data), strip=True).samples.shape == (2, 300)
 
 
 def test_names_ask_for_formats() -> None:
@@ -319,13 +321,13 @@ def test_chunks_that_change_what_pixels_are() -> None:
     bad = (
         ("IDAT", b"1"), ("IEND", b""), ("tRNS", b"\0" * 6), ("\xff\xff\0\0", b"x"), ("fmt ", b"x"), ("data", b"x" * 9),
     )  # fmt: skip
-    picture = signals.Picture(PIXELS, "PNG", chunks=(*bad[:4], ("gAMA", struct.pack(">I", 45455))))
-    back = signals.read_picture(io.BytesIO(lossy.to_file(picture)))
+    picture = signals.Image(PIXELS, "PNG", chunks=(*bad[:4], ("gAMA", struct.pack(">I", 45455))))
+    back = signals.read_image(io.BytesIO(lossy.to_file(picture)))
     assert np.array_equal(back.pixels, PIXELS)
     assert back.chunks == (("gAMA", struct.pack(">I", 45455)),)
-    signals.read_sound(io.BytesIO(lossy.to_file(signals.Sound(np.zeros((1, 9), np.float32), 8000, chunks=bad[4:]))))
+    signals.read_audio(io.BytesIO(lossy.to_file(signals.Audio(np.zeros((1, 9), np.float32), 8000, chunks=bad[4:]))))
     with pytest.raises(UnsupportedError, match="cannot be written as TIFF"):
-        lossy.to_file(signals.Picture(PIXELS, "TIFF", exif=b"exif", xmp=b"x"))
+        lossy.to_file(signals.Image(PIXELS, "TIFF", exif=b"exif", xmp=b"x"))
 
 
 def test_chunks_as_bytes() -> None:

@@ -13,7 +13,7 @@ import pytest
 from nzip.errors import CorruptError, LimitError, UnsupportedError
 from nzip.formats import signals, tails
 
-Image = pytest.importorskip("PIL.Image")
+PIL_Image = pytest.importorskip("PIL.Image")
 soundfile = pytest.importorskip("soundfile")
 
 RANDOM = np.random.default_rng(8)
@@ -23,7 +23,7 @@ WAVE = 0.1 * RANDOM.standard_normal((5003, 2))
 
 def picture(kind: str, mode: str = "RGB", **settings: Any) -> bytes:
     out = io.BytesIO()
-    Image.fromarray(PIXELS).convert(mode).save(out, kind, **settings)
+    PIL_Image.fromarray(PIXELS).convert(mode).save(out, kind, **settings)
     return out.getvalue()
 
 
@@ -53,7 +53,7 @@ def read(data: bytes, **settings: Any) -> Any:
 
 
 def values(signal: Any) -> Any:
-    return signal.pixels if isinstance(signal, signals.Picture) else signal.samples
+    return signal.pixels if isinstance(signal, signals.Image) else signal.samples
 
 
 @pytest.mark.parametrize("name", WHOLE)

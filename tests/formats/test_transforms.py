@@ -5,19 +5,19 @@ import random
 import subprocess
 import sys
 
-import naive_filters
+import naive_transforms
 import pytest
 from formats.checks import check_transform
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nzip.errors import CorruptError
-from nzip.formats.filters.delta import DeltaTransform
-from nzip.formats.filters.planes import PlanesTransform
-from nzip.formats.filters.x86 import X86Transform
-from nzip.formats.transforms import Transform
+from nzip.formats.transforms.base import Transform
+from nzip.formats.transforms.delta import DeltaTransform
+from nzip.formats.transforms.shuffle import ShuffleTransform
+from nzip.formats.transforms.x86 import X86Transform
 
-DELTA, PLANES, X86 = DeltaTransform(), PlanesTransform(), X86Transform()
+DELTA, SHUFFLE, X86 = DeltaTransform(), ShuffleTransform(), X86Transform()
 
 
 def delta_params(stride: int, width: int, big: int = 0, offset: int = 0) -> dict[str, int]:
@@ -31,7 +31,7 @@ def any_delta(draw: st.DrawFn) -> dict[str, int]:
     return delta_params(stride, width, draw(st.integers(0, 1)) if width > 1 else 0, draw(st.integers(0, 255)))
 
 
-any_planes = st.fixed_dictionaries({"width": st.integers(2, 255), "offset": st.integers(0, 255)})
+any_shuffle = st.fixed_dictionaries({"width": st.integers(2, 255), "offset": st.integers(0, 255)})
 any_x86 = st.fixed_dictionaries({"jcc": st.integers(0, 1)})
 # Bytes that steps of x86 depend on, close together.
 code = st.lists(st.sampled_from([0xE8, 0xE9, 0x0F, 0x80, 0x8F, 0, 1, 5, 255]), max_size=60).map(bytes)
@@ -50,9 +50,9 @@ def test_delta_keeps_the_seams_rules() -> None:
     check_transform(DELTA, good, bad)
 
 
-def test_planes_keeps_the_seams_rules() -> None:
+def test_shuffle_keeps_the_seams_rules() -> None:
     good = [{}, {"width": 2, "offset": 0}, {"width": 3, "offset": 1}, {"width": 8, "offset": 255}, {"width": 255}]
-    check_transform(PLANES, good, [{"width": 1}, {"width": 256}, {"offset": -1}, {"offset": 256}])
+    check_transform(SHUFFLE, good, [{"width": 1}, {"width": 256}, {"offset": -1}, {"offset": 256}])
 
 
 def test_x86_keeps_the_seams_rules() -> None:
@@ -62,26 +62,26 @@ def test_x86_keeps_the_seams_rules() -> None:
 @given(blocks, any_delta())
 def test_delta_equals_its_reference(block: bytes, params: dict[str, int]) -> None:
     coded = DELTA.forward(block, params)
-    assert coded == naive_filters.delta(block, **params)
+    assert coded == naive_transforms.delta(block, **params)
     assert DELTA.inverse(coded, len(block), params) == block
-    assert DELTA.inverse(block, len(block), params) == naive_filters.delta(block, **params, back=True)
+    assert DELTA.inverse(block, len(block), params) == naive_transforms.delta(block, **params, back=True)
 
 
-@given(blocks, any_planes)
-def test_planes_equals_its_reference(block: bytes, params: dict[str, int]) -> None:
-    coded = PLANES.forward(block, params)
-    assert coded == naive_filters.planes(block, **params)
-    assert PLANES.inverse(coded, len(block), params) == block
-    assert PLANES.inverse(block, len(block), params) == naive_filters.unplanes(block, **params)
+@given(blocks, any_shuffle)
+def test_shuffle_equals_its_reference(block: bytes, params: dict[str, int]) -> None:
+    coded = SHUFFLE.forward(block, params)
+    assert coded == naive_transforms.shuffle(block, **params)
+    assert SHUFFLE.inverse(coded, len(block), params) == block
+    assert SHUFFLE.inverse(block, len(block), params) == naive_transforms.unshuffle(block, **params)
 
 
 @given(blocks, any_x86)
 def test_x86_equals_its_reference(block: bytes, params: dict[str, int]) -> None:
     coded = X86.forward(block, params)
-    assert coded == naive_filters.x86(block, **params)
+    assert coded == naive_transforms.x86(block, **params)
     assert X86.inverse(coded, len(block), params) == block
     back = X86.inverse(block, len(block), params)
-    assert back == naive_filters.x86(block, **params, back=True)
+    assert back == naive_transforms.x86(block, **params, back=True)
     assert X86.forward(back, params) == block  # every block is the image of one
 
 
@@ -105,7 +105,7 @@ def test_x86_comes_back_for_all_short_blocks_of_its_bytes() -> None:
     letters = (0xE8, 0x0F, 0x80, 0, 255)
     for number in range(len(letters) ** 6):
         block = bytes(letters[number // 5**i % 5] for i in range(6)) + b"\0\0"
-        assert naive_filters.x86(naive_filters.x86(block, 1), 1, back=True) == block
+        assert naive_transforms.x86(naive_transforms.x86(block, 1), 1, back=True) == block
     block = bytes(random.Random(3).choice(letters) for _ in range(20000))
     assert X86.inverse(X86.forward(block, {}), len(block), {}) == block
 
@@ -134,10 +134,10 @@ def test_delta_borrows_inside_the_sample_only() -> None:
     assert DELTA.forward(b"h\x05\x03", delta_params(1, 1, 0, 1)) == b"h\x05\xfe"
 
 
-def test_planes_orders_bytes_as_documented() -> None:
-    assert PLANES.forward(b"hABCabc.", {"width": 3, "offset": 1}) == b"hAaBbCc."
-    assert PLANES.forward(b"ab", {"width": 3, "offset": 0}) == b"ab"
-    assert PLANES.forward(b"ab", {"width": 2, "offset": 7}) == b"ab"
+def test_shuffle_orders_bytes_as_documented() -> None:
+    assert SHUFFLE.forward(b"hABCabc.", {"width": 3, "offset": 1}) == b"hAaBbCc."
+    assert SHUFFLE.forward(b"ab", {"width": 3, "offset": 0}) == b"ab"
+    assert SHUFFLE.forward(b"ab", {"width": 2, "offset": 7}) == b"ab"
 
 
 GOLDEN_BLOCK = bytes((i * i // 7 + i * 3) % 256 if i % 9 else 0xE8 for i in range(3000))
@@ -147,8 +147,8 @@ GOLDEN = [
     (DELTA, delta_params(4, 2), "04020000", "5787626554cdf22e"),
     (DELTA, delta_params(6, 3, 1, 2), "06030102", "d6ffdab24f84ba65"),
     (DELTA, delta_params(8, 4), "08040000", "f737895b2822d16b"),
-    (PLANES, {"width": 4, "offset": 0}, "0400", "52a3fdf6aa103df0"),
-    (PLANES, {"width": 13, "offset": 5}, "0d05", "15aae5383b8211af"),
+    (SHUFFLE, {"width": 4, "offset": 0}, "0400", "52a3fdf6aa103df0"),
+    (SHUFFLE, {"width": 13, "offset": 5}, "0d05", "15aae5383b8211af"),
     (X86, {"jcc": 0}, "00", "45713cb0c15f34fb"),
     (X86, {"jcc": 1}, "01", "57abf64a1c53b070"),
 ]
@@ -161,15 +161,15 @@ def test_bytes_stay_as_released(transform: Transform, params: dict[str, int], pa
     assert hashlib.sha256(coded).hexdigest()[:16] == digest
 
 
-@pytest.mark.parametrize("transform", [DELTA, PLANES, X86])
+@pytest.mark.parametrize("transform", [DELTA, SHUFFLE, X86])
 def test_a_length_that_does_not_fit_is_corrupt(transform: Transform) -> None:
     with pytest.raises(CorruptError, match="bytes where"):
         transform.inverse(b"12345", 6, {})
 
 
 def test_importing_the_transforms_imports_neither_numpy_nor_numba() -> None:
-    names = "delta", "planes", "x86"
-    program = "import sys\nimport nzip.formats.choice, nzip.formats.detect\n"
-    program += "".join(f"import nzip.formats.filters.{name}\n" for name in names)
+    names = "delta", "shuffle", "x86"
+    program = "import sys\nimport nzip.formats.content.choice, nzip.formats.content.detection\n"
+    program += "".join(f"import nzip.formats.transforms.{name}\n" for name in names)
     program += "sys.exit(any(name in sys.modules for name in ('numpy', 'numba', 'zstandard')))"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

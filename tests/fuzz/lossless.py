@@ -13,11 +13,11 @@ import nzip
 from nzip.codec import blocks
 from nzip.codec.decompressor import Decompressor
 from nzip.codec.inspect import inspect
-from nzip.codec.registry import ENGINES, TRANSFORMS
 from nzip.codec.salvage import Salvage
 from nzip.errors import CorruptError, NzipError
 from nzip.formats import container
 from nzip.formats.container import Header, Reader
+from nzip.registry import ENGINES, TRANSFORMS
 
 from . import mutate, wire
 from .mutate import uleb
@@ -645,7 +645,7 @@ def lm_member(raw: bytes, binary: bytes = b"", **params: int) -> Member:
 
 
 class TransformTarget(FileTarget):
-    """delta, x86 and planes, alone and in chains, before a fast engine."""
+    """delta, x86 and shuffle, alone and in chains, before a fast engine."""
 
     name = "transforms"
     share = 12.0
@@ -654,11 +654,11 @@ class TransformTarget(FileTarget):
     def made(self) -> list[list[Member]]:
         chains: list[tuple[bytes, list[tuple[str, dict[str, int]]]]] = [
             (table(1, 600), [("delta", {"stride": 12, "width": 4})]),
-            (table(2, 601), [("delta", {"stride": 6, "width": 3, "big": 1, "offset": 5}), ("planes", {"width": 3})]),
-            (table(3, 333), [("planes", {"width": 12, "offset": 7})]),
+            (table(2, 601), [("delta", {"stride": 6, "width": 3, "big": 1, "offset": 5}), ("shuffle", {"width": 3})]),
+            (table(3, 333), [("shuffle", {"width": 12, "offset": 7})]),
             (code(4, 700), [("x86", {})]),
-            (code(5, 400), [("x86", {"jcc": 0}), ("planes", {"width": 2}), ("delta", {}), ("delta", {})]),
-            (b"ab" * 70, [("planes", {"width": 255})]),
+            (code(5, 400), [("x86", {"jcc": 0}), ("shuffle", {"width": 2}), ("delta", {}), ("delta", {})]),
+            (b"ab" * 70, [("shuffle", {"width": 255})]),
         ]
         return [[transformed(raw, chain, engine)] for raw, chain in chains for engine in ("zstd", "cmfast")]
 

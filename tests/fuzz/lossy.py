@@ -13,7 +13,7 @@ from nzip.codec import blocks, lossy
 from nzip.errors import CorruptError, LimitError, NzipError, UnsupportedError
 from nzip.formats import container
 from nzip.formats.container import Reader
-from nzip.formats.signals import Picture, Sound
+from nzip.formats.signals import Audio, Image
 from nzip.models.latent import codecs, record, weights
 from nzip.models.latent.layers import NumpyOps
 
@@ -28,22 +28,22 @@ MOST_SIGNAL = 1 << 18  # bytes of pixels or samples, so that numpy makes them in
 CODECS = ("walloc", "vqgan", "hyperprior", "grvq")
 
 
-def picture(seed: int, height: int, width: int, channels: int = 3, deep: bool = False) -> Picture:
+def picture(seed: int, height: int, width: int, channels: int = 3, deep: bool = False) -> Image:
     """Return a picture with some edges."""
     y, x = np.mgrid[0:height, 0:width]
     planes = [(np.sin(x / (3 + c) + seed) + np.cos(y / (4 + c)) + (x > y)) * 60 + 100 for c in range(channels)]
     pixels = np.clip(np.stack(planes, axis=2), 0, 255).astype(np.uint8)
     if deep:
-        return Picture(pixels[:, :, :1].astype(np.uint16) * np.uint16(257))
-    return Picture(pixels, exif=b"Exif\0\0" + bytes(range(30)) if seed % 2 else b"")
+        return Image(pixels[:, :, :1].astype(np.uint16) * np.uint16(257))
+    return Image(pixels, exif=b"Exif\0\0" + bytes(range(30)) if seed % 2 else b"")
 
 
-def sound(seed: int, channels: int, count: int, rate: int) -> Sound:
+def sound(seed: int, channels: int, count: int, rate: int) -> Audio:
     """Return a few tones."""
     time = np.arange(count)
     tones = [np.sin(time * (0.05 + 0.02 * c + 0.01 * seed)) * 0.4 for c in range(channels)]
     extra = {"title": "tones", "artist": "nobody"} if seed % 2 else {}
-    return Sound(np.array(tones, np.float32).reshape(channels, count), rate, "WAV", "PCM_16", extra)
+    return Audio(np.array(tones, np.float32).reshape(channels, count), rate, "WAV", "PCM_16", extra)
 
 
 class LatentsTarget(FileTarget):
@@ -133,7 +133,7 @@ class LatentsTarget(FileTarget):
         if way == CONTENT:
             return super().read(WHOLE, data)
         signal = lossy.decompress_signal(data, max_memory=self.limit, max_output_size=MOST_SIGNAL, ops=NumpyOps())
-        if isinstance(signal, Picture):
+        if isinstance(signal, Image):
             if signal.pixels.dtype not in (np.uint8, np.uint16) or signal.pixels.ndim != 3:
                 raise Wrong("a picture that is none")
         elif signal.samples.dtype != np.float32 or np.isnan(signal.samples).any():

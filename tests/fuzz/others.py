@@ -7,7 +7,7 @@ import struct
 from random import Random
 from typing import Any
 
-from nzip.codec import tokens
+from nzip.codec.tokens import tokenizer as tokens
 from nzip.formats.container import Reader, check32, check64
 
 from . import mutate

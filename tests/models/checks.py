@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from nzip.errors import CorruptError, UnsupportedError
-from nzip.models.engine import Engine
+from nzip.models.base import Engine
 
 DICE = random.Random(11)
 NOISE = DICE.randbytes(600)

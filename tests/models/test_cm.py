@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from nzip.codec.levels import level_of
 from nzip.errors import CorruptError, NzipError, UnsupportedError
 from nzip.models import primers
 from nzip.models.cm import engine, layout, tables
 from nzip.models.cm.engine import BINARY, MIN_BITS, TEXT, CmEngine, CmEngine1, classify, plan
 from nzip.models.cm.presets import PRESETS, PRESETS_1, Select
+from nzip.settings import level_of
 
 ENGINE = CmEngine1()  # without primers; both versions have one kernel
 PRIMED = CmEngine()

@@ -3,7 +3,7 @@
 import pytest
 from models.checks import JIT_OFF, check_engine
 
-from nzip.codec.registry import ENGINES
+from nzip.registry import ENGINES
 
 CASES = [
     ("store", {}),

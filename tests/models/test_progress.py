@@ -12,8 +12,8 @@ import pytest
 
 import nzip
 from nzip.codec.blocks import Coding, encode_block
-from nzip.codec.registry import ENGINES
 from nzip.models import progress
+from nzip.registry import ENGINES
 
 JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
 compiled = pytest.mark.skipif(not JIT, reason="reading a primer takes minutes without the compiler")

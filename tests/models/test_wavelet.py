@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nzip.models import wavelet
+from nzip.models.latent.walloc import wavelet
 
 # The analysis filters of the biorthogonal pair 9/7, as published, for a low band whose constants grow by sqrt(2).
 LOW = (

@@ -209,7 +209,7 @@ def _sounds(files: Sequence[InputFile]) -> Any:
             sound = nzip.read_signal(file.location, strip=True)
         except OSError as error:
             raise NzipError(f"{file.location}: cannot read it: {error.strerror or error}") from None
-        if not isinstance(sound, nzip.Sound):
+        if not isinstance(sound, nzip.Audio):
             raise NzipError(f"{file.location}: is a picture; give WAV, FLAC or Ogg files")
         yield sound.samples[0], sound.rate
 

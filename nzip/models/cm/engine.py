@@ -15,10 +15,12 @@ from typing import Any, ClassVar, NamedTuple
 
 from nzip.entropy.jit import Native
 from nzip.errors import CorruptError, UnsupportedError
+from nzip.formats.content.kinds import Content
 from nzip.models import primers, progress
+from nzip.models.base import Engine, Params
 from nzip.models.cm import layout
 from nzip.models.cm.presets import DEFAULT_PRESET, LARGE, PRESETS, PRESETS_1, Context, Preset, Select, select_rows
-from nzip.models.engine import Engine, Params, Primed, PrimedKernel, Unprimed
+from nzip.models.conditional import Conditional, ConditionalKernel, Unconditional
 from nzip.process import lock
 
 MIN_BITS, MAX_BITS = 8, 26  # log2 of buckets
@@ -115,7 +117,7 @@ class CmEngine(Engine):
     def encode_memory(self, params: Params, size: int) -> int:
         return self.memory(params, size) + size  # and one of the block
 
-    def encode(self, block: bytes, params: Params) -> bytes:
+    def encode(self, block: bytes, params: Params, content: Content | None = None) -> bytes:
         """Return the payload; when it would not be shorter than the block, one byte more than the block."""
         preset, bits, primer = self._checked(params)
         cls, record = classify(block)
@@ -138,12 +140,13 @@ class CmEngine(Engine):
             raise CorruptError(f"a cm block names a primer {chosen}, which version 2 does not have")
         return _decode(payload, start, size, self.presets[preset], bits, cls, record, chosen)
 
-    def prime(self, known: bytes, params: Params, most: int = 0) -> Primed:
+    def conditional(self, known: bytes, params: Params, most: int = 0) -> Conditional:
         """Return what blocks cost after `known`, which takes the place of a primer."""
         preset, bits, _ = self._checked(self.fit({**params, "primer": 0}, len(known) + most))
         if known:
-            return CmPrimed(self.presets[preset], bits, *classify(known), known, most)
-        return Unprimed(classify, lambda cls, record: CmPrimed(self.presets[preset], bits, cls, record, b"", most))
+            return CmConditional(self.presets[preset], bits, *classify(known), known, most)
+        chosen = self.presets[preset]
+        return Unconditional(classify, lambda cls, record: CmConditional(chosen, bits, cls, record, b"", most))
 
     def model_bytes(self, params: Params) -> int:
         return primers.model_bytes() if self._checked(params)[2] else 0
@@ -294,7 +297,7 @@ class KeptState:
         return {name: fresh[name] for name in self._order}
 
 
-class CmPrimed(PrimedKernel):
+class CmConditional(ConditionalKernel):
     """What blocks of class `cls` and record length `record` cost after `known`."""
 
     def __init__(self, preset: Preset, bits: int, cls: int, record: int, known: bytes, most: int):

@@ -18,10 +18,12 @@ from typing import Any
 
 from nzip.entropy.jit import Native
 from nzip.errors import CorruptError, NzipError, UnsupportedError
+from nzip.formats.content.kinds import Content
 from nzip.models import progress
+from nzip.models.base import Engine, Params
 from nzip.models.cm.engine import BINARY, TEXT, _aligned, classify
 from nzip.models.cmfast import layout
-from nzip.models.engine import Engine, Params, Primed, PrimedKernel, Unprimed
+from nzip.models.conditional import Conditional, ConditionalKernel, Unconditional
 from nzip.process import lock
 
 MIN_BITS, MAX_BITS, DEFAULT_BITS = 12, 24, 22  # log2 of buckets
@@ -86,7 +88,7 @@ class CmFastEngine(Engine):
         bits, _ = self._checked(params)
         return (16 << bits) + (4 << _match_bits(size)) + 2 * size + FIXED  # and copies of the payload and the block
 
-    def encode(self, block: bytes, params: Params) -> bytes:
+    def encode(self, block: bytes, params: Params, content: Content | None = None) -> bytes:
         """Return the payload; when it would not be shorter than the block, one byte more than the block."""
         import numpy as np
 
@@ -119,12 +121,12 @@ class CmFastEngine(Engine):
             raise CorruptError("a cmfast block holds more than its bytes need")
         return bytes(state.buf[state.begin :].tobytes() + payload[start:rest])
 
-    def prime(self, known: bytes, params: Params, most: int = 0) -> Primed:
+    def conditional(self, known: bytes, params: Params, most: int = 0) -> Conditional:
         """Return what blocks cost after `known`, coded in one stream; text comes after the primer and `known`."""
         bits, _ = self._checked(self.fit(params, len(known) + most))
         if known:
-            return CmFastPrimed(bits, *classify(known), known, most)
-        return Unprimed(classify, lambda cls, record: CmFastPrimed(bits, cls, record, b"", most))
+            return CmFastConditional(bits, *classify(known), known, most)
+        return Unconditional(classify, lambda cls, record: CmFastConditional(bits, cls, record, b"", most))
 
     def model_bytes(self, params: Params) -> int:
         return len(primer())
@@ -259,7 +261,7 @@ class State:
         return _run(mode, self.buf, self.begin, streams, coded, self.settings, self.arrays)
 
 
-class CmFastPrimed(PrimedKernel):
+class CmFastConditional(ConditionalKernel):
     """What blocks of class `cls` and record length `record` cost after `known`."""
 
     def __init__(self, bits: int, cls: int, record: int, known: bytes, most: int):

@@ -17,11 +17,12 @@ from typing import Any, NamedTuple
 from nzip.entropy import jit
 from nzip.entropy.jit import Native
 from nzip.errors import CorruptError, UnsupportedError
+from nzip.formats.content.kinds import Content
 from nzip.models import primers, progress
+from nzip.models.base import Engine, Params
 from nzip.models.cm.engine import BINARY, SAMPLE, TEXT, _aligned, _constants, examine
 from nzip.models.cmstrong import layout
 from nzip.models.cmstrong.presets import DEFAULT_PRESET, PRESETS, Preset
-from nzip.models.engine import Engine, Params
 
 MIN_BITS, MAX_BITS = 8, 26  # log2 of buckets
 MATCH_BITS = (10, 22)  # log2 of each match model's table
@@ -108,7 +109,7 @@ class CmStrongEngine(Engine):
     def encode_memory(self, params: Params, size: int) -> int:
         return self.memory(params, size) + size  # and one of the block
 
-    def encode(self, block: bytes, params: Params) -> bytes:
+    def encode(self, block: bytes, params: Params, content: Content | None = None) -> bytes:
         """Return the payload; when it would not be shorter than the block, one byte more than the block."""
         preset, bits, primer = self._checked(params)
         cls, record = classify(block)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from nzip.errors import CorruptError, NzipError
 from nzip.formats.container import Reader, uleb
-from nzip.models.engine import Engine, Params
+from nzip.formats.content.kinds import Content
+from nzip.models.base import Engine, Params
 from nzip.models.latent import codecs, record
 
 FIXED = 160 << 20  # a model's weights and priors, and what kernels need
@@ -36,7 +37,7 @@ class LatentsEngine(Engine):
     def memory(self, params: Params, size: int) -> int:
         return FIXED + PER_BYTE * size
 
-    def encode(self, block: bytes, params: Params) -> bytes:
+    def encode(self, block: bytes, params: Params, content: Content | None = None) -> bytes:
         try:
             head, start = record.Head.parse(block)
             codec = codecs.by_id(head.codec, head.model)

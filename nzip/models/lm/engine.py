@@ -15,9 +15,10 @@ from typing import Any, ClassVar
 
 from nzip.errors import CorruptError, UnsupportedError
 from nzip.formats.container import Reader, uleb
+from nzip.formats.content.kinds import Content
 from nzip.models import progress
+from nzip.models.base import Engine, Params
 from nzip.models.cm.engine import CmEngine
-from nzip.models.engine import Engine, Params
 
 MAX_STREAMS = 4096
 STREAM_BYTES = 1 << 16  # bytes of text that are worth a stream of their own
@@ -127,7 +128,7 @@ class LmEngine(Engine):
         nested = binary.memory(binary.fit({"preset": BINARY_PRESET}, max(1, size)), max(1, size))
         return max(3 * file_size(c) + kept + rows + learned, nested)
 
-    def encode(self, block: bytes, params: Params) -> bytes:
+    def encode(self, block: bytes, params: Params, content: Content | None = None) -> bytes:
         """Return the payload; when it would not be shorter than the block, one byte more than the block."""
         fitted = self.fit(params, len(block))
         name, model_id, streams, window, mix = self._checked(fitted)

@@ -13,8 +13,9 @@ from typing import Any
 
 from nzip.entropy.jit import Native
 from nzip.errors import CorruptError
+from nzip.formats.content.kinds import Content
 from nzip.models import progress
-from nzip.models.engine import Engine, Params
+from nzip.models.base import Engine, Params
 from nzip.models.midicoth import layout
 from nzip.process import lock
 
@@ -68,7 +69,7 @@ class MidicothEngine(Engine):
     def encode_memory(self, params: Params, size: int) -> int:
         return self.memory(params, size) + size  # and one of the block
 
-    def encode(self, block: bytes, params: Params) -> bytes:
+    def encode(self, block: bytes, params: Params, content: Content | None = None) -> bytes:
         """Return the payload; when it would not be shorter than the block, one byte more than the block."""
         import numpy as np
 

@@ -204,14 +204,14 @@ def test_it_learns_and_goes_on_after_a_break(tmp_path):
     pytest.importorskip("soundfile")
     from dataclasses import replace
 
-    from nzip.formats.signals import Sound, write_sound
+    from nzip.formats.signals import Audio, write_audio
     from nzip.models.latent.training import data, loop
     from nzip.models.latent.training import grvq as recipe
 
     folder = tmp_path / "sounds"
     folder.mkdir()
     for number in range(2):
-        write_sound(Sound(tiny.sound(number, 1, 16000), 8000), folder / f"{number}.wav")
+        write_audio(Audio(tiny.sound(number, 1, 16000), 8000), folder / f"{number}.wav")
     material = data.sounds([folder], rate=8000, channels=1)
     plan = loop.Plan(steps=4, rate=1e-3, warm=1, log=2, check=2)
     setup = recipe.Setup(
@@ -239,11 +239,11 @@ def test_it_learns_and_goes_on_after_a_break(tmp_path):
 def test_the_recipe_stops_when_it_is_told_to(tmp_path):
     pytest.importorskip("torch")
     pytest.importorskip("soundfile")
-    from nzip.formats.signals import Sound, write_sound
+    from nzip.formats.signals import Audio, write_audio
     from nzip.models.latent.training import grvq as recipe
     from nzip.models.latent.training import recipes
 
-    write_sound(Sound(tiny.sound(1, 1, 20000), 16000), tmp_path / "0.wav")
+    write_audio(Audio(tiny.sound(1, 1, 20000), 16000), tmp_path / "0.wav")
     out = tmp_path / "model.safetensors"
     options = recipes.Options(steps=3, batch=1, crop=6400, minutes=1e-4)
     result = recipe.recipe("audio", [tmp_path / "0.wav"], out, tmp_path / "run", options)

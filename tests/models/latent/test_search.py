@@ -12,7 +12,7 @@ from models.latent.test_vqgan import model_bytes, new_model, picture
 import nzip
 from nzip.codec import lossy
 from nzip.errors import UnsupportedError
-from nzip.formats.signals import Picture, Sound
+from nzip.formats.signals import Audio, Image
 from nzip.models.latent import features, search, vqgan
 from nzip.models.latent.layers import NumpyOps, TorchOps
 
@@ -74,7 +74,7 @@ def models(monkeypatch, tmp_path):
 def test_the_file_is_as_any_other(models, monkeypatch):
     pytest.importorskip("torch")
     monkeypatch.setattr(features, "load", lambda device="cpu": tiny.features_network())
-    image = Picture(tiny.picture(5, 90, 70))
+    image = Image(tiny.picture(5, 90, 70))
     plain, better = (nzip.compress_signal(image, codec="vqgan", quality=100, refine=rounds) for rounds in (0, 8))
     assert plain != better
     assert nzip.decompress_signal(better).pixels.shape == image.pixels.shape
@@ -83,7 +83,7 @@ def test_the_file_is_as_any_other(models, monkeypatch):
 
 
 def test_what_it_does_not_go_with(models, monkeypatch):
-    image, sound = Picture(tiny.picture(5, 20, 20)), Sound(tiny.sound(1, 1, 900), 16000)
+    image, sound = Image(tiny.picture(5, 20, 20)), Audio(tiny.sound(1, 1, 900), 16000)
     for signal, words, given in (
         (image, "walloc has nothing to refine", {}),
         (sound, "nothing to refine", {}),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nzip.errors import UnsupportedError
-from nzip.formats.signals import Picture, Sound, write_picture, write_sound
+from nzip.formats.signals import Audio, Image, write_audio, write_image
 from nzip.models.latent.training import data
 
 RANDOM = np.random.default_rng(3)
@@ -100,9 +100,9 @@ def test_pictures_and_their_sources(tmp_path):
     pytest.importorskip("PIL")
     pixels = RANDOM.integers(0, 256, (90, 130, 3), np.uint8)
     (tmp_path / "mine").mkdir()
-    write_picture(Picture(pixels), tmp_path / "mine" / "a.png")
-    write_picture(Picture(pixels[:, :, :1]), tmp_path / "b.png")
-    write_picture(Picture(pixels[:20, :20]), tmp_path / "small.png")
+    write_image(Image(pixels), tmp_path / "mine" / "a.png")
+    write_image(Image(pixels[:, :, :1]), tmp_path / "b.png")
+    write_image(Image(pixels[:20, :20]), tmp_path / "small.png")
     (tmp_path / "notes.txt").write_text("none")
     stated = {"mine/": {"source": "my camera", "licence": "CC0"}}
     (tmp_path / data.LICENCES).write_text(json.dumps(stated))
@@ -124,8 +124,8 @@ def test_pictures_and_their_sources(tmp_path):
 def test_sounds_at_one_rate(tmp_path):
     pytest.importorskip("soundfile")
     samples = (RANDOM.random((2, 16000), np.float32) - 0.5) * 0.5
-    write_sound(Sound(samples, 8000), tmp_path / "a.wav")
-    write_sound(Sound(samples[:, :100], 8000), tmp_path / "short.wav")
+    write_audio(Audio(samples, 8000), tmp_path / "a.wav")
+    write_audio(Audio(samples[:, :100], 8000), tmp_path / "short.wav")
     material = data.sounds([tmp_path], rate=16000, channels=1)
     assert [piece.shape for piece in material.pieces] == [(1, 32000)]
     assert data.sounds([tmp_path], rate=4000, channels=2).pieces[0].shape == (2, 8000)

@@ -10,7 +10,7 @@ import pytest
 from models.latent import tiny
 
 from nzip.errors import UnsupportedError
-from nzip.formats.signals import Picture, write_picture
+from nzip.formats.signals import Image, write_image
 from nzip.models.latent import features, indices, vqgan, weights
 from nzip.models.latent.layers import NumpyOps
 from nzip.models.latent.training import loop
@@ -41,7 +41,7 @@ def _pictures(folder, count=3):
         # Soft blobs, as large as several codewords' squares.
         coarse = random.integers(0, 256, (9, 10, 3))
         pixels = np.kron(coarse, np.ones((32, 32, 1))).astype(np.uint8)
-        write_picture(Picture(pixels, "PNG"), folder / f"{number}.png")
+        write_image(Image(pixels, "PNG"), folder / f"{number}.png")
     (folder / "SOURCES.json").write_text(json.dumps({"0.png": {"source": "made here", "licence": "CC0"}}))
 
 

@@ -9,9 +9,10 @@ import pytest
 from models.latent import checks, tiny
 
 from nzip.errors import CorruptError
-from nzip.models import wavelet
-from nzip.models.latent import planes, walloc, weights
+from nzip.models.latent import planes, weights
 from nzip.models.latent.layers import NumpyOps
+from nzip.models.latent.walloc import codec as walloc
+from nzip.models.latent.walloc import wavelet
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from nzip.codec import lossy
-from nzip.models import wavelet
-from nzip.models.latent import codecs, planes, walloc, weights
+from nzip.models.latent import codecs, planes, weights
 from nzip.models.latent.layers import NumpyOps, new_conv
 from nzip.models.latent.learn import learn
+from nzip.models.latent.walloc import codec as walloc
+from nzip.models.latent.walloc import wavelet
 
 
 def picture(seed: int, height: int, width: int) -> np.ndarray:

@@ -107,7 +107,7 @@ def pictures(paths: Sequence[str | os.PathLike[str]], *, least: int = 64, reduce
     """
 
     def read(file: Path) -> tuple[NDArray[Any], int] | None:
-        pixels = signals.read_picture(file, strip=True).pixels
+        pixels = signals.read_image(file, strip=True).pixels
         if pixels.dtype != np.uint8:
             return None
         pixels = pixels[:, :, : 3 if pixels.shape[2] >= 3 else 1]
@@ -138,7 +138,7 @@ def sounds(paths: Sequence[str | os.PathLike[str]], *, rate: int, channels: int,
     from nzip.models.latent.resample import resample
 
     def read(file: Path) -> tuple[NDArray[Any], int] | None:
-        sound = signals.read_sound(file, strip=True)
+        sound = signals.read_audio(file, strip=True)
         samples = sound.samples
         if samples.shape[1] < least * sound.rate:
             return None

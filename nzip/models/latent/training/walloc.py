@@ -20,13 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nzip import outputs
-from nzip.models import wavelet
-from nzip.models.latent import planes, walloc
+from nzip.models.latent import planes
 from nzip.models.latent import weights as files
 from nzip.models.latent.layers import TorchOps, new_conv
 from nzip.models.latent.learn import learn
 from nzip.models.latent.training import data, loop
 from nzip.models.latent.training.recipes import Options
+from nzip.models.latent.walloc import codec as walloc
+from nzip.models.latent.walloc import wavelet
 from nzip.models.latent.weights import Model
 
 Tensor = Any  # torch.Tensor: the package may be absent where types are checked

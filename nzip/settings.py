@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from nzip.codec.registry import ENGINES
+from nzip.registry import ENGINES
 
 MIB = 1 << 20
 DEFAULT_LEVEL = 6

@@ -1,9 +1,9 @@
 """Which transforms a block gets: the chains that `detect` proposes, measured on samples of the block.
 
 For the engine zstd the measure is a fast level of zstd itself, whose payloads depend on the version of libzstd
-already; for all others it is an integer estimate (`nzip.formats.estimate`), so that the same settings give the same
-bytes on every machine. A chain must win clearly: what the estimate promises is more than what an engine that models
-records and repeats itself will see.
+already; for all others it is an integer estimate (`nzip.formats.content.estimate`), so that the same settings give
+the same bytes on every machine. A chain must win clearly: what the estimate promises is more than what an engine that
+models records and repeats itself will see.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from nzip.formats import estimate
-from nzip.formats.detect import Chain, Content, detect, proposals
+from nzip.formats.content import estimate
+from nzip.formats.content.detection import Chain, Content, detect, proposals
 from nzip.process import imported
 
 PIECE = 32760  # bytes of one sample; a multiple of the strides 1..10, 12, 14 and 15, so that columns stay columns
@@ -82,7 +82,7 @@ def _best_for_zstd(block: bytes, content: Content, chains: list[Chain]) -> Chain
         return sum(len(compressor.compress(data[i : i + length])) for i in range(0, len(data), length))
 
     def measure_chain(sample: bytes, chain: Chain) -> int:
-        parts = chain[-1][1]["width"] if chain and chain[-1][0] == "planes" else 1
+        parts = chain[-1][1]["width"] if chain and chain[-1][0] == "shuffle" else 1
         return measure(_apply(sample, chain), parts) + HEADER * len(chain)
 
     chains = _finalists(block, chains, measure_chain)
@@ -134,11 +134,11 @@ def _best_for_contexts(block: bytes, content: Content, chains: list[Chain]) -> C
 
 
 def _apply(data: bytes, chain: Chain) -> bytes:
-    from nzip.formats.filters.delta import DeltaTransform
-    from nzip.formats.filters.planes import PlanesTransform
+    from nzip.formats.transforms.delta import DeltaTransform
+    from nzip.formats.transforms.shuffle import ShuffleTransform
 
     for name, params in chain:
-        data = {"delta": DeltaTransform, "planes": PlanesTransform}[name]().forward(data, params)
+        data = {"delta": DeltaTransform, "shuffle": ShuffleTransform}[name]().forward(data, params)
     return data
 
 

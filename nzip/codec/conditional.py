@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nzip.codec.levels import DEFAULT_LEVEL, level_of
-from nzip.codec.registry import ENGINES
-from nzip.models.engine import Primed
+from nzip.models.conditional import Conditional
+from nzip.registry import ENGINES
+from nzip.settings import DEFAULT_LEVEL, level_of
 
 MOST = 1 << 16
 
 
-def primed(
+def conditional(
     data: bytes,
     level: int | None = None,
     *,
     engine: str | None = None,
     params: Mapping[str, Any] | None = None,
     most: int = MOST,
-) -> Primed:
+) -> Conditional:
     """Return an engine that has read `data`; its method `bits` says what a block costs after that.
 
     This is C(block | data) of compression distances, nearer to it than C(data block) - C(data) of whole files: no
@@ -41,4 +41,4 @@ def primed(
     chosen = level_of(DEFAULT_LEVEL if level is None else level)
     if engine is None or (engine == chosen.engine and level is not None):
         engine, params = chosen.engine, params or chosen.params
-    return ENGINES.by_name(engine).prime(bytes(data), params or {}, most)
+    return ENGINES.by_name(engine).conditional(bytes(data), params or {}, most)

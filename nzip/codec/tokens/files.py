@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 
 from nzip.codec import files
-from nzip.codec.tokens import EqualInfoTokenizer, Progress, tokenizer_for, unpack
+from nzip.codec.tokens.tokenizer import EqualInfoTokenizer, Progress, tokenizer_for, unpack
 
 SUFFIX = ".nzt"
 

@@ -1,4 +1,4 @@
-"""Transform `planes`: all first bytes of the samples, then all second bytes, and so on.
+"""Transform `shuffle`: all first bytes of the samples, then all second bytes, and so on.
 
 For arrays of numbers, where the high bytes are alike and the low ones are noise: an engine that finds repeats and
 counts bytes sees each kind for itself. The method is the byte shuffle of HDF5 and Blosc (Alted, "Why Modern CPUs Are
@@ -7,13 +7,13 @@ Starving and What Can Be Done About It", 2010). docs/TRANSFORMS.md defines it to
 
 from __future__ import annotations
 
-from nzip.formats.filters._params import Ranges, checked, expect_size, unpacked
-from nzip.formats.transforms import Params, Transform
+from nzip.formats.transforms._params import Ranges, checked, expect_size, unpacked
+from nzip.formats.transforms.base import Params, Transform
 
 RANGES: Ranges = {"width": (2, 255, 4), "offset": (0, 255, 0)}
 
 
-class PlanesTransform(Transform):
+class ShuffleTransform(Transform):
     """Sorts bytes by their place in the sample; the length stays.
 
     Parameters:
@@ -21,7 +21,7 @@ class PlanesTransform(Transform):
         offset: 0..255, bytes before the first sample, which stay where they are.
     """
 
-    name = "planes"
+    name = "shuffle"
     id = 3
     version = 1
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nzip.errors import CorruptError
-from nzip.formats.transforms import Params
+from nzip.formats.transforms.base import Params
 
 Ranges = dict[str, tuple[int, int, int]]  # name: (lowest, highest, default), in the order of the stored bytes
 

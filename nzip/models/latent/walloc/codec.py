@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 
 from nzip.entropy.jit import kernel
 from nzip.errors import CorruptError
-from nzip.models import wavelet
 from nzip.models.latent import planes
 from nzip.models.latent.layers import Array, NumpyOps, Ops, Weights, place, widest
+from nzip.models.latent.walloc import wavelet
 from nzip.models.latent.weights import Model
 
 Floats = NDArray[np.float32]

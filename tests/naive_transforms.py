@@ -17,7 +17,7 @@ def delta(data: bytes, stride: int, width: int, big: int, offset: int, *, back: 
     return bytes(out)
 
 
-def planes(data: bytes, width: int, offset: int) -> bytes:
+def shuffle(data: bytes, width: int, offset: int) -> bytes:
     """Return `data` with the bytes of its samples in planes."""
     count = max(0, len(data) - offset) // width
     end = offset + count * width
@@ -27,8 +27,8 @@ def planes(data: bytes, width: int, offset: int) -> bytes:
     return data[:offset] + b"".join(body[place::width] for place in range(width)) + data[end:]
 
 
-def unplanes(data: bytes, width: int, offset: int) -> bytes:
-    """Undo `planes`."""
+def unshuffle(data: bytes, width: int, offset: int) -> bytes:
+    """Undo `shuffle`."""
     out = bytearray(data)
     count = max(0, len(data) - offset) // width
     for place in range(width):

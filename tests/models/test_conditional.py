@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import nzip
-from nzip.models.engine import Concatenated
+from nzip.models.conditional import Concatenated
 
 JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
 NATIVE = [("cm", {"preset": 1}), ("cm", {"preset": 3}), ("cmfast", {})]
@@ -33,7 +33,7 @@ BLOCKS = [_words(20, 2), _records(12), b"z", random.Random(3).randbytes(90), byt
 @pytest.mark.parametrize(("engine", "params"), NATIVE)
 @pytest.mark.parametrize("kind", ["text", "records", "byte", "two"])
 def test_what_a_block_changes_is_undone(engine: str, params: dict, kind: str) -> None:
-    primed = nzip.primed(KNOWN[kind], engine=engine, params=params, most=600)
+    primed = nzip.conditional(KNOWN[kind], engine=engine, params=params, most=600)
     for block in BLOCKS if JIT else BLOCKS[:2]:
         assert primed.encode(block)
         was = primed._state if engine == "cm" else primed._arrays
@@ -44,8 +44,8 @@ def test_what_a_block_changes_is_undone(engine: str, params: dict, kind: str) ->
 @pytest.mark.parametrize(("engine", "params"), NATIVE)
 @pytest.mark.parametrize("kind", ["text", "records"])
 def test_a_decoder_that_read_the_same_gets_the_block_back(engine: str, params: dict, kind: str) -> None:
-    writer = nzip.primed(KNOWN[kind], engine=engine, params=params, most=300)
-    reader = nzip.primed(KNOWN[kind], engine=engine, params=params, most=300)
+    writer = nzip.conditional(KNOWN[kind], engine=engine, params=params, most=300)
+    reader = nzip.conditional(KNOWN[kind], engine=engine, params=params, most=300)
     for block in BLOCKS if JIT else BLOCKS[:1]:
         payload = writer.encode(block)
         assert reader.decode(payload, len(block)) == block
@@ -59,8 +59,8 @@ def test_costs_are_differences_of_coded_sizes(engine: str, params: dict) -> None
     if not JIT:
         x, y = x[:300], y[:200]
     size = len(x) + len(y)
-    nothing = nzip.primed(b"", engine=engine, params=params, most=size)
-    after = nzip.primed(x, engine=engine, params=params, most=len(y)).bits(y)
+    nothing = nzip.conditional(b"", engine=engine, params=params, most=size)
+    after = nzip.conditional(x, engine=engine, params=params, most=len(y)).bits(y)
     # cmfast looks for matches anew at the start of what is coded: a few bits.
     assert after == pytest.approx(nothing.bits(x + y) - nothing.bits(x), abs=1 if engine == "cm" else 40)
     assert after < nothing.bits(y)
@@ -72,14 +72,14 @@ def test_bits_are_the_coder_s_own() -> None:
     chosen = nzip.engines()["cm"]
     params = chosen.fit({"preset": 1, "primer": 0}, len(block))
     payload = chosen.encode(block, params)
-    bits = chosen.prime(b"", {"preset": 1, "bits": params["bits"]}, len(block)).bits(block)
+    bits = chosen.conditional(b"", {"preset": 1, "bits": params["bits"]}, len(block)).bits(block)
     assert abs(8 * (len(payload) - 1) - bits) <= 16
 
 
 @pytest.mark.skipif(not JIT, reason="plain Python takes minutes")
 def test_blocks_larger_than_announced() -> None:
     for engine, params in NATIVE:
-        primed = nzip.primed(_words(50, 1), engine=engine, params=params, most=10)
+        primed = nzip.conditional(_words(50, 1), engine=engine, params=params, most=10)
         block = _words(2000, 9)
         first = primed.bits(block)
         assert primed.decode(primed.encode(block), len(block)) == block
@@ -88,15 +88,15 @@ def test_blocks_larger_than_announced() -> None:
 
 @pytest.mark.parametrize(("engine", "params"), NATIVE)
 def test_nothing(engine: str, params: dict) -> None:
-    assert nzip.primed(b"", engine=engine, params=params, most=64).bits(b"") == 0
-    assert nzip.primed(b"abc", engine=engine, params=params, most=64).bits(b"") == 0
-    unprimed = nzip.primed(b"", engine=engine, params=params, most=64)
+    assert nzip.conditional(b"", engine=engine, params=params, most=64).bits(b"") == 0
+    assert nzip.conditional(b"abc", engine=engine, params=params, most=64).bits(b"") == 0
+    unprimed = nzip.conditional(b"", engine=engine, params=params, most=64)
     assert unprimed.bits(b"abc abc abc abc") == unprimed.bits(b"abc abc abc abc") > 0
 
 
 @pytest.mark.skipif(not JIT, reason="plain Python takes minutes")
 def test_more_kinds_of_blocks_than_are_kept() -> None:
-    unprimed = nzip.primed(b"", engine="cmfast", most=600)
+    unprimed = nzip.conditional(b"", engine="cmfast", most=600)
     blocks = [bytes((k % 3, 1, *([0] * length))) * 40 for length in range(2, 9) for k in range(2)]
     assert [unprimed.bits(block) for block in blocks] == [unprimed.bits(block) for block in blocks]
 
@@ -104,14 +104,14 @@ def test_more_kinds_of_blocks_than_are_kept() -> None:
 @pytest.mark.parametrize(("engine", "params"), [("zstd", {"level": 3}), ("store", {}), ("midicoth", {})])
 def test_other_engines_by_concatenation(engine: str, params: dict) -> None:
     x, y = (_words(60, 1), _words(30, 1)) if JIT else (b"abcab", b"abc")
-    primed = nzip.primed(x, engine=engine, params=params)
+    primed = nzip.conditional(x, engine=engine, params=params)
     assert isinstance(primed, Concatenated)
     assert not primed.exact
     chosen = nzip.engines()[engine]
     both, alone = (len(chosen.encode(data, chosen.fit(params, len(data)))) for data in (x + y, x))
     assert primed.bits(y) == 8 * (both - alone)
     assert primed.bits(b"") == 0
-    assert nzip.primed(b"", engine=engine, params=params).bits(b"") == 0
+    assert nzip.conditional(b"", engine=engine, params=params).bits(b"") == 0
 
 
 @pytest.mark.skipif(not JIT, reason="plain Python takes minutes")
@@ -122,15 +122,15 @@ def test_no_window_forgets(engine: str) -> None:
     block = known[:2000]
     window = 8 * (len(zlib.compress(known + block, 9, 31)) - len(zlib.compress(known, 9, 31)))
     assert window > 0.95 * 8 * len(block)
-    assert nzip.primed(known, engine=engine, most=len(block)).bits(block) < 0.1 * window
+    assert nzip.conditional(known, engine=engine, most=len(block)).bits(block) < 0.1 * window
 
 
 def test_levels_and_errors() -> None:
-    assert type(nzip.primed(b"abc", 3, most=64)) is type(nzip.primed(b"abc", engine="cmfast", most=64))
-    assert nzip.primed(b"abc", 1).exact is False
+    assert type(nzip.conditional(b"abc", 3, most=64)) is type(nzip.conditional(b"abc", engine="cmfast", most=64))
+    assert nzip.conditional(b"abc", 1).exact is False
     with pytest.raises(ValueError, match="level 12"):
-        nzip.primed(b"", 12)
+        nzip.conditional(b"", 12)
     with pytest.raises(ValueError, match="no engine is called 'huff'"):
-        nzip.primed(b"", engine="huff")
+        nzip.conditional(b"", engine="huff")
     with pytest.raises(ValueError, match="preset 9"):
-        nzip.primed(b"abc", engine="cm", params={"preset": 9})
+        nzip.conditional(b"abc", engine="cm", params={"preset": 9})

@@ -32,11 +32,11 @@ from nzip.codec.compressor import Compressor
 from nzip.codec.decompressor import Decompressor
 from nzip.codec.index import Places, load_index
 from nzip.codec.inspect import read_at
-from nzip.codec.levels import DEFAULT_LEVEL
 from nzip.codec.salvage import Fault, Lost, Salvage
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
 from nzip.errors import CorruptError, NzipError
 from nzip.formats.container import MAX_HEADER, Block, Header, Parser, Reader
+from nzip.settings import DEFAULT_LEVEL
 
 READ_SIZE = 1 << 17  # bytes asked of the file at a time
 KEPT_BLOCKS = 16  # decoded blocks that a reader keeps at most, and no more than an eighth of its memory

@@ -2,7 +2,7 @@
 
 A transform makes no block smaller by itself (it may make one longer); it makes the block easier to predict. The
 codec applies a transform, inverts it, and drops it if the bytes do not come back, so a transform that is wrong
-costs size and never data. Which transforms to try for a kind of content is `nzip.formats.detect`'s answer.
+costs size and never data. Which transforms to try for a kind of content is `nzip.formats.content.detection`'s answer.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from nzip.formats.filters._params import Ranges, checked, expect_size, unpacked
-from nzip.formats.transforms import Params, Transform
+from nzip.formats.transforms._params import Ranges, checked, expect_size, unpacked
+from nzip.formats.transforms.base import Params, Transform
 
 RANGES: Ranges = {"stride": (1, 255, 1), "width": (1, 4, 1), "big": (0, 1, 0), "offset": (0, 255, 0)}
 

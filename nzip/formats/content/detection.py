@@ -1,9 +1,9 @@
 """What a block holds: a cheap look at its first bytes and at samples of the rest.
 
-`detect` names the kind of content, and what a header or the bytes themselves tell about its samples; `proposals`
-names the transforms that kind may profit from. `nzip.formats.choice` measures those and picks one. Decisions are made
-in integers from the block alone, so every machine makes the same ones; what they decide is written in the file, so a
-reader never needs them. Magic numbers and header fields are from the formats' own documents (RIFF/WAVE, AIFF, AU,
+`detect` names the kind of content, and what a header or the bytes themselves tell about its samples; `proposals` names
+the transforms that kind may profit from. `nzip.formats.content.choice` measures those and picks one. Decisions are
+made in integers from the block alone, so every machine makes the same ones; what they decide is written in the file,
+so a reader never needs them. Magic numbers and header fields are from the formats' own documents (RIFF/WAVE, AIFF, AU,
 BMP, Netpbm, IDX, NPY, safetensors, NetCDF, ELF, PE/COFF, Mach-O).
 """
 
@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from nzip.formats import estimate
+from nzip.formats.content import estimate
 
 Chain = list[tuple[str, dict[str, int]]]
 
@@ -402,7 +402,7 @@ def proposals(content: Content, block: bytes) -> list[Chain]:
                     # Blocks are cut at powers of two, so only samples of three bytes can start elsewhere.
                     for offset in range(3 if width == 3 else 1):
                         found += _deltas(stride, width, big, offset)
-    found += [[("planes", {"width": width, "offset": 0})] for width in (2, 4, 3, 8)]
+    found += [[("shuffle", {"width": width, "offset": 0})] for width in (2, 4, 3, 8)]
     return found
 
 
@@ -411,17 +411,17 @@ def _numbers(content: Content) -> list[Chain]:
     width, stride, big = content.width, content.stride, int(content.big)
     phase = content.offset % width
     if width > 4:
-        return [[("planes", {"width": width, "offset": phase})]]
+        return [[("shuffle", {"width": width, "offset": phase})]]
     found = _deltas(stride, width, big, phase)
     if stride != width:
         found += _deltas(width, width, big, phase)
     if width > 1:
         found += _deltas(stride, 1, 0, 0)
-        found.append([("planes", {"width": width, "offset": phase})])
+        found.append([("shuffle", {"width": width, "offset": phase})])
         if width * 2 <= MAX_STRIDE:
-            found.append([("planes", {"width": width * 2, "offset": content.offset % (width * 2)})])
+            found.append([("shuffle", {"width": width * 2, "offset": content.offset % (width * 2)})])
         if stride not in (width, width * 2):
-            found.append([("planes", {"width": stride, "offset": content.offset % stride})])
+            found.append([("shuffle", {"width": stride, "offset": content.offset % stride})])
     return found
 
 
@@ -430,5 +430,5 @@ def _deltas(stride: int, width: int, big: int, offset: int) -> list[Chain]:
     once = ("delta", {"stride": stride, "width": width, "big": big, "offset": offset})
     if width == 1:
         return [[once]]
-    planes = ("planes", {"width": width, "offset": offset})
-    return [[once], [once, once], [once, planes], [once, once, planes]]
+    shuffle = ("shuffle", {"width": width, "offset": offset})
+    return [[once], [once, once], [once, shuffle], [once, once, shuffle]]

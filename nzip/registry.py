@@ -14,8 +14,8 @@ from importlib.metadata import entry_points
 from typing import Generic, TypeVar
 
 from nzip.errors import UnsupportedError
-from nzip.formats.transforms import Transform
-from nzip.models.engine import Engine
+from nzip.formats.transforms.base import Transform
+from nzip.models.base import Engine
 from nzip.process import imported, lock
 
 T = TypeVar("T", Engine, Transform)
@@ -141,9 +141,9 @@ TRANSFORMS: Registry[Transform] = Registry(
     "transform",
     "nzip.transforms",
     [
-        ("delta", 1, 1, "nzip.formats.filters.delta:DeltaTransform"),
-        ("x86", 2, 1, "nzip.formats.filters.x86:X86Transform"),
-        ("planes", 3, 1, "nzip.formats.filters.planes:PlanesTransform"),
+        ("delta", 1, 1, "nzip.formats.transforms.delta:DeltaTransform"),
+        ("x86", 2, 1, "nzip.formats.transforms.x86:X86Transform"),
+        ("shuffle", 3, 1, "nzip.formats.transforms.shuffle:ShuffleTransform"),
     ],
 )
 

@@ -10,8 +10,8 @@ docs/TRANSFORMS.md defines it to the bit.
 
 from __future__ import annotations
 
-from nzip.formats.filters._params import Ranges, checked, expect_size, unpacked
-from nzip.formats.transforms import Params, Transform
+from nzip.formats.transforms._params import Ranges, checked, expect_size, unpacked
+from nzip.formats.transforms.base import Params, Transform
 from nzip.process import imported
 
 RANGES: Ranges = {"jcc": (0, 1, 1)}
@@ -44,10 +44,10 @@ class X86Transform(Transform):
 
 
 def _run(data: bytes, p: dict[str, int], back: bool) -> bytes:
-    imported("numba", "nzip.formats.filters.x86_kernel")
+    imported("numba", "nzip.formats.transforms.x86_kernel")
     import numpy as np
 
-    from nzip.formats.filters import x86_kernel
+    from nzip.formats.transforms import x86_kernel
 
     work = np.frombuffer(data, np.uint8).copy()
     if back:

@@ -1,0 +1,131 @@
+"""The `Engine` seam: what turns one block of bytes into a payload and back.
+
+An engine is a pure function of its input: the payload depends on the block and the parameters alone, never on
+the machine, the number of threads or what was coded before. Parameters travel in the block's header in the
+engine's own packed form, so that a file carries all that decoding needs.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from nzip.formats.content.kinds import Content
+from nzip.models.conditional import Concatenated, Conditional
+
+Params = Mapping[str, Any]  # numbers; names of models are strings
+
+
+class Engine(ABC):
+    """Codes blocks; one object serves any number of threads at once.
+
+    Class attributes:
+        name: the word users see (`"cm"`).
+        id: the number in the block header; 0..63 belong to nzip, 64..127 to others.
+        version: raised whenever the payload of some block changes. Every released version keeps decoding.
+        verifies: blocks are decoded after they are encoded unless the caller says otherwise.
+        cuts: `encode_within` is there.
+        imports: modules that coding needs; imported whole before it begins.
+        fallback: an engine and its parameters that code a block where this one fails, or does not make it smaller
+            than that one does; None for none.
+    """
+
+    name: ClassVar[str]
+    id: ClassVar[int]
+    version: ClassVar[int]
+    verifies: ClassVar[bool] = False
+    cuts: ClassVar[bool] = False
+    imports: ClassVar[tuple[str, ...]] = ("numpy",)
+    fallback: ClassVar[tuple[str, dict[str, Any]] | None] = None
+
+    @abstractmethod
+    def pack(self, params: Params) -> bytes:
+        """Return `params` in the form the block header stores (at most 255 bytes).
+
+        Raises:
+            ValueError: a parameter is unknown or out of range.
+        """
+
+    @abstractmethod
+    def unpack(self, packed: bytes) -> dict[str, Any]:
+        """Return the parameters that `pack` stored.
+
+        Raises:
+            CorruptError: `packed` is not what `pack` writes.
+            UnsupportedError: `packed` names something this version does not know.
+        """
+
+    @abstractmethod
+    def memory(self, params: Params, size: int) -> int:
+        """Return the bytes of working memory that decoding a block of `size` bytes needs.
+
+        The block and the payload themselves are not counted. The block header states this number, and a
+        reader compares it with its limit before it allocates.
+        """
+
+    def encode_memory(self, params: Params, size: int) -> int:
+        """Return the bytes of working memory that encoding a block of `size` bytes needs."""
+        return self.memory(params, size)
+
+    def fit(self, params: Params, size: int) -> dict[str, Any]:
+        """Return `params` adjusted to a block of `size` bytes: a short block needs no large tables."""
+        return dict(params)
+
+    def accepts(self, content: Content) -> bool:
+        """Return whether the engine has something to say about blocks of this content. A level tries its first engine
+        that accepts."""
+        return True
+
+    @abstractmethod
+    def encode(self, block: bytes, params: Params, content: Content | None = None) -> bytes:
+        """Return the payload of `block` (one byte or more).
+
+        Args:
+            block: the bytes.
+            params: as `fit` returns them.
+            content: what the block holds, as far as it is known; an engine that needs it looks itself where it is None.
+
+        A payload that is not shorter than the block need not decode: the caller then stores the block instead.
+        """
+
+    def encode_within(self, block: bytes, params: Params, limit: int) -> tuple[int, bytes, dict[str, Any]]:
+        """Encode as much from the start of `block` as a payload of about `limit` bytes holds.
+
+        Returns:
+            How many bytes of the block were encoded, at least 1; the payload, at most a few bytes longer than `limit`,
+            or empty where the engine would leave these bytes to its fallback; the parameters for these bytes.
+        """
+        raise NotImplementedError(f"engine {self.name} does not cut blocks")
+
+    @abstractmethod
+    def decode(self, payload: bytes, size: int, params: Params) -> bytes:
+        """Return the block of `size` bytes that `payload` stands for.
+
+        A damaged payload may give wrong bytes (the container's check finds them) but never reads or writes
+        outside its buffers.
+
+        Raises:
+            CorruptError: the payload cannot be decoded.
+        """
+
+    def conditional(self, known: bytes, params: Params, most: int = 0) -> Conditional:
+        """Return what an engine that has read `known` spends on blocks that follow it.
+
+        Args:
+            known: what is read first; may be empty.
+            params: as `fit` returns them, or not fitted, in which case they are fitted to `known` and a block.
+            most: bytes of the largest block that is to follow, if it is known: tables are made for so many.
+        """
+
+        def size(data: bytes) -> int:
+            return len(self.encode(data, self.fit(params, len(data)))) if data else 0
+
+        return Concatenated(size, known)
+
+    def model_bytes(self, params: Params) -> int:
+        """Return the size of what is shipped beside the program and takes part in coding with `params`."""
+        return 0
+
+    def prepare(self) -> None:  # noqa: B027 - optional hook
+        """Load or compile what coding needs, so that a caller can say why the first call takes longer."""
