@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nzip.evaluation import efficientnet
-from nzip.models.latent.resample import resample
+from nzip.formats.signals.resample import resample
 
 Bytes = NDArray[np.uint8]
 Doubles = NDArray[np.float64]

@@ -24,10 +24,10 @@ import numpy as np
 
 from nzip.codec.lossy import REFINED
 from nzip.errors import NzipError, UnsupportedError
-from nzip.formats.signals import Audio, Image
+from nzip.formats.signals.base import Audio, Image
+from nzip.formats.signals.resample import resample
 from nzip.models.latent import weights
 from nzip.models.latent.codecs import CODECS, by_name, found_models
-from nzip.models.latent.resample import resample
 
 Signal = Image | Audio
 

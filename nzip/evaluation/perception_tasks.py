@@ -43,7 +43,7 @@ from numpy.typing import NDArray
 from nzip.errors import NzipError
 from nzip.evaluation.distortion import log_mel
 from nzip.evaluation.lossy_codecs import KINDS, Signal, resample
-from nzip.formats.signals import Audio, Image
+from nzip.formats.signals.base import Audio, Image
 
 Doubles = NDArray[np.float64]
 

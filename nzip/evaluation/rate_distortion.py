@@ -44,7 +44,8 @@ from nzip.evaluation.distortion import METRICS, PictureReference, SoundReference
 from nzip.evaluation.lossy_codecs import KINDS, LossyCodec, Signal, choose, kind_of
 from nzip.evaluation.lossy_worker import CodecProcess
 from nzip.evaluation.study import Journal, key_of
-from nzip.formats.signals import Audio, Image, read_signal
+from nzip.formats.signals.base import Audio, Image
+from nzip.formats.signals.files import read_signal
 
 SCHEMA = 1
 RATES = {"picture": "bits per pixel", "sound": "kbit/s"}

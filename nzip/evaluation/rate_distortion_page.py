@@ -26,7 +26,7 @@ from nzip.evaluation.distortion import PictureReference, SoundReference, Values,
 from nzip.evaluation.lossy_codecs import KINDS, LossyCodec, Signal, fitted, nearest
 from nzip.evaluation.page import STYLE
 from nzip.evaluation.rate_distortion import MARK, NOTE, RATES, Source, load, shown, tables, titled
-from nzip.formats.signals import Audio, Image
+from nzip.formats.signals.base import Audio, Image
 
 Bytes = NDArray[np.uint8]
 

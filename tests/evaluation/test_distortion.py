@@ -21,7 +21,7 @@ from nzip.evaluation.distortion import (
     psnr,
     si_sdr,
 )
-from nzip.models.latent import features
+from nzip.models import efficientnet as features
 
 
 def picture(height: int = 48, width: int = 64, seed: int = 0) -> np.ndarray:

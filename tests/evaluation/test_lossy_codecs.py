@@ -14,7 +14,7 @@ from nzip.evaluation import lossy_worker
 from nzip.evaluation.distortion import psnr
 from nzip.evaluation.lossy_codecs import LossyCodec, Signal, choose, find, fitted, nearest, nzip_codecs, peers
 from nzip.evaluation.lossy_worker import CodecProcess
-from nzip.formats.signals import Audio, Image
+from nzip.formats.signals.base import Audio, Image
 from nzip.models.latent import codecs
 
 PEERS = peers("picture") + peers("sound")

@@ -17,7 +17,7 @@ from nzip.evaluation.perception import measure, rate_kept, read_labels
 from nzip.evaluation.perception_tasks import Identify, Item, Task, TaskError, fingerprints
 from nzip.evaluation.perception_tasks import find as find_task
 from nzip.evaluation.study import Findings
-from nzip.formats.signals import Audio, Image
+from nzip.formats.signals.base import Audio, Image
 
 PIL_Image = pytest.importorskip("PIL.Image")
 

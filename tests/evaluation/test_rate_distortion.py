@@ -23,7 +23,7 @@ from nzip.evaluation.rate_distortion import (
     with_ladder,
 )
 from nzip.evaluation.study import JournalWarning
-from nzip.formats.signals import Audio, Image
+from nzip.formats.signals.base import Audio, Image
 
 PIL_Image = pytest.importorskip("PIL.Image")
 

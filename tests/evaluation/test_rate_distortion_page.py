@@ -15,7 +15,7 @@ from nzip.evaluation.lossy_codecs import LossyCodec, Signal
 from nzip.evaluation.rate_distortion import find_sources, run
 from nzip.evaluation.rate_distortion_page import CROP, busiest, write_page
 from nzip.evaluation.rate_distortion_plot import draw_curves, plot_curves, styles
-from nzip.formats.signals import Audio, Image
+from nzip.formats.signals.base import Audio, Image
 
 PIL_Image = pytest.importorskip("PIL.Image")
 
