@@ -22,18 +22,17 @@ from typing import Any
 
 import numpy as np
 
-from nzip.codec.lossy import REFINED
 from nzip.errors import NzipError, UnsupportedError
 from nzip.formats.signals.base import Audio, Image
 from nzip.formats.signals.resample import resample
 from nzip.models.latent import weights
-from nzip.models.latent.codecs import CODECS, by_name, found_models
+from nzip.models.latent.codecs import CODECS, SEARCHING, by_name, found_models
 
 Signal = Image | Audio
 
 KINDS = ("picture", "sound")
 QUALITIES = (5, 15, 30, 45, 60, 75, 90)
-REFINED_QUALITIES = (90, 100)  # a search takes its time
+SEARCHED_QUALITIES = (90, 100)  # a search takes its time
 CODEC_KINDS = {"picture": "image", "sound": "audio"}  # the words of nzip's own codecs
 OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
 BIT_RATES = (6, 256)  # kbit/s a channel between which libsndfile's level moves Opus
@@ -103,9 +102,9 @@ def _ours(kind: str, name: str, model: Path, *, usual: bool = True, rounds: int 
         family="nzip",
         version=nzip.__version__,
         settings=f"model {model.stem} ({weights.id_of(data)})" + (f", {rounds} rounds of search" if rounds else ""),
-        ladder=REFINED_QUALITIES if rounds else QUALITIES,
+        ladder=SEARCHED_QUALITIES if rounds else QUALITIES,
         encode=lambda signal, setting: nzip.compress_signal(
-            signal, codec=name, model=None if usual else model.stem, quality=setting, refine=rounds
+            signal, codec=name, model=None if usual else model.stem, quality=setting, search=rounds
         ),
         decode=nzip.decompress_signal,
         model_bytes=len(data),
@@ -133,8 +132,8 @@ def find(kind: str, name: str) -> LossyCodec:
         try:
             stem = model or CODECS[own].defaults[CODEC_KINDS[kind]]
             by_name(own, CODEC_KINDS[kind], stem)
-            if int(rounds or 0) and own not in REFINED:
-                raise ValueError("it has nothing to refine")
+            if int(rounds or 0) and own not in SEARCHING:
+                raise ValueError("it has nothing to search for")
             return _ours(kind, own, _models()[stem], usual=not colon, rounds=int(rounds or 0))
         except (KeyError, ValueError, NzipError) as error:
             raise LookupError(f"no lossy codec {name!r} for a {kind} is here: {error}") from None
