@@ -144,14 +144,15 @@ class _Bar:
 @options.json_option
 def list_command(verbose: int, as_json: bool) -> None:
     """List the models that are here and those that pull can bring; -v shows more of each."""
-    from nzip.models.lm import cache
+    from nzip.models import folder
+    from nzip.models.lm.cache import known_models, records
 
     report = Report("models list", as_json=as_json)
-    here = {model.name: model for model in cache.installed()}
+    here = {model.name: model for model in records.installed()}
     rows = [("name", "bytes", "here", "title")]
     details: list[list[tuple[str, str]]] = [[]]
-    for name in [*cache.KNOWN, *(name for name in here if name not in cache.KNOWN)]:
-        known, model = cache.KNOWN.get(name), here.get(name)
+    for name in [*known_models.KNOWN, *(name for name in here if name not in known_models.KNOWN)]:
+        known, model = known_models.KNOWN.get(name), here.get(name)
         fault = None if model is None else model.fault()
         ids = [] if model is None else list(model.model_ids)
         size = model.size if model is not None else known.size if known is not None else None
@@ -164,7 +165,7 @@ def list_command(verbose: int, as_json: bool) -> None:
             "fault": fault,
             "bytes": size,
             "pinned": known.pinned if known is not None else False,
-            "default": name == cache.DEFAULT_MODEL,
+            "default": name == known_models.DEFAULT_MODEL,
             "path": None if model is None else str(model.path),
             "reference": model is not None and model.reference,
             "model_ids": ids,
@@ -195,7 +196,7 @@ def list_command(verbose: int, as_json: bool) -> None:
             for key, text in details[number]:
                 click.echo(f"    {key}: {text}")
     if verbose:
-        click.echo(f"folder: {shown(cache.models_folder())}")
+        click.echo(f"folder: {shown(folder.models_folder())}")
 
 
 @command.command("latent")
@@ -236,17 +237,17 @@ def pull_command(names: tuple[str, ...], quiet: bool, no_progress: bool, as_json
 
     What is here and intact is left alone. A download that breaks off is taken up where it ended.
     """
-    from nzip.models.lm import cache
+    from nzip.models.lm.cache import known_models, pulling
 
     report = Report("models pull", quiet=quiet, as_json=as_json, bar=not no_progress)
 
     def one(name: str) -> None:
         with _Bar(name, report.bar) as bar:
-            model = cache.pull(name, echo=None if quiet or as_json else bar.line, progress=bar)
+            model = pulling.pull(name, echo=None if quiet or as_json else bar.line, progress=bar)
         report.json({"ok": True, **_summary(model)})
 
     with _tidy_end():
-        _each(report, names or (cache.DEFAULT_MODEL,), one)
+        _each(report, names or (known_models.DEFAULT_MODEL,), one)
 
 
 @command.command("add", cls=options.Command)
@@ -264,13 +265,13 @@ def pull_command(names: tuple[str, ...], quiet: bool, no_progress: bool, as_json
 @options.json_option
 def add_command(path: str, name: str | None, copy: bool, quiet: bool, no_progress: bool, as_json: bool) -> None:
     """Make PATH, a GGUF file or a folder in Hugging Face's layout, a model of this machine."""
-    from nzip.models.lm import cache
+    from nzip.models.lm.cache import local
 
     report = Report("models add", quiet=quiet, as_json=as_json, bar=not no_progress)
 
     def one(path: str) -> None:
         with _Bar(os.path.basename(path), report.bar) as bar:
-            model = cache.add(
+            model = local.add(
                 path, name, copy=copy, echo=None if quiet or as_json else bar.line, progress=bar
             )
         report.json({"ok": True, **_summary(model)})
@@ -290,14 +291,14 @@ def verify_command(names: tuple[str, ...], quiet: bool, no_progress: bool, as_js
     `ok` is what nzip knows for the model, `unchanged` what it was when it came. A model that is damaged or missing
     makes the exit status 1.
     """
-    from nzip.models.lm import cache
+    from nzip.models.lm.cache import records, verification
 
     report = Report("models verify", quiet=quiet, as_json=as_json, bar=not no_progress)
     rows: list[dict[str, Any]] = []
 
     def one(name: str) -> None:
         with _Bar(name, report.bar) as bar:
-            (row,) = cache.verify([name], progress=bar)
+            (row,) = verification.verify([name], progress=bar)
         rows.append(row)
         well = row["status"] in DONE_WELL
         report.json({"ok": well, **row})
@@ -306,7 +307,7 @@ def verify_command(names: tuple[str, ...], quiet: bool, no_progress: bool, as_js
         report.failed |= not well
 
     with _tidy_end():
-        _each(report, names or tuple(cache.names_here()), one)
+        _each(report, names or tuple(records.names_here()), one)
     if not rows:
         report.line("no model is here; get one with: nzip models pull")
 
@@ -320,12 +321,12 @@ def remove_command(names: tuple[str, ...], quiet: bool, as_json: bool) -> None:
 
     Files that were added by reference stay where they are.
     """
-    from nzip.models.lm import cache
+    from nzip.models.lm.cache import local
 
     report = Report("models remove", quiet=quiet, as_json=as_json)
 
     def one(name: str) -> None:
-        freed = cache.remove(name)
+        freed = local.remove(name)
         report.json({"ok": True, "name": name, "freed": freed})
         report.line(f"{name}: removed, {size_text(freed)} freed")
 

@@ -80,12 +80,13 @@ def _coders() -> None:
 
 def _tokens() -> None:
     from nzip.codec.tokens import tokenizer as tokens
-    from nzip.models import static
+    from nzip.models.static import shipped
+    from nzip.models.static.model import StaticModel
 
-    for name in static.MODELS:
+    for name in shipped.MODELS:
         tokenizer = tokens.EqualInfoTokenizer(name)
         tokens.detokenize(tokenizer.pack(tokenizer.encode(TEXT)))
-        if isinstance(tokenizer.model, static.StaticModel):
+        if isinstance(tokenizer.model, StaticModel):
             tokenizer.model.intervals(TEXT)
 
 

@@ -137,7 +137,7 @@ def shipped_folder() -> Path:
 
 def own_folder() -> Path:
     """Return the folder of the user's own models."""
-    from nzip.models.lm.cache import models_folder
+    from nzip.models.folder import models_folder
 
     return models_folder() / "latent"
 
