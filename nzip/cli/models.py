@@ -13,8 +13,11 @@ from typing import Any
 
 import click
 
-from nzip.cli import HelpfulGroup, choices, options, output
-from nzip.cli.output import FAILED, Report, columns, shown, size_text
+from nzip.cli import HelpfulGroup, choices, options
+from nzip.cli.output import errors, lines, progress, signals
+from nzip.cli.output.lines import FAILED
+from nzip.cli.output.report import Report
+from nzip.cli.output.words import columns, shown, size_text
 
 DONE_WELL = ("ok", "unchanged")
 
@@ -34,9 +37,9 @@ def _fail(report: Report, name: str, error: Exception) -> None:
     report.failed = True
     known = getattr(error, "kind", None) if isinstance(error, NzipError) else None
     named = known == "missing" or str(error).startswith(f"{name}: ")
-    text = output.describe(error, None if named else name)
-    report.json({"ok": False, "name": name, "kind": known or output.error_kind(error), "error": text})
-    output.complain(text)
+    text = errors.describe(error, None if named else name)
+    report.json({"ok": False, "name": name, "kind": known or errors.error_kind(error), "error": text})
+    lines.complain(text)
 
 
 def _each(report: Report, names: tuple[str, ...], work: Callable[[str], None]) -> None:
@@ -81,7 +84,7 @@ def _tidy_end() -> Iterator[None]:
         if handler is not signal.SIG_IGN:  # nohup
             signal.signal(number, end)
     try:
-        with output.interruptible():
+        with signals.interruptible():
             yield
     except _EndedError as error:
         raise click.exceptions.Exit(128 + error.number) from None
@@ -104,7 +107,7 @@ class _Bar:
         self._task: Any = None
 
     def __call__(self, done: int, total: int | None) -> None:
-        if not self._draw or time.monotonic() - self._started < output.BAR_AFTER:
+        if not self._draw or time.monotonic() - self._started < progress.BAR_AFTER:
             return
         if self._bar is None:
             from rich.console import Console
@@ -129,7 +132,7 @@ class _Bar:
         if self._bar is not None:
             self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:
-            output.say(text)
+            lines.say(text)
 
     def __enter__(self) -> _Bar:
         return self

@@ -8,7 +8,7 @@ from cli.tools import Run
 from models.lm.model_files import CODABLE, write_gguf
 from numba import config as numba_config
 
-from nzip.cli.output import Tally
+from nzip.cli.output.progress import Tally
 from nzip.models import progress
 from nzip.models.lm import loading
 

@@ -165,9 +165,9 @@ class TestPull:
         file = known_models.KNOWN["small"].files[0]
         code = (
             "from nzip.models.lm.cache import known_models as cache\nfrom nzip.cli import main\n"
-            f"file = known_models.ModelFile({file.name!r}, {file.size}, {file.sha256!r})\n"
-            f"origin = known_models.WebOrigin({known.url!r})\n"
-            "known_models.KNOWN['small'] = known_models.KnownModel('small', '', '', '', (file,), (origin,))\n"
+            f"file = cache.ModelFile({file.name!r}, {file.size}, {file.sha256!r})\n"
+            f"origin = cache.WebOrigin({known.url!r})\n"
+            "cache.KNOWN['small'] = cache.KnownModel('small', '', '', '', (file,), (origin,))\n"
             "main()"
         )
         process = subprocess.Popen(
