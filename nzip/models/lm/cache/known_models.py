@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 DEFAULT_MODEL = "smollm2-135m"
+NAME = "[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9_-])?"
 HUB = "https://huggingface.co"
 
 
@@ -105,4 +106,4 @@ KNOWN: dict[str, KnownModel] = {
 
 def is_name(name: str) -> bool:
     """Whether `name` can be a model's: small letters, digits, `.`, `_`, `-`, 64 of them at most."""
-    return re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,63}", name) is not None and not name.endswith(".")
+    return re.fullmatch(NAME, name) is not None
