@@ -309,3 +309,16 @@ def detokenize(data: bytes, model: ByteModel | None = None, *, max_output_size: 
     """
     header, tokens = unpack(data, max_output_size=max_output_size)
     return tokenizer_for(header, model).decode(tokens)
+
+
+def prepare() -> None:
+    """Compile what tokens need, with a line of text."""
+    from nzip.models.static import shipped
+    from nzip.models.static.model import StaticModel
+
+    text = b"To be, or not to be, that is the question: Whether 'tis nobler in the mind to suffer\n"
+    for name in shipped.MODELS:
+        tokenizer = EqualInfoTokenizer(name)
+        detokenize(tokenizer.pack(tokenizer.encode(text)))
+        if isinstance(tokenizer.model, StaticModel):
+            tokenizer.model.intervals(text)

@@ -57,6 +57,9 @@ class Transform(ABC):
             CorruptError: `coded` cannot be inverted to `size` bytes.
         """
 
+    def prepare(self) -> None:  # noqa: B027 - optional hook
+        """Compile what rewriting needs."""
+
 
 def expect_size(name: str, coded: bytes, size: int) -> None:
     """Check that a transform which keeps the length was given as many bytes as it shall return.
