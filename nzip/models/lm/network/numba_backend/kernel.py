@@ -47,6 +47,7 @@ F127, TINY = np.float32(arithmetic.LEVELS), np.float32(arithmetic.TINY)
 EXP_LAST = np.float32(arithmetic.EXP_SIZE - 1)
 GATE_STEP, GATE_LAST = np.float32(arithmetic.GATE_STEP), np.float32(arithmetic.GATE_SIZE)
 STEP = np.float32(arithmetic.STEP)
+ONE = np.float32(1)
 UNIT24 = np.float32(2.0**-24)
 SHARE_ONE = np.float32(1 << arithmetic.SHARE_BITS)
 VALUE_ONE = float(1 << arithmetic.VALUE_BITS)
@@ -412,14 +413,230 @@ def spread(row: Array, size: int, table: Array) -> None:
     ints[first] += np.int32(TOTAL - given)
 
 
-# ---- the whole step --------------------------------------------------------------------------------------------------
-
-PHASES_PER_LAYER = 10
-
 # Places in `sizes`.
 (
     S_LAYERS, S_WIDTH, S_HEADS, S_KV, S_DIM, S_FFN, S_VOCAB, S_WINDOW, S_RING, S_ROWS, S_LOGITS,
 ) = range(11)  # fmt: skip
+PHASES_PER_LAYER = 10
+
+
+# ---- phases: rows, or heads of rows, that threads share --------------------------------------------------------------
+
+
+@kernel
+def next_row(own: bool, row: int, sync: Array, phase: int) -> Number:
+    """Return the next row of a thread that prepares all rows for itself (`own`), or one that it has taken."""
+    return row + 1 if own else take(sync, phase)
+
+
+@kernel
+def done(own: bool, sync: Array, phase: int) -> None:
+    """Count a row, unless the thread prepared it for itself."""
+    if not own:
+        fetch_add(sync, phase * COUNTERS + DONE, 1)
+
+
+@kernel
+def embed(
+    tokens: Array, embedding: Array, scales: Array, width: int, rows: int, residual: Array, sync: Array, phase: int
+) -> None:
+    """Begin the residual stream of each row."""
+    while True:
+        r = take(sync, phase)
+        if r >= rows:
+            break
+        token = tokens[r]
+        for i in range(width):
+            v = rint(np.float32(embedding[token, i]) * scales[token])
+            v = v if v > -LIMIT else -LIMIT
+            v = v if v < LIMIT else LIMIT
+            residual[r, i] = np.int32(v)
+        fetch_add(sync, phase * COUNTERS + DONE, 1)
+    wait(sync, phase, rows)
+
+
+@kernel
+def normalise_rows(
+    own: bool, residual: Array, gain: Array, eps: float, width: int, level: np.float32, unit: np.float32, rows: int,
+    x: Array, sums: Array, scale: Array, sync: Array, phase: int,
+) -> None:  # fmt: skip
+    """Quantise the normalised residual stream for a product; `unit` is a factor of its result."""
+    line = np.empty(width, np.float32)
+    r: Number = np.int64(-1)
+    while True:
+        r = next_row(own, r, sync, phase)
+        if r >= rows:
+            break
+        inverse = normalise(residual[r], gain, eps, width, line)
+        scale[r] = quantise(line, width, level, x[r], x[rows + r], sums, r, rows) * inverse * unit
+        done(own, sync, phase)
+    if not own:
+        wait(sync, phase, rows)
+
+
+@kernel
+def quantise_heads(
+    own: bool, heads: Array, size: int, level: np.float32, rows: int,
+    x: Array, sums: Array, scale: Array, sync: Array, phase: int,
+) -> None:  # fmt: skip
+    """Quantise what attention gave for the product that brings the heads together."""
+    r: Number = np.int64(-1)
+    while True:
+        r = next_row(own, r, sync, phase)
+        if r >= rows:
+            break
+        scale[r] = quantise(heads[r], size, level, x[r], x[rows + r], sums, r, rows)
+        done(own, sync, phase)
+    if not own:
+        wait(sync, phase, rows)
+
+
+@kernel
+def gate_rows(
+    own: bool, wide_rows: Array, ffn: int, table: Array, level: np.float32, rows: int,
+    x: Array, sums: Array, scale: Array, sync: Array, phase: int,
+) -> None:  # fmt: skip
+    """Quantise the gated feed-forward for the product that brings it back to the residual stream."""
+    line = np.empty(ffn, np.float32)
+    r: Number = np.int64(-1)
+    while True:
+        r = next_row(own, r, sync, phase)
+        if r >= rows:
+            break
+        gate(wide_rows[r], wide_rows[r, ffn:], ffn, table, line)
+        scale[r] = quantise(line, ffn, level, x[r], x[rows + r], sums, r, rows)
+        done(own, sync, phase)
+    if not own:
+        wait(sync, phase, rows)
+
+
+@kernel
+def keep_rows(
+    layer: int, sizes: Array, rope_table: Array, wide_rows: Array, streams: Array, positions: Array,
+    keys: Array, key_scale: Array, values: Array, value_scale: Array, sync: Array, phase: int,
+) -> None:  # fmt: skip
+    """Keep the keys and values of all rows, before anyone looks."""
+    rows, kv, dim = sizes[S_ROWS], sizes[S_KV], sizes[S_DIM]
+    query, kv_width, half = sizes[S_HEADS] * dim, kv * dim, dim // 2
+    cos, sin, turned = np.empty(half, np.float32), np.empty(half, np.float32), np.empty(dim, np.float32)
+    high, none, one = np.empty(dim, np.int8), np.empty(1, np.int8), np.empty(1, np.int32)
+    while True:
+        r = take(sync, phase)
+        if r >= rows:
+            break
+        place = slot(positions[r], sizes[S_RING])
+        angle(rope_table, positions[r], half, cos, sin)
+        for g in range(kv):
+            at = query + g * dim
+            rotate(wide_rows[r, at : at + dim], cos, sin, half, turned)
+            at += kv_width
+            keep(keys[streams[r], layer, g], key_scale[streams[r], layer, g],
+                 values[streams[r], layer, g], value_scale[streams[r], layer, g], place,
+                 turned, wide_rows[r, at : at + dim], high, none, one)  # fmt: skip
+        fetch_add(sync, phase * COUNTERS + DONE, 1)
+    wait(sync, phase, rows)
+
+
+@kernel
+def hide(points: Array, position: int, window: int, ring: int, size: int) -> None:
+    """Take from `size` scores those of places that hold nothing, or nothing that the window still has."""
+    newest: Number = position - SINKS  # in the ring, if it were endless
+    oldest: Number
+    for i in range(min(position + 1, SINKS), SINKS):
+        points[i] = NEVER
+    if newest >= 0:
+        if newest < ring:
+            oldest = max(np.int64(0), newest - (window - SINKS) + 1)
+            for i in range(oldest):
+                points[SINKS + i] = NEVER
+            for i in range(newest + 1, size - SINKS):
+                points[SINKS + i] = NEVER
+        else:
+            for i in range(ring - (window - SINKS)):
+                points[SINKS + (newest + 1 + i) % ring] = NEVER
+
+
+@kernel
+def attend_rows(
+    layer: int, sizes: Array, step: np.float32, rope_table: Array, exp_table: Array, wide_rows: Array,
+    streams: Array, positions: Array, keys: Array, key_scale: Array, values: Array, value_scale: Array,
+    points: Array, heads_out: Array, sync: Array, phase: int,
+) -> None:  # fmt: skip
+    """Let each row attend to its stream's past, one key head of one row at a time. points: workspace for scores."""
+    rows, kv, dim, ring, window = sizes[S_ROWS], sizes[S_KV], sizes[S_DIM], sizes[S_RING], sizes[S_WINDOW]
+    group, half = sizes[S_HEADS] // kv, dim // 2
+    cos, sin = np.empty((2, half), np.float32), np.empty((2, half), np.float32)
+    turned, none = np.empty(dim, np.float32), np.empty(1, np.int8)
+    q_near, q_far = np.empty((group, dim), np.int8), np.empty((group, dim), np.int8)
+    sum_near, sum_far = np.empty(group, np.int32), np.empty(group, np.int32)
+    scale_near, scale_far = np.empty(group, np.float32), np.empty(group, np.float32)
+    dots = np.empty((group, LANES), np.int32)
+    mix, factors = np.empty((group, dim), np.float32), np.empty(group, np.float32)
+    while True:
+        item = take(sync, phase)
+        if item >= rows * kv:
+            break
+        r, g = item // kv, item % kv
+        stream, position = streams[r], np.int64(positions[r])
+        far = position >= window  # the first tokens are then nearer than they were
+        angle(rope_table, position, half, cos[0], sin[0])
+        if far:
+            angle(rope_table, window - 1, half, cos[1], sin[1])
+        for h in range(group):
+            at = (g * group + h) * dim
+            rotate(wide_rows[r, at : at + dim], cos[0], sin[0], half, turned)
+            scale_near[h] = quantise(turned, dim, F127, q_near[h], none, sum_near, h, 1) * step
+            if far:
+                rotate(wide_rows[r, at : at + dim], cos[1], sin[1], half, turned)
+                scale_far[h] = quantise(turned, dim, F127, q_far[h], none, sum_far, h, 1) * step
+        k, ks, v, vs = (
+            keys[stream, layer, g], key_scale[stream, layer, g], values[stream, layer, g],
+            value_scale[stream, layer, g],
+        )  # fmt: skip
+        behind = position + 1 - SINKS  # tokens of the ring, if it were endless
+        used = 1 + (min(behind, ring) + LANES - 1) // LANES if behind > 0 else 1  # blocks
+        if far:
+            score(k, ks, 0, 1, dim, q_far, sum_far, scale_far, group, dots, points)
+        else:
+            score(k, ks, 0, 1, dim, q_near, sum_near, scale_near, group, dots, points)
+        score(k, ks, 1, used, dim, q_near, sum_near, scale_near, group, dots, points)
+        size = used * LANES
+        for h in range(group):
+            hide(points[h], position, window, ring, size)
+            factors[h] = shares(points[h], vs, size, exp_table)
+        weigh(points, v, size, group, dim, mix)
+        for h in range(group):
+            at = (g * group + h) * dim
+            for i in range(dim):
+                heads_out[r, at + i] = mix[h, i] * factors[h]
+        fetch_add(sync, phase * COUNTERS + DONE, 1)
+    wait(sync, phase, rows * kv)
+
+
+@kernel
+def predict(
+    sizes: Array, level: np.float32, exp_table: Array, x: Array, result: Array, hidden: Array, sync: Array, phase: int
+) -> None:
+    """Make frequencies of logits, and tell what the head was multiplied by."""
+    rows = sizes[S_ROWS]
+    while True:
+        r = take(sync, phase)
+        if r >= rows:
+            break
+        if sizes[S_LOGITS] == 1:
+            spread(result[r], sizes[S_VOCAB], exp_table)
+        # Here and not where it is made: who has a piece of a phase cannot be late.
+        if hidden.shape[0] > 0:
+            for i in range(sizes[S_WIDTH]):
+                if level > F127:
+                    hidden[r, i] = np.int16((np.int32(x[r, i]) << np.int32(7)) + np.int32(x[rows + r, i]))
+                else:
+                    hidden[r, i] = np.int16(x[r, i])
+        fetch_add(sync, phase * COUNTERS + DONE, 1)
+    wait(sync, phase, rows)
+
+
+# ---- the whole step --------------------------------------------------------------------------------------------------
 
 
 @kernel
@@ -450,205 +667,40 @@ def forward(
         hidden: int16 (rows, width), filled with what the head is multiplied by, or without rows.
     """
     width, dim, ffn, rows = sizes[S_WIDTH], sizes[S_DIM], sizes[S_FFN], sizes[S_ROWS]
-    heads, kv = sizes[S_HEADS], sizes[S_KV]
-    group, query, kv_width = heads // kv, heads * dim, kv * dim
-    ring, window = sizes[S_RING], sizes[S_WINDOW]
-    half = dim // 2
+    query, kv_width = sizes[S_HEADS] * dim, sizes[S_KV] * dim
     own = rows <= 2  # few rows: every thread prepares all of them for itself, and none waits
     mine = thread if own else 0
     x, sums, scale = inputs[mine], totals[mine], row_scale[mine]
-    acc = accs[thread]
-    r: Number
-    newest: Number
-    size: Number
-    sinks: Number
-    oldest: Number
-    line = np.empty(max(width, query, ffn), np.float32)
-    cos, sin = np.empty((2, half), np.float32), np.empty((2, half), np.float32)
-    turned = np.empty(dim, np.float32)
-    high, none = np.empty(dim, np.int8), np.empty(1, np.int8)
-    q_near, q_far = np.empty((group, dim), np.int8), np.empty((group, dim), np.int8)
-    sum_near, sum_far = np.empty(group, np.int32), np.empty(group, np.int32)
-    scale_near, scale_far = np.empty(group, np.float32), np.empty(group, np.float32)
-    dots = np.empty((group, LANES), np.int32)
-    mix, factors, one = np.empty((group, dim), np.float32), np.empty(group, np.float32), np.empty(1, np.int32)
-
-    while True:
-        r = take(sync, 0)
-        if r >= rows:
-            break
-        token = tokens[r]
-        for i in range(width):
-            v = rint(np.float32(embedding[token, i]) * embedding_s[token])
-            v = v if v > -LIMIT else -LIMIT
-            v = v if v < LIMIT else LIMIT
-            residual[r, i] = np.int32(v)
-        fetch_add(sync, DONE, 1)
-    wait(sync, 0, rows)
-    for layer in range(sizes[S_LAYERS] + 1):
-        phase = 1 + layer * PHASES_PER_LAYER
-        last = layer == sizes[S_LAYERS]
-        if last and sizes[S_LOGITS] == 0:
-            break
-        if not last and over(sync, phase + PHASES_PER_LAYER - 1, (width + PAIR - 1) // PAIR):
+    acc, points = accs[thread], scores[thread]
+    embed(tokens, embedding, embedding_s, width, rows, residual, sync, 0)
+    phase: Number = np.int64(1)
+    for layer in range(sizes[S_LAYERS]):
+        phase = np.int64(1 + layer * PHASES_PER_LAYER)
+        if over(sync, phase + PHASES_PER_LAYER - 1, (width + PAIR - 1) // PAIR):
             continue  # this thread is late
-        # Normalise, for attention or for the head. A thread that prepares rows for itself alone may be late and read
-        # what others already replace; then it gets no piece of the product that follows either.
-        level = levels[4] if last else levels[0]
-        gain = final_gain if last else attention_gain[layer]
-        r = np.int64(-1)
-        while True:
-            r = r + 1 if own else take(sync, phase)
-            if r >= rows:
-                break
-            inverse = normalise(residual[r], gain, eps, width, line)
-            s = quantise(line, width, level, x[r], x[rows + r], sums, r, rows) * inverse
-            scale[r] = s * STEP if last else s
-            if not own:
-                fetch_add(sync, phase * COUNTERS + DONE, 1)
-        if not own:
-            wait(sync, phase, rows)
-        phase += 1
-        if last:
-            product(STORE, head_w, head_s, sizes[S_VOCAB], width, rows, level > F127, x, sums, scale, result,
-                    residual, sync, phase, acc)  # fmt: skip
-            phase += 1
-            while True:
-                r = take(sync, phase)
-                if r >= rows:
-                    break
-                if sizes[S_LOGITS] == 1:
-                    spread(result[r], sizes[S_VOCAB], exp_table)
-                # Here and not where it is made: who has a piece of a phase cannot be late.
-                if hidden.shape[0] > 0:
-                    for i in range(width):
-                        if level > F127:
-                            hidden[r, i] = np.int16((np.int32(x[r, i]) << np.int32(7)) + np.int32(x[rows + r, i]))
-                        else:
-                            hidden[r, i] = np.int16(x[r, i])
-                fetch_add(sync, phase * COUNTERS + DONE, 1)
-            wait(sync, phase, rows)
-            break
-        product(STORE, qkv_w[layer], qkv_s[layer], query + 2 * kv_width, width, rows, level > F127, x, sums, scale,
-                wide_rows, residual, sync, phase, acc)  # fmt: skip
-        phase += 1
-
-        # Keep keys and values, all of them before anyone looks.
-        while True:
-            item = take(sync, phase)
-            if item >= rows:
-                break
-            place = slot(positions[item], ring)
-            angle(rope_table, positions[item], half, cos[0], sin[0])
-            for g in range(kv):
-                at = query + g * dim
-                rotate(wide_rows[item, at : at + dim], cos[0], sin[0], half, turned)
-                at += kv_width
-                keep(keys[streams[item], layer, g], key_scale[streams[item], layer, g],
-                     values[streams[item], layer, g], value_scale[streams[item], layer, g], place,
-                     turned, wide_rows[item, at : at + dim], high, none, one)  # fmt: skip
-            fetch_add(sync, phase * COUNTERS + DONE, 1)
-        wait(sync, phase, rows)
-        phase += 1
-
-        # Attention, one key head of one row at a time.
-        while True:
-            item = take(sync, phase)
-            if item >= rows * kv:
-                break
-            r, g = item // kv, item % kv
-            stream, position = streams[r], np.int64(positions[r])
-            sinks = min(position + 1, SINKS)
-            far = position >= window
-            angle(rope_table, position, half, cos[0], sin[0])
-            if far:
-                angle(rope_table, window - 1, half, cos[1], sin[1])
-            for h in range(group):
-                at = (g * group + h) * dim
-                rotate(wide_rows[r, at : at + dim], cos[0], sin[0], half, turned)
-                scale_near[h] = quantise(turned, dim, F127, q_near[h], none, sum_near, h, 1) * step
-                if far:
-                    rotate(wide_rows[r, at : at + dim], cos[1], sin[1], half, turned)
-                    scale_far[h] = quantise(turned, dim, F127, q_far[h], none, sum_far, h, 1) * step
-            k, ks, v, vs = (
-                keys[stream, layer, g], key_scale[stream, layer, g], values[stream, layer, g],
-                value_scale[stream, layer, g],
-            )  # fmt: skip
-            newest = position - SINKS  # in the ring, if it were endless
-            used = 1 + (min(newest + 1, ring) + LANES - 1) // LANES if newest >= 0 else 1  # blocks
-            points = scores[thread]
-            if far:
-                score(k, ks, 0, 1, dim, q_far, sum_far, scale_far, group, dots, points)
-            else:
-                score(k, ks, 0, 1, dim, q_near, sum_near, scale_near, group, dots, points)
-            score(k, ks, 1, used, dim, q_near, sum_near, scale_near, group, dots, points)
-            size = used * LANES
-            for h in range(group):
-                for i in range(sinks, SINKS):
-                    points[h, i] = NEVER
-                if newest >= 0:
-                    if newest < ring:
-                        oldest = max(np.int64(0), newest - (window - SINKS) + 1)
-                        for i in range(oldest):
-                            points[h, SINKS + i] = NEVER
-                        for i in range(newest + 1, size - SINKS):
-                            points[h, SINKS + i] = NEVER
-                    else:
-                        for i in range(ring - (window - SINKS)):
-                            points[h, SINKS + (newest + 1 + i) % ring] = NEVER
-                factors[h] = shares(points[h], vs, size, exp_table)
-            weigh(points, v, size, group, dim, mix)
-            for h in range(group):
-                at = (g * group + h) * dim
-                for i in range(dim):
-                    heads_out[r, at + i] = mix[h, i] * factors[h]
-            fetch_add(sync, phase * COUNTERS + DONE, 1)
-        wait(sync, phase, rows * kv)
-        phase += 1
-
-        # Bring the heads together.
-        r = np.int64(-1)
-        while True:
-            r = r + 1 if own else take(sync, phase)
-            if r >= rows:
-                break
-            scale[r] = quantise(heads_out[r], query, levels[1], x[r], x[rows + r], sums, r, rows)
-            if not own:
-                fetch_add(sync, phase * COUNTERS + DONE, 1)
-        if not own:
-            wait(sync, phase, rows)
-        phase += 1
+        # A thread that prepares rows for itself alone may be late and read what others already replace; then it gets no
+        # piece of the product that follows either.
+        normalise_rows(own, residual, attention_gain[layer], eps, width, levels[0], ONE, rows, x, sums, scale, sync,
+                       phase)  # fmt: skip
+        product(STORE, qkv_w[layer], qkv_s[layer], query + 2 * kv_width, width, rows, levels[0] > F127, x, sums, scale,
+                wide_rows, residual, sync, phase + 1, acc)  # fmt: skip
+        keep_rows(layer, sizes, rope_table, wide_rows, streams, positions, keys, key_scale, values, value_scale, sync,
+                  phase + 2)  # fmt: skip
+        attend_rows(layer, sizes, step, rope_table, exp_table, wide_rows, streams, positions, keys, key_scale, values,
+                    value_scale, points, heads_out, sync, phase + 3)  # fmt: skip
+        quantise_heads(own, heads_out, query, levels[1], rows, x, sums, scale, sync, phase + 4)
         product(ADD, out_w[layer], out_s[layer], width, query, rows, levels[1] > F127, x, sums, scale, wide_rows,
-                residual, sync, phase, acc)  # fmt: skip
-        phase += 1
-
-        # Feed-forward.
-        r = np.int64(-1)
-        while True:
-            r = r + 1 if own else take(sync, phase)
-            if r >= rows:
-                break
-            inverse = normalise(residual[r], ffn_gain[layer], eps, width, line)
-            scale[r] = quantise(line, width, levels[2], x[r], x[rows + r], sums, r, rows) * inverse
-            if not own:
-                fetch_add(sync, phase * COUNTERS + DONE, 1)
-        if not own:
-            wait(sync, phase, rows)
-        phase += 1
+                residual, sync, phase + 5, acc)  # fmt: skip
+        normalise_rows(own, residual, ffn_gain[layer], eps, width, levels[2], ONE, rows, x, sums, scale, sync,
+                       phase + 6)  # fmt: skip
         product(STORE, gate_up_w[layer], gate_up_s[layer], 2 * ffn, width, rows, levels[2] > F127, x, sums, scale,
-                wide_rows, residual, sync, phase, acc)  # fmt: skip
-        phase += 1
-        r = np.int64(-1)
-        while True:
-            r = r + 1 if own else take(sync, phase)
-            if r >= rows:
-                break
-            gate(wide_rows[r], wide_rows[r, ffn:], ffn, gate_table, line)
-            scale[r] = quantise(line, ffn, levels[3], x[r], x[rows + r], sums, r, rows)
-            if not own:
-                fetch_add(sync, phase * COUNTERS + DONE, 1)
-        if not own:
-            wait(sync, phase, rows)
-        phase += 1
+                wide_rows, residual, sync, phase + 7, acc)  # fmt: skip
+        gate_rows(own, wide_rows, ffn, gate_table, levels[3], rows, x, sums, scale, sync, phase + 8)
         product(ADD, down_w[layer], down_s[layer], width, ffn, rows, levels[3] > F127, x, sums, scale, wide_rows,
-                residual, sync, phase, acc)  # fmt: skip
+                residual, sync, phase + 9, acc)  # fmt: skip
+    if sizes[S_LOGITS] > 0:
+        phase = np.int64(1 + sizes[S_LAYERS] * PHASES_PER_LAYER)
+        normalise_rows(own, residual, final_gain, eps, width, levels[4], STEP, rows, x, sums, scale, sync, phase)
+        product(STORE, head_w, head_s, sizes[S_VOCAB], width, rows, levels[4] > F127, x, sums, scale, result,
+                residual, sync, phase + 1, acc)  # fmt: skip
+        predict(sizes, levels[4], exp_table, x, result, hidden, sync, phase + 2)
