@@ -29,7 +29,7 @@ from nzip.evaluation.distortion.audio import SoundReference
 from nzip.evaluation.distortion.images import PictureReference, luma
 from nzip.evaluation.distortion.metrics import Values
 from nzip.evaluation.harness.page import STYLE
-from nzip.formats.signals import Audio, Image
+from nzip.formats.signals.base import Audio, Image
 
 Bytes = NDArray[np.uint8]
 
