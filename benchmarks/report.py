@@ -1,6 +1,6 @@
 """Turns `benchmarks/results/*.json` into the tables of the documents and the plots.
 
-    python benchmarks/report.py             write the tables and docs/pareto*.png, .svg
+    python benchmarks/report.py             write the tables and docs/pictures/pareto*.png, .svg
     python benchmarks/report.py --check     say which tables are not what the results give, and change nothing
     python benchmarks/report.py --print NAME
 
@@ -510,8 +510,8 @@ def main() -> int:
         title = f"{names} {'corpora' if len(plotted) > 1 else 'corpus'}, file by file, one thread"
         for direction, name in (("compress", "pareto"), ("decompress", "pareto-decompress")):
             for kind in ("png", "svg"):
-                plot_pareto(plotted, ROOT / "docs" / f"{name}.{kind}", direction=direction, title=title)
-                print(f"docs/{name}.{kind}")
+                plot_pareto(plotted, ROOT / "docs" / "pictures" / f"{name}.{kind}", direction=direction, title=title)
+                print(f"docs/pictures/{name}.{kind}")
     return 0
 
 
