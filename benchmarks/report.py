@@ -19,6 +19,7 @@ import argparse
 import json
 import re
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ PLOTTED = ("calgary", "canterbury")
 CPU = ("compress_cpu_s", "decompress_cpu_s")
 MIB = 1 << 20
 MB = 1_000_000
+WIDTH = 120  # of the documents' lines
 
 # The columns of the tables that go file by file.
 CHOSEN = (
@@ -94,7 +96,7 @@ def totals(result: Result) -> str:
     )
     notes = [note[0].upper() + note[1:] + "." for note in model_notes(done(result))]
     failed = [f"{entry['name']} failed: {entry['error']}." for entry in result["codecs"] if entry["error"]]
-    return markdown(rows) + "\n\n" + " ".join([note, *notes, *failed])
+    return markdown(rows) + "\n\n" + textwrap.fill(" ".join([note, *notes, *failed]), WIDTH, break_on_hyphens=False)
 
 
 def per_file(result: Result) -> str:
