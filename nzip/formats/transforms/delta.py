@@ -2,7 +2,7 @@
 
 For waveforms, rasters and tables of numbers: neighbours are alike, so differences are small. This is the predictor
 of order 1 that PCM coders start from (Robinson, "SHORTEN", 1994, section 3.1); applied twice it is that of order 2.
-docs/TRANSFORMS.md defines it to the bit.
+docs/reference/TRANSFORMS.md defines it to the bit.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 For arrays of numbers, where the high bytes are alike and the low ones are noise: an engine that finds repeats and
 counts bytes sees each kind for itself. The method is the byte shuffle of HDF5 and Blosc (Alted, "Why Modern CPUs Are
-Starving and What Can Be Done About It", 2010). docs/TRANSFORMS.md defines it to the bit.
+Starving and What Can Be Done About It", 2010). docs/reference/TRANSFORMS.md defines it to the bit.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ they are equal, and an engine sees a repeat. The idea is old (Microsoft's CAB an
 form here differs: it is a chain of steps, one for each byte, each of which can be undone alone because it does not
 change what decides about it; so the inverse, which takes the steps in the opposite order, is exact for any bytes
 whatever. The places are written from high to low, which lets a context see the high byte first.
-docs/TRANSFORMS.md defines it to the bit.
+docs/reference/TRANSFORMS.md defines it to the bit.
 """
 
 from __future__ import annotations
