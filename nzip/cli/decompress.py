@@ -70,7 +70,11 @@ def command(
     A packed directory is extracted beside its archive, DIR.tar.nz as DIR, or to where -o says. With -c and -f together,
     what is no nzip file is given as it is.
     """
-    from nzip.codec import files as operations
+    from nzip.codec.files.decompress import decompress_file
+    from nzip.codec.files.names import decompressed_name
+    from nzip.codec.files.restored import read_header
+    from nzip.codec.files.targets import Run
+    from nzip.codec.files.trees.extract import extract_tree
     from nzip.errors import NzipError
 
     if gaps and not keep_going:
@@ -89,7 +93,7 @@ def command(
         "max_memory": memory,
         "remove": remove,
         "force": force,
-        "run": operations.Run(file for file in files if file != "-"),
+        "run": Run(file for file in files if file != "-"),
     }
 
     def save(file: str) -> None:
@@ -99,11 +103,11 @@ def command(
             header = None
             if restore:
                 with contextlib.suppress(NzipError):
-                    header = operations.read_header(file)
-            path = goal.of(operations.decompressed_name(file, header))
+                    header = read_header(file)
+            path = goal.of(decompressed_name(file, header))
         target: Any = options.stdout() if path is None else path
         result = watch(
-            lambda tally: operations.salvage_file(
+            lambda tally: decompress_file(
                 source,
                 target,
                 lost="gaps" if gaps else "zeros",
@@ -129,10 +133,10 @@ def command(
         elif goal.to_stdout:
             path = None
         else:
-            header = operations.read_header(file)
+            header = read_header(file)
             if header.kind == "tar" and not no_extract:
                 result = watch(
-                    lambda tally: operations.extract_tree(
+                    lambda tally: extract_tree(
                         file,
                         goal.file,
                         folder=goal.folder,
@@ -147,10 +151,10 @@ def command(
                 )
                 report.result(file, result, compressing=False)
                 return
-            path = goal.file or goal.of(operations.decompressed_name(file, header if restore else None))
+            path = goal.file or goal.of(decompressed_name(file, header if restore else None))
         target: Any = options.stdout() if path is None else path
         result = watch(
-            lambda tally: operations.decompress_file(
+            lambda tally: decompress_file(
                 source,
                 target,
                 restore=restore,
