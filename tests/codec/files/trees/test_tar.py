@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from nzip.codec import tar
-from nzip.codec.tar import UnsafeError, entries
+from nzip.codec.files.trees import tar
+from nzip.codec.files.trees.tar import UnsafeError, entries
 from nzip.errors import CorruptError, NzipError, UnsupportedError
 
 
