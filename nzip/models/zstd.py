@@ -30,6 +30,7 @@ class ZstdEngine(Engine):
     id = 1
     version = 1
     imports = ()
+    sees_records = False
 
     def pack(self, params: Params) -> bytes:
         level, window = self._checked(params)
