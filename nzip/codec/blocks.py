@@ -224,9 +224,7 @@ def _stored(raw: bytes) -> bytes:
     return header.encode(raw, raw)
 
 
-def _transformed(
-    raw: bytes, content: Content, sees_records: bool
-) -> tuple[bytes, tuple[TransformSpec, ...], Content]:
+def _transformed(raw: bytes, content: Content, sees_records: bool) -> tuple[bytes, tuple[TransformSpec, ...], Content]:
     """Apply the transforms chosen for `raw`; all or none of them, and none that does not come back.
 
     Returns:

@@ -98,9 +98,7 @@ def _audio(size: int, channels: int, align: int, bits: int, offset: int, end: in
     if not (1 <= width <= 8 and width * channels == align <= MAX_FRAME and bits <= width * 8):
         return None
     length, big = _ends(end, size), big and width > 1
-    return Segment(
-        "audio", length, width=width, channels=channels, stride=align, offset=offset, big=big, confidence=95
-    )
+    return Segment("audio", length, width=width, channels=channels, stride=align, offset=offset, big=big, confidence=95)
 
 
 # Images and bitmaps

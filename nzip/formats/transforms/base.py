@@ -87,5 +87,5 @@ class Transform(ABC):
         return 1
 
     def content(self, coded: bytes, content: Content, params: Params) -> Content:
-        """Return what `coded` holds, that `forward` made of a block of `content`: plain bytes, if nothing else is said."""
+        """Return what `coded` holds, which `forward` made of a block of `content`; plain bytes if not overridden."""
         return plain(coded)

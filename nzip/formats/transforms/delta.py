@@ -80,7 +80,8 @@ class DeltaTransform(Transform):
         those of pixels little; what it does not see is arithmetic.
         """
         if before:
-            return [before[0][1]] if len(before) == 1 and before[0][0] == self.name and before[0][1]["width"] > 1 else []
+            (name, params), *more = before
+            return [params] if name == self.name and params["width"] > 1 and not more else []
         whole = content.whole
         if not whole.numeric or (sees_records and whole.sure and whole.kind in ("image", "bitmap")):
             return []
