@@ -39,6 +39,7 @@ class ZstdEngine(Engine):
         ),
     )
     imports = ()
+    sees_records = False
 
     def fit(self, params: Params, size: int) -> dict[str, Any]:
         full = self.parameters.check(params)
