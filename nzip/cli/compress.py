@@ -8,7 +8,9 @@ from typing import Any
 import click
 
 from nzip.cli import options
-from nzip.cli.output import Report, on_terminal, watch
+from nzip.cli.output.lines import on_terminal
+from nzip.cli.output.progress import watch
+from nzip.cli.output.report import Report
 
 
 @click.command(cls=options.LeveledCommand, short_help="Compress files, or directories with -r.")

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nzip.cli import options
-from nzip.cli.output import Report, on_terminal, watch
+from nzip.cli.output.lines import on_terminal
+from nzip.cli.output.progress import watch
+from nzip.cli.output.report import Report
 
 if TYPE_CHECKING:
     from nzip.codec.files.results import FileResult

@@ -9,7 +9,8 @@ import click
 
 from nzip.cli import options
 from nzip.cli.list import SHOWN, inspected, more
-from nzip.cli.output import Report, bits_text, columns, digits, ratio_text, shown, significant, size_text
+from nzip.cli.output.report import Report
+from nzip.cli.output.words import bits_text, columns, digits, ratio_text, shown, significant, size_text
 
 if TYPE_CHECKING:
     from nzip.codec.inspect import BlockInfo, FileInfo, MemberInfo

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nzip.cli import options
-from nzip.cli.output import Report, columns, ratio_text, shown, significant
+from nzip.cli.output.report import Report
+from nzip.cli.output.words import columns, ratio_text, shown, significant
 
 if TYPE_CHECKING:
     from nzip.codec.inspect import FileInfo

@@ -8,7 +8,10 @@ from typing import Any
 import click
 
 from nzip.cli import options
-from nzip.cli.output import Report, on_terminal, seconds_text, shown, shown_input, watch
+from nzip.cli.output.lines import on_terminal
+from nzip.cli.output.progress import watch
+from nzip.cli.output.report import Report
+from nzip.cli.output.words import seconds_text, shown, shown_input
 
 
 @click.command(cls=options.Command, short_help="Turn text into Equal-Info tokens for training models, and back.")

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from nzip.cli import HelpfulCommand, choices, options
-from nzip.cli.output import Report, seconds_text, shown, size_text
+from nzip.cli.output.report import Report
+from nzip.cli.output.words import seconds_text, shown, size_text
 from nzip.outputs import stream_word
 
 

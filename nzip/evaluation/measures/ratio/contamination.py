@@ -139,7 +139,7 @@ def model_date(codec: Codec, given: Mapping[str, str]) -> str | None:
     if codec.family == "nzip" and codec.spec is not None:
         if codec.spec["engine"] != "lm":
             return MODEL_DATES["nzip primers"]
-        from nzip.models.lm.cache import DEFAULT_MODEL
+        from nzip.models.lm.cache.known_models import DEFAULT_MODEL
 
         return MODEL_DATES.get((codec.spec["params"] or {}).get("model", DEFAULT_MODEL))
     return MODEL_DATES.get(codec.family)
