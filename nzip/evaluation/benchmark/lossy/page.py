@@ -24,7 +24,7 @@ from nzip import outputs
 from nzip.errors import NzipError
 from nzip.evaluation.benchmark.lossy.report import MARK, NOTE, shown, tables, titled
 from nzip.evaluation.compressors.lossy.codec import LossyCodec, fitted, nearest
-from nzip.evaluation.data.signals import KINDS, RATES, Signal, Source, load
+from nzip.evaluation.data.signals import KINDS, NOUNS, RATES, Signal, Source, counted, load
 from nzip.evaluation.distortion.audio import SoundReference
 from nzip.evaluation.distortion.images import PictureReference, luma
 from nzip.evaluation.distortion.metrics import Values
@@ -34,7 +34,7 @@ from nzip.formats.signals import Audio, Image
 Bytes = NDArray[np.uint8]
 
 MOST_SHOWN = 4  # of pictures, and of sounds
-TARGETS = {"picture": (0.05, 0.15, 0.4, 1.0), "sound": (12, 24, 48)}  # bits per pixel; kbit/s a channel
+TARGETS = {"image": (0.05, 0.15, 0.4, 1.0), "audio": (12, 24, 48)}  # bits per pixel; kbit/s a channel
 FAR, TOO_FAR = 1.25, 1.5  # from the target rate: marked, and left out
 CROP = 256
 SECONDS = 10
@@ -78,10 +78,10 @@ def write_page(
         chosen = _spread([source for source in sources if source.kind == kind])
         able = [codec for codec in codecs if codec.kind == kind]
         if chosen:
-            words.append(f"<h2>{kind.capitalize()}s at equal rates</h2>")
+            words.append(f"<h2>{NOUNS[kind].capitalize()}s at equal rates</h2>")
             words.append(f'<p class="quiet">{_hint(kind, len(chosen), sum(s.kind == kind for s in sources))}</p>')
         for position, source in enumerate(chosen):
-            if kind == "picture":
+            if kind == "image":
                 words += _picture(result, source, able, f"picture{position}")
             else:
                 words += _sound(result, source, able)
@@ -99,8 +99,8 @@ def _spread(sources: Sequence[Source]) -> list[Source]:
 
 
 def _hint(kind: str, shown_count: int, count: int) -> str:
-    part = f"{shown_count} of " * (shown_count < count) + f"{count} {kind}{'s' * (count != 1)}"
-    if kind == "picture":
+    part = f"{shown_count} of " * (shown_count < count) + counted(count, kind)
+    if kind == "image":
         return (
             f"{part}; of each a part of {CROP} x {CROP} pixels, where there is most to see. "
             "Point at a copy, or hold it, to see the original in its place. The numbers are those of the whole "
@@ -113,9 +113,9 @@ def _summary(result: dict[str, Any]) -> Iterator[str]:
     machine = result["machine"]
     yield "<h1>Rate and distortion</h1>"
     counts = [(sum(file["kind"] == kind for file in result["files"]), kind) for kind in KINDS]
-    counted = " and ".join(f"{count} {kind}{'s' * (count != 1)}" for count, kind in counts if count)
+    files = " and ".join(counted(count, kind) for count, kind in counts if count)
     yield (
-        f'<p class="quiet">{counted}; nzip {html.escape(result["nzip"])}, Python {html.escape(result["python"])}, '
+        f'<p class="quiet">{files}; nzip {html.escape(result["nzip"])}, Python {html.escape(result["python"])}, '
         f"{html.escape(machine['system'])} {html.escape(machine['arch'])}, one thread, {result['date'][:10]}.</p>"
     )
     if importlib.util.find_spec("matplotlib") is not None and any(entry["points"] for entry in result["curves"]):
@@ -127,7 +127,7 @@ def _summary(result: dict[str, Any]) -> Iterator[str]:
     for kind in KINDS:
         if not any(file["kind"] == kind for file in result["files"]):
             continue
-        yield f"<h2>{kind.capitalize()}s in numbers</h2>"
+        yield f"<h2>{NOUNS[kind].capitalize()}s in numbers</h2>"
         found = tables(result, kind)
         yield '<div class="tables">'
         for rows in found:
@@ -211,7 +211,7 @@ def _picture(result: dict[str, Any], source: Source, codecs: Sequence[LossyCodec
     yield f"<style>.{name} {{ background-image: url({_image(original.pixels[place])}) }}</style>"
     rows, columns = original.pixels[place].shape[:2]
     shape = f'style="aspect-ratio: {columns} / {rows}"'
-    for target in TARGETS["picture"]:
+    for target in TARGETS["image"]:
         raw = f"<b>original</b><br>{source.file.size:,} bytes in its file"
         figures = [f'<figure><div class="pane {name}" {shape}></div><figcaption>{raw}</figcaption></figure>']
         missing = []
@@ -271,7 +271,7 @@ def _sound(result: dict[str, Any], source: Source, codecs: Sequence[LossyCodec])
     rows = []
     titles: list[str] = []
     missing = []
-    for target in (rate * channels for rate in TARGETS["sound"]):
+    for target in (rate * channels for rate in TARGETS["audio"]):
         for codec in codecs:
             found = _at_rate(result, codec, source, original, target)
             if isinstance(found, _Missing):

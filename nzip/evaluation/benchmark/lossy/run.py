@@ -6,7 +6,7 @@ would hold: bits per pixel, or kbit/s. Pictures are measured as 8-bit red, green
 with an alpha channel, is left out, and the result says so.
 
 A result is a dictionary (JSON with `json_path`): versions, settings, one record for each file, codec and setting, and
-what follows from them: the codecs' mean curves, BD-rates (`bd_rate`) and machine perception. While it is made, the
+what follows from them: the codecs' mean curves, BD-rates (`bd_rate`) and top-1 agreement. While it is made, the
 records are kept in a journal beside it, one JSON line each; a run that was interrupted goes on from there.
 """
 
@@ -23,7 +23,7 @@ from typing import Any
 
 from nzip import outputs
 from nzip.errors import NzipError
-from nzip.evaluation.benchmark.lossy.curves import bd_table, curves, machine_perception
+from nzip.evaluation.benchmark.lossy.curves import bd_table, curves, top1_agreement
 from nzip.evaluation.benchmark.lossy.report import SPEEDS, format_records, format_tables
 from nzip.evaluation.compressors.lossy.codec import LossyCodec
 from nzip.evaluation.compressors.lossy.selection import choose
@@ -212,7 +212,7 @@ def run(
     }
     result["curves"] = curves(result)
     result["bd_rate"] = {"method": BD_RATE, "table": bd_table(result)}
-    result["machine_perception"] = machine_perception(result)
+    result["top1_agreement"] = top1_agreement(result)
     return result
 
 

@@ -86,7 +86,8 @@ def information_capacity(
     """Measure the information capacity of `models` on the documents of `corpora`.
 
     Args:
-        models: names or paths of models (`language_models.load_model`), or objects that score; or pairs of that and a family.
+        models: names or paths of models (`language_models.load_model`), or objects that score; or pairs of that and
+            a family.
         corpora: each document is a sample.
         rows: further models with known numbers.
         bias: b.

@@ -143,7 +143,7 @@ def conclude(
         tables.append(dataclasses.replace(records, title="File by file"))
     drawn = [kind for kind in KINDS if any(entry["kind"] == kind and entry["points"] for entry in entries)]
     return Findings(
-        f"Machine perception: {task.title}",
+        f"After lossy coding: {task.title}",
         result,
         tables,
         records,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from nzip.evaluation.data.signals import RATES
+from nzip.evaluation.data.signals import NOUNS, RATES, counted
 from nzip.evaluation.distortion.bd_rate import KEPT, value_at
 from nzip.evaluation.harness.journal import Record
 from nzip.evaluation.harness.tables import Column, Table
 
-SHOWN_RATES = {"picture": (0.05, 0.1, 0.2, 0.5, 1.0, 2.0), "sound": (3, 6, 12, 24, 48, 96)}
-UNITS = {"picture": "bpp", "sound": "kbit/s"}
+SHOWN_RATES = {"image": (0.05, 0.1, 0.2, 0.5, 1.0, 2.0), "audio": (3, 6, 12, 24, 48, 96)}
+UNITS = {"image": "bpp", "audio": "kbit/s"}
 
 
 def score_tables(result: Record, kind: str) -> list[Table]:
@@ -41,11 +41,11 @@ def score_tables(result: Record, kind: str) -> list[Table]:
         ]
         for entry in entries
     ]
-    count = f"{clean['files']:,} {kind}{'s' * (clean['files'] != 1)}"
+    count = counted(clean["files"], kind)
     low, high = clean["interval"] or (None, None)
     said = f"{clean['score']:.4f}" + ("" if low is None else f" ({low:.4f} … {high:.4f})")
     note = f"{count}; on the undistorted ones the score is {said}{', less is better' * result['task']['less']}."
-    found = [Table(f"{title}, {kind}s: score at {RATES[kind]}", columns, rows, note)]
+    found = [Table(f"{title}, {NOUNS[kind]}s: score at {RATES[kind]}", columns, rows, note)]
     columns = [
         Column("codec"),
         Column("setting"),
@@ -70,7 +70,7 @@ def score_tables(result: Record, kind: str) -> list[Table]:
         for entry in entries
         for point in entry["points"]
     ]
-    return [*found, Table(f"{title}, {kind}s: every setting", columns, rows)]
+    return [*found, Table(f"{title}, {NOUNS[kind]}s: every setting", columns, rows)]
 
 
 def records_table(result: Record) -> Table:
@@ -138,7 +138,7 @@ def draw(result: Record, kinds: Sequence[str], figure: Any) -> None:
         axes.xaxis.set_minor_formatter(NullFormatter())
         if result["task"]["less"]:
             axes.invert_yaxis()  # better is up
-        axes.set_title(f"{result['clean'][kind]['files']} {kind}s", loc="left", fontsize=10)
+        axes.set_title(counted(result["clean"][kind]["files"], kind), loc="left", fontsize=10)
         axes.set_xlabel(f"{RATES[kind]} (log scale)", fontsize=9)
         axes.set_ylabel(result["task"]["title"] + (" (less is better)" if result["task"]["less"] else ""), fontsize=9)
         axes.tick_params(labelsize=8.5)
@@ -147,7 +147,7 @@ def draw(result: Record, kinds: Sequence[str], figure: Any) -> None:
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=9, handlelength=2.4)
-    title = f"Machine perception: score over rate{'; bands: 95 % intervals over files, of nzip' * banded}"
+    title = f"Score over rate{'; bands: 95 % intervals over files, of nzip' * banded}"
     figure.tight_layout(rect=(0, 0, 1, 1 - 0.36 / height), h_pad=2)
     figure.text(
         0.012, 1 - 0.1 / height, title, ha="left", va="top", fontsize=12, fontweight="bold", color=INK

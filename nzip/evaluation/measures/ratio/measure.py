@@ -7,8 +7,8 @@ with the file before it counts. What follows from the sizes:
 * total description length: the payload of all files and, once, the bytes of the model that both sides must have
   (a two-part code: Rissanen, "Modeling by shortest data description", Automatica 14, 1978). The program's own size is
   counted for no codec;
-* intervals: 95 % percentile bootstrap over files (`statistics.bootstrap`), of bits per byte and of its difference from a
-  reference codec. The difference is paired: both are summed over the same drawn files, so how hard these are to code
+* intervals: 95 % percentile bootstrap over files (`statistics.bootstrap`), of bits per byte and of its difference from
+  a reference codec. The difference is paired: both are summed over the same drawn files, so how hard these are to code
   falls out;
 * whether the codec's model may have read the files (`contamination`).
 
