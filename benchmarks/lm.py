@@ -35,7 +35,7 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
     engine = LmEngine()
     data = Path(request["file"]).read_bytes()
     params = engine.fit({"model": request["model"], "streams": request["streams"], "mix": request["mix"]}, len(data))
-    short = engine.fit({**params, "window": 0}, 300)
+    short = engine.fit({**params, "window": None}, 300)
     engine.decode(engine.encode(data[:300], short), 300, short)
     model = models.by_id(params["id"], params["model"])
     began = time.perf_counter()
