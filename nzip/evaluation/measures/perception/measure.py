@@ -27,7 +27,7 @@ from nzip.evaluation.compressors.lossy.selection import find as find_codec
 from nzip.evaluation.compressors.lossy.worker import CodecProcess
 from nzip.evaluation.data.signals import KINDS, NOUNS, Source, find_sources
 from nzip.evaluation.harness.findings import Findings
-from nzip.evaluation.harness.jobs import Progress, cores, run_tasks
+from nzip.evaluation.harness.jobs import Progress, cores, run_tasks, said
 from nzip.evaluation.harness.jobs import Task as Work
 from nzip.evaluation.harness.journal import Record, key_of
 from nzip.evaluation.harness.outputs import AnyPath
@@ -94,7 +94,7 @@ def look(payload: tuple[int, int | None, int]) -> Record:
         coded = state.processes[codec].code(original, setting)
         return {"bytes": len(coded.data), "answer": state.task.ask(coded.signal, item)}
     except NzipError as error:
-        return {"error": " ".join(str(error).split())}
+        return {"error": said(error)}
 
 
 def measure(

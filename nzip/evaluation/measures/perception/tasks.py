@@ -43,6 +43,7 @@ from numpy.typing import NDArray
 from nzip.errors import NzipError
 from nzip.evaluation.data.signals import KINDS, Signal
 from nzip.evaluation.distortion.audio import log_mel
+from nzip.evaluation.harness.jobs import said
 from nzip.formats.signals import Audio, Image
 from nzip.models.latent.resample import resample
 
@@ -176,12 +177,6 @@ class Task:
         if not isinstance(given, numbers.Real | np.bool_) or not math.isfinite(given):
             raise TaskError(f"{self.name}{where}: gave {given!r:.60} in place of a finite number")
         return float(given)
-
-
-def said(error: Exception) -> str:
-    """Return an error as one line, with its kind unless it is nzip's own."""
-    words = " ".join(str(error).split())
-    return words if isinstance(error, NzipError) else f"{type(error).__name__}: {words}".rstrip(": ")
 
 
 def find(name: str) -> Task:

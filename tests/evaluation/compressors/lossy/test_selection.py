@@ -264,7 +264,7 @@ class TestWorker:
                 started.append(env)
                 raise OSError("enough")
 
-        monkeypatch.setattr("nzip.evaluation.compressors.lossy.worker.subprocess.Popen", Popen)
+        monkeypatch.setattr("nzip.evaluation.harness.child.subprocess.Popen", Popen)
         process = CodecProcess(make_fake(built_in=True))
         with pytest.raises(OSError, match="enough"):
             process.code(picture(), 1)
