@@ -8,13 +8,10 @@ settings, and neither the host nor any path above the files' common folder.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-from nzip import outputs
 from nzip.errors import NzipError
 from nzip.evaluation.benchmark.lossless.report import MB, format_files, format_table
 from nzip.evaluation.compressors.codec import Codec
@@ -25,10 +22,9 @@ from nzip.evaluation.data.files import InputFile, find_files
 from nzip.evaluation.harness.child import Child, ChildDied
 from nzip.evaluation.harness.findings import Echo
 from nzip.evaluation.harness.jobs import Progress
-from nzip.evaluation.harness.outputs import check_outputs
-from nzip.evaluation.harness.provenance import machine, software
+from nzip.evaluation.harness.outputs import check_outputs, write_json
+from nzip.evaluation.harness.provenance import start
 
-SCHEMA = 1
 WARM_UP = "each codec is loaded or compiled, and codes 64 KiB of the file (lm: 1 KiB) once, before the clock starts"
 MEMORY = "highest resident size during the call less that before it, input excluded; of the program itself for zpaq"
 
@@ -87,7 +83,7 @@ def main_run(
             for line in format_files(result):
                 echo(line)
     if json_path is not None:
-        outputs.write_text(json_path, json.dumps(result, indent=1) + "\n")
+        write_json(json_path, result)
     if plot_path is not None:
         from nzip.evaluation.benchmark.lossless.pareto import plot_pareto
 
@@ -144,11 +140,7 @@ def run(
     if progress is not None:
         progress(total, total, "")
     return {
-        "schema": SCHEMA,
-        "tool": "nzip bench",
-        **software(),
-        "machine": machine(),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        **start("nzip bench"),
         "repeat": repeat,
         "warm_up": WARM_UP,
         "memory": MEMORY,

@@ -6,7 +6,6 @@ finger, a lossy crop shows the original. Crops are stored without loss, so what 
 
 from __future__ import annotations
 
-import base64
 import html
 import importlib.util
 import io
@@ -20,15 +19,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nzip import outputs
-from nzip.errors import NzipError
 from nzip.evaluation.benchmark.lossy.report import MARK, NOTE, shown, tables, titled
 from nzip.evaluation.compressors.lossy.codec import LossyCodec, fitted, nearest
 from nzip.evaluation.data.signals import KINDS, NOUNS, RATES, Signal, Source, counted, load
 from nzip.evaluation.distortion.audio import SoundReference
 from nzip.evaluation.distortion.images import PictureReference, luma
 from nzip.evaluation.distortion.metrics import Values
-from nzip.evaluation.harness.page import STYLE
+from nzip.evaluation.harness.outputs import write_text
+from nzip.evaluation.harness.page import beginning, data_uri
 from nzip.formats.signals import Audio, Image
 
 Bytes = NDArray[np.uint8]
@@ -71,9 +69,7 @@ def write_page(
     Raises:
         NzipError: the page cannot be written.
     """
-    words = ["<!doctype html>", '<html lang="en">', '<meta charset="utf-8">']
-    words.append('<meta name="viewport" content="width=device-width, initial-scale=1">')
-    words += ["<title>nzip: rate and distortion</title>", f"<style>{STYLE}{LOSSY_STYLE}</style>", *_summary(result)]
+    words = [*beginning("rate and distortion", LOSSY_STYLE), *_summary(result)]
     for kind in KINDS:
         chosen = _spread([source for source in sources if source.kind == kind])
         able = [codec for codec in codecs if codec.kind == kind]
@@ -85,10 +81,7 @@ def write_page(
                 words += _picture(result, source, able, f"picture{position}")
             else:
                 words += _sound(result, source, able)
-    try:
-        outputs.write_text(path, "\n".join(words) + "\n")
-    except OSError as error:
-        raise NzipError(f"{os.fspath(path)}: {error.strerror or error}") from None
+    write_text(path, "\n".join(words) + "\n")
 
 
 def _spread(sources: Sequence[Source]) -> list[Source]:
@@ -123,7 +116,8 @@ def _summary(result: dict[str, Any]) -> Iterator[str]:
 
         drawing = io.BytesIO()
         draw_curves(result, drawing, "svg")
-        yield f'<img class="curves" alt="Curves of each metric over the rate" src="{_uri("image/svg+xml", drawing)}">'
+        uri = data_uri("image/svg+xml", drawing.getvalue())
+        yield f'<img class="curves" alt="Curves of each metric over the rate" src="{uri}">'
     for kind in KINDS:
         if not any(file["kind"] == kind for file in result["files"]):
             continue
@@ -294,10 +288,6 @@ def _sound(result: dict[str, Any], source: Source, codecs: Sequence[LossyCodec])
         yield f'<p class="note">{html.escape("; ".join(missing))}</p>'
 
 
-def _uri(kind: str, file: io.BytesIO) -> str:
-    return f"data:{kind};base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
-
-
 def _image(pixels: Bytes) -> str:
     """Return a picture as a data URI, without loss: WebP where pillow has it, else PNG."""
     import PIL.Image
@@ -307,7 +297,7 @@ def _image(pixels: Bytes) -> str:
     file = io.BytesIO()
     options = {"lossless": True} if format == "WEBP" else {}
     PIL.Image.fromarray(np.ascontiguousarray(pixels)).save(file, format, **options)
-    return _uri(f"image/{format.lower()}", file)
+    return data_uri(f"image/{format.lower()}", file.getvalue())
 
 
 def _flac(sound: Audio) -> str:
@@ -317,4 +307,4 @@ def _flac(sound: Audio) -> str:
     samples = np.clip(sound.samples[:2, : SECONDS * sound.rate], -1, 1 - 2**-15)
     with soundfile.SoundFile(file, "w", sound.rate, len(samples), "PCM_16", format="FLAC") as out:
         out.write(np.ascontiguousarray(samples.T))
-    return _uri("audio/flac", file)
+    return data_uri("audio/flac", file.getvalue())

@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from nzip.errors import NzipError
 from nzip.evaluation.data.signals import KINDS, counted
-from nzip.evaluation.harness.drawing import save, styles
+from nzip.evaluation.harness.drawing import logarithmic, plain, save, styles
 
 PANEL = 3.6  # inches, the height of one
 COLUMNS = 2
@@ -94,17 +94,12 @@ def _lines(result: dict[str, Any], signals: str, metric: str) -> dict[str, list[
 
 
 def _panel(axes: Any, result: dict[str, Any], signals: str, metric: str) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
     meaning = result["metrics"][metric]
     look = styles(result)
     factor = 100 if metric == "top1_agreement" else 1
     for name, points in _lines(result, signals, metric).items():
         axes.plot([rate for rate, _ in points], [factor * value for _, value in points], label=name, **look[name])
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    logarithmic(axes)
     if not meaning["more"]:
         axes.invert_yaxis()  # better is up in every panel
     unit = f", {meaning['unit']}" if meaning["unit"] else ""
@@ -112,7 +107,4 @@ def _panel(axes: Any, result: dict[str, Any], signals: str, metric: str) -> None
     axes.set_title(title if meaning["more"] else f"{title} (less is better)", loc="left", fontsize=10)
     axes.set_xlabel(f"{result['rates'][signals]} (log scale)", fontsize=9)
     axes.tick_params(labelsize=8.5)
-    axes.grid(True, color="#e6e6e6", linewidth=0.7)
-    axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    plain(axes)

@@ -13,11 +13,9 @@ records are kept in a journal beside it, one JSON line each; a run that was inte
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +34,10 @@ from nzip.evaluation.distortion.metrics import METRICS
 from nzip.evaluation.harness.findings import Echo
 from nzip.evaluation.harness.jobs import Progress
 from nzip.evaluation.harness.journal import Journal, Record, key_of
-from nzip.evaluation.harness.outputs import AnyPath, check_outputs
-from nzip.evaluation.harness.provenance import machine, software
+from nzip.evaluation.harness.outputs import AnyPath, check_outputs, write_json
+from nzip.evaluation.harness.provenance import start
 from nzip.formats.signals import Audio, Image
 
-SCHEMA = 1
 WARM_UP = "each codec, but for those that search, goes once both ways over each file before it is measured there"
 BD_RATE = (
     "mean gap of log rate at equal quality, PCHIP over the qualities that both reach; averaged: of the curves of means "
@@ -97,7 +94,7 @@ def main_run(
     result = run(chosen, sources, speech=speech, repeat=repeat, journal=journal, progress=progress)
     result["skipped"] = skipped
     if json_path is not None:
-        outputs.write_text(json_path, json.dumps(result, indent=1, allow_nan=False) + "\n")
+        write_json(json_path, result)
     if journal is not None:
         journal.unlink(missing_ok=True)
     if echo is not None:
@@ -173,11 +170,7 @@ def run(
     if progress is not None:
         progress(tasks, tasks, "")
     result: dict[str, Any] = {
-        "schema": SCHEMA,
-        "tool": "nzip bench --lossy",
-        **software(),
-        "machine": machine(),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        **start("nzip bench --lossy"),
         "repeat": repeat,
         "warm_up": WARM_UP,
         "rates": RATES,

@@ -7,6 +7,7 @@ from typing import Any
 
 from nzip.evaluation.data.signals import NOUNS, RATES, counted
 from nzip.evaluation.distortion.bd_rate import KEPT, value_at
+from nzip.evaluation.harness.drawing import INK, logarithmic, plain, styles
 from nzip.evaluation.harness.journal import Record
 from nzip.evaluation.harness.tables import Column, Table
 
@@ -108,10 +109,6 @@ def failure(result: Record) -> str | None:
 
 def draw(result: Record, kinds: Sequence[str], figure: Any) -> None:
     """One panel for each kind of signal: the score over the rate, a line for each codec, the clean score across."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    from nzip.evaluation.harness.drawing import INK, styles
-
     looks = styles(result)
     banded = False  # bands of nzip's codecs alone: those of all would hide each other
     height = figure.get_size_inches()[1]
@@ -132,20 +129,14 @@ def draw(result: Record, kinds: Sequence[str], figure: Any) -> None:
                 axes.fill_between(rates, low, high, color=look["color"], alpha=0.12, linewidth=0, zorder=0)
                 banded = True
             axes.plot(rates, [point["score"] for point in points], label=entry["name"], **look)
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        logarithmic(axes)
         if result["task"]["less"]:
             axes.invert_yaxis()  # better is up
         axes.set_title(counted(result["clean"][kind]["files"], kind), loc="left", fontsize=10)
         axes.set_xlabel(f"{RATES[kind]} (log scale)", fontsize=9)
         axes.set_ylabel(result["task"]["title"] + (" (less is better)" if result["task"]["less"] else ""), fontsize=9)
         axes.tick_params(labelsize=8.5)
-        axes.grid(True, color="#e6e6e6", linewidth=0.7)
-        axes.set_axisbelow(True)
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
+        plain(axes)
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=9, handlelength=2.4)
     title = f"Score over rate{'; bands: 95 % intervals over files, of nzip' * banded}"
     figure.tight_layout(rect=(0, 0, 1, 1 - 0.36 / height), h_pad=2)
