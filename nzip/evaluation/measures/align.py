@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from nzip.errors import NzipError
-from nzip.evaluation.compressors.conditional import Compressor, compressor
+from nzip.evaluation.compressors.conditional import FAST, Compressor, compressor
 from nzip.evaluation.data.files import find_files
 from nzip.evaluation.data.json_lines import SHOWN_PROBLEMS, JsonLines, has_text, unmarked
 from nzip.evaluation.data.reading import open_binary, reading
@@ -265,7 +265,7 @@ def rank(
     targets: Sequence[bytes],
     top: int,
     *,
-    name: str = "cmfast",
+    name: str = FAST,
     kind: str = "conditional",
     text: str = "text",
     label: tuple[str, str] | None = None,

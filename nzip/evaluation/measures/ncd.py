@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from nzip.errors import NzipError
-from nzip.evaluation.compressors.conditional import Compressor, compressor
+from nzip.evaluation.compressors.conditional import DEFAULT, Compressor, compressor
 from nzip.evaluation.data.files import find_files
 from nzip.evaluation.data.json_lines import JsonLines, has_text
 from nzip.evaluation.data.reading import reading
@@ -139,7 +139,7 @@ def row(used: Compressor, kind: str, texts: Sequence[bytes], i: int) -> dict[str
 
 def measure(
     items: Sequence[Item],
-    name: str = "cm",
+    name: str = DEFAULT,
     kind: str = "ncd",
     *,
     jobs: int = 1,

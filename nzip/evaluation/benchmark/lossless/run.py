@@ -25,7 +25,10 @@ from nzip.evaluation.harness.jobs import Progress
 from nzip.evaluation.harness.outputs import check_outputs, write_json
 from nzip.evaluation.harness.provenance import start
 
-WARM_UP = "each codec is loaded or compiled, and codes 64 KiB of the file (lm: 1 KiB) once, before the clock starts"
+WARM_UP = (
+    "each codec is loaded or compiled, and codes 64 KiB of the file (with a model of 16 MiB or more: 1 KiB) once, "
+    "before the clock starts"
+)
 MEMORY = "highest resident size during the call less that before it, input excluded; of the program itself for zpaq"
 
 

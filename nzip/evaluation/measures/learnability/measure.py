@@ -90,7 +90,7 @@ def learnability(
     for name in streams:
         key = key_of(
             "learnability", name, digest, held_out, size, asdict(chosen), budget, importlib.metadata.version("torch"),
-            scorer(name[3:]).id if name.startswith("lm:") else "",
+            scorer(name.partition(":")[2]).id if name.startswith("model:") else "",
         )  # fmt: skip
         place = None if journal is None else f"{Path(journal)}.{key[:16]}.pt"
         payload = {"stream": name, "size": size, "training": asdict(chosen), "budget": budget, "checkpoint": place}
