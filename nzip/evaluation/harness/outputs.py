@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from nzip import outputs
 from nzip.errors import NzipError
@@ -43,6 +44,15 @@ def write_text(path: AnyPath, text: str) -> None:
     # What is no text (names of files may be any bytes) becomes an escape, which JSON takes for what it was.
     with replacing(path) as file:
         file.write(text.encode("utf-8", "backslashreplace"))
+
+
+def write_json(path: AnyPath, result: Mapping[str, Any]) -> None:
+    """Write a result to `path`, whole or not at all.
+
+    Raises:
+        NzipError: it cannot be written.
+    """
+    write_text(path, json.dumps(result, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
 
 
 @contextlib.contextmanager
