@@ -52,7 +52,7 @@ def command(file: str, as_json: bool) -> None:
 
 def _signals(name: str, info: FileInfo) -> dict[int, dict[str, Any]]:
     """Return what members that stand for pictures or sounds say of them, by the member's number."""
-    from nzip.codec.files import SIGNALS
+    from nzip.codec.members import SIGNALS
 
     found: dict[int, dict[str, Any]] = {}
     if not any(kind in SIGNALS for kind in info.kinds):

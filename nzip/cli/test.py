@@ -31,7 +31,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Decode each FILE (stdin without FILE, or for -), compare it with its checks, and write nothing."""
-    from nzip.codec import files as operations
+    from nzip.codec.files.decompress import test_file
 
     files = options.inputs(files)
     if "-" in files and on_terminal(options.stdin()):
@@ -41,7 +41,7 @@ def command(
     def one(file: str) -> None:
         source: Any = options.stdin() if file == "-" else file
         result = watch(
-            lambda tally: operations.test_file(
+            lambda tally: test_file(
                 source, threads=threads, max_memory=memory, progress=tally, prepare=report.preparing(tally)
             ),
             label=os.path.basename(file),

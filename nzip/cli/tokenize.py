@@ -93,9 +93,10 @@ def command(
         )
     if decode and "-" in files and not force and on_terminal(options.stdin()):
         raise click.ClickException("stdin: is a terminal, and tokens are not read from it; name a file")
-    from nzip.codec.files import FileError, Run
+    from nzip.codec.files.targets import Run
     from nzip.codec.tokens import files as operations
     from nzip.codec.tokens.tokenizer import EqualInfoTokenizer
+    from nzip.errors import FileError
 
     settings: dict[str, Any] = {"force": force, "run": Run(file for file in files if file != "-")}
     report = Report("tokenize", quiet=quiet, as_json=as_json, bar=not no_progress)

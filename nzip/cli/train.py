@@ -74,7 +74,8 @@ def command(
     A run that was broken off, or ended by --minutes, goes on when the command is given again. Where the files are
     from and under which licence stands in the model's card if a SOURCES.json beside them says it.
     """
-    from nzip.codec.files import FileError, Run, refuse_existing
+    from nzip.codec.files.targets import Run, refuse_existing
+    from nzip.errors import FileError
     from nzip.models.latent.training import recipes
 
     if codec not in recipes.codecs_of(kind):

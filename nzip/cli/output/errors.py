@@ -31,8 +31,7 @@ def describe(error: BaseException, name: str | None = None, *, read: bool = Fals
         name: the file.
         read: the file was read as one of nzip's: what is corrupt is said to be damaged.
     """
-    from nzip.codec.files import FileError
-    from nzip.errors import CorruptError, NzipError
+    from nzip.errors import CorruptError, FileError, NzipError
 
     where = "" if name is None else f"{shown_input(name)}: "
     if isinstance(error, FileError):
@@ -60,8 +59,7 @@ def describe(error: BaseException, name: str | None = None, *, read: bool = Fals
 
 def error_kind(error: BaseException) -> str:
     """Return the word that `--json` has for a failure."""
-    from nzip.codec.files import FileError
-    from nzip.errors import CorruptError, LimitError, UnsupportedError
+    from nzip.errors import CorruptError, FileError, LimitError, UnsupportedError
 
     for kind, word in (
         (FileError, "refused"),

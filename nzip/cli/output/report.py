@@ -29,7 +29,7 @@ from nzip.cli.output.words import (
 from nzip.entropy import jit
 
 if TYPE_CHECKING:
-    from nzip.codec.files import FileResult
+    from nzip.codec.files.results import FileResult
     from nzip.codec.salvage import Fault
     from nzip.models.base import Engine
 

@@ -22,6 +22,9 @@ PEERS = {name: SHORT[name] for name in ("bzip2", "brotli", "ppmd")}
 LONG = {whole: name for name, whole in SHORT.items()}
 NAMES = ("gzip", "xz", "zstd", *PEERS, "static")
 
+# For a few texts, and for many: levels.
+DEFAULT, FAST = "nzip", "nzip-3"
+
 Cost = Callable[[bytes], float]
 
 

@@ -3,7 +3,7 @@
 The method of Deletang et al., "Language Modeling Is Compression" (2024) and of NNCP and ts_zip before it (Bellard),
 made exact: the model runs in `exact`'s integer arithmetic, so every machine and backend reads what any other wrote. A
 block is cut in text and binary runs; all text is joined and cut in streams that are stepped together, all binary runs
-are joined and coded by `cm`. docs/LM.md specifies the payload.
+are joined and coded by `cm`. docs/reference/LM.md specifies the payload.
 
 The model is found when a block is coded, never before; torch is imported only where it is to compute.
 """
