@@ -4,7 +4,7 @@ Usage: python benchmarks/equal_info.py FILE… [--out benchmarks/results/equal_i
 
 Ratios are bits of text over bits of tokens, over whole files, one column a file. The paper (Lester et al., TMLR 2024)
 has another byte model (M1), a Transformer trained on C4, and other text: compare the shape, not the level. Every result
-is decoded and compared. Prints the table of docs/EQUALINFO.md.
+is decoded and compared. Prints the table of docs/reference/EQUALINFO.md.
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@
     python benchmarks/lm_exactness.py FILE… [--tokens 8192] [--out benchmarks/results/lm_exactness.json]
 
 The engine's integers stand against the same model in float32 and against the exact model without its corrections
-(docs/LM.md). All see the same tokens, in pieces of as many as the model's window, each from the start token; nothing is
-mixed. The float32 model (torch, float32 products and sums) has the tensors as the model's file holds them, corrected;
-the exact one has their int8 rows.
+(docs/reference/LM.md). All see the same tokens, in pieces of as many as the model's window, each from the start token;
+nothing is mixed. The float32 model (torch, float32 products and sums) has the tensors as the model's file holds them,
+corrected; the exact one has their int8 rows.
 """
 
 from __future__ import annotations

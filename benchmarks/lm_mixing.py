@@ -5,7 +5,7 @@
 
 The model says once what it expects at each of a file's first tokens; then each row leaves one part out, or adds one,
 and codes them as one stream. A token takes 4 V bytes of memory meanwhile (197 KB with SmolLM2). Sizes are those of the
-coded bits. One more pass of the model shows what it says without its corrections (docs/LM.md).
+coded bits. One more pass of the model shows what it says without its corrections (docs/reference/LM.md).
 
 `--streams` cuts the tokens in equal runs and codes them as independent streams and as streams that share a state; the
 frequencies stay those of the uncut text, so that only the mixing is compared.

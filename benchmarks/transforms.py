@@ -3,7 +3,7 @@
 Usage: python benchmarks/transforms.py FILE… [--out benchmarks/results/transforms.json]
 
 Each file is one block: at most 16 MiB of it for zstd (level 19) and 4 MiB for `cm` (preset 3). PNG pictures are
-measured as the PNM files they stand for (this needs pillow). Prints the table of docs/TRANSFORMS.md.
+measured as the PNM files they stand for (this needs pillow). Prints the table of docs/reference/TRANSFORMS.md.
 """
 
 from __future__ import annotations

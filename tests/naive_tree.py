@@ -1,4 +1,4 @@
-"""The vocabulary tree of engine `lm` in plain Python, from docs/LMTREE.md: slow, and written to be read.
+"""The vocabulary tree of engine `lm` in plain Python, from docs/reference/LMTREE.md: slow, and written to be read.
 
 Decisions are found by looking at the sorted tokens, not by the tables that the kernel walks. Tables are dictionaries
 that make a first value when asked. Nothing is shared with the package but the constant tables.
@@ -149,7 +149,7 @@ class Stream:
 
 
 class Adapter:
-    """What moves the model's logits: see "Adapter" in docs/LMTREE.md. A is a list of rows by channel of u."""
+    """What moves the model's logits: see "Adapter" in docs/reference/LMTREE.md. A is a list of rows by channel of u."""
 
     def __init__(self, head: list[list[int]], scales: list[float], settings: constants.Settings) -> None:
         self.head, self.s = head, settings

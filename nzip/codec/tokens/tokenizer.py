@@ -1,7 +1,8 @@
 """Tokens of Equal-Info Windows: text to integers to train models on, and back; and the token file.
 
-`docs/EQUALINFO.md` is normative for the file: magic, version, a header with its own check, corrections, tokens, a check
-of all bytes. Validation comes before allocation: sizes that are stated are compared with the bytes that are there.
+`docs/reference/EQUALINFO.md` is normative for the file: magic, version, a header with its own check, corrections,
+tokens, a check of all bytes. Validation comes before allocation: sizes that are stated are compared with the bytes that
+are there.
 """
 
 from __future__ import annotations

@@ -10,14 +10,14 @@ propose.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from nzip.errors import CorruptError
 from nzip.formats.content.kinds import Content
 from nzip.formats.content.records import plain
+from nzip.params import Parameters, Params
 
-Params = Mapping[str, int]
-Chain = list[tuple[str, dict[str, int]]]  # names of transforms and their parameters, in the order they are applied
+Chain = list[tuple[str, dict[str, Any]]]  # names of transforms and their parameters, in the order they are applied
 
 
 class Transform(ABC):
@@ -27,27 +27,29 @@ class Transform(ABC):
         name: the word users see (`"delta"`).
         id: the number in the block header; 1..63 belong to nzip, 64..127 to others.
         version: raised whenever the output for some block changes. Every released version keeps inverting.
+        parameters: what it can be told.
     """
 
     name: ClassVar[str]
     id: ClassVar[int]
     version: ClassVar[int]
+    parameters: ClassVar[Parameters]
 
-    @abstractmethod
     def pack(self, params: Params) -> bytes:
         """Return `params` in the form the block header stores (at most 255 bytes).
 
         Raises:
             ValueError: a parameter is unknown or out of range.
         """
+        return self.parameters.pack(params)
 
-    @abstractmethod
-    def unpack(self, packed: bytes) -> dict[str, int]:
+    def unpack(self, packed: bytes) -> dict[str, Any]:
         """Return the parameters that `pack` stored.
 
         Raises:
             CorruptError: `packed` is not what `pack` writes.
         """
+        return self.parameters.unpack(packed)
 
     @abstractmethod
     def forward(self, block: bytes, params: Params) -> bytes:
@@ -61,7 +63,7 @@ class Transform(ABC):
             CorruptError: `coded` cannot be inverted to `size` bytes.
         """
 
-    def proposals(self, content: Content, before: Chain, sees_records: bool) -> list[dict[str, int]]:
+    def proposals(self, content: Content, before: Chain, sees_records: bool) -> list[dict[str, Any]]:
         """Return the parameters with which a block may profit from this transform, the best first; mostly none.
 
         Args:
@@ -89,3 +91,13 @@ class Transform(ABC):
     def content(self, coded: bytes, content: Content, params: Params) -> Content:
         """Return what `coded` holds, which `forward` made of a block of `content`; plain bytes if not overridden."""
         return plain(coded)
+
+
+def expect_size(name: str, coded: bytes, size: int) -> None:
+    """Check that a transform which keeps the length was given as many bytes as it shall return.
+
+    Raises:
+        CorruptError: it was not.
+    """
+    if len(coded) != size:
+        raise CorruptError(f"a {name} transform has {len(coded):,} bytes where {size:,} belong")

@@ -5,48 +5,43 @@ they are equal, and an engine sees a repeat. The idea is old (Microsoft's CAB an
 form here differs: it is a chain of steps, one for each byte, each of which can be undone alone because it does not
 change what decides about it; so the inverse, which takes the steps in the opposite order, is exact for any bytes
 whatever. The places are written from high to low, which lets a context see the high byte first.
-docs/TRANSFORMS.md defines it to the bit.
+docs/reference/TRANSFORMS.md defines it to the bit.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from nzip.formats.content import records
 from nzip.formats.content.kinds import Content
-from nzip.formats.transforms._params import Ranges, checked, expect_size, unpacked
-from nzip.formats.transforms.base import Chain, Params, Transform
+from nzip.formats.transforms.base import Chain, Transform, expect_size
+from nzip.params import Flag, Parameters, Params
 from nzip.process import imported
 
-RANGES: Ranges = {"jcc": (0, 1, 1)}
 MIN_CALLS = 16
 MOST_CALLS = 1 << 16  # that are looked at
 
 
 class X86Transform(Transform):
-    """Rewrites the operands of E8 (call) and E9 (jump); the length stays.
-
-    Parameters:
-        jcc: 1 to rewrite those of 0F 80 … 0F 8F (conditional jumps) too.
-    """
+    """Rewrites the operands of E8 (call) and E9 (jump); the length stays."""
 
     name = "x86"
     id = 2
     version = 1
-
-    def pack(self, params: Params) -> bytes:
-        return bytes(checked(self.name, RANGES, params).values())
-
-    def unpack(self, packed: bytes) -> dict[str, int]:
-        return unpacked(self.name, RANGES, packed)
+    parameters = Parameters(
+        "transform x86",
+        Flag(name="jcc", default=1, bits=8, help="1 to rewrite those of 0F 80 to 0F 8F (conditional jumps) too."),
+    )
 
     def forward(self, block: bytes, params: Params) -> bytes:
-        return _run(block, checked(self.name, RANGES, params), False)
+        return _run(block, self.parameters.check(params), False)
 
     def inverse(self, coded: bytes, size: int, params: Params) -> bytes:
-        p = checked(self.name, RANGES, params)
+        p = self.parameters.check(params)
         expect_size(self.name, coded, size)
         return _run(coded, p, True)
 
-    def proposals(self, content: Content, before: Chain, sees_records: bool) -> list[dict[str, int]]:
+    def proposals(self, content: Content, before: Chain, sees_records: bool) -> list[dict[str, Any]]:
         return [{"jcc": 1}] if content.kind == "exe-x86" and not before else []
 
     def repays(self, block: bytes, params: Params) -> bool:
@@ -67,7 +62,7 @@ class X86Transform(Transform):
         return content.seen_as(*records.guess(coded)[:2])
 
 
-def _run(data: bytes, p: dict[str, int], back: bool) -> bytes:
+def _run(data: bytes, p: Params, back: bool) -> bytes:
     imported("numba", "nzip.formats.transforms.x86_kernel")
     import numpy as np
 

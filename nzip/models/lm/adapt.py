@@ -16,7 +16,7 @@ Invariants:
 * All sums are of integers, and exact or modulo 2^32, so their order is free. Float steps are float64 quotients, square
   roots and products of single numbers, each rounded as IEEE 754 says, made to integers at once.
 * What one stream learned the next one knows, as in `tree`, in whose kernel these parts are called.
-docs/LMTREE.md is the specification; tests/naive_tree.py says the same in plain Python.
+docs/reference/LMTREE.md is the specification; tests/naive_tree.py says the same in plain Python.
 """
 
 from __future__ import annotations

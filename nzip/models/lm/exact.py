@@ -3,7 +3,7 @@
 Integer-only inference goes back to Jacob et al. (2018) and, for Transformers, to I-BERT (Kim et al., 2021); int8
 products with a scale per token and per channel are those of LLM.int8() (Dettmers et al., 2022) and SmoothQuant (Xiao et
 al., 2023). First tokens that attention keeps for ever, so that the window may slide, are the attention sinks of
-StreamingLLM (Xiao et al., 2024). docs/LM.md says all of this in words, so that another program can match it.
+StreamingLLM (Xiao et al., 2024). docs/reference/LM.md says all of this in words, so that another program can match it.
 
 Invariants:
 * Every sum over more than two numbers is a sum of integers that its type holds exactly, so its order cannot matter.

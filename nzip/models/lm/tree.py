@@ -11,8 +11,8 @@ The mixing follows Mahoney, "Adaptive Weighing of Context Models for Lossless Da
 bit histories, gated logistic mixing, secondary estimation); the bias of single tokens is the exponentiated gradient of
 Kivinen and Warmuth, "Exponentiated Gradient versus Gradient Descent for Linear Predictors", 1997, applied to the
 language model's distribution, as is the idea of R. Tacconelli's "Nacrith", 2026. Where all learned inputs are zero, as
-they are at the beginning, the mix is the language model's own probability. docs/LMTREE.md is the specification;
-tests/naive_tree.py says the same in plain Python and must agree to the bit.
+they are at the beginning, the mix is the language model's own probability. docs/reference/LMTREE.md is the
+specification; tests/naive_tree.py says the same in plain Python and must agree to the bit.
 
 Invariants:
 * Integers only, and every width is written: u64, i64 and so on are casts when compiled, and wrap by masks when numba
