@@ -18,7 +18,7 @@ import zstandard
 
 from nzip import registry
 from nzip.formats.content.choice import choose
-from nzip.formats.content.detection import Chain
+from nzip.formats.transforms.base import Chain
 
 LIMITS = {"zstd": 16 << 20, "cm": 4 << 20}
 PARAMS = {"zstd": {"level": 19}, "cm": {"preset": 3}}
