@@ -108,7 +108,7 @@ def encode_block(raw: bytes, coding: Coding) -> bytes:
         return _stored(raw)
     engine = ENGINES.by_name(coding.engine)
     imported("numpy")
-    content = detect(raw)
+    content = detect(raw, apart=engine.sees_records)
     with progress.block(len(raw)):
         return _or_fallback(raw, content, coding, engine, _encoded(raw, content, coding, engine))
 
