@@ -28,7 +28,7 @@ from nzip.models.latent.training.data import signal_of
 from nzip.models.latent.vqgan import codec as vqgan
 
 SHARES = (0.05, 0.1, 0.2)
-SHOWN = ("psnr", "ms_ssim", "deep")
+SHOWN = ("psnr", "ms_ssim", "feature_distance")
 
 
 def bytes_of(signal: np.ndarray) -> np.ndarray:

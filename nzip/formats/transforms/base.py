@@ -63,6 +63,9 @@ class Transform(ABC):
             CorruptError: `coded` cannot be inverted to `size` bytes.
         """
 
+    def prepare(self) -> None:  # noqa: B027 - optional hook
+        """Compile what rewriting needs."""
+
     def proposals(self, content: Content, before: Chain, sees_records: bool) -> list[dict[str, Any]]:
         """Return the parameters with which a block may profit from this transform, the best first; mostly none.
 

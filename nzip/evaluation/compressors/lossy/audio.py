@@ -71,7 +71,7 @@ def _by_libsndfile(
             return Audio(np.ascontiguousarray(samples.T), int(file.samplerate), format, subtype)
 
     words = f"libsndfile {soundfile.__libsndfile_version__}, soundfile {soundfile.__version__}"
-    return [LossyCodec(name, "sound", "peer", words, settings, ladder, encode, decode, least)]
+    return [LossyCodec(name, "audio", "peer", words, settings, ladder, encode, decode, least)]
 
 
 def _mp3() -> list[LossyCodec]:

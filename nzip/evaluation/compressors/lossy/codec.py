@@ -24,7 +24,7 @@ class LossyCodec:
 
     Attributes:
         name: what tables and plots show (`"JPEG XL"`). Unique for its kind.
-        kind: `"picture"` or `"sound"`.
+        kind: `"image"` or `"audio"`.
         family: `"nzip"` for ours, else `"peer"`.
         version: of the library that does the work.
         settings: what the name leaves out, in words.

@@ -59,7 +59,7 @@ def _by_pillow(
             return Image(np.array(image.convert("RGB")), format)
 
     words = f"{library}, pillow {package_version('pillow')}"
-    return [LossyCodec(name, "picture", "peer", words, settings, ladder, encode, decode, least=least, most=most)]
+    return [LossyCodec(name, "image", "peer", words, settings, ladder, encode, decode, least=least, most=most)]
 
 
 def _pillow_has(feature: str) -> str:
