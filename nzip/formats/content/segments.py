@@ -17,6 +17,7 @@ PAGE = 512  # bytes, as in a tar archive; borders between windows are searched t
 WINDOW = 32  # pages whose bytes are classed together
 SHORTEST = 16 << 10  # bytes of a stretch at least,
 SHARE = 64  # and one in so many of the block's
+STEP = 4  # pages, of which one is looked at
 STEADY = 4  # windows of one class at least that follow each other, for a border at the first
 TAIL = 16  # a block may end so much earlier, one byte in so many, for the next one to begin at a border
 MAGIC, MAGIC_AT = b"ustar", 257
@@ -79,9 +80,9 @@ def _without_short(found: list[Stretch], shortest: int) -> list[Stretch]:
     return joined
 
 
-def end_of_block(data: bytes) -> int:
-    """Return how much of `data`, a full block that more follows, should be one: up to a border near its end, so that no
-    member of an archive is torn that could be whole in the next block; all of it where there is no border."""
+def last_border(data: bytes) -> int:
+    """Return where the last stretch begins of `data`, which more follows, if that is near its end: the member of an
+    archive that `data` tears, or what text is followed by, or follows. Its length where there is no border."""
     size = len(data)
     first = size - size // TAIL
     if size - first < 2 * SHORTEST:
@@ -93,8 +94,9 @@ def end_of_block(data: bytes) -> int:
             last = size
     if last < size:
         return last
-    borders = _changes(_Pages(data[first:]), 0, size - first, SHORTEST)
-    return first + borders[-1] if borders else size
+    seen = size - 2 * (size - first)
+    borders = _changes(_Pages(data[seen:]), 0, size - seen, SHORTEST)
+    return seen + borders[-1] if borders and seen + borders[-1] >= first else size
 
 
 def members(data: bytes, start: int = 0) -> Iterator[Member]:
@@ -150,8 +152,10 @@ def _files(block: bytes, part: Stretch, shortest: int, pages: _Pages) -> list[St
         start, skipped = end, 0
     else:
         return [*found, Stretch(start, stop, skipped)] if start < stop else found
-    file = _next_file(block, start + skipped, stop, shortest)
-    borders = [start, *_changes(pages, start, file, shortest), file]
+    first, last = -(-start // PAGE), stop // PAGE
+    alike = first < last and bool(pages.text(first, last, WINDOW, STEP).all())
+    file = stop if alike else _next_file(block, start + skipped, stop, shortest)
+    borders = [start, *([] if alike else _changes(pages, start, file, shortest)), file]
     found.append(Stretch(borders[0], borders[1], skipped))
     found += [Stretch(a, b) for a, b in pairwise(borders[1:])]
     return found + (_files(block, Stretch(file, stop), shortest, pages) if file < stop else [])
@@ -174,36 +178,36 @@ def _next_file(block: bytes, start: int, stop: int, shortest: int) -> int:
 
 
 class _Pages:
-    """Of each whole page of a block: its bytes that no text has, its bytes above 127, and its bytes.
-
-    Headers of an archive's members are no part of what surrounds them, so they are left out.
-    """
+    """The whole pages of a block, without those that are headers of an archive's members."""
 
     def __init__(self, block: bytes):
         import numpy as np
 
-        data = np.frombuffer(block, np.uint8, len(block) // PAGE * PAGE).reshape(-1, PAGE)  # (pages, PAGE)
-        kinds = np.zeros(256, np.uint8)
-        kinds[:9] = kinds[14:32] = 1
-        marks = kinds[data]
-        self.control = np.add.reduce(marks, axis=1, dtype=np.int64)
-        self.high = np.add.reduce(data >> 7, axis=1, dtype=np.int64)
-        self.size = np.full(len(data), PAGE, np.int64)
+        self._data = np.frombuffer(block, np.uint8, len(block) // PAGE * PAGE).reshape(-1, PAGE)  # (pages, PAGE)
+        self._left_out: list[int] = []
+        self._control = np.zeros(256, np.uint8)
+        self._control[:9] = self._control[14:32] = 1
 
     def leave_out(self, start: int) -> None:
-        """Do not count the page at `start`, which is a header."""
-        if start % PAGE == 0 and start // PAGE < len(self.size):
-            self.control[start // PAGE] = self.high[start // PAGE] = self.size[start // PAGE] = 0
+        """Do not look at the page at `start`, which is a header."""
+        if start % PAGE == 0:
+            self._left_out.append(start // PAGE)
 
-    def text(self, first: int, last: int, each: int) -> Any:
-        """Return for each group of `each` pages from `first` up to `last` whether they are text."""
+    def text(self, first: int, last: int, each: int, step: int = 1) -> Any:
+        """Return for each group of `each` pages from `first` up to `last` whether they are text, as one page in `step`
+        shows it."""
         import numpy as np
 
-        starts = np.arange(first, last, each)
-        control, high, size = (
-            np.add.reduceat(counts[:last], starts) for counts in (self.control, self.high, self.size)
-        )
-        return records.is_text(control, high, size)
+        data = self._data[first:last:step]
+        size = np.full(len(data), PAGE, np.int64)
+        out = np.array(self._left_out, np.int64) - first
+        out = out[(out >= 0) & (out < last - first) & (out % step == 0)] // step
+        size[out] = 0
+        kept = size > 0
+        control = np.add.reduce(self._control[data], axis=1, dtype=np.int64) * kept
+        high = np.add.reduce(data >> 7, axis=1, dtype=np.int64) * kept
+        groups = np.arange(0, len(data), each // step)
+        return records.is_text(*(np.add.reduceat(counts, groups) for counts in (control, high, size)))
 
 
 def _changes(pages: _Pages, start: int, stop: int, shortest: int) -> list[int]:
@@ -212,7 +216,7 @@ def _changes(pages: _Pages, start: int, stop: int, shortest: int) -> list[int]:
     steady = max(STEADY, shortest // (WINDOW * PAGE))
     if last - first < 2 * steady * WINDOW:
         return []
-    windows = pages.text(first, last, WINDOW).tolist()
+    windows = pages.text(first, last, WINDOW, STEP).tolist()
     found: list[int] = []
     state, run = None, 0
     for number, text in enumerate(windows):
