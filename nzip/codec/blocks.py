@@ -22,6 +22,7 @@ from nzip.formats.container import (
 from nzip.formats.content.choice import choose
 from nzip.formats.content.detection import detect
 from nzip.formats.content.kinds import Content
+from nzip.formats.content.segments import last_border
 from nzip.models import progress
 from nzip.models.base import Engine
 from nzip.process import imported
@@ -108,9 +109,19 @@ def encode_block(raw: bytes, coding: Coding) -> bytes:
         return _stored(raw)
     engine = ENGINES.by_name(coding.engine)
     imported("numpy")
-    content = detect(raw)
+    content = detect(raw, apart=engine.sees_records)
     with progress.block(len(raw)):
         return _or_fallback(raw, content, coding, engine, _encoded(raw, content, coding, engine))
+
+
+def end_of_block(raw: bytes, coding: Coding) -> int:
+    """Return how much of `raw`, a full block that more follows, should be one: it may end a little earlier, at a border
+    of content, so that what begins there is whole in the next block."""
+    engine = ENGINES.by_name(coding.engine)
+    if not engine.sees_records:
+        return len(raw)
+    imported("numpy")
+    return last_border(raw)
 
 
 def encode_within(raw: bytes, coding: Coding, limit: int) -> tuple[int, bytes]:

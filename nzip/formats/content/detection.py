@@ -19,15 +19,22 @@ PIECES = 12
 WIDTH_SAMPLE = 8 << 10
 
 
-def detect(block: bytes) -> Content:
-    """Return what `block` seems to hold. Never raises; the answer depends on nothing but the bytes."""
+def detect(block: bytes, *, apart: bool = True) -> Content:
+    """Return what `block` seems to hold. Never raises; the answer depends on nothing but the bytes.
+
+    Args:
+        block: the bytes.
+        apart: whether to search for stretches of other kinds, which takes longer.
+    """
+    block = bytes(block)
     whole = look(block)
-    parts = stretches(block, whole)
+    parts = stretches(block) if apart else []
     if len(parts) < 2:
         return Content((whole,))
     found: list[Segment] = []
     for part in parts:
-        segment = look(block[part.start + part.skipped : part.stop])
+        data = block[part.start + part.skipped : part.stop]
+        segment = look(data.rstrip(b"\0") or data)  # a member of an archive is filled up with zeros
         segment = replace(segment, length=part.stop - part.start, offset=segment.offset + part.skipped)
         if found and _alike(found[-1], segment):
             found[-1] = replace(found[-1], length=found[-1].length + segment.length)
@@ -49,10 +56,11 @@ def look(data: bytes) -> Segment:
     if found is None and texts.is_text(counts):
         kind, confidence = texts.kind(head, sample)
         found = Segment(kind, len(data), confidence=confidence)
-    cls, record, regular = records.guess(data)
+    guess = records.guess(data)
     if found is None:
-        return _binary(data, sample, counts, records.Guess(cls, record, regular))
-    return replace(found, length=len(data), cls=found.cls if found.kind == "bitmap" else cls, record=record)
+        return _binary(data, sample, counts, guess)
+    cls = found.cls if found.kind == "bitmap" else guess.cls
+    return replace(found, length=len(data), cls=cls, record=guess.record)
 
 
 def _alike(a: Segment, b: Segment) -> bool:

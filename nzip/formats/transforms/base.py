@@ -17,7 +17,7 @@ from nzip.formats.content.kinds import Content
 from nzip.formats.content.records import plain
 from nzip.params import Parameters, Params
 
-Chain = list[tuple[str, dict[str, int]]]  # names of transforms and their parameters, in the order they are applied
+Chain = list[tuple[str, dict[str, Any]]]  # names of transforms and their parameters, in the order they are applied
 
 
 class Transform(ABC):
@@ -66,8 +66,7 @@ class Transform(ABC):
     def prepare(self) -> None:  # noqa: B027 - optional hook
         """Compile what rewriting needs."""
 
-
-    def proposals(self, content: Content, before: Chain, sees_records: bool) -> list[dict[str, int]]:
+    def proposals(self, content: Content, before: Chain, sees_records: bool) -> list[dict[str, Any]]:
         """Return the parameters with which a block may profit from this transform, the best first; mostly none.
 
         Args:
@@ -95,6 +94,7 @@ class Transform(ABC):
     def content(self, coded: bytes, content: Content, params: Params) -> Content:
         """Return what `coded` holds, which `forward` made of a block of `content`; plain bytes if not overridden."""
         return plain(coded)
+
 
 def expect_size(name: str, coded: bytes, size: int) -> None:
     """Check that a transform which keeps the length was given as many bytes as it shall return.

@@ -81,7 +81,7 @@ class DeltaTransform(Transform):
         out[rows * lag :] = samples[rows * lag :] + out[(rows - 1) * lag : (rows - 1) * lag + rest]
         return head + _bytes(out, p) + tail
 
-    def proposals(self, content: Content, before: Chain, sees_records: bool) -> list[dict[str, int]]:
+    def proposals(self, content: Content, before: Chain, sees_records: bool) -> list[dict[str, Any]]:
         """Propose differences of the first order, and after those of samples of two bytes or more of the second.
 
         Where an engine sees a byte's place in its record and the byte above it, differences of bytes give nothing, and
@@ -101,11 +101,11 @@ class DeltaTransform(Transform):
         return min(params["stride"], MOST_COLUMNS)
 
 
-def _params(stride: int, width: int, big: int, offset: int) -> dict[str, int]:
+def _params(stride: int, width: int, big: int, offset: int) -> dict[str, Any]:
     return {"stride": stride, "width": width, "big": big, "offset": offset}
 
 
-def _of_header(found: Segment) -> list[dict[str, int]]:
+def _of_header(found: Segment) -> list[dict[str, Any]]:
     """Return parameters for samples that a header describes: of a frame or pixel, of neighbours, of bytes."""
     width, stride, big = found.width, found.stride, int(found.big)
     phase = found.offset % width
@@ -119,10 +119,10 @@ def _of_header(found: Segment) -> list[dict[str, int]]:
     return proposed
 
 
-def _guessed(found: Segment) -> list[dict[str, int]]:
+def _guessed(found: Segment) -> list[dict[str, Any]]:
     """Return parameters for bytes without a header that says more than their kind."""
     strides = (found.record, *GUESSED_STRIDES) if 0 < found.record <= MOST_STRIDE else GUESSED_STRIDES
-    proposed: list[dict[str, int]] = []
+    proposed: list[dict[str, Any]] = []
     for stride in dict.fromkeys(strides):
         for width in GUESSED_WIDTHS.get(stride, (1,)):
             for big in (0, 1) if width > 1 else (0,):

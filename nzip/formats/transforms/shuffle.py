@@ -7,6 +7,8 @@ Starving and What Can Be Done About It", 2010). docs/reference/TRANSFORMS.md def
 
 from __future__ import annotations
 
+from typing import Any
+
 from nzip.formats.content.kinds import Content
 from nzip.formats.transforms.base import Chain, Transform, expect_size
 from nzip.params import Number, Parameters, Params
@@ -52,7 +54,7 @@ class ShuffleTransform(Transform):
         body = np.frombuffer(coded, np.uint8, count * width, offset).reshape(width, count)  # (width, count)
         return bytes(coded[:offset]) + body.T.tobytes() + bytes(coded[offset + count * width :])
 
-    def proposals(self, content: Content, before: Chain, sees_records: bool) -> list[dict[str, int]]:
+    def proposals(self, content: Content, before: Chain, sees_records: bool) -> list[dict[str, Any]]:
         """Propose the widths of samples, or the width that the transform before it works on.
 
         An engine that sees records knows each byte's place in them and gains nothing.
@@ -71,8 +73,9 @@ class ShuffleTransform(Transform):
         return [_params(w, whole.offset % w) for w in dict.fromkeys(widths) if w <= MOST_WIDTH]
 
     def parts(self, params: Params) -> int:
-        return params["width"]
+        width: int = params["width"]
+        return width
 
 
-def _params(width: int, offset: int) -> dict[str, int]:
+def _params(width: int, offset: int) -> dict[str, Any]:
     return {"width": width, "offset": offset}

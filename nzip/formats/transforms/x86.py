@@ -10,6 +10,8 @@ docs/reference/TRANSFORMS.md defines it to the bit.
 
 from __future__ import annotations
 
+from typing import Any
+
 from nzip.formats.content import records
 from nzip.formats.content.kinds import Content
 from nzip.formats.transforms.base import Chain, Transform, expect_size
@@ -39,7 +41,7 @@ class X86Transform(Transform):
         expect_size(self.name, coded, size)
         return _run(coded, p, True)
 
-    def proposals(self, content: Content, before: Chain, sees_records: bool) -> list[dict[str, int]]:
+    def proposals(self, content: Content, before: Chain, sees_records: bool) -> list[dict[str, Any]]:
         return [{"jcc": 1}] if content.kind == "exe-x86" and not before else []
 
     def repays(self, block: bytes, params: Params) -> bool:
