@@ -195,8 +195,8 @@ def latents(bench: Bench, name: str) -> dict[str, Any]:
 def _integers(bench: Bench, packed: bytes, stem: str) -> bool:
     """Return whether the integer networks that steer the coder give the CPU's code on the device."""
     from nzip.models.latent import codecs, record, weights
-    from nzip.models.latent.exact import IntegerOps
-    from nzip.models.latent.hyperprior import HyperpriorCodec
+    from nzip.models.latent.hyperprior.codec import HyperpriorCodec
+    from nzip.models.latent.priors.exact import IntegerOps
 
     found = cases.record_of(packed)
     head, codec = found.head, found.codec

@@ -722,7 +722,8 @@ def compress_signal_file(
         OSError: reading or writing failed.
     """
     from nzip.codec import lossy
-    from nzip.formats import signals
+    from nzip.formats.signals.base import Image
+    from nzip.formats.signals.files import read_signal
 
     started = time.perf_counter()
     with contextlib.ExitStack() as stack:
@@ -738,9 +739,9 @@ def compress_signal_file(
             pieces += piece
         data = io.BytesIO(pieces)
         data.name = src.name
-        signal = signals.read_signal(data, strip=strip)
+        signal = read_signal(data, strip=strip)
         if progress is not None:
-            progress(0, (signal.pixels if isinstance(signal, signals.Image) else signal.samples).size, 0)
+            progress(0, (signal.pixels if isinstance(signal, Image) else signal.samples).size, 0)
         try:
             encoded = lossy.encode_signal(signal, codec=codec, model=model, goal=goal, refine=refine, fields=fields)
         except ValueError as error:
@@ -753,7 +754,7 @@ def compress_signal_file(
         _put(out, src, remove=False, run=run)
         seconds = time.perf_counter() - started
         what: dict[str, Any] = {"kind": "lossy", "psnr": psnr}
-        if isinstance(signal, signals.Image):
+        if isinstance(signal, Image):
             what["pixels"] = signal.pixels.shape[0] * signal.pixels.shape[1]
         else:
             what["length"] = signal.samples.shape[1] / signal.rate
@@ -1042,7 +1043,7 @@ def _signal_bytes(
 ) -> bytes:
     """Return the file of the picture or sound that a lossy file, of which `start` was read, stands for."""
     from nzip.codec import lossy
-    from nzip.formats import signals
+    from nzip.formats.signals.files import format_for
 
     def tell(done: int) -> None:
         if progress is not None:
@@ -1050,7 +1051,7 @@ def _signal_bytes(
 
     found = lossy.receive(src.read, begin=start, max_memory=max_memory, progress=tell)
     own = lossy.format_of(found.head)
-    format_ = signals.format_for(target, own) if isinstance(target, str | os.PathLike) else own
+    format_ = format_for(target, own) if isinstance(target, str | os.PathLike) else own
     return lossy.to_file(lossy.signal_of(found), format_, strip=strip)
 
 

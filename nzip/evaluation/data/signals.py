@@ -11,7 +11,8 @@ import numpy as np
 from nzip.errors import CorruptError, LimitError, NzipError, UnsupportedError
 from nzip.evaluation.data.files import InputFile, find_files
 from nzip.evaluation.harness.outputs import AnyPath
-from nzip.formats.signals import Audio, Image, read_signal
+from nzip.formats.signals.base import Audio, Image
+from nzip.formats.signals.files import read_signal
 
 Signal = Image | Audio
 KINDS = ("image", "audio")

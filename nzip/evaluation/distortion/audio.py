@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from nzip.evaluation.distortion.metrics import Doubles, Floats, Values, finite, psnr, same_shape
-from nzip.models.latent.resample import resample
+from nzip.formats.signals.resample import resample
 
 MEL_BANDS = 64
 MEL_FLOOR = 1e-10  # of the power of a sine at full scale: -100 dB

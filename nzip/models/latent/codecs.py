@@ -120,9 +120,9 @@ CODECS = {
     "walloc": Entry(
         1, "nzip.models.latent.walloc.codec:WallocCodec", {"image": "walloc-48", "audio": "walloc-stereo-108"}
     ),
-    "vqgan": Entry(2, "nzip.models.latent.vqgan:VqganCodec", {"image": "vqgan-f16"}),
-    "hyperprior": Entry(3, "nzip.models.latent.hyperprior:HyperpriorCodec", {"image": "hyperprior"}),
-    "grvq": Entry(4, "nzip.models.latent.grvq:GrvqCodec", {"audio": "grvq-16k"}),
+    "vqgan": Entry(2, "nzip.models.latent.vqgan.codec:VqganCodec", {"image": "vqgan-f16"}),
+    "hyperprior": Entry(3, "nzip.models.latent.hyperprior.codec:HyperpriorCodec", {"image": "hyperprior"}),
+    "grvq": Entry(4, "nzip.models.latent.grvq.codec:GrvqCodec", {"audio": "grvq-16k"}),
 }
 SUFFIX = ".safetensors"
 

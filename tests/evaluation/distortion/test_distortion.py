@@ -13,7 +13,7 @@ from nzip.evaluation.distortion import audio, efficientnet, images
 from nzip.evaluation.distortion.audio import SoundReference, log_mel, si_sdr
 from nzip.evaluation.distortion.images import PictureReference, decibels, luma, ms_ssim
 from nzip.evaluation.distortion.metrics import METRICS, psnr
-from nzip.models.latent import features
+from nzip.models import efficientnet as features
 
 
 def picture(height: int = 48, width: int = 64, seed: int = 0) -> np.ndarray:

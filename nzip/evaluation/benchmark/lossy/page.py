@@ -27,7 +27,7 @@ from nzip.evaluation.distortion.images import PictureReference, luma
 from nzip.evaluation.distortion.metrics import Values
 from nzip.evaluation.harness.outputs import write_text
 from nzip.evaluation.harness.page import beginning, data_uri
-from nzip.formats.signals import Audio, Image
+from nzip.formats.signals.base import Audio, Image
 
 Bytes = NDArray[np.uint8]
 

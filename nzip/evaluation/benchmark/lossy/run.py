@@ -36,7 +36,7 @@ from nzip.evaluation.harness.jobs import Progress
 from nzip.evaluation.harness.journal import Journal, Record, key_of
 from nzip.evaluation.harness.outputs import AnyPath, check_outputs, write_json
 from nzip.evaluation.harness.provenance import start
-from nzip.formats.signals import Audio, Image
+from nzip.formats.signals.base import Audio, Image
 
 WARM_UP = "each codec, but for those that search, goes once both ways over each file before it is measured there"
 BD_RATE = (

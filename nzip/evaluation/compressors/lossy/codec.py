@@ -14,8 +14,8 @@ import numpy as np
 
 from nzip.errors import NzipError
 from nzip.evaluation.data.signals import Signal
-from nzip.formats.signals import Audio, Image
-from nzip.models.latent.resample import resample
+from nzip.formats.signals.base import Audio, Image
+from nzip.formats.signals.resample import resample
 
 
 @dataclass(frozen=True)

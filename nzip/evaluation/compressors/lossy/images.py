@@ -13,7 +13,7 @@ from nzip.errors import UnsupportedError
 from nzip.evaluation.compressors.lossy.codec import LossyCodec
 from nzip.evaluation.data.signals import Signal
 from nzip.evaluation.harness.provenance import package_version
-from nzip.formats.signals import Image
+from nzip.formats.signals.base import Image
 
 
 def _by_pillow(

@@ -44,8 +44,8 @@ from nzip.errors import NzipError
 from nzip.evaluation.data.signals import KINDS, Signal
 from nzip.evaluation.distortion.audio import log_mel
 from nzip.evaluation.harness.jobs import said
-from nzip.formats.signals import Audio, Image
-from nzip.models.latent.resample import resample
+from nzip.formats.signals.base import Audio, Image
+from nzip.formats.signals.resample import resample
 
 Doubles = NDArray[np.float64]
 

@@ -17,7 +17,7 @@ from nzip.evaluation.benchmark.lossy.run import run
 from nzip.evaluation.compressors.lossy.codec import LossyCodec
 from nzip.evaluation.data.signals import Signal, find_sources
 from nzip.evaluation.harness.drawing import styles
-from nzip.formats.signals import Audio, Image
+from nzip.formats.signals.base import Audio, Image
 
 PIL_Image = pytest.importorskip("PIL.Image")
 

@@ -15,7 +15,7 @@ from nzip.evaluation.compressors.lossy.codec import LossyCodec
 from nzip.evaluation.compressors.lossy.selection import peers
 from nzip.evaluation.data.signals import Signal, find_sources, load
 from nzip.evaluation.harness.journal import JournalWarning
-from nzip.formats.signals import Audio, Image
+from nzip.formats.signals.base import Audio, Image
 
 PIL_Image = pytest.importorskip("PIL.Image")
 

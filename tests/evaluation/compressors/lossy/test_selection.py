@@ -16,7 +16,7 @@ from nzip.evaluation.compressors.lossy.selection import choose, find, peers
 from nzip.evaluation.compressors.lossy.worker import CodecProcess
 from nzip.evaluation.data.signals import Signal
 from nzip.evaluation.distortion.metrics import psnr
-from nzip.formats.signals import Audio, Image
+from nzip.formats.signals.base import Audio, Image
 from nzip.models.latent import codecs
 
 PEERS = peers("image") + peers("audio")

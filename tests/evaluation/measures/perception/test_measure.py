@@ -22,7 +22,7 @@ from nzip.evaluation.measures.perception.labels import read_labels
 from nzip.evaluation.measures.perception.measure import measure
 from nzip.evaluation.measures.perception.tasks import Identify, Item, Task, TaskError, fingerprints
 from nzip.evaluation.measures.perception.tasks import find as find_task
-from nzip.formats.signals import Audio, Image
+from nzip.formats.signals.base import Audio, Image
 
 PIL_Image = pytest.importorskip("PIL.Image")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nzip.models.latent.resample import resample
+from nzip.formats.signals.resample import resample
 
 
 @pytest.mark.parametrize(("rate", "wanted"), [(44100, 16000), (16000, 44100), (48000, 24000), (8000, 16000), (7, 3)])

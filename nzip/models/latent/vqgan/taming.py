@@ -1,7 +1,7 @@
 """Reads checkpoints of VQGANs in the form in which the papers' authors publish them.
 
 Esser, Rombach and Ommer (CVPR 2021) publish state dictionaries of torch with names such as
-"decoder.up.3.block.1.conv2.weight"; Mao et al. (DCC 2024) keep that form. The networks of `models.latent.vqgan` are
+"decoder.up.3.block.1.conv2.weight"; Mao et al. (DCC 2024) keep that form. The networks of `codec` are
 the same, so names and shapes say all there is to know: the number of resolutions, of blocks, where attention is, the
 codebook. Groups of 32 channels are normed together there, as the authors' code has it. What belongs to the training
 alone (the "loss." entries) is left out.
@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nzip.errors import CorruptError, UnsupportedError
-from nzip.models.latent import vqgan, weights
-from nzip.models.latent.indices import MAX_CODEWORDS
+from nzip.models.latent import weights
+from nzip.models.latent.priors.indices import MAX_CODEWORDS
+from nzip.models.latent.vqgan import codec as vqgan
 
 GROUPS = 32
 PARTS = ("encoder.", "decoder.", "quant_conv.", "post_quant_conv.")

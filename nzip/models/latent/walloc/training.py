@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nzip import outputs
-from nzip.models.latent import planes
 from nzip.models.latent import weights as files
 from nzip.models.latent.layers import TorchOps, new_conv
-from nzip.models.latent.learn import learn
+from nzip.models.latent.priors import planes
+from nzip.models.latent.priors.planes_training import learn
 from nzip.models.latent.training import data, loop
 from nzip.models.latent.training.recipes import Options
 from nzip.models.latent.walloc import codec as walloc

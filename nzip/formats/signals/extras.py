@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from nzip.errors import CorruptError
-from nzip.formats import tails
+from nzip.formats.signals import tails
 
 Chunks = tuple[tuple[str, bytes], ...]
 

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from nzip import outputs
 from nzip.errors import UnsupportedError
-from nzip.models.latent import exact, lapped
 from nzip.models.latent.codecs import CODECS, SUFFIX, shipped_folder
-from nzip.models.latent.hyperprior import WORTH, HyperpriorCodec
+from nzip.models.latent.hyperprior import lapped
+from nzip.models.latent.hyperprior.codec import WORTH, HyperpriorCodec
 from nzip.models.latent.layers import NumpyOps, Pads, TorchOps
-from nzip.models.latent.tables import Tables, tables_of
+from nzip.models.latent.priors import exact
+from nzip.models.latent.priors.tables import Tables, tables_of
 from nzip.models.latent.training import data, loop
 from nzip.models.latent.training.recipes import Options
 from nzip.models.latent.weights import Model, load, pack, unpack

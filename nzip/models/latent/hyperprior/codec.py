@@ -21,10 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nzip.errors import CorruptError, UnsupportedError
-from nzip.models.latent import exact, lapped, strided
-from nzip.models.latent.exact import ONE, IntegerOps
+from nzip.models.latent.hyperprior import lapped, strided
 from nzip.models.latent.layers import Array, NumpyOps, Ops, place, widest
-from nzip.models.latent.tables import Reader, Tables, Writer
+from nzip.models.latent.priors import exact
+from nzip.models.latent.priors.exact import ONE, IntegerOps
+from nzip.models.latent.priors.tables import Reader, Tables, Writer
 from nzip.models.latent.weights import Model
 
 CODEC = "hyperprior"

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nzip.models.latent import features
+from nzip.models import efficientnet
 from nzip.models.latent.layers import TorchOps, place
 
 if TYPE_CHECKING:
-    from nzip.models.latent.vqgan import VqganCodec
+    from nzip.models.latent.vqgan.codec import VqganCodec
 
 Tensor = Any  # torch.Tensor: the package may be absent where types are checked
 Floats = NDArray[np.float32]
@@ -53,7 +53,7 @@ def parts(shape: tuple[int, int]) -> Iterator[tuple[Slice, Slice]]:
 
 def refined(
     codec: VqganCodec, signal: Floats, numbers: NDArray[np.uint16], rung: int, rounds: int,
-    network: features.Network | None = None, step: Callable[[int], None] = lambda places: None,
+    network: efficientnet.Network | None = None, step: Callable[[int], None] = lambda places: None,
 ) -> NDArray[np.uint16]:  # fmt: skip
     """Return better numbers of codewords for a picture.
 
@@ -69,7 +69,7 @@ def refined(
     Raises:
         UnsupportedError: torch or the weights of the features are not installed.
     """
-    net = network or features.load(device=_device())
+    net = network or efficientnet.load(device=_device())
     size = tuple(n * codec.step for n in numbers.shape)
     x = np.pad(signal, [(0, 0)] + [(0, whole - n) for whole, n in zip(size, signal.shape[1:], strict=True)], "edge")
     out = numbers.copy()
@@ -92,7 +92,7 @@ def _device() -> str:
 
 
 class _Search:
-    def __init__(self, codec: VqganCodec, rung: int, network: features.Network) -> None:
+    def __init__(self, codec: VqganCodec, rung: int, network: efficientnet.Network) -> None:
         import torch
 
         self.codec, self.network = codec, network
@@ -116,7 +116,7 @@ class _Search:
         codec = self.codec
         x = self.ops.array(picture[None]).contiguous(memory_format=torch.channels_last)
         with torch.no_grad(), self._mixed():
-            wanted = features.stages(self.network, x)
+            wanted = efficientnet.stages(self.network, x)
         start = torch.from_numpy(numbers.reshape(-1).astype(np.int64)).to(x.device)
         free = torch.from_numpy(inner.reshape(-1)).to(x.device)
         vectors = torch.from_numpy(codec.latents(picture, self.ops).reshape(len(self.book[0]), -1).T.copy())
@@ -132,8 +132,8 @@ class _Search:
             z = z.T.reshape(1, -1, *numbers.shape).contiguous(memory_format=torch.channels_last)
             with self._mixed():
                 y = codec.drawn(self.ops, self.weights, z)
-                got = features.stages(self.network, y)
-            deep = features.distance([one.float() for one in wanted], [one.float() for one in got]).mean()
+                got = efficientnet.stages(self.network, y)
+            deep = efficientnet.distance([one.float() for one in wanted], [one.float() for one in got]).mean()
             loss = deep + PIXELS * (y.float() - x).abs().mean()
             if float(loss.detach()) < least:
                 best, least = chosen, float(loss.detach())

@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nzip.errors import CorruptError, UnsupportedError
-from nzip.models.latent import exact
-from nzip.models.latent.tables import PRECISION
+from nzip.models.latent.priors import exact
+from nzip.models.latent.priors.tables import PRECISION
 from nzip.models.latent.weights import Model, load, pack, unpack
 from nzip.models.safetensors import short
 

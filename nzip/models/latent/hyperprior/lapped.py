@@ -24,8 +24,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nzip.models.latent.exact import BasicOps
 from nzip.models.latent.layers import Array, Ops, Weights, new_conv
+from nzip.models.latent.priors.exact import BasicOps
 
 BLOCK = 8
 LAP = BLOCK // 2

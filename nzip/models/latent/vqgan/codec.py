@@ -6,11 +6,11 @@ learned what squares look like together draws the picture. As Mao et al. ("Extre
 VQGANs", DCC 2024) do, one pair of networks serves a ladder of codebooks, made by k-means of the largest, which is how
 the rate is chosen; and a transformer that saw grids with holes restores numbers that were lost on the way.
 
-Differences from the papers: numbers are coded with a learned prior (`models.latent.indices`), where Mao et al. take
+Differences from the papers: numbers are coded with a learned prior (`priors.indices`), where Mao et al. take
 all codewords for equally likely; the shipped networks are small and made for processors (squares of 4 x 4 pixels become
 channels at once, which spares the costly fine resolutions), and their latents lie on a sphere. The networks find their
 own form from the names and shapes of the weights, which are those of the papers' published code with "kernel" and
-"gain" for "weight": its checkpoints are read by `models.latent.taming`.
+"gain" for "weight": its checkpoints are read by `taming`.
 
 Invariants:
 * What the networks give is floating point and may differ in its last digits from machine to machine; it is the lossy
@@ -31,8 +31,8 @@ from nzip.entropy import rans
 from nzip.entropy.cdf import quantise_counts
 from nzip.errors import CorruptError, UnsupportedError
 from nzip.models import progress
-from nzip.models.latent.indices import MAX_CODEWORDS, PLACES, PRECISION, Coder, IndexPrior
 from nzip.models.latent.layers import Array, NumpyOps, Ops, Weights, new_conv, place, widest
+from nzip.models.latent.priors.indices import MAX_CODEWORDS, PLACES, PRECISION, Coder, IndexPrior
 from nzip.models.latent.weights import Model
 
 Floats = NDArray[np.float32]
@@ -511,7 +511,7 @@ class VqganCodec:
         Raises:
             UnsupportedError: torch or the weights of the deep features are not installed.
         """
-        from nzip.models.latent import search
+        from nzip.models.latent.vqgan import search
 
         def tell(places: int) -> None:
             progress.tell(signal.size * places // (symbols[0].size * max(1, rounds)))

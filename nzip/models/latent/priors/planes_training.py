@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nzip.entropy.cdf import freqs_to_cdf, quantise_counts
-from nzip.models.latent import planes as coder
-from nzip.models.latent.planes import PHASES, PRECISION, RANGE, REACH, SYMBOLS, WEIGHT_BITS, PlanesPrior
+from nzip.models.latent.priors import planes as coder
+from nzip.models.latent.priors.planes import PHASES, PRECISION, RANGE, REACH, SYMBOLS, WEIGHT_BITS, PlanesPrior
 
 # Taps in the same plane: rows above, columns to the right.
 AROUND = ((0, -1), (1, 0), (1, -1), (1, 1), (0, -2), (2, 0), (1, -2), (1, 2), (2, -1), (2, 1))

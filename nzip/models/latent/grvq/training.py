@@ -31,10 +31,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nzip import outputs
-from nzip.models.latent import grvq
+from nzip.formats.signals.resample import resample
 from nzip.models.latent import weights as files
+from nzip.models.latent.grvq import codec as grvq
 from nzip.models.latent.layers import TorchOps, Weights, new_conv
-from nzip.models.latent.resample import resample
 from nzip.models.latent.training import data, loop, recipes
 
 Tensor = Any  # torch.Tensor: the package may be absent where types are checked

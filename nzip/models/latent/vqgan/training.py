@@ -12,7 +12,7 @@
    just as they will be when it codes.
 6. "filler": the transformer that restores lost numbers, on windows of such grids with holes.
 
-The loss of pictures is the absolute difference of pixels and the distance of deep features (`models.latent.features`),
+The loss of pictures is the absolute difference of pixels and the distance of deep features (`models.efficientnet`),
 the latter on a random cut of each piece, so that the feature network's own grid never lies on ours in one way.
 """
 
@@ -29,11 +29,13 @@ from numpy.typing import NDArray
 
 from nzip import outputs
 from nzip.errors import UnsupportedError
-from nzip.models.latent import features, indices, vqgan
+from nzip.models import efficientnet
 from nzip.models.latent import weights as files
 from nzip.models.latent.layers import TorchOps
+from nzip.models.latent.priors import indices
 from nzip.models.latent.training import data, loop
 from nzip.models.latent.training.recipes import Options
+from nzip.models.latent.vqgan import codec as vqgan
 
 Tensor = Any  # torch.Tensor: the package may be absent where types are checked
 Floats = NDArray[np.float32]
@@ -181,7 +183,7 @@ class Loss:
     """
 
     def __init__(
-        self, crops: data.Crops, network: features.Network, device: str, pixels: float, quantised: bool
+        self, crops: data.Crops, network: efficientnet.Network, device: str, pixels: float, quantised: bool
     ) -> None:
         self.crops, self.network, self.device = crops, network, device
         self.pixels, self.quantised = pixels, quantised
@@ -227,9 +229,9 @@ class Loss:
         rows, columns = slice(top, top + seen), slice(left, left + seen)
         with torch.autocast(self.device, torch.bfloat16):
             with torch.no_grad():
-                wanted = features.stages(self.network, x[:, :, rows, columns])
-            got = features.stages(self.network, y[:, :, rows, columns])
-        deep = features.distance(wanted, got).mean()
+                wanted = efficientnet.stages(self.network, x[:, :, rows, columns])
+            got = efficientnet.stages(self.network, y[:, :, rows, columns])
+        deep = efficientnet.distance(wanted, got).mean()
         return self.pixels * pixels + DEEP * deep, {"pixels": pixels.item(), "deep": deep.item()}
 
     def quantise(self, z: Tensor, weights: dict[str, Tensor], step: int) -> tuple[Tensor, Tensor, dict[str, float]]:
@@ -265,8 +267,8 @@ class Loss:
                     z = unflat(weights["codebook"][nearest(flat(z), weights["codebook"])], z)
                 y = self.decoded(weights, z).clip(-0.5, 0.5)
                 psnr.append(-10 * float((x - y).square().mean().log10()))
-                seen = (features.stages(self.network, picture) for picture in (x, y))
-                deep.append(float(features.distance(*seen)[0]))
+                seen = (efficientnet.stages(self.network, picture) for picture in (x, y))
+                deep.append(float(efficientnet.distance(*seen)[0]))
             return {"psnr": float(np.mean(psnr)), "deep": float(np.mean(deep))}
 
         return look
@@ -533,7 +535,7 @@ def train(
     paths: Sequence[str | os.PathLike[str]], folder: str | os.PathLike[str], *, plans: Plans | None = None,
     rungs: Sequence[int] | None = None, held: Sequence[str] = (), reduce: int = 1, size: int = SIZE, batch: int = BATCH,
     device: str = "cpu",
-    network: features.Network | None = None, start: Mapping[str, Floats] | None = None,
+    network: efficientnet.Network | None = None, start: Mapping[str, Floats] | None = None,
     progress: loop.Progress | None = None,
 ) -> Learned:  # fmt: skip
     """Learn everything.
@@ -557,7 +559,7 @@ def train(
     plans = plans or Plans()
     place, sizes = Path(folder), list(rungs or RUNGS)
     found = pictures(paths, held, reduce)
-    net = network or features.load(device=device)
+    net = network or efficientnet.load(device=device)
 
     def loss(run: int, quantised: bool) -> Loss:
         return Loss(data.Crops(found.pieces, size, 2 * batch, run + 1), net, device, plans.pixels[run], quantised)

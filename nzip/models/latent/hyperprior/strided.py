@@ -9,8 +9,8 @@ transform and its inverse, h_a and h_s the hyperprior's.
 
 from __future__ import annotations
 
-from nzip.models.latent.exact import BasicOps
 from nzip.models.latent.layers import Array, Ops, Weights
+from nzip.models.latent.priors.exact import BasicOps
 
 KINDS = ("factorized", "scale", "mean-scale")
 STEP = 16  # pixels of one place of the latents

@@ -545,7 +545,7 @@ class GrvqCodec:
     """The codec: speech of one channel to symbols, symbols to bytes, and back.
 
     Args:
-        model: weights that were learned (`models.latent.training.grvq`).
+        model: weights that were learned (`models.latent.grvq.training`).
 
     Raises:
         CorruptError: tensors are missing or do not fit.

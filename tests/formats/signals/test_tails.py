@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from nzip.errors import CorruptError, LimitError, UnsupportedError
-from nzip.formats import signals, tails
+from nzip.formats.signals import tails
+from nzip.formats.signals.base import Image
+from nzip.formats.signals.files import read_signal
 
 PIL_Image = pytest.importorskip("PIL.Image")
 soundfile = pytest.importorskip("soundfile")
@@ -49,11 +51,11 @@ TAILS = {"zeros": bytes(5000), "text": b"hello world", "one": b"\1", "binary": b
 
 
 def read(data: bytes, **settings: Any) -> Any:
-    return signals.read_signal(io.BytesIO(data), **settings)
+    return read_signal(io.BytesIO(data), **settings)
 
 
 def values(signal: Any) -> Any:
-    return signal.pixels if isinstance(signal, signals.Image) else signal.samples
+    return signal.pixels if isinstance(signal, Image) else signal.samples
 
 
 @pytest.mark.parametrize("name", WHOLE)
