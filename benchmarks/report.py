@@ -1,6 +1,6 @@
 """Turns `benchmarks/results/*.json` into the tables of the documents and the plots.
 
-    python benchmarks/report.py             write the tables and docs/pareto*.png, .svg
+    python benchmarks/report.py             write the tables and docs/pictures/pareto*.png, .svg
     python benchmarks/report.py --check     say which tables are not what the results give, and change nothing
     python benchmarks/report.py --print NAME
 
@@ -19,6 +19,7 @@ import argparse
 import json
 import re
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ PLOTTED = ("calgary", "canterbury")
 CPU = ("compress_cpu_s", "decompress_cpu_s")
 MIB = 1 << 20
 MB = 1_000_000
+WIDTH = 120  # of the documents' lines
 
 # The columns of the tables that go file by file.
 CHOSEN = (
@@ -95,7 +97,7 @@ def totals(result: Result) -> str:
     )
     notes = [note[0].upper() + note[1:] + "." for note in model_notes(done(result))]
     failed = [f"{entry['name']} failed: {entry['error']}." for entry in result["codecs"] if entry["error"]]
-    return markdown(rows) + "\n\n" + " ".join([note, *notes, *failed])
+    return markdown(rows) + "\n\n" + textwrap.fill(" ".join([note, *notes, *failed]), WIDTH, break_on_hyphens=False)
 
 
 def per_file(result: Result) -> str:
@@ -511,8 +513,8 @@ def main() -> int:
         title = f"{names} {'corpora' if len(plotted) > 1 else 'corpus'}, file by file, one thread"
         for direction, name in (("compress", "pareto"), ("decompress", "pareto-decompress")):
             for kind in ("png", "svg"):
-                plot_pareto(plotted, ROOT / "docs" / f"{name}.{kind}", direction=direction, title=title)
-                print(f"docs/{name}.{kind}")
+                plot_pareto(plotted, ROOT / "docs" / "pictures" / f"{name}.{kind}", direction=direction, title=title)
+                print(f"docs/pictures/{name}.{kind}")
     return 0
 
 

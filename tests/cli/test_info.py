@@ -8,7 +8,17 @@ import pytest
 from cli.tools import TEXT, Run
 
 import nzip
-from nzip.cli.output import bits_text, columns, digits, one_line, ratio_text, seconds_text, shown, size_text, speed_text
+from nzip.cli.output.words import (
+    bits_text,
+    columns,
+    digits,
+    one_line,
+    ratio_text,
+    seconds_text,
+    shown,
+    size_text,
+    speed_text,
+)
 
 
 @pytest.fixture

@@ -178,7 +178,8 @@ def _static(name: str) -> Compressor:
     import numpy as np
 
     import nzip
-    from nzip.models.static import MAX_ORDER, StaticModel
+    from nzip.models.static.model import StaticModel
+    from nzip.models.static.tables import MAX_ORDER
 
     params = _parameters(name, name.partition(":")[2])
     order = params.pop("order", MAX_ORDER)

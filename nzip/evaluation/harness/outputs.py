@@ -81,7 +81,7 @@ def check_outputs(
         NzipError: the folder of a path does not exist, a plot cannot be drawn, or two paths, or a path and one of
             `inputs`, are the same file.
     """
-    from nzip.codec.files import Run
+    from nzip.codec.files.targets import Run
 
     run, seen = Run(inputs), set()
     for path in (json_path, plot_path, *others):
