@@ -63,10 +63,11 @@ def test_frequencies_are_these_smoothed() -> None:
     tokens = tiny_llama.tokens()[1, :COUNT]
     runs = tiny.backend("numba")
     state = runs.begin(1)
-    for token, after, bits in zip(tokens[:-1], tokens[1:], tiny.costs(tokens, backend="numba"), strict=True):
-        row = runs.step(state, np.array([token], np.int32))[0]
-        if row[after] > 1000:
-            assert 24 - math.log2(row[after]) == pytest.approx(bits, abs=4e-3)  # steps of 1/256 nat are half of it
+    found = [int(runs.step(state, tokens[i : i + 1])[0, tokens[i + 1]]) for i in range(COUNT - 1)]
+    pairs = [(f, bits) for f, bits in zip(found, tiny.costs(tokens, backend="numba"), strict=True) if f > 1000]
+    assert len(pairs) > COUNT // 2
+    for frequency, bits in pairs:
+        assert 24 - math.log2(frequency) == pytest.approx(bits, abs=4e-3)  # steps of 1/256 nat are half of it
 
 
 @pytest.mark.parametrize("first", [1, 2, 17, COUNT - 1])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nzip.entropy.jit import kernel
+from nzip.entropy.jit import inlined, kernel
 from nzip.models.cm.kernel import dot16, train16
 from nzip.models.lanes import Array, i32, i64, u8, u32, u64, width
 from nzip.models.lm.tree.adapter import feature, learn, lift, recall, remember, through
@@ -281,6 +281,162 @@ def learn_token(mult: Array, row: Array, blocks: Array, size: int, total: int, r
     mult[u64(rank)] = u32(min(m + ((m * rate) >> 12), i64(MULT_MOST)))
 
 
+# ---- components of `code` --------------------------------------------------------------------------------------------
+
+
+@kernel
+def escape(
+    mode: int, coded: Array, s: int, room: int, w: Array, target: int, size: int, escapes: Array, rates: Array
+) -> Any:
+    """Code whether a byte comes that no token has, and which; return its rank, or -1 for a token."""
+    cell = i64(w[ESCAPED])
+    y = step(mode, coded, s, room, w, i64(target >= size), max(i64(escapes[u64(cell)] >> u32(10)), i64(1)))
+    adapt(escapes, cell, y * (P_ONE - 1), i64(30), rates)
+    w[ESCAPED] = u64(y)
+    if y == 0:
+        return i64(-1)
+    partial = i64(1)
+    for bit in range(8):
+        y = ((target - size) >> (7 - bit)) & 1
+        y = step(mode, coded, s, room, w, y, max(i64(escapes[u64(2 + partial)] >> u32(10)), i64(1)))
+        adapt(escapes, 2 + partial, y * (P_ONE - 1), i64(30), rates)
+        partial = (partial << 1) | y
+    return size + (partial & 255)
+
+
+@kernel
+def token_hashes(w: Array, top: int, hashes: Array) -> None:
+    """Fill in the hashes that hold for all decisions of a token."""
+    t1 = u64(w[T1])
+    t2 = u64(w[T1 + 1])
+    hashes[C_T1] = mixed64(u64(t1 + u64(1)))
+    hashes[C_T2] = mixed64(u64(u64(hashes[C_T1]) + t2))
+    hashes[C_T3] = mixed64(u64(u64(hashes[C_T2]) + u64(w[T1 + 2])))
+    hashes[C_T4] = mixed64(u64(u64(hashes[C_T3]) + u64(w[T1 + 3])))
+    hashes[C_SKIP] = mixed64(u64(t2 + u64(1 << 32)))
+    hashes[C_COLUMN] = mixed64(u64(min(u64(w[COLUMN]), u64(COLUMNS)) + u64(3 << 32)))
+    hashes[C_TOP] = mixed64(u64(u64(top) + u64(2 << 32)))
+    hashes[C_TOP1] = mixed64(u64(u64(hashes[C_TOP]) + t1))
+    hashes[C_TOP2] = mixed64(u64(u64(hashes[C_TOP1]) + t2))
+
+
+@kernel
+def find_match(
+    m: int, w: Array, v: Array, pos: int, base: int, capacity: int, streams: int, match_bits: int, hist: Array,
+    table: Array,
+) -> Any:  # fmt: skip
+    """Look for a match where there is none; return whether there is one now, and where its next byte is."""
+    n = i64(w[u64(LEN + m)])
+    p = i64(w[u64(PTR + m)])
+    need = i64(24) >> m
+    if pos >= need:
+        h = u64(0)
+        for q in range(base + pos - need, base + pos):
+            h = u64(u64(h + u64(hist[u64(q)]) + u64(1)) * u64(K5))
+        e = (i64(m) << match_bits) + i64(mixed64(h) >> u64(64 - match_bits))
+        if n == 0:
+            p = i64(table[u64(e)])
+            if p > 0:
+                room_back = min(min(p % capacity, pos), i64(VERIFY))
+                while n < room_back and hist[u64(p - n - 1)] == hist[u64(base + pos - n - 1)]:
+                    n += 1
+                if n < need:
+                    n = i64(0)
+        table[u64(e)] = u32(base + pos)
+    w[u64(LEN + m)] = u64(n)
+    w[u64(PTR + m)] = u64(p)
+    other = p // capacity
+    return i64(n > 0 and other < streams and p < other * capacity + i64(v[u64(other), BYTES])), p
+
+
+@kernel
+def follow_match(m: int, w: Array, v: Array, old: int, pos: int, base: int, capacity: int, hist: Array) -> None:
+    """Take a match along the bytes hist[base + old : base + pos] of a token, or end it."""
+    n = i64(w[u64(LEN + m)])
+    if n > 0:
+        p = i64(w[u64(PTR + m)])
+        other = p // capacity
+        end = other * capacity + i64(v[u64(other), BYTES])
+        j = i64(0)
+        while j < pos - old and p + j < end and hist[u64(p + j)] == hist[u64(base + old + j)]:
+            j += 1
+        if j == pos - old:
+            w[u64(LEN + m)] = u64(min(n + j, i64(LENGTH_MAX)))
+            w[u64(PTR + m)] = u64(p + j)
+            w[u64(MISSED + m)] = u64(w[u64(MISSED + m)]) >> u64(1)
+        else:
+            w[u64(LEN + m)] = u64(0)
+            w[u64(MISSED + m)] = u64(3)
+
+
+@kernel
+def sureness(first: int, total: int) -> Any:
+    """Return the class, 0..7, of the language model's first guess."""
+    sure = i64(0)
+    if first * 10 <= total * 9:
+        sure = i64(1)
+        while sure < 7 and (first << sure) < total:
+            sure += 1
+    return sure
+
+
+@inlined
+def found_slot(slots: Array, h: int, shift: int) -> Any:
+    """Return the place of the slot for a hash; it is made where there is none."""
+    place = i64(h >> shift)
+    check = u64((h >> u64(12)) & u64(255))
+    e = u64(slots[u64(place)])
+    if e == u64(0) or u64((e >> u64(8)) & u64(255)) != check:
+        beside = u64(slots[u64(place ^ 1)])
+        if beside != u64(0) and u64((beside >> u64(8)) & u64(255)) == check:
+            place ^= 1
+        else:
+            # A lower state has seen fewer bits: that one is given up.
+            if u64(beside & u64(255)) < u64(e & u64(255)):
+                place ^= 1
+            slots[u64(place)] = u64(u64(1 << 63) | u64(check << u64(8)))
+    return place
+
+
+@inlined
+def guessed(p: int, k: int, partial: int, begins: Array, hist: Array) -> Any:
+    """Return the bit that a match whose next byte is hist[p] expects of a decision of kind k; -1 for none."""
+    guess = i64(-1)
+    if k == 0:
+        guess = 1 - i64(begins[u64(p)])
+    elif k < 9:
+        e9 = i64(hist[u64(p)]) | 256
+        if (e9 >> (9 - k)) == partial:
+            guess = (e9 >> (8 - k)) & 1
+    return guess
+
+
+@inlined
+def learned(e: int, model: int, y: int, delta: int, doubt: int, proof_max: int, state: int, squash: Array) -> Any:
+    """Return the slot e after the bit y: its correction of the model's odds, how well that is proved, its state."""
+    c = i64(e >> u64(32)) - (1 << 31)
+    proof = i64((e >> u64(16)) & u64(0xFFFF))
+    if delta > 0:
+        p = squashed(model + (c >> 8), squash)
+        c += (((y << P_BITS) - p) * 16) // (doubt + proof)
+        c = max(min(c, i64(DELTA_MAX)), i64(-DELTA_MAX))
+        proof = min(proof + ((p * (P_ONE - p)) >> 34), proof_max)
+    return u64(u64(u64(c + (1 << 31)) << u64(32)) | u64(u64(proof) << u64(16)) | u64(e & u64(0xFF00)) | state)
+
+
+@kernel
+def take_byte(w: Array, c: int) -> None:
+    """Take a byte into a stream's last bytes, words and column."""
+    w[COLUMN] = u64(i64(w[COLUMN]) + 1) if c != 10 else u64(0)
+    w[LAST8] = u64((u64(w[LAST8]) << u64(8)) | u64(c))
+    word = u64(w[WORD])
+    if letter(c) > 0:
+        w[WORD] = u64(u64(word + u64(letter(c))) * u64(K5))
+    elif word != u64(0):
+        w[WORD1] = word
+        w[WORD] = u64(0)
+
+
 @kernel
 def code(
     mode: int,
@@ -391,18 +547,7 @@ def code(
 
             # ---- a byte that no token has
             if escapes.shape[0] > 0:
-                cell = i64(w[ESCAPED])
-                y = step(mode, coded, s, room, w, i64(target >= size), max(i64(escapes[u64(cell)] >> u32(10)), i64(1)))
-                adapt(escapes, cell, y * (P_ONE - 1), i64(30), rates)
-                w[ESCAPED] = u64(y)
-                if y > 0:
-                    partial = i64(1)
-                    for bit in range(8):
-                        y = ((target - size) >> (7 - bit)) & 1
-                        y = step(mode, coded, s, room, w, y, max(i64(escapes[u64(2 + partial)] >> u32(10)), i64(1)))
-                        adapt(escapes, 2 + partial, y * (P_ONE - 1), i64(30), rates)
-                        partial = (partial << 1) | y
-                    rank = size + (partial & 255)
+                rank = escape(mode, coded, s, room, w, target, size, escapes, rates)
 
             top = i64(0)
             total = u32(0)
@@ -426,47 +571,12 @@ def code(
 
             # ---- what is known before the token
             if mixing > 0:
-                t1 = u64(w[T1])
-                t2 = u64(w[T1 + 1])
-                hashes[C_T1] = mixed64(u64(t1 + u64(1)))
-                hashes[C_T2] = mixed64(u64(u64(hashes[C_T1]) + t2))
-                hashes[C_T3] = mixed64(u64(u64(hashes[C_T2]) + u64(w[T1 + 2])))
-                hashes[C_T4] = mixed64(u64(u64(hashes[C_T3]) + u64(w[T1 + 3])))
-                hashes[C_SKIP] = mixed64(u64(t2 + u64(1 << 32)))
-                hashes[C_COLUMN] = mixed64(u64(min(u64(w[COLUMN]), u64(COLUMNS)) + u64(3 << 32)))
-                hashes[C_TOP] = mixed64(u64(u64(top) + u64(2 << 32)))
-                hashes[C_TOP1] = mixed64(u64(u64(hashes[C_TOP]) + t1))
-                hashes[C_TOP2] = mixed64(u64(u64(hashes[C_TOP1]) + t2))
+                token_hashes(w, i64(top), hashes)
                 for m in range(MATCHES):
-                    n = i64(w[LEN + m])
-                    p = i64(w[PTR + m])
-                    need = 24 >> m
-                    if pos >= need:
-                        h = u64(0)
-                        for q in range(base + pos - need, base + pos):
-                            h = u64(u64(h + u64(hist[u64(q)]) + u64(1)) * u64(K5))
-                        e = (i64(m) << match_bits) + i64(mixed64(h) >> u64(64 - match_bits))
-                        if n == 0:
-                            p = i64(table[u64(e)])
-                            if p > 0:
-                                room_back = min(min(p % capacity, pos), i64(VERIFY))
-                                while n < room_back and hist[u64(p - n - 1)] == hist[u64(base + pos - n - 1)]:
-                                    n += 1
-                                if n < need:
-                                    n = i64(0)
-                        table[u64(e)] = u32(base + pos)
-                    w[LEN + m] = u64(n)
-                    w[PTR + m] = u64(p)
-                    other = p // capacity
-                    alive[m] = i64(n > 0 and other < streams and p < other * capacity + i64(v[u64(other), BYTES]))
-                    there[m] = p
-            sure = i64(0)  # class of the language model's first guess
+                    alive[m], there[m] = find_match(m, w, v, pos, base, capacity, streams, match_bits, hist, table)
+            sure = i64(0)
             if mixing > 0 and rank < 0:
-                f = i64(row[u64(top)])
-                if f * 10 <= i64(total) * 9:
-                    sure = i64(1)
-                    while sure < 7 and (f << sure) < i64(total):
-                        sure += 1
+                sure = sureness(i64(row[u64(top)]), i64(total))
             hits = i64(w[HITS] & u64(15))
 
             # ---- the decisions
@@ -528,20 +638,8 @@ def code(
                         if (wanted >> i) & 1:
                             key = u64(node) if i < BY_NODE else u64(partial + (1 << 20))
                             h = mixed64(u64(u64(hashes[i]) ^ u64(u64(key + u64(i << 24)) * u64(K4))))
-                            place = i64(h >> shift)
-                            check = u64((h >> u64(12)) & u64(255))
+                            place = found_slot(slots, h, shift)
                             e = u64(slots[u64(place)])
-                            if e == u64(0) or u64((e >> u64(8)) & u64(255)) != check:
-                                beside = u64(slots[u64(place ^ 1)])
-                                if beside != u64(0) and u64((beside >> u64(8)) & u64(255)) == check:
-                                    place ^= 1
-                                    e = beside
-                                else:
-                                    # A lower state has seen fewer bits: that one is given up.
-                                    if u64(beside & u64(255)) < u64(e & u64(255)):
-                                        place ^= 1
-                                    e = u64(u64(1 << 63) | u64(check << u64(8)))
-                                    slots[u64(place)] = e
                             places[i] = place
                             entries[i] = e
                             state = i64(e & u64(255))
@@ -562,15 +660,9 @@ def code(
                         x[u64(X_MATCH + m)] = 0
                         guess = i64(-1)
                         if alive[m] > 0 and matching > 0:
-                            p = i64(there[m])
-                            if k == 0:
-                                guess = 1 - i64(begins[u64(p)])
-                            elif k < 9:
-                                e9 = i64(hist[u64(p)]) | 256
-                                if (e9 >> (9 - k)) == partial:
-                                    guess = (e9 >> (8 - k)) & 1
-                                else:
-                                    alive[m] = 0
+                            guess = guessed(i64(there[m]), k, partial, begins, hist)
+                            if guess < 0 and k > 0 and k < 9:
+                                alive[m] = 0
                         guesses[m] = guess
                         if guess >= 0:
                             own = model if guess > 0 else -model
@@ -638,18 +730,8 @@ def code(
                             state = i64(e & u64(255))
                             if history > 0:
                                 adapt(maps, i64(cells[i]), goal, limit, rates)
-                            c = i64(e >> u64(32)) - (1 << 31)
-                            proof = i64((e >> u64(16)) & u64(0xFFFF))
-                            if delta > 0:
-                                p = squashed(model + (c >> 8), squash)
-                                c += (((y << P_BITS) - p) * 16) // (doubt + proof)
-                                c = max(min(c, i64(DELTA_MAX)), i64(-DELTA_MAX))
-                                proof = min(proof + ((p * (P_ONE - p)) >> 34), proof_max)
-                            slots[u64(places[i])] = u64(
-                                u64(u64(c + (1 << 31)) << u64(32))
-                                | u64(u64(proof) << u64(16))
-                                | u64(e & u64(0xFF00))
-                                | u64(after[u64(2 * state + y)])
+                            slots[u64(places[i])] = learned(
+                                e, model, y, delta, doubt, proof_max, u64(after[u64(2 * state + y)]), squash
                             )
                     for m in range(MATCHES):
                         guess = i64(guesses[m])
@@ -701,25 +783,13 @@ def code(
             if rank < size:
                 first = i64(start[u64(rank)])
                 length = i64(start[u64(rank + 1)]) - first
-            word = u64(w[WORD])
-            word1 = u64(w[WORD1])
-            last8 = u64(w[LAST8])
             for j in range(length):
                 c = i64(text[u64(first + j)]) if rank < size else rank - size
                 if pos < capacity - 1:  # a pointer behind the last byte still lies in the stream's own part
                     hist[u64(base + pos)] = c
                     begins[u64(base + pos)] = i64(j == 0)
                     pos += 1
-                w[COLUMN] = u64(i64(w[COLUMN]) + 1) if c != 10 else u64(0)
-                last8 = u64((last8 << u64(8)) | u64(c))
-                if letter(c) > 0:
-                    word = u64(u64(word + u64(letter(c))) * u64(K5))
-                elif word != u64(0):
-                    word1 = word
-                    word = u64(0)
-            w[WORD] = word
-            w[WORD1] = word1
-            w[LAST8] = last8
+                take_byte(w, c)
             w[T1 + 3] = w[T1 + 2]
             w[T1 + 2] = w[T1 + 1]
             w[T1 + 1] = w[T1]
@@ -728,21 +798,7 @@ def code(
             old = i64(w[BYTES])
             w[BYTES] = u64(pos)
             for m in range(MATCHES):
-                n = i64(w[LEN + m])
-                if n > 0:
-                    p = i64(w[PTR + m])
-                    other = p // capacity
-                    end = other * capacity + i64(v[u64(other), BYTES])
-                    j = i64(0)
-                    while j < pos - old and p + j < end and hist[u64(p + j)] == hist[u64(base + old + j)]:
-                        j += 1
-                    if j == pos - old:
-                        w[LEN + m] = u64(min(n + j, i64(LENGTH_MAX)))
-                        w[PTR + m] = u64(p + j)
-                        w[MISSED + m] = u64(w[MISSED + m]) >> u64(1)
-                    else:
-                        w[LEN + m] = u64(0)
-                        w[MISSED + m] = u64(3)
+                follow_match(m, w, v, old, pos, base, capacity, hist)
 
 
 @kernel
