@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY, Coding, encode_block
 from nzip.codec.decompressor import Buffer, Decompressor
-from nzip.codec.files import SIGNALS
 from nzip.codec.inspect import BlockInfo
+from nzip.codec.members import SIGNALS
 from nzip.errors import CorruptError, LimitError, UnsupportedError
 from nzip.formats.container import MAX_BLOCK, STORE_ENGINE, Block, BlockHeader, End, Header, IndexEntry, Parser
 from nzip.formats.signals import extras
@@ -652,6 +652,7 @@ def receive(
     max_output_size: int | None = None,
     signal: bool = True,
     progress: Callable[[int], Any] | None = None,
+    prepare: Callable[[BlockHeader], None] | None = None,
 ) -> Record:
     """Return the record in a lossy file; nothing is decoded before its head was checked against the limits.
 
@@ -662,6 +663,7 @@ def receive(
         max_output_size: most bytes of pixels or samples; of symbols where no signal is made.
         signal: whether the signal will be made.
         progress: told the bytes of the record so far.
+        prepare: called with the first block's header before it is decoded.
 
     Raises:
         CorruptError, UnsupportedError, LimitError: as `decompress`; also where the file is no lossy one.
@@ -689,6 +691,8 @@ def receive(
         raise CorruptError("the first block of a lossy file is coded by an engine that does not keep its head")
     head, start = Head.parse(payload[: record.MAX_HEAD + 2])
     total = _admit(head, start, first.raw_size, max_memory, max_output_size, signal=signal)
+    if prepare is not None and first.memory <= max_memory:
+        prepare(first)
     del peek, event, payload
     content = bytearray()
     with Decompressor(max_memory=max_memory - total + first.raw_size) as member:

@@ -65,7 +65,7 @@ def file_of(head: Head, symbols: bytes, *more: tuple[bytes, str]) -> bytes:
 CASES = """
 import io, json, re, sys
 import nzip
-from nzip.codec.files import decompress_file
+from nzip.codec.files.decompress import decompress_file
 said = {}
 
 def peak():

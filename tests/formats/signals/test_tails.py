@@ -154,9 +154,7 @@ def test_samples_that_are_no_numbers(kind: str, subtype: str, bad: float) -> Non
 def test_too_many_pixels_are_said_in_our_words(head: bytes) -> None:
     with pytest.raises(LimitError) as info:
         read(head + b"abcd")
-    assert str(info.value) == (
-        "the stream: 99,999 x 99,999 pixels; the limit is 268,435,456 pixels: cut it in parts"
-    )
+    assert str(info.value) == ("the stream: 99,999 x 99,999 pixels; the limit is 268,435,456 pixels: cut it in parts")
 
 
 def test_a_picture_within_the_limit_needs_its_bytes() -> None:

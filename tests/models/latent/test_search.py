@@ -13,6 +13,7 @@ import nzip
 from nzip.errors import UnsupportedError
 from nzip.formats.signals.base import Audio, Image
 from nzip.models import efficientnet
+from nzip.models.latent import codecs
 from nzip.models.latent.layers import NumpyOps, TorchOps
 from nzip.models.latent.vqgan import codec as vqgan
 from nzip.models.latent.vqgan import search
