@@ -20,27 +20,30 @@ from typing import Any
 import numpy as np
 import torch
 
-from nzip.models.lm import cache, float_model, model, sources, tuning
-from nzip.models.lm.numba_backend import NumbaModel
+from nzip.models.lm import loading
+from nzip.models.lm.cache import known_models, records
+from nzip.models.lm.network import corrections, float_model
+from nzip.models.lm.network.numba_backend.backend import NumbaModel
+from nzip.models.lm.readers import opening
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", type=Path, nargs="+")
-    parser.add_argument("--model", default=cache.DEFAULT_MODEL)
+    parser.add_argument("--model", default=known_models.DEFAULT_MODEL)
     parser.add_argument("--tokens", type=int, default=8192, help="of each file at most")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "lm_exactness.json")
     args = parser.parse_args()
-    language = model.by_name(args.model)
-    source = sources.open_source(cache.find(args.model).path)
-    config, tensors = model.in_order(source)
-    plain = model.quantised(source, corrected=False)
-    packed = tuning.read(plain.model_id())
-    corrections = None if packed is None else tuning.unpacked(plain, packed)
-    network = float_model.FloatModel(config, tensors if corrections is None else corrections.added(plain, tensors))
-    if corrections is not None:
-        for name, numbers in corrections.factors.items():
-            network.factors[name].data += torch.from_numpy(numbers.astype(np.float32)) * float(tuning.UNIT)
+    language = loading.by_name(args.model)
+    source = opening.open_source(records.find(args.model).path)
+    config, tensors = loading.in_order(source)
+    plain = loading.quantised(source, corrected=False)
+    packed = corrections.read(plain.model_id())
+    found = None if packed is None else corrections.unpacked(plain, packed)
+    network = float_model.FloatModel(config, tensors if found is None else found.added(plain, tensors))
+    if found is not None:
+        for name, numbers in found.factors.items():
+            network.factors[name].data += torch.from_numpy(numbers.astype(np.float32)) * float(corrections.UNIT)
     window = config.max_context
 
     def exact_bits(backend: NumbaModel, ids: Any) -> float:

@@ -28,8 +28,9 @@ import eval_tables
 from markdown_table import bold, markdown
 
 from nzip.errors import NzipError
-from nzip.evaluation.bench import digits, model_notes
-from nzip.evaluation.plot import plot_pareto
+from nzip.evaluation.benchmark.lossless.pareto import plot_pareto
+from nzip.evaluation.benchmark.lossless.report import model_notes
+from nzip.evaluation.harness.tables import digits
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -312,7 +313,7 @@ def lossy(name: str) -> Callable[[], str]:
     """Return what makes the tables of a run of `bench --lossy`, as that command prints them."""
 
     def made() -> str:
-        from nzip.evaluation.rate_distortion import format_tables
+        from nzip.evaluation.benchmark.lossy.report import format_tables
 
         return "\n".join(["```text", *format_tables(own(name, "nzip bench --lossy")), "```"])
 
@@ -340,7 +341,7 @@ def lossy_summary() -> str:
 
 def lossy_least() -> str:
     """Return the points of fewest bits."""
-    rows = [["codec", "bits per pixel", "PSNR dB", "deep distance", "the same, unseen", "seen as before"]]
+    rows = [["codec", "bits per pixel", "PSNR dB", "feature distance", "the same, unseen", "top-1 agreement"]]
     for curve in own("lossy_pictures", "nzip bench --lossy")["curves"]:
         points = curve["points"]
         shown = points if curve["codec"].startswith("nzip vqgan+") else points[-1:]
@@ -351,8 +352,8 @@ def lossy_least() -> str:
         for point in shown:
             values = point["values"]
             rows.append([
-                curve["codec"], f"{point['rate']:.4f}", f"{values['psnr']:.2f}", f"{values['deep']:.3f}",
-                f"{values['unseen']:.3f}", f"{100 * values['agrees']:.0f} %",
+                curve["codec"], f"{point['rate']:.4f}", f"{values['psnr']:.2f}", f"{values['feature_distance']:.3f}",
+                f"{values['feature_distance_unseen']:.3f}", f"{100 * values['top1_agreement']:.0f} %",
             ])  # fmt: skip
     return markdown(rows)
 
@@ -384,11 +385,11 @@ def vqgan_books() -> str:
 def vqgan_lost() -> str:
     """Return what lost numbers cost, from `vqgan_numbers.py`."""
     ways = {"": "nothing lost", "mean": "mean that is expected", "likeliest": "likeliest number", "copy": "copy"}
-    rows = [["lost", "filled by", "PSNR dB", "MS-SSIM", "deep distance"]]
+    rows = [["lost", "filled by", "PSNR dB", "MS-SSIM", "feature distance"]]
     for row in own("vqgan_numbers")["lost"]:
         rows.append([
             f"{100 * row['lost']:.0f} %", ways[row["filled_by"]], f"{row['psnr']:.2f}", f"{row['ms_ssim']:.3f}",
-            f"{row['deep']:.3f}",
+            f"{row['feature_distance']:.3f}",
         ])  # fmt: skip
     return markdown(rows, left=(0, 1))
 

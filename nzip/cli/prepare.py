@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import click
 
 from nzip.cli import options
-from nzip.cli.output import Report, on_terminal, seconds_text, shown, size_text
+from nzip.cli.output.lines import on_terminal
+from nzip.cli.output.report import Report
+from nzip.cli.output.words import seconds_text, shown, size_text
 
 if TYPE_CHECKING:
     from nzip.codec.prepare import Step
@@ -68,8 +70,8 @@ def _more() -> list[Step]:
 def _search() -> None:
     import numpy as np
 
-    from nzip.evaluation.kolmogorov import segments
-    from nzip.evaluation.kolmogorov.search import search
+    from nzip.evaluation.measures.kolmogorov import segments
+    from nzip.evaluation.measures.kolmogorov.search import search
 
     search([*range(40), 7, 7, 9, *range(40)])
     segments.echoes(np.arange(12), np.zeros(12, np.int64), np.zeros((12, 2), np.int64))  # of long lists alone
@@ -77,7 +79,7 @@ def _search() -> None:
 
 def _writable(places: list[Path]) -> tuple[Path | None, list[str]]:
     """Return the first place that can be written, and why those before it cannot."""
-    from nzip.cli.output import describe
+    from nzip.cli.output.errors import describe
 
     reasons: list[str] = []
     for place in places:

@@ -12,19 +12,22 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from nzip.cli import options, output
-from nzip.cli.output import on_terminal, steps
+from nzip.cli import options
+from nzip.cli.output import lines, words
+from nzip.cli.output.lines import on_terminal
+from nzip.cli.output.progress import steps
 from nzip.outputs import stream_word
 
 if TYPE_CHECKING:
-    from nzip.evaluation.bench import Echo, Progress
-    from nzip.evaluation.study import Findings, Outputs
+    from nzip.evaluation.harness.findings import Echo, Findings
+    from nzip.evaluation.harness.jobs import Progress
+    from nzip.evaluation.harness.outputs import Outputs
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def compressor_option(default: str) -> Callable[[F], F]:
-    """Add --compressor, of `nzip.evaluation.compressors`."""
+    """Add --compressor, of `nzip.evaluation.compressors.conditional`."""
     return click.option(
         "--compressor",
         default=default,
@@ -35,7 +38,7 @@ def compressor_option(default: str) -> Callable[[F], F]:
 
 
 def models_option(metavar: str) -> Callable[[F], F]:
-    """Add -m, language models as `nzip.evaluation.texts` loads them."""
+    """Add -m, language models as `nzip.evaluation.compressors.language_models` loads them."""
     return click.option(
         "-m",
         "--model",
@@ -69,7 +72,7 @@ class Study:
         """Print the findings, write the files, and remove a journal that nobody asked for."""
         from pathlib import Path
 
-        from nzip.evaluation.study import publish
+        from nzip.evaluation.harness.publishing import publish
 
         publish(findings, self.outputs, None if self.quiet else self.echo)
         if self.journal is not None and not self.kept:
@@ -94,13 +97,13 @@ def _paths(values: Iterable[Any]) -> list[str]:
 @contextlib.contextmanager
 def journal_warnings() -> Iterator[None]:
     """Say on stderr, in one line, what was left out of a journal."""
-    from nzip.evaluation.study import JournalWarning
+    from nzip.evaluation.harness.journal import JournalWarning
 
     usual = warnings.showwarning
 
     def show(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
         if issubclass(category, JournalWarning):
-            output.complain(output.shown(str(message)))
+            lines.complain(words.shown(str(message)))
         else:
             usual(message, category, *rest)
 
@@ -127,7 +130,7 @@ def study_options(command: F) -> F:
         no_progress: bool,
         **given: Any,
     ) -> Any:
-        from nzip.evaluation.study import Outputs
+        from nzip.evaluation.harness.outputs import Outputs
 
         outputs = Outputs(json_path, csv_path, html_path, plot_path)
         outputs.check(_paths(given.values()), journal)

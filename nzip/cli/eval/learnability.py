@@ -11,7 +11,7 @@ from nzip.cli.eval.common import Study, study_options
 @click.argument("corpora", nargs=-1, required=True, metavar="CORPUS...")
 @click.option(
     "-s", "--stream", "streams", multiple=True, metavar="STREAM",
-    help="bytes, bpe:V, lm:MODEL, ei:W:8, ei:W:16, ac, ac:16, unigram-ac, gzip, xz; may be given more than once. "
+    help="bytes, bpe:V, model:MODEL, ei:W:8, ei:W:16, ac, ac:16, unigram-ac, gzip, xz; may be given more than once. "
     "[default: bytes bpe:1024 ei:16:8 ei:16:16 unigram-ac ac gzip xz]",
 )  # fmt: skip
 @click.option("--size", type=click.Choice(["tiny", "small", "medium"]), default="tiny", show_default=True,
@@ -52,9 +52,9 @@ def command(
 
     CORPUS is a file of text, a file of JSON lines, or a folder of them. After Lester et al. (TMLR 2024). Needs torch.
     """
-    from nzip.evaluation.learnability import STREAMS, learnability
-    from nzip.evaluation.small_model import Training
-    from nzip.evaluation.texts import read_corpora
+    from nzip.evaluation.data.texts import read_corpora
+    from nzip.evaluation.measures.learnability.measure import STREAMS, learnability
+    from nzip.evaluation.measures.learnability.small_model import Training
 
     found, notes = read_corpora(corpora, text_field=field, limit=limit)
     training = Training(context=context, batch=batch, tokens=tokens, rate=rate, points=points)

@@ -9,40 +9,52 @@ from __future__ import annotations
 
 from typing import Any
 
-from nzip.formats.transforms._params import Ranges, checked, expect_size, unpacked
-from nzip.formats.transforms.base import Params, Transform
+from nzip.formats.content.kinds import Content, Segment
+from nzip.formats.transforms.base import Chain, Transform, expect_size
+from nzip.params import Flag, Number, Parameters, Params
 
-RANGES: Ranges = {"stride": (1, 255, 1), "width": (1, 4, 1), "big": (0, 1, 0), "offset": (0, 255, 0)}
+MOST_STRIDE = 255
+MOST_COLUMNS = 8
+GUESSED_STRIDES = (2, 4, 3, 1, 8, 6)  # tried where no header says what there is
+GUESSED_WIDTHS = {1: (1,), 2: (1, 2), 3: (1, 3), 4: (1, 2, 4), 6: (1, 2, 3), 8: (1, 2, 4)}
+
+
+def _contradiction(p: dict[str, Any]) -> str | None:
+    if p["stride"] % p["width"]:
+        return f"stride {p['stride']} is not a multiple of width {p['width']}"
+    return "big is for samples of two bytes or more" if p["big"] and p["width"] == 1 else None
 
 
 class DeltaTransform(Transform):
-    """Replaces samples by differences; the length stays.
-
-    Parameters:
-        stride: 1..255, distance in bytes of the sample that is subtracted; a multiple of `width`.
-        width: 1..4, bytes of a sample. Carries stay inside the sample.
-        big: 1 if the first byte of a sample is its highest, 0 if it is its lowest. 0 with `width` 1.
-        offset: 0..255, bytes before the first sample, which stay as they are.
-    """
+    """Replaces samples by differences; the length stays."""
 
     name = "delta"
     id = 1
     version = 1
-
-    def pack(self, params: Params) -> bytes:
-        return bytes(_checked(params).values())
-
-    def unpack(self, packed: bytes) -> dict[str, int]:
-        from nzip.errors import CorruptError
-
-        params = unpacked(self.name, RANGES, packed)
-        try:
-            return _checked(params)
-        except ValueError as error:
-            raise CorruptError(f"the parameters of a delta transform are out of range: {error}") from None
+    parameters = Parameters(
+        "transform delta",
+        Number(
+            name="stride",
+            low=1,
+            high=MOST_STRIDE,
+            default=1,
+            help="Distance in bytes of the sample that is subtracted; a multiple of the width.",
+        ),
+        Number(name="width", low=1, high=4, default=1, help="Bytes of a sample; carries stay inside the sample."),
+        Flag(
+            name="big",
+            default=0,
+            bits=8,
+            help="1 if the first byte of a sample is its highest, 0 if it is its lowest; 0 with width 1.",
+        ),
+        Number(
+            name="offset", low=0, high=255, default=0, help="Bytes before the first sample, which stay as they are."
+        ),
+        rule=_contradiction,
+    )
 
     def forward(self, block: bytes, params: Params) -> bytes:
-        p = _checked(params)
+        p = self.parameters.check(params)
         lag = p["stride"] // p["width"]
         samples, head, tail = _samples(block, p)
         if len(samples) <= lag:
@@ -54,7 +66,7 @@ class DeltaTransform(Transform):
     def inverse(self, coded: bytes, size: int, params: Params) -> bytes:
         import numpy as np
 
-        p = _checked(params)
+        p = self.parameters.check(params)
         expect_size(self.name, coded, size)
         lag = p["stride"] // p["width"]
         samples, head, tail = _samples(coded, p)
@@ -69,14 +81,55 @@ class DeltaTransform(Transform):
         out[rows * lag :] = samples[rows * lag :] + out[(rows - 1) * lag : (rows - 1) * lag + rest]
         return head + _bytes(out, p) + tail
 
+    def proposals(self, content: Content, before: Chain, sees_records: bool) -> list[dict[str, Any]]:
+        """Propose differences of the first order, and after those of samples of two bytes or more of the second.
 
-def _checked(params: Params) -> dict[str, int]:
-    full = checked("delta", RANGES, params)
-    if full["stride"] % full["width"]:
-        raise ValueError(f"delta stride {full['stride']} is not a multiple of width {full['width']}")
-    if full["big"] and full["width"] == 1:
-        raise ValueError("delta big is for samples of two bytes or more")
-    return full
+        Where an engine sees a byte's place in its record and the byte above it, differences of bytes give nothing, and
+        those of pixels little; what it does not see is arithmetic.
+        """
+        if before:
+            (name, params), *more = before
+            return [params] if name == self.name and params["width"] > 1 and not more else []
+        whole = content.whole
+        if not whole.numeric or (sees_records and whole.sure and whole.kind in ("image", "bitmap")):
+            return []
+        if whole.sure and whole.width:
+            return _of_header(whole)
+        return [params for params in _guessed(whole) if params["width"] > 1 or not sees_records]
+
+    def columns(self, params: Params) -> int:
+        return min(params["stride"], MOST_COLUMNS)
+
+
+def _params(stride: int, width: int, big: int, offset: int) -> dict[str, Any]:
+    return {"stride": stride, "width": width, "big": big, "offset": offset}
+
+
+def _of_header(found: Segment) -> list[dict[str, Any]]:
+    """Return parameters for samples that a header describes: of a frame or pixel, of neighbours, of bytes."""
+    width, stride, big = found.width, found.stride, int(found.big)
+    phase = found.offset % width
+    if width > 4:
+        return []
+    proposed = [_params(stride, width, big, phase)]
+    if stride != width:
+        proposed.append(_params(width, width, big, phase))
+    if width > 1:
+        proposed.append(_params(stride, 1, 0, 0))
+    return proposed
+
+
+def _guessed(found: Segment) -> list[dict[str, Any]]:
+    """Return parameters for bytes without a header that says more than their kind."""
+    strides = (found.record, *GUESSED_STRIDES) if 0 < found.record <= MOST_STRIDE else GUESSED_STRIDES
+    proposed: list[dict[str, Any]] = []
+    for stride in dict.fromkeys(strides):
+        for width in GUESSED_WIDTHS.get(stride, (1,)):
+            for big in (0, 1) if width > 1 else (0,):
+                if not (found.big and width > 1 and not big):
+                    # Blocks are cut at powers of two, so only samples of three bytes can start elsewhere.
+                    proposed += [_params(stride, width, big, offset) for offset in range(3 if width == 3 else 1)]
+    return proposed
 
 
 def _samples(data: bytes, p: dict[str, int]) -> tuple[Any, bytes, bytes]:

@@ -10,40 +10,63 @@ docs/reference/TRANSFORMS.md defines it to the bit.
 
 from __future__ import annotations
 
-from nzip.formats.transforms._params import Ranges, checked, expect_size, unpacked
-from nzip.formats.transforms.base import Params, Transform
+from typing import Any
+
+from nzip.formats.content import records
+from nzip.formats.content.kinds import Content
+from nzip.formats.transforms.base import Chain, Transform, expect_size
+from nzip.params import Flag, Parameters, Params
 from nzip.process import imported
 
-RANGES: Ranges = {"jcc": (0, 1, 1)}
+MIN_CALLS = 16
+MOST_CALLS = 1 << 16  # that are looked at
 
 
 class X86Transform(Transform):
-    """Rewrites the operands of E8 (call) and E9 (jump); the length stays.
-
-    Parameters:
-        jcc: 1 to rewrite those of 0F 80 … 0F 8F (conditional jumps) too.
-    """
+    """Rewrites the operands of E8 (call) and E9 (jump); the length stays."""
 
     name = "x86"
     id = 2
     version = 1
-
-    def pack(self, params: Params) -> bytes:
-        return bytes(checked(self.name, RANGES, params).values())
-
-    def unpack(self, packed: bytes) -> dict[str, int]:
-        return unpacked(self.name, RANGES, packed)
+    parameters = Parameters(
+        "transform x86",
+        Flag(name="jcc", default=1, bits=8, help="1 to rewrite those of 0F 80 to 0F 8F (conditional jumps) too."),
+    )
 
     def forward(self, block: bytes, params: Params) -> bytes:
-        return _run(block, checked(self.name, RANGES, params), False)
+        return _run(block, self.parameters.check(params), False)
 
     def inverse(self, coded: bytes, size: int, params: Params) -> bytes:
-        p = checked(self.name, RANGES, params)
+        p = self.parameters.check(params)
         expect_size(self.name, coded, size)
         return _run(coded, p, True)
 
+    def proposals(self, content: Content, before: Chain, sees_records: bool) -> list[dict[str, Any]]:
+        return [{"jcc": 1}] if content.kind == "exe-x86" and not before else []
 
-def _run(data: bytes, p: dict[str, int], back: bool) -> bytes:
+    def repays(self, block: bytes, params: Params) -> bool:
+        """Whether calls and jumps have clearly fewer targets than operands, which is all that x86 lives from."""
+        import numpy as np
+
+        data = np.frombuffer(block, np.uint8)
+        places = np.flatnonzero((data[:-4] == 0xE8) | (data[:-4] == 0xE9))
+        places = places[(data[places + 4] == 0) | (data[places + 4] == 255)][:MOST_CALLS]
+        if len(places) < MIN_CALLS:
+            return False
+        operands = sum(data[places + 1 + i].astype(np.int64) << 8 * i for i in range(3))
+        targets = (operands + places + 5) & 0xFFFFFF
+        return (len(np.unique(operands)) - len(np.unique(targets))) * 16 >= len(places)
+
+    def content(self, coded: bytes, content: Content, params: Params) -> Content:
+        """Return what the block held: nothing moves."""
+        return content.seen_as(*records.guess(coded)[:2])
+
+    def prepare(self) -> None:
+        code = bytes((0xE8, 1, 2, 3, 0)) * 8
+        self.inverse(self.forward(code, {}), len(code), {})
+
+
+def _run(data: bytes, p: Params, back: bool) -> bytes:
     imported("numba", "nzip.formats.transforms.x86_kernel")
     import numpy as np
 
