@@ -7,6 +7,7 @@ from typing import Any
 
 from nzip.evaluation.compressors.codec import WARM_UP, Codec
 from nzip.evaluation.compressors.peers import MIB
+from nzip.models.base import Engine
 
 SLOW_WARM_UP = 1 << 10  # with models of LARGE bytes or more, which take a minute for 64 KiB
 LARGE = 16 * MIB
@@ -52,9 +53,15 @@ def nzip_codec(
         prepare=coder.prepare,
         spec={"kind": "nzip", "level": level, "engine": engine, "params": params and dict(params), "threads": threads},
         model_bytes=model_bytes,
-        model=coder.parameters.check(used).get("model", ""),
+        model=_model_of(coder, used),
         warm_up=SLOW_WARM_UP if model_bytes >= LARGE else WARM_UP,
     )
+
+
+def _model_of(coder: Engine, params: Mapping[str, Any]) -> str:
+    """Return the language model that an engine is told of, else its own choice; nothing for engines without one."""
+    fields = getattr(coder, "parameters", ())
+    return next((params.get(field.name, field.default) for field in fields if field.name == "model"), "")
 
 
 def nzip_codecs(
