@@ -37,7 +37,7 @@ def anchors(page: Path) -> set[str]:
 
 
 def test_there_are_pages() -> None:
-    assert {page.parent.name for page in PAGES} >= {"docs", "explanation", "reference"}
+    assert {page.parent.name for page in PAGES} >= {"docs", "explanation", "how-to", "reference", "tutorial"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

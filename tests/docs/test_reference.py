@@ -8,7 +8,8 @@ import pytest
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 _spec = importlib.util.spec_from_file_location("make_reference", DOCS / "make_reference.py")
-assert _spec is not None and _spec.loader is not None
+assert _spec is not None
+assert _spec.loader is not None
 make_reference = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(make_reference)
 
