@@ -12,8 +12,8 @@ from tests.docs import blocks
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 LANGUAGES = {"sh", "python", "pycon"}
-# Their blocks show how things are called; what is run stands in the pages above them.
-SHOWN_ONLY = {"README.md": {"sh"}, "API.md": {"python"}}
+# README's commands are run by .ci/run or need files of the reader's; API's examples are run as docstrings.
+SHOWN_ONLY = {"README.md": {"sh"}, "API.md": {"python", "pycon"}}
 
 
 def examples(page: Path) -> list[blocks.Block]:
