@@ -31,8 +31,7 @@ from nzip.codec.blocks import DEFAULT_MAX_MEMORY, Limits, at_block, decode_block
 from nzip.codec.compressor import Compressor
 from nzip.codec.decompressor import Contents
 from nzip.codec.index import Places, load_index
-from nzip.codec.inspect import read_at
-from nzip.codec.members import READ_SIZE
+from nzip.codec.members import READ_SIZE, read_at
 from nzip.codec.salvage import Fault, Lost, Salvage
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
 from nzip.errors import CorruptError, NzipError

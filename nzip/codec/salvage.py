@@ -30,7 +30,7 @@ import xxhash
 
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY, ENTRY_MEMORY, Limits, decode_block, memory_needed
 from nzip.codec.index import MEMBER_MEMORY, last_member
-from nzip.codec.inspect import Window, parsed, read_at
+from nzip.codec.members import Window, parsed, read_at
 from nzip.codec.threads import Task, Workers, thread_count
 from nzip.errors import CorruptError, LimitError, NzipError, TruncatedError
 from nzip.formats.container import (

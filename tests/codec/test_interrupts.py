@@ -17,7 +17,10 @@ from nzip.codec import nzipfile as file_module
 from nzip.codec.blocks import Coding
 
 CONTENT = (MIXED + NOISE[:700])[:6000]
-MODULES = ("compressor.py", "threads.py", "file.py", "blocks.py", "decompressor.py", "container.py")
+MODULES = (
+    "compressor.py", "threads.py", "nzipfile.py", "reader.py", "members.py", "blocks.py", "decompressor.py", "container.py",
+    "wire.py", "structures.py", "parser.py",
+)  # fmt: skip
 # A lock is taken and let go by the interpreter itself, between two instructions that no signal comes between; a trace
 # function could come between them. So the functions that hold locks are left out, and what they call is not.
 HOLD_LOCKS = {"write", "close", "flush", "compress", "exclusive", "abort", "read", "decompress", "__exit__", "__del__"}
