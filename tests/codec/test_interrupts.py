@@ -13,11 +13,14 @@ from sources import MIXED, NOISE, TEXT, OnlyWrite, Pipe, pieces
 
 import nzip
 from nzip.codec import compressor as compressor_module
-from nzip.codec import nzipfile as file_module
+from nzip.codec import reader as reader_module
 from nzip.codec.blocks import Coding
 
 CONTENT = (MIXED + NOISE[:700])[:6000]
-MODULES = ("compressor.py", "threads.py", "file.py", "blocks.py", "decompressor.py", "container.py")
+MODULES = (
+    "compressor.py", "threads.py", "nzipfile.py", "reader.py", "members.py", "blocks.py", "decompressor.py",
+    "container.py", "wire.py", "structures.py", "parser.py",
+)  # fmt: skip
 # A lock is taken and let go by the interpreter itself, between two instructions that no signal comes between; a trace
 # function could come between them. So the functions that hold locks are left out, and what they call is not.
 HOLD_LOCKS = {"write", "close", "flush", "compress", "exclusive", "abort", "read", "decompress", "__exit__", "__del__"}
@@ -435,7 +438,7 @@ def test_an_interrupted_decompressor_refuses_all_that_follows(threads):
 
 
 def test_no_memory_in_reading_is_no_end(monkeypatch):
-    original, calls = file_module.decode_block, []
+    original, calls = reader_module.decode_block, []
 
     def failing(header, payload):
         calls.append(1)
@@ -443,7 +446,7 @@ def test_no_memory_in_reading_is_no_end(monkeypatch):
             raise MemoryError
         return original(header, payload)
 
-    monkeypatch.setattr(file_module, "decode_block", failing)
+    monkeypatch.setattr(reader_module, "decode_block", failing)
     with nzip.NzipFile(io.BytesIO(nzip.compress(CONTENT, 1, block_size=1024))) as file:
         file.seek(5)
         file.seek(0)
