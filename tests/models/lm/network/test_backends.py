@@ -69,6 +69,17 @@ def test_a_stream_that_takes_no_part_waits(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_result_stays_what_it_is(name: str) -> None:
+    """Blocks that are coded in several threads share the network: what one was given the next call must not change."""
+    runs = made(name)
+    first = runs.step(runs.begin(1), tokens()[[0], 0])
+    kept = np.array(first)
+    runs.step(runs.begin(1), tokens()[[1], 1])
+    assert np.array_equal(first, kept)
+    assert not np.array_equal(kept, runs.step(runs.begin(1), tokens()[[1], 1]))
+
+
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("window", [16, 40, CONFIG.max_context + 16])
 def test_windows_that_cannot_be_are_refused(name: str, window: int) -> None:
     with pytest.raises(ValueError, match="window"):
