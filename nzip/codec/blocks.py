@@ -21,7 +21,7 @@ from nzip.formats.container import (
 )
 from nzip.formats.content.choice import choose
 from nzip.formats.content.detection import detect
-from nzip.formats.content.kinds import Content
+from nzip.formats.content.kinds import Content, Segment
 from nzip.formats.content.segments import last_border
 from nzip.models import progress
 from nzip.models.base import Engine
@@ -251,7 +251,8 @@ def _transformed(raw: bytes, content: Content, sees_records: bool) -> tuple[byte
             coded = transform.forward(before, params)
             if not 0 < len(coded) <= 2 * len(raw) or transform.inverse(coded, len(before), params) != before:
                 return raw, (), content
-            held = transform.content(coded, held, params)
+            # To look at the new bytes takes as long as to code some: it is done for engines that use what is seen.
+            held = transform.content(coded, held, params) if sees_records else Content((Segment("binary", len(coded)),))
             specs.append(TransformSpec(transform.id, transform.version, transform.pack(params), len(coded)))
     except MemoryError:
         raise

@@ -24,10 +24,11 @@ def detect(block: bytes, *, apart: bool = True) -> Content:
 
     Args:
         block: the bytes.
-        apart: whether to search for stretches of other kinds, which takes longer.
+        apart: whether to search for stretches of other kinds, and for what only engines with contexts use: kinds of
+            text, and the class and records of what a header describes. Those take longer.
     """
     block = bytes(block)
-    whole = look(block)
+    whole = look(block, closely=apart)
     parts = stretches(block) if apart else []
     if len(parts) < 2:
         return Content((whole,))
@@ -43,8 +44,8 @@ def detect(block: bytes, *, apart: bool = True) -> Content:
     return Content((whole,)) if len(found) < 2 else Content(tuple(found), whole)
 
 
-def look(data: bytes) -> Segment:
-    """Return what `data` seems to be, taken as one stretch."""
+def look(data: bytes, *, closely: bool = True) -> Segment:
+    """Return what `data` seems to be, taken as one stretch; `closely` is `apart` of `detect`."""
     if not data:
         return Segment("binary", 0, TEXT, confidence=0)
     head = bytes(data[: headers.HEAD])
@@ -54,8 +55,12 @@ def look(data: bytes) -> Segment:
     if found is not None and (found.length * 2 < len(data) or (found.kind == "compressed" and not dense(counts))):
         found = None  # a header of what stands first says little of all, and a magic number nothing of even bytes
     if found is None and texts.is_text(counts):
+        if not closely:
+            return Segment("text", len(data), TEXT)
         kind, confidence = texts.kind(head, sample)
         found = Segment(kind, len(data), confidence=confidence)
+    if not closely and found is not None and (found.width or not found.numeric):
+        return replace(found, length=len(data))
     guess = records.guess(data)
     if found is None:
         return _binary(data, sample, counts, guess)

@@ -160,12 +160,6 @@ class NumbaModel:
             lookahead=lookahead,
         )
 
-    def state_bytes(self, streams: int, tokens: int) -> int:
-        """Return the memory that `streams` streams of at most `tokens` tokens touch."""
-        c = self.config
-        places = min(c.max_context + ROWS, tokens)
-        return streams * places * c.layers * c.kv_heads * (2 * c.head_dim + 8)
-
     def step(
         self,
         state: NumbaState,
