@@ -27,7 +27,7 @@ Slice = tuple[slice, slice]
 
 RATE, LAST = 0.1, 0.02  # of Adam: at first, and its share at the end
 BETAS = (0.9, 0.9)  # codewords jump, so old squares say little
-PIXELS = 1.5  # weight of the mean absolute difference beside the deep distance, as in learning
+PIXELS = 1.5  # weight of the mean absolute difference beside the feature distance, as in learning
 WHOLE = 48 * 48  # places that are searched at once
 CORE, MARGIN = 32, 4  # places along an axis of the parts of a larger picture, and what is seen around them
 
