@@ -15,7 +15,7 @@ class TestRealModel:
 
     @pytest.fixture
     def model(self, monkeypatch: pytest.MonkeyPatch) -> records.InstalledModel:
-        monkeypatch.delenv("NZIP_MODELS")
+        monkeypatch.delenv("NZIP_MODELS", raising=False)
         try:
             return records.find()
         except MissingModelError:
