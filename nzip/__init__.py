@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from nzip.codec.conditional import conditional
     from nzip.codec.decompressor import Decompressor, decompress
     from nzip.codec.inspect import BlockInfo, FileInfo, MemberInfo, inspect
-    from nzip.codec.lossy import compress_signal, decompress_signal, latents
     from nzip.codec.nzipfile import NzipFile, open
     from nzip.codec.salvage.content import Salvage, salvage
     from nzip.codec.salvage.faults import Fault
+    from nzip.codec.signals.decode import decompress_signal, latents
+    from nzip.codec.signals.encode import compress_signal
     from nzip.codec.tokens.tokenizer import EqualInfoTokenizer, Tokens, detokenize
     from nzip.errors import CorruptError, LimitError, NzipError, TruncatedError, UnsupportedError
     from nzip.formats.container import FORMAT_VERSION
@@ -80,7 +81,8 @@ _HOMES = {
     "nzip.codec.nzipfile": ("NzipFile", "open"),
     "nzip.codec.inspect": ("BlockInfo", "FileInfo", "MemberInfo", "inspect"),
     "nzip.settings": ("Level", "levels"),
-    "nzip.codec.lossy": ("compress_signal", "decompress_signal", "latents"),
+    "nzip.codec.signals.encode": ("compress_signal",),
+    "nzip.codec.signals.decode": ("decompress_signal", "latents"),
     "nzip.codec.conditional": ("conditional",),
     "nzip.registry": ("engines", "register_engine", "register_transform", "transforms"),
     "nzip.codec.salvage.content": ("Salvage", "salvage"),

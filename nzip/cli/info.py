@@ -59,9 +59,9 @@ def _signals(name: str, info: FileInfo) -> dict[int, dict[str, Any]]:
         return found
     for number, member in enumerate(info.members):
         if member.header.kind in SIGNALS and member.blocks and member.blocks[0].engine == "latents":
-            from nzip.codec import lossy
+            from nzip.codec.signals.records import describe
 
-            signal = lossy.describe(name, member.blocks[0])
+            signal = describe(name, member.blocks[0])
             found[number] = {**signal, **_rate(signal, member.size)}
     return found
 

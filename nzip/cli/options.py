@@ -256,7 +256,7 @@ def lossy_settings(lossy: bool, given: dict[str, Any], others: dict[str, Any]) -
     goals = [name for name in asked if name not in ("codec", "strip", "search")]
     if len(goals) > 1:
         raise click.UsageError(f"--{goals[0]} and --{goals[1]} exclude each other")
-    from nzip.codec.lossy import Goal
+    from nzip.codec.signals.goals import Goal
     from nzip.models.latent.codecs import CODECS
 
     if given["codec"] is not None and given["codec"] not in CODECS:

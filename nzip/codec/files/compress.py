@@ -23,7 +23,7 @@ from nzip.registry import ENGINES
 from nzip.settings import DEFAULT_LEVEL, level_of
 
 if TYPE_CHECKING:
-    from nzip.codec.lossy import Goal
+    from nzip.codec.signals.goals import Goal
 
 
 def compress_file(
@@ -117,7 +117,7 @@ def compress_signal_file(
     Args:
         source: a path, or a binary stream.
         target: a path, or a binary stream; `compressed_name(source)` where left out.
-        codec, model, goal, search: see `lossy.encode_signal`.
+        codec, model, goal, search: see `encode_signal`.
         strip: leave out all but pixels or samples.
         store_name: store the source's base name, mode and modification time in the file.
         force: overwrite an existing target.
@@ -130,7 +130,7 @@ def compress_signal_file(
             does not go with the source.
         OSError: reading or writing failed.
     """
-    from nzip.codec import lossy
+    from nzip.codec.signals import encode
     from nzip.formats.signals.base import Image
     from nzip.formats.signals.files import read_signal
 
@@ -150,10 +150,10 @@ def compress_signal_file(
         if progress is not None:
             progress(0, size, 0)
         try:
-            encoded = lossy.encode_signal(signal, codec=codec, model=model, goal=goal, search=search, fields=fields)
+            encoded = encode.encode_signal(signal, codec=codec, model=model, goal=goal, search=search, fields=fields)
         except ValueError as error:
             raise FileError(src.name, str(error)) from None
-        what["psnr"] = lossy.psnr(signal, encoded.data) if encoded.psnr is None else encoded.psnr
+        what["psnr"] = encode.psnr(signal, encoded.data) if encoded.psnr is None else encoded.psnr
         way.out.write(encoded.data)
         way.finish()
         return way.result(src.count, way.out.size, **what)

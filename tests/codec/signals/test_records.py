@@ -16,7 +16,6 @@ import xxhash
 from models.latent import tiny
 
 import nzip
-from nzip.codec import lossy
 from nzip.codec.blocks import Coding, encode_block
 from nzip.errors import CorruptError, LimitError, UnsupportedError
 from nzip.formats.container import End, Header, IndexEntry
@@ -230,16 +229,3 @@ def test_codecs_take_no_more_memory_than_they_say(name, size):
     from nzip.models.latent import engine
 
     assert decoding <= engine.FIXED // 2 + engine.PER_BYTE * kept
-
-
-def test_a_part_is_cut_where_its_codec_needs_much(monkeypatch):
-    codec, number, model = shipped("vqgan")
-    head = Head(number, model, (0,), record.PICTURE, (1000, 1000), 3)
-    assert lossy._tile(head, codec) == 0
-    assert lossy._tile(replace(head, size=(4000, 3000)), codec) == 1536
-    monkeypatch.setattr(lossy, "PART_MEMORY", 256 << 20)
-    tile = lossy._tile(head, codec)
-    assert 256 <= tile <= 768
-    line = replace(head, size=(1, 1 << 28))
-    cut = replace(line, tile=lossy._tile(line, codec))
-    assert len(cut.places(codec)) <= record.MAX_PARTS
