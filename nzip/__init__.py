@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from nzip.errors import CorruptError, LimitError, NzipError, TruncatedError, UnsupportedError
     from nzip.formats.container import FORMAT_VERSION
     from nzip.formats.signals import Audio, Image, read_signal, write_audio, write_image
-    from nzip.registry import engines, register_engine, register_transform, transforms
+    from nzip.formats.transforms.base import register_transform, transforms
+    from nzip.models.base import engines, register_engine
     from nzip.settings import Level, levels
 
 __all__ = [
@@ -78,7 +79,8 @@ _HOMES = {
     "nzip.settings": ("Level", "levels"),
     "nzip.codec.lossy": ("compress_signal", "decompress_signal", "latents"),
     "nzip.codec.conditional": ("conditional",),
-    "nzip.registry": ("engines", "register_engine", "register_transform", "transforms"),
+    "nzip.models.base": ("engines", "register_engine"),
+    "nzip.formats.transforms.base": ("register_transform", "transforms"),
     "nzip.codec.salvage": ("Fault", "Salvage", "salvage"),
     "nzip.codec.tokens.tokenizer": ("EqualInfoTokenizer", "Tokens", "detokenize"),
     "nzip.errors": ("CorruptError", "LimitError", "NzipError", "TruncatedError", "UnsupportedError"),

@@ -20,9 +20,9 @@ import xxhash
 
 from nzip.codec.blocks import Coding, encode_block, encode_within
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
-from nzip.formats.container import MAX_BLOCK, End, Header, Index
+from nzip.formats.container import End, Header, Index
 from nzip.registry import ENGINES
-from nzip.settings import DEFAULT_LEVEL, MIN_BLOCK_SIZE, level_of
+from nzip.settings import DEFAULT_LEVEL, Settings, resolve
 
 Buffer = bytes | bytearray | memoryview
 MOST_GAIN = 64  # bytes of text that one byte of a window may stand for
@@ -86,9 +86,9 @@ class Compressor:
     others wait.
 
     Args:
-        level: 1 (fastest) .. 9 (smallest).
-        engine: name of an engine to use in place of the level's.
-        params: parameters for `engine`; the engine's defaults where left out.
+        level: 1 (fastest) .. 9 (smallest), or settings that were resolved before.
+        engine: name of an engine to use in place of the level's; parameters may follow it, as in `"cm:preset=2"`.
+        params: its parameters, or some of those of the level's engine.
         threads: blocks coded at the same time; 0 for all cores. The output does not depend on it.
         block_size: bytes of input in a block, 1 KiB .. 1 GiB; the level's where left out.
         window_bits: cut blocks so that each has about so many bits of payload, 256 .. 2^26, for random access at
@@ -112,7 +112,7 @@ class Compressor:
 
     def __init__(
         self,
-        level: int = DEFAULT_LEVEL,
+        level: int | Settings = DEFAULT_LEVEL,
         *,
         engine: str | None = None,
         params: Mapping[str, Any] | None = None,
@@ -126,25 +126,18 @@ class Compressor:
         mtime_ns: int | None = None,
         kind: str | None = None,
     ):
-        chosen = level_of(level)
-        if params is not None and engine is None:
-            raise ValueError("params needs engine")
-        self._block_size = chosen.block_size if block_size is None else block_size
-        if not MIN_BLOCK_SIZE <= self._block_size <= MAX_BLOCK:
-            raise ValueError(f"block size {self._block_size} is not in {MIN_BLOCK_SIZE}..{MAX_BLOCK}")
-        if engine is None or (engine == chosen.engine and params is None):
-            engine, params = chosen.engine, chosen.params
-        coder = ENGINES.by_name(engine)
-        coder.pack(coder.fit(params or {}, self._block_size))
+        settings = resolve(level, engine=engine, params=params, block_size=block_size)
+        self._block_size = settings.block_size
+        name, chosen = settings.engines[-1]
         if window_bits is not None:
             if not 256 <= window_bits <= 1 << 26:
                 raise ValueError(f"window_bits {window_bits} is not in 256..{1 << 26}")
-            if not coder.cuts:
-                raise ValueError(f"engine {engine} cannot cut blocks by window_bits")
+            if not ENGINES.by_name(name).cuts:
+                raise ValueError(f"engine {name} cannot cut blocks by window_bits")
         self._limit = 0 if window_bits is None else -(-window_bits // 8)
         if self._limit:
             self._block_size = min(self._block_size, MOST_GAIN * self._limit)
-        self._coding = Coding(engine, dict(params or {}), verify=verify)
+        self._coding = Coding(name, dict(chosen), verify=verify)
         self._header = Header(
             name=name, mode=mode, mtime_ns=mtime_ns, content_size=content_size, kind=kind
         )
@@ -365,7 +358,7 @@ class Compressor:
 
 def compress(
     data: Buffer,
-    level: int = DEFAULT_LEVEL,
+    level: int | Settings = DEFAULT_LEVEL,
     *,
     engine: str | None = None,
     params: Mapping[str, Any] | None = None,

@@ -41,7 +41,7 @@ from nzip.outputs import _unfinished as _unfinished
 from nzip.outputs import changing, named, special, sync_folder
 from nzip.outputs import discard_unfinished as discard_unfinished
 from nzip.registry import ENGINES
-from nzip.settings import DEFAULT_LEVEL, level_of
+from nzip.settings import DEFAULT_LEVEL, Settings, resolve
 
 if TYPE_CHECKING:
     import tarfile
@@ -218,43 +218,15 @@ def memory_budget() -> int:
     return max(min(sizes, default=DEFAULT_MAX_MEMORY) // 2, 1 << 28)
 
 
-def encode_memory(
-    *,
-    level: int = DEFAULT_LEVEL,
-    engine: str | None = None,
-    params: Mapping[str, Any] | None = None,
-    block_size: int | None = None,
-    size: int | None = None,
-    threads: int = 1,
-) -> int:
-    """Return the bytes of memory that compressing `size` bytes (None if unknown) needs with these settings.
-
-    What Python and compiled code take (some 150 MB with engine `cm`) is not counted.
-
-    Raises:
-        ValueError: a setting is out of range.
-    """
-    chosen = level_of(level)
-    block = chosen.block_size if block_size is None else block_size
-    if size is not None:
-        block = max(1, min(block, size))
-    if engine is None or (engine == chosen.engine and params is None):
-        engine, params = chosen.engine, chosen.params
-    coder = ENGINES.by_name(engine)
-    fitted = coder.fit(params or {}, block)
-    return block + threads * (coder.encode_memory(fitted, block) + 2 * block)
-
-
-def _encode_threads(threads: int, size: int | None, max_memory: int | None, settings: dict[str, Any]) -> int:
+def _encode_threads(threads: int, size: int | None, max_memory: int | None, settings: Settings) -> int:
     """Return how many of `threads` have work and fit in the memory."""
-    block = settings["block_size"] or level_of(settings["level"]).block_size
     count = thread_count(threads)
     if size is not None:
-        count = max(1, min(count, -(-size // block)))
+        count = max(1, min(count, -(-size // settings.block_size)))
     budget = memory_budget() if max_memory is None else max_memory
-    while count > 1 and encode_memory(**settings, size=size, threads=count) > budget:
+    while count > 1 and settings.encode_memory(size, count) > budget:
         count -= 1
-    if max_memory is not None and (needed := encode_memory(**settings, size=size)) > max_memory:
+    if max_memory is not None and (needed := settings.encode_memory(size)) > max_memory:
         raise LimitError(
             f"compressing needs {needed / 1048576:,.1f} MiB of memory and the limit is "
             f"{max_memory / 1048576:,.1f} MiB; raise it (-M), or take a lower level or smaller blocks (-B)"
@@ -601,7 +573,7 @@ def compress_file(
     source: AnyPath | BinaryIO,
     target: AnyPath | BinaryIO | None = None,
     *,
-    level: int = DEFAULT_LEVEL,
+    level: int | Settings = DEFAULT_LEVEL,
     engine: str | None = None,
     params: Mapping[str, Any] | None = None,
     threads: int = 0,
@@ -637,7 +609,7 @@ def compress_file(
         ValueError: a setting is out of range.
     """
     started = time.perf_counter()
-    settings: dict[str, Any] = {"level": level, "engine": engine, "params": params, "block_size": block_size}
+    settings = resolve(level, engine=engine, params=params, block_size=block_size)
     with contextlib.ExitStack() as stack:
         src = stack.enter_context(_Source(source, folder_remedy=f"add -r to pack it as one {TREE_SUFFIX}"))
         if remove and not force:
@@ -656,18 +628,18 @@ def compress_file(
         )
         compressor = stack.enter_context(
             Compressor(
+                settings,
                 threads=count,
                 window_bits=window_bits,
                 verify=verify,
                 content_size=src.size,
                 **fields,
-                **settings,
             )
         )
         digest = xxhash.xxh3_128()
         while data := src.read(CHUNK):
             if prepare is not None and src.count == len(data):
-                prepare(ENGINES.by_name(engine or level_of(level).engine))
+                prepare(ENGINES.by_name(settings.engines[-1].engine))
             if src.size is not None and src.count > src.size:
                 break
             if remove:
@@ -1112,7 +1084,7 @@ def compress_tree(
     folder: AnyPath,
     target: AnyPath | BinaryIO | None = None,
     *,
-    level: int = DEFAULT_LEVEL,
+    level: int | Settings = DEFAULT_LEVEL,
     engine: str | None = None,
     params: Mapping[str, Any] | None = None,
     threads: int = 0,
@@ -1151,7 +1123,7 @@ def compress_tree(
         raise FileError(root, "is not a directory")
     place = packed_name(root)
     top = os.path.basename(place)[: -len(TREE_SUFFIX)]
-    settings: dict[str, Any] = {"level": level, "engine": engine, "params": params, "block_size": block_size}
+    settings = resolve(level, engine=engine, params=params, block_size=block_size)
     fields: dict[str, Any] = {"name": top + ".tar", "mtime_ns": info.st_mtime_ns} if store_name else {}
     try:
         Header(**fields).encode()
@@ -1168,10 +1140,10 @@ def compress_tree(
         most = total + 4096 * len(paths) + tarfile.RECORDSIZE  # headers included
         count = _encode_threads(threads, most, max_memory, settings)
         if prepare is not None:
-            prepare(ENGINES.by_name(engine or level_of(level).engine))
+            prepare(ENGINES.by_name(settings.engines[-1].engine))
         stream = stack.enter_context(
             _TreeWriter(
-                cast(BinaryIO, out), "w", threads=count, verify=verify, kind="tar", **fields, **settings
+                cast(BinaryIO, out), "w", level=settings, threads=count, verify=verify, kind="tar", **fields
             )
         )
         stream.report = None if progress is None else lambda coded: progress(min(coded, total), total, out.size)

@@ -36,7 +36,7 @@ from nzip.codec.salvage import Fault, Lost, Salvage
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
 from nzip.errors import CorruptError, NzipError
 from nzip.formats.container import MAX_HEADER, Block, Header, Parser, Reader
-from nzip.settings import DEFAULT_LEVEL
+from nzip.settings import DEFAULT_LEVEL, Settings
 
 READ_SIZE = 1 << 17  # bytes asked of the file at a time
 KEPT_BLOCKS = 16  # decoded blocks that a reader keeps at most, and no more than an eighth of its memory
@@ -356,7 +356,7 @@ class NzipFile(io.BufferedIOBase):
         file: Path | IO[bytes],
         mode: str = "r",
         *,
-        level: int = DEFAULT_LEVEL,
+        level: int | Settings = DEFAULT_LEVEL,
         threads: int = 1,
         max_memory: int = DEFAULT_MAX_MEMORY,
         lost: Lost | None = None,
@@ -748,7 +748,7 @@ def open(
     filename: Path | IO[bytes],
     mode: _Binary = "rb",
     *,
-    level: int = ...,
+    level: int | Settings = ...,
     threads: int = ...,
     max_memory: int = ...,
     encoding: None = None,
@@ -763,7 +763,7 @@ def open(
     filename: Path | IO[bytes],
     mode: _Text,
     *,
-    level: int = ...,
+    level: int | Settings = ...,
     threads: int = ...,
     max_memory: int = ...,
     encoding: str | None = None,
@@ -778,7 +778,7 @@ def open(
     filename: Path | IO[bytes],
     mode: str,
     *,
-    level: int = ...,
+    level: int | Settings = ...,
     threads: int = ...,
     max_memory: int = ...,
     encoding: str | None = None,
@@ -792,7 +792,7 @@ def open(
     filename: Path | IO[bytes],
     mode: str = "rb",
     *,
-    level: int = DEFAULT_LEVEL,
+    level: int | Settings = DEFAULT_LEVEL,
     threads: int = 1,
     max_memory: int = DEFAULT_MAX_MEMORY,
     encoding: str | None = None,

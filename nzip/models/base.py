@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from nzip.formats.content.kinds import Content
 from nzip.models.conditional import Concatenated, Conditional
 from nzip.params import Parameters, Params
+from nzip.registry import ENGINES
 
 
 class Engine(ABC):
@@ -133,3 +134,17 @@ class Engine(ABC):
 
     def prepare(self) -> None:  # noqa: B027 - optional hook
         """Load or compile what coding needs, so that a caller can say why the first call takes longer."""
+
+
+def engines() -> dict[str, Engine]:
+    """Return all engines by name."""
+    return {name: ENGINES.by_name(name) for name in ENGINES}
+
+
+def register_engine(engine: Engine) -> None:
+    """Add an engine; it can then be named where one is chosen, and files that have its id and version can be read.
+
+    Raises:
+        ValueError: its id and version are taken, or out of range (64..127 are free for others).
+    """
+    ENGINES.register(engine)

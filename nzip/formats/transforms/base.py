@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from nzip.errors import CorruptError
 from nzip.params import Parameters, Params
+from nzip.registry import TRANSFORMS
 
 
 class Transform(ABC):
@@ -66,3 +67,17 @@ def expect_size(name: str, coded: bytes, size: int) -> None:
     """
     if len(coded) != size:
         raise CorruptError(f"a {name} transform has {len(coded):,} bytes where {size:,} belong")
+
+
+def transforms() -> dict[str, Transform]:
+    """Return all transforms by name."""
+    return {name: TRANSFORMS.by_name(name) for name in TRANSFORMS}
+
+
+def register_transform(transform: Transform) -> None:
+    """Add a transform; encoders then ask it about blocks, and files that have its id and version can be read.
+
+    Raises:
+        ValueError: its id and version are taken, or out of range (64..127 are free for others).
+    """
+    TRANSFORMS.register(transform)
