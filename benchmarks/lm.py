@@ -28,7 +28,7 @@ CONTAINER = 25
 
 def measure(request: dict[str, Any]) -> dict[str, Any]:
     """Measure one row in this process."""
-    from nzip.evaluation.worker import highest_resident
+    from nzip.evaluation.harness.memory import highest_resident
     from nzip.models.lm import model as models
     from nzip.models.lm.engine import LmEngine
 
