@@ -30,6 +30,11 @@ class Choice(NamedTuple):
     params: Mapping[str, Any]
 
 
+STORED = Choice("store", {})
+GENERAL = Choice("cm", {})  # for any content, where no level is asked
+LATENTS = Choice("latents", {})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """How content is cut and coded.

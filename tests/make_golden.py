@@ -167,7 +167,7 @@ def transformed() -> Iterator[tuple[str, Callable[[], tuple[bytes, bytes]]]]:
 
     def forced(content: bytes, chain: list[tuple[str, dict[str, int]]]) -> Callable[[], tuple[bytes, bytes]]:
         def make() -> tuple[bytes, bytes]:
-            choose, blocks.choose = blocks.choose, lambda *_: chain
+            choose, blocks.choose = blocks.choose, lambda *_, **__: chain
             try:
                 return packed(content, level=3), content
             finally:
@@ -192,7 +192,7 @@ def latents() -> Iterator[tuple[str, Callable[[], tuple[bytes, bytes]]]]:
     """Yield lossy files of every codec and every model that comes with nzip; the content is what they decode to."""
     import numpy as np
 
-    from nzip.formats.signals import Audio, Image
+    from nzip.formats.signals.base import Audio, Image
     from nzip.models.latent import codecs
 
     rows, columns = np.arange(70)[:, None], np.arange(90)[None]

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from nzip.cli import choices, options
-from nzip.cli.output import on_terminal, steps
+from nzip.cli.output.lines import on_terminal
+from nzip.cli.output.progress import steps
 
 LOSSLESS_ONLY = ("levels", "engine", "params", "threads", "direction")
 LOSSY_ONLY = ("codecs", "qualities", "speech", "html_path")
@@ -111,7 +112,7 @@ def command(
     """
     _check_lossy(lossy)
     if lossy:
-        from nzip.cli.eval.common import journal_warnings
+        from nzip.cli.eval.study import journal_warnings
         from nzip.evaluation.benchmark.lossy.run import main_run as lossy_run
 
         names = None if codecs is None else [name.strip() for name in codecs.split(",")]

@@ -18,10 +18,10 @@ from typing import Any, NamedTuple, Self
 
 import xxhash
 
-from nzip.codec.blocks import Coding, encode_block, encode_within
+from nzip.codec.blocks import Coding, encode_block, encode_within, end_of_block
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
 from nzip.formats.container import End, Header, Index
-from nzip.settings import DEFAULT_LEVEL, Settings, resolve
+from nzip.settings import DEFAULT_LEVEL, STORED, Settings, resolve
 
 Buffer = bytes | bytearray | memoryview
 MOST_GAIN = 64  # bytes of text that one byte of a window may stand for
@@ -127,16 +127,15 @@ class Compressor:
     ):
         settings = resolve(level, engine=engine, params=params, block_size=block_size)
         self._block_size = settings.block_size
-        name, chosen = settings.engines[-1]
         if window_bits is not None:
             if not 256 <= window_bits <= 1 << 26:
                 raise ValueError(f"window_bits {window_bits} is not in 256..{1 << 26}")
             if not settings.cuts:
-                raise ValueError(f"engine {name} cannot cut blocks by window_bits")
+                raise ValueError(f"engine {settings.engines[-1].engine} cannot cut blocks by window_bits")
         self._limit = 0 if window_bits is None else -(-window_bits // 8)
         if self._limit:
             self._block_size = min(self._block_size, MOST_GAIN * self._limit)
-        self._coding = Coding(name, dict(chosen), verify=verify)
+        self._coding = Coding(settings.engines, verify=verify)
         self._header = Header(
             name=name, mode=mode, mtime_ns=mtime_ns, content_size=content_size, kind=kind
         )
@@ -220,7 +219,7 @@ class Compressor:
         while view:
             # A full block is only coded when more follows: an input of one block is a solo member.
             if len(self._rest.data) >= self._block_size:
-                self._cut()
+                self._cut(more=True)
             buffer = self._rest.data
             part = view[: self._block_size - len(buffer)]
             buffer += part
@@ -248,7 +247,7 @@ class Compressor:
 
     def _store_rest(self) -> None:
         """Have all that is not coded yet stored as it is, which asks for neither memory nor time."""
-        self._coding, self._limit = Coding("store", {}), 0
+        self._coding, self._limit = Coding((STORED,)), 0
         for piece in self._pieces:
             if piece.chunk is None:
                 piece.task = Task(partial(encode_block, piece.raw, self._coding))
@@ -322,10 +321,13 @@ class Compressor:
             return 0
         return self._pieces[-1].number + 1 - len(self._index)
 
-    def _cut(self) -> None:
-        """Make the next block of what is there: all, or, for a window, what one takes; the rest waits for more."""
+    def _cut(self, *, more: bool = False) -> None:
+        """Make the next block of what is there: all; or, for a window, what one takes; or, where `more` follows, all up
+        to a border of content near the end. The rest waits for more."""
         self._start()
         raw = bytes(self._rest.data)
+        if more and not self._limit:
+            raw = raw[: end_of_block(raw, self._coding)]
         number = len(self._index) + self._waiting()
         if self._limit:
             count, chunk = encode_within(raw, self._coding, self._limit)

@@ -8,9 +8,9 @@ from cli.tools import Run
 from models.lm.model_files import CODABLE, write_gguf
 from numba import config as numba_config
 
-from nzip.cli.output import Tally
+from nzip.cli.output.progress import Tally
 from nzip.models import progress
-from nzip.models.lm import model
+from nzip.models.lm import loading
 
 pytestmark = pytest.mark.skipif(bool(numba_config.DISABLE_JIT), reason="the kernels are made of instructions")
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(bool(numba_config.DISABLE_JIT), reason="the kern
 @pytest.fixture(autouse=True)
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NZIP_MODELS", str(tmp_path / "models"))
-    monkeypatch.setattr(model, "_opened", {})
+    monkeypatch.setattr(loading, "_opened", {})
 
 
 def test_there_and_back(run: Run, here: Path) -> None:
@@ -35,7 +35,7 @@ def test_without_a_model(run: Run, here: Path) -> None:
     result = run("compress", "--engine", "lm", "text")
     assert result.exit_code == 1
     remedy = "get it with: nzip models pull smollm2-135m"
-    assert result.stderr == f"nzip: text: the model smollm2-135m is not here; {remedy}\n"
+    assert result.stderr == f"nzip: the model smollm2-135m is not here; {remedy}\n"
     assert not Path("text.nz").exists()
 
 
@@ -95,5 +95,5 @@ def test_bench(run: Run, here: Path) -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     codec = json.loads(Path("r.json").read_text("utf-8"))["codecs"][0]
     assert codec["name"] == "nzip lm -6"
-    assert codec["settings"].startswith("lm, model tiny, streams 2, ")
+    assert codec["settings"].startswith("lm, streams 2, model tiny, ")
     assert codec["model_bytes"] == Path("tiny.gguf").stat().st_size

@@ -89,7 +89,9 @@ def test_a_short_block_states_a_short_window():
         ({"level": 10}, "level 10"),
         ({"level": None}, "level None"),
         ({"engine": "lzma"}, "no engine is called 'lzma'"),
-        ({"params": {"level": 3}}, "params needs engine"),
+        ({"level": 6, "params": {"level": 3}}, "engine cm does not know the parameter 'level'"),
+        ({"level": 6, "params": ["midicoth:bits=20"]}, "does not take part; there are cm"),
+        ({"engine": "cm:preset=9"}, "cm preset 9 is not in 1"),
         ({"engine": "zstd", "params": {"level": 23}}, "zstd level 23"),
         ({"engine": "zstd", "params": {"window": 9}}, "zstd window 9"),
         ({"engine": "zstd", "params": {"colour": 1}}, "'colour'"),
@@ -163,7 +165,7 @@ def test_a_transform_that_does_not_come_back_is_dropped(registries, monkeypatch,
             return bytes(size) if fault == "wrong bytes" else coded[::-1]
 
     nzip.register_transform(Reverse())
-    monkeypatch.setattr(blocks, "choose", lambda block, engine: [("reverse", {})])
+    monkeypatch.setattr(blocks, "choose", lambda block, content, **_: [("reverse", {})])
     data = nzip.compress(TEXT, 1)
     assert nzip.decompress(data) == TEXT
     (block,) = nzip.inspect(io.BytesIO(data)).blocks

@@ -20,16 +20,17 @@ from nzip.codec import lossy
 from nzip.codec.blocks import Coding, encode_block
 from nzip.errors import CorruptError, LimitError, UnsupportedError
 from nzip.formats.container import End, Header, IndexEntry
-from nzip.formats.signals import Audio, Image
+from nzip.formats.signals.base import Audio, Image
 from nzip.models.latent import codecs, record
 from nzip.models.latent.layers import NumpyOps
 from nzip.models.latent.record import Head
+from nzip.settings import GENERAL
 
 
 def member(blocks: list[tuple[bytes, str]], kind: str) -> bytes:
     """A file of blocks of these bytes, each by an engine."""
     params = {"zstd": {"level": 1}}
-    chunks = [encode_block(raw, Coding(engine, params.get(engine, {}), False)) for raw, engine in blocks]
+    chunks = [encode_block(raw, Coding(((engine, params.get(engine, {})),), False)) for raw, engine in blocks]
     start = Header(kind=kind).encode()
     whole = xxhash.xxh3_64()
     for raw, _ in blocks:
@@ -64,7 +65,7 @@ def file_of(head: Head, symbols: bytes, *more: tuple[bytes, str]) -> bytes:
 CASES = """
 import io, json, re, sys
 import nzip
-from nzip.codec.files import decompress_file
+from nzip.codec.files.decompress import decompress_file
 said = {}
 
 def peak():
@@ -179,7 +180,7 @@ def test_the_first_block_is_the_head_and_its_symbols():
     ):
         with pytest.raises(CorruptError):
             nzip.decompress_signal(member(blocks, "image"))
-    coded = encode_block(start + symbols + bytes(100), Coding("cm", {}))
+    coded = encode_block(start + symbols + bytes(100), Coding((GENERAL,)))
     with pytest.raises(CorruptError, match="engine that does not keep its head"):
         nzip.decompress_signal(Header(kind="image").encode() + coded)
 

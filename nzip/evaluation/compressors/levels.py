@@ -7,9 +7,11 @@ from typing import Any
 
 from nzip.evaluation.compressors.codec import WARM_UP, Codec
 from nzip.evaluation.compressors.peers import MIB
+from nzip.models.base import Engine
 from nzip.settings import DEFAULT_LEVEL, resolve
 
-SLOW_WARM_UP = 1 << 10  # for engines that take a minute for 64 KiB
+SLOW_WARM_UP = 1 << 10  # with models of LARGE bytes or more, which take a minute for 64 KiB
+LARGE = 16 * MIB
 
 
 def nzip_codec(
@@ -25,6 +27,7 @@ def nzip_codec(
     settings = resolve(level, engine=engine, params=params)
     name, used = settings.engines[-1]
     coder = nzip.engines()[name]
+    model_bytes = coder.model_bytes(used)
     words = [name, *(f"{key} {value}" for key, value in used.items())]
     words.append(f"{settings.block_size // MIB} MiB blocks")
     words.append("1 thread" if threads == 1 else f"{threads or 'all'} threads")
@@ -44,9 +47,16 @@ def nzip_codec(
         decompress=decompress,
         prepare=coder.prepare,
         spec={"kind": "nzip", "level": level, "engine": engine, "params": params, "threads": threads},
-        model_bytes=coder.model_bytes(used),
-        warm_up=SLOW_WARM_UP if coder.slow else WARM_UP,
+        model_bytes=model_bytes,
+        model=_model_of(coder, used),
+        warm_up=SLOW_WARM_UP if model_bytes >= LARGE else WARM_UP,
     )
+
+
+def _model_of(coder: Engine, params: Mapping[str, Any]) -> str:
+    """Return the language model that an engine is told of, else its own choice; nothing for engines without one."""
+    fields = getattr(coder, "parameters", ())
+    return next((params.get(field.name, field.default) for field in fields if field.name == "model"), "")
 
 
 def nzip_codecs(
