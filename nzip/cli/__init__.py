@@ -1,7 +1,7 @@
 """The command `nzip`: a group that loads a command's file when that command is used.
 
 Invariants: importing this module imports neither numpy, numba, zstandard nor rich; every failure ends as one line
-on stderr and an exit status (see `docs/reference/CLI.md`), never as a traceback.
+on stderr and an exit status (see `docs/reference/BEHAVIOUR.md`), never as a traceback.
 """
 
 from __future__ import annotations

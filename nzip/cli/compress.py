@@ -65,7 +65,7 @@ def command(
     lossy: bool,
     codec: str | None,
     strip: bool,
-    refine: int,
+    search: int,
     quality: int | None,
     bpp: float | None,
     kbps: float | None,
@@ -94,7 +94,7 @@ def command(
     signal = options.lossy_settings(
         lossy,
         {
-            "codec": codec, "strip": strip, "refine": refine, "quality": quality, "bpp": bpp, "kbps": kbps,
+            "codec": codec, "strip": strip, "search": search, "quality": quality, "bpp": bpp, "kbps": kbps,
             "psnr": psnr,
         },
         {

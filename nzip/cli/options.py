@@ -227,7 +227,7 @@ def lossy_options(command: F) -> F:
         help="With --lossy: walloc, vqgan, hyperprior for pictures; walloc, grvq for sounds.",
     )(command)
     command = click.option(
-        "--refine",
+        "--search",
         type=click.IntRange(0, 10000),
         default=0,
         metavar="ROUNDS",
@@ -248,7 +248,7 @@ def lossy_settings(lossy: bool, given: dict[str, Any], others: dict[str, Any]) -
 
     Args:
         lossy: whether --lossy was given.
-        given: codec, strip, refine, quality, bpp, kbps, psnr.
+        given: codec, strip, search, quality, bpp, kbps, psnr.
         others: options by name that do not go with --lossy, with their values.
 
     Raises:
@@ -262,7 +262,7 @@ def lossy_settings(lossy: bool, given: dict[str, Any], others: dict[str, Any]) -
     against = [name for name, value in others.items() if value not in (None, False)]
     if against:
         raise click.UsageError(f"{against[0]} does not go with --lossy")
-    goals = [name for name in asked if name not in ("codec", "strip", "refine")]
+    goals = [name for name in asked if name not in ("codec", "strip", "search")]
     if len(goals) > 1:
         raise click.UsageError(f"--{goals[0]} and --{goals[1]} exclude each other")
     from nzip.codec.lossy import Goal
@@ -270,7 +270,7 @@ def lossy_settings(lossy: bool, given: dict[str, Any], others: dict[str, Any]) -
 
     if given["codec"] is not None and given["codec"] not in CODECS:
         raise click.UsageError(f"--codec {given['codec']}: there are {', '.join(CODECS)}")
-    settings = {name: given[name] for name in ("codec", "strip", "refine")}
+    settings = {name: given[name] for name in ("codec", "strip", "search")}
     return {**settings, "goal": Goal(**{name: given[name] for name in goals})}
 
 

@@ -253,20 +253,20 @@ def _transformed(raw: bytes, content: Content, sees_records: bool) -> tuple[byte
     """
     coded, held = raw, content
     specs: list[TransformSpec] = []
-    for name, params in choose(raw, content, sees_records=sees_records):
-        transform = TRANSFORMS.by_name(name)
-        before = coded
-        try:
+    # A transform that is wrong costs size, whatever way it is wrong.
+    try:
+        for name, params in choose(raw, content, sees_records=sees_records):
+            transform = TRANSFORMS.by_name(name)
+            before = coded
             coded = transform.forward(before, params)
-            back = transform.inverse(coded, len(before), params) if 0 < len(coded) <= 2 * len(raw) else None
+            if not 0 < len(coded) <= 2 * len(raw) or transform.inverse(coded, len(before), params) != before:
+                return raw, (), content
             held = transform.content(coded, held, params)
-        except MemoryError:
-            raise
-        except Exception:
-            back = None  # a transform that is wrong costs size, whatever way it is wrong
-        if back != before:
-            return raw, (), content
-        specs.append(TransformSpec(transform.id, transform.version, transform.pack(params), len(coded)))
+            specs.append(TransformSpec(transform.id, transform.version, transform.pack(params), len(coded)))
+    except MemoryError:
+        raise
+    except Exception:
+        return raw, (), content
     return coded, tuple(specs), held
 
 

@@ -32,7 +32,7 @@ from nzip.formats.signals.base import MAX_CHANNELS, MOST_PIXELS, PICTURES, SOUND
 from nzip.formats.signals.images import write_image
 from nzip.formats.signals.resample import resample
 from nzip.models.latent import codecs, record
-from nzip.models.latent.codecs import LatentCodec, Settings, Symbols
+from nzip.models.latent.base import LatentCodec, SearchingCodec, Settings, Symbols
 from nzip.models.latent.layers import Ops, best_ops
 from nzip.models.latent.record import Head
 from nzip.registry import ENGINES
@@ -51,7 +51,6 @@ TILES = {record.PICTURE: (record.LARGEST[record.PICTURE], 1536), record.SOUND: (
 PART_MEMORY = 3 << 29  # bytes that a part should not need more of: it is cut smaller where its codec would
 FIXED = 160 << 20  # bytes of memory of a model, and of what networks and kernels need
 STRIP = 1 << 18  # samples that become pixels or the sound's at a time
-REFINED = ("vqgan",)  # codecs that can search at encoding
 SPEECH_RATE = 8.0  # kbit/s a channel below which sounds go to the codec for speech
 
 
@@ -119,7 +118,7 @@ def compress_signal(
     bpp: float | None = None,
     kbps: float | None = None,
     psnr: float | None = None,
-    refine: int = 0,
+    search: int = 0,
 ) -> bytes:
     """Return a picture or sound as a lossy nzip file of one member.
 
@@ -131,7 +130,7 @@ def compress_signal(
         bpp: the best quality of at most so many bits a pixel.
         kbps: the best quality of at most so many kbit a second.
         psnr: the smallest file of at least so many decibels.
-        refine: rounds of a search for a better code at about the same size, with the codec vqgan; the file is as any
+        search: rounds of a search for a better code at about the same size, with the codec vqgan; the file is as any
             other. It takes torch and seconds to minutes; 50 are plenty.
 
     Raises:
@@ -139,7 +138,7 @@ def compress_signal(
         LimitError: no quality gives what was asked for.
         UnsupportedError: the codec's model is not here.
     """
-    return encode_signal(signal, codec=codec, model=model, goal=Goal(quality, bpp, kbps, psnr), refine=refine).data
+    return encode_signal(signal, codec=codec, model=model, goal=Goal(quality, bpp, kbps, psnr), search=search).data
 
 
 def encode_signal(
@@ -148,14 +147,14 @@ def encode_signal(
     codec: str | None = None,
     model: AnyPath | None = None,
     goal: Goal | None = None,
-    refine: int = 0,
+    search: int = 0,
     fields: dict[str, Any] | None = None,
     ops: Ops | None = None,
 ) -> Encoded:
     """Do what `compress_signal` does, and say more.
 
     Args:
-        signal, codec, model, refine: as there.
+        signal, codec, model, search: as there.
         goal: what is asked for.
         fields: name, mode and time for the header.
         ops: layers to work with.
@@ -165,7 +164,7 @@ def encode_signal(
     goal.check(kind)
     name = codec or _usual(signal, goal)
     chosen, model_id = codecs.by_name(name, kind, model)
-    _check_refine(refine, goal, name)
+    _check_search(search, goal, name)
     ops = ops or best_ops()
     head, groups, side = _dismantle(signal, chosen, model_id)
     head = replace(head, codec=codecs.CODECS[name].id, tile=_tile(head, chosen))
@@ -178,7 +177,7 @@ def encode_signal(
             with np.errstate(all="ignore"):  # of a model that makes no numbers; see `_synthesised`
                 symbols = [chosen.analyse(part, settings, ops) for part in parts]
             if rounds:
-                better = cast(codecs.RefiningCodec, chosen).refined
+                better = cast(SearchingCodec, chosen).search
                 symbols = [better(part, s, settings, rounds) for part, s in zip(parts, symbols, strict=True)]
             error = None
             if goal.psnr is not None:
@@ -193,40 +192,41 @@ def encode_signal(
 
     if goal.psnr is not None:
         wanted = goal.psnr
-        best = _search(at, lambda one: (one.psnr or math.inf) < wanted)
+        best = _least_quality(at, lambda one: (one.psnr or math.inf) < wanted)
         if best > 100:
             most = at(100).psnr or 0.0
             raise LimitError(f"the codec {name} gives {most:.2f} dB at most here; ask for less, or take another codec")
         return at(best)
     limit = _limit(signal, goal)
     if limit is None:
-        return at(goal.quality or DEFAULT_QUALITY, refine)
-    best = _search(at, lambda one: len(one.data) <= limit) - 1
+        return at(goal.quality or DEFAULT_QUALITY, search)
+    best = _least_quality(at, lambda one: len(one.data) <= limit) - 1
     if best < 1:
         least, kept = len(at(1).data), sum(map(len, side))
         more = f" ({kept:,} of them before compression for what is kept exactly)" if kept else ""
         raise LimitError(f"the codec {name} needs {least:,} bytes at least{more} and {limit:,} are allowed; allow more")
-    # What was refined may be a little larger, so it may take a step or two down.
-    while refine and best > 1 and len(at(best, refine).data) > limit:
+    # What a search found may be a little larger, so it may take a step or two down.
+    while search and best > 1 and len(at(best, search).data) > limit:
         best = max(q for q in range(1, best) if chosen.settings(q) != chosen.settings(best) or q == 1)
-    return at(best, refine) if len(at(best, refine).data) <= limit else at(best)
+    return at(best, search) if len(at(best, search).data) <= limit else at(best)
 
 
-def _check_refine(refine: int, goal: Goal, name: str) -> None:
+def _check_search(search: int, goal: Goal, name: str) -> None:
     """Refuse rounds that do not go with what is asked for.
 
     Raises:
         ValueError: so it is.
     """
-    if refine < 0:
-        raise ValueError(f"refine is a number of rounds from 0 on, not {refine}")
-    if refine and name not in REFINED:
-        raise ValueError(f"the codec {name} has nothing to refine; leave refine out, or take {' or '.join(REFINED)}")
-    if refine and goal.psnr is not None:
-        raise ValueError("refine is not for decibels; leave out refine or psnr")
+    if search < 0:
+        raise ValueError(f"search is a number of rounds from 0 on, not {search}")
+    if search and name not in codecs.SEARCHING:
+        others = " or ".join(codecs.SEARCHING)
+        raise ValueError(f"the codec {name} has nothing to search for; leave search out, or take {others}")
+    if search and goal.psnr is not None:
+        raise ValueError("search is not for decibels; leave out search or psnr")
 
 
-def _search(at: Callable[[int], Encoded], goes_on: Callable[[Encoded], bool]) -> int:
+def _least_quality(at: Callable[[int], Encoded], goes_on: Callable[[Encoded], bool]) -> int:
     """Return the first quality at which `goes_on` no longer holds, 101 where it holds to the end."""
     low, high = 1, 101
     while low < high:

@@ -22,6 +22,7 @@ from nzip.errors import CorruptError, LimitError, UnsupportedError
 from nzip.formats.container import End, Header, IndexEntry
 from nzip.formats.signals.base import Audio, Image
 from nzip.models.latent import codecs, record
+from nzip.models.latent.base import LatentCodec
 from nzip.models.latent.layers import NumpyOps
 from nzip.models.latent.record import Head
 from nzip.settings import GENERAL
@@ -39,7 +40,7 @@ def member(blocks: list[tuple[bytes, str]], kind: str) -> bytes:
     return start + b"".join(chunks) + End(len(start), entries, 0, whole.intdigest()).encode()
 
 
-def shipped(name: str) -> tuple[codecs.LatentCodec, int, str]:
+def shipped(name: str) -> tuple[LatentCodec, int, str]:
     kind = next(iter(codecs.CODECS[name].defaults))
     codec, model = codecs.by_name(name, kind)
     return codec, codecs.CODECS[name].id, model

@@ -72,7 +72,7 @@ SIGNATURES = {
     "EqualInfoTokenizer.encode": "(self, data, *, progress=None)",
     "EqualInfoTokenizer.decode": "(self, tokens, *, progress=None)",
     "EqualInfoTokenizer.pack": "(self, tokens)",
-    "compress_signal": "(signal, *, codec=None, model=None, quality=None, bpp=None, kbps=None, psnr=None, refine=0)",
+    "compress_signal": "(signal, *, codec=None, model=None, quality=None, bpp=None, kbps=None, psnr=None, search=0)",
     "decompress_signal": "(data, *, max_memory=2147483648, max_output_size=None, ops=None)",
     "latents": "(source, *, max_memory=2147483648, max_output_size=None)",
     "read_signal": "(source, *, strip=False)",

@@ -105,7 +105,7 @@ def compress_signal_file(
     codec: str | None = None,
     model: AnyPath | None = None,
     goal: Goal | None = None,
-    refine: int = 0,
+    search: int = 0,
     strip: bool = False,
     store_name: bool = False,
     force: bool = False,
@@ -117,7 +117,7 @@ def compress_signal_file(
     Args:
         source: a path, or a binary stream.
         target: a path, or a binary stream; `compressed_name(source)` where left out.
-        codec, model, goal, refine: see `lossy.encode_signal`.
+        codec, model, goal, search: see `lossy.encode_signal`.
         strip: leave out all but pixels or samples.
         store_name: store the source's base name, mode and modification time in the file.
         force: overwrite an existing target.
@@ -150,7 +150,7 @@ def compress_signal_file(
         if progress is not None:
             progress(0, size, 0)
         try:
-            encoded = lossy.encode_signal(signal, codec=codec, model=model, goal=goal, refine=refine, fields=fields)
+            encoded = lossy.encode_signal(signal, codec=codec, model=model, goal=goal, search=search, fields=fields)
         except ValueError as error:
             raise FileError(src.name, str(error)) from None
         what["psnr"] = lossy.psnr(signal, encoded.data) if encoded.psnr is None else encoded.psnr

@@ -107,7 +107,7 @@ def _params(stride: int, width: int, big: int, offset: int) -> dict[str, Any]:
 
 def _of_header(found: Segment) -> list[dict[str, Any]]:
     """Return parameters for samples that a header describes: of a frame or pixel, of neighbours, of bytes."""
-    width, stride, big = found.width, found.stride, int(found.big)
+    width, stride, big = found.width, found.stride or found.width, int(found.big)
     phase = found.offset % width
     if width > 4:
         return []

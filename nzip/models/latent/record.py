@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from nzip.errors import CorruptError, UnsupportedError
 from nzip.formats.container import Reader, uleb
 from nzip.formats.signals.base import MAX_CHANNELS, MOST_PIXELS, MOST_SAMPLES, PICTURES, SOUNDS
-from nzip.models.latent.codecs import MAX_SETTINGS, LatentCodec, Symbols
+from nzip.models.latent.base import MAX_SETTINGS, LatentCodec, Symbols
 from nzip.models.latent.weights import ID_BYTES
 
 Bytes = bytes | bytearray | memoryview

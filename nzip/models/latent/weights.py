@@ -74,6 +74,18 @@ class Model:
             raise CorruptError(f"the configuration of the model {self.id} is damaged ({what}); get the file again")
         return value
 
+    def tensor(self, name: str, kind: type, shape: tuple[int, ...]) -> NDArray[Any]:
+        """Return one tensor, as an array of the type `kind`; where that is float32, floats of other widths are taken.
+
+        Raises:
+            CorruptError: it is missing, or of another type or shape.
+        """
+        found = self.tensors.get(name)
+        fits = found is not None and (found.dtype.kind == "f" if kind is np.float32 else found.dtype == kind)
+        if found is None or not fits or found.shape != shape:
+            raise CorruptError(f"the model {self.id} has no tensor {name} of the shape {shape}; get its file again")
+        return np.array(found, kind, order="C")
+
     def floats(self, prefix: str = "") -> dict[str, NDArray[np.float32]]:
         """Return the float tensors whose names start with `prefix`, without it, as float32.
 

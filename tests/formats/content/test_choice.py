@@ -53,6 +53,11 @@ def test_sound_gets_differences() -> None:
     assert "shuffle" not in names(choose(sound, "cm"))
 
 
+def test_rows_of_bits_get_what_any_bytes_get() -> None:
+    assert choose(b"P4 400 300\n" + bytes(i // 9 % 256 for i in range(15000)), "zstd")[0][0] == "delta"
+    assert choose(b"P4 400 300\n" + bytes(i // 9 % 256 for i in range(15000)), "cm") == []
+
+
 def test_sound_without_its_header_gets_differences() -> None:
     for engine in ("zstd", "cm"):
         assert names(choose(wave(12000, 2, 2, 40), engine))[0] == "delta"

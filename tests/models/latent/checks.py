@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nzip.errors import CorruptError
-from nzip.models.latent.codecs import LatentCodec
+from nzip.models.latent.base import LatentCodec
 from nzip.models.latent.layers import NumpyOps
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from nzip.errors import CorruptError
 from nzip.models.latent.priors import planes as coder
-from nzip.models.latent.priors.planes_training import learn
+from nzip.models.latent.walloc.training.prior import learn
 
 
 def latents(seed: int, count: int = 3, height: int = 24, width: int = 17) -> np.ndarray:

@@ -13,9 +13,9 @@ from nzip.codec import lossy
 from nzip.models.latent import codecs, weights
 from nzip.models.latent.layers import NumpyOps, new_conv
 from nzip.models.latent.priors import planes
-from nzip.models.latent.priors.planes_training import learn
 from nzip.models.latent.walloc import codec as walloc
 from nzip.models.latent.walloc import wavelet
+from nzip.models.latent.walloc.training.prior import learn
 
 
 def picture(seed: int, height: int, width: int) -> np.ndarray:

@@ -9,7 +9,7 @@ from nzip.models.latent import weights
 from nzip.models.latent.codecs import CODECS, found_models
 
 QUALITIES = (5, 15, 30, 45, 60, 75, 90)
-REFINED_QUALITIES = (90, 100)  # a search takes its time
+SEARCHED_QUALITIES = (90, 100)  # a search takes its time
 
 
 def nzip_codecs(kind: str) -> list[LossyCodec]:
@@ -35,9 +35,9 @@ def own_codec(kind: str, name: str, model: Path, *, usual: bool = True, rounds: 
         family="nzip",
         version=nzip.__version__,
         settings=f"model {model.stem} ({weights.id_of(data)})" + (f", {rounds} rounds of search" if rounds else ""),
-        ladder=REFINED_QUALITIES if rounds else QUALITIES,
+        ladder=SEARCHED_QUALITIES if rounds else QUALITIES,
         encode=lambda signal, setting: nzip.compress_signal(
-            signal, codec=name, model=None if usual else model.stem, quality=setting, refine=rounds
+            signal, codec=name, model=None if usual else model.stem, quality=setting, search=rounds
         ),
         decode=nzip.decompress_signal,
         model_bytes=len(data),

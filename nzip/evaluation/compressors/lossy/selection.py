@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nzip.codec.lossy import REFINED
 from nzip.errors import NzipError
 from nzip.evaluation.compressors.lossy.audio import audio_codecs
 from nzip.evaluation.compressors.lossy.codec import LossyCodec
 from nzip.evaluation.compressors.lossy.images import image_codecs
 from nzip.evaluation.compressors.lossy.own import models_here, nzip_codecs, own_codec
 from nzip.evaluation.data.signals import NOUNS
-from nzip.models.latent.codecs import CODECS, by_name
+from nzip.models.latent.codecs import CODECS, SEARCHING, by_name
 
 
 def peers(kind: str) -> list[LossyCodec]:
@@ -33,8 +32,8 @@ def find(kind: str, name: str) -> LossyCodec:
         try:
             stem = model or CODECS[own].defaults[kind]
             by_name(own, kind, stem)
-            if int(rounds or 0) and own not in REFINED:
-                raise ValueError("it has nothing to refine")
+            if int(rounds or 0) and own not in SEARCHING:
+                raise ValueError("it has nothing to search for")
             return own_codec(kind, own, models_here()[stem], usual=not colon, rounds=int(rounds or 0))
         except (KeyError, ValueError, NzipError) as error:
             raise LookupError(f"no lossy codec {name!r} for a {NOUNS[kind]} is here: {error}") from None

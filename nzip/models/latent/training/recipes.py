@@ -1,8 +1,8 @@
 """Which recipe makes a model of which codec, and what all recipes are told.
 
-A recipe is a function `recipe(kind, paths, out, folder, options, progress)` that learns from files, writes the model to
-`out` and its card beside it, and returns what the loop gave. It goes on from the checkpoint in `folder` if there is
-one, and leaves out the model where the loop was not finished.
+A recipe is the function `recipe(kind, paths, out, folder, options, progress)` of the module `training.recipe` in a
+codec's folder. It learns from files, writes the model to `out` and its card beside it, and returns what the loop gave.
+It goes on from the checkpoint in `folder` if there is one, and writes no model where the loop was not finished.
 """
 
 from __future__ import annotations
@@ -18,13 +18,7 @@ from nzip.models.latent.training import loop
 
 AnyPath = str | os.PathLike[str]
 
-RECIPES = {
-    ("image", "walloc"): "nzip.models.latent.walloc.training:recipe",
-    ("image", "vqgan"): "nzip.models.latent.vqgan.training:recipe",
-    ("image", "hyperprior"): "nzip.models.latent.hyperprior.training:recipe",
-    ("audio", "walloc"): "nzip.models.latent.walloc.training:recipe",
-    ("audio", "grvq"): "nzip.models.latent.grvq.training:recipe",
-}
+RECIPES = {"image": ("walloc", "vqgan", "hyperprior"), "audio": ("walloc", "grvq")}
 
 
 @dataclass(frozen=True)
@@ -59,7 +53,7 @@ class Options:
 
 def codecs_of(kind: str) -> list[str]:
     """Return the codecs that can learn from pictures ("image") or sounds ("audio")."""
-    return [codec for other, codec in RECIPES if other == kind]
+    return list(RECIPES[kind])
 
 
 def train(
@@ -87,9 +81,8 @@ def train(
         UnsupportedError: there is nothing to learn from, or a package is missing.
         CorruptError: the checkpoint is damaged.
     """
-    if (kind, codec) not in RECIPES:
+    if codec not in RECIPES[kind]:
         raise ValueError(f"no recipe makes {codec} for {kind}; there are {', '.join(codecs_of(kind))}")
-    module, _, name = RECIPES[kind, codec].partition(":")
-    recipe = getattr(importlib.import_module(module), name)
-    result: loop.Result = recipe(kind, list(paths), Path(out), Path(folder), options, progress)
+    made_by = importlib.import_module(f"nzip.models.latent.{codec}.training.recipe")
+    result: loop.Result = made_by.recipe(kind, list(paths), Path(out), Path(folder), options, progress)
     return result

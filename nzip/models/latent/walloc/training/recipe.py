@@ -23,11 +23,11 @@ from nzip import outputs
 from nzip.models.latent import weights as files
 from nzip.models.latent.layers import TorchOps, new_conv
 from nzip.models.latent.priors import planes
-from nzip.models.latent.priors.planes_training import learn
 from nzip.models.latent.training import data, loop
 from nzip.models.latent.training.recipes import Options
 from nzip.models.latent.walloc import codec as walloc
 from nzip.models.latent.walloc import wavelet
+from nzip.models.latent.walloc.training.prior import learn
 from nzip.models.latent.weights import Model
 
 Tensor = Any  # torch.Tensor: the package may be absent where types are checked
