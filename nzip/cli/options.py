@@ -206,7 +206,7 @@ def chosen_settings(
     try:
         return resolve(level, engine=engine, params=params, block_size=block_size)
     except ValueError as error:
-        raise click.UsageError(f"{error}; see nzip engines", ctx) from None
+        raise click.UsageError(str(error), ctx) from None
 
 
 def lossy_options(command: F) -> F:
