@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from nzip.formats.signals.base import Audio, Image
     from nzip.formats.signals.files import read_signal
     from nzip.formats.signals.images import write_image
-    from nzip.registry import engines, register_engine, register_transform, transforms
+    from nzip.formats.transforms.base import register_transform, transforms
+    from nzip.models.base import engines, register_engine
     from nzip.settings import Level, levels
 
 __all__ = [
@@ -84,7 +85,8 @@ _HOMES = {
     "nzip.codec.signals.encode": ("compress_signal",),
     "nzip.codec.signals.decode": ("decompress_signal", "latents"),
     "nzip.codec.conditional": ("conditional",),
-    "nzip.registry": ("engines", "register_engine", "register_transform", "transforms"),
+    "nzip.models.base": ("engines", "register_engine"),
+    "nzip.formats.transforms.base": ("register_transform", "transforms"),
     "nzip.codec.salvage.content": ("Salvage", "salvage"),
     "nzip.codec.salvage.faults": ("Fault",),
     "nzip.codec.tokens.tokenizer": ("EqualInfoTokenizer", "Tokens", "detokenize"),

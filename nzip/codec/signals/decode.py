@@ -24,10 +24,11 @@ from nzip.formats.signals.base import Audio, Image
 from nzip.formats.signals.images import write_image
 from nzip.models.latent import record
 from nzip.models.latent.base import LatentCodec, Symbols
-from nzip.models.latent.engine import LatentsEngine
 from nzip.models.latent.layers import Ops, best_ops
 from nzip.models.latent.record import Head
 from nzip.outputs import AnyPath
+from nzip.registry import ENGINES
+from nzip.settings import LATENTS
 
 PIECE = 1 << 16  # bytes that are read at a time
 Signal = Image | Audio
@@ -76,7 +77,7 @@ def receive(
         if not fresh or isinstance(event, End):
             raise peek.truncated()
     first = found[0]
-    if first.engine not in (STORE_ENGINE, LatentsEngine.id) or first.transforms:
+    if first.engine not in (STORE_ENGINE, ENGINES.by_name(LATENTS.engine).id) or first.transforms:
         raise CorruptError("the first block of a lossy file is coded by an engine that does not keep its head")
     head, start = Head.parse(payload[: record.MAX_HEAD + 2])
     total = admit(head, start, first.raw_size, max_memory, max_output_size, signal=signal)

@@ -22,11 +22,10 @@ from nzip.formats.container import MAX_BLOCK, Header
 from nzip.formats.signals.base import Audio, Image
 from nzip.models.latent import codecs, record
 from nzip.models.latent.base import LatentCodec, SearchingCodec, Settings, Symbols
-from nzip.models.latent.engine import LatentsEngine
 from nzip.models.latent.layers import Ops, best_ops
 from nzip.models.latent.record import Head
 from nzip.outputs import AnyPath
-from nzip.settings import DEFAULT_LEVEL, level_of
+from nzip.settings import GENERAL, LATENTS
 
 Signal = Image | Audio
 Floats = NDArray[np.float32]
@@ -217,10 +216,8 @@ def _member(head: Head, symbols: list[Symbols], side: list[bytes], header: Heade
     if len(first) > MAX_BLOCK:
         raise LimitError(f"the latents have {len(first):,} bytes; the limit is {MAX_BLOCK:,}: cut the signal in parts")
     rest = b"".join(side)
-    level = level_of(DEFAULT_LEVEL)
-    exact = Coding(level.engine, level.params)
-    blocks = [(first, Coding(LatentsEngine.name, {}, transforms=False))]
-    blocks += [(rest[at : at + MAX_BLOCK], exact) for at in range(0, len(rest), MAX_BLOCK)]
+    blocks = [(first, Coding((LATENTS,), transforms=False))]
+    blocks += [(rest[at : at + MAX_BLOCK], Coding((GENERAL,))) for at in range(0, len(rest), MAX_BLOCK)]
     chunks = ((raw, encode_block(raw, coding)) for raw, coding in blocks)
     return written(header, chunks), len(first) + len(rest)
 

@@ -24,12 +24,13 @@ from nzip.models.latent import codecs, record
 from nzip.models.latent.base import LatentCodec
 from nzip.models.latent.layers import NumpyOps
 from nzip.models.latent.record import Head
+from nzip.settings import GENERAL
 
 
 def member(blocks: list[tuple[bytes, str]], kind: str) -> bytes:
     """A file of blocks of these bytes, each by an engine."""
     params = {"zstd": {"level": 1}}
-    chunks = [encode_block(raw, Coding(engine, params.get(engine, {}), False)) for raw, engine in blocks]
+    chunks = [encode_block(raw, Coding(((engine, params.get(engine, {})),), False)) for raw, engine in blocks]
     start = Header(kind=kind).encode()
     whole = xxhash.xxh3_64()
     for raw, _ in blocks:
@@ -179,7 +180,7 @@ def test_the_first_block_is_the_head_and_its_symbols():
     ):
         with pytest.raises(CorruptError):
             nzip.decompress_signal(member(blocks, "image"))
-    coded = encode_block(start + symbols + bytes(100), Coding("cm", {}))
+    coded = encode_block(start + symbols + bytes(100), Coding((GENERAL,)))
     with pytest.raises(CorruptError, match="engine that does not keep its head"):
         nzip.decompress_signal(Header(kind="image").encode() + coded)
 
