@@ -191,7 +191,7 @@ def test_what_cannot_be_coded_at_the_end_is_stored_and_the_error_raised(monkeypa
     file.write(CONTENT)
 
     def failing(raw, coding, original=compressor_module.encode_block):
-        if coding.engine != "store":
+        if coding.engines != (STORED,):
             raise MemoryError
         return original(raw, coding)
 
