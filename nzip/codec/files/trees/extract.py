@@ -96,7 +96,7 @@ def extract_tree(
 
 
 class _Stream:
-    """The content of a packed directory in pieces of any size, of which there are very many; counts and reports them."""
+    """The content of a packed directory, read in very many pieces of any size; counts and reports them."""
 
     def __init__(self, src: Source, content: Members, progress: Progress | None = None):
         self._src, self._content, self._progress = src, content, progress
