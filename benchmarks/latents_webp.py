@@ -24,7 +24,9 @@ import PIL
 import PIL.Image
 
 from nzip import __version__
-from nzip.codec.lossy import Goal, decompress_signal, encode_signal
+from nzip.codec.signals.decode import decompress_signal
+from nzip.codec.signals.encode import encode_signal
+from nzip.codec.signals.goals import Goal
 from nzip.formats.signals.base import Image
 from nzip.models.latent import codecs
 from nzip.models.latent.training.data import signal_of

@@ -143,7 +143,7 @@ def level_table(results: dict[str, Result]) -> str:
     import nzip
 
     used = [results[name] for name in PLOTTED if name in results]
-    rows = [["level", "engine", "parameters", "block", "memory a thread", "bits/byte", "MB/s in", "MB/s out", "for"]]
+    rows = [["level", "engines", "block", "memory a thread", "bits/byte", "MB/s in", "MB/s out", "for"]]
     for number, level in nzip.levels().items():
         found = [by_name(result, f"nzip -{number}") for result in used]
         measured = ["-", "-", "-"]
@@ -156,12 +156,10 @@ def level_table(results: dict[str, Result]) -> str:
                 digits(size / MB / sum(row["compress_s"] for row in files)),
                 digits(size / MB / sum(row["decompress_s"] for row in files)),
             ]
-        parameters = ", ".join(f"{key} {value}" for key, value in level.params.items())
         rows.append(
             [
                 str(number),
-                level.engine,
-                parameters,
+                level.words,
                 f"{level.block_size // MIB} MiB",
                 f"{level.memory / MIB:,.0f} MiB",
                 *measured,

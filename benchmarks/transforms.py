@@ -45,7 +45,7 @@ def content(path: Path) -> bytes:
 def measure(engine: str, block: bytes) -> dict[str, Any]:
     """Return the payload's bytes without and with the chosen chain, and the chain."""
     block = block[: LIMITS[engine]]
-    coder = registry.engines()[engine]
+    coder = registry.ENGINES.by_name(engine)
 
     def size(data: bytes) -> int:
         return len(coder.encode(data, coder.fit(PARAMS[engine], len(data))))
@@ -79,7 +79,7 @@ def main() -> None:
         print("| " + " | ".join(cells) + " |", flush=True)
     result = {
         "zstd": ".".join(map(str, zstandard.ZSTD_VERSION)),
-        "cm": registry.engines()["cm"].version,
+        "cm": registry.ENGINES.by_name("cm").version,
         "params": PARAMS,
         "limits": LIMITS,
         "python": platform.python_version(),

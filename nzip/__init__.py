@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from nzip.codec.conditional import conditional
     from nzip.codec.decompressor import Decompressor, decompress
     from nzip.codec.inspect import BlockInfo, FileInfo, MemberInfo, inspect
-    from nzip.codec.lossy import compress_signal, decompress_signal, latents
     from nzip.codec.nzipfile import NzipFile, open
     from nzip.codec.salvage.content import Salvage, salvage
     from nzip.codec.salvage.faults import Fault
+    from nzip.codec.signals.decode import decompress_signal, latents
+    from nzip.codec.signals.encode import compress_signal
     from nzip.codec.tokens.tokenizer import EqualInfoTokenizer, Tokens, detokenize
     from nzip.errors import CorruptError, LimitError, NzipError, TruncatedError, UnsupportedError
     from nzip.formats.container import FORMAT_VERSION
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from nzip.formats.signals.base import Audio, Image
     from nzip.formats.signals.files import read_signal
     from nzip.formats.signals.images import write_image
-    from nzip.registry import engines, register_engine, register_transform, transforms
+    from nzip.formats.transforms.base import register_transform, transforms
+    from nzip.models.base import engines, register_engine
     from nzip.settings import Level, levels
 
 __all__ = [
@@ -80,9 +82,11 @@ _HOMES = {
     "nzip.codec.nzipfile": ("NzipFile", "open"),
     "nzip.codec.inspect": ("BlockInfo", "FileInfo", "MemberInfo", "inspect"),
     "nzip.settings": ("Level", "levels"),
-    "nzip.codec.lossy": ("compress_signal", "decompress_signal", "latents"),
+    "nzip.codec.signals.encode": ("compress_signal",),
+    "nzip.codec.signals.decode": ("decompress_signal", "latents"),
     "nzip.codec.conditional": ("conditional",),
-    "nzip.registry": ("engines", "register_engine", "register_transform", "transforms"),
+    "nzip.models.base": ("engines", "register_engine"),
+    "nzip.formats.transforms.base": ("register_transform", "transforms"),
     "nzip.codec.salvage.content": ("Salvage", "salvage"),
     "nzip.codec.salvage.faults": ("Fault",),
     "nzip.codec.tokens.tokenizer": ("EqualInfoTokenizer", "Tokens", "detokenize"),

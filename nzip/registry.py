@@ -1,8 +1,9 @@
 """Which engines and transforms exist, by name and by the id that files carry.
 
-The built-in ones are imported when they are first asked for, so that looking at a file imports nothing heavy.
-Other packages add theirs through the entry-point groups `nzip.engines` and `nzip.transforms`, whose values name an
-`Engine` or `Transform` class (or a function that returns an object of one).
+This stands below all that looks engines and transforms up, so it knows no more of them than `Registered` says. The
+built-in ones are imported when they are first asked for, so that looking at a file imports nothing heavy. Other
+packages add theirs through the entry-point groups `nzip.engines` and `nzip.transforms`, whose values name an `Engine`
+or `Transform` class (or a function that returns an object of one).
 """
 
 from __future__ import annotations
@@ -11,17 +12,29 @@ import warnings
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Generic, TypeVar
+from typing import Any, Protocol
 
 from nzip.errors import UnsupportedError
-from nzip.formats.transforms.base import Transform
-from nzip.models.base import Engine
 from nzip.process import imported, lock
 
-T = TypeVar("T", Engine, Transform)
+
+class Registered(Protocol):
+    """What an `Engine` and a `Transform` have alike.
+
+    Attributes:
+        name: the word users see.
+        id, version: what a block's header states.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def id(self) -> int: ...
+    @property
+    def version(self) -> int: ...
 
 
-class Registry(Generic[T]):
+class Registry:
     """Engines or transforms by name and by (id, version).
 
     Args:
@@ -36,11 +49,11 @@ class Registry(Generic[T]):
         self._group = group
         self._paths = {(id_, version): path for _, id_, version, path in builtin}
         self._names = {name: (id_, version) for name, id_, version, _ in builtin}
-        self._objects: dict[tuple[int, int], T] = {}
+        self._objects: dict[tuple[int, int], Any] = {}
         self._others_loaded = False
         self._lock = lock()
 
-    def register(self, item: T) -> None:
+    def register(self, item: Registered) -> None:
         """Add `item`; it becomes what its name stands for.
 
         Raises:
@@ -55,7 +68,7 @@ class Registry(Generic[T]):
             self._objects[key] = item
             self._names[item.name] = key
 
-    def by_name(self, name: str) -> T:
+    def by_name(self, name: str) -> Any:
         """Return the newest version of the one called `name`.
 
         Raises:
@@ -67,7 +80,7 @@ class Registry(Generic[T]):
             raise ValueError(f"no {self._word} is called {name!r}; there are {', '.join(sorted(self._names))}")
         return self._get(self._names[name])
 
-    def by_id(self, id_: int, version: int) -> T:
+    def by_id(self, id_: int, version: int) -> Any:
         """Return the one that a file names.
 
         Raises:
@@ -99,7 +112,7 @@ class Registry(Generic[T]):
         self._load_others()
         return iter(list(self._names))
 
-    def _get(self, key: tuple[int, int]) -> T:
+    def _get(self, key: tuple[int, int]) -> Any:
         with self._lock:
             if key not in self._objects:
                 module, _, attribute = self._paths[key].partition(":")
@@ -121,7 +134,7 @@ class Registry(Generic[T]):
                     warnings.warn(f"{self._word} {point.name!r} of another package is left out: {error}", stacklevel=2)
 
 
-ENGINES: Registry[Engine] = Registry(
+ENGINES = Registry(
     "engine",
     "nzip.engines",
     [
@@ -137,7 +150,7 @@ ENGINES: Registry[Engine] = Registry(
     ],
 )
 
-TRANSFORMS: Registry[Transform] = Registry(
+TRANSFORMS = Registry(
     "transform",
     "nzip.transforms",
     [
@@ -146,31 +159,3 @@ TRANSFORMS: Registry[Transform] = Registry(
         ("shuffle", 3, 1, "nzip.formats.transforms.shuffle:ShuffleTransform"),
     ],
 )
-
-
-def engines() -> dict[str, Engine]:
-    """Return all engines by name."""
-    return {name: ENGINES.by_name(name) for name in ENGINES}
-
-
-def transforms() -> dict[str, Transform]:
-    """Return all transforms by name."""
-    return {name: TRANSFORMS.by_name(name) for name in TRANSFORMS}
-
-
-def register_engine(engine: Engine) -> None:
-    """Add an engine; files that name its id and version can then be read.
-
-    Raises:
-        ValueError: its id and version are taken, or out of range (64..127 are free for others).
-    """
-    ENGINES.register(engine)
-
-
-def register_transform(transform: Transform) -> None:
-    """Add a transform; files that name its id and version can then be read.
-
-    Raises:
-        ValueError: its id and version are taken, or out of range (64..127 are free for others).
-    """
-    TRANSFORMS.register(transform)

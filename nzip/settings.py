@@ -1,34 +1,88 @@
-"""Levels 1..9: named bundles of an engine, its parameters and a block size."""
+"""Settings of an encoder: levels 1..9, and what a level, an engine and parameters that users name come to.
+
+`resolve` is the one place where these are put together, for the command, the library and the measures alike.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from nzip.registry import ENGINES
 
 MIB = 1 << 20
 DEFAULT_LEVEL = 6
-MIN_BLOCK_SIZE = 1 << 10
+MIN_BLOCK_SIZE, MAX_BLOCK_SIZE = 1 << 10, 1 << 30
+MODEL_ENGINE = "lm"  # the engine that is meant where a model is named, and no engine
 
 
-@dataclass(frozen=True)
-class Level:
+class Choice(NamedTuple):
+    """One engine of an encoder's list.
+
+    Attributes:
+        engine: its name.
+        params: its parameters for a full block; its own defaults where one is left out.
+    """
+
+    engine: str
+    params: Mapping[str, Any]
+
+
+STORED = Choice("store", {})
+GENERAL = Choice("cm", {})  # for any content, where no level is asked
+LATENTS = Choice("latents", {})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How content is cut and coded.
+
+    Attributes:
+        engines: in order; the first that accepts a block's content codes it. The last one accepts any.
+        block_size: bytes cut from the input at a time. A larger block compresses better; the blocks of an input are
+            coded side by side when there are threads for them.
+    """
+
+    engines: tuple[Choice, ...] = field(hash=False)
+    block_size: int
+
+    def encode_memory(self, size: int | None = None, threads: int = 1) -> int:
+        """Return the bytes of memory that compressing `size` bytes (None if unknown) needs.
+
+        Beside the engine's own these are for each thread a block and its payload, or the chunk made of both; and
+        the block that is being filled. What Python and compiled code take (some 150 MB) is not counted.
+        """
+        block = self.block_size if size is None else max(1, min(self.block_size, size))
+        most = 0
+        for name, params in self.engines:
+            engine = ENGINES.by_name(name)
+            most = max(most, engine.encode_memory(engine.fit(params, block), block))
+        return block + threads * (most + 2 * block)
+
+    @property
+    def cuts(self) -> bool:
+        """Whether blocks can be cut by the size of their payloads."""
+        cuts: bool = ENGINES.by_name(self.engines[-1].engine).cuts
+        return cuts
+
+    @property
+    def words(self) -> str:
+        """The engines with their parameters, as `resolve` reads them."""
+        return ", ".join(name + ":" * bool(params) + _text(params) for name, params in self.engines)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Level(Settings):
     """One level.
 
     Attributes:
         number: 1..9.
-        engine: the engine's name.
-        params: its parameters for a full block.
-        block_size: bytes cut from the input at a time. A larger block compresses better; the blocks of an input
-            are coded side by side when there are threads for them.
         summary: what it is for, in a few words.
     """
 
     number: int
-    engine: str
-    params: dict[str, Any] = field(hash=False)
-    block_size: int
     summary: str
 
     @property
@@ -38,23 +92,26 @@ class Level:
         Beside the engine's own these are four blocks: the one being filled, the one being coded, its payload
         and the chunk made of it.
         """
-        engine = ENGINES.by_name(self.engine)
-        params = engine.fit(self.params, self.block_size)
-        return engine.encode_memory(params, self.block_size) + 4 * self.block_size
+        return self.encode_memory() + self.block_size
+
+
+def _level(number: int, engines: list[tuple[str, dict[str, Any]]], block_size: int, summary: str) -> Level:
+    choices = tuple(Choice(name, params) for name, params in engines)
+    return Level(number=number, engines=choices, block_size=block_size, summary=summary)
 
 
 LEVELS: dict[int, Level] = {
     level.number: level
     for level in (
-        Level(1, "zstd", {"level": 3, "window": 23}, 8 * MIB, "fastest"),
-        Level(2, "zstd", {"level": 12, "window": 24}, 16 * MIB, "fast, decodes fast"),
-        Level(3, "cmfast", {"streams": 2}, 8 * MIB, "context mixing at several MB/s"),
-        Level(4, "cmfast", {"streams": 1}, 12 * MIB, "the same, a little smaller and slower"),
-        Level(5, "cm", {"preset": 2}, 12 * MIB, "context mixing, quicker than the default"),
-        Level(6, "cm", {"preset": 3}, 12 * MIB, "the default"),
-        Level(7, "cmstrong", {"preset": 1}, 48 * MIB, "more contexts"),
-        Level(8, "cmstrong", {"preset": 2}, 48 * MIB, "many contexts"),
-        Level(9, "cmstrong", {"preset": 3}, 48 * MIB, "smallest"),
+        _level(1, [("zstd", {"level": 3, "window": 23})], 8 * MIB, "fastest"),
+        _level(2, [("zstd", {"level": 12, "window": 24})], 16 * MIB, "fast, decodes fast"),
+        _level(3, [("cmfast", {"streams": 2})], 8 * MIB, "context mixing at several MB/s"),
+        _level(4, [("cmfast", {"streams": 1})], 12 * MIB, "the same, a little smaller and slower"),
+        _level(5, [("cm", {"preset": 2})], 12 * MIB, "context mixing, quicker than the default"),
+        _level(6, [("cm", {"preset": 3})], 12 * MIB, "the default"),
+        _level(7, [("cmstrong", {"preset": 1})], 48 * MIB, "more contexts"),
+        _level(8, [("cmstrong", {"preset": 2})], 48 * MIB, "many contexts"),
+        _level(9, [("cmstrong", {"preset": 3})], 48 * MIB, "smallest"),
     )
 }
 
@@ -64,12 +121,86 @@ def levels() -> dict[int, Level]:
     return dict(LEVELS)
 
 
-def level_of(number: int) -> Level:
-    """Return level `number`.
+def resolve(
+    level: int | Settings = DEFAULT_LEVEL,
+    *,
+    engine: str | None = None,
+    params: Mapping[str, Any] | Sequence[str] | None = None,
+    block_size: int | None = None,
+) -> Settings:
+    """Return what a level, an engine, parameters and a block size that users name come to.
+
+    Args:
+        level: 1..9; or settings that were resolved before, to be changed or returned.
+        engine: in place of the level's: `"cm"`, or with parameters `"cm:preset=2,bits=18"`.
+        params: for that engine, or the level's only one; what the level says of this engine, and they do not, stays.
+            As texts they may name one of several engines: `"preset=2"`, `"cm:preset=2"`.
+        block_size: in place of the level's.
 
     Raises:
-        ValueError: it is not in 1..9.
+        ValueError: one is unknown or out of range.
     """
-    if number not in LEVELS:
-        raise ValueError(f"level {number!r} is not in 1..9")
-    return LEVELS[number]
+    settings = level if isinstance(level, Settings) else LEVELS.get(level) if isinstance(level, int) else None
+    if settings is None:
+        raise ValueError(f"level {level!r} is not in 1..9")
+    if block_size is None:
+        block_size = settings.block_size
+    if not MIN_BLOCK_SIZE <= block_size <= MAX_BLOCK_SIZE:
+        raise ValueError(f"block size {block_size} is not in {MIN_BLOCK_SIZE}..{MAX_BLOCK_SIZE}")
+    engines = {name: dict(own) for name, own in settings.engines}
+    if engine is not None:
+        name, colon, texts = engine.partition(":")
+        engines = {name: engines.get(name, {})}
+        if colon:
+            engines[name].update(ENGINES.by_name(name).parameters.parse(texts.split(",")))
+    for name, changes in _changes(engines, params).items():
+        engines[name].update(changes)
+    if engine is None and not params:
+        if block_size == settings.block_size:
+            return settings
+    else:
+        for name, own in engines.items():
+            coder = ENGINES.by_name(name)
+            coder.pack(coder.fit(own, block_size))
+    return Settings(engines=tuple(Choice(*item) for item in engines.items()), block_size=block_size)
+
+
+def named(name: str) -> Settings:
+    """Return the settings that measures call `nzip`, `nzip-9`, `cm`, `cm:preset=2,bits=18` or `nzip-9:cm:preset=2`.
+
+    Raises:
+        ValueError: there are none of this name.
+    """
+    whole = re.fullmatch(r"nzip(?:-([0-9]{1,9}))?(?::(.+))?", name)
+    if whole is None:
+        return resolve(engine=name)
+    return resolve(int(whole[1] or DEFAULT_LEVEL), engine=whole[2])
+
+
+def _changes(
+    engines: Mapping[str, Any], params: Mapping[str, Any] | Sequence[str] | None
+) -> dict[str, dict[str, Any]]:
+    """Return which parameters of which engines `params` change."""
+    texts: dict[str, list[str]] = {}
+    known = ", ".join(engines)
+    for text in params if isinstance(params, Sequence) else ():
+        name, colon, rest = text.partition(":")
+        if not colon or "=" in name:
+            name, rest = _only(engines, f"{text!r}"), text
+        if name not in engines:
+            raise ValueError(f"{text!r} is for an engine that does not take part; there are {known}")
+        texts.setdefault(name, []).extend(rest.split(","))
+    found = {name: ENGINES.by_name(name).parameters.parse(own) for name, own in texts.items()}
+    if isinstance(params, Mapping) and params:
+        found[_only(engines, "params")] = dict(params)
+    return found
+
+
+def _only(engines: Mapping[str, Any], what: str) -> str:
+    if len(engines) > 1:
+        raise ValueError(f"{what} does not say which engine it is for; there are {', '.join(engines)}")
+    return next(iter(engines))
+
+
+def _text(params: Mapping[str, Any]) -> str:
+    return ",".join(f"{key}={value}" for key, value in params.items())

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import nzip
-from nzip.codec import lossy
+from nzip.codec.signals import decode, encode, goals, records
 from nzip.models.lm import loading, model
 from nzip.models.lm.streams import encode_text
 
@@ -130,7 +130,7 @@ def make_latents(name: str, ops: Any = None) -> dict[str, Any]:
     """Return the case of a latent codec: the signal, its file, the symbols in it, the signal that comes back."""
     codec, kind, stem, goal = LATENTS[name]
     source = signal(kind)
-    made = lossy.encode_signal(source, codec=codec, model=stem, goal=lossy.Goal(**goal), ops=ops)
+    made = encode.encode_signal(source, codec=codec, model=stem, goal=goals.Goal(**goal), ops=ops)
     return {
         "signal": plain(source),
         "packed": np.frombuffer(made.data, np.uint8),
@@ -145,9 +145,9 @@ def symbols_sha(data: bytes) -> str:
     return sha(found.head.encode() + bytes(found.symbols) + b"".join(found.side))
 
 
-def record_of(data: bytes) -> lossy.Record:
+def record_of(data: bytes) -> records.Record:
     """Return the record in a lossy file, its symbols decoded."""
-    return lossy.receive(io.BytesIO(data).read, max_memory=MAX_MEMORY, signal=False)
+    return decode.receive(io.BytesIO(data).read, max_memory=MAX_MEMORY, signal=False)
 
 
 def plain(found: nzip.Image | nzip.Audio) -> NDArray[Any]:

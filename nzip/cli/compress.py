@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nzip.cli import options
 from nzip.cli.output.lines import on_terminal
-from nzip.cli.output.progress import watch
+from nzip.cli.output.progress import Tally, watch
 from nzip.cli.output.report import Report
+from nzip.errors import FileError
+
+if TYPE_CHECKING:
+    from nzip.codec.files.results import FileResult
 
 
 @click.command(cls=options.LeveledCommand, short_help="Compress files, or directories with -r.")
@@ -32,13 +36,12 @@ from nzip.cli.output.report import Report
 @options.threads_option
 @options.memory_option("Use at most this much memory: fewer threads, or an error.")
 @options.block_size_option
-@options.engine_option
-@options.lm_options
+@options.engine_options
 @click.option(
     "--window-bits",
     type=click.IntRange(256, 1 << 26),
     metavar="N",
-    help="With --engine lm: cut blocks of about N bits of output each, for random access at equal cost.",
+    help="With an engine that can, as lm: cut blocks of about N bits of output each, for random access at equal cost.",
 )
 @options.lossy_options
 @options.quiet_option
@@ -60,32 +63,24 @@ def command(
     memory: int | None,
     block_size: int | None,
     engine: str | None,
+    params: tuple[str, ...],
     model: str | None,
-    streams: int | None,
-    window: int | None,
     window_bits: int | None,
     lossy: bool,
-    codec: str | None,
-    strip: bool,
-    search: int,
-    quality: int | None,
-    bpp: float | None,
-    kbps: float | None,
-    psnr: float | None,
     quiet: bool,
     verbose: int,
     no_progress: bool,
     as_json: bool,
+    **asked: Any,  # with --lossy
 ) -> None:
     """Compress each FILE to FILE.nz and keep it. Without FILE, or for -, compress stdin to stdout.
 
     With -r a directory becomes one DIR.tar.nz, which nzip decompress extracts again. With --lossy each FILE is a
     picture or sound, and a much smaller one that is like it comes back.
     """
-    from nzip.codec.files import compress, names
+    from nzip.codec.files.compress import compress_file, compress_signal_file
     from nzip.codec.files.targets import Run
-    from nzip.codec.files.trees import pack
-    from nzip.errors import FileError
+    from nzip.codec.files.trees.pack import compress_tree
 
     files = options.inputs(files)
     goal = options.Destination(files, output, to_stdout, as_json=as_json, remove=remove)
@@ -95,85 +90,61 @@ def command(
         )
     signal = options.lossy_settings(
         lossy,
+        asked,
         {
-            "codec": codec, "strip": strip, "search": search, "quality": quality, "bpp": bpp, "kbps": kbps,
-            "psnr": psnr,
-        },
-        {
-            "-r": recursive, "--engine": engine, "--streams": streams, "--window": window, "--window-bits": window_bits,
+            "-r": recursive, "--engine": engine, "--param": params or None, "--window-bits": window_bits,
             "-B": block_size, "--verify": verify is True, "--no-verify": verify is False, "-M": memory,
             "-T": threads, "a level": ctx.meta.get("nzip.level"), "--rm (what comes back is not the same)": remove,
         },
     )  # fmt: skip
-    engine, params = options.engine_settings(engine, None if lossy else model, streams, window)
-    if window_bits is not None and (engine != "lm" or recursive):
-        raise click.UsageError("--window-bits goes with --engine lm, and not with -r")
+    engine, params = options.engine_and_params(engine, params, None if lossy else model)
+    chosen = options.chosen_settings(ctx, engine, params, block_size=block_size)
+    if window_bits is not None and (recursive or not chosen.cuts):
+        raise click.UsageError("--window-bits goes with an engine that cuts blocks, as --engine lm, and not with -r")
     report = Report("compress", quiet=quiet, verbose=verbose, as_json=as_json, bar=not no_progress)
-    settings: dict[str, Any] = {
-        "level": options.chosen_level(ctx),
-        "engine": engine,
-        "params": params,
-        "threads": threads,
-        "block_size": block_size,
-        "verify": verify,
-        "max_memory": memory,
-        "store_name": store_name,
-        "force": force,
-        "run": Run(file for file in files if file != "-"),
-    }
+    common: dict[str, Any] = {"store_name": store_name, "force": force}
+    common["run"] = Run(file for file in files if file != "-")
+    settings: dict[str, Any] = {"level": chosen, "threads": threads, "verify": verify, "max_memory": memory}
 
     def one(file: str) -> None:
-        if file == "-":
-            if store_name:
-                raise FileError("stdin", "has no name to store; leave out -N")
-            source: Any = options.stdin()
-            path = goal.file
-        else:
-            source = file
-            tree = recursive and os.path.isdir(file)
-            if tree and remove:
-                raise FileError(file, "is a directory, which --rm never deletes; leave out --rm")
-            if not tree and file.endswith(names.SUFFIX) and not force and not os.path.isdir(file):
-                raise FileError(file, f"already ends in {names.SUFFIX}; add -f to compress it again")
-            path = goal.of(names.packed_name(file) if tree else names.compressed_name(file))
+        tree = recursive and file != "-" and os.path.isdir(file)
+        path = _place(file, goal, tree=tree, remove=remove, force=force, store_name=store_name)
+        source: Any = options.stdin() if file == "-" else file
         target: Any = options.stdout() if path is None else path
-        if lossy:
-            result = watch(
-                lambda tally: compress.compress_signal_file(
-                    source,
-                    target,
-                    model=model,
-                    store_name=store_name,
-                    force=force,
-                    run=settings["run"],
-                    progress=tally,
-                    **signal,
-                ),
-                label=os.path.basename(file),
-                bar=report.bar,
-            )
-        elif file != "-" and tree:
-            result = watch(
-                lambda tally: pack.compress_tree(
-                    source, target, progress=tally, prepare=report.preparing(tally), **settings
-                ),
-                label=os.path.basename(path or file),
-                bar=report.bar,
-            )
-        else:
-            result = watch(
-                lambda tally: compress.compress_file(
-                    source,
-                    target,
-                    remove=remove,
-                    window_bits=window_bits,
-                    progress=tally,
-                    prepare=report.preparing(tally),
-                    **settings,
-                ),
-                label=os.path.basename(file),
-                bar=report.bar,
-            )
+
+        def work(tally: Tally) -> FileResult:
+            if lossy:
+                return compress_signal_file(source, target, model=model, progress=tally, **common, **signal)
+            hooks: dict[str, Any] = {"progress": tally, "prepare": report.preparing(tally)}
+            if tree:
+                return compress_tree(source, target, **common, **settings, **hooks)
+            more: dict[str, Any] = {"remove": remove, "window_bits": window_bits}
+            return compress_file(source, target, **common, **settings, **hooks, **more)
+
+        result = watch(work, label=os.path.basename(path or file) if tree else os.path.basename(file), bar=report.bar)
         report.result(file, result, compressing=True, to_stdout=path is None)
 
     report.each(files, one)
+
+
+def _place(
+    file: str, goal: options.Destination, *, tree: bool, remove: bool, force: bool, store_name: bool
+) -> str | None:
+    """Return where the output of `file` goes, None for stdout.
+
+    Raises:
+        FileError: it is not compressed so.
+    """
+    from nzip.codec.files.names import SUFFIX, compressed_name, packed_name
+
+    if file == "-":
+        if store_name:
+            raise FileError("stdin", "has no name to store; leave out -N")
+        return goal.file
+    if tree:
+        if remove:
+            raise FileError(file, "is a directory, which --rm never deletes; leave out --rm")
+        return goal.of(packed_name(file))
+    if file.endswith(SUFFIX) and not force and not os.path.isdir(file):
+        raise FileError(file, f"already ends in {SUFFIX}; add -f to compress it again")
+    return goal.of(compressed_name(file))

@@ -53,15 +53,16 @@ def command(file: str, as_json: bool) -> None:
 def _signals(name: str, info: FileInfo) -> dict[int, dict[str, Any]]:
     """Return what members that stand for pictures or sounds say of them, by the member's number."""
     from nzip.codec.members import SIGNALS
+    from nzip.settings import LATENTS
 
     found: dict[int, dict[str, Any]] = {}
     if not any(kind in SIGNALS for kind in info.kinds):
         return found
     for number, member in enumerate(info.members):
-        if member.header.kind in SIGNALS and member.blocks and member.blocks[0].engine == "latents":
-            from nzip.codec import lossy
+        if member.header.kind in SIGNALS and member.blocks and member.blocks[0].engine == LATENTS.engine:
+            from nzip.codec.signals.records import describe
 
-            signal = lossy.describe(name, member.blocks[0])
+            signal = describe(name, member.blocks[0])
             found[number] = {**signal, **_rate(signal, member.size)}
     return found
 

@@ -7,7 +7,6 @@ business of their callers.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from nzip.errors import CorruptError, LimitError
 from nzip.formats.container import (
@@ -25,6 +24,7 @@ from nzip.formats.content.kinds import Content, Segment
 from nzip.formats.content.segments import last_border
 from nzip.models import progress
 from nzip.models.base import Engine
+from nzip.params import Params
 from nzip.process import imported
 from nzip.registry import ENGINES, TRANSFORMS
 
@@ -37,17 +37,22 @@ class Coding:
     """How blocks are to be coded.
 
     Attributes:
-        engine: the engine's name.
-        params: its parameters for a full block.
+        engines: names and parameters for a full block, in order: the first that accepts the content codes it, or, where
+            it does not make it smaller, the next. The last one accepts any content.
         transforms: whether transforms may be tried.
         verify: decode each block after encoding it; one that does not come back is stored, or left to the engine's
             fallback. None for what the engine asks for.
     """
 
-    engine: str
-    params: dict[str, Any] = field(hash=False)
+    engines: tuple[tuple[str, Params], ...] = field(hash=False)
     transforms: bool = True
     verify: bool | None = None
+
+    @property
+    def last(self) -> tuple[Engine, Params]:
+        """The engine that accepts any content, and its parameters."""
+        name, params = self.engines[-1]
+        return ENGINES.by_name(name), params
 
 
 @dataclass(frozen=True)
@@ -102,23 +107,29 @@ def memory_needed(header: BlockHeader) -> int:
 def encode_block(raw: bytes, coding: Coding) -> bytes:
     """Return the chunk for one block: its header and its payload.
 
-    A block that its engine does not shrink is stored, so a chunk is never more than 23 bytes longer than `raw`. Where
-    the engine has a fallback, the shorter of both chunks is taken.
+    A block that no engine shrinks is stored, so a chunk is never more than 23 bytes longer than `raw`. Where an engine
+    has a fallback, the shorter of both chunks is taken.
     """
-    if coding.engine == "store" or not raw:
-        return _stored(raw)
-    engine = ENGINES.by_name(coding.engine)
+    stored = _stored(raw)
+    last, _ = coding.last
+    if last.id == STORE_ENGINE or not raw:
+        return stored
     imported("numpy")
-    content = detect(raw, apart=engine.sees_records)
+    content = detect(raw, apart=last.sees_records)
     with progress.block(len(raw)):
-        return _or_fallback(raw, content, coding, engine, _encoded(raw, content, coding, engine))
+        for name, params in coding.engines:
+            engine: Engine = ENGINES.by_name(name)
+            if engine.accepts(content):
+                chunk = _or_fallback(raw, content, coding, engine, _encoded(raw, content, coding, engine, params))
+                if len(chunk) < len(stored):
+                    return chunk
+    return stored
 
 
 def end_of_block(raw: bytes, coding: Coding) -> int:
     """Return how much of `raw`, a full block that more follows, should be one: it may end a little earlier, at a border
     of content, so that what begins there is whole in the next block."""
-    engine = ENGINES.by_name(coding.engine)
-    if not engine.sees_records:
+    if not coding.last[0].sees_records:
         return len(raw)
     imported("numpy")
     return last_border(raw)
@@ -130,11 +141,11 @@ def encode_within(raw: bytes, coding: Coding, limit: int) -> tuple[int, bytes]:
     Returns:
         How many bytes that is, and their chunk.
     """
-    engine = ENGINES.by_name(coding.engine)
+    engine, params = coding.last
     verify = _verifies(coding, engine)
     imported(*engine.imports)
     with progress.part(0.5 if verify else 1.0):
-        count, payload, params = engine.encode_within(raw, coding.params, limit)
+        count, payload, params = engine.encode_within(raw, params, limit)
         part = raw[:count]
         chunk = _finished(part, part, (), engine, params, verify, payload) if payload else _stored(part)
     return count, _or_fallback(part, None, coding, engine, chunk)
@@ -148,19 +159,18 @@ def _or_fallback(raw: bytes, content: Content | None, coding: Coding, engine: En
     """Return the shorter of a chunk and what the engine's fallback, if it has one, makes of the same bytes."""
     if engine.fallback is None:
         return chunk
-    name, params = engine.fallback
-    other = Coding(name, params, coding.transforms, _verifies(coding, engine))
-    return min(chunk, _encoded(raw, content or detect(raw), other, ENGINES.by_name(name)), key=len)
+    other = Coding((engine.fallback,), coding.transforms, _verifies(coding, engine))
+    return min(chunk, _encoded(raw, content or detect(raw), other, *other.last), key=len)
 
 
-def _encoded(raw: bytes, content: Content, coding: Coding, engine: Engine) -> bytes:
+def _encoded(raw: bytes, content: Content, coding: Coding, engine: Engine, params: Params) -> bytes:
     imported(*engine.imports)
     coded, specs, content = _transformed(raw, content, engine.sees_records) if coding.transforms else (raw, (), content)
-    params = engine.fit(coding.params, len(coded))
+    fitted = engine.fit(params, len(coded))
     verify = _verifies(coding, engine)
     with progress.part(0.5 if verify else 1.0):
-        payload = engine.encode(coded, params, content)
-        return _finished(raw, coded, specs, engine, params, verify, payload)
+        payload = engine.encode(coded, fitted, content)
+        return _finished(raw, coded, specs, engine, fitted, verify, payload)
 
 
 def _finished(
@@ -168,7 +178,7 @@ def _finished(
     coded: bytes,
     specs: tuple[TransformSpec, ...],
     engine: Engine,
-    params: dict[str, Any],
+    params: Params,
     verify: bool,
     payload: bytes,
 ) -> bytes:

@@ -10,7 +10,7 @@ be coded is kept until its chunk was handed out, and each step either happened o
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import takewhile
 from types import TracebackType
@@ -19,9 +19,8 @@ from typing import Any, NamedTuple, Self
 from nzip.codec.blocks import Coding, encode_block, encode_within, end_of_block
 from nzip.codec.members import MemberWriter
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
-from nzip.formats.container import MAX_BLOCK, Header
-from nzip.registry import ENGINES
-from nzip.settings import DEFAULT_LEVEL, MIN_BLOCK_SIZE, level_of
+from nzip.formats.container import Header
+from nzip.settings import DEFAULT_LEVEL, STORED, Settings, resolve
 
 Buffer = bytes | bytearray | memoryview
 MOST_GAIN = 64  # bytes of text that one byte of a window may stand for
@@ -77,9 +76,9 @@ class Compressor:
     others wait.
 
     Args:
-        level: 1 (fastest) .. 9 (smallest).
-        engine: name of an engine to use in place of the level's.
-        params: parameters for `engine`; the engine's defaults where left out.
+        level: 1 (fastest) .. 9 (smallest), or settings that were resolved before.
+        engine: name of an engine to use in place of the level's; parameters may follow it, as in `"cm:preset=2"`.
+        params: its parameters, or some of those of the level's engine.
         threads: blocks coded at the same time; 0 for all cores. The output does not depend on it.
         block_size: bytes of input in a block, 1 KiB .. 1 GiB; the level's where left out.
         window_bits: cut blocks so that each has about so many bits of payload, 256 .. 2^26, for random access at
@@ -103,10 +102,10 @@ class Compressor:
 
     def __init__(
         self,
-        level: int = DEFAULT_LEVEL,
+        level: int | Settings = DEFAULT_LEVEL,
         *,
         engine: str | None = None,
-        params: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | Sequence[str] | None = None,
         threads: int = 1,
         block_size: int | None = None,
         window_bits: int | None = None,
@@ -117,25 +116,17 @@ class Compressor:
         mtime_ns: int | None = None,
         kind: str | None = None,
     ):
-        chosen = level_of(level)
-        if params is not None and engine is None:
-            raise ValueError("params needs engine")
-        self._block_size = chosen.block_size if block_size is None else block_size
-        if not MIN_BLOCK_SIZE <= self._block_size <= MAX_BLOCK:
-            raise ValueError(f"block size {self._block_size} is not in {MIN_BLOCK_SIZE}..{MAX_BLOCK}")
-        if engine is None or (engine == chosen.engine and params is None):
-            engine, params = chosen.engine, chosen.params
-        coder = ENGINES.by_name(engine)
-        coder.pack(coder.fit(params or {}, self._block_size))
+        settings = resolve(level, engine=engine, params=params, block_size=block_size)
+        self._block_size = settings.block_size
         if window_bits is not None:
             if not 256 <= window_bits <= 1 << 26:
                 raise ValueError(f"window_bits {window_bits} is not in 256..{1 << 26}")
-            if not coder.cuts:
-                raise ValueError(f"engine {engine} cannot cut blocks by window_bits")
+            if not settings.cuts:
+                raise ValueError(f"engine {settings.engines[-1].engine} cannot cut blocks by window_bits")
         self._limit = 0 if window_bits is None else -(-window_bits // 8)
         if self._limit:
             self._block_size = min(self._block_size, MOST_GAIN * self._limit)
-        self._coding = Coding(engine, dict(params or {}), verify=verify)
+        self._coding = Coding(settings.engines, verify=verify)
         self._writer = MemberWriter(
             Header(name=name, mode=mode, mtime_ns=mtime_ns, content_size=content_size, kind=kind)
         )
@@ -249,7 +240,7 @@ class Compressor:
 
     def _store_rest(self) -> None:
         """Have all that is not coded yet stored as it is, which asks for neither memory nor time."""
-        self._coding, self._limit = Coding("store", {}), 0
+        self._coding, self._limit = Coding((STORED,)), 0
         for piece in self._pieces:
             if piece.chunk is None:
                 piece.task = Task(partial(encode_block, piece.raw, self._coding))
@@ -351,10 +342,10 @@ class Compressor:
 
 def compress(
     data: Buffer,
-    level: int = DEFAULT_LEVEL,
+    level: int | Settings = DEFAULT_LEVEL,
     *,
     engine: str | None = None,
-    params: Mapping[str, Any] | None = None,
+    params: Mapping[str, Any] | Sequence[str] | None = None,
     threads: int = 1,
     block_size: int | None = None,
     window_bits: int | None = None,

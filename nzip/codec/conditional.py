@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nzip.models.conditional import Conditional
 from nzip.registry import ENGINES
-from nzip.settings import DEFAULT_LEVEL, level_of
+from nzip.settings import DEFAULT_LEVEL, Settings, resolve
 
 MOST = 1 << 16
 
 
 def conditional(
     data: bytes,
-    level: int | None = None,
+    level: int | Settings = DEFAULT_LEVEL,
     *,
     engine: str | None = None,
-    params: Mapping[str, Any] | None = None,
+    params: Mapping[str, Any] | Sequence[str] | None = None,
     most: int = MOST,
 ) -> Conditional:
     """Return an engine that has read `data`; its method `bits` says what a block costs after that.
@@ -29,16 +29,13 @@ def conditional(
 
     Args:
         data: what is read first; may be empty.
-        level: whose engine and parameters are taken; 6 where neither it nor `engine` is given.
-        engine: name of the engine, in place of the level's.
-        params: of the engine, in place of its own choice.
+        level, engine, params: as for `Compressor`; of several engines the last counts, which accepts any content.
         most: bytes of the largest block that is to come: tables are made for so many. Larger ones are coded as well,
             and cost a little more.
 
     Raises:
         ValueError: level, engine or a parameter is unknown or out of range.
     """
-    chosen = level_of(DEFAULT_LEVEL if level is None else level)
-    if engine is None or (engine == chosen.engine and level is not None):
-        engine, params = chosen.engine, params or chosen.params
-    return ENGINES.by_name(engine).conditional(bytes(data), params or {}, most)
+    name, chosen = resolve(level, engine=engine, params=params).engines[-1]
+    after: Conditional = ENGINES.by_name(name).conditional(bytes(data), chosen, most)
+    return after

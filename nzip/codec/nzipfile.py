@@ -28,7 +28,7 @@ from nzip.codec.salvage.faults import Fault, Lost
 from nzip.codec.threads import exclusive
 from nzip.errors import NzipError
 from nzip.formats.container import Header
-from nzip.settings import DEFAULT_LEVEL
+from nzip.settings import DEFAULT_LEVEL, STORED, Settings
 
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 T = TypeVar("T")
@@ -86,7 +86,7 @@ class NzipFile(io.BufferedIOBase):
         file: Path | IO[bytes],
         mode: str = "r",
         *,
-        level: int = DEFAULT_LEVEL,
+        level: int | Settings = DEFAULT_LEVEL,
         threads: int = 1,
         max_memory: int = DEFAULT_MAX_MEMORY,
         lost: Lost | None = None,
@@ -396,7 +396,7 @@ class NzipFile(io.BufferedIOBase):
             if self._compressor.bytes_in:
                 self._finish_member(self._compressor)
                 self._before += self._compressor.bytes_in
-                self._compressor = _Later(engine="store")
+                self._compressor = _Later(engine=STORED.engine)
                 self._sent = 0
             else:
                 self._compressor._store_rest()
@@ -450,7 +450,7 @@ def open(
     filename: Path | IO[bytes],
     mode: _Binary = "rb",
     *,
-    level: int = ...,
+    level: int | Settings = ...,
     threads: int = ...,
     max_memory: int = ...,
     encoding: None = None,
@@ -465,7 +465,7 @@ def open(
     filename: Path | IO[bytes],
     mode: _Text,
     *,
-    level: int = ...,
+    level: int | Settings = ...,
     threads: int = ...,
     max_memory: int = ...,
     encoding: str | None = None,
@@ -480,7 +480,7 @@ def open(
     filename: Path | IO[bytes],
     mode: str,
     *,
-    level: int = ...,
+    level: int | Settings = ...,
     threads: int = ...,
     max_memory: int = ...,
     encoding: str | None = None,
@@ -494,7 +494,7 @@ def open(
     filename: Path | IO[bytes],
     mode: str = "rb",
     *,
-    level: int = DEFAULT_LEVEL,
+    level: int | Settings = DEFAULT_LEVEL,
     threads: int = 1,
     max_memory: int = DEFAULT_MAX_MEMORY,
     encoding: str | None = None,

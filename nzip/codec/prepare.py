@@ -58,8 +58,7 @@ def _levels() -> None:
 
 def _conditional() -> None:
     """Let each engine that says itself what a block costs after another do so."""
-    from nzip.models.base import Engine
-    from nzip.registry import engines
+    from nzip.models.base import Engine, engines
 
     for engine in engines().values():
         if type(engine).conditional is not Engine.conditional:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from nzip.formats.content.kinds import Content
 from nzip.models.conditional import Concatenated, Conditional
 from nzip.params import Parameters, Params
+from nzip.registry import ENGINES
 
 
 class Engine(ABC):
@@ -25,6 +26,7 @@ class Engine(ABC):
         parameters: what it can be told.
         verifies: blocks are decoded after they are encoded unless the caller says otherwise.
         cuts: `encode_within` is there.
+        offered: users may ask for it; not so where its blocks are what only another part of nzip makes.
         imports: modules that coding needs; imported whole before it begins.
         sees_records: whether contexts tell it a byte's place in its record and the byte above it, so that transforms
             which only sort bytes give it nothing.
@@ -38,6 +40,7 @@ class Engine(ABC):
     parameters: ClassVar[Parameters]
     verifies: ClassVar[bool] = False
     cuts: ClassVar[bool] = False
+    offered: ClassVar[bool] = True
     imports: ClassVar[tuple[str, ...]] = ("numpy",)
     sees_records: ClassVar[bool] = True
     fallback: ClassVar[tuple[str, dict[str, Any]] | None] = None
@@ -136,3 +139,17 @@ class Engine(ABC):
 
     def prepare(self) -> None:  # noqa: B027 - optional hook
         """Load or compile what coding needs, so that a caller can say why the first call takes longer."""
+
+
+def engines() -> dict[str, Engine]:
+    """Return all engines by name."""
+    return {name: ENGINES.by_name(name) for name in ENGINES}
+
+
+def register_engine(engine: Engine) -> None:
+    """Add an engine; it can then be named where one is chosen, and files that have its id and version can be read.
+
+    Raises:
+        ValueError: its id and version are taken, or out of range (64..127 are free for others).
+    """
+    ENGINES.register(engine)

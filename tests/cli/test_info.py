@@ -122,7 +122,8 @@ class TestLevels:
         assert [row["level"] for row in rows if row["default"]] == [6]
         for row in rows:
             level = nzip.levels()[row["level"]]
-            assert (row["engine"], row["block_size"], row["memory"]) == (level.engine, level.block_size, level.memory)
+            assert (row["block_size"], row["memory"]) == (level.block_size, level.memory)
+            assert [(own["engine"], own["params"]) for own in row["engines"]] == [*map(tuple, level.engines)]
 
 
 class TestCorpora:
@@ -264,7 +265,7 @@ class TestCompletion:
 
     def test_values(self) -> None:
         assert list(self.offered(["compress", "--level"], "")) == [str(number) for number in range(1, 10)]
-        assert self.offered(["compress"], "-9")["-9"] == "cmstrong: smallest"
+        assert self.offered(["compress"], "-9")["-9"] == "cmstrong:preset=3: smallest"
         assert list(self.offered(["compress", "--engine"], "cm")) == ["cm", "cmfast", "cmstrong"]
         assert list(self.offered(["compress", "--lossy", "--codec"], "")) == ["walloc", "vqgan", "hyperprior", "grvq"]
         assert "walloc-12" in self.offered(["compress", "--lossy", "--model"], "w")
@@ -327,3 +328,45 @@ class TestWords:
 
     def test_columns(self) -> None:
         assert columns([("a", "b"), ("aa", "1")]) == ["a   b", "aa  1"]
+
+
+class TestEngines:
+    def test_every_engine_that_is_offered_with_each_of_its_parameters(self, run: Run) -> None:
+        rows = [json.loads(line) for line in run("engines", "--json").stdout.splitlines()]
+        offered = {name: engine for name, engine in nzip.engines().items() if engine.offered}
+        assert [row["engine"] for row in rows] == list(offered)
+        lines = run("engines").stdout.splitlines()
+        for row in rows:
+            declared = list(offered[row["engine"]].parameters)
+            assert [own["name"] for own in row["params"]] == [parameter.name for parameter in declared]
+            for parameter in declared:
+                assert any(parameter.name in line and line.endswith(parameter.help) for line in lines)
+
+    def test_the_command_sets_them(self, run: Run, here: Path) -> None:
+        (here / "words").write_bytes(b"the cat and the dog and the bird " * 50)
+        for args, engine, params in (
+            (("-e", "midicoth", "-p", "bits=12"), "midicoth", {"bits": 12}),
+            (("--engine", "zstd:level=9", "--param", "window=10"), "zstd", {"level": 9, "window": 10}),
+            (("-1", "-p", "zstd:level=5"), "zstd", {"level": 5, "window": 11}),
+        ):
+            assert run("compress", "-f", *args, "words").exit_code == 0
+            (block,) = nzip.inspect("words.nz").blocks
+            assert (block.engine, block.params) == (engine, params)
+
+    @pytest.mark.parametrize(
+        ("args", "message"),
+        [
+            (("-p", "bits"), "'bits' is not written as key=value; it knows preset (1..4), "),
+            (("-p", "bits=x"), "cm bits 'x' is not in 8..26"),
+            (("-p", "midicoth:bits=12"), "'midicoth:bits=12' is for an engine that does not take part; there are cm"),
+            (("-e", "nothing"), "no engine is called 'nothing'; there are "),
+            (("-e", "zstd", "-p", "bits=1"), "engine zstd does not know the parameter 'bits'; it knows level (1..22)"),
+        ],
+    )
+    def test_what_is_wrong_is_one_line_with_what_is_allowed(
+        self, run: Run, here: Path, args: tuple[str, ...], message: str
+    ) -> None:
+        result = run("compress", *args, "text")
+        assert result.exit_code == 2
+        assert result.stderr.startswith(f"nzip: {message}")
+        assert result.stderr.count("\n") == 1

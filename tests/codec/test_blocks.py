@@ -8,9 +8,11 @@ import pytest
 from formats.content.contents import riff, wave
 
 import nzip
+from nzip.codec import blocks
 from nzip.codec.blocks import Coding, encode_block, end_of_block
+from nzip.formats.container import Header
 from nzip.formats.content.detection import detect
-from nzip.formats.content.kinds import Content
+from nzip.formats.content.kinds import Content, Segment
 from nzip.formats.transforms.base import Chain, Transform
 from nzip.models.store import StoreEngine
 from nzip.models.zstd import ZstdEngine
@@ -59,7 +61,7 @@ class Watching(ZstdEngine):
 
 
 def coding(engine: str = "watching") -> Coding:
-    return Coding(engine, ENGINES.by_name(engine).parameters.check({}))
+    return Coding(((engine, {}),))
 
 
 def test_the_engine_is_told_what_the_block_holds() -> None:
@@ -146,3 +148,43 @@ def test_an_engine_that_sees_no_records_gets_full_blocks() -> None:
     assert end_of_block(TORN[:BLOCK], coding("zstd")) == BLOCK
     packed = nzip.compress(TORN, engine="zstd", block_size=BLOCK)
     assert sizes(packed) == [BLOCK, len(TORN) - BLOCK]
+
+
+class TestSeveralEngines:
+    """The first engine of the list that accepts the content codes a block; where it does not shrink it, the next."""
+
+    @pytest.fixture
+    def engines(self) -> None:
+        class Zeros(StoreEngine):
+            name, id, version = "zeros", 100, 1
+
+            def accepts(self, content: Content) -> bool:
+                return content.kind == "image"
+
+            def encode(self, block: bytes, params: Params, content: Content | None = None) -> bytes:
+                return b"\0" if not any(block) else block
+
+            def decode(self, payload: bytes, size: int, params: Params) -> bytes:
+                return bytes(size)
+
+        ENGINES.register(Zeros())
+
+    @pytest.mark.parametrize(
+        ("block", "engine"),
+        [
+            (b"P5 100 100 255\n" + bytes(10_000), 1),  # an image, which the first does not shrink
+            (b"the cat and the dog and the bird " * 50, 1),
+            (random.Random(3).randbytes(3000), 0),
+        ],
+    )
+    def test_the_first_that_accepts_and_shrinks(self, engines: None, block: bytes, engine: int) -> None:
+        chunk = encode_block(block, Coding((("zeros", {}), ("zstd", {}))))
+        (found,) = nzip.inspect(io.BytesIO(Header(solo=True).encode() + chunk)).blocks
+        assert found.engine_id == engine
+
+    def test_content_decides(self, engines: None, monkeypatch: pytest.MonkeyPatch) -> None:
+        for kind, engine in (("image", 100), ("text", 1)):
+            monkeypatch.setattr(blocks, "detect", lambda raw, kind=kind, **_: Content((Segment(kind, len(raw)),)))
+            chunk = encode_block(bytes(5000), Coding((("zeros", {}), ("zstd", {}))))
+            (found,) = nzip.inspect(io.BytesIO(Header(solo=True).encode() + chunk)).blocks
+            assert found.engine_id == engine

@@ -15,6 +15,7 @@ import nzip
 from nzip.codec import compressor as compressor_module
 from nzip.codec import reader as reader_module
 from nzip.codec.blocks import Coding
+from nzip.settings import STORED
 
 CONTENT = (MIXED + NOISE[:700])[:6000]
 MODULES = (
@@ -157,7 +158,7 @@ def test_an_encoder_that_fails_is_asked_again(monkeypatch, level, threads, error
     calls = []
 
     def original(raw, coding, encode=compressor_module.encode_block):
-        return encode(raw, coding if level < 3 else Coding("store", {}))  # the engines of higher levels take seconds
+        return encode(raw, coding if level < 3 else Coding((STORED,)))  # the engines of higher levels take seconds
 
     monkeypatch.setattr(compressor_module, "encode_block", original)
     expected = nzip.compress(CONTENT, level, block_size=1024)
@@ -190,7 +191,7 @@ def test_what_cannot_be_coded_at_the_end_is_stored_and_the_error_raised(monkeypa
     file.write(CONTENT)
 
     def failing(raw, coding, original=compressor_module.encode_block):
-        if coding.engine != "store":
+        if coding.engines != (STORED,):
             raise MemoryError
         return original(raw, coding)
 

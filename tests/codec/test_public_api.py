@@ -60,7 +60,7 @@ SIGNATURES = {
     "salvage": "(source, *, lost='zeros', max_memory=2147483648, threads=1, unplaced=False, max_output_size=None)",
     "Compressor": "(level=6, *, engine=None, params=None, threads=1, block_size=None, window_bits=None, verify=None, "
     "content_size=None, name=None, mode=None, mtime_ns=None, kind=None)",
-    "conditional": "(data, level=None, *, engine=None, params=None, most=65536)",
+    "conditional": "(data, level=6, *, engine=None, params=None, most=65536)",
     "Compressor.compress": "(self, data)",
     "Compressor.flush": "(self)",
     "Compressor.close": "(self)",

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from nzip.codec import blocks, lossy
+from nzip.codec import blocks
+from nzip.codec.signals import decode, encode, goals, parts
 from nzip.errors import CorruptError, LimitError, NzipError, UnsupportedError
 from nzip.formats import container
 from nzip.formats.container import Reader
@@ -73,16 +74,17 @@ class LatentsTarget(FileTarget):
             ]
         seeds = []
         for signal, how in signals:
-            data = lossy.encode_signal(signal, codec=self.codec, ops=NumpyOps(), **_goal(how)).data
+            data = encode.encode_signal(signal, codec=self.codec, ops=NumpyOps(), **_goal(how)).data
             seeds.append(wire.split(data))
         if self.codec != "grvq":  # one that is cut in parts, along one side
-            with replaced(lossy, TILES={**lossy.TILES, record.PICTURE: (100, record.LEAST_TILE[record.PICTURE])}):
-                data = lossy.encode_signal(picture(5, 3, 300), codec=self.codec, ops=NumpyOps()).data
+            with replaced(parts, TILES={**parts.TILES, record.PICTURE: (100, record.LEAST_TILE[record.PICTURE])}):
+                data = encode.encode_signal(picture(5, 3, 300), codec=self.codec, ops=NumpyOps()).data
             seeds.append(wire.split(data))
         return seeds
 
     def prepare(self) -> None:
-        lossy.best_ops = NumpyOps  # type: ignore[assignment]  # torch has threads, which do not survive a fork
+        # torch has threads, which do not survive a fork
+        decode.best_ops = encode.best_ops = NumpyOps  # type: ignore[assignment]
         super().prepare()
         self.contents = [b"".join(m.content() for m in seed) for seed in self.seeds]
 
@@ -132,7 +134,7 @@ class LatentsTarget(FileTarget):
     def read(self, way: int, data: bytes) -> tuple[bytes, list[bytes]]:
         if way == CONTENT:
             return super().read(WHOLE, data)
-        signal = lossy.decompress_signal(data, max_memory=self.limit, max_output_size=MOST_SIGNAL, ops=NumpyOps())
+        signal = decode.decompress_signal(data, max_memory=self.limit, max_output_size=MOST_SIGNAL, ops=NumpyOps())
         if isinstance(signal, Image):
             if signal.pixels.dtype not in (np.uint8, np.uint16) or signal.pixels.ndim != 3:
                 raise Wrong("a picture that is none")
@@ -153,7 +155,7 @@ class LatentsTarget(FileTarget):
 
 
 def _goal(how: dict[str, Any]) -> dict[str, Any]:
-    return {"goal": lossy.Goal(**how)}
+    return {"goal": goals.Goal(**how)}
 
 
 def _kind(content: bytes) -> str:

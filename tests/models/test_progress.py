@@ -54,7 +54,7 @@ def test_kernels_say_where_they_are(engine: str, seen: list[tuple[int, int, int]
 @pytest.mark.parametrize("verify", [False, True])
 def test_a_block_counts_once_whatever_is_done_with_it(verify: bool) -> None:
     with progress.measured() as meter:
-        encode_block(TEXT, Coding("cm", {"preset": 1}, verify=verify))
+        encode_block(TEXT, Coding((("cm", {"preset": 1}),), verify=verify))
         assert meter.reached() == len(TEXT)
         assert nzip.decompress(nzip.compress(TEXT, engine="cm")) == TEXT
         assert meter.reached() == 3 * len(TEXT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from nzip.codec.compressor import Compressor
@@ -20,19 +20,19 @@ from nzip.errors import FileError
 from nzip.formats.container import Header
 from nzip.outputs import AnyPath
 from nzip.registry import ENGINES
-from nzip.settings import DEFAULT_LEVEL, level_of
+from nzip.settings import DEFAULT_LEVEL, Settings, resolve
 
 if TYPE_CHECKING:
-    from nzip.codec.lossy import Goal
+    from nzip.codec.signals.goals import Goal
 
 
 def compress_file(
     source: AnyPath | BinaryIO,
     target: AnyPath | BinaryIO | None = None,
     *,
-    level: int = DEFAULT_LEVEL,
+    level: int | Settings = DEFAULT_LEVEL,
     engine: str | None = None,
-    params: Mapping[str, Any] | None = None,
+    params: Mapping[str, Any] | Sequence[str] | None = None,
     threads: int = 0,
     block_size: int | None = None,
     window_bits: int | None = None,
@@ -65,7 +65,7 @@ def compress_file(
         OSError: reading or writing failed.
         ValueError: a setting is out of range.
     """
-    settings: dict[str, Any] = {"level": level, "engine": engine, "params": params, "block_size": block_size}
+    settings = resolve(level, engine=engine, params=params, block_size=block_size)
     remedy = f"add -r to pack it as one {TREE_SUFFIX}"
     with Transfer(source, remove=remove, force=force, run=run, progress=progress, folder_remedy=remedy) as way:
         src = way.src
@@ -73,11 +73,11 @@ def compress_file(
         count = encode_threads(threads, src.size, max_memory, settings)
         way.open(target, compressed_name)
         with Compressor(
-            threads=count, window_bits=window_bits, verify=verify, content_size=src.size, **fields, **settings
+            settings, threads=count, window_bits=window_bits, verify=verify, content_size=src.size, **fields
         ) as compressor:
             for data in way.read():
                 if prepare is not None and src.count == len(data):
-                    prepare(ENGINES.by_name(engine or level_of(level).engine))
+                    prepare(ENGINES.by_name(settings.engines[-1].engine))
                 way.out.write(compressor.compress(data))
                 way.tell(compressor.bytes_coded)
             way.out.write(compressor.flush())
@@ -117,7 +117,7 @@ def compress_signal_file(
     Args:
         source: a path, or a binary stream.
         target: a path, or a binary stream; `compressed_name(source)` where left out.
-        codec, model, goal, search: see `lossy.encode_signal`.
+        codec, model, goal, search: see `encode_signal`.
         strip: leave out all but pixels or samples.
         store_name: store the source's base name, mode and modification time in the file.
         force: overwrite an existing target.
@@ -130,7 +130,7 @@ def compress_signal_file(
             does not go with the source.
         OSError: reading or writing failed.
     """
-    from nzip.codec import lossy
+    from nzip.codec.signals import encode
     from nzip.formats.signals.base import Image
     from nzip.formats.signals.files import read_signal
 
@@ -150,10 +150,10 @@ def compress_signal_file(
         if progress is not None:
             progress(0, size, 0)
         try:
-            encoded = lossy.encode_signal(signal, codec=codec, model=model, goal=goal, search=search, fields=fields)
+            encoded = encode.encode_signal(signal, codec=codec, model=model, goal=goal, search=search, fields=fields)
         except ValueError as error:
             raise FileError(src.name, str(error)) from None
-        what["psnr"] = lossy.psnr(signal, encoded.data) if encoded.psnr is None else encoded.psnr
+        what["psnr"] = encode.psnr(signal, encoded.data) if encoded.psnr is None else encoded.psnr
         way.out.write(encoded.data)
         way.finish()
         return way.result(src.count, way.out.size, **what)

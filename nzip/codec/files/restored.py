@@ -122,13 +122,13 @@ class _Signal(Restored):
         self._src, self._begin, self._strip, self._tell, self._limits = src, begin, strip, tell, limits
 
     def pieces(self, target: AnyPath | BinaryIO) -> Iterator[bytes]:
-        from nzip.codec import lossy
+        from nzip.codec.signals import decode, records
         from nzip.formats.signals.files import format_for
 
-        found = lossy.receive(self._src.read, begin=self._begin, progress=self._tell, **self._limits)
-        own = lossy.format_of(found.head)
+        found = decode.receive(self._src.read, begin=self._begin, progress=self._tell, **self._limits)
+        own = records.format_of(found.head)
         format_ = own if hasattr(target, "write") else format_for(target, own)
-        yield lossy.to_file(lossy.signal_of(found), format_, strip=self._strip)
+        yield decode.to_file(decode.signal_of(found), format_, strip=self._strip)
 
 
 class _Sound(Restored):

@@ -8,37 +8,32 @@ from typing import Any
 from nzip.evaluation.compressors.codec import WARM_UP, Codec
 from nzip.evaluation.compressors.peers import MIB
 from nzip.models.base import Engine
+from nzip.settings import DEFAULT_LEVEL, resolve
 
 SLOW_WARM_UP = 1 << 10  # with models of LARGE bytes or more, which take a minute for 64 KiB
 LARGE = 16 * MIB
 
 
 def nzip_codec(
-    level: int, *, engine: str | None = None, params: Mapping[str, Any] | None = None, threads: int = 1
+    level: int, *, engine: str | None = None, params: Mapping[str, Any] | Sequence[str] | None = None, threads: int = 1
 ) -> Codec:
-    """Return nzip at `level`, or with `engine` and its default parameters, or `params`, in place of the level's engine.
+    """Return nzip as `nzip.settings.resolve` takes level, engine and parameters.
 
     Raises:
-        ValueError: there is no such level or engine.
+        ValueError: there is no such level, engine or parameter.
     """
     import nzip
 
-    if level not in nzip.levels():
-        raise ValueError(f"level {level!r} is not in 1..9")
-    if engine is not None and engine not in nzip.engines():
-        raise ValueError(f"no engine named {engine!r}; there are {', '.join(sorted(nzip.engines()))}")
-    chosen = nzip.levels()[level]
-    own = engine is None or (engine == chosen.engine and params is None)
-    used = chosen.params if own else params or {}
-    coder = nzip.engines()[chosen.engine if engine is None else engine]
+    settings = resolve(level, engine=engine, params=params)
+    name, used = settings.engines[-1]
+    coder = nzip.engines()[name]
     model_bytes = coder.model_bytes(used)
-    words = [coder.name]
-    words += [f"{key} {value}" for key, value in used.items()]
-    words.append(f"{chosen.block_size // MIB} MiB blocks")
+    words = [name, *(f"{key} {value}" for key, value in used.items())]
+    words.append(f"{settings.block_size // MIB} MiB blocks")
     words.append("1 thread" if threads == 1 else f"{threads or 'all'} threads")
 
     def compress(data: bytes) -> bytes:
-        return nzip.compress(data, level, engine=engine, params=params, threads=threads, verify=False)
+        return nzip.compress(data, settings, threads=threads, verify=False)
 
     def decompress(data: bytes, size: int) -> bytes:
         return nzip.decompress(data, max_output_size=size, max_memory=1 << 40, threads=threads)
@@ -51,7 +46,7 @@ def nzip_codec(
         compress=compress,
         decompress=decompress,
         prepare=coder.prepare,
-        spec={"kind": "nzip", "level": level, "engine": engine, "params": params and dict(params), "threads": threads},
+        spec={"kind": "nzip", "level": level, "engine": engine, "params": params, "threads": threads},
         model_bytes=model_bytes,
         model=_model_of(coder, used),
         warm_up=SLOW_WARM_UP if model_bytes >= LARGE else WARM_UP,
@@ -68,12 +63,12 @@ def nzip_codecs(
     levels: Sequence[int] | None = None,
     *,
     engine: str | None = None,
-    params: Mapping[str, Any] | None = None,
+    params: Mapping[str, Any] | Sequence[str] | None = None,
     threads: int = 1,
 ) -> list[Codec]:
     """Return nzip's `levels` (all of them where left out; the default level alone where `engine` is given)."""
     import nzip
 
     if levels is None:
-        levels = sorted(nzip.levels()) if engine is None else [6]
+        levels = sorted(nzip.levels()) if engine is None else [DEFAULT_LEVEL]
     return [nzip_codec(level, engine=engine, params=params, threads=threads) for level in levels]

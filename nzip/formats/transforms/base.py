@@ -16,6 +16,7 @@ from nzip.errors import CorruptError
 from nzip.formats.content.kinds import Content
 from nzip.formats.content.records import plain
 from nzip.params import Parameters, Params
+from nzip.registry import TRANSFORMS
 
 Chain = list[tuple[str, dict[str, Any]]]  # names of transforms and their parameters, in the order they are applied
 
@@ -104,3 +105,17 @@ def expect_size(name: str, coded: bytes, size: int) -> None:
     """
     if len(coded) != size:
         raise CorruptError(f"a {name} transform has {len(coded):,} bytes where {size:,} belong")
+
+
+def transforms() -> dict[str, Transform]:
+    """Return all transforms by name."""
+    return {name: TRANSFORMS.by_name(name) for name in TRANSFORMS}
+
+
+def register_transform(transform: Transform) -> None:
+    """Add a transform; encoders then ask it about blocks, and files that have its id and version can be read.
+
+    Raises:
+        ValueError: its id and version are taken, or out of range (64..127 are free for others).
+    """
+    TRANSFORMS.register(transform)

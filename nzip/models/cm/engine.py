@@ -21,6 +21,7 @@ from nzip.models.base import Engine, Params
 from nzip.models.cm import layout
 from nzip.models.cm.presets import DEFAULT_PRESET, LARGE, PRESETS, PRESETS_1, Context, Preset, Select, select_rows
 from nzip.models.conditional import Conditional, ConditionalKernel, Unconditional
+from nzip.params import Flag, Number, Parameters
 from nzip.process import lock
 
 MIN_BITS, MAX_BITS = 8, 26  # log2 of buckets
@@ -61,6 +62,15 @@ class CmEngine(Engine):
     name = "cm"
     id = 2
     version = 2
+    parameters = Parameters(
+        "engine cm",
+        Number(
+            name="preset", low=1, high=4, default=DEFAULT_PRESET, bits=7, newer=True,
+            help="Which contexts are mixed; more of them cost time and save bytes.",
+        ),
+        Flag(name="primer", default=1, inverted=True, help="1 if text may begin with what a primer teaches."),
+        Number(name="bits", low=MIN_BITS, high=MAX_BITS, default=None, help="Log2 of the buckets of 16 bytes."),
+    )  # fmt: skip
     presets: ClassVar[dict[int, Preset]] = PRESETS
 
     def pack(self, params: Params) -> bytes:

@@ -24,6 +24,7 @@ from nzip.models.base import Engine, Params
 from nzip.models.cm.engine import BINARY, TEXT, _aligned, classify
 from nzip.models.cmfast import layout
 from nzip.models.conditional import Conditional, ConditionalKernel, Unconditional
+from nzip.params import Number, Parameters
 from nzip.process import lock
 
 MIN_BITS, MAX_BITS, DEFAULT_BITS = 12, 24, 22  # log2 of buckets
@@ -52,6 +53,14 @@ class CmFastEngine(Engine):
     name = "cmfast"
     id = 4
     version = 1
+    parameters = Parameters(
+        "engine cmfast",
+        Number(name="bits", low=MIN_BITS, high=MAX_BITS, default=DEFAULT_BITS, help="Log2 of the buckets of 16 bytes."),
+        Number(
+            name="streams", low=1, high=2, default=2, newer=True,
+            help="Parts of the block that are coded side by side; 2 is faster, and only large blocks are cut.",
+        ),
+    )  # fmt: skip
 
     def pack(self, params: Params) -> bytes:
         return bytes(self._checked(params))

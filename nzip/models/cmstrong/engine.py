@@ -23,6 +23,7 @@ from nzip.models.base import Engine, Params
 from nzip.models.cm.engine import BINARY, SAMPLE, TEXT, _aligned, _constants, examine
 from nzip.models.cmstrong import layout
 from nzip.models.cmstrong.presets import DEFAULT_PRESET, PRESETS, Preset
+from nzip.params import Flag, Number, Parameters
 
 MIN_BITS, MAX_BITS = 8, 26  # log2 of buckets
 MATCH_BITS = (10, 22)  # log2 of each match model's table
@@ -60,6 +61,15 @@ class CmStrongEngine(Engine):
     name = "cmstrong"
     id = 5
     version = 1
+    parameters = Parameters(
+        "engine cmstrong",
+        Number(
+            name="preset", low=1, high=3, default=DEFAULT_PRESET, bits=7, newer=True,
+            help="Which contexts are mixed; more of them cost time and save bytes.",
+        ),
+        Flag(name="primer", default=1, inverted=True, help="1 if text may begin with what a primer teaches."),
+        Number(name="bits", low=MIN_BITS, high=MAX_BITS, default=None, help="Log2 of the buckets of 16 bytes."),
+    )  # fmt: skip
 
     def pack(self, params: Params) -> bytes:
         preset, bits, primer = self._checked(params)

@@ -138,3 +138,21 @@ class TestTestFile:
         packed.write_bytes(packed.read_bytes()[:-1])
         with pytest.raises(CorruptError):
             check_file(packed)
+
+
+class TestDamaged:
+    def test_what_is_sound_comes(self, tmp_path: Path) -> None:
+        data = bytearray(nzip.compress(TEXT, engine="store", block_size=4096))
+        data[5000] ^= 1
+        (tmp_path / "x.nz").write_bytes(data)
+        result = decompress_file(tmp_path / "x.nz", lost="zeros")
+        assert (tmp_path / "x").read_bytes() == TEXT[:4096] + bytes(4096) + TEXT[8192:]
+        assert [(fault.start, fault.size) for fault in result.faults] == [(4096, 4096)]
+        out = io.BytesIO()
+        decompress_file(io.BytesIO(data), out, lost="gaps")
+        assert out.getvalue() == TEXT[:4096] + TEXT[8192:]
+
+    def test_the_damaged_file_stays(self, packed: Path) -> None:
+        with pytest.raises(ValueError, match="is not deleted"):
+            decompress_file(packed, packed.with_name("y"), lost="zeros", remove=True)
+        assert names(packed.parent) == ["text", "text.nz"]

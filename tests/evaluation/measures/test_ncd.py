@@ -118,9 +118,9 @@ def test_names() -> None:
     assert compressor("nzip-3").settings.startswith("cmfast, streams 2")
     for name, said in (
         ("lzip", "no compressor is called 'lzip'"),
-        ("nzip-12", "the levels are"),
-        ("nzip:preset=1", "parameters follow the name of an engine"),
-        ("cm:preset", "written as"),
+        ("nzip-12", "level 12 is not in 1..9"),
+        ("nzip:preset=1", "no engine is called 'preset=1'"),
+        ("cm:preset", "is not written as key=value"),
         ("cm:preset=9", "preset 9"),
         ("cm:colour=1", "colour"),
     ):

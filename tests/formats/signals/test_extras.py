@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nzip.codec import lossy
+from nzip.codec.signals import decode, pictures, sounds
 from nzip.errors import CorruptError, LimitError, UnsupportedError
 from nzip.formats.signals import extras
 from nzip.formats.signals.audio import read_audio
@@ -60,18 +60,18 @@ def again(signal: Image | Audio) -> Image | Audio:
     class Codec:
         channels, rate, name = 3 if picture else 2, 0, "none"
 
-    take = lossy._dismantle_picture if picture else lambda s, m: lossy._dismantle_sound(s, Codec(), m)
+    take = pictures.apart if picture else lambda s, m: sounds.apart(s, Codec(), m)
     head, groups, side = take(signal, "00" * 8)
     head, _ = record.Head.parse(head.encode())
     more = {kind: data for (kind, _), data in zip(head.side, side, strict=True)}
     if picture:
-        return lossy._picture(head, iter([(0, 0, groups[0])]), more)
-    return lossy._sound(head, Codec(), iter((k, 0, group) for k, group in enumerate(groups)), more)
+        return pictures.together(head, iter([(0, 0, groups[0])]), more)
+    return sounds.together(head, Codec(), iter((k, 0, group) for k, group in enumerate(groups)), more)
 
 
 def there_and_back(data: bytes) -> tuple[Any, Any]:
     first = read_signal(io.BytesIO(data))
-    return first, read_signal(io.BytesIO(lossy.to_file(again(first))))
+    return first, read_signal(io.BytesIO(decode.to_file(again(first))))
 
 
 TEXTS = [
@@ -95,7 +95,7 @@ class TestPictures:
         first, back = there_and_back(jpeg((0xED, b"Photoshop 3.0\0rest"), (0xE5, b"mine")))
         assert [name for name, _ in first.chunks] == ["FFED", "FFE5", "FFFE"]
         assert (back.chunks, back.xmp, back.dpi) == (first.chunks, XMP, (300.0, 300.0))
-        assert "JFIF" in str(PIL_Image.open(io.BytesIO(lossy.to_file(first))).info).upper()
+        assert "JFIF" in str(PIL_Image.open(io.BytesIO(decode.to_file(first))).info).upper()
 
     def test_tiff_keeps_its_tags(self) -> None:
         tags = PIL_Image.Exif()
@@ -114,7 +114,7 @@ class TestPictures:
         data = b"P6\n# by a program\n7 5\n255\n" + PIXELS.tobytes()
         first, back = there_and_back(data)
         assert first.chunks == back.chunks == ((extras.COMMENT, b" by a program"),)
-        assert lossy.to_file(first) == data
+        assert decode.to_file(first) == data
 
     def test_deep_grey_as_ppm(self) -> None:
         deep = (PIXELS[:, :, :1].astype(np.uint16) << 8) + 9
@@ -187,7 +187,7 @@ class TestPictures:
         assert not (tmp_path / "a").exists()
         write_image(first, tmp_path / "a", "JPEG", strip=True)
         with pytest.raises(UnsupportedError, match="PPM does not hold a colour profile, EXIF, XMP, points an inch"):
-            lossy.to_file(Image(PIXELS, "PNG", b"p", b"e", b"x", (9.0, 9.0)), "PPM")
+            decode.to_file(Image(PIXELS, "PNG", b"p", b"e", b"x", (9.0, 9.0)), "PPM")
 
     def test_the_limit_of_pixels_is_the_stated_one(self) -> None:
         header = struct.pack(">IIBBBBB", 20_000, 10_000, 8, 0, 0, 0, 0)
@@ -214,7 +214,7 @@ class TestPictures:
     def test_a_format_that_cannot_hold_it(self) -> None:
         wide = Image(np.zeros((1, 20_000, 3), np.uint8))
         with pytest.raises(UnsupportedError, match=r"cannot be written as WEBP \("):
-            lossy.to_file(wide, "WEBP")
+            decode.to_file(wide, "WEBP")
 
 
 def wav(*, kind: str = "WAV", channels: int = 2, subtype: str = "PCM_16", count: int = 300) -> bytes:
@@ -248,8 +248,8 @@ class TestSounds:
         assert [chunk for chunk in first.chunks if chunk[0] != extras.MASK] == [(n.decode(), c) for n, c in more]
         assert (back.chunks, back.samples.shape) == (first.chunks, first.samples.shape)
         with pytest.raises(UnsupportedError, match=r"FLAC does not hold the chunk 'bext' of .*--strip"):
-            lossy.to_file(first, "FLAC")
-        assert lossy.to_file(first, "FLAC", strip=True)[:4] == b"fLaC"
+            decode.to_file(first, "FLAC")
+        assert decode.to_file(first, "FLAC", strip=True)[:4] == b"fLaC"
 
     def test_the_places_of_channels(self) -> None:
         data = bytearray(wav(kind="WAVEX", channels=6))
@@ -314,12 +314,12 @@ def test_chunks_that_change_what_pixels_are() -> None:
         ("IDAT", b"1"), ("IEND", b""), ("tRNS", b"\0" * 6), ("\xff\xff\0\0", b"x"), ("fmt ", b"x"), ("data", b"x" * 9),
     )  # fmt: skip
     picture = Image(PIXELS, "PNG", chunks=(*bad[:4], ("gAMA", struct.pack(">I", 45455))))
-    back = read_image(io.BytesIO(lossy.to_file(picture)))
+    back = read_image(io.BytesIO(decode.to_file(picture)))
     assert np.array_equal(back.pixels, PIXELS)
     assert back.chunks == (("gAMA", struct.pack(">I", 45455)),)
-    read_audio(io.BytesIO(lossy.to_file(Audio(np.zeros((1, 9), np.float32), 8000, chunks=bad[4:]))))
+    read_audio(io.BytesIO(decode.to_file(Audio(np.zeros((1, 9), np.float32), 8000, chunks=bad[4:]))))
     with pytest.raises(UnsupportedError, match="cannot be written as TIFF"):
-        lossy.to_file(Image(PIXELS, "TIFF", exif=b"exif", xmp=b"x"))
+        decode.to_file(Image(PIXELS, "TIFF", exif=b"exif", xmp=b"x"))
 
 
 def test_chunks_as_bytes() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nzip.codec import lossy
+from nzip.codec.signals import decode, encode
 from nzip.models.latent import codecs, weights
 from nzip.models.latent.base import LatentCodec
 from nzip.models.latent.grvq import networks as grvq
@@ -170,7 +170,8 @@ def in_place_of_shipped(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         (folder / f"{name}.safetensors").write_bytes(walloc_bytes(axes))
     monkeypatch.setattr(codecs, "_open", {})
     monkeypatch.setattr(codecs, "shipped_folder", lambda: folder)
-    monkeypatch.setattr(lossy, "best_ops", NumpyOps)
+    monkeypatch.setattr(decode, "best_ops", NumpyOps)
+    monkeypatch.setattr(encode, "best_ops", NumpyOps)
 
 
 def features_network(seed=1):

@@ -12,7 +12,7 @@ from nzip.codec.blocks import DEFAULT_MAX_MEMORY
 from nzip.codec.files.names import extracted_name
 from nzip.codec.files.restored import Members
 from nzip.codec.files.results import FileResult, Prepare, Progress
-from nzip.codec.files.sources import Source
+from nzip.codec.files.sources import CHUNK, Source
 from nzip.codec.files.targets import Run
 from nzip.codec.files.transfer import delete
 from nzip.codec.files.trees.unpacker import Unpacker
@@ -78,12 +78,12 @@ def extract_tree(
                 memory=DEFAULT_MAX_MEMORY if max_memory is None else max_memory,
             )
             with Members(src, threads=threads, max_memory=max_memory, prepare=prepare) as content:
-                stream = _Counted(src, content, progress)
+                stream = _Stream(src, content, progress)
                 entries = unpacker.unpack(stream)
             unpacker.finish()
             if remove:
                 with Source(path) as again, Members(again, threads=threads, max_memory=max_memory) as content:
-                    unpacker.compare(content)
+                    unpacker.compare(_Stream(again, content))
                 src.refuse_changed()
             place = unpacker.commit(sync=remove)
         if run is not None:
@@ -95,15 +95,19 @@ def extract_tree(
         return FileResult(path, place, stream.count, src.count, seconds, kind="tar", removed=remove, entries=entries)
 
 
-class _Counted:
-    """The content of a packed directory; counts and reports what is read of it."""
+class _Stream:
+    """The content of a packed directory, read in very many pieces of any size; counts and reports them."""
 
-    def __init__(self, src: Source, content: Members, progress: Progress | None):
+    def __init__(self, src: Source, content: Members, progress: Progress | None = None):
         self._src, self._content, self._progress = src, content, progress
+        self._piece, self._at = b"", 0
         self.count = 0
 
     def read(self, size: int) -> bytes:
-        data = self._content.read(size)
+        if self._at == len(self._piece):
+            self._piece, self._at = self._content.read(CHUNK), 0
+        data = self._piece[self._at : self._at + size]
+        self._at += len(data)
         self.count += len(data)
         if self._progress is not None:
             self._progress(self._src.count, self._src.size, self.count)

@@ -7,7 +7,7 @@ import os
 import stat
 import tarfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import IO, Any, BinaryIO, cast
 
 from nzip import outputs
@@ -24,16 +24,16 @@ from nzip.errors import FileError, NzipError
 from nzip.formats.container import Header
 from nzip.outputs import AnyPath, named, special
 from nzip.registry import ENGINES
-from nzip.settings import DEFAULT_LEVEL, level_of
+from nzip.settings import DEFAULT_LEVEL, Settings, resolve
 
 
 def compress_tree(
     folder: AnyPath,
     target: AnyPath | BinaryIO | None = None,
     *,
-    level: int = DEFAULT_LEVEL,
+    level: int | Settings = DEFAULT_LEVEL,
     engine: str | None = None,
-    params: Mapping[str, Any] | None = None,
+    params: Mapping[str, Any] | Sequence[str] | None = None,
     threads: int = 0,
     block_size: int | None = None,
     verify: bool | None = None,
@@ -68,7 +68,7 @@ def compress_tree(
         raise FileError(root, "is not a directory")
     place = packed_name(root)
     top = os.path.basename(place)[: -len(TREE_SUFFIX)]
-    settings: dict[str, Any] = {"level": level, "engine": engine, "params": params, "block_size": block_size}
+    settings = resolve(level, engine=engine, params=params, block_size=block_size)
     fields: dict[str, Any] = {"name": top + ".tar", "mtime_ns": info.st_mtime_ns} if store_name else {}
     try:
         Header(**fields).encode()
@@ -85,8 +85,8 @@ def compress_tree(
         most = total + 4096 * len(paths) + tarfile.RECORDSIZE  # headers included
         count = encode_threads(threads, most, max_memory, settings)
         if prepare is not None:
-            prepare(ENGINES.by_name(engine or level_of(level).engine))
-        compressor = stack.enter_context(Compressor(threads=count, verify=verify, kind="tar", **fields, **settings))
+            prepare(ENGINES.by_name(settings.engines[-1].engine))
+        compressor = stack.enter_context(Compressor(settings, threads=count, verify=verify, kind="tar", **fields))
 
         def report(coded: int) -> None:
             if progress is not None:

@@ -244,7 +244,7 @@ class TestCodecs:
         assert from_spec(json.loads(json.dumps(codecs[0].spec))).settings == codecs[0].settings
         with pytest.raises(ValueError, match="level 10"):
             nzip_codec(10)
-        with pytest.raises(ValueError, match="no engine named 'nope'"):
+        with pytest.raises(ValueError, match="no engine is called 'nope'"):
             nzip_codec(6, engine="nope")
 
 

@@ -10,7 +10,7 @@ import pytest
 from models.latent import tiny
 
 import nzip
-from nzip.codec import lossy
+from nzip.codec.signals import decode, encode, goals, parts
 from nzip.errors import CorruptError, LimitError, UnsupportedError
 from nzip.formats.signals.base import Audio, Image
 from nzip.models.latent import codecs, record
@@ -83,7 +83,7 @@ def test_goals():
         data = nzip.compress_signal(picture, bpp=bpp)
         assert len(data) <= bpp * PIXELS[:, :, 0].size / 8 < len(data) + 60
     wanted = _psnr(nzip.compress_signal(picture, quality=50)) - 0.01
-    found = lossy.encode_signal(picture, goal=lossy.Goal(psnr=wanted))
+    found = encode.encode_signal(picture, goal=goals.Goal(psnr=wanted))
     assert found.psnr >= wanted
     assert found.settings[0] < 55
     sound = Audio(tiny.sound(5, 2, 8000), 8000)
@@ -129,7 +129,7 @@ def test_what_is_no_signal(signal):
 
 
 def test_large_signals_are_cut_and_joined(monkeypatch):
-    monkeypatch.setattr(lossy, "TILES", {record.PICTURE: (90_000, 256), record.SOUND: (3000, 1 << 16)})
+    monkeypatch.setattr(parts, "TILES", {record.PICTURE: (90_000, 256), record.SOUND: (3000, 1 << 16)})
     picture = Image(tiny.picture(7, 550, 290))
     data = nzip.compress_signal(picture, quality=95)
     head, _ = record.Head.parse(nzip.decompress(data))
@@ -142,23 +142,10 @@ def test_large_signals_are_cut_and_joined(monkeypatch):
         nzip.latents(io.BytesIO(data))
 
 
-@pytest.mark.parametrize("size", [(90, 70), (48, 48), (49, 33), (5000,), (3072,), (3073,)])
-def test_parts_join_to_the_whole(size):
-    """Parts that come back as they were give the signal again, whatever the sizes."""
-    kind, tile = (record.PICTURE, 32) if len(size) == 2 else (record.SOUND, 2048)
-    codec = codecs.by_name("walloc", "image" if len(size) == 2 else "audio")[0]
-    head = record.Head(1, "00" * 8, (), kind, size, codec.channels, rate=8000, tile=tile)
-    signal = np.random.default_rng(1).uniform(-1, 1, (codec.channels, *size)).astype(np.float32)
-    parts = lossy._cut(head, codec, [signal, -signal][: head.groups(codec)])
-    pieces = [piece for group, _, piece in lossy._joined(head, codec, iter(parts)) if group == 0]
-    assert all(min(part.shape[1:]) > record.OVERLAP[kind] for part in parts)
-    assert np.abs(np.concatenate(pieces, axis=1) - signal).max() < 1e-6
-
-
 def test_latents_are_read_without_the_signal(tmp_path, monkeypatch):
     data = nzip.compress_signal(Image(PIXELS), quality=70)
     (tmp_path / "x.nz").write_bytes(data)
-    monkeypatch.setattr(lossy, "_assemble", None)
+    monkeypatch.setattr(decode, "_together", None)
     found = nzip.latents(tmp_path / "x.nz")
     assert (found.dtype, found.shape) == (np.int8, (10, 12, 16))
     assert np.array_equal(nzip.latents(io.BytesIO(data)), found)
@@ -181,7 +168,7 @@ def test_the_member_is_a_member_like_any_other():
     pixels = np.concatenate([PIXELS, PIXELS[:, :, :1]], axis=2)
     data = nzip.compress_signal(Image(pixels), quality=50)
     content = nzip.decompress(data)
-    assert lossy.signal_of(content).pixels.shape == pixels.shape
+    assert decode.signal_of(content).pixels.shape == pixels.shape
     with nzip.open(io.BytesIO(data)) as file:
         assert file.read() == content
     random = np.random.default_rng(1)
@@ -202,18 +189,9 @@ def test_files_of_another_kind():
     with pytest.raises(UnsupportedError, match="more than one"):
         nzip.decompress_signal(data + data)
     with pytest.raises(CorruptError):
-        lossy.signal_of(nzip.decompress(data) + b"more")
+        decode.signal_of(nzip.decompress(data) + b"more")
     with pytest.raises(LimitError):
         nzip.decompress_signal(data, max_memory=1 << 20)
-
-
-def test_decibels_are_of_all_samples():
-    """Parts of unequal size count by their samples."""
-    parts = [np.zeros((1, 90), np.float32), np.zeros((1, 10), np.float32)]
-    back = [np.full((1, 90), 0.01, np.float32), np.full((1, 10), 0.1, np.float32)]
-    whole = lossy._psnr([np.concatenate(parts, axis=1)], [np.concatenate(back, axis=1)], "image")
-    assert lossy._psnr(parts, back, "image") == pytest.approx(whole)
-    assert whole == pytest.approx(-10 * math.log10((90 * 1e-4 + 10 * 1e-2) / 100))
 
 
 def test_a_model_that_makes_no_numbers(monkeypatch):

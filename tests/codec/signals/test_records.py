@@ -16,7 +16,6 @@ import xxhash
 from models.latent import tiny
 
 import nzip
-from nzip.codec import lossy
 from nzip.codec.blocks import Coding, encode_block
 from nzip.errors import CorruptError, LimitError, UnsupportedError
 from nzip.formats.container import End, Header, IndexEntry
@@ -25,12 +24,13 @@ from nzip.models.latent import codecs, record
 from nzip.models.latent.base import LatentCodec
 from nzip.models.latent.layers import NumpyOps
 from nzip.models.latent.record import Head
+from nzip.settings import GENERAL
 
 
 def member(blocks: list[tuple[bytes, str]], kind: str) -> bytes:
     """A file of blocks of these bytes, each by an engine."""
     params = {"zstd": {"level": 1}}
-    chunks = [encode_block(raw, Coding(engine, params.get(engine, {}), False)) for raw, engine in blocks]
+    chunks = [encode_block(raw, Coding(((engine, params.get(engine, {})),), False)) for raw, engine in blocks]
     start = Header(kind=kind).encode()
     whole = xxhash.xxh3_64()
     for raw, _ in blocks:
@@ -180,7 +180,7 @@ def test_the_first_block_is_the_head_and_its_symbols():
     ):
         with pytest.raises(CorruptError):
             nzip.decompress_signal(member(blocks, "image"))
-    coded = encode_block(start + symbols + bytes(100), Coding("cm", {}))
+    coded = encode_block(start + symbols + bytes(100), Coding((GENERAL,)))
     with pytest.raises(CorruptError, match="engine that does not keep its head"):
         nzip.decompress_signal(Header(kind="image").encode() + coded)
 
@@ -230,16 +230,3 @@ def test_codecs_take_no_more_memory_than_they_say(name, size):
     from nzip.models.latent import engine
 
     assert decoding <= engine.FIXED // 2 + engine.PER_BYTE * kept
-
-
-def test_a_part_is_cut_where_its_codec_needs_much(monkeypatch):
-    codec, number, model = shipped("vqgan")
-    head = Head(number, model, (0,), record.PICTURE, (1000, 1000), 3)
-    assert lossy._tile(head, codec) == 0
-    assert lossy._tile(replace(head, size=(4000, 3000)), codec) == 1536
-    monkeypatch.setattr(lossy, "PART_MEMORY", 256 << 20)
-    tile = lossy._tile(head, codec)
-    assert 256 <= tile <= 768
-    line = replace(head, size=(1, 1 << 28))
-    cut = replace(line, tile=lossy._tile(line, codec))
-    assert len(cut.places(codec)) <= record.MAX_PARTS

@@ -1,0 +1,95 @@
+"""`nzip.settings`: what levels, engines and parameters come to."""
+
+from __future__ import annotations
+
+import pytest
+
+from nzip.errors import NzipError
+from nzip.formats import container
+from nzip.settings import LEVELS, MAX_BLOCK_SIZE, Choice, Level, Settings, named, resolve
+
+TWO = Settings(engines=(Choice("zstd", {"level": 3}), Choice("cm", {"preset": 2})), block_size=1 << 20)
+
+
+def test_a_level_alone_is_itself() -> None:
+    for number, level in LEVELS.items():
+        assert resolve(number) is level
+        assert isinstance(level, Level)
+        assert len({name for name, _ in level.engines}) == len(level.engines)
+    assert resolve() is LEVELS[6]
+    assert resolve(TWO) is TWO
+    assert resolve(6, block_size=LEVELS[6].block_size) is LEVELS[6]
+    assert resolve(6, block_size=1 << 20).engines == LEVELS[6].engines
+    assert MAX_BLOCK_SIZE == container.MAX_BLOCK
+
+
+@pytest.mark.parametrize(
+    ("settings", "engines"),
+    [
+        (resolve(engine="zstd"), [("zstd", {})]),
+        (resolve(1, engine="zstd"), [("zstd", {"level": 3, "window": 23})]),
+        (resolve(1, engine="zstd", params={"level": 5}), [("zstd", {"level": 5, "window": 23})]),
+        (resolve(1, params={"level": 5}), [("zstd", {"level": 5, "window": 23})]),
+        (resolve(1, params=["level=5", "window=20"]), [("zstd", {"level": 5, "window": 20})]),
+        (resolve(1, params=["zstd:level=5,window=20"]), [("zstd", {"level": 5, "window": 20})]),
+        (resolve(6, engine="zstd:level=7"), [("zstd", {"level": 7})]),
+        (resolve(6, engine="zstd:level=7", params=["window=20"]), [("zstd", {"level": 7, "window": 20})]),
+        (resolve(TWO, params=["cm:preset=1"]), [("zstd", {"level": 3}), ("cm", {"preset": 1})]),
+        (resolve(TWO, params=["zstd:level=9", "cm:preset=1"]), [("zstd", {"level": 9}), ("cm", {"preset": 1})]),
+        (named("nzip"), [("cm", {"preset": 3})]),
+        (named("nzip-1"), [("zstd", {"level": 3, "window": 23})]),
+        (named("cm:preset=2"), [("cm", {"preset": 2})]),
+        (named("nzip:cm:preset=2,bits=18"), [("cm", {"preset": 2, "bits": 18})]),
+        (named("nzip-1:zstd:level=9"), [("zstd", {"level": 9, "window": 23})]),
+    ],
+)
+def test_what_settings_come_to(settings: Settings, engines: list[tuple[str, dict[str, int]]]) -> None:
+    assert [(name, dict(params)) for name, params in settings.engines] == engines
+
+
+def test_settings_are_said_as_they_are_read() -> None:
+    assert TWO.words == "zstd:level=3, cm:preset=2"
+    assert resolve(engine=TWO.words.partition(", ")[2]).engines == TWO.engines[1:]
+    assert resolve(engine="store").words == "store"
+
+
+@pytest.mark.parametrize(
+    ("level", "settings", "message"),
+    [
+        (0, {}, "level 0 is not in 1..9"),
+        ("6", {}, "level '6' is not in 1..9"),
+        (6, {"block_size": 1023}, "block size 1023 is not in 1024..1073741824"),
+        (6, {"engine": "lzma"}, "no engine is called 'lzma'; there are "),
+        (6, {"engine": "zstd:"}, "'' is not written as key=value; it knows level (1..22), window (10..30)"),
+        (6, {"engine": "zstd:level=23"}, "zstd level 23 is not in 1..22"),
+        (6, {"engine": "zstd", "params": {"level": 23}}, "zstd level 23 is not in 1..22"),
+        (6, {"engine": "zstd", "params": ["cm:preset=2"]}, "'cm:preset=2' is for an engine that does not take part; "),
+        (6, {"params": ["level=2"]}, "engine cm does not know the parameter 'level'; it knows preset (1..4)"),
+        (6, {"params": ["preset=x"]}, "cm preset 'x' is not in 1..4"),
+        (TWO, {"params": ["preset=2"]}, "'preset=2' does not say which engine it is for; there are zstd, cm"),
+        (TWO, {"params": {"preset": 2}}, "params does not say which engine it is for; there are zstd, cm"),
+    ],
+)
+def test_what_is_wrong_is_said_with_what_is_allowed(level: int, settings: dict, message: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        resolve(level, **settings)
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("name", ["nzip-0", "nzip-10", "nzip:", "nzip-6:", "nzip:preset=2", "", "lzma", "nzip-x"])
+def test_names_that_are_none(name: str) -> None:
+    with pytest.raises(ValueError):
+        named(name)
+
+
+def test_the_memory_is_that_of_the_engine_that_needs_most() -> None:
+    alone = [Settings(engines=(choice,), block_size=TWO.block_size).encode_memory() for choice in TWO.engines]
+    assert TWO.encode_memory() == max(alone)
+    assert TWO.encode_memory(threads=2) - TWO.block_size == 2 * (max(alone) - TWO.block_size)
+    assert TWO.encode_memory(1000) < TWO.encode_memory()
+
+
+def test_a_model_that_is_not_here_is_said_before_anything_is_read(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("NZIP_MODELS", str(tmp_path))
+    with pytest.raises(NzipError, match="is not here"):
+        resolve(engine="lm")
