@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from nzip.codec.salvage import Fault, Salvage, salvage
     from nzip.codec.tokens.tokenizer import EqualInfoTokenizer, Tokens, detokenize
     from nzip.errors import CorruptError, LimitError, NzipError, TruncatedError, UnsupportedError
-    from nzip.formats.container import FORMAT_VERSION
+    from nzip.formats.container.structures import FORMAT_VERSION
     from nzip.formats.signals.audio import write_audio
     from nzip.formats.signals.base import Audio, Image
     from nzip.formats.signals.files import read_signal
@@ -87,7 +87,7 @@ _HOMES = {
     "nzip.codec.salvage": ("Fault", "Salvage", "salvage"),
     "nzip.codec.tokens.tokenizer": ("EqualInfoTokenizer", "Tokens", "detokenize"),
     "nzip.errors": ("CorruptError", "LimitError", "NzipError", "TruncatedError", "UnsupportedError"),
-    "nzip.formats.container": ("FORMAT_VERSION",),
+    "nzip.formats.container.structures": ("FORMAT_VERSION",),
     "nzip.formats.signals.base": ("Image", "Audio"),
     "nzip.formats.signals.files": ("read_signal",),
     "nzip.formats.signals.images": ("write_image",),

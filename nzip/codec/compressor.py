@@ -20,7 +20,7 @@ import xxhash
 
 from nzip.codec.blocks import Coding, encode_block, encode_within, end_of_block
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
-from nzip.formats.container import End, Header, Index
+from nzip.formats.container.structures import End, Header, Index
 from nzip.settings import DEFAULT_LEVEL, STORED, Settings, resolve
 
 Buffer = bytes | bytearray | memoryview

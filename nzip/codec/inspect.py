@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, TypeVar, overload
 
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY, ENTRY_MEMORY, Limits
 from nzip.errors import CorruptError, NzipError, TruncatedError, UnsupportedError
-from nzip.formats.container import (
+from nzip.formats.container.structures import (
     BLOCK,
     END,
     FORMAT_VERSION,
@@ -21,9 +21,8 @@ from nzip.formats.container import (
     End,
     Header,
     Index,
-    OutOfBytes,
-    Reader,
 )
+from nzip.formats.container.wire import OutOfBytes, Reader
 from nzip.registry import ENGINES, TRANSFORMS
 
 T = TypeVar("T")

@@ -25,7 +25,8 @@ from nzip.codec.decompressor import Buffer, Decompressor
 from nzip.codec.inspect import BlockInfo
 from nzip.codec.members import SIGNALS
 from nzip.errors import CorruptError, LimitError, UnsupportedError
-from nzip.formats.container import MAX_BLOCK, STORE_ENGINE, Block, BlockHeader, End, Header, IndexEntry, Parser
+from nzip.formats.container.parser import Block, Parser
+from nzip.formats.container.structures import MAX_BLOCK, STORE_ENGINE, BlockHeader, End, Header, IndexEntry
 from nzip.formats.signals import extras
 from nzip.formats.signals.audio import write_audio
 from nzip.formats.signals.base import MAX_CHANNELS, MOST_PIXELS, PICTURES, SOUNDS, Audio, Image

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nzip.formats.container import Header, Parser
+from nzip.formats.container.parser import Parser
+from nzip.formats.container.structures import Header
 
 SIGNALS = ("image", "audio")  # kinds of members that stand for a picture or sound
 READ_SIZE = 1 << 17  # bytes of a file that are read at a time

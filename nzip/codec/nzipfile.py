@@ -36,7 +36,9 @@ from nzip.codec.members import READ_SIZE
 from nzip.codec.salvage import Fault, Lost, Salvage
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
 from nzip.errors import CorruptError, NzipError
-from nzip.formats.container import MAX_HEADER, Block, Header, Parser, Reader
+from nzip.formats.container.parser import Block, Parser
+from nzip.formats.container.structures import MAX_HEADER, Header
+from nzip.formats.container.wire import Reader
 from nzip.settings import DEFAULT_LEVEL, STORED, Settings
 
 KEPT_BLOCKS = 16  # decoded blocks that a reader keeps at most, and no more than an eighth of its memory

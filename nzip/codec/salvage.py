@@ -33,7 +33,7 @@ from nzip.codec.index import MEMBER_MEMORY, last_member
 from nzip.codec.inspect import Window, parsed, read_at
 from nzip.codec.threads import Task, Workers, thread_count
 from nzip.errors import CorruptError, LimitError, NzipError, TruncatedError
-from nzip.formats.container import (
+from nzip.formats.container.structures import (
     BLOCK,
     END,
     FIELDS,
@@ -48,8 +48,8 @@ from nzip.formats.container import (
     Header,
     Index,
     IndexEntry,
-    Reader,
 )
+from nzip.formats.container.wire import Reader
 
 Lost = Literal["zeros", "gaps"]
 ZEROS = 1 << 20  # bytes of zeros that are handed out at a time

@@ -16,7 +16,7 @@ from nzip.codec.files.results import Prepare, Progress
 from nzip.codec.files.sources import CHUNK, Source
 from nzip.codec.salvage import Fault, Salvage
 from nzip.errors import FileError, NzipError
-from nzip.formats.container import MAGIC, STORE_ENGINE, BlockHeader, Header
+from nzip.formats.container.structures import MAGIC, STORE_ENGINE, BlockHeader, Header
 from nzip.outputs import AnyPath
 from nzip.registry import ENGINES
 
