@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from nzip.codec.inspect import BlockInfo, FileInfo, MemberInfo, inspect
     from nzip.codec.lossy import compress_signal, decompress_signal, latents
     from nzip.codec.nzipfile import NzipFile, open
-    from nzip.codec.salvage import Fault, Salvage, salvage
+    from nzip.codec.salvage.content import Salvage, salvage
+    from nzip.codec.salvage.faults import Fault
     from nzip.codec.tokens.tokenizer import EqualInfoTokenizer, Tokens, detokenize
     from nzip.errors import CorruptError, LimitError, NzipError, TruncatedError, UnsupportedError
     from nzip.formats.container.structures import FORMAT_VERSION
@@ -82,12 +83,13 @@ _HOMES = {
     "nzip.settings": ("Level", "levels"),
     "nzip.codec.lossy": ("compress_signal", "decompress_signal", "latents"),
     "nzip.codec.conditional": ("conditional",),
-    "nzip.models.base": ("engines", "register_engine"),
-    "nzip.formats.transforms.base": ("register_transform", "transforms"),
-    "nzip.codec.salvage": ("Fault", "Salvage", "salvage"),
+    "nzip.codec.salvage.content": ("Salvage", "salvage"),
+    "nzip.codec.salvage.faults": ("Fault",),
     "nzip.codec.tokens.tokenizer": ("EqualInfoTokenizer", "Tokens", "detokenize"),
     "nzip.errors": ("CorruptError", "LimitError", "NzipError", "TruncatedError", "UnsupportedError"),
     "nzip.formats.container.structures": ("FORMAT_VERSION",),
+    "nzip.formats.transforms.base": ("register_transform", "transforms"),
+    "nzip.models.base": ("engines", "register_engine"),
     "nzip.formats.signals.base": ("Image", "Audio"),
     "nzip.formats.signals.files": ("read_signal",),
     "nzip.formats.signals.images": ("write_image",),

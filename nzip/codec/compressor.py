@@ -16,11 +16,10 @@ from itertools import takewhile
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-import xxhash
-
 from nzip.codec.blocks import Coding, encode_block, encode_within, end_of_block
+from nzip.codec.members import MemberWriter
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
-from nzip.formats.container.structures import End, Header, Index
+from nzip.formats.container.structures import Header
 from nzip.settings import DEFAULT_LEVEL, STORED, Settings, resolve
 
 Buffer = bytes | bytearray | memoryview
@@ -67,14 +66,6 @@ class _Rest(NamedTuple):
 
     start: int
     data: bytearray
-
-
-class _Coded(NamedTuple):
-    """What the blocks up to one of them come to: their number, hash, and the bytes of output that end with them."""
-
-    blocks: int
-    hash: xxhash.xxh3_64
-    size: int
 
 
 class Compressor:
@@ -136,17 +127,14 @@ class Compressor:
         if self._limit:
             self._block_size = min(self._block_size, MOST_GAIN * self._limit)
         self._coding = Coding(settings.engines, verify=verify)
-        self._header = Header(
-            name=name, mode=mode, mtime_ns=mtime_ns, content_size=content_size, kind=kind
+        self._writer = MemberWriter(
+            Header(name=name, mode=mode, mtime_ns=mtime_ns, content_size=content_size, kind=kind)
         )
-        self._header.encode()
         self._workers = Workers(1 if self._limit else thread_count(threads))
         self._lock = threading.RLock()
         self._rest = _Rest(0, bytearray())
         self._pieces: list[_Piece] = []  # what was not handed out, in order
-        self._index = Index()  # of the blocks that are coded
-        self._coded = _Coded(0, xxhash.xxh3_64(), 0)  # ahead of the index while a block is added to it
-        self._header_size = 0  # 0 until the header is made; a solo member's is part of its one piece
+        self._begun = False  # the header is made; a solo member's is part of its one piece
         self._end: _Piece | None = None
         self._closed = False
         self._dropped: int | None = None  # what bytes_out was when the work was dropped
@@ -167,7 +155,12 @@ class Compressor:
             return self._pieces[0].offset
         if self._end is not None and self._end.chunk is not None:
             return self._end.offset + len(self._end.chunk)
-        return self._header_size + self._coded.size
+        return self._made
+
+    @property
+    def _made(self) -> int:
+        """Bytes of output up to the last block that is coded."""
+        return self._writer.size if self._begun else 0
 
     def compress(self, data: Buffer) -> bytes:
         """Take `data` in and return what is ready of the output, possibly nothing.
@@ -232,18 +225,18 @@ class Compressor:
         self._settle()
         if self._end is not None:
             return
-        expected = self._header.content_size
+        expected = self._writer.header.content_size
         if expected is not None and expected != self.bytes_in:
             raise ValueError(f"content_size was {expected} and {self.bytes_in} bytes came")
-        if not self._header_size and not (self._limit and self._rest.data):
-            end = self._solo()
+        if not self._begun and not (self._limit and self._rest.data):
+            end = self._writer.solo(encode_block(bytes(self._rest.data), self._coding))
         else:
             self._start()
             while self._rest.data:
                 self._cut()
             self._collect(0)
-            end = End(self._header_size, self._index, 0, self._coded.hash.intdigest()).encode()
-        self._add(_Piece(_END, self.bytes_in, offset=self._header_size + self._coded.size, chunk=end))
+            end = self._writer.end()
+        self._add(_Piece(_END, self.bytes_in, offset=self._made, chunk=end))
 
     def _store_rest(self) -> None:
         """Have all that is not coded yet stored as it is, which asks for neither memory nor time."""
@@ -255,7 +248,7 @@ class Compressor:
     def _ready(self) -> list[_Piece]:
         """Return the pieces from the first on whose chunks are there."""
         self._settle()
-        coded = len(self._index)
+        coded = len(self._writer.index)
         return list(takewhile(lambda piece: piece.number < coded, self._pieces))
 
     def _drop(self, piece: _Piece) -> None:
@@ -298,18 +291,13 @@ class Compressor:
         if last.number == _END:
             self._end = last
         elif last.number == _HEADER:
-            self._header_size = len(last.chunk or b"")
+            self._begun = True
         elif last.end > rest.start:
             self._rest = _Rest(last.end, rest.data[last.end - rest.start :])
 
     def _start(self) -> None:
-        if not self._header_size:
-            self._add(_Piece(_HEADER, 0, chunk=self._header.encode()))
-
-    def _solo(self) -> bytes:
-        fields = self._header
-        header = Header(solo=True, name=fields.name, mode=fields.mode, mtime_ns=fields.mtime_ns, kind=fields.kind)
-        return header.encode() + encode_block(bytes(self._rest.data), self._coding)
+        if not self._begun:
+            self._add(_Piece(_HEADER, 0, chunk=self._writer.begin()))
 
     @property
     def _most_waiting(self) -> int:
@@ -319,7 +307,7 @@ class Compressor:
         """Return how many blocks, the last of the pieces, are not coded or not added to the index yet."""
         if not self._pieces or self._pieces[-1].number < 0:
             return 0
-        return self._pieces[-1].number + 1 - len(self._index)
+        return self._pieces[-1].number + 1 - len(self._writer.index)
 
     def _cut(self, *, more: bool = False) -> None:
         """Make the next block of what is there: all; or, for a window, what one takes; or, where `more` follows, all up
@@ -328,7 +316,7 @@ class Compressor:
         raw = bytes(self._rest.data)
         if more and not self._limit:
             raw = raw[: end_of_block(raw, self._coding)]
-        number = len(self._index) + self._waiting()
+        number = len(self._writer.index) + self._waiting()
         if self._limit:
             count, chunk = encode_within(raw, self._coding, self._limit)
             raw = raw[:count]
@@ -346,14 +334,9 @@ class Compressor:
                 assert piece.task is not None
                 if waiting <= most_waiting and not piece.task.done():
                     return
-                piece.offset = self._header_size + self._coded.size
+                piece.offset = self._made
                 piece.chunk = piece.task.result()
-            coded = self._coded
-            if coded.blocks == piece.number:
-                digest = coded.hash.copy()
-                digest.update(piece.raw)
-                self._coded = _Coded(piece.number + 1, digest, coded.size + len(piece.chunk))
-            self._index.add(0, len(piece.chunk), piece.end - piece.start)
+            self._writer.add(piece.number, piece.raw, piece.chunk)
             piece.raw, piece.task = b"", None
 
 

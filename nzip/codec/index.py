@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY, ENTRY_MEMORY, Limits
-from nzip.codec.inspect import inspect, read_at
+from nzip.codec.members import Window, read_at, walk
 from nzip.errors import CorruptError, LimitError, NzipError
 from nzip.formats.container.structures import MAX_HEADER, TRAILER_MAGIC, End, Header
 from nzip.formats.container.wire import Reader
@@ -98,13 +98,17 @@ def load_index(file: BinaryIO, max_memory: int = DEFAULT_MAX_MEMORY) -> Places:
         ends = None
     places = Places()
     if ends is None:
-        for member in inspect(file, max_memory=max_memory).members:
-            first = len(places)
-            for block in member.blocks:
-                if block.raw_size:
-                    places.add(block.offset, block.size, block.raw_size)
-            if member.content_check is not None:
-                places.close_member(first, member.content_check)
+        limits, first = Limits(max_memory), 0
+        for offset, event in walk(Window(file)):
+            if isinstance(event, Header):
+                first = len(places)
+            elif isinstance(event, End):
+                places.close_member(first, event.check)
+            elif event.header.raw_size:
+                places.add(offset, event.header.size, event.header.raw_size)
+                if len(places) % 4096 == 0:
+                    limits.admit_memory(ENTRY_MEMORY * len(places), f"a list of {len(places):,} blocks")
+        limits.admit_memory(ENTRY_MEMORY * len(places), f"a list of {len(places):,} blocks")
         return places
     for start, end in ends:
         offset = start + end.header_size

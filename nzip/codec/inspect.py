@@ -9,20 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, TypeVar, overload
 
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY, ENTRY_MEMORY, Limits
-from nzip.errors import CorruptError, NzipError, TruncatedError, UnsupportedError
-from nzip.formats.container.structures import (
-    BLOCK,
-    END,
-    FORMAT_VERSION,
-    MAX_BLOCK_HEADER,
-    MAX_HEADER,
-    OPTIONAL,
-    BlockHeader,
-    End,
-    Header,
-    Index,
-)
-from nzip.formats.container.wire import OutOfBytes, Reader
+from nzip.codec.members import Window, walk
+from nzip.errors import NzipError
+from nzip.formats.container.parser import Block
+from nzip.formats.container.structures import FORMAT_VERSION, BlockHeader, Header
+from nzip.formats.container.wire import Reader
 from nzip.registry import ENGINES, TRANSFORMS
 
 T = TypeVar("T")
@@ -335,10 +326,21 @@ def inspect(file: str | os.PathLike[str] | BinaryIO, *, max_memory: int = DEFAUL
 def _scan(file: BinaryIO, path: str | None, limits: Limits) -> FileInfo:
     window = Window(file)
     table = _Table()
-    offset = 0
-    while offset < window.size or not offset:
-        offset = _member(window, offset, table, limits)
-        limits.admit_memory(table.memory, f"a list of {len(table.offsets):,} blocks")
+    for offset, event in walk(window):
+        if isinstance(event, Header):
+            start, header = offset, event
+            if header.kind is not None:
+                table.kinds.add(header.kind)
+        elif isinstance(event, Block):
+            block = event.header
+            table.add_block(offset, block, window.at(offset, block.size - block.payload_size))
+            if header.solo:
+                table.add_member(offset + block.size, window.at(start, header.size), 0)
+        else:
+            table.add_member(offset + event.size, window.at(start, header.size), event.check)
+        if len(table.offsets) % 4096 == 0:
+            limits.admit_memory(table.memory, f"a list of {len(table.offsets):,} blocks")
+    limits.admit_memory(table.memory, f"a list of {len(table.offsets):,} blocks")
     return FileInfo(
         path,
         window.size,
@@ -348,133 +350,3 @@ def _scan(file: BinaryIO, path: str | None, limits: Limits) -> FileInfo:
         tuple(sorted(table.kinds)),
         table.needed,
     )
-
-
-def read_at(file: BinaryIO, offset: int, count: int) -> bytes:
-    """Return `count` bytes at `offset`, fewer only at the file's end; an unbuffered file may give them in parts."""
-    file.seek(offset)
-    data = file.read(count)
-    while len(data) < count:
-        more = file.read(count - len(data))
-        if not more:
-            break
-        data += more
-    return data
-
-
-class Window:
-    """Small pieces of a seekable file, read in larger ones.
-
-    Attributes:
-        size: bytes of the file.
-    """
-
-    NEAR = 1 << 16  # a piece further away than this is read alone
-
-    def __init__(self, file: BinaryIO):
-        self._file = file
-        self._start = 0
-        self._data = b""
-        self.size = file.seek(0, os.SEEK_END)
-
-    def at(self, offset: int, count: int) -> bytes:
-        """Return `count` bytes at `offset`, fewer only at the file's end."""
-        begin = offset - self._start
-        if begin < 0 or begin + count > len(self._data):
-            near = 0 <= begin < len(self._data) + self.NEAR
-            self._data = read_at(self._file, offset, max(count, self.NEAR if near else MAX_BLOCK_HEADER))
-            self._start, begin = offset, 0
-        return self._data[begin : begin + count]
-
-    def read(self, offset: int, count: int) -> bytes:
-        """Return `count` bytes at `offset`, fewer only at the file's end, and keep none of them."""
-        begin = offset - self._start
-        if begin >= 0 and begin + count <= len(self._data):
-            return self._data[begin : begin + count]
-        return read_at(self._file, offset, count)
-
-
-S = TypeVar("S", Header, BlockHeader)
-
-
-def parsed(window: Window, offset: int, parse: Callable[[Reader], S], most: int) -> S:
-    """Return the header that begins at `offset` and has at most `most` bytes.
-
-    Raises:
-        CorruptError, UnsupportedError: it is damaged, or cannot be read here.
-        TruncatedError: the file ends in it.
-    """
-    # Most headers take under 64 bytes; the long read is for those with long fields or parameters.
-    for count in (64, most):
-        try:
-            return parse(Reader(window.at(offset, count), partial=True))
-        except OutOfBytes:
-            pass
-    raise _truncated(window.size)
-
-
-def _truncated(size: int) -> TruncatedError:
-    return TruncatedError(f"the file is truncated (at byte {size:,}); its end is missing")
-
-
-def _member(window: Window, start: int, table: _Table, limits: Limits) -> int:
-    """Walk one member chunk by chunk and return where it ends. The end index is compared with what the walk finds."""
-    try:
-        header = parsed(window, start, Header.parse, MAX_HEADER)
-        if header.kind is not None:
-            table.kinds.add(header.kind)
-        index = Index()
-        gap = 0
-        offset = start + header.size
-        first = table.raw_offsets[-1]
-        while offset < window.size:
-            kind, chunk = _chunk(window, offset)
-            if kind == BLOCK:
-                block = parsed(window, offset, BlockHeader.parse, MAX_BLOCK_HEADER)
-                if block.raw_size == 0 and not header.solo:
-                    raise CorruptError("an empty block is only allowed alone")
-                if offset + chunk > window.size:
-                    break
-                head = window.at(offset, block.size - block.payload_size)
-                table.add_block(offset, block, head)
-                if len(table.offsets) % 4096 == 0:
-                    limits.admit_memory(table.memory, f"a list of {len(table.offsets):,} blocks")
-                if header.solo:
-                    table.add_member(offset + chunk, window.at(start, header.size), 0)
-                    return offset + chunk
-                index.add(gap, chunk, block.raw_size)
-                gap = 0
-            elif header.solo or kind == 0:
-                raise CorruptError(f"unexpected chunk of type {kind} at byte {offset:,}")
-            elif kind == END:
-                if chunk > len(index) * 27 + 74:
-                    raise CorruptError("the end index is larger than the blocks before it can need")
-                if offset + chunk > window.size:
-                    break
-                end = End.parse(window.at(offset, chunk))
-                if end.header_size != header.size or end.index != index or end.gap != gap:
-                    raise CorruptError("the end index does not describe the blocks before it")
-                raw_size = table.raw_offsets[-1] - first
-                if header.content_size is not None and header.content_size != raw_size:
-                    raise CorruptError("the header states another content size than the blocks have")
-                table.add_member(offset + chunk, window.at(start, header.size), end.check)
-                return offset + chunk
-            elif kind & OPTIONAL:
-                gap += chunk
-            else:
-                raise UnsupportedError(f"chunk type {kind} is required and unknown; the file needs a later nzip")
-            offset += chunk
-    except CorruptError as error:
-        raise type(error)(f"{error} (in the member at byte {start:,})") from None
-    raise _truncated(window.size)
-
-
-def _chunk(window: Window, offset: int) -> tuple[int, int]:
-    """Return type and size of the chunk at `offset`."""
-    reader = Reader(window.at(offset, 10), partial=True)
-    try:
-        kind = reader.u8()
-        size = reader.uleb()
-    except OutOfBytes:
-        raise _truncated(window.size) from None
-    return kind, size + reader.pos

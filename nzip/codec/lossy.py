@@ -17,16 +17,15 @@ from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, cast
 
 import numpy as np
-import xxhash
 from numpy.typing import NDArray
 
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY, Coding, encode_block
 from nzip.codec.decompressor import Buffer, Decompressor
 from nzip.codec.inspect import BlockInfo
-from nzip.codec.members import SIGNALS
+from nzip.codec.members import SIGNALS, written
 from nzip.errors import CorruptError, LimitError, UnsupportedError
 from nzip.formats.container.parser import Block, Parser
-from nzip.formats.container.structures import MAX_BLOCK, STORE_ENGINE, BlockHeader, End, Header, IndexEntry
+from nzip.formats.container.structures import MAX_BLOCK, STORE_ENGINE, BlockHeader, End, Header
 from nzip.formats.signals import extras
 from nzip.formats.signals.audio import write_audio
 from nzip.formats.signals.base import MAX_CHANNELS, MOST_PIXELS, PICTURES, SOUNDS, Audio, Image
@@ -539,15 +538,8 @@ def _member(
     rest = b"".join(side)
     blocks = [(first, Coding((LATENTS,), transforms=False))]
     blocks += [(rest[at : at + MAX_BLOCK], Coding((GENERAL,))) for at in range(0, len(rest), MAX_BLOCK)]
-    chunks = [encode_block(raw, coding) for raw, coding in blocks]
-    start = Header(solo=len(chunks) == 1, kind=kind, **fields).encode()
-    if len(chunks) == 1:
-        return start + chunks[0], len(first)
-    entries = tuple(IndexEntry(0, len(chunk), len(raw)) for chunk, (raw, _) in zip(chunks, blocks, strict=True))
-    whole = xxhash.xxh3_64(first)
-    whole.update(rest)
-    end = End(len(start), entries, 0, whole.intdigest()).encode()
-    return start + b"".join(chunks) + end, len(first) + len(rest)
+    chunks = ((raw, encode_block(raw, coding)) for raw, coding in blocks)
+    return written(Header(kind=kind, **fields), chunks), len(first) + len(rest)
 
 
 @dataclass(frozen=True)

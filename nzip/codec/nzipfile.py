@@ -1,9 +1,5 @@
 """File objects over compressed files: `NzipFile` and `open`, in the shape of the standard library's `lzma`.
 
-Reading from the start streams through `Decompressor` and checks everything. The first `seek` that is not a no-op
-switches to random access over the block index; each block is still checked, and the check of the whole content of a
-member once all its blocks were read in order.
-
 Writing keeps what it was given until the file under it has it. Where an exception comes in between, the next call goes
 on where that one stopped.
 """
@@ -20,278 +16,22 @@ import operator
 import os
 import threading
 import weakref
-from collections import OrderedDict, deque
 from collections.abc import Callable
-from functools import partial
 from typing import IO, Any, BinaryIO, Literal, TypeVar, cast, overload
 
-import xxhash
-
-from nzip.codec.blocks import DEFAULT_MAX_MEMORY, Limits, at_block, decode_block, memory_needed
+from nzip.codec.blocks import DEFAULT_MAX_MEMORY
 from nzip.codec.compressor import Compressor
-from nzip.codec.decompressor import Contents
-from nzip.codec.index import Places, load_index
-from nzip.codec.inspect import read_at
 from nzip.codec.members import READ_SIZE
-from nzip.codec.salvage import Fault, Lost, Salvage
-from nzip.codec.threads import Task, Workers, exclusive, thread_count
-from nzip.errors import CorruptError, NzipError
-from nzip.formats.container.parser import Block, Parser
-from nzip.formats.container.structures import MAX_HEADER, Header
-from nzip.formats.container.wire import Reader
+from nzip.codec.reader import ContentReader, SalvageReader, can_seek
+from nzip.codec.salvage.content import Salvage
+from nzip.codec.salvage.faults import Fault, Lost
+from nzip.codec.threads import exclusive
+from nzip.errors import NzipError
+from nzip.formats.container.structures import Header
 from nzip.settings import DEFAULT_LEVEL, STORED, Settings
 
-KEPT_BLOCKS = 16  # decoded blocks that a reader keeps at most, and no more than an eighth of its memory
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 T = TypeVar("T")
-
-
-class _RawReader(io.RawIOBase):
-    """The decoded content of a file as a raw stream."""
-
-    def __init__(self, file: BinaryIO, *, max_memory: int, threads: int):
-        self._file = file
-        self._limits: dict[str, Any] = {"max_memory": max_memory, "threads": threads}
-        self._max_memory = max_memory
-        self._workers = Workers(thread_count(threads))
-        self._seekable = _can_seek(file)
-        self._start = file.tell() if self._seekable else 0
-        self._pos = 0
-        self._dirty = False  # a read raised, or the place it began at is to be gone back to
-        self._failure: NzipError | None = None
-        # From the start
-        self._contents: Contents | None = Contents(file.read, **self._limits)
-        # Random access
-        self._places: Places | None = None
-        self._ahead: deque[tuple[int, Task[bytes]]] = deque()
-        self._kept: OrderedDict[int, bytes] = OrderedDict()
-        self._last = -1  # the block that was read last
-        self._whole = (0, 0, xxhash.xxh3_64())  # first and next block of what was read in order, and its hash
-        self._wrong: CorruptError | None = None
-        self.header: Header | None = None
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._pos
-
-    def readinto(self, buffer: Any) -> int:
-        with memoryview(buffer).cast("B") as view:
-            if self._dirty:
-                self._recover()
-            self._dirty = True
-            data = self._read_sequential(len(view)) if self._places is None else self._read_indexed(len(view))
-            view[: len(data)] = data
-            self._pos += len(data)
-            self._dirty = False
-            return len(data)
-
-    def go_back(self, position: int) -> None:
-        """Let the next read begin at `position`, which was read before."""
-        self._dirty = True
-        self._pos = position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        if whence == io.SEEK_CUR:
-            offset += self._pos
-        elif whence == io.SEEK_END:
-            if not self._seekable:
-                raise io.UnsupportedOperation("the size is not known: the file under this one cannot seek")
-            offset += self._index().raw_size
-        elif whence != io.SEEK_SET:
-            raise ValueError(f"whence must be 0, 1 or 2, not {whence}")
-        offset = max(0, offset)
-        if offset == self._pos:
-            return offset
-        if self._seekable:
-            self._pos = min(offset, self._index().raw_size)
-        elif offset > self._pos:
-            scratch = bytearray(READ_SIZE)
-            while self._pos < offset:
-                if not self.readinto(memoryview(scratch)[: offset - self._pos]):
-                    break
-        else:
-            raise io.UnsupportedOperation("cannot go back: the file under this one cannot seek")
-        return self._pos
-
-    def close(self) -> None:
-        if self._contents is not None:
-            self._contents.close()
-            self._contents = None
-        self._workers.close()
-        super().close()
-
-    def _recover(self) -> None:
-        """Find the place of the next read again."""
-        if self._failure is not None and not self._seekable:
-            raise self._failure
-        if not self._seekable:
-            raise OSError("an earlier read was interrupted, and the file under this one cannot go back; open it again")
-        if self._places is None:
-            try:
-                self._index()
-            except NzipError:
-                self._restart()
-
-    def _restart(self) -> None:
-        """Read from the start again, up to the place."""
-        if self._contents is not None:
-            self._contents.close()
-        self._file.seek(self._start)
-        self._contents = Contents(self._file.read, **self._limits)
-        left = self._pos
-        while left:
-            left -= len(self._read_sequential(min(left, READ_SIZE)))
-
-    def _read_sequential(self, count: int) -> bytes:
-        if self._contents is None:
-            return b""
-        try:
-            return self._contents.read(count)
-        except NzipError as error:
-            self._failure = error
-            raise
-        finally:
-            if self.header is None:
-                self.header = self._contents.header
-
-    def _index(self) -> Places:
-        if self._places is None:
-            file = cast(BinaryIO, _Window(self._file, self._start)) if self._start else self._file
-            places = load_index(file, self._max_memory)
-            if self.header is None:
-                self.header = Header.parse(Reader(read_at(file, 0, MAX_HEADER)))
-            if self._contents is not None:
-                self._contents.close()
-                self._contents = None
-            self._file = file
-            self._start = 0
-            self._places = places
-        return self._places
-
-    def _read_indexed(self, count: int) -> bytes:
-        places = self._index()
-        number = places.at(self._pos)
-        if number < 0:
-            if self._wrong is not None and count:
-                raise self._wrong
-            return b""
-        inside = self._pos - places[number].raw_offset
-        return self._decoded(number)[inside : inside + count]
-
-    def _decoded(self, number: int) -> bytes:
-        """Return block `number`, and have the blocks after it decoded meanwhile."""
-        raw = self._kept.get(number)
-        if raw is not None:
-            self._kept.move_to_end(number)
-            self._check_whole(number, raw)
-            self._last = number
-            return raw
-        while self._ahead and self._ahead[0][0] < number:
-            self._ahead.popleft()[1].cancel()
-        needed = 0
-        if not self._ahead or self._ahead[0][0] != number:
-            self._ahead.clear()
-            header, payload = self._load(number)
-            needed = memory_needed(header)
-            self._make_room(needed)
-            self._ahead.append((number, Task(partial(decode_block, header, payload))))
-        place = self._index()[number]
-        try:
-            raw = self._ahead[0][1].result()
-        except CorruptError as error:
-            raise at_block(error, number, place.raw_offset, place.raw_size) from None
-        self._ahead.popleft()
-        # Only a reader that goes from block to block gains from reading ahead.
-        if self._workers.count > 1 and number == self._last + 1:
-            following = self._ahead[-1][0] + 1 if self._ahead else number + 1
-            for ahead in range(following, min(number + 1 + self._workers.count, len(self._index()))):
-                try:
-                    header, payload = self._load(ahead)
-                except NzipError:
-                    break  # it is raised when that block is read
-                # Without knowing the others' headers, each is taken to need as much as this one.
-                needed = memory_needed(header) * (len(self._ahead) + 1)
-                if needed > self._max_memory:
-                    break
-                self._ahead.append((ahead, self._workers.submit(partial(decode_block, header, payload))))
-        self._make_room(needed)
-        self._kept[number] = raw
-        self._check_whole(number, raw)
-        self._last = number
-        return raw
-
-    def _make_room(self, needed: int) -> None:
-        """Forget blocks that were decoded longest ago, so that `needed` more bytes are within the memory."""
-        most = min(self._max_memory // 8, self._max_memory - needed)
-        while self._kept and (len(self._kept) >= KEPT_BLOCKS or sum(map(len, self._kept.values())) > most):
-            self._kept.popitem(last=False)
-
-    def _check_whole(self, number: int, raw: bytes) -> None:
-        """Compare what was read of a member in order, from its first block to its last, with its check."""
-        member = None if number == self._last else self._index().member_of(number)
-        if member is None:
-            return
-        first, end, check = member
-        begun, following, digest = self._whole
-        if number == first:
-            begun, digest = first, xxhash.xxh3_64()
-        elif number != following or begun != first:
-            return
-        else:
-            digest = digest.copy()
-        digest.update(raw)
-        self._whole = (first, number + 1, digest)
-        if number + 1 == end and digest.intdigest() != check:
-            self._wrong = CorruptError("the content is damaged (its blocks match, the check of the whole does not)")
-
-    def _load(self, number: int) -> tuple[Any, bytes]:
-        place = self._index()[number]
-        self._file.seek(place.offset)
-        # The block's own header says what it needs, so limits are checked as in a forward reading.
-        parser = Parser(Limits(self._max_memory).admit, inside=True)
-        left = place.size
-        try:
-            while True:
-                event = parser.next()
-                if isinstance(event, Block):
-                    break
-                data = self._file.read(min(READ_SIZE, left))
-                if not data:
-                    raise parser.truncated(place.offset)
-                left -= len(data)
-                parser.feed(data)
-        except CorruptError as error:
-            raise at_block(error, number, place.raw_offset, place.raw_size) from None
-        if event.header.size != place.size or event.header.raw_size != place.raw_size:
-            raise CorruptError("the end index does not describe the blocks before it")
-        return event.header, event.payload
-
-
-def _can_seek(file: Any) -> bool:
-    """Whether `file` can seek; one that only has `read` cannot."""
-    return hasattr(file, "seekable") and file.seekable()
-
-
-class _Window:
-    """The part of a file from `start` on, for content that does not begin at the file's first byte."""
-
-    def __init__(self, file: BinaryIO, start: int):
-        self._file = file
-        self._start = start
-        self.read = file.read
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        if whence == io.SEEK_SET:
-            offset += self._start
-        return self._file.seek(offset, whence) - self._start
-
-    def seekable(self) -> bool:
-        return True
 
 
 # What is written and not closed when the program ends is finished then, as the standard library does it. Engines are
@@ -355,7 +95,7 @@ class NzipFile(io.BufferedIOBase):
         self._lock = threading.RLock()
         self._owned = False
         self._reader: io.BufferedReader | None = None
-        self._raw: _RawReader | None = None
+        self._raw: ContentReader | None = None
         self._salvage: Salvage | None = None
         self._process = os.getpid()
         self._before = 0  # bytes of content in members that were finished
@@ -385,9 +125,9 @@ class NzipFile(io.BufferedIOBase):
             _writers.add(self)
         elif lost is not None:
             self._salvage = Salvage(self._file, lost=lost, max_memory=max_memory, threads=threads)
-            self._reader = io.BufferedReader(_SalvageReader(self._salvage), READ_SIZE)
+            self._reader = io.BufferedReader(SalvageReader(self._salvage), READ_SIZE)
         else:
-            self._raw = _RawReader(self._file, max_memory=max_memory, threads=threads)
+            self._raw = ContentReader(self._file, max_memory=max_memory, threads=threads)
             self._reader = io.BufferedReader(self._raw, READ_SIZE)
 
     @property
@@ -451,7 +191,7 @@ class NzipFile(io.BufferedIOBase):
         return self._compressor is not None
 
     def seekable(self) -> bool:
-        return self.readable() and self._salvage is None and _can_seek(self._opened())
+        return self.readable() and self._salvage is None and can_seek(self._opened())
 
     def read(self, size: int | None = -1) -> bytes:
         """Return up to `size` decoded bytes, all of the rest for -1 or None."""
@@ -621,7 +361,7 @@ class NzipFile(io.BufferedIOBase):
     def _place(self, file: BinaryIO) -> int | None:
         """Return where in the file under this one the compressor's output begins; None when that cannot tell."""
         try:
-            return file.tell() - self._sent if _can_seek(file) else None
+            return file.tell() - self._sent if can_seek(file) else None
         except (AttributeError, OSError):
             return None
 
@@ -682,34 +422,6 @@ class _Later(Compressor):
     def _finish(self) -> None:
         if self.bytes_in:
             super()._finish()
-
-
-class _SalvageReader(io.RawIOBase):
-    """What can be saved of a file, as a raw stream."""
-
-    def __init__(self, salvage: Salvage):
-        self._pieces = iter(salvage)
-        self._piece = memoryview(b"")
-        self._pos = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._pos
-
-    def readinto(self, buffer: Any) -> int:
-        with memoryview(buffer).cast("B") as view:
-            while not self._piece and view:
-                piece = next(self._pieces, None)
-                if piece is None:
-                    return 0
-                self._piece = memoryview(piece)
-            count = min(len(view), len(self._piece))
-            view[:count] = self._piece[:count]
-            self._piece = self._piece[count:]
-            self._pos += count
-            return count
 
 
 class _TextFile(io.TextIOWrapper):

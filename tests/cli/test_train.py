@@ -24,7 +24,7 @@ LITTLE = ["--variant", "12", "--steps", "12", "--batch", "2", "--crop", "32"]
 def photos(here, monkeypatch):
     monkeypatch.setenv("NZIP_MODELS", str(here / "none"))
     monkeypatch.setattr(codecs, "_open", {})
-    from nzip.models.latent.walloc import training as walloc
+    from nzip.models.latent.walloc.training import recipe as walloc
 
     small = walloc.Shape(2, 3, 12, 8, 1, (1.0, 24.0), 2)
     monkeypatch.setattr(walloc, "PICTURES", {"12": small})

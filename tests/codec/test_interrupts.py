@@ -13,13 +13,13 @@ from sources import MIXED, NOISE, TEXT, OnlyWrite, Pipe, pieces
 
 import nzip
 from nzip.codec import compressor as compressor_module
-from nzip.codec import nzipfile as file_module
+from nzip.codec import reader as reader_module
 from nzip.codec.blocks import Coding
 from nzip.settings import STORED
 
 CONTENT = (MIXED + NOISE[:700])[:6000]
 MODULES = (
-    "compressor.py", "threads.py", "nzipfile.py", "blocks.py", "decompressor.py",
+    "compressor.py", "threads.py", "nzipfile.py", "reader.py", "members.py", "blocks.py", "decompressor.py",
     "wire.py", "structures.py", "parser.py",
 )  # fmt: skip
 # A lock is taken and let go by the interpreter itself, between two instructions that no signal comes between; a trace
@@ -439,7 +439,7 @@ def test_an_interrupted_decompressor_refuses_all_that_follows(threads):
 
 
 def test_no_memory_in_reading_is_no_end(monkeypatch):
-    original, calls = file_module.decode_block, []
+    original, calls = reader_module.decode_block, []
 
     def failing(header, payload):
         calls.append(1)
@@ -447,7 +447,7 @@ def test_no_memory_in_reading_is_no_end(monkeypatch):
             raise MemoryError
         return original(header, payload)
 
-    monkeypatch.setattr(file_module, "decode_block", failing)
+    monkeypatch.setattr(reader_module, "decode_block", failing)
     with nzip.NzipFile(io.BytesIO(nzip.compress(CONTENT, 1, block_size=1024))) as file:
         file.seek(5)
         file.seek(0)

@@ -8,7 +8,7 @@ import pytest
 from sources import NOISE, TEXT
 
 import nzip
-from nzip.codec import nzipfile as file_module
+from nzip.codec import reader as reader_module
 from nzip.codec.files.decompress import test_file as check_file
 from nzip.codec.index import load_index
 from nzip.formats.container.parser import Parser
@@ -140,13 +140,13 @@ def test_places_know_their_members():
 
 def count_decoded(monkeypatch):
     decoded = []
-    original = file_module.decode_block
+    original = reader_module.decode_block
 
     def counting(header, payload):
         decoded.append(header.raw_size)
         return original(header, payload)
 
-    monkeypatch.setattr(file_module, "decode_block", counting)
+    monkeypatch.setattr(reader_module, "decode_block", counting)
     return decoded
 
 
@@ -159,7 +159,7 @@ def test_alternate_reads_of_blocks_decode_each_once(monkeypatch):
             for place in (0, 9000, 20_000):
                 file.seek(place)
                 assert file.read1(10) == content[place:][:10]
-    assert len(decoded) <= 3 + 3 * (file_module.READ_SIZE // 1024 > 0)
+    assert len(decoded) <= 3 + 3 * (reader_module.READ_SIZE // 1024 > 0)
 
 
 @pytest.mark.parametrize("max_memory", [1 << 20, 30_000])
@@ -171,7 +171,7 @@ def test_what_is_kept_is_bounded_by_memory(monkeypatch, max_memory):
             file.seek(place)
             assert file.read1(10) == content[place:][:10]
             kept = file._raw._kept
-            assert len(kept) <= file_module.KEPT_BLOCKS
+            assert len(kept) <= reader_module.KEPT_BLOCKS
             assert sum(map(len, kept.values())) <= max(10_000, max_memory // 8 + 10_000)
 
 

@@ -145,7 +145,7 @@ def test_seeks_before_the_start_and_past_the_end_stop_there(whence):
 
 
 def test_only_the_blocks_that_are_read_are_decoded(monkeypatch):
-    from nzip.codec import nzipfile as module
+    from nzip.codec import reader as module
 
     decoded = []
     original = module.decode_block

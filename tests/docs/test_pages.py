@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 WIDTH = 120
+EXAMPLES = {"nzip/models/sheet/"}  # of the how-to about spreadsheets
 FENCE = re.compile(r"^ *(?:```|~~~)")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
@@ -37,7 +38,7 @@ def anchors(page: Path) -> set[str]:
 
 
 def test_there_are_pages() -> None:
-    assert {page.parent.name for page in PAGES} >= {"docs", "explanation", "reference"}
+    assert {page.parent.name for page in PAGES} >= {"docs", "explanation", "how-to", "reference", "tutorial"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -61,6 +62,12 @@ class TestPage:
                 assert target.exists(), f"line {number}: {link}"
                 if anchor:
                     assert anchor in anchors(target), f"line {number}: {link}"
+
+    def test_files_that_are_named_exist(self, page: Path) -> None:
+        """But for those that the reader is to write: they are called NAME, or stand as examples."""
+        for number, line in prose(page):
+            for path in re.findall(r"`((?:nzip|tests|docs|benchmarks|corpora)/[\w./-]+)`", line):
+                assert "NAME" in path or path in EXAMPLES or (ROOT / path).exists(), f"line {number}: {path}"
 
 
 def test_the_index_names_every_page() -> None:

@@ -13,7 +13,7 @@ import nzip
 from nzip.codec import blocks
 from nzip.codec.decompressor import Decompressor
 from nzip.codec.inspect import inspect
-from nzip.codec.salvage import Salvage
+from nzip.codec.salvage.content import Salvage
 from nzip.errors import CorruptError, NzipError
 from nzip.formats.container.parser import Block, Parser
 from nzip.formats.container.structures import BLOCK, FIELDS, SOLO, TRAILER_MAGIC, TRANSFORMED, Header

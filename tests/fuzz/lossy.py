@@ -314,49 +314,9 @@ def small_models() -> list[bytes]:
     """Return the files of small models of every codec with random weights."""
     from models.latent import tiny
 
-    return [tiny.walloc_bytes(2), tiny.walloc_bytes(1), grvq_bytes(), vqgan_bytes(), hyperprior_bytes()]
-
-
-def grvq_bytes() -> bytes:
-    """Return a small model of grvq."""
-    from nzip.models.latent.grvq import codec as grvq
-
-    shape = grvq.Shape(
-        rate=8000, hop=40, groups=2, layers=2, codes=16, depth=4, bands=8, encoder=8, decoder=12, late=8
-    )  # fmt: skip
-    random = np.random.default_rng(5)
-    slots, size, width = shape.layers * shape.groups, 4 * shape.groups * shape.depth, 6
-    prior = grvq.SymbolsPrior(
-        random.integers(-128, 128, (slots, size, width)).astype(np.int8),
-        random.integers(-900, 900, (shape.layers, slots, width)).astype(np.int32),
-        np.arange(slots, dtype=np.int32),
-        random.integers(-128, 128, (slots, width, shape.codes)).astype(np.int8),
-        random.integers(0, 300, (slots, shape.codes)).astype(np.int32),
-        random.integers(-500, 500, (slots, shape.codes)).astype(np.int32),
-    )
-    tensors = {name: value.astype(np.float16) for name, value in grvq.new_weights(shape, 3).items()}
-    books = (shape.layers, shape.groups, shape.codes, shape.depth)
-    tensors["codes"] = random.standard_normal(books).astype(np.float16)
-    tensors |= prior.tensors()
-    return weights.pack(tensors, {"codec": "grvq", "config": json.dumps(shape.described())})
-
-
-def vqgan_bytes() -> bytes:
-    """Return a small model of vqgan, as its own tests have it."""
-    from models.latent.test_vqgan import model_bytes
-
-    return model_bytes()
-
-
-def hyperprior_bytes() -> bytes:
-    """Return a small model of hyperprior."""
-    from models.latent import tiny
-
-    from nzip.models.latent.hyperprior import training as recipe
-
-    sizes = recipe.Sizes(slices=(3, 5, 184), encoder=8, decoder=8, blocks=1, hyper=4, features=8, width=8)
-    start, _ = recipe.beginning([tiny.picture(seed, 64, 96) for seed in range(2)], sizes, 1)
-    return recipe.packed(start, sizes.slices, recipe.logistic_tables(), "tiny", {})
+    return [
+        tiny.walloc_bytes(2), tiny.walloc_bytes(1), tiny.grvq_bytes(), tiny.vqgan_bytes(), tiny.hyperprior_bytes(),
+    ]  # fmt: skip
 
 
 TARGETS = [WallocTarget, VqganTarget, HyperpriorTarget, GrvqTarget, LatentModelTarget]

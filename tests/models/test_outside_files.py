@@ -22,7 +22,8 @@ from models.lm.model_files import (
 )
 
 from nzip.errors import CorruptError, NzipError, UnsupportedError
-from nzip.models import folder, safetensors
+from nzip.formats import safetensors
+from nzip.models import folder
 from nzip.models.latent import codecs, weights
 from nzip.models.lm import vocabulary
 from nzip.models.lm.cache import local, records

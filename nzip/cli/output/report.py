@@ -30,7 +30,7 @@ from nzip.entropy import jit
 
 if TYPE_CHECKING:
     from nzip.codec.files.results import FileResult
-    from nzip.codec.salvage import Fault
+    from nzip.codec.salvage.faults import Fault
     from nzip.models.base import Engine
 
 

@@ -12,7 +12,7 @@ from nzip.codec.files.results import FileResult, Prepare, Progress
 from nzip.codec.files.sources import Source
 from nzip.codec.files.targets import Run
 from nzip.codec.files.transfer import Transfer
-from nzip.codec.salvage import Lost
+from nzip.codec.salvage.faults import Lost
 from nzip.outputs import AnyPath
 
 

@@ -14,7 +14,8 @@ from nzip.codec.decompressor import Contents
 from nzip.codec.files.memory import memory_budget
 from nzip.codec.files.results import Prepare, Progress
 from nzip.codec.files.sources import CHUNK, Source
-from nzip.codec.salvage import Fault, Salvage
+from nzip.codec.salvage.content import Salvage
+from nzip.codec.salvage.faults import Fault
 from nzip.errors import FileError, NzipError
 from nzip.formats.container.structures import MAGIC, STORE_ENGINE, BlockHeader, Header
 from nzip.outputs import AnyPath

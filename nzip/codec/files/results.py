@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nzip.codec.salvage import Fault
+from nzip.codec.salvage.faults import Fault
 from nzip.models.base import Engine
 
 Progress = Callable[[int, int | None, int], None]

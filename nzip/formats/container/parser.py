@@ -41,13 +41,18 @@ class Parser:
         admit: called with each block header before its payload is waited for; raises if the caller's limits
             do not allow the block.
         inside: start at a block (random access); nothing but `Block`s may come then.
+        payloads: return blocks with their payloads; without, each comes as soon as its header is there, and `skip`
+            bytes follow that need not be fed.
     """
 
-    def __init__(self, admit: Callable[[BlockHeader], None] | None = None, *, inside: bool = False):
+    def __init__(
+        self, admit: Callable[[BlockHeader], None] | None = None, *, inside: bool = False, payloads: bool = True
+    ):
         self._admit = admit
+        self._payloads = payloads
         self._buffer = bytearray()
         self._offset = 0  # of the buffer's start in the member
-        self._skip = 0  # bytes of an unknown optional chunk still to drop
+        self._skip = 0  # bytes of an unknown optional chunk, or of a payload, still to drop
         self._gap = 0  # bytes of optional chunks since the last block
         self._pending: BlockHeader | None = None
         self._index = Index()
@@ -88,6 +93,17 @@ class Parser:
     def left(self) -> int:
         """Bytes that were fed and not consumed."""
         return len(self._buffer)
+
+    @property
+    def skip(self) -> int:
+        """Bytes behind those that were consumed that nobody needs."""
+        return self._skip
+
+    def pass_over(self) -> None:
+        """Take what need not be fed as consumed."""
+        del self._buffer[: self._skip]
+        self._offset += self._skip
+        self._skip = 0
 
     def take_over(self, other: Parser) -> None:
         """Go on with what `other` was fed and did not consume, without a copy of it."""
@@ -133,6 +149,10 @@ class Parser:
             return self.header
         if self._pending is not None:
             header = self._pending
+            if not self._payloads:
+                self._pending, self._skip = None, header.payload_size
+                self.finished = self.header.solo
+                return Block(header, b"")
             if len(self._buffer) < header.payload_size:
                 raise OutOfBytes
             self._pending = None

@@ -14,9 +14,13 @@ from dataclasses import dataclass
 from importlib.resources import files as resources
 from pathlib import Path
 
-from nzip.errors import CorruptError, UnsupportedError
+import numpy as np
+
+from nzip.errors import CorruptError, NzipError, UnsupportedError
+from nzip.models.folder import models_folder
 from nzip.models.latent import weights
 from nzip.models.latent.base import LatentCodec
+from nzip.models.latent.layers import NumpyOps
 from nzip.models.latent.weights import Model
 from nzip.process import lock
 
@@ -54,8 +58,6 @@ def shipped_folder() -> Path:
 
 def own_folder() -> Path:
     """Return the folder of the user's own models."""
-    from nzip.models.folder import models_folder
-
     return models_folder() / "latent"
 
 
@@ -179,12 +181,6 @@ def by_name(name: str, kind: str, model: str | os.PathLike[str] | None = None) -
 
 def prepare() -> None:
     """Compile what coding with the models that are here needs; one that is damaged is left to who uses it."""
-    import numpy as np
-
-    from nzip.errors import NzipError
-    from nzip.models.latent import weights
-    from nzip.models.latent.layers import NumpyOps
-
     random = np.random.default_rng(1)
     for path in found_models():
         try:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from nzip import outputs
 from nzip.errors import CorruptError
-from nzip.models import safetensors
+from nzip.formats import safetensors
 
 ID_BYTES = 8
 SCALE = ".scale"  # behind the name of a tensor that `small` made, its scales

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from nzip.errors import CorruptError
+from nzip.models.latent import codecs, record
 from nzip.models.latent.base import LatentCodec
+from nzip.models.latent.engine import LatentsEngine
 from nzip.models.latent.layers import NumpyOps
+from nzip.models.latent.record import Head
 
 
 def same(one: list, other: list) -> bool:
@@ -89,6 +95,75 @@ def check_damage(codec: LatentCodec, signal: np.ndarray) -> None:
     for wrong in ((), (1 << 40,), (*settings, *settings, 0)):
         with pytest.raises(CorruptError):
             codec.layout(size, wrong)
+
+
+def check_hostile_symbols(codec: LatentCodec, size: tuple[int, ...]) -> None:
+    """Symbols of the highest and lowest value of their type give a signal of finite numbers, or are refused."""
+    for quality in (1, 100):
+        settings = codec.settings(quality)
+        for end in ("min", "max"):
+            layout = codec.layout(size, settings)
+            symbols = [np.full(shape, getattr(np.iinfo(kind), end), kind) for kind, shape in layout]
+            try:
+                code = codec.encode(symbols, settings)
+            except (ValueError, CorruptError):
+                with pytest.raises((ValueError, CorruptError)):
+                    codec.synthesise(symbols, size, settings, NumpyOps())
+                continue
+            assert same(codec.decode(code, size, settings), symbols)
+            back = codec.synthesise(symbols, size, settings, NumpyOps())
+            assert back.shape == (codec.channels, *size)
+            assert np.isfinite(back).all()
+
+
+def check_threads(codec: LatentCodec, signals: list[np.ndarray]) -> None:
+    """One codec serves several threads at once, and each gets what it gets alone."""
+    settings, ops = codec.settings(60), NumpyOps()
+
+    def whole(signal: np.ndarray) -> tuple[bytes, np.ndarray]:
+        code = codec.encode(codec.analyse(signal, settings, ops), settings)
+        size = signal.shape[1:]
+        return code, codec.synthesise(codec.decode(code, size, settings), size, settings, ops)
+
+    alone = [whole(signal) for signal in signals]
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(whole, 3 * signals))
+    for one, other in zip(3 * alone, together, strict=True):
+        assert one[0] == other[0]
+        assert np.array_equal(one[1], other[1])
+
+
+def check_memory(codec: LatentCodec, small: tuple[int, ...], large: tuple[int, ...]) -> None:
+    """The bound of memory counts at least the signal, and grows with it."""
+    for quality in (1, 100):
+        settings = codec.settings(quality)
+        bounds = [codec.memory(size, settings) for size in (small, large)]
+        assert bounds[0] <= bounds[1]
+        assert bounds[1] >= 4 * codec.channels * np.prod(large)
+
+
+def check_record(codec: LatentCodec, model_id: str, size: tuple[int, ...], channels: int) -> None:
+    """A record of any symbols comes back from the engine `latents`, and so does one of a sound without samples."""
+    random = np.random.default_rng(12)
+    picture = codec.kind == "image"
+    for quality, part in ((1, size), (100, size), (60, size if picture else (0,))):
+        settings = codec.settings(quality)
+        head = Head(
+            codecs.CODECS[codec.name].id, model_id, settings, record.PICTURE if picture else record.SOUND, part,
+            channels, rate=0 if picture else codec.rate or 44100, subtype="" if picture else "PCM_16",
+        )  # fmt: skip
+        parts = []
+        for _ in range(head.groups(codec)):
+            signal = random.uniform(-0.5, 0.5, (codec.channels, *part)).astype(np.float32)
+            parts.append(codec.analyse(signal, settings, NumpyOps()))
+        data = record.to_bytes(parts)
+        head = replace(head, symbols=len(data))
+        block, engine = head.encode() + data, LatentsEngine()
+        assert Head.parse(block)[0] == head
+        assert engine.decode(engine.encode(block, {}), len(block), {}) == block
+        back = list(record.from_bytes(data, head, codec))
+        assert len(back) == len(parts)
+        assert all(same(one, other) for one, other in zip(back, parts, strict=True))
 
 
 def check_torch_agrees(codec: LatentCodec, signal: np.ndarray, quality: int, tolerance: float) -> None:

@@ -11,8 +11,14 @@ import pytest
 
 from nzip.codec import lossy
 from nzip.models.latent import codecs, weights
+from nzip.models.latent.base import LatentCodec
+from nzip.models.latent.grvq import networks as grvq
+from nzip.models.latent.hyperprior.training import files, network
 from nzip.models.latent.layers import NumpyOps, new_conv
-from nzip.models.latent.priors import planes
+from nzip.models.latent.priors import frames, indices, planes
+from nzip.models.latent.vqgan import codec as vqgan
+from nzip.models.latent.vqgan.filler import new_filler
+from nzip.models.latent.vqgan.networks import new_networks
 from nzip.models.latent.walloc import codec as walloc
 from nzip.models.latent.walloc import wavelet
 from nzip.models.latent.walloc.training.prior import learn
@@ -78,6 +84,84 @@ def walloc_bytes(axes: int, latents: int = 10, noise: float = 0.02) -> bytes:
         tensors |= planes.to_tensors(learn(pieces), f"priors.{number}.")
     config = {"levels": levels, "channels": channels, "axes": axes, "scale": 1.0, "gains": gains, "priors": 2}
     return weights.pack(tensors, {"codec": "walloc", "config": json.dumps(config)})
+
+
+VQGAN = {"rungs": [4, 24], "groups": 2, "cells": 4, "sphere": True, "heads": 2}
+
+
+def index_prior(seed: int, count: int, width: int = 4, hidden: int = 12, final: int = 8) -> indices.IndexPrior:
+    """A prior of vqgan that learned nothing."""
+    random = np.random.default_rng(seed)
+
+    def small(*shape: int) -> np.ndarray:
+        return random.integers(-50, 51, shape).astype(np.int8)
+
+    return indices.IndexPrior(
+        small(count + 1, width), small(10, width, hidden), random.integers(-900, 900, hidden).astype(np.int32),
+        small(hidden, final), random.integers(-900, 900, final).astype(np.int32),
+        small(count, final), random.integers(-900, 900, count).astype(np.int32),
+    )  # fmt: skip
+
+
+def vqgan_bytes(prior: bool = True, filler: bool = True, **changes: np.ndarray) -> bytes:
+    """The file of a small model of vqgan; `changes` replace tensors."""
+    random = np.random.default_rng(1)
+    tensors = new_networks(
+        random, widths=(4, 6, 8), encoder=(1, 1, 1), decoder=(1, 1, 1), latent=5, cells=VQGAN["cells"]
+    )
+    for size in VQGAN["rungs"]:
+        tensors[f"codebook.{size}"] = random.standard_normal((size, 5)).astype(np.float16)
+        if prior:
+            parts = vars(index_prior(size, size))
+            tensors |= {f"prior.{size}.{name}": value for name, value in parts.items()}
+    if filler:
+        made = new_filler(random, width=8, layers=2, latent=5, rungs=2)
+        tensors |= {f"filler.{name}": value for name, value in made.items()}
+    return weights.pack(tensors | changes, vqgan.about(VQGAN))
+
+
+GRVQ = grvq.Shape(
+    rate=8000, hop=40, groups=2, layers=2, codes=16, depth=4, bands=8, encoder=8, decoder=12, late=8
+)  # fmt: skip
+GRVQ_WIDTH = 6
+
+
+def grvq_bytes(shape: grvq.Shape = GRVQ, **changes: np.ndarray | None) -> bytes:
+    """The file of a small model of grvq; `changes` replace tensors, or take them out where they are None."""
+    random = np.random.default_rng(5)
+    slots, size = shape.layers * shape.groups, 4 * shape.groups * shape.depth
+    prior = frames.FramesPrior(
+        random.integers(-128, 128, (slots, size, GRVQ_WIDTH)).astype(np.int8),
+        random.integers(-900, 900, (shape.layers, slots, GRVQ_WIDTH)).astype(np.int32),
+        np.arange(slots, dtype=np.int32),
+        random.integers(-128, 128, (slots, GRVQ_WIDTH, shape.codes)).astype(np.int8),
+        random.integers(0, 300, (slots, shape.codes)).astype(np.int32),
+        random.integers(-500, 500, (slots, shape.codes)).astype(np.int32),
+    )
+    tensors = {name: value.astype(np.float16) for name, value in grvq.new_weights(shape, 3).items()}
+    books = (shape.layers, shape.groups, shape.codes, shape.depth)
+    tensors["codes"] = (random.standard_normal(books) / np.arange(1, shape.layers + 1)[:, None, None, None]).astype(
+        np.float16
+    )
+    tensors |= prior.tensors() | changes
+    about = {"codec": "grvq", "config": json.dumps(shape.described())}
+    return weights.pack({name: value for name, value in tensors.items() if value is not None}, about)
+
+
+HYPERPRIOR = network.Sizes(slices=(3, 5, 184), encoder=8, decoder=8, blocks=1, hyper=4, features=8, width=8)
+
+
+@functools.cache
+def hyperprior_bytes() -> bytes:
+    """The file of a small model of hyperprior, as it is before it learns."""
+    pieces = [picture(seed, 64, 96) for seed in range(3)]
+    start, _ = network.beginning(pieces, HYPERPRIOR, 1)
+    return files.packed(start, HYPERPRIOR.slices, files.logistic_tables(), "tiny", {})
+
+
+def codec_of(data: bytes) -> LatentCodec:
+    """The codec of a model's file."""
+    return codecs.codec_of(weights.unpack(data, "tiny"), "tiny")
 
 
 def in_place_of_shipped(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:

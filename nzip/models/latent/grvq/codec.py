@@ -108,7 +108,7 @@ class GrvqCodec:
         books = (shape.layers, shape.groups, shape.codes, shape.depth)
         self.codes = model.tensor("codes", np.float32, books)
         self.vectors = whole_vectors(self.codes)
-        self._prior = FramesPrior.read(model, books)
+        self.prior = FramesPrior.read(model, books)
 
     def settings(self, quality: int) -> Settings:
         """Return (layers,) for a quality of 1 to 100; each layer adds 1 kbit/s before the entropy coder."""
@@ -177,7 +177,7 @@ class GrvqCodec:
             ValueError: some are no codewords.
         """
         check_range(symbols[0], self.shape.codes - 1)
-        return self._prior.encode(np.ascontiguousarray(symbols[0], np.int16), self.vectors)
+        return self.prior.encode(np.ascontiguousarray(symbols[0], np.int16), self.vectors)
 
     def decode(self, data: bytes, size: tuple[int, ...], settings: Settings) -> Symbols:
         """Return the symbols that `encode` was given.
@@ -187,5 +187,5 @@ class GrvqCodec:
         """
         kind, shape = self.layout(size, settings)[0]
         symbols = np.zeros(shape, kind)
-        self._prior.decode(data, symbols, self.vectors)
+        self.prior.decode(data, symbols, self.vectors)
         return [symbols]

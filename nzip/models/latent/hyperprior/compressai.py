@@ -24,10 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nzip.errors import CorruptError, UnsupportedError
+from nzip.formats.safetensors import short
 from nzip.models.latent.priors import exact
 from nzip.models.latent.priors.tables import PRECISION
 from nzip.models.latent.weights import Model, load, pack, unpack
-from nzip.models.safetensors import short
 
 ZOO = ("bmshj2018-factorized", "bmshj2018-hyperprior", "mbt2018-mean")
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from nzip.errors import NzipError, UnsupportedError
 from nzip.formats.signals.audio import read_audio
 from nzip.formats.signals.images import read_image
+from nzip.formats.signals.resample import resample
 
 LICENCES = "SOURCES.json"  # beside the files: {"name or folder/": {"source": ..., "licence": ...}}
 
@@ -136,8 +137,6 @@ def sounds(paths: Sequence[str | os.PathLike[str]], *, rate: int, channels: int,
     Raises:
         UnsupportedError: there is none that can be used; or soundfile is not here.
     """
-    from nzip.formats.signals.resample import resample
-
     def read(file: Path) -> tuple[NDArray[Any], int] | None:
         sound = read_audio(file, strip=True)
         samples = sound.samples

@@ -53,7 +53,7 @@ class Options:
 
 def codecs_of(kind: str) -> list[str]:
     """Return the codecs that can learn from pictures ("image") or sounds ("audio")."""
-    return list(RECIPES[kind])
+    return list(RECIPES.get(kind, ()))
 
 
 def train(
@@ -81,7 +81,7 @@ def train(
         UnsupportedError: there is nothing to learn from, or a package is missing.
         CorruptError: the checkpoint is damaged.
     """
-    if codec not in RECIPES[kind]:
+    if codec not in codecs_of(kind):
         raise ValueError(f"no recipe makes {codec} for {kind}; there are {', '.join(codecs_of(kind))}")
     made_by = importlib.import_module(f"nzip.models.latent.{codec}.training.recipe")
     result: loop.Result = made_by.recipe(kind, list(paths), Path(out), Path(folder), options, progress)

@@ -15,10 +15,10 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from nzip.errors import CorruptError, UnsupportedError
+from nzip.formats.safetensors import short
 from nzip.models.lm.readers import quants
 from nzip.models.lm.readers.source import ModelSource, TensorEntry, check_architecture, check_tensors, named, quotient
 from nzip.models.lm.vocabulary import from_gguf
-from nzip.models.safetensors import short
 
 MAX_KEYS = 1 << 16
 MAX_TENSORS = 1 << 16

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from nzip.errors import CorruptError, UnsupportedError
-from nzip.models import safetensors
+from nzip.formats import safetensors
+from nzip.formats.safetensors import short
 from nzip.models.lm.readers.source import (
     Architecture,
     ModelSource,
@@ -19,7 +20,6 @@ from nzip.models.lm.readers.source import (
     quotient,
 )
 from nzip.models.lm.vocabulary import Vocabulary, from_tokenizer_json
-from nzip.models.safetensors import short
 
 MAX_JSON = 100 << 20  # bytes of a safetensors header, an index or a tokenizer
 MAX_CONFIG = 1 << 20

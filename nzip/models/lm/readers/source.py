@@ -23,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nzip.errors import CorruptError, UnsupportedError
+from nzip.formats.safetensors import short
 from nzip.models.lm.readers import quants
 from nzip.models.lm.vocabulary import Vocabulary
-from nzip.models.safetensors import short
 
 Architecture = dict[str, int | float | bool]
 

@@ -69,8 +69,8 @@ class Spectra:
         return total, {"mel": mel.item(), "logs": logs.item(), "shape": shape.item(), "waves": waves.item()}
 
 
-class Recipe:
-    """What both runs need of the data and the networks.
+class SpectralLoss:
+    """The first run's loss, and what both runs need of the data and the networks.
 
     Args:
         crops: pieces of sound, (N, 1, T).
@@ -165,7 +165,7 @@ class Recipe:
         return total + 0.25 * pull, {**figures, **extra}
 
 
-class Refinement(Recipe):
+class AdversarialLoss(SpectralLoss):
     """The second run's loss: the decoder against discriminators, which learn at the same time."""
 
     def judge(self, weights: Weights, sounds: Tensor, fixed: bool) -> list[list[Tensor]]:
@@ -235,24 +235,24 @@ def judges(seed: int) -> dict[str, Floats]:
     return weights
 
 
-def held_out(recipe: Recipe, pieces: Sequence[NDArray[np.int16]], seconds: int = 8) -> loop.Check:
+def held_out(spectral: SpectralLoss, pieces: Sequence[NDArray[np.int16]], seconds: int = 8) -> loop.Check:
     """Return a check: distances of the start and the middle of each piece at 1, 2 and all layers."""
     import torch
 
-    shape = recipe.setup.shape
+    shape = spectral.setup.shape
     length = min(seconds * shape.rate, *(piece.shape[1] for piece in pieces)) // shape.hop * shape.hop
     cuts = [piece[0, at : at + length] for piece in pieces for at in (0, (piece.shape[1] - length) // 2)]
     sounds = as_floats(np.stack(cuts))
-    seen, wanted = recipe.ops.array(networks.features(sounds, shape)), recipe.ops.array(sounds)
+    seen, wanted = spectral.ops.array(networks.features(sounds, shape)), spectral.ops.array(sounds)
 
     def check(weights: dict[str, Tensor]) -> dict[str, float]:
         figures: dict[str, float] = {}
-        books = weights["codes"] if recipe.books is None else recipe.books
-        z = recipe.latents(weights, seen)
+        books = weights["codes"] if spectral.books is None else spectral.books
+        z = spectral.latents(weights, seen)
         for count in (1, 2, shape.layers):
-            layers = torch.full((len(z),), count, device=recipe.device)
+            layers = torch.full((len(z),), count, device=spectral.device)
             whole, _ = quantised(z, books, layers)
-            _, found = recipe.spectra.distances(recipe.sounds(weights, whole), wanted)
+            _, found = spectral.spectra.distances(spectral.sounds(weights, whole), wanted)
             figures |= {f"mel{count}": found["mel"], f"waves{count}": found["waves"]}
         return figures
 

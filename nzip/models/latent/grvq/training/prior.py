@@ -101,7 +101,7 @@ def learn_prior(
             hidden = functional.relu(given[some].float() / unit @ wide[slot] + wide_bias[slot][layers[some]])
             top = torch.quantile(hidden, 0.9995, dim=0).cpu().numpy()
             kept = [x[slot].cpu().numpy().astype(np.float64) for x in (wide, wide_bias, deep, deep_bias)]
-            arrays.append(_whole_network(kept, np.maximum(top, 1e-3), unit))
+            arrays.append(as_integers(kept, np.maximum(top, 1e-3), unit))
     return frames.FramesPrior(
         np.stack([a[0] for a in arrays]).astype(np.int8),
         np.stack([a[1] for a in arrays], axis=1).astype(np.int32),
@@ -112,7 +112,7 @@ def learn_prior(
     )
 
 
-def _whole_network(kept: Sequence[NDArray[Any]], top: NDArray[Any], unit: float) -> tuple[Any, ...]:
+def as_integers(kept: Sequence[NDArray[Any]], top: NDArray[Any], unit: float) -> tuple[Any, ...]:
     """Return one slot's network in integers, as `frames.FramesPrior` has it; `top` is how high each sum reaches."""
     wide, wide_bias, deep, deep_bias = kept
     # Each column gets its own scale, which the next layer's rows take back.

@@ -34,7 +34,7 @@ from nzip import outputs
 from nzip.models.latent import weights as files
 from nzip.models.latent.grvq.codec import GrvqCodec
 from nzip.models.latent.grvq.networks import Shape, new_weights, weight_shapes
-from nzip.models.latent.grvq.training.losses import Recipe, Refinement, held_out, judges
+from nzip.models.latent.grvq.training.losses import AdversarialLoss, SpectralLoss, held_out, judges
 from nzip.models.latent.grvq.training.prior import learn_prior, streams
 from nzip.models.latent.grvq.training.setup import FIRST, SECOND, Setup
 from nzip.models.latent.grvq.training.sounds import as_floats, speeds
@@ -102,10 +102,10 @@ def train(
     heard, kept = parted(material, held)
     length = int(setup.seconds * shape.rate) // shape.hop * shape.hop
     crops = data.Crops(speeds(heard, shape.rate), length, setup.batch, setup.seed)
-    recipe = Recipe(crops, setup, device)
-    check = held_out(recipe, kept) if kept else None
+    spectral = SpectralLoss(crops, setup, device)
+    check = held_out(spectral, kept) if kept else None
     first = loop.run(
-        first_weights(shape, setup.seed), recipe.loss, setup.first, place / "first", check=check, device=device,
+        first_weights(shape, setup.seed), spectral.loss, setup.first, place / "first", check=check, device=device,
         frozen=lambda name: name in FROZEN, progress=progress,
     )  # fmt: skip
     first = with_codes(first, place / "first")
@@ -114,10 +114,10 @@ def train(
         plan = replace(plan, minutes=max(plan.minutes - (time.monotonic() - began) / 60, 0.01))
     if not (plan.steps and first.finished):
         return first
-    refinement = Refinement(crops, setup, device)
+    adversarial = AdversarialLoss(crops, setup, device)
     fixed = {name: value for name, value in first.weights.items() if name not in ("uses", "sums")}
     second = loop.run(
-        fixed | judges(setup.seed), refinement.loss, plan, place / "second", check=check, device=device,
+        fixed | judges(setup.seed), adversarial.loss, plan, place / "second", check=check, device=device,
         frozen=lambda name: name == "codes" or name.startswith("enc."), progress=progress,
     )  # fmt: skip
     return replace(second, seconds=first.seconds + second.seconds)

@@ -126,7 +126,7 @@ def folded(weights: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _bits(off: Tensor, classes: Tensor) -> Tensor:
+def bits_of(off: Tensor, classes: Tensor) -> Tensor:
     """Return the bits of a whole number's distance from the mean under logistic distributions of these classes.
 
     What is far out costs less than there, since tables have escapes, and a few such would hide all else.
@@ -151,8 +151,8 @@ def _spent(off: Tensor, classes: Tensor, soft: bool) -> Tensor:
 
     Noise in the place of rounding, as is usual, makes most of the many small numbers of this transform look dear.
     """
-    hard = _bits(_rounded(off), classes)
-    return 0.5 * (hard + _bits(off, classes)) if soft else hard
+    hard = bits_of(_rounded(off), classes)
+    return 0.5 * (hard + bits_of(off, classes)) if soft else hard
 
 
 @dataclass

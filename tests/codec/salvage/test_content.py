@@ -473,7 +473,7 @@ def test_no_file_is_searched_more_than_a_few_times(unplaced):
         content = saved.read()
         assert len(content) in (0, 25_000)
         assert file.count < 64 * len(data) + (1 << 20)
-        assert saved._work >= 0
+        assert saved._finder._work >= 0
 
 
 @pytest.mark.parametrize("unplaced", [False, True])

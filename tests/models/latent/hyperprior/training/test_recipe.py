@@ -12,14 +12,15 @@ from nzip.errors import UnsupportedError
 from nzip.evaluation.distortion import images
 from nzip.models.latent import weights
 from nzip.models.latent.hyperprior import lapped
-from nzip.models.latent.hyperprior import training as recipe
 from nzip.models.latent.hyperprior.codec import HyperpriorCodec
+from nzip.models.latent.hyperprior.training import files, network, recipe, runs, similarity
+from nzip.models.latent.layers import NumpyOps, TorchOps
 from nzip.models.latent.training import loop
 
 torch = pytest.importorskip("torch")
 
-SIZES = recipe.Sizes(slices=(3, 5, 184), encoder=8, decoder=8, blocks=1, hyper=4, features=8, width=8)
-SMALLER = recipe.Sizes(slices=(3, 5, 184), encoder=4, decoder=4, blocks=1, hyper=2, features=4, width=4)
+SIZES = network.Sizes(slices=(3, 5, 184), encoder=8, decoder=8, blocks=1, hyper=4, features=8, width=8)
+SMALLER = network.Sizes(slices=(3, 5, 184), encoder=4, decoder=4, blocks=1, hyper=2, features=4, width=4)
 
 
 @pytest.fixture(autouse=True)
@@ -39,14 +40,14 @@ def pieces() -> list[np.ndarray]:
 def learned(pieces, tmp_path_factory) -> loop.Result:
     plan = loop.Plan(24, rate=1e-3, warm=2, log=6, check=24)
     folder = tmp_path_factory.mktemp("run")
-    return recipe.learn(pieces[:1], pieces[:1], folder, sizes=SIZES, plan=plan, size=64, batch=4)
+    return runs.learn(pieces[:1], pieces[:1], folder, sizes=SIZES, plan=plan, size=64, batch=4)
 
 
 def test_it_learns_and_becomes_a_model(learned, pieces):
     assert learned.finished
     assert learned.history[-1]["loss"] < learned.history[0]["loss"]
     assert {"held_bits0", "held_psnr3"} <= set(learned.history[-1])
-    data = recipe.finish(learned.weights, SIZES.slices, pieces, rates=(10, 50))
+    data = files.finish(learned.weights, SIZES.slices, pieces, rates=(10, 50))
     codec = HyperpriorCodec(weights.unpack(data, "learned"))
     back = checks.check_round_trip(codec, tiny.floats(pieces[0]), 80)
     assert np.mean((back - tiny.floats(pieces[0])) ** 2) < 1e-3
@@ -55,13 +56,13 @@ def test_it_learns_and_becomes_a_model(learned, pieces):
 def test_tables_of_what_was_seen_are_shorter(learned, pieces):
     """A codec with the tables of its own symbols needs fewer bits than with those of the logistic distribution."""
     about: dict[str, str] = {}
-    plain = recipe.packed(learned.weights, SIZES.slices, recipe.logistic_tables(), "plain", about)
-    counted = recipe.finish(learned.weights, SIZES.slices, pieces[:1], rates=(30,))
+    plain = files.packed(learned.weights, SIZES.slices, files.logistic_tables(), "plain", about)
+    counted = files.finish(learned.weights, SIZES.slices, pieces[:1], rates=(30,))
     sizes = []
     for data in (plain, counted):
         codec = HyperpriorCodec(weights.unpack(data, "x"))
         codec.care = 0.0  # so that both code the same
-        symbols = codec.analyse(tiny.floats(pieces[0]), (30,), recipe.NumpyOps())
+        symbols = codec.analyse(tiny.floats(pieces[0]), (30,), NumpyOps())
         sizes.append(len(codec.encode(symbols, (30,))))
     assert sizes[1] < sizes[0]
 
@@ -70,23 +71,23 @@ def test_bits_are_those_of_the_logistic_distribution():
     off, classes = torch.tensor([0.0, 0.3, -2.0, 5.0]), torch.tensor([25.0, 30.0, 40.0, 33.0])
     scale = lapped.LEAST_SCALE * 2 ** (classes / lapped.PER_OCTAVE)
     share = torch.sigmoid((off.abs() + 0.5) / scale) - torch.sigmoid((off.abs() - 0.5) / scale)
-    assert torch.allclose(recipe._bits(off, classes), -torch.log2(share), rtol=1e-3)
-    far = recipe._bits(torch.tensor([4.0, 400.0]), torch.zeros(2))
+    assert torch.allclose(network.bits_of(off, classes), -torch.log2(share), rtol=1e-3)
+    far = network.bits_of(torch.tensor([4.0, 400.0]), torch.zeros(2))
     assert torch.isfinite(far).all()
-    assert far[1] > far[0] > recipe.FAR_BITS
+    assert far[1] > far[0] > network.FAR_BITS
 
 
 def test_codec_and_recipe_agree(learned, pieces):
     """What was measured in learning is what files take, and the picture is the same."""
-    tables = recipe.logistic_tables()
-    codec = HyperpriorCodec(weights.unpack(recipe.packed(learned.weights, SIZES.slices, tables, "x", {}), "x"))
+    tables = files.logistic_tables()
+    codec = HyperpriorCodec(weights.unpack(files.packed(learned.weights, SIZES.slices, tables, "x", {}), "x"))
     codec.care = 0.0
     x = tiny.floats(pieces[0])
-    ops = recipe.TorchOps()
+    ops = TorchOps()
     for rate in (5, 40):
         t = torch.full((1, 1, 1, 1), lapped.rate_number(rate))
         w = {name: torch.from_numpy(value) for name, value in learned.weights.items()}
-        out = recipe.through(ops, w, torch.from_numpy(x)[None], t, SIZES.slices, False)
+        out = network.through(ops, w, torch.from_numpy(x)[None], t, SIZES.slices, False)
         symbols = codec.analyse(x, (rate,), ops)
         taken = 8 * len(codec.encode(symbols, (rate,)))
         assert abs(taken - float(out.bits + out.hyper)) < 0.04 * taken + 200
@@ -96,26 +97,26 @@ def test_codec_and_recipe_agree(learned, pieces):
 
 
 def test_a_finished_model_can_be_taken_up_again(learned):
-    data = recipe.packed(learned.weights, SIZES.slices, recipe.logistic_tables(), "x", {})
-    again = recipe.restart(weights.unpack(data, "x"))
+    data = files.packed(learned.weights, SIZES.slices, files.logistic_tables(), "x", {})
+    again = files.restart(weights.unpack(data, "x"))
     shared = {name: value.shape for name, value in learned.weights.items()}
     assert {name: value.shape for name, value in again.items()} == shared
-    other = weights.unpack(recipe.packed(again, SIZES.slices, recipe.logistic_tables(), "x", {}), "x")
+    other = weights.unpack(files.packed(again, SIZES.slices, files.logistic_tables(), "x", {}), "x")
     for name, value in weights.unpack(data, "x").tensors.items():
         same = other.tensors[name].astype(np.float64) - value
         assert np.abs(same).max() <= 2e-3 * np.abs(value.astype(np.float64)).max() + 1e-6, name
 
 
 def test_a_smaller_one_learns_from_it(learned, pieces, tmp_path):
-    teacher = weights.unpack(recipe.packed(learned.weights, SIZES.slices, recipe.logistic_tables(), "x", {}), "x")
+    teacher = weights.unpack(files.packed(learned.weights, SIZES.slices, files.logistic_tables(), "x", {}), "x")
     plan = loop.Plan(6, rate=1e-3, warm=2, log=2, check=6)
-    result = recipe.distil(teacher, pieces, [], tmp_path, sizes=SMALLER, plan=plan, size=64, batch=2)
+    result = runs.distil(teacher, pieces, [], tmp_path, sizes=SMALLER, plan=plan, size=64, batch=2)
     assert [("apart" in line) for line in result.history] == [True, True, False]
     assert np.array_equal(result.weights["analysis.fixed"], teacher.tensors["net/analysis.kernel"])
-    data = recipe.packed(result.weights, SMALLER.slices, recipe.logistic_tables(), "x", {})
+    data = files.packed(result.weights, SMALLER.slices, files.logistic_tables(), "x", {})
     HyperpriorCodec(weights.unpack(data, "x"))
     with pytest.raises(UnsupportedError, match="slices"):
-        recipe.distil(teacher, pieces, [], tmp_path, sizes=recipe.SMALL, plan=plan)
+        runs.distil(teacher, pieces, [], tmp_path, sizes=runs.SMALL, plan=plan)
 
 
 def test_training_writes_a_model_and_its_card(tmp_path):
@@ -141,17 +142,17 @@ def test_similarity_is_that_of_the_measure():
     other = np.clip(one.astype(int) + random.integers(-40, 41, one.shape), 0, 255).astype(np.uint8)
     wanted = images.ms_ssim(images.luma(one), images.luma(other))
     batch = [torch.from_numpy(np.stack([tiny.floats(x)] * 2)) for x in (one, other)]
-    assert recipe.ms_ssim(*batch).numpy() == pytest.approx([wanted] * 2, abs=1e-4)
-    assert recipe.ms_ssim(batch[0], batch[0]).numpy() == pytest.approx([1, 1], abs=1e-5)
+    assert similarity.ms_ssim(*batch).numpy() == pytest.approx([wanted] * 2, abs=1e-4)
+    assert similarity.ms_ssim(batch[0], batch[0]).numpy() == pytest.approx([1, 1], abs=1e-5)
 
 
 def test_similarity_may_be_a_share_of_the_error(tmp_path):
     """It needs pieces of 176 pixels, goes on from given weights, and pulls on them another way than squared error."""
     pieces = [tiny.picture(seed, 180, 184) for seed in range(2)]
-    start, _ = recipe.beginning(pieces, SMALLER, 1)
+    start, _ = network.beginning(pieces, SMALLER, 1)
     plan = loop.Plan(3, rate=1e-3, warm=1, log=3, check=3)
     found = [
-        recipe.learn(pieces, [], tmp_path / str(share), sizes=SMALLER, plan=plan, size=176, batch=1, similar=share,
+        runs.learn(pieces, [], tmp_path / str(share), sizes=SMALLER, plan=plan, size=176, batch=1, similar=share,
                      begin=start)
         for share in (0.0, 0.5)
     ]  # fmt: skip
