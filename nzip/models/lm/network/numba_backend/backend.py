@@ -100,8 +100,7 @@ class NumbaState:
 class NumbaModel:
     """`TokenModel` on the CPU without torch.
 
-    One object may be shared: calls wait for each other. Results of `step` and `feed` are views of memory that the
-    next call overwrites.
+    One object may be shared by threads: calls wait for each other, and each result has memory of its own.
     """
 
     def __init__(self, weights: LmWeights, threads: int | None = None) -> None:
@@ -131,7 +130,6 @@ class NumbaModel:
         self._heads = np.zeros((ROWS, c.query_width), np.float32)
         self._accs = np.zeros((self.threads, 2 * ROWS, PAIR), np.int32)
         self._counters = COUNTERS * (1 + PHASES_PER_LAYER * (c.layers + 1))
-        self._result = np.zeros((0, c.vocab), np.float32)
         self._scores = np.zeros((self.threads, c.group, 0), np.float32)
         self._lock = lock()
         self._helpers = [_Helper(thread) for thread in range(1, self.threads)]
@@ -187,9 +185,9 @@ class NumbaModel:
         """
         streams = len(state.positions)
         which = np.arange(streams) if active is None else np.flatnonzero(active)
-        rows = self._room(streams)
+        rows = np.empty((streams, self.config.vocab), np.float32)
         if len(which) < streams:
-            rows[:streams] = 0
+            rows[:] = 0
         for at in range(0, len(which), ROWS):
             part = which[at : at + ROWS]
             inside = None if hidden is None else np.empty((len(part), self.config.width), np.int16)
@@ -201,7 +199,7 @@ class NumbaModel:
                 rows[part] = small
             if hidden is not None and inside is not None:
                 hidden[part] = inside
-        return rows[:streams].view(np.uint32)
+        return rows.view(np.uint32)
 
     def feed(
         self,
@@ -222,20 +220,14 @@ class NumbaModel:
             hidden: (R, width), filled with the integers that the head is multiplied by; only with `predict`.
             logits: return in place of frequencies what they are made of, float32 (R, V), in units of 1/256 nat.
         """
-        out = self._room(len(tokens) if predict else 0)
+        out = np.empty((len(tokens) if predict else 0, self.config.vocab), np.float32)
         for at in range(0, len(tokens), ROWS):
             stop = min(at + ROWS, len(tokens))
             if int(np.bincount(streams[at:stop]).max()) > state.lookahead:
                 raise ValueError("a stream has more rows than the state looks ahead")
             inside = None if hidden is None else hidden[at:stop]
             self._run(state, streams[at:stop], tokens[at:stop], out[at:stop] if predict else None, inside, logits)
-        rows = out[: len(tokens) if predict else 0]
-        return rows if logits else rows.view(np.uint32)
-
-    def _room(self, rows: int) -> NDArray[np.float32]:
-        if len(self._result) < rows:
-            self._result = np.zeros((rows, self.config.vocab), np.float32)
-        return self._result
+        return out if logits else out.view(np.uint32)
 
     def _run(
         self,
