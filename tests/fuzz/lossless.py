@@ -617,21 +617,23 @@ def lm_member(raw: bytes, binary: bytes = b"", **params: int) -> Member:
     A random model gives payloads that are longer than the text, and such a block would be refused: the text is taken
     to be of as many bytes as it needs by a run of binary data behind it, or by what pads it.
     """
-    from nzip.models.lm import engine, loading
+    from nzip.models.lm import engine as binary_runs
+    from nzip.models.lm import loading
+    from nzip.models.lm.streams import encode_text
 
     kind = ENGINES.by_name("lm")
     language = loading.by_name("tiny")
     fitted = kind.fit({"model": "tiny", **params}, len(raw) + len(binary))
     for padding in (0, 1 << 8, 1 << 10, 1 << 11, 1 << 12):
         behind = binary + bytes(padding)
-        payloads = engine.encode_text(
+        payloads = encode_text(
             language, raw, min(fitted["streams"], len(raw)), fitted["window"], bool(fitted["mix"])
         )
         runs = [len(raw), len(behind)] if behind else [len(raw)]
         head = uleb(len(runs)) + b"".join(map(uleb, runs))
         if behind:
             cm = ENGINES.by_name("cm")
-            chosen = cm.fit({"preset": engine.BINARY_PRESET}, len(behind))
+            chosen = cm.fit({"preset": binary_runs.BINARY_PRESET}, len(behind))
             coded = cm.encode(behind, chosen)
             packed = cm.pack(chosen)
             head += bytes((1, len(packed))) + packed + uleb(len(coded)) + coded
