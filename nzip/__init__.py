@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nzip.codec.signals.encode import compress_signal
     from nzip.codec.tokens.tokenizer import EqualInfoTokenizer, Tokens, detokenize
     from nzip.errors import CorruptError, LimitError, NzipError, TruncatedError, UnsupportedError
-    from nzip.formats.container import FORMAT_VERSION
+    from nzip.formats.container.structures import FORMAT_VERSION
     from nzip.formats.signals.audio import write_audio
     from nzip.formats.signals.base import Audio, Image
     from nzip.formats.signals.files import read_signal
@@ -85,13 +85,13 @@ _HOMES = {
     "nzip.codec.signals.encode": ("compress_signal",),
     "nzip.codec.signals.decode": ("decompress_signal", "latents"),
     "nzip.codec.conditional": ("conditional",),
-    "nzip.models.base": ("engines", "register_engine"),
-    "nzip.formats.transforms.base": ("register_transform", "transforms"),
     "nzip.codec.salvage.content": ("Salvage", "salvage"),
     "nzip.codec.salvage.faults": ("Fault",),
     "nzip.codec.tokens.tokenizer": ("EqualInfoTokenizer", "Tokens", "detokenize"),
     "nzip.errors": ("CorruptError", "LimitError", "NzipError", "TruncatedError", "UnsupportedError"),
-    "nzip.formats.container": ("FORMAT_VERSION",),
+    "nzip.formats.container.structures": ("FORMAT_VERSION",),
+    "nzip.formats.transforms.base": ("register_transform", "transforms"),
+    "nzip.models.base": ("engines", "register_engine"),
     "nzip.formats.signals.base": ("Image", "Audio"),
     "nzip.formats.signals.files": ("read_signal",),
     "nzip.formats.signals.images": ("write_image",),

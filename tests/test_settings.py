@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nzip.errors import NzipError
-from nzip.formats import container
+from nzip.formats.container.structures import MAX_BLOCK
 from nzip.settings import LEVELS, MAX_BLOCK_SIZE, Choice, Level, Settings, named, resolve
 
 TWO = Settings(engines=(Choice("zstd", {"level": 3}), Choice("cm", {"preset": 2})), block_size=1 << 20)
@@ -20,7 +20,7 @@ def test_a_level_alone_is_itself() -> None:
     assert resolve(TWO) is TWO
     assert resolve(6, block_size=LEVELS[6].block_size) is LEVELS[6]
     assert resolve(6, block_size=1 << 20).engines == LEVELS[6].engines
-    assert MAX_BLOCK_SIZE == container.MAX_BLOCK
+    assert MAX_BLOCK_SIZE == MAX_BLOCK
 
 
 @pytest.mark.parametrize(

@@ -9,15 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from nzip.errors import CorruptError, LimitError
-from nzip.formats.container import (
-    MAX_BLOCK,
-    STORE_ENGINE,
-    BlockHeader,
-    TransformSpec,
-    block_check,
-    pack_memory,
-    unpack_memory,
-)
+from nzip.formats.container.structures import MAX_BLOCK, STORE_ENGINE, BlockHeader, TransformSpec
+from nzip.formats.container.wire import block_check, pack_memory, unpack_memory
 from nzip.formats.content.choice import choose
 from nzip.formats.content.detection import detect
 from nzip.formats.content.kinds import Content, Segment

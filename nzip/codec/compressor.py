@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Self
 from nzip.codec.blocks import Coding, encode_block, encode_within, end_of_block
 from nzip.codec.members import MemberWriter
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
-from nzip.formats.container import Header
+from nzip.formats.container.structures import Header
 from nzip.settings import DEFAULT_LEVEL, STORED, Settings, resolve
 
 Buffer = bytes | bytearray | memoryview

@@ -19,7 +19,8 @@ from nzip.codec.blocks import DEFAULT_MAX_MEMORY, Limits, at_block, decode_block
 from nzip.codec.members import READ_SIZE, Read
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
 from nzip.errors import CorruptError, LimitError, TruncatedError
-from nzip.formats.container import MAX_BLOCK, Block, BlockHeader, End, Header, Parser
+from nzip.formats.container.parser import Block, Parser
+from nzip.formats.container.structures import MAX_BLOCK, BlockHeader, End, Header
 
 Buffer = bytes | bytearray | memoryview
 PIECE = 1 << 16  # bytes that `decompress` feeds at a time

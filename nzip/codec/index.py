@@ -16,7 +16,8 @@ from typing import BinaryIO
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY, ENTRY_MEMORY, Limits
 from nzip.codec.members import Window, read_at, walk
 from nzip.errors import CorruptError, LimitError, NzipError
-from nzip.formats.container import MAX_HEADER, TRAILER_MAGIC, End, Header, Reader
+from nzip.formats.container.structures import MAX_HEADER, TRAILER_MAGIC, End, Header
+from nzip.formats.container.wire import Reader
 
 MEMBER_MEMORY = 600  # bytes that the end chunk of a member takes beside its entries
 

@@ -11,7 +11,9 @@ from typing import Any, BinaryIO, TypeVar, overload
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY, ENTRY_MEMORY, Limits
 from nzip.codec.members import Window, walk
 from nzip.errors import NzipError
-from nzip.formats.container import FORMAT_VERSION, Block, BlockHeader, Header, Reader
+from nzip.formats.container.parser import Block
+from nzip.formats.container.structures import FORMAT_VERSION, BlockHeader, Header
+from nzip.formats.container.wire import Reader
 from nzip.registry import ENGINES, TRANSFORMS
 
 T = TypeVar("T")

@@ -14,18 +14,9 @@ from typing import BinaryIO, NamedTuple, TypeVar
 import xxhash
 
 from nzip.errors import CorruptError, TruncatedError
-from nzip.formats.container import (
-    MAX_BLOCK_HEADER,
-    Block,
-    BlockHeader,
-    End,
-    Event,
-    Header,
-    Index,
-    OutOfBytes,
-    Parser,
-    Reader,
-)
+from nzip.formats.container.parser import Block, Event, Parser
+from nzip.formats.container.structures import MAX_BLOCK_HEADER, BlockHeader, End, Header, Index
+from nzip.formats.container.wire import OutOfBytes, Reader
 
 SIGNALS = ("image", "audio")  # kinds of members that stand for a picture or sound
 READ_SIZE = 1 << 17  # bytes of a file that are read at a time

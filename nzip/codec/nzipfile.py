@@ -27,7 +27,7 @@ from nzip.codec.salvage.content import Salvage
 from nzip.codec.salvage.faults import Fault, Lost
 from nzip.codec.threads import exclusive
 from nzip.errors import NzipError
-from nzip.formats.container import Header
+from nzip.formats.container.structures import Header
 from nzip.settings import DEFAULT_LEVEL, STORED, Settings
 
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]

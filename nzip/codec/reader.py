@@ -21,7 +21,9 @@ from nzip.codec.members import READ_SIZE, read_at
 from nzip.codec.salvage.content import Salvage
 from nzip.codec.threads import Task, Workers, thread_count
 from nzip.errors import CorruptError, NzipError
-from nzip.formats.container import MAX_HEADER, Block, Header, Parser, Reader
+from nzip.formats.container.parser import Block, Parser
+from nzip.formats.container.structures import MAX_HEADER, Header
+from nzip.formats.container.wire import Reader
 
 KEPT_BLOCKS = 16  # decoded blocks that a reader keeps at most, and no more than an eighth of its memory
 

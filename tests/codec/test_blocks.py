@@ -10,7 +10,7 @@ from formats.content.contents import riff, wave
 import nzip
 from nzip.codec import blocks
 from nzip.codec.blocks import Coding, encode_block, end_of_block
-from nzip.formats.container import Header
+from nzip.formats.container.structures import Header
 from nzip.formats.content.detection import detect
 from nzip.formats.content.kinds import Content, Segment
 from nzip.formats.transforms.base import Chain, Transform

@@ -20,7 +20,7 @@ from nzip.settings import STORED
 CONTENT = (MIXED + NOISE[:700])[:6000]
 MODULES = (
     "compressor.py", "threads.py", "nzipfile.py", "reader.py", "members.py", "blocks.py", "decompressor.py",
-    "container.py", "wire.py", "structures.py", "parser.py",
+    "wire.py", "structures.py", "parser.py",
 )  # fmt: skip
 # A lock is taken and let go by the interpreter itself, between two instructions that no signal comes between; a trace
 # function could come between them. So the functions that hold locks are left out, and what they call is not.

@@ -11,7 +11,8 @@ import nzip
 from nzip.codec import reader as reader_module
 from nzip.codec.files.decompress import test_file as check_file
 from nzip.codec.index import load_index
-from nzip.formats.container import End, Index, IndexEntry, Parser
+from nzip.formats.container.parser import Parser
+from nzip.formats.container.structures import End, Index, IndexEntry
 
 SOLO = nzip.compress(b"a", engine="store")
 

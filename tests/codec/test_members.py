@@ -11,7 +11,8 @@ from nzip.codec.blocks import Coding, encode_block
 from nzip.codec.decompressor import Contents
 from nzip.codec.members import MemberWriter, Window, read_header, walk, written
 from nzip.errors import CorruptError, TruncatedError, UnsupportedError
-from nzip.formats.container import Block, End, Header
+from nzip.formats.container.parser import Block
+from nzip.formats.container.structures import End, Header
 from nzip.settings import STORED
 
 CODING = Coding((STORED,))

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nzip
-from nzip.formats.container import pack_memory, unpack_memory
+from nzip.formats.container.wire import pack_memory, unpack_memory
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "reference" / "FORMAT.md"
 TEXT = b"hello hello hello hello"

@@ -14,7 +14,7 @@ from typing import Any
 
 from nzip.codec.files.trees.extract import extract_tree
 from nzip.errors import FileError, NzipError
-from nzip.formats import container
+from nzip.formats.container.structures import FIELD_KIND, FIELDS, Header
 
 from . import mutate, wire
 from .lossless import solo, text
@@ -177,8 +177,8 @@ class TarTarget(Target):
         return wire.encode(
             [
                 wire.Member(
-                    flags=container.FIELDS,
-                    fields=[(container.FIELD_KIND, b"\1")],
+                    flags=FIELDS,
+                    fields=[(FIELD_KIND, b"\1")],
                     chunks=[chunks[0], *zeros, chunks[1]],
                 )
             ]
@@ -269,7 +269,7 @@ def _tree(folder: Path) -> dict[str, tuple[str, Any]]:
 def packed(data: bytes) -> bytes:
     """Return an nzip file of an archive, stored."""
     member = solo("store", data)
-    head = container.Header(solo=True, kind="tar").encode()
+    head = Header(solo=True, kind="tar").encode()
     return head + wire.encode_chunk(member.chunks[0])
 
 

@@ -15,8 +15,9 @@ from nzip.codec.decompressor import Decompressor
 from nzip.codec.inspect import inspect
 from nzip.codec.salvage.content import Salvage
 from nzip.errors import CorruptError, NzipError
-from nzip.formats import container
-from nzip.formats.container import Header, Reader
+from nzip.formats.container.parser import Block, Parser
+from nzip.formats.container.structures import BLOCK, FIELDS, SOLO, TRAILER_MAGIC, TRANSFORMED, Header
+from nzip.formats.container.wire import Reader, pack_memory
 from nzip.registry import ENGINES, TRANSFORMS
 
 from . import mutate, wire
@@ -82,13 +83,13 @@ def solo(engine: str, raw: bytes, **params: int) -> Member:
     """Return a member of one block that the engine codes, even where that is larger than storing it."""
     kind = ENGINES.by_name(engine)
     fitted = kind.fit(params, len(raw))
-    chunk = Chunk(container.BLOCK, engine=kind.id, version=kind.version, raw_size=len(raw), raw=raw)
+    chunk = Chunk(BLOCK, engine=kind.id, version=kind.version, raw_size=len(raw), raw=raw)
     chunk.payload = kind.encode(raw, fitted)
     assert len(chunk.payload) <= len(raw), f"a seed of {engine} is not smaller than its block"
     if kind.id:
         chunk.packed = kind.pack(fitted)
-        chunk.memory = container.pack_memory(kind.memory(fitted, len(raw)))
-    return Member(flags=container.SOLO, chunks=[chunk], end=False)
+        chunk.memory = pack_memory(kind.memory(fitted, len(raw)))
+    return Member(flags=SOLO, chunks=[chunk], end=False)
 
 
 def joined(members: list[Member], **header: object) -> Member:
@@ -96,7 +97,7 @@ def joined(members: list[Member], **header: object) -> Member:
     data = Header(**header).encode()  # type: ignore[arg-type]
     chunks = [chunk for member in members for chunk in member.chunks]
     made = Member(flags=data[4], chunks=chunks)
-    if made.flags & container.FIELDS:
+    if made.flags & FIELDS:
         reader = Reader(data, 5)
         inside = Reader(reader.bytes(reader.uleb()))
         while inside.left():
@@ -269,10 +270,10 @@ class FileTarget(Target):
     def sizes(data: bytes) -> list[int]:
         found = []
         while data:
-            parser = container.Parser()
+            parser = Parser()
             parser.feed(data)
             while (event := parser.next()) is not None:
-                if isinstance(event, container.Block):
+                if isinstance(event, Block):
                     found.append(event.header.raw_size)
             data = parser.unused
         return found
@@ -295,7 +296,7 @@ def change_block(r: Random, chunk: Chunk, others: list[Chunk]) -> None:
     elif way == 7:
         chunk.version = mutate.octet(r, chunk.version)
     elif way == 8:
-        chunk.flags = r.choice((chunk.flags ^ container.TRANSFORMED, chunk.flags ^ 1 << r.randrange(8)))
+        chunk.flags = r.choice((chunk.flags ^ TRANSFORMED, chunk.flags ^ 1 << r.randrange(8)))
     elif way == 9:
         change_transforms(r, chunk)
     elif way == 10:
@@ -311,7 +312,7 @@ def change_block(r: Random, chunk: Chunk, others: list[Chunk]) -> None:
 
 def change_transforms(r: Random, chunk: Chunk) -> None:
     """Change which transforms a block has, or their parameters and sizes."""
-    chunk.flags |= container.TRANSFORMED
+    chunk.flags |= TRANSFORMED
     size = chunk.raw_size
     if not chunk.transforms or r.random() < 0.3:
         kind = TRANSFORMS.by_id(r.choice((1, 2, 3)), 1)
@@ -353,7 +354,7 @@ def change_container(r: Random, members: list[Member], others: list[Chunk]) -> N
         tag = r.choice((0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 1, 0, 0xFF, r.randrange(256)))
         value = r.choice((b"", b"a", b"..", b"x" * 4097, uleb(mutate.number(r, 0o644)), r.randbytes(8), b"\xff\xfe"))
         member.fields.insert(r.randrange(len(member.fields) + 1), (tag, value))
-        member.flags |= container.FIELDS
+        member.flags |= FIELDS
         if r.random() < 0.7:
             member.fields.sort(key=lambda entry: entry[0] & 0x7F)
     elif way == 4:
@@ -367,14 +368,14 @@ def change_container(r: Random, members: list[Member], others: list[Chunk]) -> N
     elif way == 7:
         member.gap_error = r.choice((1, 2, 1 << 20, 1 << 62))
     elif way == 8:
-        member.tail = mutate.octets(r, struct.pack("<I", 40) + container.TRAILER_MAGIC, rounds=1)
+        member.tail = mutate.octets(r, struct.pack("<I", 40) + TRAILER_MAGIC, rounds=1)
     elif way == 9:
         what = r.choice(("break_header", "break_content", "break_end"))
         setattr(member, what, 1 << r.randrange(32))
     elif way == 10:
         kind = r.choice((0x80, 0x81, 0xFF, 0, 2, 3, 0x7F, r.randrange(256)))
         body = r.choice((b"", r.randbytes(r.randrange(40)), bytes(300)))
-        if kind != container.BLOCK:
+        if kind != BLOCK:
             extra = Chunk(kind, body, size_error=r.choice((0, 0, 0, 1, -1, 1 << 40)))
             member.chunks.insert(r.randrange(len(member.chunks) + 1), extra)
     elif way == 11 and member.chunks:
@@ -417,7 +418,7 @@ class ContainerTarget(FileTarget):
         return [[short], [long], [blocks], [full], [hidden], [blocks, empty, short, full], [many]]
 
     def change(self, r: Random, members: list[Member]) -> None:
-        chunks = [chunk for member in members for chunk in member.chunks if chunk.type == container.BLOCK]
+        chunks = [chunk for member in members for chunk in member.chunks if chunk.type == BLOCK]
         if chunks and r.random() < 0.35:
             change_block(r, r.choice(chunks), self.chunks)
         elif chunks and r.random() < 0.2:
@@ -499,7 +500,7 @@ class CmTarget(FileTarget):
             chunk.version, chunk.packed = 1, first.pack(params)
             chunk.payload, chunk.memory = (
                 first.encode(raw, params),
-                container.pack_memory(first.memory(params, len(raw))),
+                pack_memory(first.memory(params, len(raw))),
             )
             seeds.append([member])
         return seeds
@@ -523,7 +524,7 @@ def two_streams(raw: bytes) -> Member:
     engine, params = ENGINES.by_name("cmfast"), {"bits": 12, "streams": 2}
     chunk = member.chunks[0]
     chunk.packed, chunk.payload = engine.pack(params), engine.encode(raw, params)
-    chunk.memory = container.pack_memory(engine.memory(params, len(raw)))
+    chunk.memory = pack_memory(engine.memory(params, len(raw)))
     return member
 
 
@@ -640,10 +641,10 @@ def lm_member(raw: bytes, binary: bytes = b"", **params: int) -> Member:
         whole = raw + behind
         if len(payload) <= len(whole):
             break
-    chunk = Chunk(container.BLOCK, engine=kind.id, version=kind.version, raw_size=len(whole), raw=whole)
+    chunk = Chunk(BLOCK, engine=kind.id, version=kind.version, raw_size=len(whole), raw=whole)
     chunk.payload, chunk.packed = payload, kind.pack(fitted)
-    chunk.memory = container.pack_memory(kind.memory(fitted, len(whole)))
-    return Member(flags=container.SOLO, chunks=[chunk], end=False)
+    chunk.memory = pack_memory(kind.memory(fitted, len(whole)))
+    return Member(flags=SOLO, chunks=[chunk], end=False)
 
 
 class TransformTarget(FileTarget):
@@ -684,18 +685,18 @@ def transformed(raw: bytes, chain: list[tuple[str, dict[str, int]]], engine: str
     payload = kind_.encode(coded, params_)
     assert len(payload) <= len(raw), "a seed is not smaller than its block"
     chunk = Chunk(
-        container.BLOCK,
-        flags=container.TRANSFORMED,
+        BLOCK,
+        flags=TRANSFORMED,
         engine=kind_.id,
         version=kind_.version,
         packed=kind_.pack(params_),
-        memory=container.pack_memory(kind_.memory(params_, len(coded))),
+        memory=pack_memory(kind_.memory(params_, len(coded))),
         transforms=specs,
         raw_size=len(raw),
         raw=raw,
         payload=payload,
     )
-    return Member(flags=container.SOLO, chunks=[chunk], end=False)
+    return Member(flags=SOLO, chunks=[chunk], end=False)
 
 
 TARGETS = [

@@ -12,8 +12,8 @@ import numpy as np
 from nzip.codec import blocks
 from nzip.codec.signals import decode, encode, goals, parts
 from nzip.errors import CorruptError, LimitError, NzipError, UnsupportedError
-from nzip.formats import container
-from nzip.formats.container import Reader
+from nzip.formats.container.structures import Header
+from nzip.formats.container.wire import Reader
 from nzip.formats.signals.base import Audio, Image
 from nzip.models.latent import codecs, record, weights
 from nzip.models.latent.layers import NumpyOps
@@ -96,7 +96,7 @@ class LatentsTarget(FileTarget):
             return bytes(case)
         content = self.record(r, r.choice(self.contents))
         kind = r.choice(("image", "audio")) if r.random() < 0.05 else _kind(content)
-        head = container.Header(solo=True, kind=kind).encode()
+        head = Header(solo=True, kind=kind).encode()
         return bytes((BELIEVE | STORED << WAY,)) + head + wire.encode_chunk(solo("store", content).chunks[0])
 
     def payload(self, r: Random, chunk: Chunk) -> bytes:

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from nzip.errors import NzipError
-from nzip.formats.container import Reader
+from nzip.formats.container.wire import Reader
 
 from . import mutate
 from .target import ANY, MEBI, Target, Wrong, cleared, own_folder

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from nzip.formats import container
+from nzip.formats.container.wire import uleb as shortest
 
 MOST = 1 << 16  # bytes of a mutation; what is larger shows nothing that small does not
 EDGES = (
@@ -144,7 +144,7 @@ def octets(r: Random, data: bytes, others: Sequence[bytes] = (), rounds: int = 0
 
 def uleb(value: int) -> bytes:
     """Return the bytes of a number; a neighbour of the largest that can be written may lie above it."""
-    return container.uleb(min(value, (1 << 63) - 1))
+    return shortest(min(value, (1 << 63) - 1))
 
 
 def uleb_odd(r: Random, value: int) -> bytes:

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from nzip.codec.tokens import tokenizer as tokens
-from nzip.formats.container import Reader, check32, check64
+from nzip.formats.container.wire import Reader, check32, check64
 
 from . import mutate
 from .lossless import text

@@ -12,7 +12,7 @@ from random import Random
 import pytest
 from numba import config
 
-from nzip.formats.container import BLOCK
+from nzip.formats.container.structures import BLOCK
 
 from . import mutate, wire
 from .lossless import ContainerTarget

@@ -11,8 +11,20 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from nzip.codec.blocks import decode_block
-from nzip.formats import container
-from nzip.formats.container import Reader, check16, check32, check64
+from nzip.formats.container.parser import Block, Parser
+from nzip.formats.container.structures import (
+    BLOCK,
+    END,
+    FIELDS,
+    MAGIC,
+    SOLO,
+    STORE_ENGINE,
+    TRAILER_MAGIC,
+    TRANSFORMED,
+    End,
+    Header,
+)
+from nzip.formats.container.wire import Reader, block_check, check16, check32, check64, pack_memory
 
 from . import mutate
 from .mutate import uleb
@@ -43,7 +55,7 @@ class Chunk:
 class Member:
     """A member: its header, its chunks, what its end says otherwise than it should."""
 
-    magic: bytes = container.MAGIC
+    magic: bytes = MAGIC
     version: int = 1
     flags: int = 0
     fields: list[tuple[int, bytes]] = field(default_factory=list)
@@ -60,36 +72,36 @@ class Member:
 
     @property
     def solo(self) -> bool:
-        return bool(self.flags & container.SOLO)
+        return bool(self.flags & SOLO)
 
     def content(self) -> bytes:
-        return b"".join(chunk.raw for chunk in self.chunks if chunk.type == container.BLOCK)
+        return b"".join(chunk.raw for chunk in self.chunks if chunk.type == BLOCK)
 
 
 def split(data: bytes) -> list[Member]:
     """Return the members of a sound file."""
     members = []
     while data:
-        parser = container.Parser()
+        parser = Parser()
         parser.feed(data)
         member = Member()
         at = 0
         while (event := parser.next()) is not None:
-            if isinstance(event, container.Header):
+            if isinstance(event, Header):
                 reader = Reader(data, at)
                 member.flags = data[at + 4]
-                if member.flags & container.FIELDS:
+                if member.flags & FIELDS:
                     reader.pos = at + 5
                     inside = Reader(reader.bytes(reader.uleb()))
                     while inside.left():
                         member.fields.append((inside.u8(), inside.bytes(inside.uleb())))
                 at += event.size
-            elif isinstance(event, container.Block):
+            elif isinstance(event, Block):
                 h = event.header
                 member.chunks.append(
                     Chunk(
-                        container.BLOCK, flags=container.TRANSFORMED if h.transforms else 0, engine=h.engine,
-                        version=h.engine_version, memory=container.pack_memory(h.memory) if h.memory else 0,
+                        BLOCK, flags=TRANSFORMED if h.transforms else 0, engine=h.engine,
+                        version=h.engine_version, memory=pack_memory(h.memory) if h.memory else 0,
                         packed=h.packed,
                         transforms=[(s.id, s.version, s.packed, s.size) for s in h.transforms], raw_size=h.raw_size,
                         payload=event.payload, raw=decode_block(h, event.payload),
@@ -117,21 +129,21 @@ def copied(members: list[Member]) -> list[Member]:
 
 def encode_chunk(chunk: Chunk, r: Random | None = None) -> bytes:
     """Return a chunk's bytes; a block's check is that of its raw bytes as they were."""
-    if chunk.type != container.BLOCK:
+    if chunk.type != BLOCK:
         size = len(chunk.body) + chunk.size_error
         return bytes((chunk.type,)) + uleb(max(0, size)) + chunk.body
     body = bytearray((chunk.flags, chunk.engine))
-    if chunk.engine != container.STORE_ENGINE:
+    if chunk.engine != STORE_ENGINE:
         body += bytes((chunk.version, chunk.memory, len(chunk.packed))) + chunk.packed
-    if chunk.flags & container.TRANSFORMED:
+    if chunk.flags & TRANSFORMED:
         body.append(len(chunk.transforms) & 255)
         for id_, version, packed, size in chunk.transforms:
             body += bytes((id_, version, len(packed))) + packed + uleb(size)
     body += mutate.uleb_odd(r, chunk.raw_size) if chunk.odd == 2 and r else uleb(chunk.raw_size)
     size = max(0, len(body) + 10 + len(chunk.payload) + chunk.size_error)
-    head = bytes((container.BLOCK,)) + (mutate.uleb_odd(r, size) if chunk.odd == 1 and r else uleb(size)) + body
+    head = bytes((BLOCK,)) + (mutate.uleb_odd(r, size) if chunk.odd == 1 and r else uleb(size)) + body
     header_check = check16(head) ^ chunk.break_header
-    check = container.block_check(chunk.raw, chunk.payload, header_check) ^ chunk.break_check
+    check = block_check(chunk.raw, chunk.payload, header_check) ^ chunk.break_check
     return head + struct.pack("<HQ", header_check, check) + chunk.payload
 
 
@@ -140,7 +152,7 @@ def encode(members: list[Member], r: Random | None = None) -> bytes:
     out = bytearray()
     for member in members:
         head = member.magic + bytes((member.version, member.flags))
-        if member.flags & container.FIELDS:
+        if member.flags & FIELDS:
             fields = b"".join(bytes((tag,)) + uleb(len(value)) + value for tag, value in member.fields)
             head += uleb(len(fields)) + fields
         head += struct.pack("<I", check32(head) ^ member.break_header)
@@ -150,7 +162,7 @@ def encode(members: list[Member], r: Random | None = None) -> bytes:
         for chunk in member.chunks:
             data = encode_chunk(chunk, r)
             out += data
-            if chunk.type == container.BLOCK:
+            if chunk.type == BLOCK:
                 entries.append((gap, len(data), chunk.raw_size))
                 gap = 0
             else:
@@ -164,9 +176,9 @@ def encode(members: list[Member], r: Random | None = None) -> bytes:
             body += b"".join(uleb(max(0, a + b) & (1 << 63) - 1) for a, b in zip(entry, error, strict=True))
         body += uleb(max(0, gap + member.gap_error))
         body += struct.pack("<Q", check64(member.content()) ^ member.break_content)
-        chunk_bytes = bytes((container.END,)) + uleb(len(body) + 12) + body
+        chunk_bytes = bytes((END,)) + uleb(len(body) + 12) + body
         chunk_bytes += struct.pack("<I", check32(chunk_bytes) ^ member.break_end)
-        tail = struct.pack("<I", len(chunk_bytes) + 8) + container.TRAILER_MAGIC
+        tail = struct.pack("<I", len(chunk_bytes) + 8) + TRAILER_MAGIC
         out += chunk_bytes + (tail if member.tail is None else member.tail)
     return bytes(out)
 
@@ -184,20 +196,20 @@ def with_true_checks(data: bytes, raws: list[bytes]) -> bytes | None:
     out = bytearray(data)
     rest, start, number = data, 0, 0
     while rest:
-        parser = container.Parser()
+        parser = Parser()
         parser.feed(rest)
         at, content = 0, bytearray()
         while (event := parser.next()) is not None:
             at = len(rest) - len(parser.unused)  # just behind the event
-            if isinstance(event, container.Block):
+            if isinstance(event, Block):
                 if number == len(raws):
                     return None
                 place = start + at - len(event.payload) - 8
-                check = container.block_check(raws[number], event.payload, event.header.header_check)
+                check = block_check(raws[number], event.payload, event.header.header_check)
                 out[place : place + 8] = struct.pack("<Q", check)
                 content += raws[number]
                 number += 1
-            elif isinstance(event, container.End):
+            elif isinstance(event, End):
                 begin, end = start + at - event.size, start + at
                 out[end - 20 : end - 12] = struct.pack("<Q", check64(bytes(content)))
                 out[end - 12 : end - 8] = struct.pack("<I", check32(bytes(out[begin : end - 12])))

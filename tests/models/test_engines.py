@@ -1,32 +1,89 @@
-"""Every engine passes the shared checks."""
+"""Every engine keeps the rules of the seam: each case of the table, each property."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
-from models.checks import JIT_OFF, check_engine
+from models import checks
+from models.cases import BLOCKS, CASES, JIT_OFF, PINNED, SMALL, Case, payloads
 
+from nzip.params import Number
 from nzip.registry import ENGINES
 
-CASES = [
-    ("store", {}),
-    ("zstd", {"level": 1, "window": 10}),
-    ("zstd", {"level": 3, "window": 23}),
-    ("zstd", {"level": 19, "window": 26}),
-    ("zstd", {"level": 22, "window": 30}),
-    ("midicoth", {}),
-    ("midicoth", {"bits": 10}),
-    ("cmfast", {}),
-    ("cmfast", {"bits": 12, "streams": 1}),
-    *(("cm", {"preset": preset, "primer": int(not JIT_OFF)}) for preset in (1, 2, 3)),
-    *(("cmstrong", {"preset": preset, "primer": 0}) for preset in (1, 2, 3)[: 1 if JIT_OFF else 3]),
-]
+TESTS = Path(__file__).parents[1]
+RUN = tuple(case for case in CASES if not (JIT_OFF and case.compiled))
+PAYLOADS: dict[str, dict[str, str]] = json.loads(PINNED.read_text("utf-8"))
 
 
-@pytest.mark.parametrize(("name", "params"), CASES)
-def test_engine(name, params, monkeypatch):
-    if JIT_OFF:
-        monkeypatch.setattr("nzip.models.cmfast.engine.primer", lambda: b"the cat and the dog")
-    check_engine(ENGINES.by_name(name), params)
+@pytest.fixture(params=RUN, ids=str, scope="module")
+def case(request: pytest.FixtureRequest) -> Iterator[Case]:
+    with request.param.inside():
+        yield request.param
 
 
-@pytest.mark.parametrize("preset", [1, 3, 6])
-def test_first_version_of_cm(preset):
-    check_engine(ENGINES.by_id(2, 1), {"preset": preset})
+@pytest.mark.parametrize(
+    "check",
+    [
+        checks.check_identity,
+        checks.check_params,
+        checks.check_declaration,
+        checks.check_stated_memory,
+        checks.check_used_memory,
+        checks.check_round_trips,
+        checks.check_determinism,
+        checks.check_damage,
+    ],
+    ids=lambda check: check.__name__.removeprefix("check_"),
+)
+def test_engine(case: Case, check: Callable[[Case], None]) -> None:
+    check(case)
+
+
+@pytest.mark.parametrize("case", [case for case in RUN if case.naive], ids=str)
+def test_kernel_equals_its_reference(case: Case) -> None:
+    checks.check_naive(case)
+
+
+@pytest.mark.parametrize("case", [case for case in RUN if case.pinned], ids=str)
+def test_payloads_never_change(case: Case) -> None:
+    known = PAYLOADS[str(case)]
+    names = (SMALL,) if JIT_OFF else tuple(known)
+    assert payloads(case, names) == {name: known[name] for name in names}
+
+
+@pytest.mark.skipif(JIT_OFF, reason="is the test that switches it off")
+def test_plain_python_gives_the_same_payloads() -> None:
+    """What numba compiles, run as Python: for every engine that can."""
+    program = (
+        f"import sys; sys.path.insert(0, {str(TESTS)!r})\n"
+        "import json; from models.cases import CASES, SMALL, payloads\n"
+        "print(json.dumps({str(c): payloads(c, (SMALL,)) for c in CASES if c.pinned and not c.compiled}))"
+    )
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    run = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    found = json.loads(run.stdout)
+    assert found == {str(c): {SMALL: PAYLOADS[str(c)][SMALL]} for c in CASES if c.pinned and not c.compiled}
+
+
+def test_every_engine_and_every_preset_has_a_case() -> None:
+    assert {case.engine for case in CASES} == set(ENGINES)
+    for name in ENGINES:
+        for parameter in ENGINES.by_name(name).parameters:
+            if isinstance(parameter, Number) and parameter.name == "preset":
+                there = {case.params.get("preset", parameter.default) for case in CASES if case.engine == name}
+                assert there == set(range(parameter.low, parameter.high + 1)), name
+
+
+def test_cases_are_told_apart_and_pinned() -> None:
+    assert len({str(case) for case in CASES}) == len(CASES)
+    assert set(PAYLOADS) == {str(case) for case in CASES if case.pinned}
+    assert len(BLOCKS) > 10

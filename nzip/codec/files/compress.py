@@ -17,7 +17,7 @@ from nzip.codec.files.sources import CHUNK, Source
 from nzip.codec.files.targets import Run
 from nzip.codec.files.transfer import Reread, Transfer
 from nzip.errors import FileError
-from nzip.formats.container import Header
+from nzip.formats.container.structures import Header
 from nzip.outputs import AnyPath
 from nzip.registry import ENGINES
 from nzip.settings import DEFAULT_LEVEL, Settings, resolve

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from nzip.errors import FileError
-from nzip.formats.container import Header
+from nzip.formats.container.structures import Header
 from nzip.outputs import AnyPath
 
 SUFFIX = ".nz"

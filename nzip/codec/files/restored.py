@@ -17,7 +17,7 @@ from nzip.codec.files.sources import CHUNK, Source
 from nzip.codec.salvage.content import Salvage
 from nzip.codec.salvage.faults import Fault
 from nzip.errors import FileError, NzipError
-from nzip.formats.container import MAGIC, STORE_ENGINE, BlockHeader, Header
+from nzip.formats.container.structures import MAGIC, STORE_ENGINE, BlockHeader, Header
 from nzip.outputs import AnyPath
 from nzip.registry import ENGINES
 

@@ -18,7 +18,7 @@ from nzip.codec.files.results import FileResult, Progress
 from nzip.codec.files.sources import CHUNK, Source
 from nzip.codec.files.targets import NewFile, Run, open_target
 from nzip.errors import FileError
-from nzip.formats.container import Header
+from nzip.formats.container.structures import Header
 from nzip.outputs import AnyPath
 
 Reread = Callable[[Source, Callable[[bytes], Any]], Any]

@@ -20,7 +20,7 @@ from nzip.codec.salvage.faults import Fault, Lost
 from nzip.codec.salvage.finder import Finder
 from nzip.codec.threads import Task, Workers, thread_count
 from nzip.errors import LimitError, NzipError
-from nzip.formats.container import Header
+from nzip.formats.container.structures import Header
 
 ZEROS = 1 << 20  # bytes of zeros that are handed out at a time
 ZEROS_RATIO = 1024  # bytes of zeros, for a byte of the file, that its word is taken for ...

@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple
 
 from nzip.codec.members import Window, parsed, read_at
 from nzip.errors import NzipError
-from nzip.formats.container import (
+from nzip.formats.container.structures import (
     END,
     FIELDS,
     FORMAT_VERSION,
@@ -23,8 +23,8 @@ from nzip.formats.container import (
     Header,
     Index,
     IndexEntry,
-    Reader,
 )
+from nzip.formats.container.wire import Reader
 
 
 class Found(NamedTuple):

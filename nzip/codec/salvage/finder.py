@@ -31,7 +31,7 @@ from nzip.codec.salvage.evidence import (
     leads_to,
 )
 from nzip.errors import CorruptError, NzipError, TruncatedError
-from nzip.formats.container import (
+from nzip.formats.container.structures import (
     BLOCK,
     END,
     MAGIC,
@@ -42,8 +42,8 @@ from nzip.formats.container import (
     BlockHeader,
     End,
     Header,
-    Reader,
 )
+from nzip.formats.container.wire import Reader
 
 SEARCH = 1 << 16  # bytes of the file that are searched at a time
 WORK_RATIO = 16  # bytes that are hashed or decoded in vain, for a byte of the file ...

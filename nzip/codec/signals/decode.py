@@ -18,7 +18,8 @@ from nzip.codec.signals.parts import joined, synthesised
 from nzip.codec.signals.records import Record, admit
 from nzip.codec.signals.side import Bytes
 from nzip.errors import CorruptError, UnsupportedError
-from nzip.formats.container import STORE_ENGINE, Block, BlockHeader, End, Header, Parser
+from nzip.formats.container.parser import Block, Parser
+from nzip.formats.container.structures import STORE_ENGINE, BlockHeader, End, Header
 from nzip.formats.signals.audio import write_audio
 from nzip.formats.signals.base import Audio, Image
 from nzip.formats.signals.images import write_image

@@ -18,7 +18,7 @@ from nzip.codec.signals.decode import decompress_signal
 from nzip.codec.signals.goals import DEFAULT_QUALITY, Goal, decibels, usual_codec
 from nzip.codec.signals.parts import cut, synthesised, tile_of
 from nzip.errors import LimitError
-from nzip.formats.container import MAX_BLOCK, Header
+from nzip.formats.container.structures import MAX_BLOCK, Header
 from nzip.formats.signals.base import Audio, Image
 from nzip.models.latent import codecs, record
 from nzip.models.latent.base import LatentCodec, SearchingCodec, Settings, Symbols

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from nzip.entropy import equal_info
 from nzip.entropy.equal_info import LOOKAHEAD, MAX_WINDOW, MIN_WINDOW, VARIANTS, ByteModel
 from nzip.errors import CorruptError, LimitError, UnsupportedError
-from nzip.formats.container import Reader, check32, check64, uleb
+from nzip.formats.container.wire import Reader, check32, check64, uleb
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -8,7 +8,7 @@ machine decodes the same symbols.
 from __future__ import annotations
 
 from nzip.errors import CorruptError, NzipError
-from nzip.formats.container import Reader, uleb
+from nzip.formats.container.wire import Reader, uleb
 from nzip.formats.content.kinds import Content
 from nzip.models.base import Engine
 from nzip.models.latent import codecs, record

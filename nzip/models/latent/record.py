@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nzip.errors import CorruptError, UnsupportedError
-from nzip.formats.container import Reader, uleb
+from nzip.formats.container.wire import Reader, uleb
 from nzip.formats.signals.base import MAX_CHANNELS, MOST_PIXELS, MOST_SAMPLES, PICTURES, SOUNDS
 from nzip.models.latent.base import MAX_SETTINGS, LatentCodec, Symbols
 from nzip.models.latent.weights import ID_BYTES

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from nzip.errors import CorruptError
-from nzip.formats.container import Reader, uleb
+from nzip.formats.container.wire import Reader, uleb
 from nzip.formats.content.kinds import Content
 from nzip.models.base import Engine
 from nzip.models.cm.engine import CmEngine

@@ -7,7 +7,7 @@ import pytest
 
 from nzip.codec.files.names import compressed_name, decompressed_name, extracted_name, packed_name
 from nzip.errors import FileError
-from nzip.formats.container import Header
+from nzip.formats.container.structures import Header
 
 
 class TestNames:

@@ -9,7 +9,7 @@ import pytest
 from sources import NOISE, TEXT, OnlyRead, Pipe
 
 import nzip
-from nzip.formats.container import End, Header, IndexEntry
+from nzip.formats.container.structures import End, Header, IndexEntry
 
 BLOCK = 1024
 CONTENT = random.Random(25).randbytes(25 * BLOCK - 100)

@@ -18,7 +18,7 @@ from models.latent import tiny
 import nzip
 from nzip.codec.blocks import Coding, encode_block
 from nzip.errors import CorruptError, LimitError, UnsupportedError
-from nzip.formats.container import End, Header, IndexEntry
+from nzip.formats.container.structures import End, Header, IndexEntry
 from nzip.formats.signals.base import Audio, Image
 from nzip.models.latent import codecs, record
 from nzip.models.latent.base import LatentCodec

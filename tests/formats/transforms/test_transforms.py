@@ -8,6 +8,7 @@ import sys
 import naive_transforms
 import pytest
 from formats.checks import check_transform
+from formats.transforms.cases import CASES, delta_params
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,23 +17,11 @@ from nzip.formats.transforms.base import Transform
 from nzip.formats.transforms.delta import DeltaTransform
 from nzip.formats.transforms.shuffle import ShuffleTransform
 from nzip.formats.transforms.x86 import X86Transform
+from nzip.registry import TRANSFORMS
 
 DELTA, SHUFFLE, X86 = DeltaTransform(), ShuffleTransform(), X86Transform()
 
 
-def delta_params(stride: int, width: int, big: int = 0, offset: int = 0) -> dict[str, int]:
-    return {"stride": stride, "width": width, "big": big, "offset": offset}
-
-
-@st.composite
-def any_delta(draw: st.DrawFn) -> dict[str, int]:
-    width = draw(st.integers(1, 4))
-    stride = width * draw(st.integers(1, 255 // width))
-    return delta_params(stride, width, draw(st.integers(0, 1)) if width > 1 else 0, draw(st.integers(0, 255)))
-
-
-any_shuffle = st.fixed_dictionaries({"width": st.integers(2, 255), "offset": st.integers(0, 255)})
-any_x86 = st.fixed_dictionaries({"jcc": st.integers(0, 1)})
 # Bytes that steps of x86 depend on, close together.
 code = st.lists(st.sampled_from([0xE8, 0xE9, 0x0F, 0x80, 0x8F, 0, 1, 5, 255]), max_size=60).map(bytes)
 blocks = st.one_of(
@@ -42,50 +31,29 @@ blocks = st.one_of(
 )
 
 
-def test_delta_keeps_the_seams_rules() -> None:
-    good = [{}, delta_params(1, 1), delta_params(255, 1, offset=255), delta_params(2, 2), delta_params(4, 2, 1, 1)]
-    good += [delta_params(6, 3, 0, 2), delta_params(255, 3, 1), delta_params(4, 4), delta_params(252, 4, 1, 3)]
-    bad = [delta_params(0, 1), delta_params(256, 1), delta_params(1, 0), delta_params(5, 5), delta_params(3, 2)]
-    bad += [delta_params(1, 1, 1), delta_params(2, 2, 2), delta_params(1, 1, 0, 256), {"stride": -1}]
-    check_transform(DELTA, good, bad)
+@pytest.mark.parametrize("name", CASES)
+def test_keeps_the_seams_rules(name: str) -> None:
+    check_transform(TRANSFORMS.by_name(name), CASES[name].good, CASES[name].bad)
 
 
-def test_shuffle_keeps_the_seams_rules() -> None:
-    good = [{}, {"width": 2, "offset": 0}, {"width": 3, "offset": 1}, {"width": 8, "offset": 255}, {"width": 255}]
-    check_transform(SHUFFLE, good, [{"width": 1}, {"width": 256}, {"offset": -1}, {"offset": 256}])
+@pytest.mark.parametrize("name", CASES)
+@given(blocks, st.data())
+def test_equals_its_reference(name: str, block: bytes, data: st.DataObject) -> None:
+    transform, case = TRANSFORMS.by_name(name), CASES[name]
+    params = data.draw(case.params)
+    coded = transform.forward(block, params)
+    assert coded == case.forward(block, **params)
+    assert transform.inverse(coded, len(block), params) == block
+    back = transform.inverse(block, len(block), params)
+    assert back == case.inverse(block, **params)
+    assert transform.forward(back, params) == block  # every block is the image of one
 
 
-def test_x86_keeps_the_seams_rules() -> None:
-    check_transform(X86, [{}, {"jcc": 0}, {"jcc": 1}], [{"jcc": 2}, {"jcc": -1}])
+def test_every_transform_has_a_case() -> None:
+    assert set(CASES) == set(TRANSFORMS)
 
 
-@given(blocks, any_delta())
-def test_delta_equals_its_reference(block: bytes, params: dict[str, int]) -> None:
-    coded = DELTA.forward(block, params)
-    assert coded == naive_transforms.delta(block, **params)
-    assert DELTA.inverse(coded, len(block), params) == block
-    assert DELTA.inverse(block, len(block), params) == naive_transforms.delta(block, **params, back=True)
-
-
-@given(blocks, any_shuffle)
-def test_shuffle_equals_its_reference(block: bytes, params: dict[str, int]) -> None:
-    coded = SHUFFLE.forward(block, params)
-    assert coded == naive_transforms.shuffle(block, **params)
-    assert SHUFFLE.inverse(coded, len(block), params) == block
-    assert SHUFFLE.inverse(block, len(block), params) == naive_transforms.unshuffle(block, **params)
-
-
-@given(blocks, any_x86)
-def test_x86_equals_its_reference(block: bytes, params: dict[str, int]) -> None:
-    coded = X86.forward(block, params)
-    assert coded == naive_transforms.x86(block, **params)
-    assert X86.inverse(coded, len(block), params) == block
-    back = X86.inverse(block, len(block), params)
-    assert back == naive_transforms.x86(block, **params, back=True)
-    assert X86.forward(back, params) == block  # every block is the image of one
-
-
-@given(code, code, code, any_x86)
+@given(code, code, code, CASES["x86"].params)
 def test_x86_comes_back_where_operands_overlap(a: bytes, b: bytes, c: bytes, params: dict[str, int]) -> None:
     block = a + b * 7 + c * 3
     assert X86.inverse(X86.forward(block, params), len(block), params) == block

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from models.checks import JIT_OFF
+from models.cases import JIT_OFF
 from models.latent import tiny
 
 from nzip.errors import CorruptError

@@ -21,7 +21,7 @@ from nzip.codec.files.targets import NewFile, Run
 from nzip.codec.files.trees.links import Links
 from nzip.codec.files.trees.unpacker import MAX_DEPTH
 from nzip.errors import FileError, NzipError
-from nzip.formats.container import Header
+from nzip.formats.container.structures import Header
 from nzip.outputs import AnyPath, named, special
 from nzip.registry import ENGINES
 from nzip.settings import DEFAULT_LEVEL, Settings, resolve

@@ -1,0 +1,201 @@
+"""The table of engine cases: every registered engine, with each preset and each set of parameters worth a check.
+
+`test_engines` makes all tests of the seam from it. An engine that is new gets a row, or a test fails. A row's pinned
+payloads stand in `payloads.json`; after a change of payloads that is meant, write them anew:
+
+    python -m tests.models.cases
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import json
+import os
+import random
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from unittest import mock
+
+from nzip.errors import CorruptError, NzipError
+from nzip.models.base import Engine
+from nzip.registry import ENGINES
+
+HERE = Path(__file__).parent
+PINNED = HERE / "payloads.json"
+JIT_OFF = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+DICE = random.Random(11)
+NOISE = DICE.randbytes(600)
+WORDS = b"the cat and the dog and the bird sat on the mat. "
+SMALL = "a few words"  # the block that is short enough for a run without the compiler
+BLOCKS = {
+    SMALL: WORDS[:40],
+    "one byte": b"a",
+    "byte 0": b"\0",
+    "byte 255": b"\xff",
+    "two bytes": b"ab",
+    "three bytes": b"\0\0\1",
+    "noise": NOISE,
+    "run": b"\0" * 1000,
+    "run of 255": b"\xff" * 700,
+    "two runs": b"a" * 400 + b"b" * 400,
+    "text": WORDS * 15,
+    "text, then noise": WORDS * 5 + NOISE[:300],
+    "every byte": bytes(range(256)) * 2,
+    "records": b"".join(bytes((n & 255, n >> 8, 0, 7 * n & 255)) for n in range(250)),
+    "repeat at a distance": NOISE + NOISE,
+}
+LONG = ("run", "text")  # of which every engine makes less
+if JIT_OFF:
+    BLOCKS = {about: block[:40] for about, block in BLOCKS.items()}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One engine with parameters.
+
+    Attributes:
+        engine: its name.
+        params: what it is told.
+        naive: the payload of a block with fitted parameters, in plain Python; None where no reference is kept here.
+        inside: makes what the engine needs in this process, as a context; a small model, say.
+        blocks: what is coded, by a name; `BLOCKS` if left out.
+        pinned: whether payloads are the same everywhere; not those of a library that may change them.
+        compiled: whether the engine runs only compiled, and in threads of its own.
+        text_only: whether it leaves what is no text to others.
+        brief: whether a block takes so long that few of them are damaged.
+        faults: what decoding a damaged payload may raise.
+    """
+
+    engine: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    naive: Callable[[bytes, Mapping[str, Any]], bytes] | None = None
+    inside: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
+    blocks: Callable[[], dict[str, bytes]] = lambda: BLOCKS
+    pinned: bool = True
+    compiled: bool = False
+    text_only: bool = False
+    brief: bool = False
+    faults: type[NzipError] = CorruptError
+
+    def __str__(self) -> str:
+        return ":".join([self.engine, ",".join(f"{key}={value}" for key, value in self.params.items())]).rstrip(":")
+
+    @property
+    def coder(self) -> Engine:
+        """The engine itself."""
+        engine: Engine = ENGINES.by_name(self.engine)
+        return engine
+
+    def encode(self, block: bytes) -> bytes:
+        """Return the payload of `block`."""
+        return self.coder.encode(block, self.coder.fit(self.params, len(block)))
+
+
+def _module(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, HERE.parent / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _naive_midicoth(block: bytes, params: Mapping[str, Any]) -> bytes:
+    naive = _module("naive_midicoth")
+    payload: bytes = naive.encode(block, naive.Predictor(params["bits"], len(block)))
+    return payload
+
+
+@contextlib.contextmanager
+def _a_language_model() -> Iterator[None]:
+    """A Llama with random weights, called `tiny`."""
+    from models.lm.model_files import CODABLE, write_gguf
+
+    from nzip.models.lm import loading
+    from nzip.models.lm.cache import local
+
+    with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, NZIP_MODELS=folder):
+        loading._opened.clear()
+        local.add(write_gguf(Path(folder, "tiny.gguf"), CODABLE), name="tiny")
+        yield
+        loading._opened.clear()
+
+
+@contextlib.contextmanager
+def _a_latent_model() -> Iterator[None]:
+    """A model of walloc for sounds, called `tiny-sound`."""
+    from models.latent import tiny
+
+    from nzip.models.latent import codecs
+
+    with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, NZIP_MODELS=folder):
+        codecs._open.clear()
+        place = Path(folder, "latent")
+        place.mkdir()
+        (place / "tiny-sound.safetensors").write_bytes(tiny.walloc_bytes(1))
+        yield
+        codecs._open.clear()
+
+
+def _latents_of_sounds() -> dict[str, bytes]:
+    """Records, as `nzip.models.latent.record` makes them: of a short sound, of a long one; and bytes that are none."""
+    from models.latent import tiny
+
+    from nzip.models.latent import codecs, record
+    from nzip.models.latent.layers import NumpyOps
+
+    codec, model = codecs.by_name("walloc", "audio", "tiny-sound")
+    found = {"noise": NOISE[:100], "one byte": b"a"}
+    for name, count in ((SMALL, 64), ("run", 900), ("text", 2500), ("records", 400)):
+        data = record.to_bytes([codec.analyse(tiny.sound(1, 2, count), (50,), NumpyOps())])
+        head = record.Head(
+            1, model, (50,), record.SOUND, (count,), 2, rate=44100, subtype="PCM_16", symbols=len(data)
+        )
+        found[name] = head.encode() + data
+    return found
+
+
+CASES = (
+    Case("store"),
+    Case("zstd", {"level": 1, "window": 10}, pinned=False),
+    Case("zstd", {"level": 3, "window": 23}, pinned=False),
+    Case("zstd", {"level": 19, "window": 26}, pinned=False),
+    Case("zstd", {"level": 22, "window": 30}, pinned=False),
+    *(Case("cm", {"preset": preset, "primer": 0}) for preset in (1, 2, 3, 4)),
+    Case("cm", {"preset": 3}),
+    Case("cm", {"preset": 3, "bits": 8, "primer": 0}),
+    Case("cmfast"),
+    Case("cmfast", {"bits": 12, "streams": 1}),
+    *(Case("cmstrong", {"preset": preset, "primer": 0}) for preset in (1, 2, 3)),
+    Case("cmstrong", {"preset": 1}, brief=True),
+    Case("midicoth", naive=_naive_midicoth),
+    Case("midicoth", {"bits": 10}, naive=_naive_midicoth),
+    Case("lm", {"model": "tiny"}, inside=_a_language_model, compiled=True, text_only=True),
+    Case("lm", {"model": "tiny", "streams": 3, "window": 64}, inside=_a_language_model, compiled=True, text_only=True),
+    Case("latents", inside=_a_latent_model, blocks=_latents_of_sounds, pinned=False, faults=NzipError),
+)  # fmt: skip
+
+
+def payloads(case: Case, names: tuple[str, ...]) -> dict[str, str]:
+    """Return hashes of a case's payloads of some blocks."""
+    with case.inside():
+        blocks = case.blocks()
+        return {name: hashlib.sha256(case.encode(blocks[name])).hexdigest()[:16] for name in names}
+
+
+def main() -> None:
+    """Write the pinned payloads anew."""
+    kept = {str(case): payloads(case, (SMALL, "text", "records", "text, then noise")) for case in CASES if case.pinned}
+    PINNED.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(HERE.parent))  # for the modules of tests that rows need
+    main()
