@@ -212,25 +212,31 @@ def hdf5(head: bytes, size: int) -> Segment | None:
     return Segment("array", size, confidence=90) if head[:8] == b"\x89HDF\r\n\x1a\n" else None
 
 
-# Programs for x86 processors of 32 and 64 bits; others are not looked at
+# Programs, by the processors whose code has a transform: x86 of 32 and 64 bits, and ARM of 64 bits
 
+ELF_MACHINES = {3: "exe-x86", 62: "exe-x86", 183: "exe-arm64"}
+PE_MACHINES = {0x14C: "exe-x86", 0x8664: "exe-x86", 0xAA64: "exe-arm64"}
+MACH_O_MACHINES = {7: "exe-x86", 0x01000007: "exe-x86", 0x0100000C: "exe-arm64"}
 
 def elf(head: bytes, size: int) -> Segment | None:
-    if head[:4] == b"\x7fELF" and head[5:6] == b"\1" and _int(head, 18, 2) in (3, 62):
-        return Segment("exe-x86", size, confidence=95)
+    kind = ELF_MACHINES.get(_int(head, 18, 2))
+    if head[:4] == b"\x7fELF" and head[5:6] == b"\1" and kind is not None:
+        return Segment(kind, size, confidence=95)
     return None
 
 
 def pe(head: bytes, size: int) -> Segment | None:
     start = _int(head, 60, 4)
-    if head[:2] == b"MZ" and head[start : start + 4] == b"PE\0\0" and _int(head, start + 4, 2) in (0x14C, 0x8664):
-        return Segment("exe-x86", size, confidence=95)
+    kind = PE_MACHINES.get(_int(head, start + 4, 2))
+    if head[:2] == b"MZ" and head[start : start + 4] == b"PE\0\0" and kind is not None:
+        return Segment(kind, size, confidence=95)
     return None
 
 
 def mach_o(head: bytes, size: int) -> Segment | None:
-    if head[:4] in (b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe") and _int(head, 4, 4) & 0xFFFFFF == 7:
-        return Segment("exe-x86", size, confidence=95)
+    kind = MACH_O_MACHINES.get(_int(head, 4, 4))
+    if head[:4] in (b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe") and kind is not None:
+        return Segment(kind, size, confidence=95)
     return None
 
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 
 KINDS = (
     "text", "code", "json", "html", "xml", "csv", "log",
-    "exe-x86", "audio", "image", "bitmap", "array", "compressed", "binary",
+    "exe-x86", "exe-arm64", "audio", "image", "bitmap", "array", "compressed", "binary",
 )  # fmt: skip
 TEXT_KINDS = frozenset(KINDS[:7])
+CODE_KINDS = frozenset(KINDS[7:9])  # machine code
 
 TEXT, BINARY, BITMAP = 0, 1, 2  # classes: which family of contexts serves the bytes
 
@@ -61,7 +62,7 @@ class Segment:
     @property
     def numeric(self) -> bool:
         """Whether the bytes may be samples, pixels, numbers or records of them."""
-        return self.kind not in TEXT_KINDS and self.kind not in ("exe-x86", "compressed")
+        return self.kind not in TEXT_KINDS and self.kind not in CODE_KINDS and self.kind != "compressed"
 
 
 @dataclass(frozen=True)
