@@ -54,7 +54,7 @@ def synthetic(size: int) -> Iterator[bytes]:
 
 def compress(level: int, size: int, threads: int) -> dict[str, Any]:
     """The writing process: standard output takes the compressed stream."""
-    nzip.engines()[nzip.levels()[level].engine].prepare()
+    nzip.engines()[nzip.levels()[level].engines[-1].engine].prepare()
     nzip.compress(b"warm up " * 1000, level)
     digest, out = hashlib.sha256(), sys.stdout.buffer
     pieces = synthetic(size)

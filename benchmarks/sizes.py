@@ -72,7 +72,7 @@ def main() -> None:
             level = int(codec["name"].partition(" -")[2] or 0) if codec["name"].startswith("nzip -") else 0
             if level not in PRIMED:
                 continue
-            engine, params = nzip.levels()[level].engine, nzip.levels()[level].params
+            engine, params = nzip.levels()[level].engines[-1]
             codec["model_bytes"] = nzip.engines()[engine].model_bytes(params)
             if str(level) not in args.levels.split(","):
                 continue
@@ -102,7 +102,7 @@ def concluded(result: dict[str, Any], levels: list[str], measured: Callable[[str
         level = codec["name"].removeprefix("nzip -")
         if level == codec["name"] or level not in levels:
             continue
-        engine, params = nzip.levels()[int(level)].engine, nzip.levels()[int(level)].params
+        engine, params = nzip.levels()[int(level)].engines[-1]
         codec["model_bytes"] = nzip.engines()[engine].model_bytes(params)
         codec["model_date"] = contamination.MODEL_DATES["nzip primers"] if codec["model_bytes"] else None
         own = records[codec["name"]]

@@ -57,6 +57,12 @@ class Settings:
         return block + threads * (most + 2 * block)
 
     @property
+    def cuts(self) -> bool:
+        """Whether blocks can be cut by the size of their payloads."""
+        cuts: bool = ENGINES.by_name(self.engines[-1].engine).cuts
+        return cuts
+
+    @property
     def words(self) -> str:
         """The engines with their parameters, as `resolve` reads them."""
         return ", ".join(name + ":" * bool(params) + _text(params) for name, params in self.engines)

@@ -30,6 +30,7 @@ COMMANDS = {
     "list": "List sizes and ratios of compressed files.",
     "info": "Show all that a compressed file says about itself.",
     "levels": "Show the levels: engine, block size, memory.",
+    "engines": "Show the engines, and the parameters they take.",
     "bench": "Measure nzip, and other compressors, on your files.",
     "eval": "Measure models and data by how well they compress.",
     "corpora": "List, fetch and verify the public test corpora.",

@@ -10,7 +10,7 @@ import click
 from nzip.cli import choices, options
 from nzip.cli.output import on_terminal, steps
 
-LOSSLESS_ONLY = ("levels", "engine", "streams", "window", "threads", "direction")
+LOSSLESS_ONLY = ("levels", "engine", "params", "threads", "direction")
 LOSSY_ONLY = ("codecs", "qualities", "speech", "html_path")
 
 
@@ -41,8 +41,7 @@ class Numbers(click.ParamType):
 @click.argument("paths", nargs=-1, required=True, type=options.ANY_PATH)
 @click.option("--peers", is_flag=True, help="Measure every other compressor that is installed as well.")
 @click.option("--levels", type=Numbers("levels", 9), help="nzip's levels, as 1,6,9 or 1-9; all where left out.")
-@options.engine_option
-@options.lm_options
+@options.engine_options
 @click.option("--repeat", type=click.IntRange(1), default=1, metavar="N", help="The best time of N runs counts.")
 @click.option(
     "-T", "--threads", type=click.IntRange(0), default=1, metavar="N", help="Threads for nzip; 1 where left out."
@@ -90,9 +89,8 @@ def command(
     peers: bool,
     levels: list[int] | None,
     engine: str | None,
+    params: tuple[str, ...],
     model: str | None,
-    streams: int | None,
-    window: int | None,
     repeat: int,
     threads: int,
     json_path: str | None,
@@ -139,13 +137,15 @@ def command(
         return
     from nzip.evaluation.benchmark.lossless.run import main_run as lossless_run
 
-    engine, params = options.engine_settings(engine, model, streams, window)
+    engine, texts = options.engine_and_params(engine, params, model)
+    for level in levels or (None,) if engine or texts else ():
+        options.chosen_settings(click.get_current_context(), engine, texts, level=level)
     with steps(not no_progress and on_terminal(sys.stderr)) as progress:
         lossless_run(
             list(paths),
             levels=levels,
             engine=engine,
-            params=params,
+            params=texts,
             peers=peers,
             repeat=repeat,
             threads=threads,

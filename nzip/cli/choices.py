@@ -38,7 +38,7 @@ def levels(ctx: click.Context) -> Iterator[tuple[str, str]]:
     from nzip.settings import LEVELS
 
     for number, level in LEVELS.items():
-        yield str(number), f"{level.engine}: {level.summary}"
+        yield str(number), f"{level.words}: {level.summary}"
 
 
 @_completer
@@ -46,8 +46,17 @@ def engines(ctx: click.Context) -> Iterator[tuple[str, str]]:
     from nzip.registry import ENGINES
 
     for name in ENGINES:
-        if name != "latents":  # that is --lossy
+        if ENGINES.by_name(name).offered:
             yield name, ""
+
+
+@_completer
+def parameters(ctx: click.Context) -> Iterator[tuple[str, str]]:
+    from nzip.registry import ENGINES
+
+    for name in [ctx.params["engine"]] if ctx.params.get("engine") else ENGINES:
+        for parameter in ENGINES.by_name(name).parameters:
+            yield f"{parameter.name}=", f"{name}: {parameter.help}"
 
 
 @_completer

@@ -30,13 +30,12 @@ from nzip.cli.output import Report, on_terminal, watch
 @options.threads_option
 @options.memory_option("Use at most this much memory: fewer threads, or an error.")
 @options.block_size_option
-@options.engine_option
-@options.lm_options
+@options.engine_options
 @click.option(
     "--window-bits",
     type=click.IntRange(256, 1 << 26),
     metavar="N",
-    help="With --engine lm: cut blocks of about N bits of output each, for random access at equal cost.",
+    help="With an engine that can, as lm: cut blocks of about N bits of output each, for random access at equal cost.",
 )
 @options.lossy_options
 @options.quiet_option
@@ -58,9 +57,8 @@ def command(
     memory: int | None,
     block_size: int | None,
     engine: str | None,
+    params: tuple[str, ...],
     model: str | None,
-    streams: int | None,
-    window: int | None,
     window_bits: int | None,
     lossy: bool,
     codec: str | None,
@@ -96,21 +94,19 @@ def command(
             "psnr": psnr,
         },
         {
-            "-r": recursive, "--engine": engine, "--streams": streams, "--window": window, "--window-bits": window_bits,
+            "-r": recursive, "--engine": engine, "--param": params or None, "--window-bits": window_bits,
             "-B": block_size, "--verify": verify is True, "--no-verify": verify is False, "-M": memory,
             "-T": threads, "a level": ctx.meta.get("nzip.level"), "--rm (what comes back is not the same)": remove,
         },
     )  # fmt: skip
-    engine, params = options.engine_settings(engine, None if lossy else model, streams, window)
-    if window_bits is not None and (engine != "lm" or recursive):
-        raise click.UsageError("--window-bits goes with --engine lm, and not with -r")
+    engine, params = options.engine_and_params(engine, params, None if lossy else model)
+    chosen = options.chosen_settings(ctx, engine, params, block_size=block_size)
+    if window_bits is not None and (recursive or not chosen.cuts):
+        raise click.UsageError("--window-bits goes with an engine that cuts blocks, as --engine lm, and not with -r")
     report = Report("compress", quiet=quiet, verbose=verbose, as_json=as_json, bar=not no_progress)
     settings: dict[str, Any] = {
-        "level": options.chosen_level(ctx),
-        "engine": engine,
-        "params": params,
+        "level": chosen,
         "threads": threads,
-        "block_size": block_size,
         "verify": verify,
         "max_memory": memory,
         "store_name": store_name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
@@ -16,6 +16,8 @@ from nzip.outputs import descriptor_of
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+    from nzip.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -107,7 +109,7 @@ class LeveledCommand(Command):
         if not incomplete.startswith("-") or incomplete.startswith("--"):
             return items
         levels = ((f"-{number}", level) for number, level in LEVELS.items())
-        found = [CompletionItem(o, help=f"{v.engine}: {v.summary}") for o, v in levels if o.startswith(incomplete)]
+        found = [CompletionItem(o, help=f"{v.words}: {v.summary}") for o, v in levels if o.startswith(incomplete)]
         return found + items
 
 
@@ -145,59 +147,66 @@ def chosen_level(ctx: click.Context) -> int:
     return level
 
 
-def _engine(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    if value is not None:
-        from nzip.registry import ENGINES
-
-        try:
-            ENGINES.by_name(value)
-        except ValueError as error:
-            raise click.BadParameter(str(error), ctx, param) from None
-    return value
-
-
 files_argument = click.argument("files", nargs=-1, type=ANY_PATH)
-engine_option = click.option(
-    "--engine",
-    metavar="NAME",
-    callback=_engine,
-    shell_complete=choices.engines,
-    help="Use this engine in place of the level's.",
-)
 
 
-class Streams(click.ParamType):
-    """A number of streams, or `auto`."""
-
-    name = "n|auto"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
-        if isinstance(value, int):
-            return value
-        if value == "auto":
-            return None
-        if not value.isdecimal() or not 1 <= int(value) <= 4096:
-            self.fail(f"{value!r} is neither auto nor a number in 1..4096", param, ctx)
-        return int(value)
-
-
-def lm_options(command: F) -> F:
-    """Add what engine lm is told; the command calls `engine_settings`."""
+def engine_options(command: F) -> F:
+    """Add --engine, --param and --model; the command calls `chosen_settings`."""
     command = click.option(
-        "--window", type=click.IntRange(32, 2048), metavar="N", help="With --engine lm: tokens that the model sees."
-    )(command)
-    command = click.option(
-        "--streams",
-        type=Streams(),
-        metavar="N|auto",
-        help="With --engine lm: parts of a block that are coded side by side. More are faster, and larger.",
-    )(command)
-    return click.option(
         "--model",
         metavar="NAME",
         shell_complete=choices.models,
-        help="With --engine lm: the language model (see nzip models); with --lossy: a codec's model, by name or file.",
+        help="Use engine lm with this language model (nzip models); with --lossy: a codec's model, by name or file.",
     )(command)
+    command = click.option(
+        "-p",
+        "--param",
+        "params",
+        multiple=True,
+        metavar="KEY=VALUE",
+        shell_complete=choices.parameters,
+        help="Set a parameter of the engine (see nzip engines). Can be repeated.",
+    )(command)
+    return click.option(
+        "-e",
+        "--engine",
+        metavar="NAME",
+        shell_complete=choices.engines,
+        help="Use this engine in place of the level's.",
+    )(command)
+
+
+def engine_and_params(
+    engine: str | None, params: Sequence[str], model: str | None
+) -> tuple[str | None, tuple[str, ...]]:
+    """Return the engine and its parameters with the model as one of them; a model alone asks for the engine that takes
+    one."""
+    from nzip.settings import MODEL_ENGINE
+
+    return (engine, (*params,)) if model is None else (engine or MODEL_ENGINE, (*params, f"model={model}"))
+
+
+def chosen_settings(
+    ctx: click.Context,
+    engine: str | None,
+    params: Sequence[str],
+    *,
+    level: int | None = None,
+    block_size: int | None = None,
+) -> Settings:
+    """Return what level, engine and parameters come to.
+
+    Raises:
+        click.UsageError: one is unknown, out of range, or goes with another engine.
+    """
+    from nzip.settings import resolve
+
+    if level is None:
+        level = chosen_level(ctx)
+    try:
+        return resolve(level, engine=engine, params=params, block_size=block_size)
+    except ValueError as error:
+        raise click.UsageError(f"{error}; see nzip engines", ctx) from None
 
 
 def lossy_options(command: F) -> F:
@@ -263,23 +272,6 @@ def lossy_settings(lossy: bool, given: dict[str, Any], others: dict[str, Any]) -
         raise click.UsageError(f"--codec {given['codec']}: there are {', '.join(CODECS)}")
     settings = {name: given[name] for name in ("codec", "strip", "refine")}
     return {**settings, "goal": Goal(**{name: given[name] for name in goals})}
-
-
-def engine_settings(
-    engine: str | None, model: str | None, streams: int | None, window: int | None
-) -> tuple[str | None, dict[str, Any] | None]:
-    """Return the engine and its parameters; a model alone asks for engine lm.
-
-    Raises:
-        click.UsageError: what lm is told goes with another engine.
-    """
-    given = {"model": model, "streams": streams, "window": None if window is None else window // 16 * 16}
-    params = {name: value for name, value in given.items() if value is not None}
-    if params and engine not in (None, "lm"):
-        raise click.UsageError(f"--{next(iter(params))} goes with --engine lm, and not with --engine {engine}")
-    if params and engine is None and model is None:
-        raise click.UsageError(f"--{next(iter(params))} goes with --engine lm; add that")
-    return ("lm", params) if params else (engine, None)
 
 
 block_size_option = click.option(

@@ -10,7 +10,7 @@ be coded is kept until its chunk was handed out, and each step either happened o
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import takewhile
 from types import TracebackType
@@ -21,7 +21,6 @@ import xxhash
 from nzip.codec.blocks import Coding, encode_block, encode_within
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
 from nzip.formats.container import End, Header, Index
-from nzip.registry import ENGINES
 from nzip.settings import DEFAULT_LEVEL, Settings, resolve
 
 Buffer = bytes | bytearray | memoryview
@@ -115,7 +114,7 @@ class Compressor:
         level: int | Settings = DEFAULT_LEVEL,
         *,
         engine: str | None = None,
-        params: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | Sequence[str] | None = None,
         threads: int = 1,
         block_size: int | None = None,
         window_bits: int | None = None,
@@ -132,7 +131,7 @@ class Compressor:
         if window_bits is not None:
             if not 256 <= window_bits <= 1 << 26:
                 raise ValueError(f"window_bits {window_bits} is not in 256..{1 << 26}")
-            if not ENGINES.by_name(name).cuts:
+            if not settings.cuts:
                 raise ValueError(f"engine {name} cannot cut blocks by window_bits")
         self._limit = 0 if window_bits is None else -(-window_bits // 8)
         if self._limit:
@@ -361,7 +360,7 @@ def compress(
     level: int | Settings = DEFAULT_LEVEL,
     *,
     engine: str | None = None,
-    params: Mapping[str, Any] | None = None,
+    params: Mapping[str, Any] | Sequence[str] | None = None,
     threads: int = 1,
     block_size: int | None = None,
     window_bits: int | None = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nzip.models.conditional import Conditional
@@ -17,7 +17,7 @@ def conditional(
     level: int | Settings = DEFAULT_LEVEL,
     *,
     engine: str | None = None,
-    params: Mapping[str, Any] | None = None,
+    params: Mapping[str, Any] | Sequence[str] | None = None,
     most: int = MOST,
 ) -> Conditional:
     """Return an engine that has read `data`; its method `bits` says what a block costs after that.

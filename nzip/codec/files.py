@@ -19,7 +19,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from types import TracebackType
@@ -575,7 +575,7 @@ def compress_file(
     *,
     level: int | Settings = DEFAULT_LEVEL,
     engine: str | None = None,
-    params: Mapping[str, Any] | None = None,
+    params: Mapping[str, Any] | Sequence[str] | None = None,
     threads: int = 0,
     block_size: int | None = None,
     window_bits: int | None = None,
@@ -1086,7 +1086,7 @@ def compress_tree(
     *,
     level: int | Settings = DEFAULT_LEVEL,
     engine: str | None = None,
-    params: Mapping[str, Any] | None = None,
+    params: Mapping[str, Any] | Sequence[str] | None = None,
     threads: int = 0,
     block_size: int | None = None,
     verify: bool | None = None,

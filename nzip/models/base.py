@@ -26,6 +26,8 @@ class Engine(ABC):
         parameters: what it can be told.
         verifies: blocks are decoded after they are encoded unless the caller says otherwise.
         cuts: `encode_within` is there.
+        slow: a block of 64 KiB takes a minute.
+        offered: users may ask for it; not so where its blocks are what only another part of nzip makes.
         imports: modules that coding needs; imported whole before it begins.
         fallback: an engine and its parameters that code a block where this one fails, or does not make it smaller
             than that one does; None for none.
@@ -37,6 +39,8 @@ class Engine(ABC):
     parameters: ClassVar[Parameters]
     verifies: ClassVar[bool] = False
     cuts: ClassVar[bool] = False
+    slow: ClassVar[bool] = False
+    offered: ClassVar[bool] = True
     imports: ClassVar[tuple[str, ...]] = ("numpy",)
     fallback: ClassVar[tuple[str, dict[str, Any]] | None] = None
 

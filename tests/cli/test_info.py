@@ -112,7 +112,8 @@ class TestLevels:
         assert [row["level"] for row in rows if row["default"]] == [6]
         for row in rows:
             level = nzip.levels()[row["level"]]
-            assert (row["engine"], row["block_size"], row["memory"]) == (level.engine, level.block_size, level.memory)
+            assert (row["block_size"], row["memory"]) == (level.block_size, level.memory)
+            assert [(own["engine"], own["params"]) for own in row["engines"]] == [*map(tuple, level.engines)]
 
 
 class TestCorpora:

@@ -25,7 +25,7 @@ def test_there_and_back(run: Run, here: Path) -> None:
     write_gguf(here / "tiny.gguf", CODABLE)
     assert run("models", "add", "tiny.gguf").exit_code == 0
     Path("words").write_bytes(bytes(range(97, 123)) * 9)
-    result = run("compress", "--model", "tiny", "--streams", "2", "--window", "40", "words")
+    result = run("compress", "--model", "tiny", "-p", "streams=2", "--param", "window=32", "words")
     assert (result.exit_code, result.stdout) == (0, "")
     result = run("decompress", "-c", "words.nz")
     assert result.stdout_bytes == Path("words").read_bytes()
@@ -42,10 +42,10 @@ def test_without_a_model(run: Run, here: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "word"),
     [
-        (("--engine", "cm", "--streams", "2"), "--streams goes with --engine lm"),
-        (("--streams", "2"), "--streams goes with --engine lm; add that"),
-        (("--engine", "lm", "--streams", "0"), "neither auto nor a number"),
-        (("--engine", "lm", "--window", "5000"), "32<=x<=2048"),
+        (("--engine", "zstd", "-p", "streams=2"), "engine zstd does not know the parameter 'streams'; it knows level"),
+        (("-p", "streams=2"), "does not know the parameter 'streams'"),
+        (("--engine", "lm", "-p", "streams=0"), "lm streams 0 is not in 1..4096"),
+        (("--engine", "lm", "-p", "window=5000"), "lm window 5000 is not in 32..2048 in steps of 16"),
     ],
 )
 def test_wrong_usage(run: Run, here: Path, args: tuple[str, ...], word: str) -> None:
@@ -91,7 +91,7 @@ def test_bench(run: Run, here: Path) -> None:
     write_gguf(here / "tiny.gguf", CODABLE)
     run("models", "add", "tiny.gguf")
     Path("words").write_bytes(b"some words and the like " * 12)
-    result = run("bench", "--model", "tiny", "--streams", "2", "--json", "r.json", "words")
+    result = run("bench", "--model", "tiny", "-p", "streams=2", "--json", "r.json", "words")
     assert (result.exit_code, result.stderr) == (0, "")
     codec = json.loads(Path("r.json").read_text("utf-8"))["codecs"][0]
     assert codec["name"] == "nzip lm -6"

@@ -254,8 +254,8 @@ class TestCompressFile:
 
     def test_memory_limit_takes_threads_away(self) -> None:
         settings = {"level": 1, "engine": None, "params": None, "block_size": 1 << 20}
-        one = files.encode_memory(level=1, block_size=1 << 20)
-        two = files.encode_memory(level=1, block_size=1 << 20, threads=2)
+        one = resolve(1, block_size=1 << 20).encode_memory()
+        two = resolve(1, block_size=1 << 20).encode_memory(threads=2)
         assert files._encode_threads(8, None, two, settings) == 2
         assert files._encode_threads(8, None, two - 1, settings) == 1
         assert files._encode_threads(8, None, one, settings) == 1

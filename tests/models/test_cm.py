@@ -19,7 +19,7 @@ from nzip.models import primers
 from nzip.models.cm import engine, layout, tables
 from nzip.models.cm.engine import BINARY, MIN_BITS, TEXT, CmEngine, CmEngine1, classify, plan
 from nzip.models.cm.presets import PRESETS, PRESETS_1, Select
-from nzip.settings import level_of
+from nzip.settings import LEVELS
 
 ENGINE = CmEngine1()  # without primers; both versions have one kernel
 PRIMED = CmEngine()
@@ -292,8 +292,8 @@ def test_memory_scales_with_the_block() -> None:
         assert needs == sorted(needs)
         assert needs[1] < 24 << 20
     assert ENGINE.memory(ENGINE.fit({"preset": 3}, 1 << 25), 1 << 25) <= 256 << 20
-    assert level_of(6).memory <= 256e6
-    assert level_of(9).memory <= 1e9
+    assert LEVELS[6].memory <= 256e6
+    assert LEVELS[9].memory <= 1e9
     assert ENGINE.memory(ENGINE.fit({"preset": 6}, 1 << 26), 1 << 26) <= 1 << 30
 
 

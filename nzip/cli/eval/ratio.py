@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from nzip.cli import options
+from nzip.cli import choices, options
 from nzip.cli.eval.common import Study, study_options
 
 
@@ -52,12 +52,17 @@ def _once(name: str, pairs: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
 @click.option(
     "--codecs",
     metavar="NAME,...",
-    help="nzip's levels (6, 1-9), nzip's engines (cm, lm), gzip, xz, zstd, bzip2, brotli, ppmd, or other compressors "
-    "by how their names begin (xz -9, zpaq); "
+    help="nzip's levels (6, 1-9), nzip's engines (cm, cm:preset=2, lm), gzip, xz, zstd, bzip2, brotli, ppmd, or other "
+    "compressors by how their names begin (xz -9, zpaq); "
     "none for those of --command alone. nzip's levels where left out.",
 )
 @click.option("--peers", is_flag=True, help="Measure every other compressor that is installed as well.")
-@options.lm_options
+@click.option(
+    "--model",
+    metavar="NAME",
+    shell_complete=choices.language_models,
+    help="Measure engine lm with this language model (see nzip models).",
+)
 @click.option(
     "--command",
     "commands",
@@ -121,8 +126,6 @@ def command(
     codecs: str | None,
     peers: bool,
     model: str | None,
-    streams: int | None,
-    window: int | None,
     commands: tuple[tuple[str, str], ...],
     decoders: tuple[tuple[str, str], ...],
     timeout: float,
@@ -146,7 +149,9 @@ def command(
 
     context = click.get_current_context()
     names = None if codecs is None else [name.strip() for name in codecs.split(",")]
-    engine, params = _engine(names, model, streams, window)
+    from nzip.settings import MODEL_ENGINE
+
+    engine, params = (None, None) if model is None else (MODEL_ENGINE, {"model": model})
     encode, decode = _once("--command", commands), _once("--decode-command", decoders)
     sizes, dates = _once("--model-bytes", model_sizes), _once("--model-date", model_dates)
     for option, given in (("--decode-command", decode), ("--model-bytes", sizes)):
@@ -194,14 +199,6 @@ def command(
     failure = report.failure(findings.result)
     if failure is not None:
         raise NzipError(failure)
-
-
-def _engine(
-    names: list[str] | None, model: str | None, streams: int | None, window: int | None
-) -> tuple[str | None, dict[str, Any] | None]:
-    """Return lm with what it is told, if it is told anything; that it is named among the codecs is enough for it."""
-    named = names is not None and any(name.removeprefix("nzip").strip() == "lm" for name in names)
-    return options.engine_settings("lm" if named else None, model, streams, window)
 
 
 def _made(name: str, encode: str, decode: str | None, timeout: float, model_bytes: int) -> Any:

@@ -7,6 +7,7 @@ directly; headers, which say nothing of x or y, are then left out. For the other
 from __future__ import annotations
 
 import lzma
+import re
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from typing import Any
 
 from nzip.errors import NzipError
 from nzip.evaluation.compressors.peers import SHORT
+from nzip.params import Number, Parameters
+from nzip.settings import named
 
 WINDOW = 1 << 15  # of Deflate
 LEAST_DICTIONARY = 4096  # of LZMA
@@ -177,10 +180,12 @@ def _static(name: str) -> Compressor:
     import nzip
     from nzip.models.static import MAX_ORDER, StaticModel
 
-    params = _parameters(name, name.partition(":")[2])
-    order = params.pop("order", MAX_ORDER)
-    if params or order > MAX_ORDER:
-        raise NzipError(f"{name!r}: static has one parameter, order=0 to order={MAX_ORDER}")
+    about = Number(name="order", low=0, high=MAX_ORDER, default=MAX_ORDER, help="The longest context, in bytes.")
+    parameters, given = Parameters("static", about), name.partition(":")[2]
+    try:
+        order = parameters.check(parameters.parse([given] if given else []))["order"]
+    except ValueError as error:
+        raise NzipError(f"{name!r}: {error}") from None
 
     def size(data: bytes) -> float:
         return 8.0 * len(data)
@@ -203,60 +208,33 @@ def _static(name: str) -> Compressor:
 def _nzip(name: str) -> Compressor:
     import nzip
 
-    engine, _, given = name.partition(":")
-    level: int | None = None
-    if engine == "nzip" or (engine.startswith("nzip-") and engine[5:].isdecimal()):
-        level = int(engine[5:]) if engine != "nzip" else 6
-        if given:
-            raise NzipError(f"{name!r}: parameters follow the name of an engine, as in cm:preset=2")
-        if level not in nzip.levels():
-            raise NzipError(f"{name!r}: the levels are nzip-1 … nzip-9")
-    elif engine not in nzip.engines():
+    if re.match("nzip(?![a-z])", name) is None and name.partition(":")[0] not in nzip.engines():
         known = ", ".join((*NAMES, "nzip", *sorted(nzip.engines())))
-        raise NzipError(f"no compressor is called {engine!r}; there are {known}")
-    params = _parameters(name, given)
+        raise NzipError(f"no compressor is called {name.partition(':')[0]!r}; there are {known}")
     try:
-        start = _start(level, engine, params, b"", 1)
+        settings = named(name)
+        start = nzip.conditional(b"", settings, most=1)
     except ValueError as error:
         raise NzipError(f"{name}: {error}") from None
 
     def size(data: bytes) -> float:
-        return _fresh(level, engine, given, max(1, len(data) - 1).bit_length())(data)
+        return _fresh(name, max(1, len(data) - 1).bit_length())(data)
 
     def conditional(x: bytes, most: int) -> Cost:
-        if not x:
-            return _start(level, engine, params, b"", most).bits
-        return _start(level, engine, params, x, most).bits
+        return nzip.conditional(x, settings, most=most).bits
 
-    chosen = nzip.levels()[level] if level is not None else None
-    used = {**chosen.params} if chosen is not None else params
-    words = [chosen.engine if chosen is not None else engine, *(f"{key} {value}" for key, value in used.items())]
+    engine, used = settings.engines[-1]
+    words = [engine, *(f"{key} {value}" for key, value in used.items())]
     words.append("conditional, to a fraction of a bit" if start.exact else "by concatenation")
     return Compressor(
         name, f"nzip {nzip.__version__}", ", ".join(words), size, conditional, chained=start.exact, direct=start.exact
     )
 
 
-def _parameters(name: str, given: str) -> dict[str, int]:
-    params = {}
-    for part in given.split(",") if given else ():
-        key, equals, value = part.partition("=")
-        if not equals or not value.isdecimal():
-            raise NzipError(f"{name!r}: parameters are written as cm:preset=2,bits=18")
-        params[key] = int(value)
-    return params
-
-
-def _start(level: int | None, engine: str, params: dict[str, int], known: bytes, most: int) -> Any:
+@cache
+def _fresh(name: str, width: int) -> Cost:
+    """C(x) for x of up to 2^width bytes: what that needs is made once."""
     import nzip
 
-    if level is not None:
-        return nzip.conditional(known, level, most=most)
-    return nzip.conditional(known, engine=engine, params=params, most=most)
-
-
-@cache
-def _fresh(level: int | None, engine: str, given: str, width: int) -> Cost:
-    """C(x) for x of up to 2^width bytes: what that needs is made once."""
-    cost: Cost = _start(level, engine, _parameters(engine, given), b"", 1 << width).bits
+    cost: Cost = nzip.conditional(b"", named(name), most=1 << width).bits
     return cost

@@ -7,40 +7,33 @@ from typing import Any
 
 from nzip.evaluation.compressors.codec import WARM_UP, Codec
 from nzip.evaluation.compressors.peers import MIB
+from nzip.settings import DEFAULT_LEVEL, resolve
 
 SLOW_WARM_UP = 1 << 10  # for engines that take a minute for 64 KiB
 
 
 def nzip_codec(
-    level: int, *, engine: str | None = None, params: Mapping[str, Any] | None = None, threads: int = 1
+    level: int, *, engine: str | None = None, params: Mapping[str, Any] | Sequence[str] | None = None, threads: int = 1
 ) -> Codec:
-    """Return nzip at `level`, or with `engine` and its default parameters, or `params`, in place of the level's engine.
+    """Return nzip as `nzip.settings.resolve` takes level, engine and parameters.
 
     Raises:
-        ValueError: there is no such level or engine.
+        ValueError: there is no such level, engine or parameter.
     """
     import nzip
 
-    if level not in nzip.levels():
-        raise ValueError(f"level {level!r} is not in 1..9")
-    if engine is not None and engine not in nzip.engines():
-        raise ValueError(f"no engine named {engine!r}; there are {', '.join(sorted(nzip.engines()))}")
-    chosen = nzip.levels()[level]
-    own = engine is None or (engine == chosen.engine and params is None)
-    used = chosen.params if own else params or {}
-    words = [chosen.engine if engine is None else engine]
-    words += [f"{key} {value}" for key, value in used.items()]
-    words.append(f"{chosen.block_size // MIB} MiB blocks")
+    settings = resolve(level, engine=engine, params=params)
+    name, used = settings.engines[-1]
+    coder = nzip.engines()[name]
+    words = [name, *(f"{key} {value}" for key, value in used.items())]
+    words.append(f"{settings.block_size // MIB} MiB blocks")
     words.append("1 thread" if threads == 1 else f"{threads or 'all'} threads")
 
     def compress(data: bytes) -> bytes:
-        return nzip.compress(data, level, engine=engine, params=params, threads=threads, verify=False)
+        return nzip.compress(data, settings, threads=threads, verify=False)
 
     def decompress(data: bytes, size: int) -> bytes:
         return nzip.decompress(data, max_output_size=size, max_memory=1 << 40, threads=threads)
-
-    def prepare() -> None:
-        nzip.engines()[chosen.engine if engine is None else engine].prepare()
 
     return Codec(
         name=f"nzip -{level}" if engine is None else f"nzip {engine} -{level}",
@@ -49,10 +42,10 @@ def nzip_codec(
         settings=", ".join(words),
         compress=compress,
         decompress=decompress,
-        prepare=prepare,
-        spec={"kind": "nzip", "level": level, "engine": engine, "params": params and dict(params), "threads": threads},
-        model_bytes=nzip.engines()[words[0]].model_bytes(used),
-        warm_up=SLOW_WARM_UP if words[0] == "lm" else WARM_UP,
+        prepare=coder.prepare,
+        spec={"kind": "nzip", "level": level, "engine": engine, "params": params, "threads": threads},
+        model_bytes=coder.model_bytes(used),
+        warm_up=SLOW_WARM_UP if coder.slow else WARM_UP,
     )
 
 
@@ -60,12 +53,12 @@ def nzip_codecs(
     levels: Sequence[int] | None = None,
     *,
     engine: str | None = None,
-    params: Mapping[str, Any] | None = None,
+    params: Mapping[str, Any] | Sequence[str] | None = None,
     threads: int = 1,
 ) -> list[Codec]:
     """Return nzip's `levels` (all of them where left out; the default level alone where `engine` is given)."""
     import nzip
 
     if levels is None:
-        levels = sorted(nzip.levels()) if engine is None else [6]
+        levels = sorted(nzip.levels()) if engine is None else [DEFAULT_LEVEL]
     return [nzip_codec(level, engine=engine, params=params, threads=threads) for level in levels]

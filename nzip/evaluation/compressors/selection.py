@@ -30,7 +30,7 @@ def choose(
     *,
     with_peers: bool = False,
     engine: str | None = None,
-    params: Mapping[str, Any] | None = None,
+    params: Mapping[str, Any] | Sequence[str] | None = None,
 ) -> list[Codec]:
     """Return the codecs that are named, in that order.
 
@@ -64,7 +64,7 @@ def choose(
             found += [nzip_codec(level) for level in range(int(first), int(last or first) + 1)]
         elif matches:
             found += matches
-        elif ours in nzip.engines():
+        elif ours.partition(":")[0] in nzip.engines():
             found.append(of_engine(ours))
         else:
             short = (name for name, whole in SHORT.items() if any(codec.name == whole for codec in known))

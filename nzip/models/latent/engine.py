@@ -25,6 +25,7 @@ class LatentsEngine(Engine):
     id = 7
     version = 1
     parameters = Parameters("engine latents")
+    offered = False
 
     def memory(self, params: Params, size: int) -> int:
         return FIXED + PER_BYTE * size

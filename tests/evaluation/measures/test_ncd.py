@@ -119,7 +119,7 @@ def test_names() -> None:
     for name, said in (
         ("lzip", "no compressor is called 'lzip'"),
         ("nzip-12", "the levels are"),
-        ("nzip:preset=1", "parameters follow the name of an engine"),
+        ("nzip:preset=1", "no engine is called 'preset=1'"),
         ("cm:preset", "written as"),
         ("cm:preset=9", "preset 9"),
         ("cm:colour=1", "colour"),

@@ -45,7 +45,7 @@ def main_run(
     *,
     levels: Sequence[int] | None = None,
     engine: str | None = None,
-    params: Mapping[str, Any] | None = None,
+    params: Mapping[str, Any] | Sequence[str] | None = None,
     peers: bool | Sequence[str] = False,
     repeat: int = 1,
     json_path: str | os.PathLike[str] | None = None,
