@@ -3,7 +3,7 @@
 Usage: python benchmarks/transforms.py FILE… [--out benchmarks/results/transforms.json]
 
 Each file is one block: at most 16 MiB of it for zstd (level 19) and 4 MiB for `cm` (preset 3). PNG pictures are
-measured as the PNM files they stand for (this needs pillow). Prints the table of docs/TRANSFORMS.md.
+measured as the PNM files they stand for (this needs pillow). Prints the table of docs/reference/TRANSFORMS.md.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from typing import Any
 
 import zstandard
 
-from nzip import registry
+import nzip
 from nzip.formats.content.choice import choose
-from nzip.formats.content.detection import Chain
+from nzip.formats.content.detection import detect
+from nzip.formats.transforms.base import Chain
 
 LIMITS = {"zstd": 16 << 20, "cm": 4 << 20}
 PARAMS = {"zstd": {"level": 19}, "cm": {"preset": 3}}
@@ -44,12 +45,12 @@ def content(path: Path) -> bytes:
 def measure(engine: str, block: bytes) -> dict[str, Any]:
     """Return the payload's bytes without and with the chosen chain, and the chain."""
     block = block[: LIMITS[engine]]
-    coder = registry.engines()[engine]
+    coder = nzip.engines()[engine]
 
     def size(data: bytes) -> int:
         return len(coder.encode(data, coder.fit(PARAMS[engine], len(data))))
 
-    chain: Chain = choose(block, engine)
+    chain: Chain = choose(block, detect(block), sees_records=coder.sees_records)
     coded = block
     for name, params in chain:
         coded = registry.transforms()[name].forward(coded, params)
@@ -78,7 +79,7 @@ def main() -> None:
         print("| " + " | ".join(cells) + " |", flush=True)
     result = {
         "zstd": ".".join(map(str, zstandard.ZSTD_VERSION)),
-        "cm": registry.engines()["cm"].version,
+        "cm": nzip.engines()["cm"].version,
         "params": PARAMS,
         "limits": LIMITS,
         "python": platform.python_version(),

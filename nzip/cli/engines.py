@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from nzip.cli import options
-from nzip.cli.output import Report, columns
+from nzip.cli.output.report import Report
+from nzip.cli.output.words import columns
 
 
 @click.command(short_help="Show the engines, and the parameters they take.")

@@ -29,6 +29,8 @@ class Engine(ABC):
         slow: a block of 64 KiB takes a minute.
         offered: users may ask for it; not so where its blocks are what only another part of nzip makes.
         imports: modules that coding needs; imported whole before it begins.
+        sees_records: whether contexts tell it a byte's place in its record and the byte above it, so that transforms
+            which only sort bytes give it nothing.
         fallback: an engine and its parameters that code a block where this one fails, or does not make it smaller
             than that one does; None for none.
     """
@@ -42,6 +44,7 @@ class Engine(ABC):
     slow: ClassVar[bool] = False
     offered: ClassVar[bool] = True
     imports: ClassVar[tuple[str, ...]] = ("numpy",)
+    sees_records: ClassVar[bool] = True
     fallback: ClassVar[tuple[str, dict[str, Any]] | None] = None
 
     def pack(self, params: Params) -> bytes:

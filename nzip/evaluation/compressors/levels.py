@@ -9,7 +9,8 @@ from nzip.evaluation.compressors.codec import WARM_UP, Codec
 from nzip.evaluation.compressors.peers import MIB
 from nzip.settings import DEFAULT_LEVEL, resolve
 
-SLOW_WARM_UP = 1 << 10  # for engines that take a minute for 64 KiB
+SLOW_WARM_UP = 1 << 10  # with models of LARGE bytes or more, which take a minute for 64 KiB
+LARGE = 16 * MIB
 
 
 def nzip_codec(
@@ -25,6 +26,7 @@ def nzip_codec(
     settings = resolve(level, engine=engine, params=params)
     name, used = settings.engines[-1]
     coder = nzip.engines()[name]
+    model_bytes = coder.model_bytes(used)
     words = [name, *(f"{key} {value}" for key, value in used.items())]
     words.append(f"{settings.block_size // MIB} MiB blocks")
     words.append("1 thread" if threads == 1 else f"{threads or 'all'} threads")
@@ -44,8 +46,9 @@ def nzip_codec(
         decompress=decompress,
         prepare=coder.prepare,
         spec={"kind": "nzip", "level": level, "engine": engine, "params": params, "threads": threads},
-        model_bytes=coder.model_bytes(used),
-        warm_up=SLOW_WARM_UP if coder.slow else WARM_UP,
+        model_bytes=model_bytes,
+        model=coder.parameters.check(used).get("model", ""),
+        warm_up=SLOW_WARM_UP if model_bytes >= LARGE else WARM_UP,
     )
 
 

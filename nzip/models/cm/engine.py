@@ -1,9 +1,9 @@
 """Engine `cm`: context mixing of bits, coded by a binary arithmetic coder.
 
 Many contexts predict the next bit, a gated logistic mixer weighs them (Mahoney's PAQ family; Mattern, "Mixing
-Strategies in Data Compression", DCC 2012), and the coder spends what the mixture asks for. docs/MODELS.md specifies
-the payload. This module owns the memory; `kernel` fills it. Only integers take part, so a payload is the same on
-every machine.
+Strategies in Data Compression", DCC 2012), and the coder spends what the mixture asks for. docs/reference/CM.md
+specifies the payload. This module owns the memory; `kernel` fills it. Only integers take part, so a payload is the same
+on every machine.
 
 numba and numpy are imported when a block is coded, never before.
 """

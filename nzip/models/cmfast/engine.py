@@ -1,9 +1,9 @@
 """Engine `cmfast`: context mixing with few contexts, for speed; two parts of a block are coded side by side.
 
 Before a block of text is coded, the model learns from `primer.txt`, lines of the primers of `nzip.models.primers` that
-hold the commonest strings of each kind of text, so that short blocks do not start from nothing. docs/FAST.md
-specifies the payload. This module owns the memory; `kernel` fills it. Only integers take part, so a payload is the same
-on every machine.
+hold the commonest strings of each kind of text, so that short blocks do not start from nothing.
+docs/reference/CMFAST.md specifies the payload. This module owns the memory; `kernel` fills it. Only integers take part,
+so a payload is the same on every machine.
 
 numba and numpy are imported when a block is coded, never before.
 """

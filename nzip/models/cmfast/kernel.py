@@ -11,9 +11,9 @@ descriptions of lpaq: bit histories in hashed buckets, one gated mixer, one refi
   probabilities only one learns at a time, and the five contexts take turns byte by byte.
 * Buckets are looked up without branches, and memory is asked for long before it is read.
 
-docs/FAST.md is the specification; tests/naive_cmfast.py says the same in plain Python, and must agree to the bit.
-The invariants are those of `nzip.models.cm.kernel`: integers only, every width written, every index in range for any
-payload.
+docs/reference/CMFAST.md is the specification; tests/naive_cmfast.py says the same in plain Python, and must agree to
+the bit. The invariants are those of `nzip.models.cm.kernel`: integers only, every width written, every index in range
+for any payload.
 """
 
 from __future__ import annotations

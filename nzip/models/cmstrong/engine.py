@@ -1,9 +1,9 @@
 """Engine `cmstrong`: the strong context mixing of levels 7 to 9.
 
-Many more contexts than `cm`, weight sets chosen by many things, three mixers in the second layer, several match
-models, and contexts of near bits for bitmaps (Mahoney's PAQ family; Mattern, "Mixing Strategies in Data Compression",
-DCC 2012). docs/STRONG.md specifies the payload. This module owns the memory; `kernel` fills it. Only integers take
-part, so a payload is the same on every machine.
+Many more contexts than `cm`, weight sets chosen by many things, three mixers in the second layer, several match models,
+and contexts of near bits for bitmaps (Mahoney's PAQ family; Mattern, "Mixing Strategies in Data Compression", DCC
+2012). docs/reference/CMSTRONG.md specifies the payload. This module owns the memory; `kernel` fills it. Only integers
+take part, so a payload is the same on every machine.
 
 numba and numpy are imported when a block is coded, never before.
 """

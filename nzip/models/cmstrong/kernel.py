@@ -1,7 +1,7 @@
 """The kernels of the `cmstrong` engine: the sources of contexts, prediction, mixing, coding, learning.
 
-The method is that of `cm` with more of everything (Mahoney, "Adaptive Weighing of Context Models for Lossless
-Data Compression", 2005, and "Data Compression Explained", chapter 4.3). docs/STRONG.md is the specification;
+The method is that of `cm` with more of everything (Mahoney, "Adaptive Weighing of Context Models for Lossless Data
+Compression", 2005, and "Data Compression Explained", chapter 4.3). docs/reference/CMSTRONG.md is the specification;
 tests/naive_cmstrong.py says the same in plain Python, and must agree to the bit.
 
 Invariants:

@@ -21,8 +21,6 @@ from functools import cache
 
 from nzip.evaluation.compressors.codec import Codec
 from nzip.evaluation.data.corpora import manifest
-from nzip.registry import ENGINES
-from nzip.settings import MODEL_ENGINE, resolve
 
 NO_MODEL = "no model"
 NEWER = "newer than the model"
@@ -138,10 +136,4 @@ def model_date(codec: Codec, given: Mapping[str, str]) -> str | None:
         return given[codec.name]
     if not codec.model_bytes:
         return None
-    if codec.family == "nzip" and codec.spec is not None:
-        spec = codec.spec
-        name, params = resolve(spec["level"], engine=spec["engine"], params=spec["params"]).engines[-1]
-        if name != MODEL_ENGINE:
-            return MODEL_DATES["nzip primers"]
-        return MODEL_DATES.get(ENGINES.by_name(name).parameters.check(params)["model"])
-    return MODEL_DATES.get(codec.family)
+    return MODEL_DATES.get(codec.model or ("nzip primers" if codec.family == "nzip" else codec.family))
