@@ -167,7 +167,7 @@ def transformed() -> Iterator[tuple[str, Callable[[], tuple[bytes, bytes]]]]:
 
     def forced(content: bytes, chain: list[tuple[str, dict[str, int]]]) -> Callable[[], tuple[bytes, bytes]]:
         def make() -> tuple[bytes, bytes]:
-            choose, blocks.choose = blocks.choose, lambda *_: chain
+            choose, blocks.choose = blocks.choose, lambda *_, **__: chain
             try:
                 return packed(content, level=3), content
             finally:

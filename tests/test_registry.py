@@ -117,7 +117,7 @@ def test_register_transform(monkeypatch):
     from nzip.codec import blocks
 
     nzip.register_transform(Swap())
-    monkeypatch.setattr(blocks, "choose", lambda block, engine: [("swap", {})])
+    monkeypatch.setattr(blocks, "choose", lambda block, content, **_: [("swap", {})])
     packed = nzip.compress(TEXT, 1)
     assert nzip.inspect(io.BytesIO(packed)).blocks[0].transforms == [("swap", 1, {"p": 1})]
     assert nzip.decompress(packed) == TEXT

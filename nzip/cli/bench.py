@@ -112,7 +112,7 @@ def command(
     """
     _check_lossy(lossy)
     if lossy:
-        from nzip.cli.eval.common import journal_warnings
+        from nzip.cli.eval.study import journal_warnings
         from nzip.evaluation.benchmark.lossy.run import main_run as lossy_run
 
         names = None if codecs is None else [name.strip() for name in codecs.split(",")]

@@ -127,16 +127,16 @@ class Compressor:
     ):
         settings = resolve(level, engine=engine, params=params, block_size=block_size)
         self._block_size = settings.block_size
-        name, chosen = settings.engines[-1]
+        own, chosen = settings.engines[-1]
         if window_bits is not None:
             if not 256 <= window_bits <= 1 << 26:
                 raise ValueError(f"window_bits {window_bits} is not in 256..{1 << 26}")
             if not settings.cuts:
-                raise ValueError(f"engine {name} cannot cut blocks by window_bits")
+                raise ValueError(f"engine {own} cannot cut blocks by window_bits")
         self._limit = 0 if window_bits is None else -(-window_bits // 8)
         if self._limit:
             self._block_size = min(self._block_size, MOST_GAIN * self._limit)
-        self._coding = Coding(name, dict(chosen), verify=verify)
+        self._coding = Coding(own, dict(chosen), verify=verify)
         self._header = Header(
             name=name, mode=mode, mtime_ns=mtime_ns, content_size=content_size, kind=kind
         )

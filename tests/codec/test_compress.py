@@ -163,7 +163,7 @@ def test_a_transform_that_does_not_come_back_is_dropped(registries, monkeypatch,
             return bytes(size) if fault == "wrong bytes" else coded[::-1]
 
     nzip.register_transform(Reverse())
-    monkeypatch.setattr(blocks, "choose", lambda block, engine: [("reverse", {})])
+    monkeypatch.setattr(blocks, "choose", lambda block, content, **_: [("reverse", {})])
     data = nzip.compress(TEXT, 1)
     assert nzip.decompress(data) == TEXT
     (block,) = nzip.inspect(io.BytesIO(data)).blocks

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from . import archives, lossless, lossy, models, others
+from . import archives, content, lossless, lossy, models, others
 from .target import Target
 
-TARGETS: list[type[Target]] = [*lossless.TARGETS, *lossy.TARGETS, *others.TARGETS, *archives.TARGETS, *models.TARGETS]
+TARGETS: list[type[Target]] = [
+    target for module in (lossless, lossy, others, archives, models, content) for target in module.TARGETS
+]

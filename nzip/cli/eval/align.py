@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from nzip.cli import options
-from nzip.cli.eval.common import Study, compressor_option, study_options
+from nzip.cli.eval.study import Study, compressor_option, study_options
 
 
 @click.command(cls=options.Command, short_help="Rank the documents of a JSONL corpus by likeness to a target set.")

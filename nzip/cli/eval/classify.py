@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from nzip.cli import options
-from nzip.cli.eval.common import Study, study_options
+from nzip.cli.eval.study import Study, study_options
 
 
 @click.command(short_help="Classes of sequences by compression: nearest neighbours, or class models.")

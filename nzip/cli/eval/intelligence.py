@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from nzip.cli.eval.common import Study, models_option, study_options
+from nzip.cli.eval.study import Study, models_option, study_options
 
 
 @click.command(short_help="Bits per character of language models, beside their benchmark scores.")

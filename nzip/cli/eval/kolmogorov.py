@@ -8,7 +8,7 @@ import click
 
 from nzip.cli import options
 from nzip.cli.bench import Numbers
-from nzip.cli.eval.common import Study, study_options
+from nzip.cli.eval.study import Study, study_options
 
 if TYPE_CHECKING:
     from nzip.evaluation.measures.kolmogorov.answers import Solver

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from nzip.cli.eval.common import Study, study_options
+from nzip.cli.eval.study import Study, study_options
 
 
 @click.command(short_help="What a small model learns from bytes, BPE and Equal-Info tokens.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from nzip.cli import options
-from nzip.cli.eval.common import Study, compressor_option, study_options
+from nzip.cli.eval.study import Study, compressor_option, study_options
 
 
 @click.command(short_help="Distances between files by compression, as a matrix and a tree.")

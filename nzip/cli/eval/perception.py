@@ -6,7 +6,7 @@ import click
 
 from nzip.cli import options
 from nzip.cli.bench import Numbers
-from nzip.cli.eval.common import Study, study_options
+from nzip.cli.eval.study import Study, study_options
 
 
 @click.command(short_help="What a task of yours still sees after lossy codecs.")

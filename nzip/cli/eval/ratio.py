@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from nzip.cli import choices, options
-from nzip.cli.eval.common import Study, study_options
+from nzip.cli.eval.study import Study, study_options
 
 
 class Named(click.ParamType):

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from nzip.evaluation.data.mel import mel_filters
 from nzip.evaluation.distortion.metrics import Doubles, Floats, Values, finite, psnr, same_shape
 from nzip.formats.signals.resample import resample
 
@@ -73,23 +74,13 @@ def log_mel(samples: Floats, rate: int) -> Doubles:
     frames = samples.shape[1] // hop + 1
     padded = np.pad(samples.astype(np.float64), ((0, 0), (size // 2, size)))
     views = np.lib.stride_tricks.sliding_window_view(padded, size, axis=1)[:, : frames * hop : hop]  # (C, frames, size)
-    bands = _mel_bands(rate, size)  # (64, size / 2 + 1)
+    bands = mel_filters(rate, size, MEL_BANDS)  # (64, size / 2 + 1)
     out = np.empty((len(samples), views.shape[1], MEL_BANDS))
     for begin in range(0, views.shape[1], 512):  # so that memory stays small
         part = views[:, begin : begin + 512]
         power = np.square(np.abs(np.fft.rfft(part * window))) * (2 / window.sum()) ** 2
         out[:, begin : begin + 512] = power @ bands.T
     return 10 * np.log10(np.maximum(out, MEL_FLOOR))
-
-
-def _mel_bands(rate: int, size: int) -> Doubles:
-    """Return the triangles over the bins of a spectrum, (64, size / 2 + 1)."""
-    top = 2595 * math.log10(1 + rate / 2 / 700)
-    edges = 700 * (10 ** (np.linspace(0, top, MEL_BANDS + 2) / 2595) - 1)
-    bins = np.arange(size // 2 + 1) * rate / size
-    rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
-    falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
-    return np.maximum(0, np.minimum(rising, falling))
 
 
 def stoi(original: Floats, other: Floats, rate: int) -> float | None:

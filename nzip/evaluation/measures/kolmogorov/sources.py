@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from nzip.errors import NzipError
 from nzip.evaluation.data.files import InputFile, find_files
+from nzip.evaluation.data.mel import dct, mel_filters
 from nzip.evaluation.data.reading import open_binary, pieces_of_lines, reading
 
 SIZE = 1_000_000  # bytes of each modality, uncompressed
@@ -248,19 +249,6 @@ def _cepstra(files: Sequence[InputFile], size: int) -> tuple[bytes, int, list[st
     return data[:size], len(rates), [_rates(rates)]
 
 
-def mel_filters(rate: int, points: int) -> NDArray[np.float64]:
-    """Return triangular filters over the power spectrum: (FILTERS, points // 2 + 1), each 1 at its middle.
-
-    Their edges are FILTERS + 2 points from 0 to rate / 2 Hz at equal distances in mel, 2595 log10(1 + f / 700).
-    """
-    top = 2595 * np.log10(1 + rate / 2 / 700)
-    edges = 700 * (10 ** (np.linspace(0, top, FILTERS + 2) / 2595) - 1)  # (FILTERS + 2,) Hz
-    at = np.arange(points // 2 + 1) * (rate / points)  # Hz
-    rise = (at - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
-    fall = (edges[2:, None] - at) / (edges[2:] - edges[1:-1])[:, None]
-    return np.maximum(0, np.minimum(rise, fall))
-
-
 def mfcc(samples: NDArray[Any], rate: int) -> NDArray[np.float64]:
     """Return mel-frequency cepstral coefficients of samples (T,): (frames, COEFFICIENTS).
 
@@ -274,20 +262,12 @@ def mfcc(samples: NDArray[Any], rate: int) -> NDArray[np.float64]:
     points = 1 << (width - 1).bit_length()
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(width) / width)
     frames = np.lib.stride_tricks.sliding_window_view(samples.astype(np.float64), width)[::hop]  # (frames, width)
-    filters, transform = mel_filters(rate, points), dct(FILTERS)[:COEFFICIENTS]
+    filters, transform = mel_filters(rate, points, FILTERS), dct(FILTERS)[:COEFFICIENTS]
     out = []
     for start in range(0, len(frames), 4096):
         power = np.abs(np.fft.rfft(frames[start : start + 4096] * window, points)) ** 2  # (frames, points // 2 + 1)
         out.append(np.log(np.maximum(power @ filters.T, QUIETEST)) @ transform.T)
     return np.concatenate(out)
-
-
-def dct(size: int) -> NDArray[np.float64]:
-    """Return the orthonormal DCT-II as a matrix: (size, size), a row for each coefficient."""
-    k, n = np.arange(size)[:, None], np.arange(size)
-    matrix = np.sqrt(2 / size) * np.cos(np.pi * k * (2 * n + 1) / (2 * size))
-    matrix[0] /= np.sqrt(2)
-    return np.asarray(matrix)
 
 
 def eight_bits(coefficients: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -41,6 +41,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nzip.errors import NzipError
+from nzip.evaluation.data.mel import dct
 from nzip.evaluation.data.signals import KINDS, Signal
 from nzip.evaluation.distortion.audio import log_mel
 from nzip.evaluation.harness.jobs import said
@@ -296,9 +297,7 @@ def fingerprints(sound: Audio) -> Doubles:
     mono = resample(mono, sound.rate, RATE)
     step = int(PIECE * RATE)
     count = max(1, (mono.shape[1] + step // 2) // step)
-    bands = np.arange(64)
-    # The cosine transform (DCT-II), orthonormal.
-    waves = np.cos(np.pi / 64 * (bands[:, None] + 0.5) * np.arange(1, COEFFICIENTS + 1)) * math.sqrt(2 / 64)  # (64, 12)
+    waves = dct(64)[1 : COEFFICIENTS + 1].T  # (64, 12)
     rows = []
     for at in range(count):
         mel = log_mel(mono[:, at * step : (at + 1) * step], RATE)[0]  # (frames, 64)

@@ -424,6 +424,42 @@ def learned(e: int, model: int, y: int, delta: int, doubt: int, proof_max: int, 
     return u64(u64(u64(c + (1 << 31)) << u64(32)) | u64(u64(proof) << u64(16)) | u64(e & u64(0xFF00)) | state)
 
 
+@inlined
+def weighed(x: Array, weights: Array, row_of: Array, sets: int, final: Array, from_final: int, dots: Array) -> Any:
+    """Return the inputs x mixed by the rows of weights that are chosen, and those mixed again; fill in `dots`."""
+    total = i64(0)
+    for j in range(SETS):
+        if (sets >> j) & 1:
+            o = (row_of[j] + j * SET_ROWS) * INPUTS
+            acc = i64(0)
+            for lane in range(0, INPUTS, 16):
+                acc += i64(dot16(x, weights, lane, o + lane))
+            dots[j] = max(min(acc >> 8, i64(STRETCH_MAX)), i64(-STRETCH_MAX))
+            total += i64(dots[j]) * i64(final[u64(from_final + j)])
+    return max(min(total >> 16, i64(STRETCH_MAX)), i64(-STRETCH_MAX))
+
+
+@inlined
+def teach(
+    x: Array, weights: Array, uses: Array, row_of: Array, sets: int, final: Array, from_final: int, dots: Array, y: int,
+    p_mix: int, final_rate: int, rate: int, rate_start: int, rate_fall: int, squash: Array,
+) -> None:  # fmt: skip
+    """Move all weights that took part along the gradient of the cost of the bit y."""
+    error = ((y << P_BITS) - p_mix) >> 6
+    for j in range(SETS):
+        if (sets >> j) & 1:
+            f = from_final + j
+            dot = i64(dots[j])
+            final[u64(f)] = i64(final[u64(f)]) + ((dot * error * final_rate + (1 << 23)) >> 24)
+            r = i64(row_of[j]) + j * SET_ROWS
+            used = i64(uses[u64(r)])
+            uses[u64(r)] = used + 1
+            pace = rate + rate_start * rate_fall // (rate_fall + used)
+            e32 = ((((y << P_BITS) - squashed(dot, squash)) >> 6) * pace) >> 10
+            for lane in range(0, INPUTS, 16):
+                train16(x, weights, lane, r * INPUTS + lane, i32(e32))
+
+
 @kernel
 def take_byte(w: Array, c: int) -> None:
     """Take a byte into a stream's last bytes, words and column."""
@@ -687,16 +723,7 @@ def code(
                     row_of[4] = min(d, i64(7)) * 10 + k
                     row_of[5] = i64(last8 & u64(255)) * 3 + class3
                     from_final = (class3 * 16 + certain) * SETS
-                    sum_dots = i64(0)
-                    for j in range(SETS):
-                        if (sets >> j) & 1:
-                            o = (row_of[j] + j * SET_ROWS) * INPUTS
-                            acc = i64(0)
-                            for lane in range(0, INPUTS, 16):
-                                acc += i64(dot16(x, weights, lane, o + lane))
-                            dots[j] = max(min(acc >> 8, i64(STRETCH_MAX)), i64(-STRETCH_MAX))
-                            sum_dots += i64(dots[j]) * i64(final[u64(from_final + j)])
-                    mix = max(min(sum_dots >> 16, i64(STRETCH_MAX)), i64(-STRETCH_MAX))
+                    mix = weighed(x, weights, row_of, sets, final, from_final, dots)
                     p_mix = squashed(mix, squash)
                     p1 = p_mix
 
@@ -740,19 +767,10 @@ def code(
                             adapt(maps, i64(cells[CONTEXTS + m]), right_guess, limit, rates)
                             if guess != y and k > 0:
                                 alive[m] = 0
-                    error = ((y << P_BITS) - p_mix) >> 6
-                    for j in range(SETS):
-                        if (sets >> j) & 1:
-                            f = from_final + j
-                            dot = i64(dots[j])
-                            final[u64(f)] = i64(final[u64(f)]) + ((dot * error * final_rate + (1 << 23)) >> 24)
-                            r = i64(row_of[j]) + j * SET_ROWS
-                            used = i64(uses[u64(r)])
-                            uses[u64(r)] = used + 1
-                            pace = rate + rate_start * rate_fall // (rate_fall + used)
-                            e32 = ((((y << P_BITS) - squashed(dot, squash)) >> 6) * pace) >> 10
-                            for lane in range(0, INPUTS, 16):
-                                train16(x, weights, lane, r * INPUTS + lane, i32(e32))
+                    teach(
+                        x, weights, uses, row_of, sets, final, from_final, dots, y, p_mix, final_rate, rate, rate_start,
+                        rate_fall, squash,
+                    )  # fmt: skip
                     if refine > 0:
                         adapt(refined, r0, goal, refine_limit, rates)
                         adapt(refined, r1, goal, refine_limit, rates)

@@ -1,0 +1,148 @@
+"""A block's way in: its content reaches transforms and engine; a block ends at a border of content."""
+
+import io
+import random
+import tarfile
+
+import pytest
+from formats.content.contents import riff, wave
+
+import nzip
+from nzip.codec.blocks import Coding, encode_block, end_of_block
+from nzip.formats.content.detection import detect
+from nzip.formats.content.kinds import Content
+from nzip.formats.transforms.base import Chain, Transform
+from nzip.models.store import StoreEngine
+from nzip.models.zstd import ZstdEngine
+from nzip.params import Number, Parameters, Params
+from nzip.registry import ENGINES, TRANSFORMS
+
+BLOCK = 1 << 20
+WORDS = [bytes(random.Random(i).choices(b"etaoinshrdlu", k=2 + i % 7)) for i in range(400)]
+
+
+@pytest.fixture(autouse=True)
+def registries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Registrations made in a test are undone after it."""
+    for registry in (ENGINES, TRANSFORMS):
+        for name in ("_objects", "_names", "_paths"):
+            monkeypatch.setattr(registry, name, dict(getattr(registry, name)))
+
+
+def prose(size: int, seed: int = 1) -> bytes:
+    return b" ".join(random.Random(seed).choices(WORDS, k=size // 2))[:size]
+
+
+def archive(*files: bytes) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for number, data in enumerate(files):
+            info = tarfile.TarInfo(f"{number}.txt")
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+class Watching(ZstdEngine):
+    """zstd under another name, which keeps what it was told of its blocks."""
+
+    name = "watching"
+    id = 70
+    sees_records = True
+
+    def __init__(self) -> None:
+        self.seen: list[Content | None] = []
+
+    def encode(self, block: bytes, params: Params, content: Content | None = None) -> bytes:
+        self.seen.append(content)
+        return super().encode(block, params)
+
+
+def coding(engine: str = "watching") -> Coding:
+    return Coding(engine, ENGINES.by_name(engine).parameters.check({}))
+
+
+def test_the_engine_is_told_what_the_block_holds() -> None:
+    engine = Watching()
+    nzip.register_engine(engine)
+    block = archive(prose(100_000), b"P6\n200 150\n255\n" + bytes(x // 3 % 251 for x in range(90_000)))
+    encode_block(block, coding())
+    assert engine.seen == [detect(block)]
+    assert [segment.kind for segment in detect(block).segments] == ["text", "image"]
+
+
+def test_after_a_transform_the_content_is_what_the_transform_says() -> None:
+    engine = Watching()
+    nzip.register_engine(engine)
+    sound = riff(wave(12_000, 2, 2, 40), 2, 2)
+    encode_block(sound, coding())
+    (content,) = engine.seen
+    assert content is not None
+    assert content.kind == "binary"  # differences are no sound any more
+    assert content.size == len(sound)
+
+
+class Turned(Transform):
+    """A transform of another package, which undoes what no other transform knows: bytes that were turned by 90."""
+
+    name = "turned"
+    id = 71
+    version = 1
+    parameters = Parameters("transform turned", Number(name="by", low=1, high=255, default=90, help="How far."))
+
+    def forward(self, block: bytes, params: Params) -> bytes:
+        return bytes((byte - i * params["by"]) % 256 for i, byte in enumerate(block))
+
+    def inverse(self, coded: bytes, size: int, params: Params) -> bytes:
+        return bytes((byte + i * params["by"]) % 256 for i, byte in enumerate(coded))
+
+    def proposals(self, content: Content, before: Chain, sees_records: bool) -> list[dict[str, int]]:
+        return [] if before else [{"by": 90}]
+
+
+@pytest.mark.parametrize("level", [1, 3])
+def test_a_registered_transform_is_chosen_where_it_wins(level: int) -> None:
+    block = bytes((byte + i * 90) % 256 for i, byte in enumerate(prose(60_000)))
+    plain = nzip.compress(block, level)
+    nzip.register_transform(Turned())
+    packed = nzip.compress(block, level)
+    assert nzip.inspect(io.BytesIO(packed)).blocks[0].transforms == [("turned", 1, {"by": 90})]
+    assert len(packed) < len(plain)
+    assert nzip.decompress(packed) == block
+    assert nzip.inspect(io.BytesIO(nzip.compress(prose(60_000), level))).blocks[0].transforms == []
+
+
+# Borders
+
+
+def sizes(data: bytes) -> list[int]:
+    return [block.raw_size for block in nzip.inspect(io.BytesIO(data)).blocks]
+
+
+TORN = archive(prose(700_000), prose(300_000, 2), prose(200_000, 3))
+BORDER = 700_000 + 300_000 + 2 * 512 + (-700_000 % 512) + (-300_000 % 512)
+
+
+def test_a_block_ends_before_the_member_that_it_would_tear() -> None:
+    nzip.register_engine(Watching())
+    packed = nzip.compress(TORN, engine="watching", block_size=BLOCK)
+    assert sizes(packed) == [BORDER, len(TORN) - BORDER]
+    assert nzip.decompress(packed) == TORN
+
+
+def test_the_border_depends_on_the_bytes_alone() -> None:
+    nzip.register_engine(Watching())
+    data = TORN * 3
+    packed = nzip.compress(data, engine="watching", block_size=BLOCK)
+    assert nzip.compress(data, engine="watching", block_size=BLOCK, threads=3) == packed
+    for step in (100_003, BLOCK, BLOCK + 1):
+        compressor = nzip.Compressor(engine="watching", block_size=BLOCK)
+        out = [compressor.compress(data[i : i + step]) for i in range(0, len(data), step)]
+        assert b"".join([*out, compressor.flush()]) == packed
+
+
+def test_an_engine_that_sees_no_records_gets_full_blocks() -> None:
+    assert not StoreEngine.sees_records
+    assert end_of_block(TORN[:BLOCK], coding("zstd")) == BLOCK
+    packed = nzip.compress(TORN, engine="zstd", block_size=BLOCK)
+    assert sizes(packed) == [BLOCK, len(TORN) - BLOCK]
