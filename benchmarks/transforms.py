@@ -53,7 +53,7 @@ def measure(engine: str, block: bytes) -> dict[str, Any]:
     chain: Chain = choose(block, detect(block), sees_records=coder.sees_records)
     coded = block
     for name, params in chain:
-        coded = registry.transforms()[name].forward(coded, params)
+        coded = nzip.transforms()[name].forward(coded, params)
     plain = size(block)
     words = " ".join(SHORT[name](params) for name, params in chain)
     return {"plain": plain, "with": size(coded) if chain else plain, "chain": words}
