@@ -1,4 +1,4 @@
-"""What a block holds, in the words that travel with it: kinds, segments and the shape of their samples.
+"""What a block holds, in the words that travel with it: kinds, classes, segments and the shape of their samples.
 
 `nzip.formats.content.detection` fills these; transforms and engines read them. What an engine needs for decoding it
 writes in its payload, so a reader never detects anything.
@@ -6,13 +6,17 @@ writes in its payload, so a reader never detects anything.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 KINDS = (
     "text", "code", "json", "html", "xml", "csv", "log",
     "exe-x86", "audio", "image", "bitmap", "array", "compressed", "binary",
 )  # fmt: skip
 TEXT_KINDS = frozenset(KINDS[:7])
+
+TEXT, BINARY, BITMAP = 0, 1, 2  # classes: which family of contexts serves the bytes
+
+SURE = 90  # a confidence that rests on a header
 
 
 @dataclass(frozen=True)
@@ -22,18 +26,26 @@ class Segment:
     Attributes:
         kind: one of `KINDS`. `image` has pixels of whole bytes, `bitmap` pixels of one bit.
         length: bytes.
+        cls: `TEXT`, `BINARY` or `BITMAP`, as samples of the bytes show it, whatever the kind says. `BITMAP` is a guess
+            where no header says so (a table of mostly zeros looks the same); engines without contexts for bitmaps take
+            it as `BINARY`.
         width: bytes of a sample; 0 if it is not known.
-        stride: bytes from a pixel (all its channels) or an audio frame to the next; 0 if there is none.
-        row: bytes from a row of an image or a bitmap to the next; 0 if there is none.
-        record: bytes from a record to the next alike one; 0 if there is none.
+        channels: of audio or an image; 0 if it is not known.
+        stride: bytes from a pixel (all its channels), an audio frame or a number of an array to the next; 0 if there
+            is none.
+        row: bytes from a row of an image, a bitmap or an array to the next; 0 if there is none.
+        record: the distance in bytes at which most bytes repeat, 2 or more; 0 for text. A record file has its
+            record's length here; any other binary bytes have the best guess there is.
         offset: bytes before the first sample, pixel or record.
         big: whether samples begin with their highest byte.
-        confidence: 0..100; 90 and more rests on a header.
+        confidence: 0..100; `SURE` and more rests on a header.
     """
 
     kind: str
     length: int
+    cls: int = BINARY
     width: int = 0
+    channels: int = 0
     stride: int = 0
     row: int = 0
     record: int = 0
@@ -41,26 +53,46 @@ class Segment:
     big: bool = False
     confidence: int = 50
 
+    @property
+    def sure(self) -> bool:
+        """Whether a header says what the bytes are."""
+        return self.confidence >= SURE
+
+    @property
+    def numeric(self) -> bool:
+        """Whether the bytes may be samples, pixels, numbers or records of them."""
+        return self.kind not in TEXT_KINDS and self.kind not in ("exe-x86", "compressed")
+
 
 @dataclass(frozen=True)
 class Content:
     """What a block holds.
 
     Attributes:
-        segments: stretches of the block in order; their lengths add up to the block's.
+        segments: stretches of the block in order, one or more; their lengths add up to the block's.
+        mixed: the block taken as one stretch, where it has several segments.
     """
 
     segments: tuple[Segment, ...]
+    mixed: Segment | None = None
+
+    @property
+    def whole(self) -> Segment:
+        """The block taken as one stretch: its only segment, or what all of them look like together."""
+        return self.segments[0] if self.mixed is None else self.mixed
 
     @property
     def kind(self) -> str:
-        """The kind that most bytes are of; `binary` for an empty block."""
-        sizes: dict[str, int] = {}
-        for segment in self.segments:
-            sizes[segment.kind] = sizes.get(segment.kind, 0) + segment.length
-        return max(sizes, key=lambda kind: sizes[kind]) if sizes else "binary"
+        """The kind of `whole`."""
+        return self.whole.kind
 
     @property
     def size(self) -> int:
         """Bytes of the block."""
         return sum(segment.length for segment in self.segments)
+
+    def seen_as(self, cls: int, record: int) -> Content:
+        """Return the same with another class and record for `whole`."""
+        if self.mixed is None:
+            return Content((replace(self.segments[0], cls=cls, record=record), *self.segments[1:]))
+        return replace(self, mixed=replace(self.mixed, cls=cls, record=record))

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from nzip.entropy import jit
 from nzip.errors import LimitError
-from nzip.models.lanes import CHECKED
+from nzip.models.cm.components.vectors import CHECKED
 from nzip.models.lm import exact
 from nzip.models.lm.config import SINKS
 from nzip.models.lm.weights import LmWeights
@@ -92,7 +92,7 @@ _VNNI = _dot_instruction()
 def _check(context: Any, builder: Any, signature: Any, args: Any, place: int, index: Any, count: Any) -> None:
     """With NUMBA_BOUNDSCHECK=1, check that argument `place`, an array, has `count` items from `index` on."""
     if CHECKED:
-        from nzip.models.lanes import check_inside
+        from nzip.models.cm.components.vectors import check_inside
 
         check_inside(context, builder, signature.args[place], args[place], index, count)
 
