@@ -22,10 +22,11 @@ from pathlib import Path
 
 import numpy as np
 
-from nzip.evaluation import align
-from nzip.evaluation.bench import find_files
-from nzip.evaluation.compressors import compressor
-from nzip.evaluation.study import head, write_text
+from nzip.evaluation.compressors.conditional import compressor
+from nzip.evaluation.data.files import find_files
+from nzip.evaluation.harness.outputs import write_text
+from nzip.evaluation.harness.provenance import head
+from nzip.evaluation.measures import align
 
 LEAST, MOST = 200, 500  # bytes of a document
 KNOWN = 0.8  # share of each file that the corpus is cut from

@@ -26,7 +26,7 @@ from typing import Any
 
 import nzip
 from nzip.errors import NzipError
-from nzip.evaluation.worker import highest_resident, reset_highest_resident
+from nzip.evaluation.harness.memory import highest_resident, reset_highest_resident
 
 OUT = Path(__file__).resolve().parent / "results" / "memory.json"
 SAMPLES = Path(__file__).resolve().parents[1] / "corpora" / "samples"

@@ -27,8 +27,9 @@ import eval_tables
 from markdown_table import bold, markdown
 
 from nzip.errors import NzipError
-from nzip.evaluation.bench import digits, model_notes
-from nzip.evaluation.plot import plot_pareto
+from nzip.evaluation.benchmark.lossless.pareto import plot_pareto
+from nzip.evaluation.benchmark.lossless.report import model_notes
+from nzip.evaluation.harness.tables import digits
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -310,7 +311,7 @@ def lossy(name: str) -> Callable[[], str]:
     """Return what makes the tables of a run of `bench --lossy`, as that command prints them."""
 
     def made() -> str:
-        from nzip.evaluation.rate_distortion import format_tables
+        from nzip.evaluation.benchmark.lossy.report import format_tables
 
         return "\n".join(["```text", *format_tables(own(name, "nzip bench --lossy")), "```"])
 

@@ -16,7 +16,8 @@ import time
 from pathlib import Path
 
 from nzip.errors import NzipError
-from nzip.evaluation import bench, corpora
+from nzip.evaluation.benchmark.lossless import run
+from nzip.evaluation.data.corpora import copies
 
 RESULTS = Path(__file__).resolve().parent / "results"
 SAMPLES = Path(__file__).resolve().parents[1] / "corpora" / "samples"
@@ -47,7 +48,7 @@ def files_of(name: str, folder: Path) -> list[Path]:
     if name == "samples":
         return [path for path in sorted(SAMPLES.iterdir()) if path.name != "SHA256SUMS"]
     for corpus, wanted in SETS[name].items():
-        for row in corpora.verify([corpus], folder):
+        for row in copies.verify([corpus], folder):
             if wanted is not None and row["path"] not in wanted:
                 continue
             if row["status"] != "ok":
@@ -93,7 +94,7 @@ def main() -> int:
         begin = time.monotonic()
         out = arguments.out / f"{arguments.name or name.removeprefix(FOLDER).replace('/', '-')}.json"
         print(f"\n{name}\n")
-        bench.main_run(
+        run.main_run(
             files,
             levels=arguments.levels,
             peers=arguments.peers.split(",") if arguments.peers else not arguments.no_peers,

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import nzip
-from nzip.evaluation import contamination, ratio
+from nzip.evaluation.measures.ratio import conclusion, contamination
 
 RESULTS = Path(__file__).parent / "results"
 PRIMED = (3, 4, 5, 6, 7, 8, 9)
@@ -64,7 +64,7 @@ def main() -> None:
         target = RESULTS / f"{name}.json"
         result = json.loads(target.read_text("utf-8"))
         hashes = {file["path"]: file["sha256"] for file in result["files"]}
-        if result["tool"] == ratio.TOOL:
+        if result["tool"] == conclusion.TOOL:
             concluded(result, args.levels.split(","), measured)
             target.write_text(json.dumps(result, indent=indent(target)) + "\n", "utf-8")
             continue
@@ -116,8 +116,8 @@ def concluded(result: dict[str, Any], levels: list[str], measured: Callable[[str
                 record["seen"] = contamination.verdict(file["date"], codec["model_date"])
         said = [record["seen"] for record in own]
         codec["seen"] = {word: said.count(word) for word in dict.fromkeys(said)}
-        before, codec["total"] = codec["total"], ratio.totals(files, own, codec["model_bytes"], seed)
-        codec["difference"] = ratio.difference(own, records[result["settings"]["reference"]], seed)
+        before, codec["total"] = codec["total"], conclusion.totals(files, own, codec["model_bytes"], seed)
+        codec["difference"] = conclusion.difference(own, records[result["settings"]["reference"]], seed)
         print(f"{codec['name']}: {before['bytes_out']:,} -> {codec['total']['bytes_out']:,}", flush=True)
     result["codecs"].sort(key=lambda codec: (codec["total"] is None, codec["total"] and codec["total"]["bytes_out"]))
     result["sizes_date"] = now()

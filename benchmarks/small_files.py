@@ -25,7 +25,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nzip.evaluation.bench import machine, software
+from nzip.evaluation.harness.provenance import machine, software
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = Path(__file__).resolve().parent / "results" / "small_files.json"

@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from nzip import __version__
-from nzip.evaluation.distortion import PictureReference
+from nzip.evaluation.distortion.images import PictureReference
 from nzip.models.latent import codecs, vqgan
 from nzip.models.latent.layers import best_ops
 from nzip.models.latent.training.data import signal_of

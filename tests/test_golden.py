@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import spec_decoder
-from nzip.codec.registry import ENGINES, TRANSFORMS
+from nzip.registry import ENGINES, TRANSFORMS
 
 import nzip
 

@@ -114,7 +114,7 @@ def command(
     _check_lossy(lossy)
     if lossy:
         from nzip.cli.eval.common import journal_warnings
-        from nzip.evaluation import rate_distortion
+        from nzip.evaluation.benchmark.lossy.run import main_run as lossy_run
 
         names = None if codecs is None else [name.strip() for name in codecs.split(",")]
         if model is not None:
@@ -122,7 +122,7 @@ def command(
                 raise click.UsageError("--model goes with --lossy and one codec; or write --codecs NAME:MODEL,...")
             names = [f"{names[0]}:{model}"]
         with journal_warnings(), steps(not no_progress and on_terminal(sys.stderr)) as progress:
-            rate_distortion.main_run(
+            lossy_run(
                 list(paths),
                 codecs=names,
                 peers=peers,
@@ -137,11 +137,11 @@ def command(
                 verbose=verbose > 0,
             )
         return
-    from nzip.evaluation import bench
+    from nzip.evaluation.benchmark.lossless.run import main_run as lossless_run
 
     engine, params = options.engine_settings(engine, model, streams, window)
     with steps(not no_progress and on_terminal(sys.stderr)) as progress:
-        bench.main_run(
+        lossless_run(
             list(paths),
             levels=levels,
             engine=engine,

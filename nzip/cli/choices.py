@@ -92,7 +92,7 @@ def models(ctx: click.Context) -> Iterator[tuple[str, str]]:
 
 @_completer
 def corpora(ctx: click.Context) -> Iterator[tuple[str, str]]:
-    from nzip.evaluation.corpora import manifest
+    from nzip.evaluation.data.corpora.manifest import manifest
 
     for name, corpus in manifest().items():
         yield name, corpus.title

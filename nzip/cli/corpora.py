@@ -27,7 +27,7 @@ dest_option = click.option(
 @options.json_option
 def list_command(verbose: int, as_json: bool) -> None:
     """List the corpora: files, bytes, and with -v home and terms."""
-    from nzip.evaluation.corpora import list_corpora
+    from nzip.evaluation.data.corpora.manifest import list_corpora
 
     report = Report("corpora list", as_json=as_json)
     found = list_corpora()
@@ -54,7 +54,7 @@ def list_command(verbose: int, as_json: bool) -> None:
 @options.quiet_option
 def fetch_command(names: tuple[str, ...], dest: str, source: str | None, quiet: bool) -> None:
     """Bring the corpora NAMES to the folder --dest and check them."""
-    from nzip.evaluation.corpora import fetch
+    from nzip.evaluation.data.corpora.fetching import fetch
 
     report = Report("corpora fetch", quiet=quiet)
     fetch(names, dest, source=source, echo=report.line)
@@ -71,7 +71,7 @@ def verify_command(names: tuple[str, ...], dest: str, quiet: bool, as_json: bool
     A file that is damaged or missing makes the exit status 1. `unverified` means that its size is right and that
     nobody has a hash to compare it with.
     """
-    from nzip.evaluation.corpora import verify
+    from nzip.evaluation.data.corpora.copies import verify
 
     report = Report("corpora verify", quiet=quiet, as_json=as_json)
     rows = verify(names, dest, echo=lambda text: None if as_json or quiet else click.echo(shown(text)))

@@ -171,11 +171,11 @@ class Streams(click.ParamType):
 
     name = "n|auto"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
         if isinstance(value, int):
             return value
         if value == "auto":
-            return 0
+            return None
         if not value.isdecimal() or not 1 <= int(value) <= 4096:
             self.fail(f"{value!r} is neither auto nor a number in 1..4096", param, ctx)
         return int(value)

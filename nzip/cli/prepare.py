@@ -68,8 +68,8 @@ def _more() -> list[Step]:
 def _search() -> None:
     import numpy as np
 
-    from nzip.evaluation.kolmogorov import segments
-    from nzip.evaluation.kolmogorov.search import search
+    from nzip.evaluation.measures.kolmogorov import segments
+    from nzip.evaluation.measures.kolmogorov.search import search
 
     search([*range(40), 7, 7, 9, *range(40)])
     segments.echoes(np.arange(12), np.zeros(12, np.int64), np.zeros((12, 2), np.int64))  # of long lists alone

@@ -134,11 +134,12 @@ class Compressor:
             raise ValueError(f"block size {self._block_size} is not in {MIN_BLOCK_SIZE}..{MAX_BLOCK}")
         if engine is None or (engine == chosen.engine and params is None):
             engine, params = chosen.engine, chosen.params
-        ENGINES.by_name(engine).pack(params or {})
+        coder = ENGINES.by_name(engine)
+        coder.pack(coder.fit(params or {}, self._block_size))
         if window_bits is not None:
             if not 256 <= window_bits <= 1 << 26:
                 raise ValueError(f"window_bits {window_bits} is not in 256..{1 << 26}")
-            if not ENGINES.by_name(engine).cuts:
+            if not coder.cuts:
                 raise ValueError(f"engine {engine} cannot cut blocks by window_bits")
         self._limit = 0 if window_bits is None else -(-window_bits // 8)
         if self._limit:

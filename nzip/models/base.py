@@ -1,20 +1,18 @@
 """The `Engine` seam: what turns one block of bytes into a payload and back.
 
 An engine is a pure function of its input: the payload depends on the block and the parameters alone, never on
-the machine, the number of threads or what was coded before. Parameters travel in the block's header in the
-engine's own packed form, so that a file carries all that decoding needs.
+the machine, the number of threads or what was coded before. Parameters are declared once (`nzip.params`) and travel
+in the block's header, so that a file carries all that decoding needs.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from nzip.formats.content.kinds import Content
 from nzip.models.conditional import Concatenated, Conditional
-
-Params = Mapping[str, Any]  # numbers; names of models are strings
+from nzip.params import Parameters, Params
 
 
 class Engine(ABC):
@@ -24,6 +22,7 @@ class Engine(ABC):
         name: the word users see (`"cm"`).
         id: the number in the block header; 0..63 belong to nzip, 64..127 to others.
         version: raised whenever the payload of some block changes. Every released version keeps decoding.
+        parameters: what it can be told.
         verifies: blocks are decoded after they are encoded unless the caller says otherwise.
         cuts: `encode_within` is there.
         imports: modules that coding needs; imported whole before it begins.
@@ -34,20 +33,20 @@ class Engine(ABC):
     name: ClassVar[str]
     id: ClassVar[int]
     version: ClassVar[int]
+    parameters: ClassVar[Parameters]
     verifies: ClassVar[bool] = False
     cuts: ClassVar[bool] = False
     imports: ClassVar[tuple[str, ...]] = ("numpy",)
     fallback: ClassVar[tuple[str, dict[str, Any]] | None] = None
 
-    @abstractmethod
     def pack(self, params: Params) -> bytes:
-        """Return `params` in the form the block header stores (at most 255 bytes).
+        """Return `params`, as `fit` returns them, in the form the block header stores (at most 255 bytes).
 
         Raises:
-            ValueError: a parameter is unknown or out of range.
+            ValueError: a parameter is unknown, out of range, or left to `fit`.
         """
+        return self.parameters.pack(params)
 
-    @abstractmethod
     def unpack(self, packed: bytes) -> dict[str, Any]:
         """Return the parameters that `pack` stored.
 
@@ -55,6 +54,7 @@ class Engine(ABC):
             CorruptError: `packed` is not what `pack` writes.
             UnsupportedError: `packed` names something this version does not know.
         """
+        return self.parameters.unpack(packed)
 
     @abstractmethod
     def memory(self, params: Params, size: int) -> int:
@@ -69,8 +69,12 @@ class Engine(ABC):
         return self.memory(params, size)
 
     def fit(self, params: Params, size: int) -> dict[str, Any]:
-        """Return `params` adjusted to a block of `size` bytes: a short block needs no large tables."""
-        return dict(params)
+        """Return all parameters for a block of `size` bytes: a short block needs no large tables.
+
+        Raises:
+            ValueError: a parameter is unknown or out of range.
+        """
+        return self.parameters.check(params)
 
     def accepts(self, content: Content) -> bool:
         """Return whether the engine has something to say about blocks of this content. A level tries its first engine

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from nzip.errors import CorruptError
 from nzip.formats.content.kinds import Content
-from nzip.models.base import Engine, Params
+from nzip.models.base import Engine
+from nzip.params import Parameters, Params
 
 
 class StoreEngine(Engine):
@@ -13,17 +14,8 @@ class StoreEngine(Engine):
     name = "store"
     id = 0
     version = 1
+    parameters = Parameters("engine store")
     imports = ()
-
-    def pack(self, params: Params) -> bytes:
-        if params:
-            raise ValueError(f"engine store takes no parameters, got {', '.join(params)}")
-        return b""
-
-    def unpack(self, packed: bytes) -> dict[str, int]:
-        if packed:
-            raise CorruptError("engine store has no parameters and the block states some")
-        return {}
 
     def memory(self, params: Params, size: int) -> int:
         return 0

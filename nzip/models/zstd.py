@@ -6,11 +6,14 @@ payload for a block depends on the version of libzstd that wrote it; any version
 
 from __future__ import annotations
 
+from typing import Any
+
 import zstandard
 
 from nzip.errors import CorruptError
 from nzip.formats.content.kinds import Content
-from nzip.models.base import Engine, Params
+from nzip.models.base import Engine
+from nzip.params import Number, Parameters, Params
 
 MIN_WINDOW, MAX_WINDOW = 10, 30  # log2 of bytes
 # Memory beside the window, as docs/FORMAT.md states it. A constant of the format: what libzstd itself estimates
@@ -19,54 +22,33 @@ BESIDE_WINDOW = 320 << 10
 
 
 class ZstdEngine(Engine):
-    """Codes a block as one Zstandard frame.
-
-    Parameters:
-        level: 1..22, as in zstd.
-        window: log2 of the window in bytes, 10..30. The decoder's memory follows from it.
-    """
+    """Codes a block as one Zstandard frame."""
 
     name = "zstd"
     id = 1
     version = 1
+    parameters = Parameters(
+        "engine zstd",
+        Number(name="level", low=1, high=22, default=19, help="As in zstd; higher is smaller and slower."),
+        Number(
+            name="window",
+            low=MIN_WINDOW,
+            high=MAX_WINDOW,
+            default=24,
+            help="The most that the log2 of the window in bytes may be; decoding takes so much memory.",
+        ),
+    )
     imports = ()
 
-    def pack(self, params: Params) -> bytes:
-        level, window = self._checked(params)
-        return bytes((level, window))
-
-    def unpack(self, packed: bytes) -> dict[str, int]:
-        if len(packed) != 2:
-            raise CorruptError("the parameters of a zstd block are malformed")
-        params = {"level": packed[0], "window": packed[1]}
-        try:
-            self._checked(params)
-        except ValueError as error:
-            raise CorruptError(f"the parameters of a zstd block are out of range: {error}") from None
-        return params
-
-    @staticmethod
-    def _checked(params: Params) -> tuple[int, int]:
-        unknown = set(params) - {"level", "window"}
-        if unknown:
-            raise ValueError(f"engine zstd does not know the parameter {sorted(unknown)[0]!r}")
-        level, window = params.get("level", 19), params.get("window", 24)
-        if not 1 <= level <= 22:
-            raise ValueError(f"zstd level {level} is not in 1..22")
-        if not MIN_WINDOW <= window <= MAX_WINDOW:
-            raise ValueError(f"zstd window {window} is not in {MIN_WINDOW}..{MAX_WINDOW}")
-        return level, window
-
-    def fit(self, params: Params, size: int) -> dict[str, int]:
-        level, window = self._checked(params)
-        return {"level": level, "window": max(MIN_WINDOW, min(window, (size - 1).bit_length()))}
+    def fit(self, params: Params, size: int) -> dict[str, Any]:
+        full = self.parameters.check(params)
+        return {**full, "window": max(MIN_WINDOW, min(full["window"], (size - 1).bit_length()))}
 
     def memory(self, params: Params, size: int) -> int:
-        _, window = self._checked(params)
-        return (1 << window) + BESIDE_WINDOW
+        return (1 << self.parameters.check(params)["window"]) + BESIDE_WINDOW
 
     def encode_memory(self, params: Params, size: int) -> int:
-        level, window = self._checked(params)
+        level, window = self.parameters.check(params).values()
         # libzstd divides by zero when it is asked about long distances whose table size is left to it.
         short = self._settings(level, window, size, long=False).estimated_compression_context_size()
         return short + (9 << max(window - 7, 6) if _long(size) else 0)
@@ -85,12 +67,12 @@ class ZstdEngine(Engine):
         )
 
     def encode(self, block: bytes, params: Params, content: Content | None = None) -> bytes:
-        level, window = self._checked(params)
+        level, window = self.parameters.check(params).values()
         settings = self._settings(level, window, len(block), long=_long(len(block)))
         return zstandard.ZstdCompressor(compression_params=settings).compress(block)
 
     def decode(self, payload: bytes, size: int, params: Params) -> bytes:
-        _, window = self._checked(params)
+        window = self.parameters.check(params)["window"]
         # The frame header's first byte announces content size, checksum and dictionary. None is allowed: libzstd's
         # binding would allocate whatever content size a hostile frame states.
         if payload[:1] != b"\0":

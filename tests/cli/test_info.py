@@ -140,10 +140,10 @@ class TestCorpora:
         assert result.stderr.startswith("nzip: ")
 
     def test_fetch_from_a_folder(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        from nzip.evaluation import corpora
+        from nzip.evaluation.data.corpora import fetching
 
         calls: list[Any] = []
-        monkeypatch.setattr(corpora, "fetch", lambda *args, **settings: calls.append((args, settings)))
+        monkeypatch.setattr(fetching, "fetch", lambda *args, **settings: calls.append((args, settings)))
         assert run("corpora", "fetch", "a", "b", "--dest", "x", "--source", "y", "-q").exit_code == 0
         (args, settings), = calls
         assert args == (("a", "b"), "x")
@@ -152,15 +152,13 @@ class TestCorpora:
 
 class TestBench:
     def test_arguments(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        from nzip.evaluation import bench
-
         calls: list[Any] = []
 
         def main_run(paths: list[str], **settings: Any) -> None:
             settings["echo"]("a line")
             calls.append((paths, settings))
 
-        monkeypatch.setattr(bench, "main_run", main_run)
+        monkeypatch.setattr("nzip.evaluation.benchmark.lossless.run.main_run", main_run)
         result = run("bench", "text", "--peers", "--levels", "1,3-4,3", "--json", "r.json", "--plot", "p.svg")
         assert result.stdout == "a line\n"
         (paths, settings), = calls
@@ -176,10 +174,9 @@ class TestBench:
         assert json.loads((here / "r.json").read_text())["tool"] == "nzip bench"
 
     def test_lossy_arguments(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        from nzip.evaluation import rate_distortion
-
         calls: list[Any] = []
-        monkeypatch.setattr(rate_distortion, "main_run", lambda paths, **settings: calls.append((paths, settings)))
+        main_run = "nzip.evaluation.benchmark.lossy.run.main_run"
+        monkeypatch.setattr(main_run, lambda paths, **settings: calls.append((paths, settings)))
         args = ["--codecs", "walloc, jpeg", "--qualities", "10,30-31", "--html", "p.html", "--repeat", "2", "--speech"]
         result = run("bench", "--lossy", "text", "--peers", *args, "--json", "r.json")
         assert result.exit_code == 0, result.stderr
@@ -192,10 +189,9 @@ class TestBench:
         assert (settings["html_path"], settings["json_path"], settings["repeat"]) == ("p.html", "r.json", 2)
 
     def test_lossy_model(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        from nzip.evaluation import rate_distortion
-
         calls: list[Any] = []
-        monkeypatch.setattr(rate_distortion, "main_run", lambda paths, **settings: calls.append(settings["codecs"]))
+        main_run = "nzip.evaluation.benchmark.lossy.run.main_run"
+        monkeypatch.setattr(main_run, lambda paths, **settings: calls.append(settings["codecs"]))
         assert run("bench", "--lossy", "text", "--codecs", "walloc", "--model", "mine").exit_code == 0
         assert calls == [["walloc:mine"]]
         for codecs in ([], ["--codecs", "walloc,jpeg"]):
@@ -205,7 +201,7 @@ class TestBench:
 
     def test_lossy_run(self, run: Run, here: Path) -> None:
         image = pytest.importorskip("PIL.Image")
-        from nzip.evaluation.lossy_codecs import peers
+        from nzip.evaluation.compressors.lossy.selection import peers
 
         if not peers("picture"):
             pytest.skip("no peers")

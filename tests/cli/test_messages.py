@@ -81,10 +81,10 @@ class TestFailedCodecs:
         assert json.loads((here / "r.json").read_text())["codecs"][-1]["failed"] == 1
 
     def test_bench(self, here: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        from nzip.evaluation import bench, codecs
+        from nzip.evaluation.compressors.codec import Codec
 
-        peer = codecs.Codec("bad", "bad", "1", "", lambda data: data, lambda data, size: b"")
-        monkeypatch.setattr(bench, "_installed_peers", lambda: [peer])
+        peer = Codec("bad", "bad", "1", "", lambda data: data, lambda data, size: b"")
+        monkeypatch.setattr("nzip.evaluation.benchmark.lossless.run._installed_peers", lambda: [peer])
         result = run("bench", "text", "--levels", "1", "--peers", "--json", "b.json")
         assert result.exit_code == 1
         assert result.stderr == "nzip: bad: did not give back text\n"
@@ -96,17 +96,17 @@ class TestShortNames:
     @pytest.mark.parametrize("short", ["gzip", "xz", "zstd", "bzip2", "brotli", "ppmd"])
     def test_mean_the_same_everywhere(self, short: str) -> None:
         from nzip.errors import NzipError
-        from nzip.evaluation import codecs, compressors, ratio
+        from nzip.evaluation.compressors import conditional, peers, selection
 
         try:
-            (codec,) = ratio.choose([short])
+            (codec,) = selection.choose([short])
         except NzipError as error:
             pytest.skip(str(error))
-        assert codec.name == codecs.SHORT[short]
-        assert ratio.choose([codec.name])[0].name == codec.name
-        assert compressors.compressor(codec.name) is compressors.compressor(short)
+        assert codec.name == peers.SHORT[short]
+        assert selection.choose([codec.name])[0].name == codec.name
+        assert conditional.compressor(codec.name) is conditional.compressor(short)
         if short not in ("gzip", "xz"):  # a header's 12 bytes; a dictionary's size, which changes nothing or little
-            assert compressors.compressor(short).size(TEXT) == 8 * len(codec.compress(TEXT))
+            assert conditional.compressor(short).size(TEXT) == 8 * len(codec.compress(TEXT))
 
 
 class TestWords:

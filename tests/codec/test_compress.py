@@ -93,7 +93,7 @@ def test_a_short_block_states_a_short_window():
         ({"engine": "zstd", "params": {"level": 23}}, "zstd level 23"),
         ({"engine": "zstd", "params": {"window": 9}}, "zstd window 9"),
         ({"engine": "zstd", "params": {"colour": 1}}, "'colour'"),
-        ({"engine": "store", "params": {"level": 1}}, "no parameters"),
+        ({"engine": "store", "params": {"level": 1}}, "takes none"),
         ({"block_size": 1023}, "block size 1023"),
         ({"block_size": (1 << 30) + 1}, "block size"),
         ({"threads": -1}, "threads"),
@@ -144,15 +144,11 @@ def test_verify_stores_what_does_not_come_back(registries, fault):
 def test_a_transform_that_does_not_come_back_is_dropped(registries, monkeypatch, fault):
     from nzip.codec import blocks
     from nzip.formats.transforms.base import Transform
+    from nzip.params import Parameters
 
     class Reverse(Transform):
         name, id, version = "reverse", 64, 1
-
-        def pack(self, params):
-            return b""
-
-        def unpack(self, packed):
-            return {}
+        parameters = Parameters("transform reverse")
 
         def forward(self, block, params):
             if fault == "forward":

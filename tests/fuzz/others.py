@@ -99,7 +99,7 @@ class JournalTarget(Target):
 
     def prepare(self) -> None:
         self.enter()
-        from nzip.evaluation.study import Journal, key_of
+        from nzip.evaluation.harness.journal import Journal, key_of
 
         path = self.folder / "seed"
         self.records: dict[str, Any] = {}
@@ -126,7 +126,7 @@ class JournalTarget(Target):
         self.folder = own_folder()
 
     def mutation(self, r: Random) -> bytes:
-        from nzip.evaluation.study import checked
+        from nzip.evaluation.harness.journal import checked
 
         lines = list(self.lines)
         repair = r.random() < 0.4
@@ -164,7 +164,7 @@ class JournalTarget(Target):
         return bytes((repair,)) + b"".join(lines)
 
     def run(self, case: bytes) -> str:
-        from nzip.evaluation.study import Journal
+        from nzip.evaluation.harness.journal import Journal
 
         path = self.folder / "journal"
         path.write_bytes(case[1:])

@@ -60,7 +60,7 @@ def check_identity(engine: Engine) -> None:
 
 def check_params(engine: Engine, params: Mapping[str, int]) -> None:
     """Packing and unpacking mirror each other; what `pack` does not write is refused."""
-    packed = engine.pack(params)
+    packed = engine.pack(engine.fit(params, 5000))
     assert isinstance(packed, bytes)
     assert len(packed) <= 255
     unpacked = engine.unpack(packed)

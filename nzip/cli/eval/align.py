@@ -45,8 +45,8 @@ def command(
     CORPUS is a file of JSON lines (.gz and .nz are decompressed), or - for standard input. TARGETS are files of JSON
     lines (.jsonl, .ndjson), or any other files, a target each.
     """
-    from nzip.evaluation import align
-    from nzip.evaluation.bench import check_outputs
+    from nzip.evaluation.harness.outputs import check_outputs
+    from nzip.evaluation.measures import align
 
     if scores and output is None:
         raise click.UsageError("--scores is about the lines that -o writes.")

@@ -13,7 +13,7 @@ class Bias(click.ParamType):
     name = "bias"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        from nzip.evaluation.capacity import BIASES
+        from nzip.evaluation.measures.capacity.measure import BIASES
 
         if isinstance(value, float):
             return value
@@ -58,8 +58,9 @@ def command(
 
     CORPUS is a file of text, a file of JSON lines (each line a sample), or a folder of them. After Yuan et al. (2025).
     """
-    from nzip.evaluation.capacity import information_capacity, read_rows
-    from nzip.evaluation.texts import read_corpora
+    from nzip.evaluation.data.texts import read_corpora
+    from nzip.evaluation.measures.capacity.known_models import read_rows
+    from nzip.evaluation.measures.capacity.measure import information_capacity
 
     if not corpora and not rows:
         raise click.UsageError("name text to measure on, or --rows with known numbers")

@@ -50,7 +50,8 @@ def command(
 
     DATA is a table (.tsv, .csv, .txt with a head, .jsonl), or a folder for each class.
     """
-    from nzip.evaluation import classify
+    from nzip.evaluation.measures.classify import examples, report
+    from nzip.evaluation.measures.classify.methods import KS, METHODS, classify
 
     folders = [Path(path).is_dir() for path in data]
     if any(folders) and not all(folders):
@@ -58,17 +59,17 @@ def command(
     if not any(folders) and len(data) > 1:
         raise click.UsageError("Name one table; several classes may be folders.")
     if folders[0]:
-        labelled = classify.read_folders(data, cut or 0, pieces or 0)
+        labelled = examples.read_folders(data, cut or 0, pieces or 0)
     else:
         if cut or pieces:
             raise click.UsageError("--cut and --pieces are for folders.")
-        labelled = classify.read_table(data[0], text, label)
-    ways = methods or classify.METHODS
+        labelled = examples.read_table(data[0], text, label)
+    ways = methods or METHODS
     with study.progress() as progress:
-        measured = classify.classify(
+        measured = classify(
             labelled.examples,
             ways,
-            ks=ks or classify.KS,
+            ks=ks or KS,
             share=test_share,
             seed=study.seed,
             jobs=study.jobs,
@@ -76,5 +77,5 @@ def command(
             progress=progress,
         )
     name = ", ".join(Path(path).name for path in data)
-    settings = {"methods": list(ways), "neighbours": list(ks or classify.KS), "cut": cut, "pieces": pieces}
-    study.publish(classify.findings(measured, name, study.seed, labelled.notes, **settings))
+    settings = {"methods": list(ways), "neighbours": list(ks or KS), "cut": cut, "pieces": pieces}
+    study.publish(report.findings(measured, name, study.seed, labelled.notes, **settings))

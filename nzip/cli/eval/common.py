@@ -17,14 +17,15 @@ from nzip.cli.output import on_terminal, steps
 from nzip.outputs import stream_word
 
 if TYPE_CHECKING:
-    from nzip.evaluation.bench import Echo, Progress
-    from nzip.evaluation.study import Findings, Outputs
+    from nzip.evaluation.harness.findings import Echo, Findings
+    from nzip.evaluation.harness.jobs import Progress
+    from nzip.evaluation.harness.outputs import Outputs
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def compressor_option(default: str) -> Callable[[F], F]:
-    """Add --compressor, of `nzip.evaluation.compressors`."""
+    """Add --compressor, of `nzip.evaluation.compressors.conditional`."""
     return click.option(
         "--compressor",
         default=default,
@@ -35,7 +36,7 @@ def compressor_option(default: str) -> Callable[[F], F]:
 
 
 def models_option(metavar: str) -> Callable[[F], F]:
-    """Add -m, language models as `nzip.evaluation.texts` loads them."""
+    """Add -m, language models as `nzip.evaluation.compressors.language_models` loads them."""
     return click.option(
         "-m",
         "--model",
@@ -69,7 +70,7 @@ class Study:
         """Print the findings, write the files, and remove a journal that nobody asked for."""
         from pathlib import Path
 
-        from nzip.evaluation.study import publish
+        from nzip.evaluation.harness.publishing import publish
 
         publish(findings, self.outputs, None if self.quiet else self.echo)
         if self.journal is not None and not self.kept:
@@ -94,7 +95,7 @@ def _paths(values: Iterable[Any]) -> list[str]:
 @contextlib.contextmanager
 def journal_warnings() -> Iterator[None]:
     """Say on stderr, in one line, what was left out of a journal."""
-    from nzip.evaluation.study import JournalWarning
+    from nzip.evaluation.harness.journal import JournalWarning
 
     usual = warnings.showwarning
 
@@ -127,7 +128,7 @@ def study_options(command: F) -> F:
         no_progress: bool,
         **given: Any,
     ) -> Any:
-        from nzip.evaluation.study import Outputs
+        from nzip.evaluation.harness.outputs import Outputs
 
         outputs = Outputs(json_path, csv_path, html_path, plot_path)
         outputs.check(_paths(given.values()), journal)

@@ -37,8 +37,8 @@ def command(
     CORPUS is a file of text, a file of JSON lines, or a folder of them; NAME=PATH gives it a name, and several of one
     name are one corpus. Protocol: Huang et al. (COLM 2024), windows of 1,900 tokens, stride 512.
     """
-    from nzip.evaluation.intelligence import intelligence, read_scores
-    from nzip.evaluation.texts import read_corpora
+    from nzip.evaluation.data.texts import read_corpora
+    from nzip.evaluation.measures.intelligence import intelligence, read_scores
 
     if stride > window:
         raise click.UsageError("--stride is more than --window: tokens between windows would not be scored")

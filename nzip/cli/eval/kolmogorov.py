@@ -11,8 +11,8 @@ from nzip.cli.bench import Numbers
 from nzip.cli.eval.common import Study, study_options
 
 if TYPE_CHECKING:
-    from nzip.evaluation.kolmogorov.score import Solver
-    from nzip.evaluation.kolmogorov.sources import Modality
+    from nzip.evaluation.measures.kolmogorov.answers import Solver
+    from nzip.evaluation.measures.kolmogorov.sources import Modality
 
 FILES = {
     "text": "Text: the bytes of these files.",
@@ -137,8 +137,8 @@ def command(
         raise click.UsageError("--outcomes needs programs")
     if no_baselines and all(value is None for value in given) and export is None:
         raise click.UsageError("--no-baselines leaves nothing to do without programs")
-    from nzip.evaluation.bench import check_outputs
-    from nzip.evaluation.kolmogorov import report, score, sources
+    from nzip.evaluation.harness.outputs import check_outputs
+    from nzip.evaluation.measures.kolmogorov import answers, evaluate, report, sources
 
     check_outputs(None, None, export, outcomes)
     try:
@@ -153,9 +153,9 @@ def command(
             click.echo(f"{export}: {count:,} sequences")
         return
     solver = _solver(modalities, programs, command_line, function, search, effort, answer_timeout)
-    limits = score.Limits(timeout, memory, unsafe)
+    limits = answers.Limits(timeout, memory, unsafe)
     with study.progress() as progress:
-        result = score.evaluate(
+        result = evaluate.evaluate(
             modalities,
             solver,
             levels=levels,
@@ -185,8 +185,8 @@ def _solver(
 ) -> Solver | None:
     from pathlib import Path
 
-    from nzip.evaluation.kolmogorov.score import Solver
-    from nzip.evaluation.kolmogorov.solvers import read_programs
+    from nzip.evaluation.measures.kolmogorov.answers import Solver
+    from nzip.evaluation.measures.kolmogorov.solvers import read_programs
 
     if programs is not None:
         answers, notes = read_programs(programs, modalities)

@@ -52,9 +52,9 @@ def command(
 
     CORPUS is a file of text, a file of JSON lines, or a folder of them. After Lester et al. (TMLR 2024). Needs torch.
     """
-    from nzip.evaluation.learnability import STREAMS, learnability
-    from nzip.evaluation.small_model import Training
-    from nzip.evaluation.texts import read_corpora
+    from nzip.evaluation.data.texts import read_corpora
+    from nzip.evaluation.measures.learnability.measure import STREAMS, learnability
+    from nzip.evaluation.measures.learnability.small_model import Training
 
     found, notes = read_corpora(corpora, text_field=field, limit=limit)
     training = Training(context=context, batch=batch, tokens=tokens, rate=rate, points=points)

@@ -35,7 +35,7 @@ def command(
 
     Folders stand for the files in them. The picture is the tree of average linkage.
     """
-    from nzip.evaluation import ncd
+    from nzip.evaluation.measures import ncd
 
     if bool(files) == (records is not None):
         raise click.UsageError("Name files, or --records FILE.")

@@ -51,20 +51,22 @@ def command(
     docs/EVALUATION.md says what a task is. With -v the results of each file are printed too.
     """
     from nzip.errors import NzipError
-    from nzip.evaluation import perception
-    from nzip.evaluation.lossy_codecs import KINDS, choose
-    from nzip.evaluation.perception_tasks import find
-    from nzip.evaluation.rate_distortion import with_ladder
+    from nzip.evaluation.benchmark.lossy.run import with_ladder
+    from nzip.evaluation.compressors.lossy.selection import choose
+    from nzip.evaluation.data.signals import KINDS
+    from nzip.evaluation.measures.perception import measure, report
+    from nzip.evaluation.measures.perception.labels import read_labels
+    from nzip.evaluation.measures.perception.tasks import find
 
-    given = None if labels is None else perception.read_labels(labels)
-    sources, _ = perception.usable(list(paths), find(task))
+    given = None if labels is None else read_labels(labels)
+    sources, _ = measure.usable(list(paths), find(task))
     kinds = [kind for kind in KINDS if any(source.kind == kind for source in sources)]
     names = None if codecs is None else [name.strip() for name in codecs.split(",")]
     chosen = choose(kinds, names, with_peers=peers)
     if qualities is not None:
         chosen = [with_ladder(codec, qualities) for codec in chosen]
     with study.progress() as progress:
-        findings = perception.measure(
+        findings = measure.measure(
             list(paths),
             task,
             chosen,
@@ -76,6 +78,6 @@ def command(
             verbose=verbose > 0,
         )
     study.publish(findings)
-    failure = perception.failure(findings.result)
+    failure = report.failure(findings.result)
     if failure is not None:
         raise NzipError(failure)

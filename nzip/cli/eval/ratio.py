@@ -140,8 +140,9 @@ def command(
     Every output is decompressed and compared with its file. With -v the results of each file are printed too.
     """
     from nzip.errors import NzipError
-    from nzip.evaluation import ratio
-    from nzip.evaluation.contamination import period
+    from nzip.evaluation.compressors import selection
+    from nzip.evaluation.measures.ratio import measure, report
+    from nzip.evaluation.measures.ratio.contamination import period
 
     context = click.get_current_context()
     names = None if codecs is None else [name.strip() for name in codecs.split(",")]
@@ -154,7 +155,7 @@ def command(
                 raise click.UsageError(f"{option} {name}: there is no --command of that name", context)
     found = []
     if names != ["none"]:
-        found = ratio.choose(names, peers=peers, engine=engine, params=params)
+        found = selection.choose(names, with_peers=peers, engine=engine, params=params)
     elif peers or engine is not None:
         raise click.UsageError("--codecs none leaves only what --command names", context)
     try:
@@ -176,7 +177,7 @@ def command(
         if there.count(name) > 1:
             raise click.UsageError(f"two codecs are named {name!r}; give the --command another name", context)
     with study.progress() as progress:
-        findings = ratio.measure(
+        findings = measure.measure(
             list(paths),
             found,
             chunk=chunk,
@@ -190,7 +191,7 @@ def command(
             verbose=verbose > 0,
         )
     study.publish(findings)
-    failure = ratio.failure(findings.result)
+    failure = report.failure(findings.result)
     if failure is not None:
         raise NzipError(failure)
 
@@ -204,6 +205,6 @@ def _engine(
 
 
 def _made(name: str, encode: str, decode: str | None, timeout: float, model_bytes: int) -> Any:
-    from nzip.evaluation.commands import command_codec
+    from nzip.evaluation.compressors.commands import command_codec
 
     return command_codec(name, encode, decode, timeout=timeout, model_bytes=model_bytes)

@@ -8,10 +8,10 @@ costs size and never data. Which transforms to try for a kind of content is `nzi
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
-Params = Mapping[str, int]
+from nzip.errors import CorruptError
+from nzip.params import Parameters, Params
 
 
 class Transform(ABC):
@@ -21,27 +21,29 @@ class Transform(ABC):
         name: the word users see (`"delta"`).
         id: the number in the block header; 1..63 belong to nzip, 64..127 to others.
         version: raised whenever the output for some block changes. Every released version keeps inverting.
+        parameters: what it can be told.
     """
 
     name: ClassVar[str]
     id: ClassVar[int]
     version: ClassVar[int]
+    parameters: ClassVar[Parameters]
 
-    @abstractmethod
     def pack(self, params: Params) -> bytes:
         """Return `params` in the form the block header stores (at most 255 bytes).
 
         Raises:
             ValueError: a parameter is unknown or out of range.
         """
+        return self.parameters.pack(params)
 
-    @abstractmethod
-    def unpack(self, packed: bytes) -> dict[str, int]:
+    def unpack(self, packed: bytes) -> dict[str, Any]:
         """Return the parameters that `pack` stored.
 
         Raises:
             CorruptError: `packed` is not what `pack` writes.
         """
+        return self.parameters.unpack(packed)
 
     @abstractmethod
     def forward(self, block: bytes, params: Params) -> bytes:
@@ -54,3 +56,13 @@ class Transform(ABC):
         Raises:
             CorruptError: `coded` cannot be inverted to `size` bytes.
         """
+
+
+def expect_size(name: str, coded: bytes, size: int) -> None:
+    """Check that a transform which keeps the length was given as many bytes as it shall return.
+
+    Raises:
+        CorruptError: it was not.
+    """
+    if len(coded) != size:
+        raise CorruptError(f"a {name} transform has {len(coded):,} bytes where {size:,} belong")

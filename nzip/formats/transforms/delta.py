@@ -9,40 +9,46 @@ from __future__ import annotations
 
 from typing import Any
 
-from nzip.formats.transforms._params import Ranges, checked, expect_size, unpacked
-from nzip.formats.transforms.base import Params, Transform
+from nzip.formats.transforms.base import Transform, expect_size
+from nzip.params import Flag, Number, Parameters, Params
 
-RANGES: Ranges = {"stride": (1, 255, 1), "width": (1, 4, 1), "big": (0, 1, 0), "offset": (0, 255, 0)}
+
+def _contradiction(p: dict[str, Any]) -> str | None:
+    if p["stride"] % p["width"]:
+        return f"stride {p['stride']} is not a multiple of width {p['width']}"
+    return "big is for samples of two bytes or more" if p["big"] and p["width"] == 1 else None
 
 
 class DeltaTransform(Transform):
-    """Replaces samples by differences; the length stays.
-
-    Parameters:
-        stride: 1..255, distance in bytes of the sample that is subtracted; a multiple of `width`.
-        width: 1..4, bytes of a sample. Carries stay inside the sample.
-        big: 1 if the first byte of a sample is its highest, 0 if it is its lowest. 0 with `width` 1.
-        offset: 0..255, bytes before the first sample, which stay as they are.
-    """
+    """Replaces samples by differences; the length stays."""
 
     name = "delta"
     id = 1
     version = 1
-
-    def pack(self, params: Params) -> bytes:
-        return bytes(_checked(params).values())
-
-    def unpack(self, packed: bytes) -> dict[str, int]:
-        from nzip.errors import CorruptError
-
-        params = unpacked(self.name, RANGES, packed)
-        try:
-            return _checked(params)
-        except ValueError as error:
-            raise CorruptError(f"the parameters of a delta transform are out of range: {error}") from None
+    parameters = Parameters(
+        "transform delta",
+        Number(
+            name="stride",
+            low=1,
+            high=255,
+            default=1,
+            help="Distance in bytes of the sample that is subtracted; a multiple of the width.",
+        ),
+        Number(name="width", low=1, high=4, default=1, help="Bytes of a sample; carries stay inside the sample."),
+        Flag(
+            name="big",
+            default=0,
+            bits=8,
+            help="1 if the first byte of a sample is its highest, 0 if it is its lowest; 0 with width 1.",
+        ),
+        Number(
+            name="offset", low=0, high=255, default=0, help="Bytes before the first sample, which stay as they are."
+        ),
+        rule=_contradiction,
+    )
 
     def forward(self, block: bytes, params: Params) -> bytes:
-        p = _checked(params)
+        p = self.parameters.check(params)
         lag = p["stride"] // p["width"]
         samples, head, tail = _samples(block, p)
         if len(samples) <= lag:
@@ -54,7 +60,7 @@ class DeltaTransform(Transform):
     def inverse(self, coded: bytes, size: int, params: Params) -> bytes:
         import numpy as np
 
-        p = _checked(params)
+        p = self.parameters.check(params)
         expect_size(self.name, coded, size)
         lag = p["stride"] // p["width"]
         samples, head, tail = _samples(coded, p)
@@ -68,15 +74,6 @@ class DeltaTransform(Transform):
         rest = len(samples) - rows * lag
         out[rows * lag :] = samples[rows * lag :] + out[(rows - 1) * lag : (rows - 1) * lag + rest]
         return head + _bytes(out, p) + tail
-
-
-def _checked(params: Params) -> dict[str, int]:
-    full = checked("delta", RANGES, params)
-    if full["stride"] % full["width"]:
-        raise ValueError(f"delta stride {full['stride']} is not a multiple of width {full['width']}")
-    if full["big"] and full["width"] == 1:
-        raise ValueError("delta big is for samples of two bytes or more")
-    return full
 
 
 def _samples(data: bytes, p: dict[str, int]) -> tuple[Any, bytes, bytes]:

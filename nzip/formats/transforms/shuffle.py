@@ -7,34 +7,28 @@ Starving and What Can Be Done About It", 2010). docs/TRANSFORMS.md defines it to
 
 from __future__ import annotations
 
-from nzip.formats.transforms._params import Ranges, checked, expect_size, unpacked
-from nzip.formats.transforms.base import Params, Transform
-
-RANGES: Ranges = {"width": (2, 255, 4), "offset": (0, 255, 0)}
+from nzip.formats.transforms.base import Transform, expect_size
+from nzip.params import Number, Parameters, Params
 
 
 class ShuffleTransform(Transform):
-    """Sorts bytes by their place in the sample; the length stays.
-
-    Parameters:
-        width: 2..255, bytes of a sample (or of a record).
-        offset: 0..255, bytes before the first sample, which stay where they are.
-    """
+    """Sorts bytes by their place in the sample; the length stays."""
 
     name = "shuffle"
     id = 3
     version = 1
-
-    def pack(self, params: Params) -> bytes:
-        return bytes(checked(self.name, RANGES, params).values())
-
-    def unpack(self, packed: bytes) -> dict[str, int]:
-        return unpacked(self.name, RANGES, packed)
+    parameters = Parameters(
+        "transform shuffle",
+        Number(name="width", low=2, high=255, default=4, help="Bytes of a sample, or of a record."),
+        Number(
+            name="offset", low=0, high=255, default=0, help="Bytes before the first sample, which stay where they are."
+        ),
+    )
 
     def forward(self, block: bytes, params: Params) -> bytes:
         import numpy as np
 
-        p = checked(self.name, RANGES, params)
+        p = self.parameters.check(params)
         width, offset = p["width"], p["offset"]
         count = max(0, len(block) - offset) // width
         if not count:
@@ -45,7 +39,7 @@ class ShuffleTransform(Transform):
     def inverse(self, coded: bytes, size: int, params: Params) -> bytes:
         import numpy as np
 
-        p = checked(self.name, RANGES, params)
+        p = self.parameters.check(params)
         expect_size(self.name, coded, size)
         width, offset = p["width"], p["offset"]
         count = max(0, len(coded) - offset) // width

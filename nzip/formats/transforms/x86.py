@@ -10,40 +10,32 @@ docs/TRANSFORMS.md defines it to the bit.
 
 from __future__ import annotations
 
-from nzip.formats.transforms._params import Ranges, checked, expect_size, unpacked
-from nzip.formats.transforms.base import Params, Transform
+from nzip.formats.transforms.base import Transform, expect_size
+from nzip.params import Flag, Parameters, Params
 from nzip.process import imported
-
-RANGES: Ranges = {"jcc": (0, 1, 1)}
 
 
 class X86Transform(Transform):
-    """Rewrites the operands of E8 (call) and E9 (jump); the length stays.
-
-    Parameters:
-        jcc: 1 to rewrite those of 0F 80 … 0F 8F (conditional jumps) too.
-    """
+    """Rewrites the operands of E8 (call) and E9 (jump); the length stays."""
 
     name = "x86"
     id = 2
     version = 1
-
-    def pack(self, params: Params) -> bytes:
-        return bytes(checked(self.name, RANGES, params).values())
-
-    def unpack(self, packed: bytes) -> dict[str, int]:
-        return unpacked(self.name, RANGES, packed)
+    parameters = Parameters(
+        "transform x86",
+        Flag(name="jcc", default=1, bits=8, help="1 to rewrite those of 0F 80 to 0F 8F (conditional jumps) too."),
+    )
 
     def forward(self, block: bytes, params: Params) -> bytes:
-        return _run(block, checked(self.name, RANGES, params), False)
+        return _run(block, self.parameters.check(params), False)
 
     def inverse(self, coded: bytes, size: int, params: Params) -> bytes:
-        p = checked(self.name, RANGES, params)
+        p = self.parameters.check(params)
         expect_size(self.name, coded, size)
         return _run(coded, p, True)
 
 
-def _run(data: bytes, p: dict[str, int], back: bool) -> bytes:
+def _run(data: bytes, p: Params, back: bool) -> bytes:
     imported("numba", "nzip.formats.transforms.x86_kernel")
     import numpy as np
 

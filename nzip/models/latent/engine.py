@@ -10,8 +10,9 @@ from __future__ import annotations
 from nzip.errors import CorruptError, NzipError
 from nzip.formats.container import Reader, uleb
 from nzip.formats.content.kinds import Content
-from nzip.models.base import Engine, Params
+from nzip.models.base import Engine
 from nzip.models.latent import codecs, record
+from nzip.params import Parameters, Params
 
 FIXED = 160 << 20  # a model's weights and priors, and what kernels need
 PER_BYTE = 72  # the prior of `hyperprior` is a network of its own; the others need less
@@ -23,16 +24,7 @@ class LatentsEngine(Engine):
     name = "latents"
     id = 7
     version = 1
-
-    def pack(self, params: Params) -> bytes:
-        if params:
-            raise ValueError(f"engine latents takes no parameters, got {', '.join(params)}")
-        return b""
-
-    def unpack(self, packed: bytes) -> dict[str, int]:
-        if packed:
-            raise CorruptError("engine latents has no parameters and the block states some")
-        return {}
+    parameters = Parameters("engine latents")
 
     def memory(self, params: Params, size: int) -> int:
         return FIXED + PER_BYTE * size

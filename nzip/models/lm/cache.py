@@ -45,6 +45,7 @@ Progress = Callable[[int, int | None], None]
 """Called with bytes done and bytes in all, None where they are not known."""
 
 DEFAULT_MODEL = "smollm2-135m"
+NAME = "[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9_-])?"
 CHUNK = 1 << 20
 TIMEOUT = 30  # seconds without a byte
 MAX_RECORD = 1 << 20
@@ -354,7 +355,7 @@ def missing(name: str, model_id: str | None = None) -> MissingModelError:
 
 def is_name(name: str) -> bool:
     """Whether `name` can be a model's: small letters, digits, `.`, `_`, `-`, 64 of them at most."""
-    return re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,63}", name) is not None and not name.endswith(".")
+    return re.fullmatch(NAME, name) is not None
 
 
 def _remedy(model: InstalledModel) -> str:

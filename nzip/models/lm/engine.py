@@ -13,12 +13,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from nzip.errors import CorruptError, UnsupportedError
+from nzip.errors import CorruptError
 from nzip.formats.container import Reader, uleb
 from nzip.formats.content.kinds import Content
 from nzip.models import progress
-from nzip.models.base import Engine, Params
+from nzip.models.base import Engine
 from nzip.models.cm.engine import CmEngine
+from nzip.models.lm.cache import DEFAULT_MODEL, NAME
+from nzip.params import Digest, Flag, Number, Parameters, Params, Text
 
 MAX_STREAMS = 4096
 STREAM_BYTES = 1 << 16  # bytes of text that are worth a stream of their own
@@ -29,78 +31,54 @@ STATE_STREAM = 5 << 20  # so much more for each
 PAGE = 4096  # bytes that are text or binary together
 BINARY_SHARE = 32  # a page is binary if one byte in so many is a control character or no part of UTF-8
 BINARY_PRESET = 3
-MIXED = 1
-NAME_MAX = 64
 
 
 class LmEngine(Engine):
-    """Codes a block with a language model.
-
-    Parameters:
-        model: the model's name here (`nzip models list`); "smollm2-135m" where left out.
-        id: the model's id, 64 hexadecimal digits; that of `model` here where left out.
-        streams: parts of the text that are predicted side by side, 1..4096; 0 to choose by the text's length.
-        window: tokens that the model sees, a multiple of 16 from 32 up to what the model allows; 0 for as many as
-            memory is good for.
-        mix: 1 to correct the model by what the text teaches, 0 for the model alone.
-    """
+    """Codes a block with a language model."""
 
     name = "lm"
     id = 6
     version = 1
+    parameters = Parameters(
+        "engine lm",
+        Digest(name="id", default=None, help="The model's id; that of the model here where left out."),
+        Number(
+            name="window",
+            low=32,
+            high=2048,
+            step=16,
+            default=None,
+            help="Tokens that the model sees; as many as memory is good for where left out.",
+        ),
+        Flag(
+            name="mix",
+            default=1,
+            bits=8,
+            newer=True,
+            help="1 to correct the model by what the text teaches, 0 for the model alone.",
+        ),
+        Number(
+            name="streams",
+            low=1,
+            high=MAX_STREAMS,
+            bits=16,
+            default=None,
+            help="Parts of the text that are predicted side by side; chosen by the text's length where left out.",
+        ),
+        Text(
+            name="model",
+            pattern=NAME,
+            about="a model's name",
+            default=DEFAULT_MODEL,
+            help="The model (nzip models list).",
+        ),
+    )
     verifies = True
     cuts = True
     fallback: ClassVar[tuple[str, dict[str, Any]] | None] = ("cm", {"preset": BINARY_PRESET})
 
-    def pack(self, params: Params) -> bytes:
-        name, model_id, streams, window, mix = self._checked(params)
-        if not model_id:
-            model_id = _model(model_id, name).id
-        head = bytes.fromhex(model_id) + bytes((window // 16, MIXED if mix else 0))
-        return head + streams.to_bytes(2, "little") + name.encode()
-
-    def unpack(self, packed: bytes) -> dict[str, Any]:
-        from nzip.models.lm.cache import is_name
-
-        name = packed[36:].decode("ascii", "replace")
-        if len(packed) < 37 or not is_name(name):
-            raise CorruptError("the parameters of an lm block are malformed")
-        if packed[33] & ~MIXED:
-            raise UnsupportedError("an lm block was mixed in a way that this nzip does not know; upgrade nzip")
-        streams = int.from_bytes(packed[34:36], "little")
-        if not 1 <= streams <= MAX_STREAMS or not 2 <= packed[32] <= 128:
-            raise CorruptError("the parameters of an lm block are out of range")
-        return {
-            "model": name,
-            "id": packed[:32].hex(),
-            "streams": streams,
-            "window": packed[32] * 16,
-            "mix": packed[33] & MIXED,
-        }
-
-    @staticmethod
-    def _checked(params: Params) -> tuple[str, str, int, int, int]:
-        from nzip.models.lm.cache import DEFAULT_MODEL, is_name
-
-        unknown = set(params) - {"model", "id", "streams", "window", "mix"}
-        if unknown:
-            raise ValueError(f"engine lm does not know the parameter {sorted(unknown)[0]!r}")
-        name, model_id = params.get("model", DEFAULT_MODEL), params.get("id", "")
-        if not isinstance(name, str) or not is_name(name):
-            raise ValueError(f"lm model {name!r} is no name of a model")
-        if not isinstance(model_id, str) or (model_id and not _is_id(model_id)):
-            raise ValueError("lm id is not 64 hexadecimal digits")
-        streams, window, mix = params.get("streams", 0), params.get("window", 0), params.get("mix", 1)
-        if not 0 <= streams <= MAX_STREAMS:
-            raise ValueError(f"lm streams {streams} is not in 0..{MAX_STREAMS}")
-        if window and (window % 16 or not 32 <= window <= 2048):
-            raise ValueError(f"lm window {window} is no multiple of 16 in 32..2048")
-        if mix not in (0, 1):
-            raise ValueError(f"lm mix {mix} is not 0 or 1")
-        return name, model_id, streams, window, mix
-
     def fit(self, params: Params, size: int) -> dict[str, Any]:
-        name, model_id, streams, window, mix = self._checked(params)
+        model_id, window, mix, streams, name = self.parameters.check(params).values()
         model = _model(model_id, name)
         streams = min(streams or min(AUTO_STREAMS, (size + STREAM_BYTES // 2) // STREAM_BYTES), max(1, size))
         streams = max(1, streams)
@@ -109,10 +87,10 @@ class LmEngine(Engine):
             window = max(32, min(model.config.max_context, most // 16 * 16))
         if window > model.config.max_context:
             raise ValueError(f"lm window {window} is more than the {model.config.max_context} of the model {name}")
-        return {"model": name, "id": model.id, "streams": streams, "window": window, "mix": mix}
+        return {"id": model.id, "window": window, "mix": mix, "streams": streams, "model": name}
 
     def memory(self, params: Params, size: int) -> int:
-        name, model_id, streams, window, _ = self._checked(params)
+        model_id, window, _, streams, name = self.parameters.check(params).values()
         model = _model(model_id, name)
         c = model.config
         from nzip.models.lm.adapt import ENTRIES
@@ -131,7 +109,7 @@ class LmEngine(Engine):
     def encode(self, block: bytes, params: Params, content: Content | None = None) -> bytes:
         """Return the payload; when it would not be shorter than the block, one byte more than the block."""
         fitted = self.fit(params, len(block))
-        name, model_id, streams, window, mix = self._checked(fitted)
+        model_id, window, mix, streams, name = fitted.values()
         runs = classify(block)
         text, binary = _apart(block, runs)
         if not text:
@@ -164,13 +142,13 @@ class LmEngine(Engine):
         if not runs[0]:
             return runs[1], b"", {}
         fitted = self.fit({**params, "streams": 1}, len(block))
-        name, model_id, _, window, mix = self._checked(fitted)
+        model_id, window, mix, _, name = fitted.values()
         count, payload = encode_start(_model(model_id, name), block[: runs[0]], window, bool(mix), limit)
         head = uleb(1) + uleb(count) + uleb(len(payload))
         return count, head + payload, fitted
 
     def decode(self, payload: bytes, size: int, params: Params) -> bytes:
-        name, model_id, streams, window, mix = self._checked(params)
+        model_id, window, mix, streams, name = self.parameters.check(params).values()
         reader = Reader(payload)
         count = reader.uleb()
         if count > size + 1:
@@ -215,16 +193,11 @@ class LmEngine(Engine):
     def model_bytes(self, params: Params) -> int:
         from nzip.models.lm import cache, tuning
 
-        name = self._checked(params)[0]
-        model = cache.find(name)
+        model = cache.find(self.parameters.check(params)["model"])
         return model.size + tuning.model_bytes(file.sha256 for file in model.files)
 
 
-def _is_id(text: str) -> bool:
-    return len(text) == 64 and not set(text) - set("0123456789abcdef")
-
-
-def _model(model_id: str, name: str) -> Any:
+def _model(model_id: str | None, name: str) -> Any:
     from nzip.models.lm import model
 
     return model.by_id(model_id, name) if model_id else model.by_name(name)

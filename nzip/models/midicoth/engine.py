@@ -15,8 +15,9 @@ from nzip.entropy.jit import Native
 from nzip.errors import CorruptError
 from nzip.formats.content.kinds import Content
 from nzip.models import progress
-from nzip.models.base import Engine, Params
+from nzip.models.base import Engine
 from nzip.models.midicoth import layout
+from nzip.params import Number, Parameters, Params
 from nzip.process import lock
 
 MIN_BITS, MAX_BITS, DEFAULT_BITS = 10, 24, 22  # log2 of the slots of 16 bytes
@@ -29,40 +30,32 @@ code = Native("nzip.models.midicoth.kernel", "code")
 
 
 class MidicothEngine(Engine):
-    """Codes a block by PPM, match, word and high-order models, blended and denoised.
-
-    Parameters:
-        bits: log2 of the number of context slots, 10..24. `fit` chooses it for a block.
-    """
+    """Codes a block by PPM, match, word and high-order models, blended and denoised."""
 
     name = "midicoth"
     id = 3
     version = 1
+    parameters = Parameters(
+        "engine midicoth",
+        Number(
+            name="bits",
+            low=MIN_BITS,
+            high=MAX_BITS,
+            default=DEFAULT_BITS,
+            help="The most that the log2 of the context slots, of 16 bytes each, may be.",
+        ),
+    )
 
-    def pack(self, params: Params) -> bytes:
-        return bytes((self._checked(params),))
+    def fit(self, params: Params, size: int) -> dict[str, Any]:
+        # Ten contexts a byte; about half of them have been seen before.
+        return {"bits": max(MIN_BITS, min(self._bits(params), (4 * size).bit_length()))}
 
-    def unpack(self, packed: bytes) -> dict[str, int]:
-        if len(packed) != 1 or not MIN_BITS <= packed[0] <= MAX_BITS:
-            raise CorruptError("the parameters of a midicoth block are malformed")
-        return {"bits": packed[0]}
-
-    @staticmethod
-    def _checked(params: Params) -> int:
-        unknown = set(params) - {"bits"}
-        if unknown:
-            raise ValueError(f"engine midicoth does not know the parameter {sorted(unknown)[0]!r}")
-        bits = params.get("bits", DEFAULT_BITS)
-        if not MIN_BITS <= bits <= MAX_BITS:
-            raise ValueError(f"midicoth bits {bits} is not in {MIN_BITS}..{MAX_BITS}")
+    def _bits(self, params: Params) -> int:
+        bits: int = self.parameters.check(params)["bits"]
         return bits
 
-    def fit(self, params: Params, size: int) -> dict[str, int]:
-        # Ten contexts a byte; about half of them have been seen before.
-        return {"bits": max(MIN_BITS, min(self._checked(params), (4 * size).bit_length()))}
-
     def memory(self, params: Params, size: int) -> int:
-        bits = self._checked(params)
+        bits = self._bits(params)
         slots = (1 << bits) * 16 + units(bits) * 32
         return slots + len(MATCH_LENGTHS) * (4 << match_bits(size)) + FIXED + size  # and a copy of the payload
 
@@ -74,7 +67,7 @@ class MidicothEngine(Engine):
         import numpy as np
 
         coded = np.empty(len(block), np.uint8)
-        state = build_state(self._checked(params), len(block))
+        state = build_state(self._bits(params), len(block))
         with progress.watching(state["reached"], 0, len(block)):
             end = code(False, np.frombuffer(block, np.uint8).copy(), coded, *state.values())
         if end > len(block):
@@ -86,7 +79,7 @@ class MidicothEngine(Engine):
 
         block = np.empty(size, np.uint8)
         coded = np.frombuffer(payload, np.uint8).copy()
-        state = build_state(self._checked(params), size)
+        state = build_state(self._bits(params), size)
         with progress.watching(state["reached"], 0, size):
             used = code(True, block, coded, *state.values())
         if used < len(coded):

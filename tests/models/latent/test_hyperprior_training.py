@@ -9,7 +9,7 @@ import pytest
 from models.latent import checks, tiny
 
 from nzip.errors import UnsupportedError
-from nzip.evaluation import distortion
+from nzip.evaluation.distortion import images
 from nzip.models.latent import lapped, weights
 from nzip.models.latent.hyperprior import HyperpriorCodec
 from nzip.models.latent.training import hyperprior as recipe
@@ -138,7 +138,7 @@ def test_training_writes_a_model_and_its_card(tmp_path):
 def test_similarity_is_that_of_the_measure():
     one, random = tiny.picture(4, 192, 208), np.random.default_rng(5)
     other = np.clip(one.astype(int) + random.integers(-40, 41, one.shape), 0, 255).astype(np.uint8)
-    wanted = distortion.ms_ssim(distortion.luma(one), distortion.luma(other))
+    wanted = images.ms_ssim(images.luma(one), images.luma(other))
     batch = [torch.from_numpy(np.stack([tiny.floats(x)] * 2)) for x in (one, other)]
     assert recipe.ms_ssim(*batch).numpy() == pytest.approx([wanted] * 2, abs=1e-4)
     assert recipe.ms_ssim(batch[0], batch[0]).numpy() == pytest.approx([1, 1], abs=1e-5)

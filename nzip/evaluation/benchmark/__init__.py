@@ -1,0 +1,1 @@
+"""Benchmarks: what compressors make of the user's own files, and how fast."""

@@ -1,0 +1,1 @@
+"""`nzip bench`: sizes, speeds and memory of lossless codecs."""

@@ -1,0 +1,1 @@
+"""`nzip bench --lossy`: rate, distortion and speed of lossy codecs."""

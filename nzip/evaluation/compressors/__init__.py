@@ -1,0 +1,1 @@
+"""What is measured: nzip's own compressors and others, under one shape."""

@@ -1,0 +1,71 @@
+"""nzip's levels and engines as codecs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nzip.evaluation.compressors.codec import WARM_UP, Codec
+from nzip.evaluation.compressors.peers import MIB
+
+SLOW_WARM_UP = 1 << 10  # for engines that take a minute for 64 KiB
+
+
+def nzip_codec(
+    level: int, *, engine: str | None = None, params: Mapping[str, Any] | None = None, threads: int = 1
+) -> Codec:
+    """Return nzip at `level`, or with `engine` and its default parameters, or `params`, in place of the level's engine.
+
+    Raises:
+        ValueError: there is no such level or engine.
+    """
+    import nzip
+
+    if level not in nzip.levels():
+        raise ValueError(f"level {level!r} is not in 1..9")
+    if engine is not None and engine not in nzip.engines():
+        raise ValueError(f"no engine named {engine!r}; there are {', '.join(sorted(nzip.engines()))}")
+    chosen = nzip.levels()[level]
+    own = engine is None or (engine == chosen.engine and params is None)
+    used = chosen.params if own else params or {}
+    words = [chosen.engine if engine is None else engine]
+    words += [f"{key} {value}" for key, value in used.items()]
+    words.append(f"{chosen.block_size // MIB} MiB blocks")
+    words.append("1 thread" if threads == 1 else f"{threads or 'all'} threads")
+
+    def compress(data: bytes) -> bytes:
+        return nzip.compress(data, level, engine=engine, params=params, threads=threads, verify=False)
+
+    def decompress(data: bytes, size: int) -> bytes:
+        return nzip.decompress(data, max_output_size=size, max_memory=1 << 40, threads=threads)
+
+    def prepare() -> None:
+        nzip.engines()[chosen.engine if engine is None else engine].prepare()
+
+    return Codec(
+        name=f"nzip -{level}" if engine is None else f"nzip {engine} -{level}",
+        family="nzip",
+        version=nzip.__version__,
+        settings=", ".join(words),
+        compress=compress,
+        decompress=decompress,
+        prepare=prepare,
+        spec={"kind": "nzip", "level": level, "engine": engine, "params": params and dict(params), "threads": threads},
+        model_bytes=nzip.engines()[words[0]].model_bytes(used),
+        warm_up=SLOW_WARM_UP if words[0] == "lm" else WARM_UP,
+    )
+
+
+def nzip_codecs(
+    levels: Sequence[int] | None = None,
+    *,
+    engine: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    threads: int = 1,
+) -> list[Codec]:
+    """Return nzip's `levels` (all of them where left out; the default level alone where `engine` is given)."""
+    import nzip
+
+    if levels is None:
+        levels = sorted(nzip.levels()) if engine is None else [6]
+    return [nzip_codec(level, engine=engine, params=params, threads=threads) for level in levels]

@@ -1,0 +1,1 @@
+"""Lossy codecs, nzip's own and others, under one shape."""

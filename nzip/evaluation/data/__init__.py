@@ -1,0 +1,1 @@
+"""What is measured on: files, tables, texts, signals, the public corpora."""

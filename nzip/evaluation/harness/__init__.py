@@ -1,0 +1,1 @@
+"""What every run needs: journal, jobs, statistics, tables, drawing, page."""

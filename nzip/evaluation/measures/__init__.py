@@ -1,0 +1,1 @@
+"""The measures of `nzip eval`, one file or folder each."""

@@ -1,0 +1,1 @@
+"""Classes of sequences by compression: nearest neighbours, or class models."""

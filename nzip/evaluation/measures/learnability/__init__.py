@@ -1,0 +1,1 @@
+"""What a small model learns from a text given as bytes, byte pairs and other tokens."""

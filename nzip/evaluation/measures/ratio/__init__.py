@@ -1,0 +1,1 @@
+"""Bits per byte of any codecs on any files, the models counted and not."""
