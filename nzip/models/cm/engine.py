@@ -26,10 +26,10 @@ from nzip.formats.content.kinds import Content
 from nzip.formats.content.records import guess, plain
 from nzip.models import primers, progress
 from nzip.models.base import Engine
-from nzip.models.cm import layout, memory, presets, segments
+from nzip.models.cm import layout, memory, segments
 from nzip.models.cm.layout import BINARY, BITMAP, TEXT
 from nzip.models.cm.memory import KeptState, Loop, State
-from nzip.models.cm.presets import LARGE, Mixture, Preset
+from nzip.models.cm.presets import FAST, LARGE, NORMAL, STRONG, Mixture, Preset
 from nzip.models.cm.segments import Stretch
 from nzip.models.conditional import Conditional, ConditionalKernel, Unconditional
 from nzip.params import Flag, Number, Parameters, Params
@@ -393,9 +393,9 @@ class CmEngine(ContextMixing):
     name = "cm"
     id = 2
     loop = memory.NORMAL
-    presets = presets.NORMAL
+    presets = NORMAL
     kept = 64 << 20
-    parameters = Parameters("engine cm", _preset(max(presets.NORMAL), 3), _PRIMER, _bits(MIN_BITS, MAX_BITS, None))
+    parameters = Parameters("engine cm", _preset(max(NORMAL), 3), _PRIMER, _bits(MIN_BITS, MAX_BITS, None))
 
     def _buckets(self, preset: Preset, size: int, primer: int) -> int:
         # With a primer the number does not follow the block's size too closely, so that more blocks can begin with a
@@ -414,7 +414,7 @@ class CmFastEngine(ContextMixing):
     name = "cmfast"
     id = 4
     loop = memory.FAST
-    presets = presets.FAST
+    presets = FAST
     kept = 4 << 20
     numbered = False
     parameters = Parameters(
@@ -454,9 +454,9 @@ class CmStrongEngine(ContextMixing):
     name = "cmstrong"
     id = 5
     loop = memory.STRONG
-    presets = presets.STRONG
+    presets = STRONG
     parameters = Parameters(
-        "engine cmstrong", _preset(max(presets.STRONG), 3), _PRIMER, _bits(MIN_BITS, MAX_BITS, None)
+        "engine cmstrong", _preset(max(STRONG), 3), _PRIMER, _bits(MIN_BITS, MAX_BITS, None)
     )
 
     def _read(self, preset: Preset, bits: int, sizes: int, reading: Reading, size: int) -> State:
