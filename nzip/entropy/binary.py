@@ -12,7 +12,7 @@ Invariants
 - the decoder reads 4 bytes and one for each that the encoder wrote before its end; bytes past the end are zeros.
 
 `encode_step` and `decode_step` are components of kernels. Between calls of a kernel the coder stands in an array, which
-`begin` makes and `finish` brings to its end; the places in it are LOW, HIGH, WINDOW and AT.
+`nzip.entropy.bounds` makes.
 """
 
 from __future__ import annotations
@@ -22,14 +22,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nzip.entropy.bounds import AT, HIGH, LOW, MOST, WINDOW, begin, check_end, finish, last_bytes
 from nzip.entropy.integers import Array, i64, u8, u32, u64
 from nzip.entropy.jit import inlined, kernel
 from nzip.errors import CorruptError
 
 PROB_BITS = 16
 PROB_MAX = (1 << PROB_BITS) - 1
-MOST = 4  # bytes that a bit makes at most, the decoder holds, and the end adds at most
-LOW, HIGH, WINDOW, AT = range(4)  # bounds, what the decoder holds, bytes written or read
 
 
 @inlined
@@ -72,42 +71,6 @@ def decode_step(low: int, high: int, window: int, at: int, coded: Array, one: in
         low = u32(low << u32(8))
         high = u32((high << u32(8)) | u32(255))
     return y, low, high, window, at
-
-
-def begin(coded: Array | None = None) -> Array:
-    """Return the coder before the first bit (int64 (4,)): an encoder, or the decoder of `coded` (uint8)."""
-    first = b"" if coded is None else coded[:MOST].tobytes().ljust(MOST, b"\0")
-    return np.array((0, 0xFFFFFFFF, int.from_bytes(first, "big"), len(first)), np.int64)
-
-
-def last_bytes(coder: Array) -> bytes:
-    """Return the fewest bytes that, with zeros behind them, lie between the bounds."""
-    low, high = int(coder[LOW]), int(coder[HIGH])
-    for count in range(MOST):
-        rest = (1 << (32 - 8 * count)) - 1
-        end = (low + rest) & ~rest
-        if end <= high:
-            return (end >> (32 - 8 * count)).to_bytes(count, "big")
-    return low.to_bytes(MOST, "big")
-
-
-def finish(coder: Array, out: Array) -> int:
-    """Write an encoder's last bytes; return how many there are in all, or one more than `out` has room for."""
-    at, rest = int(coder[AT]), last_bytes(coder)
-    end = at + len(rest)
-    if end > len(out):
-        return len(out) + 1
-    out[at:end] = np.frombuffer(rest, np.uint8)
-    return end
-
-
-def check_end(coder: Array, size: int) -> None:
-    """Raise CorruptError unless a decoder that is done has read what an encoder wrote: `size` bytes."""
-    needed = int(coder[AT]) - MOST + len(last_bytes(coder))
-    if needed > size:
-        raise CorruptError(f"coded data is truncated: {needed} bytes were needed, {size} are there")
-    if needed < size:
-        raise CorruptError(f"coded data has {size - needed} bytes too many")
 
 
 @kernel

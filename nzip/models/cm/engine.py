@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import OrderedDict
-from contextlib import nullcontext
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -131,7 +130,7 @@ class ContextMixing(Engine):
     def encode(self, block: bytes, params: Params, content: Content | None = None) -> bytes:
         """Return the payload; when it would not be shorter than the block, one byte more than the block."""
         full = self._full(params)
-        preset, streams = self.presets[full["preset"]], full["streams"]
+        preset = self.presets[full["preset"]]
         found = segments.stretches(plain(block) if content is None or content.size != len(block) else content)
         found = [self._typed(stretch, preset) for stretch in found]
         if len(found) == 1 and found[0].type == BITMAP and not (content is not None and content.whole.sure):
@@ -159,7 +158,7 @@ class ContextMixing(Engine):
     def _encode(self, block: bytes, full: dict[str, int], found: list[Stretch]) -> bytes:
         import numpy as np
 
-        from nzip.entropy import binary
+        from nzip.entropy import bounds
 
         size = len(block) - len(block) % full["streams"]
         found = segments.even(found, full["streams"], size)
@@ -168,9 +167,9 @@ class ContextMixing(Engine):
         begin, state = self._begin(full, reading, size)
         data = np.frombuffer(reading.text + block[:size], np.uint8).copy()
         coded = np.empty(max(1, len(block) - len(head)), np.uint8)
-        coder = binary.begin()
+        coder = bounds.begin()
         self._run(layout.ENCODE, state, full, found, begin, data, coded, coder)
-        end = binary.finish(coder, coded) if coder[binary.AT] <= len(coded) else len(coded) + 1
+        end = bounds.finish(coder, coded) if coder[bounds.AT] <= len(coded) else len(coded) + 1
         if len(head) + end > len(block):
             return bytes(len(block) + 1)
         return head + bytes(coded[:end].tobytes())
@@ -178,7 +177,7 @@ class ContextMixing(Engine):
     def decode(self, payload: bytes, size: int, params: Params) -> bytes:
         import numpy as np
 
-        from nzip.entropy import binary
+        from nzip.entropy import bounds
 
         full = self._full(params)
         whole = size - size % full["streams"]
@@ -201,9 +200,9 @@ class ContextMixing(Engine):
         data = np.empty(begin + whole, np.uint8)
         data[:begin] = np.frombuffer(reading.text, np.uint8)
         coded = np.frombuffer(payload, np.uint8)[rest:].copy()
-        coder = binary.begin(coded)
+        coder = bounds.begin(coded)
         self._run(layout.DECODE, state, full, found, begin, data, coded, coder)
-        if coder[binary.AT] < len(coded):
+        if coder[bounds.AT] < len(coded):
             raise CorruptError(f"a {self.name} block holds more than its bytes need")
         return bytes(data[begin:].tobytes()) + payload[at:rest]
 
@@ -211,6 +210,8 @@ class ContextMixing(Engine):
         self, mode: int, state: State, full: dict[str, int], found: list[Stretch], begin: int, data: Any, coded: Any,
         coder: Any,
     ) -> None:  # fmt: skip
+        from nzip.entropy import bounds
+
         preset, at = self.presets[full["preset"]], begin
         with progress.watching(state.reached, begin, len(data) - begin):
             for stretch in found:
@@ -219,7 +220,7 @@ class ContextMixing(Engine):
                     STREAMS=full["streams"], **_shape(stretch, at),
                 )  # fmt: skip
                 at += stretch.length
-                if mode == layout.ENCODE and coder[3] > len(coded):
+                if mode == layout.ENCODE and coder[bounds.AT] > len(coded):
                     break
 
     # ---- primers
@@ -326,12 +327,12 @@ def read(state: State, text: bytes, mixture: Mixture, skimmed: int = 0, first: i
     """Let a state learn from `text[first:]`; the first `skimmed` bytes are only skimmed."""
     import numpy as np
 
-    from nzip.entropy import binary
+    from nzip.entropy import bounds
 
     data = np.frombuffer(text, np.uint8).copy()
     nothing = np.zeros(1, np.uint8)
     shape = {"RECORD": record, "SKIMMED": skimmed}
-    state.run(layout.READ, first, len(data), data, nothing, binary.begin(), mixture, **shape)
+    state.run(layout.READ, first, len(data), data, nothing, bounds.begin(), mixture, **shape)
 
 
 class KnownBytes(ConditionalKernel):
@@ -352,18 +353,18 @@ class KnownBytes(ConditionalKernel):
         self._was, self._work = state, state.copied(mixture)
 
     def _code(self, mode: int, buffer: Any, coded: Any) -> Any:
-        from nzip.entropy import binary
+        from nzip.entropy import bounds
 
-        coder = binary.begin(coded if mode == layout.DECODE else None)
+        coder = bounds.begin(coded if mode == layout.DECODE else None)
         self._work.run(mode, self.begin, len(buffer), buffer, coded, coder, self._mixture, RECORD=self._record)
         return coder
 
     def _encode_kernel(self, buffer: Any, coded: Any) -> tuple[int, int, int]:
-        from nzip.entropy import binary
+        from nzip.entropy import bounds
 
         coder = self._code(layout.ENCODE, buffer, coded)
-        whole, spread = int(coder[binary.AT]), int(coder[binary.HIGH] - coder[binary.LOW])
-        return binary.finish(coder, coded), whole, spread
+        whole, spread = int(coder[bounds.AT]), int(coder[bounds.HIGH] - coder[bounds.LOW])
+        return bounds.finish(coder, coded), whole, spread
 
     def _decode_kernel(self, buffer: Any, coded: Any) -> None:
         self._code(layout.DECODE, buffer, coded)

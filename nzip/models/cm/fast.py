@@ -17,11 +17,10 @@ The invariants are those of `nzip.models.cm.normal`.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from nzip.entropy.binary import AT, HIGH, LOW, WINDOW, decode_step, encode_step
+from nzip.entropy.binary import decode_step, encode_step
+from nzip.entropy.bounds import AT, HIGH, LOW, WINDOW
 from nzip.entropy.integers import Array, i32, i64, u8, u16, u32, u64
 from nzip.entropy.jit import inlined, kernel
 from nzip.models.cm.components.buckets import claimed_of_two
@@ -106,7 +105,7 @@ def code(
     end: int,  # where to stop; from `first` on there is a multiple of the streams
     buf: Array,  # uint8: what was learned from before, then the block; decoding fills that
     coded: Array,  # uint8: the coded bits; encoding fills it
-    coder: Array,  # int64 (4,): as `nzip.entropy.binary.begin` makes it
+    coder: Array,  # int64 (4,): as `nzip.entropy.bounds.begin` makes it
     settings: Array,  # int64 (CFG_SIZE,)
     spec: Array,  # uint64 (5 * (FAST_CONTEXTS - 1),): two sources, each with its mask, and a shift of the second
     slots: Array,  # uint8 (FAST_DIRECT + (16 << bits),): buckets, those of order 1 first; starts at a cache line

@@ -18,11 +18,10 @@ Invariants of this and of the other loops:
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from nzip.entropy.binary import AT, HIGH, LOW, WINDOW, decode_step, encode_step
+from nzip.entropy.binary import decode_step, encode_step
+from nzip.entropy.bounds import AT, HIGH, LOW, WINDOW
 from nzip.entropy.integers import Array, i32, i64, u8, u32, u64
 from nzip.entropy.jit import kernel
 from nzip.models.cm.components.buckets import check_of, claimed, hashed, rehashed
@@ -64,7 +63,6 @@ from nzip.models.cm.layout import (
     SSE_LAST,
     SSE_PAIR,
     SSE_ROWS,
-    STRETCH_MAX,
     SURE,
 )  # fmt: skip
 
@@ -129,7 +127,7 @@ def code(
     end: int,  # where to stop
     buf: Array,  # uint8: what was read, then the block; decoding fills it
     coded: Array,  # uint8: the coded bits; encoding fills it
-    coder: Array,  # int64 (4,): as `nzip.entropy.binary.begin` makes it
+    coder: Array,  # int64 (4,): as `nzip.entropy.bounds.begin` makes it
     settings: Array,  # int64 (CFG_SIZE,)
     spec: Array,  # uint64 (4 * contexts,): two sources and their masks for each
     direct: Array,  # int64 (contexts,): > 0 where an unhashed context's buckets start, 0 near, -1 wide

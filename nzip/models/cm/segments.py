@@ -74,7 +74,7 @@ def _joined(found: list[Stretch]) -> list[Stretch]:
     lead = 0
     for stretch in found:
         same = bool(out) and stretch._replace(length=0, phase=0) == out[-1]._replace(length=0, phase=0)
-        if out and (same and stretch.type != AUDIO or stretch.length < SHORTEST):
+        if out and ((same and stretch.type != AUDIO) or stretch.length < SHORTEST):
             out[-1] = out[-1]._replace(length=out[-1].length + stretch.length)
         elif not out and stretch.length < SHORTEST and stretch is not found[-1]:
             lead += stretch.length

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nzip.entropy.binary import AT, HIGH, LOW, WINDOW, decode_step, encode_step
+from nzip.entropy.binary import decode_step, encode_step
+from nzip.entropy.bounds import AT, HIGH, LOW, WINDOW
 from nzip.entropy.integers import Array, i32, i64, u8, u32, u64
 from nzip.entropy.jit import kernel
 from nzip.models.cm.components.buckets import check_of, claimed, hashed, rehashed
@@ -70,7 +71,6 @@ from nzip.models.cm.layout import (
     SSE_EXPECTED,
     SSE_LAST,
     SSE_PAIR,
-    STRETCH_MAX,
     STRONG_MATCH_CELLS,
     STRONG_SSE_WORD,
     STRONG_SURE,
@@ -192,7 +192,7 @@ def code(
     end: int,  # where to stop
     buf: Array,  # uint8: what was read, then the block; decoding fills it
     coded: Array,  # uint8: the coded bits; encoding fills it
-    coder: Array,  # int64 (4,): as `nzip.entropy.binary.begin` makes it
+    coder: Array,  # int64 (4,): as `nzip.entropy.bounds.begin` makes it
     settings: Array,  # int64 (CFG_SIZE,)
     spec: Array,  # uint64 (6 * contexts,): three sources and their masks for each
     near: Array,  # uint64 (bit contexts,): masks of near bits

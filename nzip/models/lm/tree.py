@@ -33,11 +33,11 @@ from typing import Any
 
 import numpy as np
 
+from nzip.entropy.integers import Array, i32, i64, u8, u32, u64, width
 from nzip.entropy.jit import kernel
 from nzip.errors import CorruptError
 from nzip.models.cm import tables as cm_tables
 from nzip.models.cm.components.vectors import dot16, train16
-from nzip.entropy.integers import Array, i32, i64, u8, u32, u64, width
 from nzip.models.lm import adapt as adapter
 from nzip.models.lm import exact
 from nzip.models.lm.adapt import feature, learn, lift, recall, remember, through
