@@ -9,7 +9,7 @@ moment of the machine falls on all. Tables and models are made before the clock 
 table, except where the coder wants its probabilities with each call. The ideal code length is that of the
 probabilities which the symbols were drawn from; for the adaptive coder it is that of the frequencies it had at each
 symbol. Overhead is what the output is above that, in percent; with it come the rounding of the probabilities and the
-words of the final states. `--markdown` prints the table as it stands in docs/BENCHMARKS.md.
+words of the final states. `--markdown` prints the table as it stands in docs/reference/BENCHMARKS.md.
 """
 
 from __future__ import annotations
@@ -231,7 +231,7 @@ def main() -> None:
     parser.add_argument("--symbols", type=int, default=1 << 20)
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "entropy_speed.json")
-    parser.add_argument("--markdown", action="store_true", help="print the table for docs/BENCHMARKS.md")
+    parser.add_argument("--markdown", action="store_true", help="print the table for docs/reference/BENCHMARKS.md")
     args = parser.parse_args()
     rows: list[dict[str, Any]] = []
     for case in cases(args.symbols):

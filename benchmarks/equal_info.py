@@ -4,7 +4,7 @@ Usage: python benchmarks/equal_info.py FILE… [--out benchmarks/results/equal_i
 
 Ratios are bits of text over bits of tokens, over whole files, one column a file. The paper (Lester et al., TMLR 2024)
 has another byte model (M1), a Transformer trained on C4, and other text: compare the shape, not the level. Every result
-is decoded and compared. Prints the table of docs/EQUALINFO.md.
+is decoded and compared. Prints the table of docs/reference/EQUALINFO.md.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ import numpy as np
 
 import nzip
 from nzip.entropy import encode_intervals
-from nzip.models import static
+from nzip.models.static import shipped
+from nzip.models.static.model import StaticModel
 
 # what, the paper's ratio, model, window, variant, reset
 ROWS: list[tuple[str, float | None, str, int, str, str]] = [
@@ -53,7 +54,7 @@ def measure(data: bytes, model: str, bits: int, variant: str, reset: str) -> dic
     if model == "cm":
         return {"bits": 8 * len(nzip.compress(data, 9))}
     if not bits:
-        return {"bits": 8 * len(encode_intervals(*static.model(model).intervals(data)))}
+        return {"bits": 8 * len(encode_intervals(*shipped.model(model).intervals(data)))}
     tokenizer = nzip.EqualInfoTokenizer(model, bits, 16, variant=variant, reset=reset)
     tokenizer.decode(tokenizer.encode(data[:5000]))  # compiles
     began = time.perf_counter()
@@ -80,9 +81,9 @@ def main() -> None:
     args = parser.parse_args()
     texts = {path.name: path.read_bytes() for path in args.files}
     began = time.perf_counter()
-    text_model = static.model("text")
+    text_model = shipped.model("text")
     trained = time.perf_counter() - began
-    assert isinstance(text_model, static.StaticModel)
+    assert isinstance(text_model, StaticModel)
     print("| | paper | " + " | ".join(texts) + " |")
     print("|---|---:|" + "---:|" * len(texts))
     rows = []
@@ -106,7 +107,7 @@ def main() -> None:
             "identity": text_model.identity.hex(),
             "memory_bytes": text_model.nbytes,
             "contexts": len(text_model.tables.shares),
-            "package_bytes": static.model_bytes(),
+            "package_bytes": shipped.model_bytes(),
             "training_s": round(trained, 1),
         },
         "bytes": {name: len(data) for name, data in texts.items()},

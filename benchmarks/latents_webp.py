@@ -25,7 +25,7 @@ import PIL.Image
 
 from nzip import __version__
 from nzip.codec.lossy import Goal, decompress_signal, encode_signal
-from nzip.formats.signals import Image
+from nzip.formats.signals.base import Image
 from nzip.models.latent import codecs
 from nzip.models.latent.training.data import signal_of
 

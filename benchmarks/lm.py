@@ -29,7 +29,7 @@ CONTAINER = 25
 def measure(request: dict[str, Any]) -> dict[str, Any]:
     """Measure one row in this process."""
     from nzip.evaluation.harness.memory import highest_resident
-    from nzip.models.lm import model as models
+    from nzip.models.lm import loading
     from nzip.models.lm.engine import LmEngine
 
     engine = LmEngine()
@@ -37,7 +37,7 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
     params = engine.fit({"model": request["model"], "streams": request["streams"], "mix": request["mix"]}, len(data))
     short = engine.fit({**params, "window": None}, 300)
     engine.decode(engine.encode(data[:300], short), 300, short)
-    model = models.by_id(params["id"], params["model"])
+    model = loading.by_id(params["id"], params["model"])
     began = time.perf_counter()
     payload = engine.encode(data, params)
     middle = time.perf_counter()

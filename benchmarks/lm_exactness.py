@@ -4,9 +4,9 @@
     python benchmarks/lm_exactness.py FILE… [--tokens 8192] [--out benchmarks/results/lm_exactness.json]
 
 The engine's integers stand against the same model in float32 and against the exact model without its corrections
-(docs/LM.md). All see the same tokens, in pieces of as many as the model's window, each from the start token; nothing is
-mixed. The float32 model (torch, float32 products and sums) has the tensors as the model's file holds them, corrected;
-the exact one has their int8 rows.
+(docs/reference/LM.md). All see the same tokens, in pieces of as many as the model's window, each from the start token;
+nothing is mixed. The float32 model (torch, float32 products and sums) has the tensors as the model's file holds them,
+corrected; the exact one has their int8 rows.
 """
 
 from __future__ import annotations
@@ -20,27 +20,30 @@ from typing import Any
 import numpy as np
 import torch
 
-from nzip.models.lm import cache, float_model, model, sources, tuning
-from nzip.models.lm.numba_backend import NumbaModel
+from nzip.models.lm import loading
+from nzip.models.lm.cache import known_models, records
+from nzip.models.lm.network import corrections, float_model
+from nzip.models.lm.network.numba_backend.backend import NumbaModel
+from nzip.models.lm.readers import opening
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", type=Path, nargs="+")
-    parser.add_argument("--model", default=cache.DEFAULT_MODEL)
+    parser.add_argument("--model", default=known_models.DEFAULT_MODEL)
     parser.add_argument("--tokens", type=int, default=8192, help="of each file at most")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "lm_exactness.json")
     args = parser.parse_args()
-    language = model.by_name(args.model)
-    source = sources.open_source(cache.find(args.model).path)
-    config, tensors = model.in_order(source)
-    plain = model.quantised(source, corrected=False)
-    packed = tuning.read(plain.model_id())
-    corrections = None if packed is None else tuning.unpacked(plain, packed)
-    network = float_model.FloatModel(config, tensors if corrections is None else corrections.added(plain, tensors))
-    if corrections is not None:
-        for name, numbers in corrections.factors.items():
-            network.factors[name].data += torch.from_numpy(numbers.astype(np.float32)) * float(tuning.UNIT)
+    language = loading.by_name(args.model)
+    source = opening.open_source(records.find(args.model).path)
+    config, tensors = loading.in_order(source)
+    plain = loading.quantised(source, corrected=False)
+    packed = corrections.read(plain.model_id())
+    found = None if packed is None else corrections.unpacked(plain, packed)
+    network = float_model.FloatModel(config, tensors if found is None else found.added(plain, tensors))
+    if found is not None:
+        for name, numbers in found.factors.items():
+            network.factors[name].data += torch.from_numpy(numbers.astype(np.float32)) * float(corrections.UNIT)
     window = config.max_context
 
     def exact_bits(backend: NumbaModel, ids: Any) -> float:

@@ -5,7 +5,7 @@
 
 The model says once what it expects at each of a file's first tokens; then each row leaves one part out, or adds one,
 and codes them as one stream. A token takes 4 V bytes of memory meanwhile (197 KB with SmolLM2). Sizes are those of the
-coded bits. One more pass of the model shows what it says without its corrections (docs/LM.md).
+coded bits. One more pass of the model shows what it says without its corrections (docs/reference/LM.md).
 
 `--streams` cuts the tokens in equal runs and codes them as independent streams and as streams that share a state; the
 frequencies stay those of the uncut text, so that only the mixing is compared.
@@ -24,10 +24,12 @@ from typing import Any
 
 import numpy as np
 
-from nzip.models.lm import cache, model, sources
-from nzip.models.lm import tree as lm
-from nzip.models.lm.numba_backend import NumbaModel
-from nzip.models.lm.tree import Settings, TreeCoder
+from nzip.models.lm import loading, model
+from nzip.models.lm.cache import known_models, records
+from nzip.models.lm.network.numba_backend.backend import NumbaModel
+from nzip.models.lm.readers import opening
+from nzip.models.lm.tree import layout as lm
+from nzip.models.lm.tree.coder import Settings, TreeCoder
 
 RUN = 64  # tokens that the model takes at once
 CONTEXT_NAMES = (
@@ -115,13 +117,13 @@ class Case:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", type=Path, nargs="+")
-    parser.add_argument("--model", default=cache.DEFAULT_MODEL)
+    parser.add_argument("--model", default=known_models.DEFAULT_MODEL)
     parser.add_argument("--tokens", type=int, default=10_000, help="of each file at most")
     parser.add_argument("--streams", type=int, nargs="*", default=[])
     parser.add_argument("--only", help="rows whose name contains this")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    language = model.by_name(args.model)
+    language = loading.by_name(args.model)
     cases = [Case(file, language, args.tokens) for file in args.files]
     for case in cases:
         case.predict(language.weights)
@@ -148,7 +150,7 @@ def main() -> None:
                 else:
                     sizes.append(sum(case.part(b, each).code(Settings(), True) for b in borders))
             note(f"{streams} streams, {'shared' if shared else 'own'} state", sizes, time.perf_counter() - start)
-    plain = model.quantised(sources.open_source(cache.find(args.model).path), corrected=False)
+    plain = loading.quantised(opening.open_source(records.find(args.model).path), corrected=False)
     for case in cases:
         case.predict(plain)
     for row, settings, adapted in list(rows_of(Settings()))[:3]:

@@ -1,6 +1,6 @@
 """Turns `benchmarks/results/*.json` into the tables of the documents and the plots.
 
-    python benchmarks/report.py             write the tables and docs/pareto*.png, .svg
+    python benchmarks/report.py             write the tables and docs/pictures/pareto*.png, .svg
     python benchmarks/report.py --check     say which tables are not what the results give, and change nothing
     python benchmarks/report.py --print NAME
 
@@ -19,6 +19,7 @@ import argparse
 import json
 import re
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ PLOTTED = ("calgary", "canterbury")
 CPU = ("compress_cpu_s", "decompress_cpu_s")
 MIB = 1 << 20
 MB = 1_000_000
+WIDTH = 120  # of the documents' lines
 
 # The columns of the tables that go file by file.
 CHOSEN = (
@@ -95,7 +97,7 @@ def totals(result: Result) -> str:
     )
     notes = [note[0].upper() + note[1:] + "." for note in model_notes(done(result))]
     failed = [f"{entry['name']} failed: {entry['error']}." for entry in result["codecs"] if entry["error"]]
-    return markdown(rows) + "\n\n" + " ".join([note, *notes, *failed])
+    return markdown(rows) + "\n\n" + textwrap.fill(" ".join([note, *notes, *failed]), WIDTH, break_on_hyphens=False)
 
 
 def per_file(result: Result) -> str:
@@ -339,7 +341,7 @@ def lossy_summary() -> str:
 
 def lossy_least() -> str:
     """Return the points of fewest bits."""
-    rows = [["codec", "bits per pixel", "PSNR dB", "deep distance", "the same, unseen", "seen as before"]]
+    rows = [["codec", "bits per pixel", "PSNR dB", "feature distance", "the same, unseen", "top-1 agreement"]]
     for curve in own("lossy_pictures", "nzip bench --lossy")["curves"]:
         points = curve["points"]
         shown = points if curve["codec"].startswith("nzip vqgan+") else points[-1:]
@@ -350,8 +352,8 @@ def lossy_least() -> str:
         for point in shown:
             values = point["values"]
             rows.append([
-                curve["codec"], f"{point['rate']:.4f}", f"{values['psnr']:.2f}", f"{values['deep']:.3f}",
-                f"{values['unseen']:.3f}", f"{100 * values['agrees']:.0f} %",
+                curve["codec"], f"{point['rate']:.4f}", f"{values['psnr']:.2f}", f"{values['feature_distance']:.3f}",
+                f"{values['feature_distance_unseen']:.3f}", f"{100 * values['top1_agreement']:.0f} %",
             ])  # fmt: skip
     return markdown(rows)
 
@@ -383,11 +385,11 @@ def vqgan_books() -> str:
 def vqgan_lost() -> str:
     """Return what lost numbers cost, from `vqgan_numbers.py`."""
     ways = {"": "nothing lost", "mean": "mean that is expected", "likeliest": "likeliest number", "copy": "copy"}
-    rows = [["lost", "filled by", "PSNR dB", "MS-SSIM", "deep distance"]]
+    rows = [["lost", "filled by", "PSNR dB", "MS-SSIM", "feature distance"]]
     for row in own("vqgan_numbers")["lost"]:
         rows.append([
             f"{100 * row['lost']:.0f} %", ways[row["filled_by"]], f"{row['psnr']:.2f}", f"{row['ms_ssim']:.3f}",
-            f"{row['deep']:.3f}",
+            f"{row['feature_distance']:.3f}",
         ])  # fmt: skip
     return markdown(rows, left=(0, 1))
 
@@ -511,8 +513,8 @@ def main() -> int:
         title = f"{names} {'corpora' if len(plotted) > 1 else 'corpus'}, file by file, one thread"
         for direction, name in (("compress", "pareto"), ("decompress", "pareto-decompress")):
             for kind in ("png", "svg"):
-                plot_pareto(plotted, ROOT / "docs" / f"{name}.{kind}", direction=direction, title=title)
-                print(f"docs/{name}.{kind}")
+                plot_pareto(plotted, ROOT / "docs" / "pictures" / f"{name}.{kind}", direction=direction, title=title)
+                print(f"docs/pictures/{name}.{kind}")
     return 0
 
 

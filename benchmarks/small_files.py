@@ -5,9 +5,9 @@
 
 A file of 3,000 bytes (the start of README.md) is compressed and decompressed by `python -m nzip` at several levels,
 from the start of the process to its end, by the clock and by the processor's time, which what else runs moves less;
-then 1,500 files of 100 bytes each, every 97 bytes one from README.md and docs/STRONG.md, in one call. Everything is
-compiled before. All outputs are compared with what went in. Beside it stands what the disk alone asks for a file:
-made, written, synchronised and renamed by a bare loop. Written to `benchmarks/results/small_files.json`.
+then 1,500 files of 100 bytes each, every 97 bytes one from README.md and docs/reference/CMSTRONG.md, in one call.
+Everything is compiled before. All outputs are compared with what went in. Beside it stands what the disk alone asks for
+a file: made, written, synchronised and renamed by a bare loop. Written to `benchmarks/results/small_files.json`.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=OUT)
     given = parser.parse_args()
     roots = {"this": ROOT} | ({"beside": given.beside.resolve()} if given.beside else {})
-    text = (ROOT / "README.md").read_bytes() + (ROOT / "docs" / "STRONG.md").read_bytes()
+    text = (ROOT / "README.md").read_bytes() + (ROOT / "docs" / "reference" / "CMSTRONG.md").read_bytes()
     pieces = [(text * 2)[STEP * k % len(text) :][:PIECE] for k in range(given.files)]
     result: dict[str, Any] = {
         "tool": "small_files", **software(), "machine": machine(), "repeat": given.repeat,

@@ -3,7 +3,7 @@
 Usage: python benchmarks/transforms.py FILE… [--out benchmarks/results/transforms.json]
 
 Each file is one block: at most 16 MiB of it for zstd (level 19) and 4 MiB for `cm` (preset 3). PNG pictures are
-measured as the PNM files they stand for (this needs pillow). Prints the table of docs/TRANSFORMS.md.
+measured as the PNM files they stand for (this needs pillow). Prints the table of docs/reference/TRANSFORMS.md.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import zstandard
 
 from nzip import registry
 from nzip.formats.content.choice import choose
-from nzip.formats.content.detection import Chain
+from nzip.formats.content.detection import detect
+from nzip.formats.transforms.base import Chain
 
 LIMITS = {"zstd": 16 << 20, "cm": 4 << 20}
 PARAMS = {"zstd": {"level": 19}, "cm": {"preset": 3}}
@@ -49,7 +50,7 @@ def measure(engine: str, block: bytes) -> dict[str, Any]:
     def size(data: bytes) -> int:
         return len(coder.encode(data, coder.fit(PARAMS[engine], len(data))))
 
-    chain: Chain = choose(block, engine)
+    chain: Chain = choose(block, detect(block), sees_records=coder.sees_records)
     coded = block
     for name, params in chain:
         coded = registry.transforms()[name].forward(coded, params)

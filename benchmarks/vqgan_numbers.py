@@ -22,12 +22,13 @@ from PIL import Image
 
 from nzip import __version__
 from nzip.evaluation.distortion.images import PictureReference
-from nzip.models.latent import codecs, vqgan
+from nzip.models.latent import codecs
 from nzip.models.latent.layers import best_ops
 from nzip.models.latent.training.data import signal_of
+from nzip.models.latent.vqgan import codec as vqgan
 
 SHARES = (0.05, 0.1, 0.2)
-SHOWN = ("psnr", "ms_ssim", "deep")
+SHOWN = ("psnr", "ms_ssim", "feature_distance")
 
 
 def bytes_of(signal: np.ndarray) -> np.ndarray:

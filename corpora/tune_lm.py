@@ -34,7 +34,10 @@ import numpy as np
 import torch
 import zstandard
 
-from nzip.models.lm import cache, float_model, model, sources
+from nzip.models.lm import loading
+from nzip.models.lm.cache import known_models, records
+from nzip.models.lm.network import float_model
+from nzip.models.lm.readers import opening
 
 # Name, straight quotes, wrapped lines.
 EBOOKS = {
@@ -196,15 +199,15 @@ def learn(network: float_model.FloatModel, parts: Iterator[Any], steps: int, sta
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--model", default=cache.DEFAULT_MODEL)
+    parser.add_argument("--model", default=known_models.DEFAULT_MODEL)
     parser.add_argument("--out", type=Path, default=Path("corrections.zst"))
     parser.add_argument("--steps", type=int, default=480)
     parser.add_argument("--rank", type=int, default=8)
     args = parser.parse_args()
     torch.manual_seed(1)
-    language = model.by_name(args.model)
-    source = sources.open_source(cache.find(args.model).path)
-    made = model.quantised(source, corrected=False)
+    language = loading.by_name(args.model)
+    source = opening.open_source(records.find(args.model).path)
+    made = loading.quantised(source, corrected=False)
     print("weights:", made.model_id())
     network = float_model.FloatModel(
         made.config, float_model.dequantised(made), rank=args.rank, dtype=torch.bfloat16

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from nzip.codec.tokens.tokenizer import EqualInfoTokenizer, Tokens, detokenize
     from nzip.errors import CorruptError, LimitError, NzipError, TruncatedError, UnsupportedError
     from nzip.formats.container import FORMAT_VERSION
-    from nzip.formats.signals import Audio, Image, read_signal, write_audio, write_image
+    from nzip.formats.signals.audio import write_audio
+    from nzip.formats.signals.base import Audio, Image
+    from nzip.formats.signals.files import read_signal
+    from nzip.formats.signals.images import write_image
     from nzip.registry import engines, register_engine, register_transform, transforms
     from nzip.settings import Level, levels
 
@@ -83,7 +86,10 @@ _HOMES = {
     "nzip.codec.tokens.tokenizer": ("EqualInfoTokenizer", "Tokens", "detokenize"),
     "nzip.errors": ("CorruptError", "LimitError", "NzipError", "TruncatedError", "UnsupportedError"),
     "nzip.formats.container": ("FORMAT_VERSION",),
-    "nzip.formats.signals": ("Image", "Audio", "read_signal", "write_image", "write_audio"),
+    "nzip.formats.signals.base": ("Image", "Audio"),
+    "nzip.formats.signals.files": ("read_signal",),
+    "nzip.formats.signals.images": ("write_image",),
+    "nzip.formats.signals.audio": ("write_audio",),
 }
 _LATER = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -6,6 +6,7 @@ copied, so that they pass between processes.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 
@@ -52,3 +53,17 @@ class UnsupportedError(NzipError):
 
 class LimitError(NzipError):
     """The work would need more memory, or give more output, than the caller's limit allows."""
+
+
+class FileError(NzipError):
+    """An operation on a file was refused or given up; the file is as it was.
+
+    Attributes:
+        path: the file that is at fault.
+        reason: what is wrong and the remedy.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], reason: str):
+        super().__init__(f"{os.fspath(path)}: {reason}")
+        self.path = os.fspath(path)
+        self.reason = reason

@@ -139,6 +139,37 @@ def discard(part: str) -> None:
     _unfinished.discard(part)
 
 
+def put_folder(new: str, place: str, refuse: Callable[[], None]) -> None:
+    """Move a finished directory to `place`; one that is there goes when the new one is in its place.
+
+    Args:
+        new: the directory.
+        place: its later place.
+        refuse: raises where what is at `place` must stay; nothing comes between this and the move.
+
+    Raises:
+        OSError: it cannot be moved; what was there is there again.
+    """
+    # Beside it, not into a folder of its own: a directory that may not be written cannot be moved to another.
+    old = os.path.join(os.path.dirname(place), f".nzip-{os.urandom(6).hex()}.part")
+    with changing():
+        refuse()
+        try:
+            if not os.path.lexists(place):
+                os.rename(new, place)
+            else:
+                os.rename(place, old)
+                try:
+                    os.rename(new, place)
+                except BaseException:
+                    os.rename(old, place)
+                    raise
+                _unfinished.add(old)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, place) from None
+    discard(old)
+
+
 # --- what a path leads to --------------------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""Makes tests/good, tests/bad and tests/unsupported: small files built field by field after docs/FORMAT.md.
+"""Makes tests/good, tests/bad and tests/unsupported: small files built field by field after docs/reference/FORMAT.md.
 
 The builder is independent of nzip's writer, so that it can also write what nzip never would. Every file is one entry of
 the tables below; the README of each folder is written from them.
@@ -542,7 +542,7 @@ def files() -> dict[Path, bytes]:
             f"# {folder}",
             "",
             promise,
-            "Made by `tests/make_fixtures.py`, as this page is; see docs/FORMAT.md.",
+            "Made by `tests/make_fixtures.py`, as this page is; see docs/reference/FORMAT.md.",
             "",
         ]
         for name, fixture in sorted(fixtures.items()):

@@ -192,7 +192,7 @@ def latents() -> Iterator[tuple[str, Callable[[], tuple[bytes, bytes]]]]:
     """Yield lossy files of every codec and every model that comes with nzip; the content is what they decode to."""
     import numpy as np
 
-    from nzip.formats.signals import Audio, Image
+    from nzip.formats.signals.base import Audio, Image
     from nzip.models.latent import codecs
 
     rows, columns = np.arange(70)[:, None], np.arange(90)[None]

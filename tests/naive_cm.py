@@ -1,4 +1,4 @@
-"""The `cm` engine in plain Python: what docs/MODELS.md says, as short as it can be said, and as slow.
+"""The `cm` engine in plain Python: what docs/reference/CM.md says, as short as it can be said, and as slow.
 
 One object a part; a predictor is asked for `p()`, the 16-bit probability of a one, and then told the bit. Tests hold
 the kernel to this module bit for bit. Only the preset data and the constant tables are shared with the kernel; the

@@ -1,4 +1,4 @@
-"""The `cmfast` engine in plain Python: what docs/FAST.md says, as short as it can be said, and as slow.
+"""The `cmfast` engine in plain Python: what docs/reference/CMFAST.md says, as short as it can be said, and as slow.
 
 A `Model` is what all streams share; a `Stream` is one part of the block on its way. Tests hold the kernel to this
 module bit for bit. Only the constant tables are shared with the kernel; they have tests of their own.

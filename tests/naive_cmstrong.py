@@ -1,4 +1,4 @@
-"""The engine `cmstrong` in plain Python: what docs/STRONG.md says, as short as it can be said, and as slow.
+"""The engine `cmstrong` in plain Python: what docs/reference/CMSTRONG.md says, as short as it can be said, and as slow.
 
 One object a part; a predictor is asked for `p()`, the 16-bit probability of a one, and then told the bit. Tests hold
 the kernel to this module bit for bit. Only the preset data and the constant tables are shared with the kernel; the

@@ -1,4 +1,4 @@
-"""The `midicoth` engine in plain Python: what docs/MIDICOTH.md says, as short as it can be said, and as slow.
+"""The `midicoth` engine in plain Python: what docs/reference/MIDICOTH.md says, as short as it can be said, and as slow.
 
 A predictor is asked for `p()`, the 16-bit probability of a one, and then told the bit. Tests hold the kernel to this
 module bit for bit. Only the constant tables are shared with the kernel; they have tests of their own.

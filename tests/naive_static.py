@@ -1,4 +1,4 @@
-"""The static model of `nzip.models.static` in dictionaries, from the formulas of docs/EQUALINFO.md."""
+"""The static model of `nzip.models.static` in dictionaries, from the formulas of docs/reference/EQUALINFO.md."""
 
 from collections import Counter, defaultdict
 

@@ -1,4 +1,4 @@
-"""The transforms in plain Python, written from docs/TRANSFORMS.md: slow, and meant to be read."""
+"""The transforms in plain Python, written from docs/reference/TRANSFORMS.md: slow, and meant to be read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The vocabulary tree of engine `lm` in plain Python, from docs/LMTREE.md: slow, and written to be read.
+"""The vocabulary tree of engine `lm` in plain Python, from docs/reference/LMTREE.md: slow, and written to be read.
 
 Decisions are found by looking at the sorted tokens, not by the tables that the kernel walks. Tables are dictionaries
 that make a first value when asked. Nothing is shared with the package but the constant tables.
@@ -11,20 +11,22 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from nzip.models.cm import tables as cm_tables
-from nzip.models.lm import adapt, exact
-from nzip.models.lm import tree as constants
+from nzip.models.lm.network import arithmetic
+from nzip.models.lm.tree import adapter as adapt
+from nzip.models.lm.tree import coder
+from nzip.models.lm.tree import layout as constants
 from nzip.models.midicoth import tables as log_tables
 
 M64 = (1 << 64) - 1
 K1, K2, K3, K4, K5 = constants.K1, constants.K2, constants.K3, constants.K4, constants.K5
 TOP = 4095
 ONE = 1 << 22
-SQUASH = constants.squash_values()
+SQUASH = coder.squash_values()
 LOGS = log_tables.log_values()
 AFTER = cm_tables.state_table()
 RATES = cm_tables.rates()
 LIFTS = adapt.lift_values()
-FADES = [int(x) for x in exact.exp_table()]
+FADES = [int(x) for x in arithmetic.exp_table()]
 
 
 def signed32(x: int) -> int:
@@ -149,9 +151,9 @@ class Stream:
 
 
 class Adapter:
-    """What moves the model's logits: see "Adapter" in docs/LMTREE.md. A is a list of rows by channel of u."""
+    """What moves the model's logits: see "Adapter" in docs/reference/LMTREE.md. A is a list of rows by channel of u."""
 
-    def __init__(self, head: list[list[int]], scales: list[float], settings: constants.Settings) -> None:
+    def __init__(self, head: list[list[int]], scales: list[float], settings: coder.Settings) -> None:
         self.head, self.s = head, settings
         self.scales = [round(s * (1 << 28)) for s in scales]
         self.width = len(head[0])
@@ -234,7 +236,7 @@ class NaiveTreeCoder:
         self,
         vocabulary: list[bytes],
         streams: int,
-        settings: constants.Settings,
+        settings: coder.Settings,
         capacity: int,
         payloads: list[bytes] | None = None,
         head: tuple[list[list[int]], list[float]] | None = None,

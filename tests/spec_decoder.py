@@ -1,4 +1,4 @@
-"""An independent reader of nzip files, written from docs/FORMAT.md alone.
+"""An independent reader of nzip files, written from docs/reference/FORMAT.md alone.
 
 It shares no code with the package and prefers plainness to speed: the whole file is in memory, one function for each
 section of the document. It reads a file in two ways, from the front (`decode`) and from the end through the End

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from nzip.models import primers, static
+from nzip.models import primers
 from nzip.models.cmfast import engine as cmfast
+from nzip.models.static import shipped
 
 CORPORA = Path(__file__).parents[1] / "corpora"
 WEIGHTS = Path(primers.__file__).parent / "weights"
@@ -71,7 +72,7 @@ def sources():
         f"primer {primer.kind}": (lambda number=number: primers.text(number))
         for number, primer in primers.PRIMERS.items()
     }
-    found["english text of the byte models"] = static.english
+    found["english text of the byte models"] = shipped.english
     found["primer of cmfast"] = cmfast.primer
     logs = sorted((CORPORA / "logs").glob("*.log"))
     found["logs"] = lambda: b"".join(path.read_bytes() for path in logs)

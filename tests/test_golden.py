@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import spec_decoder
-from nzip.registry import ENGINES, TRANSFORMS
 
 import nzip
+from nzip.registry import ENGINES, TRANSFORMS
 
 GOLDEN = Path(__file__).parent / "golden"
 MANIFESTS = sorted(GOLDEN.glob("v*/MANIFEST"))

@@ -30,8 +30,8 @@ def _run(code: str, *words: str, timeout: float = 60) -> list[str]:
 # Every lock that is a module's, and whether a child that was forked while a thread held it can take it.
 HELD = """
 import os, sys, threading
-import nzip, nzip.registry, nzip.formats.content.estimate, nzip.formats.signals, nzip.models.progress
-import nzip.models.primers, nzip.models.static, nzip.models.latent.codecs, nzip.models.lm.model, nzip.outputs
+import nzip, nzip.registry, nzip.formats.content.estimate, nzip.formats.signals.base, nzip.models.progress
+import nzip.models.primers, nzip.models.static.shipped, nzip.models.latent.codecs, nzip.models.lm.loading, nzip.outputs
 import nzip.models.cm.engine, nzip.models.cmfast.engine, nzip.models.midicoth.engine, nzip.entropy.jit
 kinds = (type(threading.Lock()), type(threading.RLock()))
 found = [(name, key) for name, module in sorted(sys.modules.items()) if name.startswith("nzip.")

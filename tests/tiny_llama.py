@@ -6,8 +6,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from nzip.models.lm import exact, weights
-from nzip.models.lm.config import LlamaConfig
+from nzip.models.lm.network import weights
+from nzip.models.lm.network.config import LlamaConfig
+from nzip.models.lm.network.reference import ReferenceModel
 
 STREAMS, TOKENS = 3, 90  # more tokens than the window of 48
 
@@ -67,6 +68,6 @@ def tokens() -> np.ndarray:
 @lru_cache(maxsize=1)
 def expected() -> np.ndarray:
     """Return the reference's frequencies, (TOKENS, STREAMS, V)."""
-    reference = exact.ReferenceModel(model())
+    reference = ReferenceModel(model())
     state = reference.begin(STREAMS)
     return np.array([reference.step(state, tokens()[:, i]) for i in range(TOKENS)])

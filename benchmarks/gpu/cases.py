@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 import nzip
 from nzip.codec import lossy
-from nzip.models.lm import engine, model
+from nzip.models.lm import loading, model
+from nzip.models.lm.streams import encode_text
 
 BATCHES = (1, 7, 64, 1024)
 # Bytes of text of each stream, by the batch: as much as a CPU can make in minutes, and for `tiny` more tokens than its
@@ -97,7 +98,7 @@ def make_language(name: str, language: model.LanguageModel, batch: int, share: i
     """Return the case of a model and a batch, made with the backend that the environment names."""
     window = WINDOWS[name]
     data = text(batch * STREAM_BYTES[name][batch] // share, batch)
-    payloads = engine.encode_text(language, data, batch, window, True)
+    payloads = encode_text(language, data, batch, window, True)
     backend = language.backend()
     return {
         "id": language.id,
@@ -118,7 +119,7 @@ def payloads_of(case: dict[str, Any]) -> list[bytes]:
 
 def make_file(language: model.LanguageModel) -> dict[str, Any]:
     """Return the case of a whole nzip file."""
-    model.use(language)
+    loading.use(language)
     data = text(3000, 8)
     params = {"model": language.name, "id": language.id, "streams": 5}
     packed = nzip.compress(data, engine="lm", params=params)

@@ -34,8 +34,10 @@ import torch
 
 import nzip
 from nzip.codec import lossy
-from nzip.models.lm import engine, model
-from nzip.models.lm.torch_backend import TorchModel
+from nzip.models.lm import loading, model
+from nzip.models.lm.network import backends
+from nzip.models.lm.network.torch_backend import TorchModel
+from nzip.models.lm.streams import decode_text, encode_text
 
 PARTS = ("env", "exact", "latents", "speed")
 REHEARSAL = (
@@ -83,7 +85,7 @@ class Bench:
             if self.rehearse:
                 backend._record = Recorder()
             made[self.backend_name] = backend
-        os.environ[model.BACKEND_VARIABLE] = self.backend_name
+        os.environ[backends.BACKEND_VARIABLE] = self.backend_name
         backend = made[self.backend_name]
         assert isinstance(backend, TorchModel)
         return language, backend
@@ -105,10 +107,10 @@ class Bench:
 def environment(bench: Bench) -> dict[str, Any]:
     """Compile what the coder needs, and look whether torch does what the arithmetic rests on."""
     began = time.perf_counter()
-    os.environ[model.BACKEND_VARIABLE] = "torch"
-    nothing = engine._nothing()
-    packed = engine.encode_text(nothing, b"abab", 1, 32, True)
-    right = engine.decode_text(nothing, packed, 4, 32, True) == b"abab"
+    os.environ[backends.BACKEND_VARIABLE] = "torch"
+    nothing = model.nothing()
+    packed = encode_text(nothing, b"abab", 1, 32, True)
+    right = decode_text(nothing, packed, 4, 32, True) == b"abab"
     rows = torch.randint(-127, 128, (64, 576), dtype=torch.int8, device=bench.device)
     matrix = torch.randint(-127, 128, (1536, 576), dtype=torch.int8, device=bench.device).t()
     wanted = rows.cpu().numpy().astype(np.int64) @ matrix.cpu().numpy().astype(np.int64)
@@ -125,7 +127,7 @@ def exact(bench: Bench, name: str, batch: int) -> dict[str, Any]:
     window, text, payloads = cases.WINDOWS[name], case["text"].tobytes(), cases.payloads_of(case)
     out["same_steps"] = cases.rows_sha(language, backend, batch, window) == case["rows"]
     out["same_prefill"] = cases.prefill_sha(language, backend, window) == case["prefill"]
-    mine = engine.encode_text(language, text, batch, window, True)
+    mine = encode_text(language, text, batch, window, True)
     out["same_bytes_written"] = mine == payloads
     out["cpu_bytes_read"] = _reads(language, payloads, text, window)
     if not out["same_bytes_written"]:  # it may still be true to itself
@@ -137,7 +139,7 @@ def exact(bench: Bench, name: str, batch: int) -> dict[str, Any]:
 
 def _reads(language: model.LanguageModel, payloads: list[bytes], text: bytes, window: int) -> bool:
     try:
-        return engine.decode_text(language, payloads, len(text), window, True) == text
+        return decode_text(language, payloads, len(text), window, True) == text
     except nzip.NzipError:
         return False
 
@@ -154,7 +156,7 @@ def whole_file(bench: Bench) -> dict[str, Any]:
     """Write a whole nzip file as the CPU wrote it, and read the CPU's."""
     case = cases.load(bench.bundle / "cases" / "file.npz")
     language, _ = bench.language("tiny")
-    model.use(language)
+    loading.use(language)
     params = {"model": language.name, "id": language.id, "streams": 5}
     text, packed = case["text"].tobytes(), case["packed"].tobytes()
     written = nzip.compress(text, engine="lm", params=params) == packed
@@ -195,8 +197,8 @@ def latents(bench: Bench, name: str) -> dict[str, Any]:
 def _integers(bench: Bench, packed: bytes, stem: str) -> bool:
     """Return whether the integer networks that steer the coder give the CPU's code on the device."""
     from nzip.models.latent import codecs, record, weights
-    from nzip.models.latent.exact import IntegerOps
-    from nzip.models.latent.hyperprior import HyperpriorCodec
+    from nzip.models.latent.hyperprior.codec import HyperpriorCodec
+    from nzip.models.latent.priors.exact import IntegerOps
 
     found = cases.record_of(packed)
     head, codec = found.head, found.codec
@@ -236,9 +238,9 @@ def speed(bench: Bench, name: str, batch: int) -> dict[str, Any]:
         out["memory"] = torch.cuda.max_memory_allocated()
     text = cases.text(batch * CODED[batch] // (8 if bench.rehearse else 1), 77)
     start = time.perf_counter()
-    payloads = engine.encode_text(language, text, batch, window, True)
+    payloads = encode_text(language, text, batch, window, True)
     middle = time.perf_counter()
-    right = engine.decode_text(language, payloads, len(text), window, True) == text
+    right = decode_text(language, payloads, len(text), window, True) == text
     end = time.perf_counter()
     out |= {"streams": batch, "bytes": len(text), "bytes_out": sum(map(len, payloads)), "read_back": right}
     out |= {"encode_kb_s": _digits(len(text) / 1000 / (middle - start))}
@@ -248,7 +250,7 @@ def speed(bench: Bench, name: str, batch: int) -> dict[str, Any]:
 
 def _on_device(backend: TorchModel, state: Any, ids: Any, rounds: int = 20) -> float:
     """Return the milliseconds of a recorded step, without what is brought to the CPU."""
-    from nzip.models.lm.torch_backend import _full_precision
+    from nzip.models.lm.network.torch_backend import _full_precision
 
     places = backend._places(state, int(state.positions.max()) + 1)
     with _full_precision():

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nzip.models.lm import model, weights
-from nzip.models.lm.config import LlamaConfig
+from nzip.models.lm import loading, model
+from nzip.models.lm.network import weights
+from nzip.models.lm.network.config import LlamaConfig
 from nzip.models.lm.vocabulary import Vocabulary
 
 SEED = 15
@@ -90,7 +91,7 @@ def language(name: str, bundle: Path) -> model.LanguageModel:
     if name == "smollm2":
         if not (bundle / GGUF).is_file():
             raise FileNotFoundError(bundle / GGUF)
-        return model.open_path(bundle / GGUF)
+        return loading.open_path(bundle / GGUF)
     config = CONFIGS[name]
     built = weights.build(config, Noise(config))
     words = pieces(config.vocab)

@@ -29,7 +29,7 @@ import numba
 import numpy as np
 
 import nzip
-from nzip.models.lm import model
+from nzip.models.lm.network import backends
 
 MIB = 1 << 20
 PART = 13 * MIB
@@ -44,7 +44,7 @@ def make(
     bundle: Path, chosen: Sequence[str], batches: Sequence[int], latents: Sequence[str], share: int = 1
 ) -> None:
     """Write the cases that are not there, and the manifest; texts have one part in `share` of their usual length."""
-    os.environ[model.BACKEND_VARIABLE] = "numba"
+    os.environ[backends.BACKEND_VARIABLE] = "numba"
     for name in cases.names(chosen, batches, latents):
         path = bundle / "cases" / f"{name}.npz"
         if path.is_file():

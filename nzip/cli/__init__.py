@@ -1,7 +1,7 @@
 """The command `nzip`: a group that loads a command's file when that command is used.
 
 Invariants: importing this module imports neither numpy, numba, zstandard nor rich; every failure ends as one line
-on stderr and an exit status (see `docs/CLI.md`), never as a traceback.
+on stderr and an exit status (see `docs/reference/CLI.md`), never as a traceback.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nzip._version import __version__
-from nzip.cli import output
+from nzip.cli.output import errors, lines, signals, words
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -59,7 +59,7 @@ class HelpfulGroup(HelpfulCommand, click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         names = self.list_commands(ctx)
         if args[0] not in names and not args[0].startswith("-") and not ctx.resilient_parsing:
-            raise click.UsageError(f"there is no command {output.shown(args[0])!r}; there are {', '.join(names)}", ctx)
+            raise click.UsageError(f"there is no command {words.shown(args[0])!r}; there are {', '.join(names)}", ctx)
         return super().resolve_command(ctx, args)
 
 
@@ -105,14 +105,14 @@ class MainGroup(LazyGroup):
 
             if not ctx.resilient_parsing:
                 habits.refuse_mistyped(args[0], self.list_commands(ctx), ctx)
-            args = habits.translated(args)
+            args = habits.translated(args, self.list_commands(ctx))
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:  # click would write an empty line first
-            ctx.exit(output.interrupted())
+            ctx.exit(lines.interrupted())
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Offer the commands; and files, and the options of compress, for `nzip FILE` compresses."""
@@ -134,25 +134,25 @@ class MainGroup(LazyGroup):
         **extra: Any,
     ) -> Any:
         """Run the command; end the process with its status in standalone mode, else return it."""
-        output.write_any_text()
-        words = [*(sys.argv[1:] if args is None else args)]
+        words.write_any_text()
+        first = [*(sys.argv[1:] if args is None else args)][:1]
         try:
-            with output.ending_on("SIGINT", "SIGTERM", "SIGHUP"):
+            with signals.ending_on("SIGINT", "SIGTERM", "SIGHUP"):
                 status = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         except click.UsageError as error:
-            named = words[0] if words and words[0] in self.table and os.path.lexists(words[0]) else None
-            status = output.usage_error(error, f"; the file called {named} is ./{named}" if named else "")
+            named = next((word for word in first if word in self.table and os.path.lexists(word)), None)
+            status = lines.usage_error(error, f"; the file called {named} is ./{named}" if named else "")
         except click.ClickException as error:
-            status = output.complain(error.format_message())
+            status = lines.complain(error.format_message())
         except (click.Abort, KeyboardInterrupt):
-            status = output.interrupted()
+            status = lines.interrupted()
         except BrokenPipeError:
-            status = output.pipe_closed()
+            status = lines.pipe_closed()
         except Exception as error:
             if os.environ.get("NZIP_DEBUG"):
                 raise
-            status = output.complain(output.describe(error, "stdout" if isinstance(error, OSError) else None))
-        status = output.flush_stdout(status if isinstance(status, int) else 0)
+            status = lines.complain(errors.describe(error, "stdout" if isinstance(error, OSError) else None))
+        status = lines.flush_stdout(status if isinstance(status, int) else 0)
         if standalone_mode:
             sys.exit(status)
         return status

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from nzip.cli import choices, options
-from nzip.cli.output import on_terminal, steps
+from nzip.cli.output.lines import on_terminal
+from nzip.cli.output.progress import steps
 
 LOSSLESS_ONLY = ("levels", "engine", "streams", "window", "threads", "direction")
 LOSSY_ONLY = ("codecs", "qualities", "speech", "html_path")

@@ -59,9 +59,9 @@ def codecs(ctx: click.Context) -> Iterator[tuple[str, str]]:
 
 
 def _language_models() -> Iterator[tuple[str, str]]:
-    from nzip.models.lm import cache
+    from nzip.models.lm.cache import records
 
-    for model in cache.installed():
+    for model in records.installed():
         yield model.name, "here"
 
 
@@ -72,9 +72,9 @@ def language_models(ctx: click.Context) -> Iterator[tuple[str, str]]:
 
 @_completer
 def known_models(ctx: click.Context) -> Iterator[tuple[str, str]]:
-    from nzip.models.lm import cache
+    from nzip.models.lm.cache import known_models
 
-    for name, known in cache.KNOWN.items():
+    for name, known in known_models.KNOWN.items():
         yield name, known.title
 
 

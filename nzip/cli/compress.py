@@ -8,7 +8,9 @@ from typing import Any
 import click
 
 from nzip.cli import options
-from nzip.cli.output import Report, on_terminal, watch
+from nzip.cli.output.lines import on_terminal
+from nzip.cli.output.progress import watch
+from nzip.cli.output.report import Report
 
 
 @click.command(cls=options.LeveledCommand, short_help="Compress files, or directories with -r.")
@@ -80,8 +82,10 @@ def command(
     With -r a directory becomes one DIR.tar.nz, which nzip decompress extracts again. With --lossy each FILE is a
     picture or sound, and a much smaller one that is like it comes back.
     """
-    from nzip.codec import files as operations
-    from nzip.codec.files import FileError
+    from nzip.codec.files import compress, names
+    from nzip.codec.files.targets import Run
+    from nzip.codec.files.trees import pack
+    from nzip.errors import FileError
 
     files = options.inputs(files)
     goal = options.Destination(files, output, to_stdout, as_json=as_json, remove=remove)
@@ -115,7 +119,7 @@ def command(
         "max_memory": memory,
         "store_name": store_name,
         "force": force,
-        "run": operations.Run(file for file in files if file != "-"),
+        "run": Run(file for file in files if file != "-"),
     }
 
     def one(file: str) -> None:
@@ -129,13 +133,13 @@ def command(
             tree = recursive and os.path.isdir(file)
             if tree and remove:
                 raise FileError(file, "is a directory, which --rm never deletes; leave out --rm")
-            if not tree and file.endswith(operations.SUFFIX) and not force and not os.path.isdir(file):
-                raise FileError(file, f"already ends in {operations.SUFFIX}; add -f to compress it again")
-            path = goal.of(operations.packed_name(file) if tree else operations.compressed_name(file))
+            if not tree and file.endswith(names.SUFFIX) and not force and not os.path.isdir(file):
+                raise FileError(file, f"already ends in {names.SUFFIX}; add -f to compress it again")
+            path = goal.of(names.packed_name(file) if tree else names.compressed_name(file))
         target: Any = options.stdout() if path is None else path
         if lossy:
             result = watch(
-                lambda tally: operations.compress_signal_file(
+                lambda tally: compress.compress_signal_file(
                     source,
                     target,
                     model=model,
@@ -150,7 +154,7 @@ def command(
             )
         elif file != "-" and tree:
             result = watch(
-                lambda tally: operations.compress_tree(
+                lambda tally: pack.compress_tree(
                     source, target, progress=tally, prepare=report.preparing(tally), **settings
                 ),
                 label=os.path.basename(path or file),
@@ -158,7 +162,7 @@ def command(
             )
         else:
             result = watch(
-                lambda tally: operations.compress_file(
+                lambda tally: compress.compress_file(
                     source,
                     target,
                     remove=remove,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import click
 
 from nzip.cli import HelpfulGroup, choices, options
-from nzip.cli.output import FAILED, Report, columns, shown
+from nzip.cli.output.lines import FAILED
+from nzip.cli.output.report import Report
+from nzip.cli.output.words import columns, shown
 
 
 @click.group(cls=HelpfulGroup, short_help="List, fetch and verify the public test corpora.")

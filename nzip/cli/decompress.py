@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nzip.cli import options
-from nzip.cli.output import Report, on_terminal, watch
+from nzip.cli.output.lines import on_terminal
+from nzip.cli.output.progress import watch
+from nzip.cli.output.report import Report
+
+if TYPE_CHECKING:
+    from nzip.codec.files.results import FileResult
 
 
 @click.command(cls=options.Command, short_help="Restore files and directories.")
@@ -70,7 +76,11 @@ def command(
     A packed directory is extracted beside its archive, DIR.tar.nz as DIR, or to where -o says. With -c and -f together,
     what is no nzip file is given as it is.
     """
-    from nzip.codec import files as operations
+    from nzip.codec.files.decompress import decompress_file
+    from nzip.codec.files.names import decompressed_name
+    from nzip.codec.files.restored import read_header
+    from nzip.codec.files.targets import Run
+    from nzip.codec.files.trees.extract import extract_tree
     from nzip.errors import NzipError
 
     if gaps and not keep_going:
@@ -87,82 +97,38 @@ def command(
     settings: dict[str, Any] = {
         "threads": threads,
         "max_memory": memory,
+        "restore": restore,
         "remove": remove,
         "force": force,
-        "run": operations.Run(file for file in files if file != "-"),
+        "run": Run(file for file in files if file != "-"),
     }
+    damage: dict[str, Any] = {"lost": "gaps" if gaps else "zeros", "unplaced": unplaced} if keep_going else {}
 
-    def save(file: str) -> None:
-        source: Any = options.stdin() if file == "-" else file
-        path = goal.file
-        if file != "-" and not goal.to_stdout and path is None:
-            header = None
-            if restore:
-                with contextlib.suppress(NzipError):
-                    header = operations.read_header(file)
-            path = goal.of(operations.decompressed_name(file, header))
-        target: Any = options.stdout() if path is None else path
-        result = watch(
-            lambda tally: operations.salvage_file(
-                source,
-                target,
-                lost="gaps" if gaps else "zeros",
-                unplaced=unplaced,
-                threads=threads,
-                max_memory=memory,
-                restore=restore,
-                force=force,
-                run=settings["run"],
-                progress=tally,
-            ),
+    def watched(file: str, work: Callable[..., FileResult], *places: Any, **more: Any) -> FileResult:
+        """Do the work on a file, and show how far it is."""
+        return watch(
+            lambda tally: work(*places, progress=tally, prepare=report.preparing(tally), **settings, **more),
             label=os.path.basename(file),
             bar=report.bar,
         )
-        report.result(file, result, compressing=False, to_stdout=path is None)
-        report.lost(file, result.faults)
 
     def one(file: str) -> None:
-        label = os.path.basename(file)
-        source: Any = file
-        if file == "-":
-            source, path = options.stdin(), goal.file
-        elif goal.to_stdout:
-            path = None
-        else:
-            header = operations.read_header(file)
-            if header.kind == "tar" and not no_extract:
-                result = watch(
-                    lambda tally: operations.extract_tree(
-                        file,
-                        goal.file,
-                        folder=goal.folder,
-                        restore=restore,
-                        outside_links=outside_links,
-                        progress=tally,
-                        prepare=report.preparing(tally),
-                        **settings,
-                    ),
-                    label=label,
-                    bar=report.bar,
-                )
-                report.result(file, result, compressing=False)
+        source: Any = options.stdin() if file == "-" else file
+        path = goal.file
+        if file != "-" and not goal.to_stdout:
+            header = None
+            with contextlib.suppress(NzipError) if keep_going else contextlib.nullcontext():
+                header = read_header(file)
+            if header is not None and header.kind == "tar" and not (no_extract or keep_going):
+                places = {"folder": goal.folder, "outside_links": outside_links}
+                report.result(file, watched(file, extract_tree, file, goal.file, **places), compressing=False)
                 return
-            path = goal.file or goal.of(operations.decompressed_name(file, header if restore else None))
+            path = path or goal.of(decompressed_name(file, header if restore else None))
         target: Any = options.stdout() if path is None else path
-        result = watch(
-            lambda tally: operations.decompress_file(
-                source,
-                target,
-                restore=restore,
-                strip=strip,
-                pass_through=goal.to_stdout and force,
-                progress=tally,
-                prepare=report.preparing(tally),
-                **settings,
-            ),
-            label=label,
-            bar=report.bar,
-        )
+        pass_through = goal.to_stdout and force
+        result = watched(file, decompress_file, source, target, strip=strip, pass_through=pass_through, **damage)
         report.result(file, result, compressing=False, to_stdout=path is None)
+        if keep_going:
+            report.lost(file, result.faults)
 
-    report.each(files, save if keep_going else one)
+    report.each(files, one)

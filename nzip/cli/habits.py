@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import click
 
-from nzip.cli.output import shown
+from nzip.cli.output.words import shown
 
 # Where several are given the one furthest down counts, as in gzip.
 MODES = {
@@ -122,10 +122,14 @@ def _leading_digits(text: str) -> Iterator[str]:
         yield letter
 
 
-def translated(args: Sequence[str]) -> list[str]:
+def translated(args: Sequence[str], table: Sequence[str]) -> list[str]:
     """Return the command, and its arguments, that `args` stand for when they are read as gzip's.
 
     Options that only other modes know say nothing and are left out: `tar -I 'nzip -9'` runs `nzip -9 -d`.
+
+    Args:
+        args: the words behind `nzip`.
+        table: the names of all commands.
 
     Raises:
         click.UsageError: both -z and -d; a level of two digits; an option without its value; a command's name behind
@@ -142,7 +146,7 @@ def translated(args: Sequence[str]) -> list[str]:
         raise click.UsageError("-z (compress) and -d (decompress) exclude each other", _context())
     mode = max(asked, key=COMMANDS.index, default="compress")
     if mode == "compress" and args[0].startswith("-"):
-        _refuse_misplaced(found)
+        _refuse_misplaced(found, table)
     options: list[str] = []
     arguments: list[str] = []
     for piece in found:
@@ -163,17 +167,15 @@ def _spelled(name: str, value: str | None = None) -> list[str]:
     return [name + value] if len(value) > 1 and value.startswith("-") else [name, value]
 
 
-def _refuse_misplaced(found: Sequence[Piece]) -> None:
+def _refuse_misplaced(found: Sequence[Piece], table: Sequence[str]) -> None:
     """Refuse `nzip -v test FILE`: it would compress FILE.
 
     Raises:
         click.UsageError: an argument before `--` is the name of a command, and of no file.
     """
-    from nzip.cli import COMMANDS as TABLE
-
     for piece in found:
         word = piece.words[0] if not piece.option else ""
-        if word in TABLE and not os.path.lexists(word):
+        if word in table and not os.path.lexists(word):
             hint = f"if the command {word} is meant, put {word} first"
             raise click.UsageError(f"there is no file {word!r}; {hint}", _context())
 

@@ -9,7 +9,8 @@ import click
 
 from nzip.cli import options
 from nzip.cli.list import SHOWN, inspected, more
-from nzip.cli.output import Report, bits_text, columns, digits, ratio_text, shown, significant, size_text
+from nzip.cli.output.report import Report
+from nzip.cli.output.words import bits_text, columns, digits, ratio_text, shown, significant, size_text
 
 if TYPE_CHECKING:
     from nzip.codec.inspect import BlockInfo, FileInfo, MemberInfo
@@ -51,7 +52,7 @@ def command(file: str, as_json: bool) -> None:
 
 def _signals(name: str, info: FileInfo) -> dict[int, dict[str, Any]]:
     """Return what members that stand for pictures or sounds say of them, by the member's number."""
-    from nzip.codec.files import SIGNALS
+    from nzip.codec.members import SIGNALS
 
     found: dict[int, dict[str, Any]] = {}
     if not any(kind in SIGNALS for kind in info.kinds):

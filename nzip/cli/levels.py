@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from nzip.cli import options
-from nzip.cli.output import Report, columns, size_text
+from nzip.cli.output.report import Report
+from nzip.cli.output.words import columns, size_text
 
 
 @click.command(short_help="Show the levels: engine, block size, memory.")

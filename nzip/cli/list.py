@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nzip.cli import options
-from nzip.cli.output import Report, columns, ratio_text, shown, significant
+from nzip.cli.output.report import Report
+from nzip.cli.output.words import columns, ratio_text, shown, significant
 
 if TYPE_CHECKING:
     from nzip.codec.inspect import FileInfo
@@ -52,8 +53,9 @@ def inspected(name: str) -> FileInfo:
         FileError: it is no regular file.
         NzipError, OSError: see `inspect`.
     """
-    from nzip.codec.files import FileError, refuse_unreadable
+    from nzip.codec.files.sources import refuse_unreadable
     from nzip.codec.inspect import inspect
+    from nzip.errors import FileError
 
     if name != "-":
         refuse_unreadable(name)
@@ -100,7 +102,7 @@ def _table(infos: list[FileInfo], verbose: int) -> list[str]:
 
 def _lossy(info: FileInfo) -> bool:
     """Whether there is a picture or sound in the file: its content is latents, and their ratio says nothing."""
-    from nzip.codec.files import SIGNALS
+    from nzip.codec.members import SIGNALS
 
     return any(kind in SIGNALS for kind in info.kinds)
 

@@ -13,8 +13,11 @@ from typing import Any
 
 import click
 
-from nzip.cli import HelpfulGroup, choices, options, output
-from nzip.cli.output import FAILED, Report, columns, shown, size_text
+from nzip.cli import HelpfulGroup, choices, options
+from nzip.cli.output import errors, lines, progress, signals
+from nzip.cli.output.lines import FAILED
+from nzip.cli.output.report import Report
+from nzip.cli.output.words import columns, shown, size_text
 
 DONE_WELL = ("ok", "unchanged")
 
@@ -34,9 +37,9 @@ def _fail(report: Report, name: str, error: Exception) -> None:
     report.failed = True
     known = getattr(error, "kind", None) if isinstance(error, NzipError) else None
     named = known == "missing" or str(error).startswith(f"{name}: ")
-    text = output.describe(error, None if named else name)
-    report.json({"ok": False, "name": name, "kind": known or output.error_kind(error), "error": text})
-    output.complain(text)
+    text = errors.describe(error, None if named else name)
+    report.json({"ok": False, "name": name, "kind": known or errors.error_kind(error), "error": text})
+    lines.complain(text)
 
 
 def _each(report: Report, names: tuple[str, ...], work: Callable[[str], None]) -> None:
@@ -81,7 +84,7 @@ def _tidy_end() -> Iterator[None]:
         if handler is not signal.SIG_IGN:  # nohup
             signal.signal(number, end)
     try:
-        with output.interruptible():
+        with signals.interruptible():
             yield
     except _EndedError as error:
         raise click.exceptions.Exit(128 + error.number) from None
@@ -104,7 +107,7 @@ class _Bar:
         self._task: Any = None
 
     def __call__(self, done: int, total: int | None) -> None:
-        if not self._draw or time.monotonic() - self._started < output.BAR_AFTER:
+        if not self._draw or time.monotonic() - self._started < progress.BAR_AFTER:
             return
         if self._bar is None:
             from rich.console import Console
@@ -129,7 +132,7 @@ class _Bar:
         if self._bar is not None:
             self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:
-            output.say(text)
+            lines.say(text)
 
     def __enter__(self) -> _Bar:
         return self
@@ -144,14 +147,15 @@ class _Bar:
 @options.json_option
 def list_command(verbose: int, as_json: bool) -> None:
     """List the models that are here and those that pull can bring; -v shows more of each."""
-    from nzip.models.lm import cache
+    from nzip.models import folder
+    from nzip.models.lm.cache import known_models, records
 
     report = Report("models list", as_json=as_json)
-    here = {model.name: model for model in cache.installed()}
+    here = {model.name: model for model in records.installed()}
     rows = [("name", "bytes", "here", "title")]
     details: list[list[tuple[str, str]]] = [[]]
-    for name in [*cache.KNOWN, *(name for name in here if name not in cache.KNOWN)]:
-        known, model = cache.KNOWN.get(name), here.get(name)
+    for name in [*known_models.KNOWN, *(name for name in here if name not in known_models.KNOWN)]:
+        known, model = known_models.KNOWN.get(name), here.get(name)
         fault = None if model is None else model.fault()
         ids = [] if model is None else list(model.model_ids)
         size = model.size if model is not None else known.size if known is not None else None
@@ -164,7 +168,7 @@ def list_command(verbose: int, as_json: bool) -> None:
             "fault": fault,
             "bytes": size,
             "pinned": known.pinned if known is not None else False,
-            "default": name == cache.DEFAULT_MODEL,
+            "default": name == known_models.DEFAULT_MODEL,
             "path": None if model is None else str(model.path),
             "reference": model is not None and model.reference,
             "model_ids": ids,
@@ -195,7 +199,7 @@ def list_command(verbose: int, as_json: bool) -> None:
             for key, text in details[number]:
                 click.echo(f"    {key}: {text}")
     if verbose:
-        click.echo(f"folder: {shown(cache.models_folder())}")
+        click.echo(f"folder: {shown(folder.models_folder())}")
 
 
 @command.command("latent")
@@ -236,17 +240,17 @@ def pull_command(names: tuple[str, ...], quiet: bool, no_progress: bool, as_json
 
     What is here and intact is left alone. A download that breaks off is taken up where it ended.
     """
-    from nzip.models.lm import cache
+    from nzip.models.lm.cache import known_models, pulling
 
     report = Report("models pull", quiet=quiet, as_json=as_json, bar=not no_progress)
 
     def one(name: str) -> None:
         with _Bar(name, report.bar) as bar:
-            model = cache.pull(name, echo=None if quiet or as_json else bar.line, progress=bar)
+            model = pulling.pull(name, echo=None if quiet or as_json else bar.line, progress=bar)
         report.json({"ok": True, **_summary(model)})
 
     with _tidy_end():
-        _each(report, names or (cache.DEFAULT_MODEL,), one)
+        _each(report, names or (known_models.DEFAULT_MODEL,), one)
 
 
 @command.command("add", cls=options.Command)
@@ -264,13 +268,13 @@ def pull_command(names: tuple[str, ...], quiet: bool, no_progress: bool, as_json
 @options.json_option
 def add_command(path: str, name: str | None, copy: bool, quiet: bool, no_progress: bool, as_json: bool) -> None:
     """Make PATH, a GGUF file or a folder in Hugging Face's layout, a model of this machine."""
-    from nzip.models.lm import cache
+    from nzip.models.lm.cache import local
 
     report = Report("models add", quiet=quiet, as_json=as_json, bar=not no_progress)
 
     def one(path: str) -> None:
         with _Bar(os.path.basename(path), report.bar) as bar:
-            model = cache.add(
+            model = local.add(
                 path, name, copy=copy, echo=None if quiet or as_json else bar.line, progress=bar
             )
         report.json({"ok": True, **_summary(model)})
@@ -290,14 +294,14 @@ def verify_command(names: tuple[str, ...], quiet: bool, no_progress: bool, as_js
     `ok` is what nzip knows for the model, `unchanged` what it was when it came. A model that is damaged or missing
     makes the exit status 1.
     """
-    from nzip.models.lm import cache
+    from nzip.models.lm.cache import records, verification
 
     report = Report("models verify", quiet=quiet, as_json=as_json, bar=not no_progress)
     rows: list[dict[str, Any]] = []
 
     def one(name: str) -> None:
         with _Bar(name, report.bar) as bar:
-            (row,) = cache.verify([name], progress=bar)
+            (row,) = verification.verify([name], progress=bar)
         rows.append(row)
         well = row["status"] in DONE_WELL
         report.json({"ok": well, **row})
@@ -306,7 +310,7 @@ def verify_command(names: tuple[str, ...], quiet: bool, no_progress: bool, as_js
         report.failed |= not well
 
     with _tidy_end():
-        _each(report, names or tuple(cache.names_here()), one)
+        _each(report, names or tuple(records.names_here()), one)
     if not rows:
         report.line("no model is here; get one with: nzip models pull")
 
@@ -320,12 +324,12 @@ def remove_command(names: tuple[str, ...], quiet: bool, as_json: bool) -> None:
 
     Files that were added by reference stay where they are.
     """
-    from nzip.models.lm import cache
+    from nzip.models.lm.cache import local
 
     report = Report("models remove", quiet=quiet, as_json=as_json)
 
     def one(name: str) -> None:
-        freed = cache.remove(name)
+        freed = local.remove(name)
         report.json({"ok": True, "name": name, "freed": freed})
         report.line(f"{name}: removed, {size_text(freed)} freed")
 

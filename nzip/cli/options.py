@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 import click
 
 from nzip.cli import choices
-from nzip.cli.output import on_terminal
+from nzip.cli.output.lines import on_terminal
 from nzip.outputs import descriptor_of
 
 if TYPE_CHECKING:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import click
 
 from nzip.cli import options
-from nzip.cli.output import Report, on_terminal, seconds_text, shown, size_text
+from nzip.cli.output.lines import on_terminal
+from nzip.cli.output.report import Report
+from nzip.cli.output.words import seconds_text, shown, size_text
 
 if TYPE_CHECKING:
     from nzip.codec.prepare import Step
@@ -77,7 +79,7 @@ def _search() -> None:
 
 def _writable(places: list[Path]) -> tuple[Path | None, list[str]]:
     """Return the first place that can be written, and why those before it cannot."""
-    from nzip.cli.output import describe
+    from nzip.cli.output.errors import describe
 
     reasons: list[str] = []
     for place in places:

@@ -8,7 +8,9 @@ from typing import Any
 import click
 
 from nzip.cli import options
-from nzip.cli.output import Report, on_terminal, watch
+from nzip.cli.output.lines import on_terminal
+from nzip.cli.output.progress import watch
+from nzip.cli.output.report import Report
 
 
 @click.command(cls=options.Command, short_help="Check files without writing anything.")
@@ -29,7 +31,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Decode each FILE (stdin without FILE, or for -), compare it with its checks, and write nothing."""
-    from nzip.codec import files as operations
+    from nzip.codec.files.decompress import test_file
 
     files = options.inputs(files)
     if "-" in files and on_terminal(options.stdin()):
@@ -39,7 +41,7 @@ def command(
     def one(file: str) -> None:
         source: Any = options.stdin() if file == "-" else file
         result = watch(
-            lambda tally: operations.test_file(
+            lambda tally: test_file(
                 source, threads=threads, max_memory=memory, progress=tally, prepare=report.preparing(tally)
             ),
             label=os.path.basename(file),

@@ -8,7 +8,10 @@ from typing import Any
 import click
 
 from nzip.cli import options
-from nzip.cli.output import Report, on_terminal, seconds_text, shown, shown_input, watch
+from nzip.cli.output.lines import on_terminal
+from nzip.cli.output.progress import watch
+from nzip.cli.output.report import Report
+from nzip.cli.output.words import seconds_text, shown, shown_input
 
 
 @click.command(cls=options.Command, short_help="Turn text into Equal-Info tokens for training models, and back.")
@@ -90,9 +93,10 @@ def command(
         )
     if decode and "-" in files and not force and on_terminal(options.stdin()):
         raise click.ClickException("stdin: is a terminal, and tokens are not read from it; name a file")
-    from nzip.codec.files import FileError, Run
+    from nzip.codec.files.targets import Run
     from nzip.codec.tokens import files as operations
     from nzip.codec.tokens.tokenizer import EqualInfoTokenizer
+    from nzip.errors import FileError
 
     settings: dict[str, Any] = {"force": force, "run": Run(file for file in files if file != "-")}
     report = Report("tokenize", quiet=quiet, as_json=as_json, bar=not no_progress)

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from nzip.cli import HelpfulCommand, choices, options
-from nzip.cli.output import Report, seconds_text, shown, size_text
+from nzip.cli.output.report import Report
+from nzip.cli.output.words import seconds_text, shown, size_text
 from nzip.outputs import stream_word
 
 
@@ -73,7 +74,8 @@ def command(
     A run that was broken off, or ended by --minutes, goes on when the command is given again. Where the files are
     from and under which licence stands in the model's card if a SOURCES.json beside them says it.
     """
-    from nzip.codec.files import FileError, Run, refuse_existing
+    from nzip.codec.files.targets import Run, refuse_existing
+    from nzip.errors import FileError
     from nzip.models.latent.training import recipes
 
     if codec not in recipes.codecs_of(kind):

@@ -20,6 +20,9 @@ from nzip.formats.container import (
     unpack_memory,
 )
 from nzip.formats.content.choice import choose
+from nzip.formats.content.detection import detect
+from nzip.formats.content.kinds import Content
+from nzip.formats.content.segments import last_border
 from nzip.models import progress
 from nzip.models.base import Engine
 from nzip.process import imported
@@ -105,8 +108,20 @@ def encode_block(raw: bytes, coding: Coding) -> bytes:
     if coding.engine == "store" or not raw:
         return _stored(raw)
     engine = ENGINES.by_name(coding.engine)
+    imported("numpy")
+    content = detect(raw, apart=engine.sees_records)
     with progress.block(len(raw)):
-        return _or_fallback(raw, coding, engine, _encoded(raw, coding, engine))
+        return _or_fallback(raw, content, coding, engine, _encoded(raw, content, coding, engine))
+
+
+def end_of_block(raw: bytes, coding: Coding) -> int:
+    """Return how much of `raw`, a full block that more follows, should be one: it may end a little earlier, at a border
+    of content, so that what begins there is whole in the next block."""
+    engine = ENGINES.by_name(coding.engine)
+    if not engine.sees_records:
+        return len(raw)
+    imported("numpy")
+    return last_border(raw)
 
 
 def encode_within(raw: bytes, coding: Coding, limit: int) -> tuple[int, bytes]:
@@ -122,29 +137,29 @@ def encode_within(raw: bytes, coding: Coding, limit: int) -> tuple[int, bytes]:
         count, payload, params = engine.encode_within(raw, coding.params, limit)
         part = raw[:count]
         chunk = _finished(part, part, (), engine, params, verify, payload) if payload else _stored(part)
-    return count, _or_fallback(part, coding, engine, chunk)
+    return count, _or_fallback(part, None, coding, engine, chunk)
 
 
 def _verifies(coding: Coding, engine: Engine) -> bool:
     return engine.verifies if coding.verify is None else coding.verify
 
 
-def _or_fallback(raw: bytes, coding: Coding, engine: Engine, chunk: bytes) -> bytes:
+def _or_fallback(raw: bytes, content: Content | None, coding: Coding, engine: Engine, chunk: bytes) -> bytes:
     """Return the shorter of a chunk and what the engine's fallback, if it has one, makes of the same bytes."""
     if engine.fallback is None:
         return chunk
     name, params = engine.fallback
     other = Coding(name, params, coding.transforms, _verifies(coding, engine))
-    return min(chunk, _encoded(raw, other, ENGINES.by_name(name)), key=len)
+    return min(chunk, _encoded(raw, content or detect(raw), other, ENGINES.by_name(name)), key=len)
 
 
-def _encoded(raw: bytes, coding: Coding, engine: Engine) -> bytes:
+def _encoded(raw: bytes, content: Content, coding: Coding, engine: Engine) -> bytes:
     imported(*engine.imports)
-    coded, specs = _apply_transforms(raw, coding)
+    coded, specs, content = _transformed(raw, content, engine.sees_records) if coding.transforms else (raw, (), content)
     params = engine.fit(coding.params, len(coded))
     verify = _verifies(coding, engine)
     with progress.part(0.5 if verify else 1.0):
-        payload = engine.encode(coded, params)
+        payload = engine.encode(coded, params, content)
         return _finished(raw, coded, specs, engine, params, verify, payload)
 
 
@@ -220,24 +235,29 @@ def _stored(raw: bytes) -> bytes:
     return header.encode(raw, raw)
 
 
-def _apply_transforms(raw: bytes, coding: Coding) -> tuple[bytes, tuple[TransformSpec, ...]]:
-    """Apply the transforms chosen for `raw`; all or none of them, and none that does not come back."""
-    coded = raw
+def _transformed(raw: bytes, content: Content, sees_records: bool) -> tuple[bytes, tuple[TransformSpec, ...], Content]:
+    """Apply the transforms chosen for `raw`; all or none of them, and none that does not come back.
+
+    Returns:
+        The rewritten bytes, the transforms, and what the rewritten bytes hold.
+    """
+    coded, held = raw, content
     specs: list[TransformSpec] = []
-    for name, params in choose(raw, coding.engine) if coding.transforms else []:
+    for name, params in choose(raw, content, sees_records=sees_records):
         transform = TRANSFORMS.by_name(name)
         before = coded
         try:
             coded = transform.forward(before, params)
             back = transform.inverse(coded, len(before), params) if 0 < len(coded) <= 2 * len(raw) else None
+            held = transform.content(coded, held, params)
         except MemoryError:
             raise
         except Exception:
             back = None  # a transform that is wrong costs size, whatever way it is wrong
         if back != before:
-            return raw, ()
+            return raw, (), content
         specs.append(TransformSpec(transform.id, transform.version, transform.pack(params), len(coded)))
-    return coded, tuple(specs)
+    return coded, tuple(specs), held
 
 
 def _decode(header: BlockHeader, payload: bytes) -> bytes:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Self
 
 import xxhash
 
-from nzip.codec.blocks import Coding, encode_block, encode_within
+from nzip.codec.blocks import Coding, encode_block, encode_within, end_of_block
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
 from nzip.formats.container import MAX_BLOCK, End, Header, Index
 from nzip.registry import ENGINES
@@ -228,7 +228,7 @@ class Compressor:
         while view:
             # A full block is only coded when more follows: an input of one block is a solo member.
             if len(self._rest.data) >= self._block_size:
-                self._cut()
+                self._cut(more=True)
             buffer = self._rest.data
             part = view[: self._block_size - len(buffer)]
             buffer += part
@@ -330,10 +330,13 @@ class Compressor:
             return 0
         return self._pieces[-1].number + 1 - len(self._index)
 
-    def _cut(self) -> None:
-        """Make the next block of what is there: all, or, for a window, what one takes; the rest waits for more."""
+    def _cut(self, *, more: bool = False) -> None:
+        """Make the next block of what is there: all; or, for a window, what one takes; or, where `more` follows, all up
+        to a border of content near the end. The rest waits for more."""
         self._start()
         raw = bytes(self._rest.data)
+        if more and not self._limit:
+            raw = raw[: end_of_block(raw, self._coding)]
         number = len(self._index) + self._waiting()
         if self._limit:
             count, chunk = encode_within(raw, self._coding, self._limit)

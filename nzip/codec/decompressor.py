@@ -16,6 +16,7 @@ from typing import NamedTuple, Self
 import xxhash
 
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY, Limits, at_block, decode_block, memory_needed
+from nzip.codec.members import READ_SIZE, Read
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
 from nzip.errors import CorruptError, LimitError, TruncatedError
 from nzip.formats.container import MAX_BLOCK, Block, BlockHeader, End, Header, Parser
@@ -274,6 +275,83 @@ class Decompressor:
         return at_block(error, blocks + parser.blocks, before + self._admitted, None)
 
 
+class Contents:
+    """The content of all members that a file holds, one after another, for a `with`.
+
+    Args:
+        read: gives the next bytes of the file.
+        begin: bytes of it that were read before.
+        max_output_size, max_memory, threads: as for `Decompressor`.
+        budget: most bytes of memory for all blocks under way, where `max_memory` is for each of them.
+        prepare: called with each block's header, which is within the limits, before the block is waited for.
+
+    Attributes:
+        header: of the first member, once it was read.
+        members: how many were read to their ends.
+    """
+
+    def __init__(
+        self,
+        read: Read,
+        begin: Buffer = b"",
+        *,
+        max_output_size: int | None = None,
+        max_memory: int = DEFAULT_MAX_MEMORY,
+        threads: int = 1,
+        budget: int | None = None,
+        prepare: Callable[[BlockHeader], None] | None = None,
+    ):
+        self._read = read
+        self._begin = begin
+        self._member: Decompressor | None = Decompressor(
+            max_output_size=max_output_size, max_memory=max_memory, threads=threads
+        )
+        self._member._budget = max_memory if budget is None else budget
+        self._member._prepare = prepare
+        self.header: Header | None = None
+        self.members = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Return decoded bytes, at most `size` of them when it is not negative; none at the end.
+
+        Raises:
+            CorruptError, TruncatedError, UnsupportedError, LimitError: as `Decompressor.decompress`.
+            OSError: the file cannot be read.
+        """
+        while (member := self._member) is not None and size:
+            data, self._begin = self._begin, b""
+            if not data and member.needs_input:
+                data = self._read(READ_SIZE)
+                if not data and member._follows:
+                    self.close()
+                    break
+                if not data:
+                    member.end_input()
+            out = member.decompress(data, size)
+            if self.header is None:
+                self.header = member.header
+            if member.eof:
+                self.members += 1
+                self._member = member._next()
+            if out:
+                return out
+        return b""
+
+    def close(self) -> None:
+        """Drop unfinished work and end the threads. Safe to call at any time."""
+        member, self._member = self._member, None
+        if member is not None:
+            member.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
 def decompress(
     data: Buffer,
     *,
@@ -292,22 +370,12 @@ def decompress(
     Raises:
         CorruptError, UnsupportedError, LimitError: see `Decompressor`. `salvage` gives what is sound of damaged data.
     """
-    out = bytearray()
     view = memoryview(data).cast("B")
-    pos = 0
-    member = Decompressor(max_output_size=max_output_size, max_memory=max_memory, threads=threads)
-    try:
-        while True:
-            piece = view[:0]
-            if member.needs_input:
-                piece = view[pos : pos + PIECE]
-                pos += len(piece)
-                if not piece:
-                    member.end_input()
-            out += member.decompress(piece)
-            if member.eof:
-                if pos == len(view) and not member._parser.left:
-                    return bytes(out)
-                member = member._next()
-    finally:
-        member.close()
+    pieces = (view[at : at + PIECE] for at in range(0, len(view), PIECE))
+    with Contents(
+        lambda _: next(pieces, b""), max_output_size=max_output_size, max_memory=max_memory, threads=threads
+    ) as contents:
+        out = bytearray()
+        while piece := contents.read():
+            out += piece
+        return bytes(out)

@@ -22,17 +22,19 @@ from numpy.typing import NDArray
 
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY, Coding, encode_block
 from nzip.codec.decompressor import Buffer, Decompressor
-from nzip.codec.files import SIGNALS
 from nzip.codec.inspect import BlockInfo
+from nzip.codec.members import SIGNALS
 from nzip.errors import CorruptError, LimitError, UnsupportedError
-from nzip.formats import extras, signals
 from nzip.formats.container import MAX_BLOCK, STORE_ENGINE, Block, BlockHeader, End, Header, IndexEntry, Parser
-from nzip.formats.signals import PICTURES, SOUNDS, Audio, Image
+from nzip.formats.signals import extras
+from nzip.formats.signals.audio import write_audio
+from nzip.formats.signals.base import MAX_CHANNELS, MOST_PIXELS, PICTURES, SOUNDS, Audio, Image
+from nzip.formats.signals.images import write_image
+from nzip.formats.signals.resample import resample
 from nzip.models.latent import codecs, record
 from nzip.models.latent.codecs import LatentCodec, Settings, Symbols
 from nzip.models.latent.layers import Ops, best_ops
 from nzip.models.latent.record import Head
-from nzip.models.latent.resample import resample
 from nzip.registry import ENGINES
 
 Signal = Image | Audio
@@ -309,8 +311,8 @@ def _dismantle_picture(picture: Image, model_id: str) -> tuple[Head, list[Floats
     if pixels.dtype not in (np.uint8, np.uint16) or (deep and pixels.shape[2] != 1):
         raise ValueError(f"pixels are uint8, or uint16 of one channel, and not {pixels.dtype} of {pixels.shape[2]}")
     height, width, channels = pixels.shape
-    if height * width > signals.MOST_PIXELS:
-        raise LimitError(f"{height * width:,} pixels; the limit is {signals.MOST_PIXELS:,}: cut the picture in parts")
+    if height * width > MOST_PIXELS:
+        raise LimitError(f"{height * width:,} pixels; the limit is {MOST_PIXELS:,}: cut the picture in parts")
     colour = pixels[:, :, : 3 if channels >= 3 else 1].transpose(2, 0, 1)
     part = colour.astype(np.float32) / np.float32(65535 if deep else 255) - np.float32(0.5)
     side = []
@@ -405,7 +407,7 @@ def _faded(share: Floats, place: tuple[slice, ...], size: tuple[int, ...], overl
 
 def _dismantle_sound(sound: Audio, codec: LatentCodec, model_id: str) -> tuple[Head, list[Floats], list[bytes]]:
     samples = np.asarray(sound.samples, np.float32)
-    if samples.ndim != 2 or not 1 <= len(samples) <= signals.MAX_CHANNELS:
+    if samples.ndim != 2 or not 1 <= len(samples) <= MAX_CHANNELS:
         raise ValueError(f"a sound of the shape {samples.shape} is none; samples are (1 to 64 channels, time)")
     if not 1 <= sound.rate <= record.MAX_RATE:
         raise ValueError(f"a sound of {sound.rate:,} samples a second; a rate is 1 to {record.MAX_RATE:,}: resample it")
@@ -650,6 +652,7 @@ def receive(
     max_output_size: int | None = None,
     signal: bool = True,
     progress: Callable[[int], Any] | None = None,
+    prepare: Callable[[BlockHeader], None] | None = None,
 ) -> Record:
     """Return the record in a lossy file; nothing is decoded before its head was checked against the limits.
 
@@ -660,6 +663,7 @@ def receive(
         max_output_size: most bytes of pixels or samples; of symbols where no signal is made.
         signal: whether the signal will be made.
         progress: told the bytes of the record so far.
+        prepare: called with the first block's header before it is decoded.
 
     Raises:
         CorruptError, UnsupportedError, LimitError: as `decompress`; also where the file is no lossy one.
@@ -687,6 +691,8 @@ def receive(
         raise CorruptError("the first block of a lossy file is coded by an engine that does not keep its head")
     head, start = Head.parse(payload[: record.MAX_HEAD + 2])
     total = _admit(head, start, first.raw_size, max_memory, max_output_size, signal=signal)
+    if prepare is not None and first.memory <= max_memory:
+        prepare(first)
     del peek, event, payload
     content = bytearray()
     with Decompressor(max_memory=max_memory - total + first.raw_size) as member:
@@ -833,7 +839,7 @@ def to_file(signal: Signal, format: str = "", *, strip: bool = False) -> bytes:
     """
     out = io.BytesIO()
     if isinstance(signal, Image):
-        signals.write_image(signal, out, format, strip=strip)
+        write_image(signal, out, format, strip=strip)
     else:
-        signals.write_audio(signal, out, format, strip=strip)
+        write_audio(signal, out, format, strip=strip)
     return out.getvalue()

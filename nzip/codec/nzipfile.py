@@ -29,16 +29,16 @@ import xxhash
 
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY, Limits, at_block, decode_block, memory_needed
 from nzip.codec.compressor import Compressor
-from nzip.codec.decompressor import Decompressor
+from nzip.codec.decompressor import Contents
 from nzip.codec.index import Places, load_index
 from nzip.codec.inspect import read_at
+from nzip.codec.members import READ_SIZE
 from nzip.codec.salvage import Fault, Lost, Salvage
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
 from nzip.errors import CorruptError, NzipError
 from nzip.formats.container import MAX_HEADER, Block, Header, Parser, Reader
 from nzip.settings import DEFAULT_LEVEL
 
-READ_SIZE = 1 << 17  # bytes asked of the file at a time
 KEPT_BLOCKS = 16  # decoded blocks that a reader keeps at most, and no more than an eighth of its memory
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 T = TypeVar("T")
@@ -58,7 +58,7 @@ class _RawReader(io.RawIOBase):
         self._dirty = False  # a read raised, or the place it began at is to be gone back to
         self._failure: NzipError | None = None
         # From the start
-        self._member: Decompressor | None = Decompressor(**self._limits)
+        self._contents: Contents | None = Contents(file.read, **self._limits)
         # Random access
         self._places: Places | None = None
         self._ahead: deque[tuple[int, Task[bytes]]] = deque()
@@ -117,9 +117,9 @@ class _RawReader(io.RawIOBase):
         return self._pos
 
     def close(self) -> None:
-        if self._member is not None:
-            self._member.close()
-            self._member = None
+        if self._contents is not None:
+            self._contents.close()
+            self._contents = None
         self._workers.close()
         super().close()
 
@@ -137,37 +137,25 @@ class _RawReader(io.RawIOBase):
 
     def _restart(self) -> None:
         """Read from the start again, up to the place."""
-        if self._member is not None:
-            self._member.close()
+        if self._contents is not None:
+            self._contents.close()
         self._file.seek(self._start)
-        self._member = Decompressor(**self._limits)
+        self._contents = Contents(self._file.read, **self._limits)
         left = self._pos
         while left:
             left -= len(self._read_sequential(min(left, READ_SIZE)))
 
     def _read_sequential(self, count: int) -> bytes:
-        while self._member is not None and count:
-            member = self._member
-            data = b""
-            if member.needs_input:
-                data = self._file.read(READ_SIZE)
-                if not data and member._follows:
-                    self._member = None
-                    break
-                if not data:
-                    member.end_input()
-            try:
-                out = member.decompress(data, count)
-            except NzipError as error:
-                self._failure = error
-                raise
+        if self._contents is None:
+            return b""
+        try:
+            return self._contents.read(count)
+        except NzipError as error:
+            self._failure = error
+            raise
+        finally:
             if self.header is None:
-                self.header = member.header
-            if member.eof:
-                self._member = member._next()
-            if out:
-                return out
-        return b""
+                self.header = self._contents.header
 
     def _index(self) -> Places:
         if self._places is None:
@@ -175,9 +163,9 @@ class _RawReader(io.RawIOBase):
             places = load_index(file, self._max_memory)
             if self.header is None:
                 self.header = Header.parse(Reader(read_at(file, 0, MAX_HEADER)))
-            if self._member is not None:
-                self._member.close()
-                self._member = None
+            if self._contents is not None:
+                self._contents.close()
+                self._contents = None
             self._file = file
             self._start = 0
             self._places = places

@@ -2,8 +2,8 @@
 
 After Lester, Lee, Alemi, Pennington, Roberts, Sohl-Dickstein and Constant, "Training LLMs over Neurally Compressed
 Text" (TMLR 2024): an arithmetic coder that starts anew at each window takes bytes greedily for as long as they have a
-code of W bits. `docs/EQUALINFO.md` is the specification; this file holds the arithmetic, the plain-Python form of the
-algorithm for any model, and the same greedy rule for costs that are known (`cut_by_cost`).
+code of W bits. `docs/reference/EQUALINFO.md` is the specification; this file holds the arithmetic, the plain-Python
+form of the algorithm for any model, and the same greedy rule for costs that are known (`cut_by_cost`).
 
 A window's state is an interval of W-bit integers, [low, low + range * 2^shift). Invariants:
 

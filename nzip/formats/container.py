@@ -1,4 +1,4 @@
-"""Container version 1: the bytes of an nzip file. `docs/FORMAT.md` is normative; this module follows it.
+"""Container version 1: the bytes of an nzip file. `docs/reference/FORMAT.md` is normative; this module follows it.
 
 Three layers, from the inside out:
 

@@ -26,6 +26,8 @@ class Engine(ABC):
         verifies: blocks are decoded after they are encoded unless the caller says otherwise.
         cuts: `encode_within` is there.
         imports: modules that coding needs; imported whole before it begins.
+        sees_records: whether contexts tell it a byte's place in its record and the byte above it, so that transforms
+            which only sort bytes give it nothing.
         fallback: an engine and its parameters that code a block where this one fails, or does not make it smaller
             than that one does; None for none.
     """
@@ -37,6 +39,7 @@ class Engine(ABC):
     verifies: ClassVar[bool] = False
     cuts: ClassVar[bool] = False
     imports: ClassVar[tuple[str, ...]] = ("numpy",)
+    sees_records: ClassVar[bool] = True
     fallback: ClassVar[tuple[str, dict[str, Any]] | None] = None
 
     def pack(self, params: Params) -> bytes:

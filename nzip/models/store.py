@@ -15,6 +15,7 @@ class StoreEngine(Engine):
     id = 0
     version = 1
     parameters = Parameters("engine store")
+    sees_records = False
     imports = ()
 
     def memory(self, params: Params, size: int) -> int:

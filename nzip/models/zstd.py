@@ -16,8 +16,8 @@ from nzip.models.base import Engine
 from nzip.params import Number, Parameters, Params
 
 MIN_WINDOW, MAX_WINDOW = 10, 30  # log2 of bytes
-# Memory beside the window, as docs/FORMAT.md states it. A constant of the format: what libzstd itself estimates
-# changes between its versions, and a block that one version wrote must be admitted by every other.
+# Memory beside the window, as docs/reference/FORMAT.md states it. A constant of the format: what libzstd itself
+# estimates changes between its versions, and a block that one version wrote must be admitted by every other.
 BESIDE_WINDOW = 320 << 10
 
 
@@ -39,6 +39,7 @@ class ZstdEngine(Engine):
         ),
     )
     imports = ()
+    sees_records = False
 
     def fit(self, params: Params, size: int) -> dict[str, Any]:
         full = self.parameters.check(params)

@@ -409,7 +409,7 @@ class TestTree:
 
 
 class TestJson:
-    """The contract of docs/CLI.md: these keys and types stay."""
+    """The contract of docs/reference/CLI.md: these keys and types stay."""
 
     DONE = {  # noqa: RUF012
         "command": str,

@@ -12,7 +12,7 @@ import pytest
 from cli.tools import TEXT, Run, Shell, files_in
 
 import nzip
-from nzip.cli import habits
+from nzip.cli import COMMANDS, habits
 
 PACKED = nzip.compress(TEXT, 1)
 
@@ -60,7 +60,7 @@ class TestTranslation:
         ],
     )
     def test_line(self, line: str, becomes: str) -> None:
-        assert " ".join(habits.translated(line.split())) == becomes
+        assert " ".join(habits.translated(line.split(), [*COMMANDS])) == becomes
 
     @pytest.mark.parametrize("line", ["-10 f", "-12 f", "-19 f", "-k12 f", "f -91", "-0 f", "-00"])
     @pytest.mark.parametrize("command", [[], ["compress"]])

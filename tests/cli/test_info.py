@@ -8,7 +8,17 @@ import pytest
 from cli.tools import TEXT, Run
 
 import nzip
-from nzip.cli.output import bits_text, columns, digits, one_line, ratio_text, seconds_text, shown, size_text, speed_text
+from nzip.cli.output.words import (
+    bits_text,
+    columns,
+    digits,
+    one_line,
+    ratio_text,
+    seconds_text,
+    shown,
+    size_text,
+    speed_text,
+)
 
 
 @pytest.fixture
@@ -203,9 +213,9 @@ class TestBench:
         image = pytest.importorskip("PIL.Image")
         from nzip.evaluation.compressors.lossy.selection import peers
 
-        if not peers("picture"):
+        if not peers("image"):
             pytest.skip("no peers")
-        name = peers("picture")[0].name
+        name = peers("image")[0].name
         image.new("RGB", (24, 20), (200, 100, 50)).save(here / "a.png")
         result = run("bench", "--lossy", "a.png", "--codecs", name, "--qualities", "20,80", "--json", "r.json", "-v")
         assert result.exit_code == 0, result.stderr

@@ -8,9 +8,9 @@ from cli.tools import Run
 from models.lm.model_files import CODABLE, write_gguf
 from numba import config as numba_config
 
-from nzip.cli.output import Tally
+from nzip.cli.output.progress import Tally
 from nzip.models import progress
-from nzip.models.lm import model
+from nzip.models.lm import loading
 
 pytestmark = pytest.mark.skipif(bool(numba_config.DISABLE_JIT), reason="the kernels are made of instructions")
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(bool(numba_config.DISABLE_JIT), reason="the kern
 @pytest.fixture(autouse=True)
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NZIP_MODELS", str(tmp_path / "models"))
-    monkeypatch.setattr(model, "_opened", {})
+    monkeypatch.setattr(loading, "_opened", {})
 
 
 def test_there_and_back(run: Run, here: Path) -> None:

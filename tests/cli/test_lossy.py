@@ -12,8 +12,10 @@ from cli.tools import files_in
 from models.latent import tiny
 
 import nzip
-from nzip.formats import signals
-from nzip.formats.signals import Audio, Image
+from nzip.formats.signals.audio import read_audio, write_audio
+from nzip.formats.signals.base import Audio, Image
+from nzip.formats.signals.files import SUFFIXES
+from nzip.formats.signals.images import read_image, write_image
 from nzip.models.latent import codecs
 
 pytest.importorskip("PIL")
@@ -30,36 +32,36 @@ def models(tmp_path_factory, monkeypatch):
 
 @pytest.mark.parametrize("name", ["a.png", "a.ppm", "a.webp", "a.jpg", "a.tiff"])
 def test_pictures_come_back_in_their_format(run, here, name):
-    signals.write_image(Image(PIXELS), here / name, signals.SUFFIXES[f".{name.split('.')[1]}"])
+    write_image(Image(PIXELS), here / name, SUFFIXES[f".{name.split('.')[1]}"])
     before = (here / name).read_bytes()
     result = run("compress", "--lossy", name)
     assert result.exit_code == 0, result.output
     assert (here / name).read_bytes() == before
     (here / name).unlink()
     assert run("decompress", f"{name}.nz").exit_code == 0
-    back = signals.read_image(here / name)
-    assert back.format == signals.SUFFIXES[f".{name.split('.')[1]}"]
+    back = read_image(here / name)
+    assert back.format == SUFFIXES[f".{name.split('.')[1]}"]
     assert back.pixels.shape == PIXELS.shape
     assert run("test", f"{name}.nz").exit_code == 0
 
 
 @pytest.mark.parametrize(("name", "subtype"), [("a.wav", "PCM_U8"), ("a.flac", "PCM_24"), ("a.ogg", "VORBIS")])
 def test_sounds_come_back_in_their_format(run, here, name, subtype):
-    format_ = signals.SUFFIXES[f".{name.split('.')[1]}"]
-    signals.write_audio(Audio(tiny.sound(1, 2, 5000), 8000, format_, subtype), here / name)
+    format_ = SUFFIXES[f".{name.split('.')[1]}"]
+    write_audio(Audio(tiny.sound(1, 2, 5000), 8000, format_, subtype), here / name)
     assert run("compress", "--lossy", "--quality", "80", name).exit_code == 0
     assert run("decompress", "-f", f"{name}.nz").exit_code == 0
-    back = signals.read_audio(here / name)
+    back = read_audio(here / name)
     assert (back.rate, back.format, back.subtype, back.samples.shape) == (8000, format_, subtype, (2, 5000))
 
 
 def test_another_format_is_asked_for_by_its_suffix(run, here):
-    signals.write_image(Image(PIXELS), here / "a.png")
+    write_image(Image(PIXELS), here / "a.png")
     run("compress", "--lossy", "-N", "a.png", "-o", "b.nz")
     assert run("decompress", "b.nz", "-o", "c.webp").exit_code == 0
-    assert signals.read_image(here / "c.webp").format == "WEBP"
+    assert read_image(here / "c.webp").format == "WEBP"
     assert run("decompress", "-fN", "b.nz").exit_code == 0
-    assert signals.read_image(here / "a.png").format == "PNG"
+    assert read_image(here / "a.png").format == "PNG"
     result = run("decompress", "b.nz", "-o", "d.wav")
     assert result.exit_code == 1
     assert "pictures are not written as WAV" in result.stderr
@@ -68,15 +70,15 @@ def test_another_format_is_asked_for_by_its_suffix(run, here):
 
 def test_streams(run, here):
     data = io.BytesIO()
-    signals.write_image(Image(PIXELS), data, "PNG")
+    write_image(Image(PIXELS), data, "PNG")
     packed = run("compress", "--lossy", "-c", "-f", input=data.getvalue())
     assert packed.exit_code == 0
     back = run("decompress", "-c", input=packed.stdout_bytes)
-    assert signals.read_image(io.BytesIO(back.stdout_bytes)).pixels.shape == PIXELS.shape
+    assert read_image(io.BytesIO(back.stdout_bytes)).pixels.shape == PIXELS.shape
 
 
 def test_goals_and_json(run, here):
-    signals.write_image(Image(PIXELS), here / "a.png")
+    write_image(Image(PIXELS), here / "a.png")
     result = run("compress", "--lossy", "--bpp", "4", "--json", "a.png")
     values = json.loads(result.stdout)
     assert values["size"] * 8 <= 4 * 45 * 61
@@ -88,8 +90,8 @@ def test_goals_and_json(run, here):
 
 
 def test_rates_are_those_of_pixels_and_seconds(run, here):
-    signals.write_image(Image(PIXELS), here / "a.png")
-    signals.write_audio(Audio(tiny.sound(1, 2, 5000), 8000), here / "b.wav")
+    write_image(Image(PIXELS), here / "a.png")
+    write_audio(Audio(tiny.sound(1, 2, 5000), 8000), here / "b.wav")
     line = run("compress", "--lossy", "a.png").stderr
     size = (here / "a.png.nz").stat().st_size
     back = nzip.decompress_signal((here / "a.png.nz").read_bytes()).pixels
@@ -114,7 +116,7 @@ def test_rates_are_those_of_pixels_and_seconds(run, here):
 
 
 def test_what_is_not_pixels_can_be_left_out(run, here):
-    signals.write_image(Image(PIXELS, exif=b"Exif\0\0" + np.random.default_rng(1).bytes(600)), here / "a.png")
+    write_image(Image(PIXELS, exif=b"Exif\0\0" + np.random.default_rng(1).bytes(600)), here / "a.png")
     run("compress", "--lossy", "a.png", "-o", "with.nz")
     run("compress", "--lossy", "--strip", "a.png", "-o", "without.nz")
     assert (here / "without.nz").stat().st_size + 200 < (here / "with.nz").stat().st_size
@@ -126,8 +128,8 @@ def test_what_is_not_pixels_can_be_left_out(run, here):
 
 def test_info_says_what_it_was(run, here, monkeypatch, tmp_path):
     alpha = np.concatenate([PIXELS, PIXELS[:, :, :1]], axis=2)
-    signals.write_image(Image(alpha), here / "a.png")
-    signals.write_audio(Audio(tiny.sound(1, 1, 500), 8000), here / "b.wav")
+    write_image(Image(alpha), here / "a.png")
+    write_audio(Audio(tiny.sound(1, 1, 500), 8000), here / "b.wav")
     run("compress", "--lossy", "a.png", "b.wav")
     text = run("info", "a.png.nz").stdout
     assert "PNG, 61 x 45 pixels, 4 channels of 8 bits" in text
@@ -169,7 +171,7 @@ def test_models_are_listed(run, here, tmp_path, monkeypatch):
     ],
 )
 def test_wrong_usage(run, here, arguments, problem):
-    signals.write_image(Image(PIXELS), here / "a.png")
+    write_image(Image(PIXELS), here / "a.png")
     result = run("compress", *arguments, "a.png")
     assert result.exit_code == 2
     assert problem in result.stderr
@@ -183,7 +185,7 @@ def _cmyk(here):
 
 
 def _cut(here):
-    signals.write_image(Image(PIXELS), here / "bad", "PNG")
+    write_image(Image(PIXELS), here / "bad", "PNG")
     (here / "bad").write_bytes((here / "bad").read_bytes()[:300])
 
 
@@ -211,7 +213,7 @@ def test_bad_input_is_one_line(run, here, make):
 
 
 def test_settings_that_do_not_go_with_the_signal(run, here):
-    signals.write_audio(Audio(tiny.sound(1, 1, 500), 8000), here / "a.wav")
+    write_audio(Audio(tiny.sound(1, 1, 500), 8000), here / "a.wav")
     for arguments in (["--bpp", "1"], ["--codec", "vqgan"], ["--psnr", "200"]):
         result = run("compress", "--lossy", *arguments, "a.wav")
         assert result.exit_code == 1
@@ -221,7 +223,7 @@ def test_settings_that_do_not_go_with_the_signal(run, here):
 
 
 def test_a_missing_model_names_itself(run, here, monkeypatch, tmp_path):
-    signals.write_image(Image(PIXELS), here / "a.png")
+    write_image(Image(PIXELS), here / "a.png")
     run("compress", "--lossy", "a.png")
     monkeypatch.setattr(codecs, "_open", {})
     monkeypatch.setattr(codecs, "shipped_folder", lambda: tmp_path / "none")
@@ -233,8 +235,8 @@ def test_a_missing_model_names_itself(run, here, monkeypatch, tmp_path):
 
 
 def test_an_output_that_is_not_written_is_refused(run, here):
-    signals.write_image(Image(PIXELS), here / "a.png")
-    signals.write_audio(Audio(tiny.sound(1, 2, 3000), 44100, "WAV"), here / "b.wav")
+    write_image(Image(PIXELS), here / "a.png")
+    write_audio(Audio(tiny.sound(1, 2, 3000), 44100, "WAV"), here / "b.wav")
     run("compress", "--lossy", "a.png", "b.wav")
     for name, source, known in (
         ("x.avif", "a.png.nz", ".webp"), ("x.gif", "a.png.nz", ".jpg"), ("x.m4a", "b.wav.nz", ".mp3"),
@@ -246,9 +248,9 @@ def test_an_output_that_is_not_written_is_refused(run, here):
         assert known in result.stderr
         assert name not in files_in(here)
     assert run("decompress", "b.wav.nz", "-o", "x.mp3").exit_code == 0
-    assert signals.read_audio(here / "x.mp3").format == "MP3"
+    assert read_audio(here / "x.mp3").format == "MP3"
     assert run("decompress", "a.png.nz", "-o", "plain").exit_code == 0
-    assert signals.read_image(here / "plain").format == "PNG"
+    assert read_image(here / "plain").format == "PNG"
 
 
 @pytest.mark.parametrize(
@@ -256,10 +258,10 @@ def test_an_output_that_is_not_written_is_refused(run, here):
     [("a.wav", "WAVEX", 6), ("a.wav", "RF64", 6), ("a.aiff", "AIFF", 2), ("a.caf", "CAF", 1)],
 )
 def test_more_forms_of_sounds(run, here, name, kind, channels):
-    signals.write_audio(Audio(tiny.sound(1, channels, 3000), 48000, kind, "PCM_24"), here / name)
+    write_audio(Audio(tiny.sound(1, channels, 3000), 48000, kind, "PCM_24"), here / name)
     assert run("compress", "--lossy", name).exit_code == 0
     assert run("decompress", "-f", f"{name}.nz").exit_code == 0
-    back = signals.read_audio(here / name)
+    back = read_audio(here / name)
     assert (back.format, back.subtype, back.samples.shape) == (kind, "PCM_24", (channels, 3000))
 
 
@@ -294,11 +296,11 @@ def test_a_phones_picture(run, here):
     assert "leave it out with --strip" in result.stderr
     assert run("compress", "--lossy", "--strip", "a.jpg").exit_code == 0
     assert run("decompress", "-f", "a.jpg.nz").exit_code == 0
-    assert signals.read_image(here / "a.jpg").pixels.shape == PIXELS.shape
+    assert read_image(here / "a.jpg").pixels.shape == PIXELS.shape
 
 
 def test_memory_is_limited(run, here):
-    signals.write_image(Image(PIXELS), here / "a.png")
+    write_image(Image(PIXELS), here / "a.png")
     run("compress", "--lossy", "a.png")
     result = run("decompress", "-M", "100M", "a.png.nz", "-o", "b.png")
     assert result.exit_code == 1
@@ -309,7 +311,7 @@ def test_memory_is_limited(run, here):
 
 def test_what_lies_behind_is_refused(run, here):
     (here / "two.pgm").write_bytes(b"P5\n2 2\n255\nabcdP5\n2 2\n255\nwxyz")
-    signals.write_image(Image(PIXELS), here / "tail.png")
+    write_image(Image(PIXELS), here / "tail.png")
     with open(here / "tail.png", "ab") as file:
         file.write(bytes(5000))
     for name, problem in (("two.pgm", "more than one picture in one file"), ("tail.png", "holds 5,000 bytes behind")):
@@ -326,7 +328,7 @@ def test_what_lies_behind_is_refused(run, here):
     "arguments", [["-M", "100M"], ["-T", "2"], ["-9"], ["--level", "3"], ["--fast"], ["--no-verify"], ["--verify"]]
 )
 def test_options_that_would_do_nothing(run, here, arguments):
-    signals.write_image(Image(PIXELS), here / "a.png")
+    write_image(Image(PIXELS), here / "a.png")
     result = run("compress", "--lossy", *arguments, "a.png")
     assert result.exit_code == 2
     assert "does not go with --lossy" in result.stderr
@@ -345,5 +347,5 @@ def test_what_becomes_larger_is_said(run, here):
         "less with --quality"
     ]
     assert "became larger" not in run("compress", "-q", "-f", "--lossy", "--quality", "100", "a.png").stderr
-    signals.write_image(Image(PIXELS), here / "b.ppm", "PPM")
+    write_image(Image(PIXELS), here / "b.ppm", "PPM")
     assert "became larger" not in run("compress", "--lossy", "b.ppm").stderr

@@ -15,8 +15,8 @@ from cli.tools import Run, Shell
 from models.lm.model_files import CODABLE, write_folder, write_gguf
 from models.lm.web import Web, serve
 
-from nzip.models.lm import cache
-from nzip.models.lm.cache import KnownModel, ModelFile, WebOrigin
+from nzip.models.lm.cache import known_models, pulling, receiving, records
+from nzip.models.lm.cache.known_models import KnownModel, ModelFile, WebOrigin
 
 
 @pytest.fixture(autouse=True)
@@ -40,9 +40,11 @@ def tiny(here: Path) -> Path:
 def known(monkeypatch: pytest.MonkeyPatch, web: Web, tiny: Path) -> Web:
     """A web server that has the model `small`."""
     web.files["/small.gguf"] = tiny.read_bytes()
-    file = ModelFile("small.gguf", tiny.stat().st_size, cache._digest(tiny))
+    file = ModelFile("small.gguf", tiny.stat().st_size, receiving.digest_of(tiny))
     model = KnownModel("small", "a small model", "https://example.org", "none", (file,), (WebOrigin(web.url),))
-    monkeypatch.setattr(cache, "KNOWN", {"small": model})
+    for name in list(known_models.KNOWN):
+        monkeypatch.delitem(known_models.KNOWN, name)
+    monkeypatch.setitem(known_models.KNOWN, "small", model)
     return web
 
 
@@ -53,12 +55,12 @@ class TestList:
         lines = result.stdout.splitlines()
         assert lines[0].split() == ["name", "bytes", "here", "title"]
         assert lines[1].split()[:3] == ["smollm2-135m", "98,362,432", "no"]
-        assert len(lines) == 1 + len(cache.KNOWN)
+        assert len(lines) == 1 + len(known_models.KNOWN)
         assert not models.exists()
 
     def test_what_is_here(self, run: Run, tiny: Path, models: Path) -> None:
         run("models", "add", "tiny.gguf")
-        cache.remember("tiny", "ab" * 32)
+        records.remember("tiny", "ab" * 32)
         line = run("models", "list").stdout.splitlines()[-1]
         assert line.split()[:3] == ["tiny", f"{tiny.stat().st_size:,}", "yes"]
         verbose = run("models", "list", "-v").stdout
@@ -141,7 +143,7 @@ class TestPull:
         assert (row["ok"], row["name"], row["pinned"]) == (True, "small", True)
 
     def test_default(self, run: Run, known: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(cache, "DEFAULT_MODEL", "small")
+        monkeypatch.setattr(known_models, "DEFAULT_MODEL", "small")
         assert run("models", "pull").exit_code == 0
 
     def test_failures(self, run: Run, known: Web) -> None:
@@ -160,9 +162,9 @@ class TestPull:
     def test_interrupted(self, shell: Shell, known: Web, tiny: Path, models: Path, number: int) -> None:
         """A download that is broken off leaves a part, which the next one takes up."""
         known.hangs = 30
-        file = cache.KNOWN["small"].files[0]
+        file = known_models.KNOWN["small"].files[0]
         code = (
-            "from nzip.models.lm import cache\nfrom nzip.cli import main\n"
+            "from nzip.models.lm.cache import known_models as cache\nfrom nzip.cli import main\n"
             f"file = cache.ModelFile({file.name!r}, {file.size}, {file.sha256!r})\n"
             f"origin = cache.WebOrigin({known.url!r})\n"
             "cache.KNOWN['small'] = cache.KnownModel('small', '', '', '', (file,), (origin,))\n"
@@ -185,7 +187,7 @@ class TestPull:
         assert "Traceback" not in error
         assert not (models / "small" / "small.gguf").exists()
         known.hangs = 0
-        assert cache.pull("small").path.read_bytes() == tiny.read_bytes()
+        assert pulling.pull("small").path.read_bytes() == tiny.read_bytes()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a script in place of Python")
@@ -255,7 +257,7 @@ class TestRemove:
         assert result.exit_code == 0
         assert [line.split(":")[0] for line in result.stderr.splitlines()] == ["small", "tiny"]
         assert tiny.exists()
-        assert cache.installed() == []
+        assert records.installed() == []
         result = run("models", "remove", "tiny")
         assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
         row = json.loads(run("models", "remove", "--json", "tiny").stdout)

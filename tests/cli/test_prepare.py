@@ -13,8 +13,9 @@ import pytest
 from cli.tools import Run
 
 import nzip
-from nzip.cli import output
-from nzip.cli.output import Report, Tally
+from nzip.cli.output import report
+from nzip.cli.output.progress import Tally
+from nzip.cli.output.report import Report
 from nzip.codec import prepare
 from nzip.entropy import jit
 
@@ -78,7 +79,7 @@ class _Engine:
 def test_compiling_is_said_once_where_it_happens_and_somebody_sees_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], terminal: bool, compiles: bool
 ) -> None:
-    monkeypatch.setattr(output, "on_terminal", lambda stream: terminal)
+    monkeypatch.setattr(report, "on_terminal", lambda stream: terminal)
     Report("compress").preparing(Tally())(_Engine(compiles))  # type: ignore[arg-type]
     said = capsys.readouterr().err
     assert said.count("compiling engine slow") == (1 if terminal and compiles else 0)

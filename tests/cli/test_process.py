@@ -35,10 +35,10 @@ class TestStart:
         code = (
             "import sys\nfrom nzip.cli import cli\n"
             "try:\n    cli.main(['--help'])\nexcept SystemExit:\n    pass\n"
-            "print([name for name in sys.modules if name.startswith('nzip.cli.')])"
+            "print([name for name in sys.modules if name.startswith('nzip.cli.') and '.output' not in name])"
         )
         result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        assert result.stdout.splitlines()[-1] == "['nzip.cli.output']"
+        assert result.stdout.splitlines()[-1] == "[]"
 
     def test_module(self, shell: Shell) -> None:
         assert shell("--version").stdout.decode() == f"nzip {nzip.__version__}{os.linesep}"
@@ -200,12 +200,12 @@ class TestTerminal:
     @pytest.mark.parametrize("flags", [["--no-progress"], ["-q"], ["--json"], []])
     def test_bar(self, shell: Shell, here: Path, flags: list[str]) -> None:
         code = (
-            "import sys, time\nfrom nzip.cli import output\n"
-            "report = output.Report('compress', quiet='-q' in sys.argv, as_json='--json' in sys.argv,"
+            "import sys, time\nfrom nzip.cli.output import progress, report\n"
+            "report = report.Report('compress', quiet='-q' in sys.argv, as_json='--json' in sys.argv,"
             " bar='--no-progress' not in sys.argv)\n"
             "def work(tally):\n"
             "    for i in range(8):\n        tally(i << 20, 8 << 20, i << 18); time.sleep(0.12)\n"
-            "output.watch(work, label='a[b]c', bar=report.bar)\n"
+            "progress.watch(work, label='a[b]c', bar=report.bar)\n"
         )
         shell.arguments = lambda *args: [sys.executable, "-c", code, *args]  # type: ignore[method-assign]
         status, text = self.talk(shell, *flags, tty="stderr")
@@ -340,8 +340,8 @@ class TestSignalsTwice:
     def test_a_signal_to_the_thread_that_holds_the_lock(self, here: Path) -> None:
         """The handler takes no lock: what it interrupted goes on and lets go of its own."""
         code = (
-            "import os, signal, time\nfrom nzip import outputs\nfrom nzip.cli import output\n"
-            "with output.ending_on('SIGTERM', 'SIGINT'):\n"
+            "import os, signal, time\nfrom nzip import outputs\nfrom nzip.cli.output import signals\n"
+            "with signals.ending_on('SIGTERM', 'SIGINT'):\n"
             "    made, _ = outputs.begin('.', os.mkdir)\n"
             "    with outputs.changing():\n"
             "        os.kill(os.getpid(), signal.SIGTERM)\n"

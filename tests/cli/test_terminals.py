@@ -43,7 +43,7 @@ LINES = [
 CODE = """
 import io, json, os, sys
 from nzip.cli import cli
-from nzip.cli.output import describe
+from nzip.cli.output.errors import describe
 status = []
 for args in json.loads(sys.argv[1]):
     args = [os.fsdecode(word.encode()) for word in args]  # as they come from a shell
@@ -83,15 +83,16 @@ def test_signs_have_a_plain_form(here: Path) -> None:
 
 BAR = """
 import sys, time
-from nzip.cli import cli, output
-output.write_any_text()
+from nzip.cli import cli
+from nzip.cli.output import lines, progress, words
+words.write_any_text()
 def work(tally):
     for i in range(6):
         tally(i << 20, 8 << 20, i << 18)
-        output.say("zwölf → 文")
+        lines.say("zwölf → 文")
         time.sleep(0.12)
-output.watch(work, label="…ü文" * 20, bar=True)
-with output.steps(True) as step:
+progress.watch(work, label="…ü文" * 20, bar=True)
+with progress.steps(True) as step:
     step(1, 2, "ü → 文")
 """
 

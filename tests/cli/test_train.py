@@ -8,7 +8,9 @@ import pytest
 from cli.tools import files_in
 from models.latent import tiny
 
-from nzip.formats.signals import Audio, Image, write_audio, write_image
+from nzip.formats.signals.audio import write_audio
+from nzip.formats.signals.base import Audio, Image
+from nzip.formats.signals.images import write_image
 from nzip.models.latent import codecs
 
 pytest.importorskip("torch")
@@ -22,7 +24,7 @@ LITTLE = ["--variant", "12", "--steps", "12", "--batch", "2", "--crop", "32"]
 def photos(here, monkeypatch):
     monkeypatch.setenv("NZIP_MODELS", str(here / "none"))
     monkeypatch.setattr(codecs, "_open", {})
-    from nzip.models.latent.training import walloc
+    from nzip.models.latent.walloc import training as walloc
 
     small = walloc.Shape(2, 3, 12, 8, 1, (1.0, 24.0), 2)
     monkeypatch.setattr(walloc, "PICTURES", {"12": small})

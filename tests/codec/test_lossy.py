@@ -12,7 +12,7 @@ from models.latent import tiny
 import nzip
 from nzip.codec import lossy
 from nzip.errors import CorruptError, LimitError, UnsupportedError
-from nzip.formats.signals import Audio, Image
+from nzip.formats.signals.base import Audio, Image
 from nzip.models.latent import codecs, record
 from nzip.models.latent.layers import NumpyOps
 

@@ -20,7 +20,7 @@ from nzip.codec import lossy
 from nzip.codec.blocks import Coding, encode_block
 from nzip.errors import CorruptError, LimitError, UnsupportedError
 from nzip.formats.container import End, Header, IndexEntry
-from nzip.formats.signals import Audio, Image
+from nzip.formats.signals.base import Audio, Image
 from nzip.models.latent import codecs, record
 from nzip.models.latent.layers import NumpyOps
 from nzip.models.latent.record import Head
@@ -64,7 +64,7 @@ def file_of(head: Head, symbols: bytes, *more: tuple[bytes, str]) -> bytes:
 CASES = """
 import io, json, re, sys
 import nzip
-from nzip.codec.files import decompress_file
+from nzip.codec.files.decompress import decompress_file
 said = {}
 
 def peak():

@@ -8,8 +8,8 @@ import pytest
 from sources import NOISE, TEXT
 
 import nzip
-from nzip.codec import files
 from nzip.codec import nzipfile as file_module
+from nzip.codec.files.decompress import test_file as check_file
 from nzip.codec.index import load_index
 from nzip.formats.container import End, Index, IndexEntry, Parser
 
@@ -120,7 +120,7 @@ def test_time_is_in_proportion(monkeypatch):
 
     monkeypatch.setattr(Parser, "feed", feed)
     data = SOLO * 3000
-    for read in (nzip.decompress, lambda d: nzip.open(io.BytesIO(d)).read(), lambda d: files.test_file(io.BytesIO(d))):
+    for read in (nzip.decompress, lambda d: nzip.open(io.BytesIO(d)).read(), lambda d: check_file(io.BytesIO(d))):
         fed.clear()
         read(data)
         assert sum(fed) <= len(data) + 1000

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 import nzip
 from nzip.codec.tokens.tokenizer import read_header, tokenizer_for, unpack
-from nzip.models.static import AdaptiveModel, StaticModel
+from nzip.models.static.model import StaticModel
+from nzip.models.static.shipped import AdaptiveModel
 
 MODEL = StaticModel.trained(b"it is a truth that a text of a few words trains a model of a few contexts. " * 4)
 DATA = b"a text of a few words is a text that trains."

@@ -264,13 +264,13 @@ def test_every_error_survives_pickling_and_copying(name):
 
 
 def refuse(path):
-    from nzip.codec.files import FileError
+    from nzip.errors import FileError
 
     raise FileError(path, "is refused")
 
 
 def test_an_error_of_a_file_comes_out_of_a_pool():
-    from nzip.codec.files import FileError
+    from nzip.errors import FileError
 
     context = multiprocessing.get_context("fork" if hasattr(os, "fork") else "spawn")
     with context.Pool(1) as pool, pytest.raises(FileError, match="x: is refused") as caught:

@@ -1,4 +1,4 @@
-"""docs/FORMAT.md against nzip: the independent decoder, the document's examples, and the growth that it promises."""
+"""docs/reference/FORMAT.md against nzip: the independent decoder, the document's examples, the growth it promises."""
 
 import io
 import random
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import nzip
 from nzip.formats.container import pack_memory, unpack_memory
 
-DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "FORMAT.md"
+DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "reference" / "FORMAT.md"
 TEXT = b"hello hello hello hello"
 
 contents = st.one_of(

@@ -1,1 +1,1 @@
-"""Fuzzing that knows the structure of what it changes; docs/FUZZING.md says how to run it."""
+"""Fuzzing that knows the structure of what it changes; docs/explanation/FUZZING.md says how to run it."""

@@ -1,4 +1,4 @@
-"""Run the fuzzer: `python -m tests.fuzz --help`; see docs/FUZZING.md."""
+"""Run the fuzzer: `python -m tests.fuzz --help`; see docs/explanation/FUZZING.md."""
 
 import argparse
 import json

@@ -12,8 +12,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from nzip.codec.files import FileError, extract_tree
-from nzip.errors import NzipError
+from nzip.codec.files.trees.extract import extract_tree
+from nzip.errors import FileError, NzipError
 from nzip.formats import container
 
 from . import mutate, wire

@@ -12,7 +12,7 @@ import numpy as np
 from nzip.models.cm import kernel as cm
 from nzip.models.cmfast import kernel as cmfast
 from nzip.models.cmstrong import kernel as cmstrong
-from nzip.models.lm import numba_backend as lm
+from nzip.models.lm.network.numba_backend import intrinsics as lm
 from nzip.models.midicoth import kernel as midicoth
 
 ONE, SCALE = np.int32(1), np.float32(1)

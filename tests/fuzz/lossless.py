@@ -567,11 +567,11 @@ class LmTarget(FileTarget):
     def made(self) -> list[list[Member]]:
         import tiny_llama
 
-        from nzip.models.lm import model
+        from nzip.models.lm import loading, model
         from nzip.models.lm.vocabulary import Vocabulary
 
         pieces = [b" the", *(bytes([value]) for value in range(1, tiny_llama.CONFIG.vocab))]
-        model.use(model.LanguageModel("tiny", tiny_llama.model(), "00", Vocabulary(pieces, {})))
+        loading.use(model.LanguageModel("tiny", tiny_llama.model(), "00", Vocabulary(pieces, {})))
         raws = [text(1, 90), b"no token for these: xyz {|}" * 3]
         seeds = [
             [lm_member(raw, streams=streams, window=window, mix=mix)]
@@ -616,10 +616,10 @@ def lm_member(raw: bytes, binary: bytes = b"", **params: int) -> Member:
     A random model gives payloads that are longer than the text, and such a block would be refused: the text is taken
     to be of as many bytes as it needs by a run of binary data behind it, or by what pads it.
     """
-    from nzip.models.lm import engine, model
+    from nzip.models.lm import engine, loading
 
     kind = ENGINES.by_name("lm")
-    language = model.by_name("tiny")
+    language = loading.by_name("tiny")
     fitted = kind.fit({"model": "tiny", **params}, len(raw) + len(binary))
     for padding in (0, 1 << 8, 1 << 10, 1 << 11, 1 << 12):
         behind = binary + bytes(padding)

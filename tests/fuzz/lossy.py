@@ -13,7 +13,7 @@ from nzip.codec import blocks, lossy
 from nzip.errors import CorruptError, LimitError, NzipError, UnsupportedError
 from nzip.formats import container
 from nzip.formats.container import Reader
-from nzip.formats.signals import Audio, Image
+from nzip.formats.signals.base import Audio, Image
 from nzip.models.latent import codecs, record, weights
 from nzip.models.latent.layers import NumpyOps
 
@@ -319,7 +319,7 @@ def small_models() -> list[bytes]:
 
 def grvq_bytes() -> bytes:
     """Return a small model of grvq."""
-    from nzip.models.latent import grvq
+    from nzip.models.latent.grvq import codec as grvq
 
     shape = grvq.Shape(
         rate=8000, hop=40, groups=2, layers=2, codes=16, depth=4, bands=8, encoder=8, decoder=12, late=8
@@ -352,7 +352,7 @@ def hyperprior_bytes() -> bytes:
     """Return a small model of hyperprior."""
     from models.latent import tiny
 
-    from nzip.models.latent.training import hyperprior as recipe
+    from nzip.models.latent.hyperprior import training as recipe
 
     sizes = recipe.Sizes(slices=(3, 5, 184), encoder=8, decoder=8, blocks=1, hyper=4, features=8, width=8)
     start, _ = recipe.beginning([tiny.picture(seed, 64, 96) for seed in range(2)], sizes, 1)

@@ -119,14 +119,15 @@ class GgufTarget(Target):
         return data
 
     def run(self, case: bytes) -> str:
-        from nzip.models.lm import model, sources
+        from nzip.models.lm import loading
+        from nzip.models.lm.readers import opening
 
         path = self.folder / "model.gguf"
         path.write_bytes(case)
-        source = sources.open_source(path)
+        source = opening.open_source(path)
         _used(source.vocabulary)
         if _small(source.architecture):
-            language = model.open_path(path)
+            language = loading.open_path(path)
             if language.encode(b"the end").dtype.kind != "i":
                 raise Wrong("tokens that are no integers")
         return ANY
@@ -257,7 +258,8 @@ class SafetensorsTarget(Target):
         return self.case(r, config, tokenizer, header, body, index, length)
 
     def run(self, case: bytes) -> str:
-        from nzip.models.lm import model, sources
+        from nzip.models.lm import loading
+        from nzip.models.lm.readers import opening
 
         reader = Reader(case)
         for name in self.FILES:
@@ -267,12 +269,12 @@ class SafetensorsTarget(Target):
             if part:
                 path.write_bytes(part)
         try:
-            source = sources.open_source(self.folder)
+            source = opening.open_source(self.folder)
         except OSError as error:  # a name in the index that the system does not take
             raise NzipError(str(error)) from error
         _used(source.vocabulary)
         if _small(source.architecture):
-            model.open_path(self.folder).encode(b"the end")
+            loading.open_path(self.folder).encode(b"the end")
         return ANY
 
 
@@ -286,12 +288,13 @@ class LmCacheTarget(Target):
     def prepare(self) -> None:
         from models.lm import model_files
 
-        from nzip.models.lm import cache, model
+        from nzip.models.lm import loading
+        from nzip.models.lm.cache import local
 
         self.enter()
         path = model_files.write_gguf(self.folder / "tiny.gguf", model_files.CODABLE)
-        cache.add(path, name="tiny")
-        language = model.open_path(path)
+        local.add(path, name="tiny")
+        language = loading.open_path(path)
         place = self.folder / "tiny.bin"
         language.weights.save(place)
         data = place.read_bytes()
@@ -329,18 +332,19 @@ class LmCacheTarget(Target):
         return b"w" + (data if r.random() < 0.9 else data[: r.randrange(len(data))])
 
     def run(self, case: bytes) -> str:
-        from nzip.models.lm import cache, weights
+        from nzip.models.lm.cache import records, verification
+        from nzip.models.lm.network import weights
 
         if case[:1] == b"r":
             folder = self.folder / "tiny"
             folder.mkdir(exist_ok=True)
             (folder / "model.json").write_bytes(case[1:])
             try:
-                found = cache.find("tiny")
+                found = records.find("tiny")
                 _ = found.size, found.places, found.fault()
             finally:
-                cache.installed()
-                cache.verify()
+                records.installed()
+                verification.verify()
             return ANY
         place = self.folder / "tiny.bin"
         place.write_bytes(case[1:])
@@ -352,7 +356,7 @@ class LmCacheTarget(Target):
 
 
 def _header_size(data: bytes) -> int:
-    from nzip.models.lm import weights
+    from nzip.models.lm.network import weights
 
     return int(weights.HEADER)
 

@@ -22,11 +22,12 @@ from models.lm.model_files import (
 )
 
 from nzip.errors import CorruptError, NzipError, UnsupportedError
-from nzip.models import safetensors
+from nzip.models import folder, safetensors
 from nzip.models.latent import codecs, weights
-from nzip.models.lm import cache, vocabulary
-from nzip.models.lm.config import LlamaConfig
-from nzip.models.lm.sources import open_source
+from nzip.models.lm import vocabulary
+from nzip.models.lm.cache import local, records
+from nzip.models.lm.network.config import LlamaConfig
+from nzip.models.lm.readers.opening import open_source
 
 HOSTILE = [
     None, True, -1, 0, 1 << 62, 10**400, 1.5, float("nan"), float("inf"), "", "x", "F32", "\ud800", [], ["F32"], [[]],
@@ -92,7 +93,7 @@ class TestSafetensors:
 
     def test_only_one_reader(self) -> None:
         import nzip.models.latent.weights as one
-        import nzip.models.lm.sources as other
+        import nzip.models.lm.readers.hugging_face as other
 
         assert one.safetensors is other.safetensors is safetensors
 
@@ -210,37 +211,37 @@ class TestAdding:
 
     def test_no_usable_token(self, tmp_path: Path) -> None:
         with pytest.raises(UnsupportedError, match=r"bad\.gguf: not one of its tokens stands for bytes"):
-            cache.add(no_tokens(tmp_path / "bad.gguf"))
+            local.add(no_tokens(tmp_path / "bad.gguf"))
         folder = write_folder(tmp_path / "folder", CODABLE)
         empty = tokenizer_json()
         empty["model"] |= {"vocab": {}, "merges": []}
         (folder / "tokenizer.json").write_text(json.dumps(empty))
         with pytest.raises(UnsupportedError, match="not one of its tokens"):
-            cache.add(folder)
-        assert cache.names_here() == []
+            local.add(folder)
+        assert records.names_here() == []
 
     def test_a_shape_that_cannot_be_run(self, tmp_path: Path) -> None:
         with pytest.raises(UnsupportedError, match=r"odd\.gguf: model: head_dim is 8"):
-            cache.add(write_gguf(tmp_path / "odd.gguf"))
-        assert cache.names_here() == []
+            local.add(write_gguf(tmp_path / "odd.gguf"))
+        assert records.names_here() == []
 
     def test_one_that_cannot_be_opened_keeps_no_other_from_being_found(self, tmp_path: Path) -> None:
         for number, name in enumerate(("a", "b")):
-            cache.add(write_gguf(tmp_path / f"{name}.gguf", CODABLE, seed=number), name)
+            local.add(write_gguf(tmp_path / f"{name}.gguf", CODABLE, seed=number), name)
 
-        def identify(model: cache.InstalledModel) -> str:
+        def identify(model: records.InstalledModel) -> str:
             if model.name == "a":
                 raise ValueError("a vocabulary without a token that has bytes")
             return "1" * 64
 
-        assert cache.resolve("1" * 64, "b", identify).name == "b"
+        assert records.resolve("1" * 64, "b", identify).name == "b"
         with pytest.raises(NzipError, match="model a: cannot be opened"):
-            cache.resolve("2" * 64, "a", identify)
+            records.resolve("2" * 64, "a", identify)
 
     @pytest.mark.parametrize("field", ["files", "path", "model_ids", "origin", "pinned", "schema"])
     def test_records(self, field: str, tmp_path: Path) -> None:
-        cache.add(write_gguf(tmp_path / "a.gguf", CODABLE), "a")
-        place = cache.models_folder() / "a" / "model.json"
+        local.add(write_gguf(tmp_path / "a.gguf", CODABLE), "a")
+        place = folder.models_folder() / "a" / "model.json"
         record = json.loads(place.read_text())
         values = [*HOSTILE, "relative/path", "/with\0nul"]
         if field == "files":
@@ -250,7 +251,7 @@ class TestAdding:
             if value in (True, [], record[field], None):
                 continue
             place.write_text(json.dumps({**record, field: value}))
-            for model in cache.installed():
+            for model in records.installed():
                 model.fault()
 
 
@@ -298,7 +299,7 @@ def test_weights_beyond_float32() -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300, 1e38, 33.0])
 def test_weights_of_language_models_that_are_no_numbers(value: float) -> None:
-    from nzip.models.lm.weights import quantise_rows
+    from nzip.models.lm.network.weights import quantise_rows
 
     matrix = np.ones((3, 5))
     matrix[1, 2] = value

@@ -21,4 +21,4 @@ MEASURES = {
 
 @click.group(cls=LazyGroup, package=__name__, table=MEASURES, short_help="Measure models and data by compression.")
 def command() -> None:
-    """Measure models and data by how well they compress. docs/EVALUATION.md has protocols, formulas and sources."""
+    """Measure models and data by how well they compress. docs/reference/EVALUATION.md says how each is done."""

@@ -18,7 +18,7 @@ from nzip.cli.eval.common import Study, compressor_option, study_options
 @click.option("-o", "--output", type=options.ANY_PATH, metavar="FILE", help="Write the chosen lines, best first.")
 @click.option("--scores", is_flag=True, help='With -o: add the field "alignment" to each line.')
 @click.option("--field", default="text", show_default=True, metavar="NAME", help="Field of the texts.")
-@compressor_option("cmfast")
+@compressor_option("nzip-3")
 @click.option(
     "--kind",
     type=click.Choice(["conditional", "ncd"]),

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from nzip.cli import options, output
-from nzip.cli.output import on_terminal, steps
+from nzip.cli import options
+from nzip.cli.output import lines, words
+from nzip.cli.output.lines import on_terminal
+from nzip.cli.output.progress import steps
 from nzip.outputs import stream_word
 
 if TYPE_CHECKING:
@@ -101,7 +103,7 @@ def journal_warnings() -> Iterator[None]:
 
     def show(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
         if issubclass(category, JournalWarning):
-            output.complain(output.shown(str(message)))
+            lines.complain(words.shown(str(message)))
         else:
             usual(message, category, *rest)
 

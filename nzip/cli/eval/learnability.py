@@ -11,7 +11,7 @@ from nzip.cli.eval.common import Study, study_options
 @click.argument("corpora", nargs=-1, required=True, metavar="CORPUS...")
 @click.option(
     "-s", "--stream", "streams", multiple=True, metavar="STREAM",
-    help="bytes, bpe:V, lm:MODEL, ei:W:8, ei:W:16, ac, ac:16, unigram-ac, gzip, xz; may be given more than once. "
+    help="bytes, bpe:V, model:MODEL, ei:W:8, ei:W:16, ac, ac:16, unigram-ac, gzip, xz; may be given more than once. "
     "[default: bytes bpe:1024 ei:16:8 ei:16:16 unigram-ac ac gzip xz]",
 )  # fmt: skip
 @click.option("--size", type=click.Choice(["tiny", "small", "medium"]), default="tiny", show_default=True,

@@ -13,7 +13,7 @@ from nzip.cli.eval.common import Study, compressor_option, study_options
 @click.option("--records", type=options.ANY_PATH, metavar="FILE", help="Compare the lines of this JSONL file instead.")
 @click.option("--field", default="text", show_default=True, metavar="NAME", help="With --records: the text.")
 @click.option("--name", metavar="NAME", help="With --records: the field that names a line; its number where left out.")
-@compressor_option("cm")
+@compressor_option("nzip")
 @click.option(
     "--kind",
     type=click.Choice(["ncd", "conditional"]),

@@ -48,7 +48,7 @@ def command(
     """Hand the pictures and sounds below each PATH to a task, undistorted and after every lossy codec at every rate,
     and print the scores, the share of the undistorted score that is kept, and from how many bits on it is 95 %.
 
-    docs/EVALUATION.md says what a task is. With -v the results of each file are printed too.
+    docs/reference/EVALUATION.md says what a task is. With -v the results of each file are printed too.
     """
     from nzip.errors import NzipError
     from nzip.evaluation.benchmark.lossy.run import with_ladder

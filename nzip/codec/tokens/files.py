@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
-import time
 from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
 
-from nzip.codec import files
-from nzip.codec.tokens.tokenizer import EqualInfoTokenizer, Progress, tokenizer_for, unpack
+from nzip.codec.files.targets import Run
+from nzip.codec.files.transfer import Transfer
+from nzip.codec.tokens.tokenizer import EqualInfoTokenizer, Progress, Tokens, tokenizer_for, unpack
+from nzip.outputs import AnyPath
 
 SUFFIX = ".nzt"
 
@@ -29,21 +30,14 @@ class TokenResult:
     seconds: float
 
 
-def _read_all(src: files._Source) -> bytes:
-    parts = []
-    while data := src.read(1 << 20):
-        parts.append(data)
-    return b"".join(parts)
-
-
 def tokenize_file(
-    source: files.AnyPath | BinaryIO,
-    target: files.AnyPath | BinaryIO,
+    source: AnyPath | BinaryIO,
+    target: AnyPath | BinaryIO,
     tokenizer: EqualInfoTokenizer,
     *,
     numpy_file: bool = False,
     force: bool = False,
-    run: files.Run | None = None,
+    run: Run | None = None,
     progress: Progress | None = None,
 ) -> TokenResult:
     """Write the token file of a file or stream, or its tokens alone as a NumPy file (`.npy`, one way only).
@@ -52,12 +46,9 @@ def tokenize_file(
         FileError: the output exists, is the input, or the source is no regular file.
         OSError: reading or writing failed.
     """
-    started = time.perf_counter()
-    with (
-        files._Source(source) as src,
-        files._open_target(target, src, force=force, remove=False, like=src.path is not None, run=run) as out,
-    ):
-        text = _read_all(src)
+    with Transfer(source, force=force, run=run) as way:
+        way.open(target, str)
+        text = b"".join(way.read())
         tokens = tokenizer.encode(text, progress=progress)
         if numpy_file:
             room = io.BytesIO()
@@ -65,20 +56,18 @@ def tokenize_file(
             packed = room.getvalue()
         else:
             packed = tokenizer.pack(tokens)
-        out.write(packed)
-        files._finish(out, src.stat if src.path is not None else None)
-        files._put(out, src, remove=False, run=run)
-        counts = (tokens.windows, len(tokens.ids), len(tokens.corrections))
-        return TokenResult(src.name, out.name, len(text), len(packed), *counts, time.perf_counter() - started)
+        way.out.write(packed)
+        way.finish()
+        return _result(way, tokens, len(text), len(packed))
 
 
 def detokenize_file(
-    source: files.AnyPath | BinaryIO,
-    target: files.AnyPath | BinaryIO,
+    source: AnyPath | BinaryIO,
+    target: AnyPath | BinaryIO,
     *,
     max_output_size: int | None = None,
     force: bool = False,
-    run: files.Run | None = None,
+    run: Run | None = None,
     progress: Progress | None = None,
 ) -> TokenResult:
     """Write the text of a token file whose model comes with nzip.
@@ -88,16 +77,16 @@ def detokenize_file(
         CorruptError, UnsupportedError, LimitError: as `detokenize`.
         OSError: reading or writing failed.
     """
-    started = time.perf_counter()
-    with (
-        files._Source(source) as src,
-        files._open_target(target, src, force=force, remove=False, like=src.path is not None, run=run) as out,
-    ):
-        packed = _read_all(src)
+    with Transfer(source, force=force, run=run) as way:
+        way.open(target, str)
+        packed = b"".join(way.read())
         header, tokens = unpack(packed, max_output_size=max_output_size)
         text = tokenizer_for(header).decode(tokens, progress=progress)
-        out.write(text)
-        files._finish(out, src.stat if src.path is not None else None)
-        files._put(out, src, remove=False, run=run)
-        counts = (tokens.windows, len(tokens.ids), len(tokens.corrections))
-        return TokenResult(src.name, out.name, len(text), len(packed), *counts, time.perf_counter() - started)
+        way.out.write(text)
+        way.finish()
+        return _result(way, tokens, len(text), len(packed))
+
+
+def _result(way: Transfer, tokens: Tokens, raw_size: int, size: int) -> TokenResult:
+    counts = (tokens.windows, len(tokens.ids), len(tokens.corrections))
+    return TokenResult(way.src.name, way.out.name, raw_size, size, *counts, way.seconds)

@@ -1,7 +1,8 @@
 """Tokens of Equal-Info Windows: text to integers to train models on, and back; and the token file.
 
-`docs/EQUALINFO.md` is normative for the file: magic, version, a header with its own check, corrections, tokens, a check
-of all bytes. Validation comes before allocation: sizes that are stated are compared with the bytes that are there.
+`docs/reference/EQUALINFO.md` is normative for the file: magic, version, a header with its own check, corrections,
+tokens, a check of all bytes. Validation comes before allocation: sizes that are stated are compared with the bytes that
+are there.
 """
 
 from __future__ import annotations
@@ -112,9 +113,9 @@ class EqualInfoTokenizer:
         if reset not in RESETS:
             raise ValueError(f"there is no reset policy {reset!r}; there are {', '.join(RESETS)}")
         if isinstance(model, str):
-            from nzip.models import static
+            from nzip.models.static import shipped
 
-            model = static.model(model)
+            model = shipped.model(model)
         self.model: Any = model
         self.window_bits = window_bits
         self.token_bits = token_bits
@@ -286,11 +287,11 @@ def tokenizer_for(header: TokenHeader, model: ByteModel | None = None) -> EqualI
         UnsupportedError: the model is not here, or is another one of the same name.
     """
     if model is None:
-        from nzip.models import static
+        from nzip.models.static import shipped
 
-        if header.model not in static.MODELS:
+        if header.model not in shipped.MODELS:
             raise UnsupportedError(f"the tokens were made with the byte model {header.model!r}, which is not nzip's")
-        model = static.model(header.model)
+        model = shipped.model(header.model)
     if bytes(getattr(model, "identity", bytes(32))) != header.identity:
         raise UnsupportedError(f"the tokens were made with another version of the byte model {header.model!r}")
     return EqualInfoTokenizer(model, header.window_bits, header.token_bits, variant=header.variant, reset=header.reset)
@@ -309,3 +310,16 @@ def detokenize(data: bytes, model: ByteModel | None = None, *, max_output_size: 
     """
     header, tokens = unpack(data, max_output_size=max_output_size)
     return tokenizer_for(header, model).decode(tokens)
+
+
+def prepare() -> None:
+    """Compile what tokens need, with a line of text."""
+    from nzip.models.static import shipped
+    from nzip.models.static.model import StaticModel
+
+    text = b"To be, or not to be, that is the question: Whether 'tis nobler in the mind to suffer\n"
+    for name in shipped.MODELS:
+        tokenizer = EqualInfoTokenizer(name)
+        detokenize(tokenizer.pack(tokenizer.encode(text)))
+        if isinstance(tokenizer.model, StaticModel):
+            tokenizer.model.intervals(text)

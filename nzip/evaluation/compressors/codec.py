@@ -29,6 +29,7 @@ class Codec:
         spec: how another process can make the same codec (`from_spec`); None for one made by hand, which is then
             measured in the process that asks.
         model_bytes: size of the data that both sides have beside the program (primers, dictionaries, models).
+        model: name of the language model among these; empty without.
         warm_up: bytes that are coded once before the clock starts.
         external: the work happens in a program of its own, whose memory is counted in place of ours.
     """
@@ -43,4 +44,5 @@ class Codec:
     spec: dict[str, Any] | None = None
     external: bool = False
     model_bytes: int = 0
+    model: str = ""
     warm_up: int = WARM_UP

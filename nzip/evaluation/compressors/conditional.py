@@ -22,6 +22,9 @@ PEERS = {name: SHORT[name] for name in ("bzip2", "brotli", "ppmd")}
 LONG = {whole: name for name, whole in SHORT.items()}
 NAMES = ("gzip", "xz", "zstd", *PEERS, "static")
 
+# For a few texts, and for many: levels.
+DEFAULT, FAST = "nzip", "nzip-3"
+
 Cost = Callable[[bytes], float]
 
 
@@ -175,7 +178,8 @@ def _static(name: str) -> Compressor:
     import numpy as np
 
     import nzip
-    from nzip.models.static import MAX_ORDER, StaticModel
+    from nzip.models.static.model import StaticModel
+    from nzip.models.static.tables import MAX_ORDER
 
     params = _parameters(name, name.partition(":")[2])
     order = params.pop("order", MAX_ORDER)

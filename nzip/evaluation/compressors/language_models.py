@@ -72,17 +72,22 @@ def load_model(name: str) -> Scorer:
     Raises:
         NzipError: it is not here (the error says how to get it), damaged, or of a kind that nzip does not run.
     """
-    from nzip.models.lm import cache, model, sources
+    from nzip.models.folder import models_folder
+    from nzip.models.lm import loading
+    from nzip.models.lm.cache.known_models import is_name
+    from nzip.models.lm.cache.local import default_name
+    from nzip.models.lm.cache.records import find
+    from nzip.models.lm.readers.opening import open_source
 
     place = Path(name)
     try:
-        here = cache.is_name(name) and (cache.models_folder() / name / "model.json").is_file()
-        if here or (cache.is_name(name) and not place.exists()):
-            return _Model(model.by_name(name), name, cache.find(name).size)
+        here = is_name(name) and (models_folder() / name / "model.json").is_file()
+        if here or (is_name(name) and not place.exists()):
+            return _Model(loading.by_name(name), name, find(name).size)
         if not place.exists():
             raise NzipError(f"{name}: no such model; list those here: nzip models list; get one: nzip models pull")
-        size = sum(file.stat().st_size for file in sources.open_source(place).files)
-        return _Model(model.open_path(place), cache.default_name(place), size)
+        size = sum(file.stat().st_size for file in open_source(place).files)
+        return _Model(loading.open_path(place), default_name(place), size)
     except OSError as error:
         raise NzipError(f"{name}: cannot read it: {error.strerror or error}") from None
 

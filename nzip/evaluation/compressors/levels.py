@@ -8,7 +8,8 @@ from typing import Any
 from nzip.evaluation.compressors.codec import WARM_UP, Codec
 from nzip.evaluation.compressors.peers import MIB
 
-SLOW_WARM_UP = 1 << 10  # for engines that take a minute for 64 KiB
+SLOW_WARM_UP = 1 << 10  # with models of LARGE bytes or more, which take a minute for 64 KiB
+LARGE = 16 * MIB
 
 
 def nzip_codec(
@@ -28,7 +29,9 @@ def nzip_codec(
     chosen = nzip.levels()[level]
     own = engine is None or (engine == chosen.engine and params is None)
     used = chosen.params if own else params or {}
-    words = [chosen.engine if engine is None else engine]
+    coder = nzip.engines()[chosen.engine if engine is None else engine]
+    model_bytes = coder.model_bytes(used)
+    words = [coder.name]
     words += [f"{key} {value}" for key, value in used.items()]
     words.append(f"{chosen.block_size // MIB} MiB blocks")
     words.append("1 thread" if threads == 1 else f"{threads or 'all'} threads")
@@ -39,9 +42,6 @@ def nzip_codec(
     def decompress(data: bytes, size: int) -> bytes:
         return nzip.decompress(data, max_output_size=size, max_memory=1 << 40, threads=threads)
 
-    def prepare() -> None:
-        nzip.engines()[chosen.engine if engine is None else engine].prepare()
-
     return Codec(
         name=f"nzip -{level}" if engine is None else f"nzip {engine} -{level}",
         family="nzip",
@@ -49,10 +49,11 @@ def nzip_codec(
         settings=", ".join(words),
         compress=compress,
         decompress=decompress,
-        prepare=prepare,
+        prepare=coder.prepare,
         spec={"kind": "nzip", "level": level, "engine": engine, "params": params and dict(params), "threads": threads},
-        model_bytes=nzip.engines()[words[0]].model_bytes(used),
-        warm_up=SLOW_WARM_UP if words[0] == "lm" else WARM_UP,
+        model_bytes=model_bytes,
+        model=coder.parameters.check(used).get("model", ""),
+        warm_up=SLOW_WARM_UP if model_bytes >= LARGE else WARM_UP,
     )
 
 

@@ -1,7 +1,6 @@
 """Measures one codec, in a process of its own so that its memory can be told from everyone else's.
 
-`measure` is the measurement. `main` is the process: it reads one JSON request from standard input and writes one JSON
-line for each file to standard output.
+`measure` is the measurement. `main` is the process: it is sent one request and answers for each file.
 
 Memory is the highest resident size while the call runs, less the resident size just before it, when the input is
 already held (`harness.memory`).
@@ -9,15 +8,13 @@ already held (`harness.memory`).
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 from nzip.evaluation.compressors.codec import Codec
 from nzip.evaluation.compressors.selection import from_spec
+from nzip.evaluation.harness.child import serve
 from nzip.evaluation.harness.memory import peak_of
 
 ENOUGH_SECONDS = 5.0
@@ -67,18 +64,13 @@ def measure(codec: Codec, data: bytes, *, repeat: int = 1) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Serve one request: `{"spec": …, "repeat": …, "files": [path, …]}`."""
-    request = json.loads(sys.stdin.read())
-    # Nothing that a library prints may mix with the answers.
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    begin = time.perf_counter()
-    codec = from_spec(request["spec"])
-    codec.prepare()
-    print(json.dumps({"prepare_s": round(time.perf_counter() - begin, 3)}), file=answers, flush=True)
-    for path in request["files"]:
-        with open(path, "rb") as file:
-            data = file.read()
-        answer = measure(codec, data, repeat=request["repeat"])
-        print(json.dumps(answer), file=answers, flush=True)
+    """Serve one request: the codec's `spec`, `repeat` and the files' paths."""
+    requests, send = serve()
+    for spec, repeat, paths in requests:
+        codec = from_spec(spec)
+        codec.prepare()
+        for path in paths:
+            with open(path, "rb") as file:
+                data = file.read()
+            send(measure(codec, data, repeat=repeat))
     return 0

@@ -11,16 +11,23 @@ import numpy as np
 from nzip.errors import CorruptError, LimitError, NzipError, UnsupportedError
 from nzip.evaluation.data.files import InputFile, find_files
 from nzip.evaluation.harness.outputs import AnyPath
-from nzip.formats.signals import Audio, Image, read_signal
+from nzip.formats.signals.base import Audio, Image
+from nzip.formats.signals.files import read_signal
 
 Signal = Image | Audio
-KINDS = ("picture", "sound")
-RATES = {"picture": "bits per pixel", "sound": "kbit/s"}
+KINDS = ("image", "audio")
+NOUNS = {"image": "picture", "audio": "sound"}  # what a reader is told
+RATES = {"image": "bits per pixel", "audio": "kbit/s"}
+
+
+def counted(count: int, kind: str) -> str:
+    """Return a number of signals of a kind in words, as `3 pictures`."""
+    return f"{count:,} {NOUNS[kind]}{'s' * (count != 1)}"
 
 
 def kind_of(signal: Signal) -> str:
-    """Return `"picture"` or `"sound"`."""
-    return "picture" if isinstance(signal, Image) else "sound"
+    """Return `"image"` or `"audio"`."""
+    return "image" if isinstance(signal, Image) else "audio"
 
 
 
@@ -36,7 +43,7 @@ class Source:
     @property
     def amount(self) -> float:
         """Millions of pixels, or seconds."""
-        if self.kind == "picture":
+        if self.kind == "image":
             return self.shape["width"] * self.shape["height"] / 1e6
         return self.shape["samples"] / self.shape["rate"]
 
@@ -46,7 +53,7 @@ class Source:
 
     def size(self, rate: float) -> float:
         """Return the bytes that a rate in the unit of `RATES` makes."""
-        return rate * self.amount * (1e6 if self.kind == "picture" else 1e3) / 8
+        return rate * self.amount * (1e6 if self.kind == "image" else 1e3) / 8
 
 
 def load(path: AnyPath) -> Signal:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from nzip.evaluation.distortion.metrics import Doubles, Floats, Values, finite, psnr, same_shape
-from nzip.models.latent.resample import resample
+from nzip.formats.signals.resample import resample
 
 MEL_BANDS = 64
 MEL_FLOOR = 1e-10  # of the power of a sine at full scale: -100 dB
@@ -162,7 +162,7 @@ class SoundReference:
             ValueError: the copy has another shape.
         """
         return {
-            "sound_psnr": finite(psnr(self.samples, other, span=2.0)),
+            "audio_psnr": finite(psnr(self.samples, other, span=2.0)),
             "si_sdr": finite(si_sdr(self.samples, other)),
             "log_mel": float(np.mean(np.abs(self._mel - log_mel(other, self.rate)))),
             "stoi": stoi(self.samples, other, self.rate) if self._speech else None,

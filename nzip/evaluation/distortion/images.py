@@ -211,7 +211,7 @@ class PictureReference:
             "ms_ssim_db": finite(decibels(similarity)),
             **dict.fromkeys([name for names in NETWORKS.values() for name in names]),
             "lpips": lpips(self.pixels, other),
-            "agrees": None,
+            "top1_agreement": None,
             **self._by_programs(other),
         }
         for size, stages in self._stages.items():
@@ -219,7 +219,7 @@ class PictureReference:
             values[name] = apart = efficientnet.distance(stages, network.stages(other))
             values[name_db] = -10 * math.log10(apart) if apart > 0 else None
             if size == "lite0":
-                values["agrees"] = float(network.answer(other)[0] == self._answer)
+                values["top1_agreement"] = float(network.answer(other)[0] == self._answer)
         return values
 
     def _by_programs(self, other: Bytes) -> Values:

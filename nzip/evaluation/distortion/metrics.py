@@ -22,7 +22,7 @@ class Metric:
     Attributes:
         title: what plots and tables call it.
         unit: its unit, or nothing.
-        kind: `"picture"` or `"sound"`.
+        kind: `"image"` or `"audio"`.
         more: whether more is better.
         meaning: what exactly it is, in words.
         compared: whether rates are compared at equal values of it (BD-rate), and it is drawn.
@@ -37,37 +37,44 @@ class Metric:
 
 
 METRICS = {
-    "psnr": Metric("PSNR", "dB", "picture", True, "10 log10(255^2 / mean squared error over red, green and blue)"),
+    "psnr": Metric("PSNR", "dB", "image", True, "10 log10(255^2 / mean squared error over red, green and blue)"),
     "ms_ssim": Metric(
-        "MS-SSIM", "", "picture", True, "Wang et al. 2003, on luma (BT.601); fewer scales under 176 pixels", False
+        "MS-SSIM", "", "image", True, "Wang et al. 2003, on luma (BT.601); fewer scales under 176 pixels", False
     ),
-    "ms_ssim_db": Metric("MS-SSIM", "dB", "picture", True, "-10 log10(1 - MS-SSIM)"),
-    "deep": Metric(
-        "deep distance", "", "picture", False, "mean squared distance of unit features, EfficientNet-lite0", False
+    "ms_ssim_db": Metric("MS-SSIM", "dB", "image", True, "-10 log10(1 - MS-SSIM)"),
+    "feature_distance": Metric(
+        "feature distance", "", "image", False, "mean squared distance of unit features, EfficientNet-lite0", False
     ),
-    "deep_db": Metric("deep distance", "dB", "picture", True, "-10 log10(deep distance): more is nearer"),
-    "unseen": Metric(
-        "deep distance, unseen", "", "picture", False,
+    "feature_distance_db": Metric(
+        "feature distance", "dB", "image", True, "-10 log10(feature distance): more is nearer"
+    ),
+    "feature_distance_unseen": Metric(
+        "feature distance, unseen", "", "image", False,
         "the same with EfficientNet-lite2, which none of nzip's models learned with", False,
     ),
-    "unseen_db": Metric("deep distance, unseen", "dB", "picture", True, "-10 log10 of it: more is nearer"),
-    "lpips": Metric("LPIPS", "", "picture", False, "Zhang et al. 2018, on AlexNet, version 0.1"),
-    "ssimulacra2": Metric("SSIMULACRA 2", "", "picture", True, "as libjxl's program ssimulacra2 prints it"),
-    "butteraugli": Metric("Butteraugli", "3-norm", "picture", False, "as libjxl's program butteraugli_main prints it"),
-    "agrees": Metric(
-        "machine perception", "", "picture", True, "1 where EfficientNet-lite0 sees what it sees in the original", False
+    "feature_distance_unseen_db": Metric(
+        "feature distance, unseen", "dB", "image", True, "-10 log10 of it: more is nearer"
     ),
-    "sound_psnr": Metric("PSNR", "dB", "sound", True, "10 log10(2^2 / mean squared error), all channels"),
-    "si_sdr": Metric("SI-SDR", "dB", "sound", True, "Le Roux et al. 2019, all channels together, means taken off"),
+    "lpips": Metric("LPIPS", "", "image", False, "Zhang et al. 2018, on AlexNet, version 0.1"),
+    "ssimulacra2": Metric("SSIMULACRA 2", "", "image", True, "as libjxl's program ssimulacra2 prints it"),
+    "butteraugli": Metric("Butteraugli", "3-norm", "image", False, "as libjxl's program butteraugli_main prints it"),
+    "top1_agreement": Metric(
+        "top-1 agreement", "", "image", True, "1 where EfficientNet-lite0 sees what it sees in the original", False
+    ),
+    "audio_psnr": Metric("PSNR", "dB", "audio", True, "10 log10(2^2 / mean squared error), all channels"),
+    "si_sdr": Metric("SI-SDR", "dB", "audio", True, "Le Roux et al. 2019, all channels together, means taken off"),
     "log_mel": Metric(
-        "log-mel distance", "dB", "sound", False, "mean absolute difference of 64 mel bands in dB, floor -100 dB"
+        "log-mel distance", "dB", "audio", False, "mean absolute difference of 64 mel bands in dB, floor -100 dB"
     ),
-    "stoi": Metric("STOI", "", "sound", True, "Taal et al. 2011, of the channels' mean; for speech"),
-    "pesq": Metric("PESQ", "MOS-LQO", "sound", True, "ITU-T P.862.2 (16 kHz), of the channels' mean; for speech"),
+    "stoi": Metric("STOI", "", "audio", True, "Taal et al. 2011, of the channels' mean; for speech"),
+    "pesq": Metric("PESQ", "MOS-LQO", "audio", True, "ITU-T P.862.2 (16 kHz), of the channels' mean; for speech"),
 }
 
 
-NETWORKS = {"lite0": ("deep", "deep_db"), "lite2": ("unseen", "unseen_db")}  # what is measured with which network
+NETWORKS = {  # what is measured with which network
+    "lite0": ("feature_distance", "feature_distance_db"),
+    "lite2": ("feature_distance_unseen", "feature_distance_unseen_db"),
+}
 
 
 def finite(value: float) -> float | None:

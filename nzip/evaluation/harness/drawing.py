@@ -7,7 +7,7 @@ for byte, for one version of matplotlib.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -75,6 +75,33 @@ def save(
                 figure.savefig(path, format=kind, metadata=metadata, facecolor="white")
         except OSError as error:
             raise NzipError(f"{path}: {error.strerror or error}") from None
+
+
+def plain(axes: Any, *, grid: str = "both", hidden: Sequence[str] = ("top", "right")) -> None:
+    """Leave out sides of a frame, and draw a quiet grid below (`"both"`, `"x"`, `"y"`, or none where it is empty)."""
+    if grid:
+        axes.grid(True, axis=grid, color="#e6e6e6", linewidth=0.8)
+        axes.set_axisbelow(True)
+    for side in hidden:
+        axes.spines[side].set_visible(False)
+
+
+def logarithmic(axes: Any, *, ticks: Sequence[float] = (1, 2, 5), count: int | None = None, spec: str = "g") -> None:
+    """Make the x axis logarithmic, with plain numbers at multiples of powers of ten, and none between.
+
+    Args:
+        axes: matplotlib's.
+        ticks: the multiples; at the powers alone where it is empty.
+        count: of ticks at the most; as matplotlib sees fit where it is left out.
+        spec: how numbers are shown.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.set_xscale("log")
+    if ticks:
+        axes.xaxis.set_major_locator(LogLocator(subs=tuple(ticks), numticks=count))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format(value, spec)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 # nzip's codecs in strong colours and thick lines, the peers in quiet ones: told apart without colour by their markers.

@@ -32,6 +32,12 @@ class Task:
     payload: Any
 
 
+def said(error: Exception) -> str:
+    """Return an error as one line: as it is if nzip raised it for users, else with its kind."""
+    words = " ".join(str(error).split())
+    return words if isinstance(error, NzipError) else f"{type(error).__name__}: {words}".rstrip(": ")
+
+
 def cores(jobs: int) -> int:
     """Return the number of processes that `jobs` asks for: 0 for every core.
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from nzip import outputs
 from nzip.errors import NzipError
@@ -45,6 +46,15 @@ def write_text(path: AnyPath, text: str) -> None:
         file.write(text.encode("utf-8", "backslashreplace"))
 
 
+def write_json(path: AnyPath, result: Mapping[str, Any]) -> None:
+    """Write a result to `path`, whole or not at all.
+
+    Raises:
+        NzipError: it cannot be written.
+    """
+    write_text(path, json.dumps(result, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+
+
 @contextlib.contextmanager
 def replacing(path: AnyPath) -> Iterator[BinaryIO]:
     """Yield a binary file; what is written to it is at `path` at the end, whole or not at all (see `nzip.outputs`).
@@ -71,7 +81,7 @@ def check_outputs(
         NzipError: the folder of a path does not exist, a plot cannot be drawn, or two paths, or a path and one of
             `inputs`, are the same file.
     """
-    from nzip.codec.files import Run
+    from nzip.codec.files.targets import Run
 
     run, seen = Run(inputs), set()
     for path in (json_path, plot_path, *others):

@@ -78,13 +78,24 @@ def write_page(findings: Findings, path: AnyPath) -> None:
     write_text(path, "\n".join(_page(findings)) + "\n")
 
 
+def beginning(title: str, style: str) -> Iterator[str]:
+    """Yield how each page begins, with `style` behind the common one."""
+    yield "<!doctype html>"
+    yield '<html lang="en">'
+    yield '<meta charset="utf-8">'
+    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    yield f"<title>nzip: {html.escape(title)}</title>"
+    yield f"<style>{STYLE}{style}</style>"
+
+
+def data_uri(kind: str, data: bytes) -> str:
+    """Return bytes of a media type as an address that holds them."""
+    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
+
+
 def _page(findings: Findings) -> Iterator[str]:
     result = findings.result
-    yield "<!doctype html>"
-    yield '<html lang="en">\n<meta charset="utf-8">'
-    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield f"<title>nzip: {html.escape(findings.title)}</title>"
-    yield f"<style>{STYLE}{SORTED_STYLE}</style>"
+    yield from beginning(findings.title, SORTED_STYLE)
     yield f"<h1>{html.escape(findings.title)}</h1>"
     machine = result["machine"]
     words = [f"nzip {result['nzip']}", f"Python {result['python']}", f"{machine['system']} {machine['arch']}"]
@@ -131,4 +142,4 @@ def _cell(shown: str, value: Any, word: bool) -> str:
 def _drawing(draw: Callable[[Any], None], size: tuple[float, float]) -> str:
     file = io.BytesIO()
     save(file, draw, size=size, kind="svg")
-    return "data:image/svg+xml;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+    return data_uri("image/svg+xml", file.getvalue())

@@ -11,11 +11,15 @@ from typing import Any
 SCHEMA = 1
 
 
+def start(tool: str) -> dict[str, Any]:
+    """Return how every result begins: schema, tool, versions, machine and date."""
+    date = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"schema": SCHEMA, "tool": tool, **software(), "machine": machine(), "date": date}
+
+
 def head(tool: str, *, seed: int | None = None, **settings: Any) -> dict[str, Any]:
-    """Return how every result begins: schema, tool, versions, machine, date, seed, settings."""
-    start = {"schema": SCHEMA, "tool": tool, **software(), "machine": machine()}
-    start["date"] = datetime.now(UTC).isoformat(timespec="seconds")
-    return {**start, **({} if seed is None else {"seed": seed}), "settings": settings}
+    """Return how a measure's result begins: `start`, then seed and settings."""
+    return {**start(tool), **({} if seed is None else {"seed": seed}), "settings": settings}
 
 
 def software() -> dict[str, Any]:

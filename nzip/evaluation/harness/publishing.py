@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 from nzip.errors import NzipError
 from nzip.evaluation.harness.drawing import save
 from nzip.evaluation.harness.findings import Echo, Findings
-from nzip.evaluation.harness.outputs import Outputs, write_text
+from nzip.evaluation.harness.outputs import Outputs, write_json
 from nzip.evaluation.harness.page import write_page
 from nzip.evaluation.harness.tables import write_csv
 
@@ -20,8 +19,7 @@ def publish(findings: Findings, outputs: Outputs, echo: Echo | None = None) -> N
         NzipError: a file cannot be written, or there is nothing to draw.
     """
     if outputs.json is not None:
-        text = json.dumps(findings.result, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-        write_text(outputs.json, text)
+        write_json(outputs.json, findings.result)
     if outputs.csv is not None:
         write_csv(findings.records, outputs.csv)
     if echo is not None:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 ROUNDS = 10_000  # of a bootstrap
 CONFIDENCE = 0.95
+
+
+def resamples(count: int, seed: int, rounds: int = ROUNDS) -> Iterator[NDArray[np.int64]]:
+    """Yield the places of `count` items drawn `rounds` times with replacement, (draws, count), some draws at a time."""
+    random = np.random.Generator(np.random.PCG64(seed))
+    step = max(1, 4_000_000 // count)
+    for start in range(0, rounds, step):
+        yield random.integers(0, count, (min(step, rounds - start), count))
 
 
 def bootstrap(
@@ -29,14 +37,9 @@ def bootstrap(
     below = np.ones_like(above) if denominators is None else np.asarray(denominators, np.float64)
     if len(above) < 2:
         return None
-    random = np.random.Generator(np.random.PCG64(seed))
-    values = np.empty(rounds)
-    step = max(1, 4_000_000 // len(above))
-    for start in range(0, rounds, step):
-        drawn = random.integers(0, len(above), (min(step, rounds - start), len(above)))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            values[start : start + step] = above[drawn].sum(axis=1) / below[drawn].sum(axis=1)
-    return middle(values)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = [above[drawn].sum(axis=1) / below[drawn].sum(axis=1) for drawn in resamples(len(above), seed, rounds)]
+    return middle(np.concatenate(values))
 
 
 def middle(values: Sequence[float] | NDArray[np.float64]) -> tuple[float, float] | None:

@@ -25,10 +25,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from nzip.errors import NzipError
-from nzip.evaluation.compressors.conditional import Compressor, compressor
+from nzip.evaluation.compressors.conditional import FAST, Compressor, compressor
 from nzip.evaluation.data.files import find_files
 from nzip.evaluation.data.json_lines import SHOWN_PROBLEMS, JsonLines, has_text, unmarked
 from nzip.evaluation.data.reading import open_binary, reading
+from nzip.evaluation.harness.drawing import INK, OURS, PEER, plain
 from nzip.evaluation.harness.findings import Findings
 from nzip.evaluation.harness.jobs import Progress, Task, run_tasks
 from nzip.evaluation.harness.journal import Record, key_of
@@ -264,7 +265,7 @@ def rank(
     targets: Sequence[bytes],
     top: int,
     *,
-    name: str = "cmfast",
+    name: str = FAST,
     kind: str = "conditional",
     text: str = "text",
     label: tuple[str, str] | None = None,
@@ -458,8 +459,6 @@ def _problems(corpus: Corpus, ranking: Ranking) -> list[str]:
 
 def draw(figure: Any, ranking: Ranking, kind: str) -> None:
     """Draw the histogram of scores; the chosen part has a colour of its own."""
-    from nzip.evaluation.harness.drawing import INK, OURS, PEER
-
     axes = figure.add_subplot()
     title = f"Alignment of {ranking.documents:,} documents with the targets"
     axes.set_title(title, loc="left", fontsize=11, color=INK)
@@ -474,6 +473,5 @@ def draw(figure: Any, ranking: Ranking, kind: str) -> None:
     axes.set_ylabel("documents")
     axes.set_ylim(0, 1.06 * max(ranking.histogram.values(), default=1))
     axes.legend(frameon=False)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    plain(axes, grid="")
     figure.tight_layout()

@@ -26,6 +26,7 @@ from nzip.evaluation.compressors.language_models import Scorer, scorer
 from nzip.evaluation.data.rows import read_rows
 from nzip.evaluation.data.texts import Corpus, starts
 from nzip.evaluation.harness.correlation import LEAST, Correlation, correlate
+from nzip.evaluation.harness.drawing import INK, OURS, PEER, plain
 from nzip.evaluation.harness.findings import Findings
 from nzip.evaluation.harness.jobs import Progress, Task, run_tasks
 from nzip.evaluation.harness.journal import Record, key_of
@@ -423,8 +424,6 @@ def _correlation_table(found: dict[str, Any]) -> Table:
 
 
 def _draw_line(figure: Any, found: dict[str, Any]) -> None:
-    from nzip.evaluation.harness.drawing import INK, OURS, PEER
-
     axes = figure.add_axes((0.09, 0.11, 0.88, 0.8))
     for source, colour in (("measured", OURS), ("stated", PEER)):
         points = [point for point in found["points"] if point["source"] == source]
@@ -442,14 +441,11 @@ def _draw_line(figure: Any, found: dict[str, Any]) -> None:
     axes.set_title(title, loc="left", fontsize=11.5, fontweight="bold", color=INK)
     axes.set_xlabel("bits per character, average of corpora (smaller is better)")
     axes.set_ylabel("average benchmark score")
-    axes.grid(True, color="#e6e6e6", linewidth=0.8)
-    axes.set_axisbelow(True)
+    plain(axes, hidden=())
     axes.legend(frameon=False, fontsize=9)
 
 
 def _draw_bars(figure: Any, result: dict[str, Any], names: Sequence[str]) -> None:
-    from nzip.evaluation.harness.drawing import INK
-
     axes = figure.add_axes((0.09, 0.16, 0.88, 0.75))
     count = len(result["models"])
     for at, plan in enumerate(result["models"]):

@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 
 from nzip.errors import NzipError
-from nzip.evaluation.compressors.conditional import Compressor, compressor
+from nzip.evaluation.compressors.conditional import DEFAULT, Compressor, compressor
 from nzip.evaluation.data.files import find_files
 from nzip.evaluation.data.json_lines import JsonLines, has_text
 from nzip.evaluation.data.reading import reading
+from nzip.evaluation.harness.drawing import INK, OURS, plain
 from nzip.evaluation.harness.findings import Findings
 from nzip.evaluation.harness.jobs import Progress, Task, run_tasks
 from nzip.evaluation.harness.journal import key_of
@@ -138,7 +139,7 @@ def row(used: Compressor, kind: str, texts: Sequence[bytes], i: int) -> dict[str
 
 def measure(
     items: Sequence[Item],
-    name: str = "cm",
+    name: str = DEFAULT,
     kind: str = "ncd",
     *,
     jobs: int = 1,
@@ -285,8 +286,6 @@ def findings(items: Sequence[Item], measured: Measured, name: str, notes: Sequen
 
 def draw_tree(figure: Any, merges: Sequence[Merge], names: Sequence[str], kind: str) -> None:
     """Draw the tree, a line for each name."""
-    from nzip.evaluation.harness.drawing import INK, OURS
-
     axes = figure.add_subplot()
     axes.set_title(f"Distances by compression: {len(names)} items", loc="left", fontsize=11, color=INK)
     n = len(names)
@@ -301,8 +300,7 @@ def draw_tree(figure: Any, merges: Sequence[Merge], names: Sequence[str], kind: 
     top = max((merge.height for merge in merges), default=1.0)
     axes.set_xlim(top * 1.02 if top > 0 else 1.0, min(0.0, *(merge.height for merge in merges)))
     axes.yaxis.tick_right()
-    for side in ("top", "left", "right"):
-        axes.spines[side].set_visible(False)
+    plain(axes, grid="", hidden=("top", "left", "right"))
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel(f"distance ({kind}), average linkage")
     figure.tight_layout()

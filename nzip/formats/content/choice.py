@@ -1,9 +1,9 @@
-"""Which transforms a block gets: the chains that `detect` proposes, measured on samples of the block.
+"""Which transforms a block gets: the chains that the registered transforms propose, measured on samples of the block.
 
-For the engine zstd the measure is a fast level of zstd itself, whose payloads depend on the version of libzstd
-already; for all others it is an integer estimate (`nzip.formats.content.estimate`), so that the same settings give
-the same bytes on every machine. A chain must win clearly: what the estimate promises is more than what an engine that
-models records and repeats itself will see.
+For an engine that finds repeats only, the measure is a fast level of zstd, so the choice depends on the version of
+libzstd as that engine's payloads do; for engines that see records it is an integer estimate
+(`nzip.formats.content.estimate`), so that the same settings give the same bytes on every machine. A chain must win
+clearly: what the estimate promises is more than what an engine that models records and repeats itself will see.
 """
 
 from __future__ import annotations
@@ -13,41 +13,60 @@ from functools import partial
 from typing import Any
 
 from nzip.formats.content import estimate
-from nzip.formats.content.detection import Chain, Content, detect, proposals
+from nzip.formats.content.kinds import Content
+from nzip.formats.transforms.base import Chain
 from nzip.process import imported
+from nzip.registry import TRANSFORMS
 
+Measure = Callable[[bytes, Chain], int]
+
+SHORTEST = 64  # bytes of a block that may get a transform
+MOST_STEPS = 3  # transforms in a chain
 PIECE = 32760  # bytes of one sample; a multiple of the strides 1..10, 12, 14 and 15, so that columns stay columns
 ALIGN = 2520
 PIECES = 4
 FIRST = 3 * ALIGN  # bytes of each of the two samples that choose the finalists, where there are many chains
 FINALISTS = 8
-MIN_CALLS = 16
 HEADER = 9  # bytes that a transform takes in a block's header, about
 
 
-def choose(block: bytes, engine: str, content: Content | None = None) -> Chain:
-    """Return the transforms worth applying to `block` before `engine`, in order; mostly none.
+def choose(block: bytes, content: Content, *, sees_records: bool = True) -> Chain:
+    """Return the transforms worth applying to `block`, in order; mostly none.
 
     Args:
         block: the bytes.
-        engine: the engine's name.
-        content: what `detect` said of `block`, if it was asked already.
+        content: what `detect` says of them.
+        sees_records: whether the engine that comes after sees a byte's place in its record and the one above it.
     """
-    if engine == "store" or len(block) < 64:
+    if len(block) < SHORTEST:
         return []
-    imported("numpy")
-    if content is None:
-        content = detect(block, texts=False)
-    chains = proposals(content, block)
+    chains: list[Chain] = []
+    for name in TRANSFORMS:
+        transform = TRANSFORMS.by_name(name)
+        for params in transform.proposals(content, [], sees_records):
+            repays = transform.repays(block, params)
+            if repays:
+                return [(name, params)]
+            if repays is None:
+                chains += _continued([(name, params)], content, sees_records)
     if not chains:
         return []
-    if content.kind == "exe-x86":
-        return chains[0] if _calls_repeat(block) else []
-    if engine == "zstd":
-        return _best_for_zstd(block, content, chains)
-    if content.kind == "bitmap":
-        return []
-    return _best_for_contexts(block, content, chains)
+    imported("numpy")
+    known = content.whole.width > 0
+    if sees_records:
+        return _best_for_records(block, chains, known and content.whole.sure)
+    return _best_for_repeats(block, chains, known)
+
+
+def _continued(first: Chain, content: Content, sees_records: bool) -> list[Chain]:
+    """Return `first` and the chains that begin with it, the shorter ones before the longer ones."""
+    found = [first]
+    for chain in found:  # grows while it is walked
+        if len(chain) < MOST_STEPS:
+            for name in TRANSFORMS:
+                more = TRANSFORMS.by_name(name).proposals(content, chain, sees_records)
+                found += [[*chain, (name, params)] for params in more]
+    return found
 
 
 def _samples(block: bytes) -> bytes:
@@ -57,7 +76,7 @@ def _samples(block: bytes) -> bytes:
     return b"".join(bytes(block[start : start + PIECE]) for start in starts)
 
 
-def _finalists(block: bytes, chains: list[Chain], measure: Callable[[bytes, Chain], int]) -> list[Chain]:
+def _finalists(block: bytes, chains: list[Chain], measure: Measure) -> list[Chain]:
     """Return the chains that do best on a small sample, in the order of `chains`; none if none does anything."""
     if len(chains) <= FINALISTS or len(block) < 2 * FIRST:
         return chains
@@ -70,87 +89,70 @@ def _finalists(block: bytes, chains: list[Chain], measure: Callable[[bytes, Chai
     return [chains[k] for k in sorted(best)]
 
 
-def _best_for_zstd(block: bytes, content: Content, chains: list[Chain]) -> Chain:
+def _shortest(sample: bytes, chains: list[Chain], measure: Measure, below: int) -> Chain:
+    """Return the chain that makes `sample` shortest, and shorter than `below`; an earlier one wins by a 128th."""
+    best, found = below, Chain()
+    for chain in chains:
+        size = measure(sample, chain)
+        if size + size // 128 < best:
+            best, found = size, chain
+    return found
+
+
+def _best_for_repeats(block: bytes, chains: list[Chain], known: bool) -> Chain:
     """Return the chain that zstd's level 3 likes best, if it saves a 24th where samples have a known width, and an
     eighth where they have none."""
     import zstandard
 
     compressor = zstandard.ZstdCompressor(level=3, write_content_size=False)
 
-    def measure(data: bytes, parts: int) -> int:
+    def in_parts(data: bytes, parts: int) -> int:
         length = -(-len(data) // parts)
         return sum(len(compressor.compress(data[i : i + length])) for i in range(0, len(data), length))
 
-    def measure_chain(sample: bytes, chain: Chain) -> int:
-        parts = chain[-1][1]["width"] if chain and chain[-1][0] == "shuffle" else 1
-        return measure(_apply(sample, chain), parts) + HEADER * len(chain)
+    def measure(sample: bytes, chain: Chain) -> int:
+        parts = _last(chain, "parts", 1)
+        return in_parts(_applied(sample, chain), parts) + HEADER * len(chain)
 
-    chains = _finalists(block, chains, measure_chain)
+    chains = _finalists(block, chains, measure)
     sample = _samples(block)
-    # Planes of a real block are longer than one of zstd's blocks and get tables of their own, so the sample's are
+    # Parts of a real block are longer than one of zstd's blocks and get tables of their own, so the sample's are
     # compressed one by one; lest the cutting alone should win, the plain sample is measured in parts too.
-    plain = min(measure(sample, parts) for parts in (1, 2, 4))
-    best: int = plain - plain // (24 if content.width else 8)
-    found: Chain = []
-    for chain in chains:
-        size = measure_chain(sample, chain)
-        if size + size // 128 < best:
-            best, found = size, chain
-    return found
+    plain = min(in_parts(sample, parts) for parts in (1, 2, 4))
+    return _shortest(sample, chains, measure, plain - plain // (24 if known else 8))
 
 
-def _best_for_contexts(block: bytes, content: Content, chains: list[Chain]) -> Chain:
-    """Return the chain of differences with the shortest estimate, if it saves an eighth where a header says that there
-    are samples, and a quarter where there is none.
-
-    Planes are left out, and so are differences of bytes without a header: an engine with contexts sees a byte's
-    place in its record and the one above it itself, and better. What it does not see is arithmetic.
-    """
+def _best_for_records(block: bytes, chains: list[Chain], known: bool) -> Chain:
+    """Return the chain with the shortest estimate, if it saves an eighth where a header says that there are samples,
+    and a quarter where there is none."""
     import numpy as np
 
-    def measure_chain(sample: bytes, chain: Chain, measure: Callable[[Any, int], int] = estimate.columns) -> int:
-        data = np.frombuffer(_apply(sample, chain), np.uint8)
-        if not chain:
-            return min(measure(data, period) for period in (1, 2, 3, 4))
-        length = measure(data, min(chain[0][1]["stride"], 8)) + HEADER * 8 * estimate.UNIT * len(chain)
-        # A second difference must be clearly better: it doubles the noise.
-        return length + (length // 32 if len(chain) > 1 else 0)
+    def measure(sample: bytes, chain: Chain, length: Callable[[Any, int], int] = estimate.columns) -> int:
+        data = np.frombuffer(_applied(sample, chain), np.uint8)
+        columns = _last(chain, "columns", 0)
+        periods = (columns,) if columns else (1, 2, 3, 4)
+        size = min(length(data, period) for period in periods) + HEADER * 8 * estimate.UNIT * len(chain)
+        # A second step must be clearly better: a second difference doubles the noise.
+        return size + (size // 32 if len(chain) > 1 else 0)
 
-    certain = content.confidence >= 90 and content.width > 0
-    chains = [chain for chain in chains if all(name == "delta" for name, _ in chain)]
-    chains = [chain for chain in chains if certain or chain[0][1]["width"] > 1]
-    chains = _finalists(block, chains, partial(measure_chain, measure=estimate.columns0))
+    chains = _finalists(block, chains, partial(measure, length=estimate.columns0))
     if not chains:
         return []
     sample = _samples(block)
-    plain = measure_chain(sample, [])
-    best: int = plain - plain // (8 if certain else 4)
-    found: Chain = []
-    for chain in chains:
-        length = measure_chain(sample, chain)
-        if length + length // 128 < best:
-            best, found = length, chain
-    return found
+    plain = measure(sample, [])
+    return _shortest(sample, chains, measure, plain - plain // (8 if known else 4))
 
 
-def _apply(data: bytes, chain: Chain) -> bytes:
-    from nzip.formats.transforms.delta import DeltaTransform
-    from nzip.formats.transforms.shuffle import ShuffleTransform
+def _last(chain: Chain, what: str, none: int) -> int:
+    """Return the number of columns or parts that the last transform of `chain` leaves."""
+    if not chain:
+        return none
+    name, params = chain[-1]
+    number: int = getattr(TRANSFORMS.by_name(name), what)(params)
+    return number
 
+
+def _applied(data: bytes, chain: Chain) -> bytes:
     for name, params in chain:
-        data = {"delta": DeltaTransform, "shuffle": ShuffleTransform}[name]().forward(data, params)
+        data = TRANSFORMS.by_name(name).forward(data, params)
     return data
-
-
-def _calls_repeat(block: bytes) -> bool:
-    """Whether calls and jumps have clearly fewer targets than operands, which is all that x86 lives from."""
-    import numpy as np
-
-    data = np.frombuffer(block, np.uint8)
-    places = np.flatnonzero((data[:-4] == 0xE8) | (data[:-4] == 0xE9))
-    places = places[(data[places + 4] == 0) | (data[places + 4] == 255)][:65536]
-    if len(places) < MIN_CALLS:
-        return False
-    operands = sum(data[places + 1 + i].astype(np.int64) << 8 * i for i in range(3))
-    targets = (operands + places + 5) & 0xFFFFFF
-    return (len(np.unique(operands)) - len(np.unique(targets))) * 16 >= len(places)

@@ -41,7 +41,7 @@ def guess(data: bytes) -> Guess:
 
     sample = _sample(np.frombuffer(data, np.uint8))
     counts = np.bincount(sample, minlength=256)
-    if is_text(counts):
+    if is_text(counts[:9].sum() + counts[14:32].sum(), counts[128:].sum(), counts.sum()):
         return Guess(TEXT)
     fresh = np.ones(len(sample), np.bool_)
     fresh[1:] = sample[1:] != sample[:-1]
@@ -63,14 +63,17 @@ def plain(data: bytes) -> Content:
     return Content((Segment("binary", len(data), cls, record=record),))
 
 
-def is_text(counts: Any) -> bool:
-    """Whether bytes that occur `counts` times (integer array of 256) are text rather than samples or records."""
-    size = int(counts.sum())
-    control = int(counts[:9].sum() + counts[14:32].sum())
-    high = int(counts[128:].sum())
+def is_text(control: Any, high: Any, size: Any) -> Any:
+    """Whether bytes are text rather than samples or records; of integers, or of arrays of them.
+
+    Args:
+        control: how many are control characters that text does not have.
+        high: how many are above 127.
+        size: how many there are.
+    """
     # Samples of sound, pictures and tensors hold few control characters; text in any encoding holds next to none.
-    samples = high * HIGH_SHARE > size and control * HIGH_CONTROL_SHARE > size
-    return control * CONTROL_SHARE <= size and not samples
+    samples = (high * HIGH_SHARE > size) & (control * HIGH_CONTROL_SHARE > size)
+    return (control * CONTROL_SHARE <= size) & ~samples
 
 
 def repeats(sample: Any, fresh: Any) -> Any:

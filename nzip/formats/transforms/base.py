@@ -2,7 +2,9 @@
 
 A transform makes no block smaller by itself (it may make one longer); it makes the block easier to predict. The
 codec applies a transform, inverts it, and drops it if the bytes do not come back, so a transform that is wrong
-costs size and never data. Which transforms to try for a kind of content is `nzip.formats.content.detection`'s answer.
+costs size and never data. A transform says itself which blocks it may suit (`proposals`) and what speaks for it
+(`repays`, `columns`, `parts`); `nzip.formats.content.choice` asks all that are registered and measures what they
+propose.
 """
 
 from __future__ import annotations
@@ -11,7 +13,11 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 from nzip.errors import CorruptError
+from nzip.formats.content.kinds import Content
+from nzip.formats.content.records import plain
 from nzip.params import Parameters, Params
+
+Chain = list[tuple[str, dict[str, Any]]]  # names of transforms and their parameters, in the order they are applied
 
 
 class Transform(ABC):
@@ -56,6 +62,38 @@ class Transform(ABC):
         Raises:
             CorruptError: `coded` cannot be inverted to `size` bytes.
         """
+
+    def prepare(self) -> None:  # noqa: B027 - optional hook
+        """Compile what rewriting needs."""
+
+    def proposals(self, content: Content, before: Chain, sees_records: bool) -> list[dict[str, Any]]:
+        """Return the parameters with which a block may profit from this transform, the best first; mostly none.
+
+        Args:
+            content: what the block holds.
+            before: what was applied to the block already; empty at first. Each answer makes one more chain, so after a
+                transform that is none of its own business a transform proposes nothing.
+            sees_records: whether the engine sees a byte's place in its record and the one above it itself.
+        """
+        return []
+
+    def repays(self, block: bytes, params: Params) -> bool | None:
+        """Return whether the block itself says that the transform is worth its cost; None where samples must be
+        measured. It is asked where the transform would be the first of a chain."""
+        return None
+
+    def columns(self, params: Params) -> int:
+        """Return how many kinds of byte take turns in what `forward` returns: the measure looks at each alone. 0 where
+        that is not known."""
+        return 0
+
+    def parts(self, params: Params) -> int:
+        """Return how many parts of unlike bytes follow each other in what `forward` returns."""
+        return 1
+
+    def content(self, coded: bytes, content: Content, params: Params) -> Content:
+        """Return what `coded` holds, which `forward` made of a block of `content`; plain bytes if not overridden."""
+        return plain(coded)
 
 
 def expect_size(name: str, coded: bytes, size: int) -> None:

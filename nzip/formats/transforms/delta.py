@@ -2,15 +2,21 @@
 
 For waveforms, rasters and tables of numbers: neighbours are alike, so differences are small. This is the predictor
 of order 1 that PCM coders start from (Robinson, "SHORTEN", 1994, section 3.1); applied twice it is that of order 2.
-docs/TRANSFORMS.md defines it to the bit.
+docs/reference/TRANSFORMS.md defines it to the bit.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from nzip.formats.transforms.base import Transform, expect_size
+from nzip.formats.content.kinds import Content, Segment
+from nzip.formats.transforms.base import Chain, Transform, expect_size
 from nzip.params import Flag, Number, Parameters, Params
+
+MOST_STRIDE = 255
+MOST_COLUMNS = 8
+GUESSED_STRIDES = (2, 4, 3, 1, 8, 6)  # tried where no header says what there is
+GUESSED_WIDTHS = {1: (1,), 2: (1, 2), 3: (1, 3), 4: (1, 2, 4), 6: (1, 2, 3), 8: (1, 2, 4)}
 
 
 def _contradiction(p: dict[str, Any]) -> str | None:
@@ -30,7 +36,7 @@ class DeltaTransform(Transform):
         Number(
             name="stride",
             low=1,
-            high=255,
+            high=MOST_STRIDE,
             default=1,
             help="Distance in bytes of the sample that is subtracted; a multiple of the width.",
         ),
@@ -74,6 +80,56 @@ class DeltaTransform(Transform):
         rest = len(samples) - rows * lag
         out[rows * lag :] = samples[rows * lag :] + out[(rows - 1) * lag : (rows - 1) * lag + rest]
         return head + _bytes(out, p) + tail
+
+    def proposals(self, content: Content, before: Chain, sees_records: bool) -> list[dict[str, Any]]:
+        """Propose differences of the first order, and after those of samples of two bytes or more of the second.
+
+        Where an engine sees a byte's place in its record and the byte above it, differences of bytes give nothing, and
+        those of pixels little; what it does not see is arithmetic.
+        """
+        if before:
+            (name, params), *more = before
+            return [params] if name == self.name and params["width"] > 1 and not more else []
+        whole = content.whole
+        if not whole.numeric or (sees_records and whole.sure and whole.kind in ("image", "bitmap")):
+            return []
+        if whole.sure and whole.width:
+            return _of_header(whole)
+        return [params for params in _guessed(whole) if params["width"] > 1 or not sees_records]
+
+    def columns(self, params: Params) -> int:
+        return min(params["stride"], MOST_COLUMNS)
+
+
+def _params(stride: int, width: int, big: int, offset: int) -> dict[str, Any]:
+    return {"stride": stride, "width": width, "big": big, "offset": offset}
+
+
+def _of_header(found: Segment) -> list[dict[str, Any]]:
+    """Return parameters for samples that a header describes: of a frame or pixel, of neighbours, of bytes."""
+    width, stride, big = found.width, found.stride, int(found.big)
+    phase = found.offset % width
+    if width > 4:
+        return []
+    proposed = [_params(stride, width, big, phase)]
+    if stride != width:
+        proposed.append(_params(width, width, big, phase))
+    if width > 1:
+        proposed.append(_params(stride, 1, 0, 0))
+    return proposed
+
+
+def _guessed(found: Segment) -> list[dict[str, Any]]:
+    """Return parameters for bytes without a header that says more than their kind."""
+    strides = (found.record, *GUESSED_STRIDES) if 0 < found.record <= MOST_STRIDE else GUESSED_STRIDES
+    proposed: list[dict[str, Any]] = []
+    for stride in dict.fromkeys(strides):
+        for width in GUESSED_WIDTHS.get(stride, (1,)):
+            for big in (0, 1) if width > 1 else (0,):
+                if not (found.big and width > 1 and not big):
+                    # Blocks are cut at powers of two, so only samples of three bytes can start elsewhere.
+                    proposed += [_params(stride, width, big, offset) for offset in range(3 if width == 3 else 1)]
+    return proposed
 
 
 def _samples(data: bytes, p: dict[str, int]) -> tuple[Any, bytes, bytes]:

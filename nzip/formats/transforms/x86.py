@@ -5,14 +5,21 @@ they are equal, and an engine sees a repeat. The idea is old (Microsoft's CAB an
 form here differs: it is a chain of steps, one for each byte, each of which can be undone alone because it does not
 change what decides about it; so the inverse, which takes the steps in the opposite order, is exact for any bytes
 whatever. The places are written from high to low, which lets a context see the high byte first.
-docs/TRANSFORMS.md defines it to the bit.
+docs/reference/TRANSFORMS.md defines it to the bit.
 """
 
 from __future__ import annotations
 
-from nzip.formats.transforms.base import Transform, expect_size
+from typing import Any
+
+from nzip.formats.content import records
+from nzip.formats.content.kinds import Content
+from nzip.formats.transforms.base import Chain, Transform, expect_size
 from nzip.params import Flag, Parameters, Params
 from nzip.process import imported
+
+MIN_CALLS = 16
+MOST_CALLS = 1 << 16  # that are looked at
 
 
 class X86Transform(Transform):
@@ -33,6 +40,30 @@ class X86Transform(Transform):
         p = self.parameters.check(params)
         expect_size(self.name, coded, size)
         return _run(coded, p, True)
+
+    def proposals(self, content: Content, before: Chain, sees_records: bool) -> list[dict[str, Any]]:
+        return [{"jcc": 1}] if content.kind == "exe-x86" and not before else []
+
+    def repays(self, block: bytes, params: Params) -> bool:
+        """Whether calls and jumps have clearly fewer targets than operands, which is all that x86 lives from."""
+        import numpy as np
+
+        data = np.frombuffer(block, np.uint8)
+        places = np.flatnonzero((data[:-4] == 0xE8) | (data[:-4] == 0xE9))
+        places = places[(data[places + 4] == 0) | (data[places + 4] == 255)][:MOST_CALLS]
+        if len(places) < MIN_CALLS:
+            return False
+        operands = sum(data[places + 1 + i].astype(np.int64) << 8 * i for i in range(3))
+        targets = (operands + places + 5) & 0xFFFFFF
+        return (len(np.unique(operands)) - len(np.unique(targets))) * 16 >= len(places)
+
+    def content(self, coded: bytes, content: Content, params: Params) -> Content:
+        """Return what the block held: nothing moves."""
+        return content.seen_as(*records.guess(coded)[:2])
+
+    def prepare(self) -> None:
+        code = bytes((0xE8, 1, 2, 3, 0)) * 8
+        self.inverse(self.forward(code, {}), len(code), {})
 
 
 def _run(data: bytes, p: Params, back: bool) -> bytes:

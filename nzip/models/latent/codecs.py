@@ -120,9 +120,9 @@ CODECS = {
     "walloc": Entry(
         1, "nzip.models.latent.walloc.codec:WallocCodec", {"image": "walloc-48", "audio": "walloc-stereo-108"}
     ),
-    "vqgan": Entry(2, "nzip.models.latent.vqgan:VqganCodec", {"image": "vqgan-f16"}),
-    "hyperprior": Entry(3, "nzip.models.latent.hyperprior:HyperpriorCodec", {"image": "hyperprior"}),
-    "grvq": Entry(4, "nzip.models.latent.grvq:GrvqCodec", {"audio": "grvq-16k"}),
+    "vqgan": Entry(2, "nzip.models.latent.vqgan.codec:VqganCodec", {"image": "vqgan-f16"}),
+    "hyperprior": Entry(3, "nzip.models.latent.hyperprior.codec:HyperpriorCodec", {"image": "hyperprior"}),
+    "grvq": Entry(4, "nzip.models.latent.grvq.codec:GrvqCodec", {"audio": "grvq-16k"}),
 }
 SUFFIX = ".safetensors"
 
@@ -137,7 +137,7 @@ def shipped_folder() -> Path:
 
 def own_folder() -> Path:
     """Return the folder of the user's own models."""
-    from nzip.models.lm.cache import models_folder
+    from nzip.models.folder import models_folder
 
     return models_folder() / "latent"
 
@@ -259,3 +259,28 @@ def by_name(name: str, kind: str, model: str | os.PathLike[str] | None = None) -
     if codec.name != name or codec.kind != kind:
         raise UnsupportedError(f"{path}: is a model of {codec.name} for {codec.kind}, not of {name} for {kind}")
     return codec, model_id
+
+
+def prepare() -> None:
+    """Compile what coding with the models that are here needs; one that is damaged is left to who uses it."""
+    import numpy as np
+
+    from nzip.errors import NzipError
+    from nzip.models.latent import weights
+    from nzip.models.latent.layers import NumpyOps
+
+    random = np.random.default_rng(1)
+    for path in found_models():
+        try:
+            codec = codec_of(weights.load(path), path.name)
+        except NzipError:
+            continue
+        if codec.kind == "image":
+            signal = random.random((3, 64, 64), np.float32)
+        else:
+            signal = random.random((codec.channels, 4096), np.float32) - np.float32(0.5)
+        settings = codec.settings(60)
+        symbols = codec.analyse(signal, settings, NumpyOps())
+        size = signal.shape[1:]
+        codec.decode(codec.encode(symbols, settings), size, settings)
+        codec.synthesise(symbols, size, settings, NumpyOps())

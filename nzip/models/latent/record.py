@@ -1,4 +1,6 @@
-"""The content of a lossy member: what a signal was, and the symbols that stand for it. `docs/FORMAT.md` is normative.
+"""The content of a lossy member: what a signal was, and the symbols that stand for it.
+
+`docs/reference/FORMAT.md` is normative.
 
 A record is a head, the symbols, and side data (an alpha channel, a colour profile) that is kept exactly. It is the
 member's content like any other: coded in blocks, checked, the same on every machine. Only what is made of it, the
@@ -18,7 +20,7 @@ from numpy.typing import NDArray
 
 from nzip.errors import CorruptError, UnsupportedError
 from nzip.formats.container import Reader, uleb
-from nzip.formats.signals import MAX_CHANNELS, MOST_PIXELS, MOST_SAMPLES, PICTURES, SOUNDS
+from nzip.formats.signals.base import MAX_CHANNELS, MOST_PIXELS, MOST_SAMPLES, PICTURES, SOUNDS
 from nzip.models.latent.codecs import MAX_SETTINGS, LatentCodec, Symbols
 from nzip.models.latent.weights import ID_BYTES
 

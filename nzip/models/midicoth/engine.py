@@ -1,8 +1,8 @@
 """Engine `midicoth`: five online components that predict bytes, and a calibration that denoises what they say.
 
-After R. Tacconelli, "Micro-Diffusion Compression: Binary Tree Tweedie Denoising", 2026. docs/MIDICOTH.md specifies the
-payload and says what differs from the paper. This module owns the memory; `kernel` fills it. Only integers take part,
-so a payload is the same on every machine.
+After R. Tacconelli, "Micro-Diffusion Compression: Binary Tree Tweedie Denoising", 2026. docs/reference/MIDICOTH.md
+specifies the payload and says what differs from the paper. This module owns the memory; `kernel` fills it. Only
+integers take part, so a payload is the same on every machine.
 
 numba and numpy are imported when a block is coded, never before.
 """

@@ -2,8 +2,8 @@
 
 The method is R. Tacconelli, "Micro-Diffusion Compression: Binary Tree Tweedie Denoising", 2026: five online components
 (PPM of orders 0 to 4, a match model, a word trie with pairs of words, contexts of orders 5 to 8, and a calibration of
-the binary decisions by counted residuals with shrinkage). Where this differs, docs/MIDICOTH.md says how and why; it is
-the specification, and tests/naive_midicoth.py says the same in plain Python and must agree to the bit.
+the binary decisions by counted residuals with shrinkage). Where this differs, docs/reference/MIDICOTH.md says how and
+why; it is the specification, and tests/naive_midicoth.py says the same in plain Python and must agree to the bit.
 
 Invariants:
 * Integers only, and every width is written: u64, i64 and so on are casts when compiled, and wrap by masks when numba

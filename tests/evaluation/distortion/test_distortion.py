@@ -13,7 +13,7 @@ from nzip.evaluation.distortion import audio, efficientnet, images
 from nzip.evaluation.distortion.audio import SoundReference, log_mel, si_sdr
 from nzip.evaluation.distortion.images import PictureReference, decibels, luma, ms_ssim
 from nzip.evaluation.distortion.metrics import METRICS, psnr
-from nzip.models.latent import features
+from nzip.models import efficientnet as features
 
 
 def picture(height: int = 48, width: int = 64, seed: int = 0) -> np.ndarray:
@@ -178,25 +178,26 @@ class TestLogMel:
 class TestReferences:
     def test_picture(self) -> None:
         found = PictureReference(picture()).measure(noisy(picture(), 10))
-        assert set(found) == {name for name, metric in METRICS.items() if metric.kind == "picture"}
+        assert set(found) == {name for name, metric in METRICS.items() if metric.kind == "image"}
         assert found["psnr"] == psnr(picture(), noisy(picture(), 10))
         assert found["ms_ssim_db"] == pytest.approx(-10 * math.log10(1 - found["ms_ssim"]))
 
     def test_equal_pictures(self) -> None:
         found = PictureReference(picture()).measure(picture())
-        assert (found["psnr"], found["ms_ssim"], found["ms_ssim_db"], found["deep_db"]) == (None, 1, None, None)
+        values = [found[name] for name in ("psnr", "ms_ssim", "ms_ssim_db", "feature_distance_db")]
+        assert values == [None, 1, None, None]
 
     def test_sound(self) -> None:
         samples = tone(channels=2)
         found = SoundReference(samples, 16000).measure(samples + np.float32(0.01))
-        assert set(found) == {name for name, metric in METRICS.items() if metric.kind == "sound"}
-        assert found["sound_psnr"] == pytest.approx(10 * math.log10(4 / 1e-4), abs=1e-3)
+        assert set(found) == {name for name, metric in METRICS.items() if metric.kind == "audio"}
+        assert found["audio_psnr"] == pytest.approx(10 * math.log10(4 / 1e-4), abs=1e-3)
         assert found["stoi"] is None
 
     def test_silence(self) -> None:
         silence = np.zeros((1, 16000), np.float32)
         found = SoundReference(silence, 16000, speech=True).measure(silence)
-        assert (found["sound_psnr"], found["si_sdr"], found["log_mel"], found["pesq"]) == (None, None, 0, None)
+        assert (found["audio_psnr"], found["si_sdr"], found["log_mel"], found["pesq"]) == (None, None, 0, None)
 
     def test_refused(self) -> None:
         for pixels in (picture()[:, :, :1], picture().astype(np.float32), picture()[:0]):
@@ -366,7 +367,7 @@ class TestEfficientNet:
         with pytest.raises(UnsupportedError, match="pip install torch"):
             efficientnet.EfficientNet()
 
-    @pytest.mark.parametrize(("size", "name"), [("lite0", "deep"), ("lite2", "unseen")])
+    @pytest.mark.parametrize(("size", "name"), [("lite0", "feature_distance"), ("lite2", "feature_distance_unseen")])
     def test_installed(self, size: str, name: str) -> None:
         if not efficientnet.available(size):
             pytest.skip("the weights are not installed")
@@ -375,4 +376,4 @@ class TestEfficientNet:
         assert efficientnet.network(size).sha256.startswith(path.stem.rpartition("-")[2])
         found = PictureReference(picture(64, 64)).measure(picture(64, 64))
         assert found[name] == 0
-        assert found["agrees"] == (1 if efficientnet.available() else None)
+        assert found["top1_agreement"] == (1 if efficientnet.available() else None)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from nzip.errors import CorruptError
-from nzip.models.latent.exact import LIMIT, ONE, IntegerOps, Kernel, quantise
 from nzip.models.latent.layers import NumpyOps, new_conv
+from nzip.models.latent.priors.exact import LIMIT, ONE, IntegerOps, Kernel, quantise
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 

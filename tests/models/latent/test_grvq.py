@@ -11,7 +11,8 @@ import pytest
 from models.latent import checks, tiny
 
 from nzip.errors import CorruptError, UnsupportedError
-from nzip.models.latent import grvq, weights
+from nzip.models.latent import weights
+from nzip.models.latent.grvq import codec as grvq
 from nzip.models.latent.layers import NumpyOps
 
 SHAPE = grvq.Shape(
@@ -204,9 +205,10 @@ def test_it_learns_and_goes_on_after_a_break(tmp_path):
     pytest.importorskip("soundfile")
     from dataclasses import replace
 
-    from nzip.formats.signals import Audio, write_audio
+    from nzip.formats.signals.audio import write_audio
+    from nzip.formats.signals.base import Audio
+    from nzip.models.latent.grvq import training as recipe
     from nzip.models.latent.training import data, loop
-    from nzip.models.latent.training import grvq as recipe
 
     folder = tmp_path / "sounds"
     folder.mkdir()
@@ -239,8 +241,9 @@ def test_it_learns_and_goes_on_after_a_break(tmp_path):
 def test_the_recipe_stops_when_it_is_told_to(tmp_path):
     pytest.importorskip("torch")
     pytest.importorskip("soundfile")
-    from nzip.formats.signals import Audio, write_audio
-    from nzip.models.latent.training import grvq as recipe
+    from nzip.formats.signals.audio import write_audio
+    from nzip.formats.signals.base import Audio
+    from nzip.models.latent.grvq import training as recipe
     from nzip.models.latent.training import recipes
 
     write_audio(Audio(tiny.sound(1, 1, 20000), 16000), tmp_path / "0.wav")
@@ -256,7 +259,7 @@ def test_the_recipe_stops_when_it_is_told_to(tmp_path):
 
 def test_rounding_a_prior_keeps_what_it_says():
     pytest.importorskip("torch")
-    from nzip.models.latent.training import grvq as recipe
+    from nzip.models.latent.grvq import training as recipe
 
     random = np.random.default_rng(9)
     wide, bias = random.standard_normal((32, 6)) * 0.3, random.standard_normal((2, 6))

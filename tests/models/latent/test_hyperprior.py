@@ -12,11 +12,13 @@ import pytest
 from models.latent import checks, tiny
 
 from nzip.errors import CorruptError, UnsupportedError
-from nzip.models.latent import codecs, lapped, weights, zoo
-from nzip.models.latent.exact import IntegerOps
-from nzip.models.latent.hyperprior import HyperpriorCodec
+from nzip.models.latent import codecs, weights
+from nzip.models.latent.hyperprior import compressai as zoo
+from nzip.models.latent.hyperprior import lapped
+from nzip.models.latent.hyperprior import training as recipe
+from nzip.models.latent.hyperprior.codec import HyperpriorCodec
 from nzip.models.latent.layers import NumpyOps
-from nzip.models.latent.training import hyperprior as recipe
+from nzip.models.latent.priors.exact import IntegerOps
 
 SIZES = recipe.Sizes(slices=(3, 5, 184), encoder=8, decoder=8, blocks=1, hyper=4, features=8, width=8)
 KINDS = ("factorized", "scale", "mean-scale")

@@ -10,9 +10,10 @@ from models.latent import checks, tiny
 
 from nzip.errors import UnsupportedError
 from nzip.evaluation.distortion import images
-from nzip.models.latent import lapped, weights
-from nzip.models.latent.hyperprior import HyperpriorCodec
-from nzip.models.latent.training import hyperprior as recipe
+from nzip.models.latent import weights
+from nzip.models.latent.hyperprior import lapped
+from nzip.models.latent.hyperprior import training as recipe
+from nzip.models.latent.hyperprior.codec import HyperpriorCodec
 from nzip.models.latent.training import loop
 
 torch = pytest.importorskip("torch")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from nzip.errors import CorruptError
-from nzip.models.latent import planes as coder
-from nzip.models.latent.learn import learn
+from nzip.models.latent.priors import planes as coder
+from nzip.models.latent.priors.planes_training import learn
 
 
 def latents(seed: int, count: int = 3, height: int = 24, width: int = 17) -> np.ndarray:

@@ -12,9 +12,11 @@ from models.latent.test_vqgan import model_bytes, new_model, picture
 import nzip
 from nzip.codec import lossy
 from nzip.errors import UnsupportedError
-from nzip.formats.signals import Audio, Image
-from nzip.models.latent import features, search, vqgan
+from nzip.formats.signals.base import Audio, Image
+from nzip.models import efficientnet
 from nzip.models.latent.layers import NumpyOps, TorchOps
+from nzip.models.latent.vqgan import codec as vqgan
+from nzip.models.latent.vqgan import search
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (48, 48), (49, 48), (33, 100), (7, 400)])
@@ -34,7 +36,7 @@ def _loss(codec, network, signal, numbers):
     ops = TorchOps()
     y = codec.synthesise([numbers], signal.shape[1:], (1,), ops)
     with torch.no_grad():
-        deep = features.distance(*(features.stages(network, ops.array(x[None])) for x in (signal, y)))
+        deep = efficientnet.distance(*(efficientnet.stages(network, ops.array(x[None])) for x in (signal, y)))
     return float(deep) + search.PIXELS * np.abs(y - signal).mean()
 
 
@@ -73,7 +75,7 @@ def models(monkeypatch, tmp_path):
 
 def test_the_file_is_as_any_other(models, monkeypatch):
     pytest.importorskip("torch")
-    monkeypatch.setattr(features, "load", lambda device="cpu": tiny.features_network())
+    monkeypatch.setattr(efficientnet, "load", lambda device="cpu": tiny.features_network())
     image = Image(tiny.picture(5, 90, 70))
     plain, better = (nzip.compress_signal(image, codec="vqgan", quality=100, refine=rounds) for rounds in (0, 8))
     assert plain != better

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nzip.errors import CorruptError
-from nzip.models.latent.tables import Reader, Tables, Writer, tables_of
+from nzip.models.latent.priors.tables import Reader, Tables, Writer, tables_of
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from nzip.errors import CorruptError, UnsupportedError
-from nzip.models.latent import vqgan, weights
+from nzip.models.latent import weights
 from nzip.models.latent.layers import NumpyOps, TorchOps
-from nzip.models.latent.taming import from_taming
+from nzip.models.latent.vqgan import codec as vqgan
+from nzip.models.latent.vqgan.taming import from_taming
 
 torch = pytest.importorskip("torch")
 nn, F = torch.nn, torch.nn.functional

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from nzip.errors import UnsupportedError
-from nzip.formats.signals import Audio, Image, write_audio, write_image
+from nzip.formats.signals.audio import write_audio
+from nzip.formats.signals.base import Audio, Image
+from nzip.formats.signals.images import write_image
 from nzip.models.latent.training import data
 
 RANDOM = np.random.default_rng(3)

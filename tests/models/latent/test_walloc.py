@@ -9,8 +9,9 @@ import pytest
 from models.latent import checks, tiny
 
 from nzip.errors import CorruptError
-from nzip.models.latent import planes, weights
+from nzip.models.latent import weights
 from nzip.models.latent.layers import NumpyOps
+from nzip.models.latent.priors import planes
 from nzip.models.latent.walloc import codec as walloc
 from nzip.models.latent.walloc import wavelet
 
@@ -123,7 +124,7 @@ def test_priors_are_kept_as_they_are():
 @pytest.mark.parametrize(("axes", "levels"), [(2, 2), (1, 4)])
 def test_bands_are_joined_with_gradients(axes, levels):
     torch = pytest.importorskip("torch")
-    from nzip.models.latent.training.walloc import join
+    from nzip.models.latent.walloc.training import join
 
     signal = np.random.default_rng(3).uniform(-0.5, 0.5, (2, *[4 << levels] * axes)).astype(np.float32)
     bands = torch.from_numpy(wavelet.analyse(signal, levels))[None].requires_grad_()
@@ -137,7 +138,7 @@ def test_bands_are_joined_with_gradients(axes, levels):
 def test_it_learns_from_files_of_signals(axes, tmp_path):
     pytest.importorskip("torch")
     from nzip.models.latent.training import data, loop
-    from nzip.models.latent.training import walloc as recipe
+    from nzip.models.latent.walloc import training as recipe
 
     if axes == 2:
         pieces = [tiny.picture(seed, 64, 80) for seed in range(14)]

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from nzip.codec import lossy
-from nzip.models.latent import codecs, planes, weights
+from nzip.models.latent import codecs, weights
 from nzip.models.latent.layers import NumpyOps, new_conv
-from nzip.models.latent.learn import learn
+from nzip.models.latent.priors import planes
+from nzip.models.latent.priors.planes_training import learn
 from nzip.models.latent.walloc import codec as walloc
 from nzip.models.latent.walloc import wavelet
 
@@ -92,14 +93,15 @@ def features_network(seed=1):
     """Return a network like that of the features, four channels wide, which halves the resolution where that does."""
     import torch
 
-    from nzip.models.latent import features
+    from nzip.models import efficientnet
 
     random = torch.Generator().manual_seed(seed)
 
     def layer(into, taps, step):
         weight = torch.randn((4, into, taps, taps), generator=random) / taps
-        return features.Layer(weight, torch.zeros(4), step)
+        return efficientnet.Layer(weight, torch.zeros(4), step)
 
     blocks = tuple((layer(4, 3, 2 if index in (1, 3, 5, 11) else 1),) for index in range(16))
     stages = (0, 2, 4, 10, 15)
-    return features.Network(layer(3, 3, 2), blocks, stages, layer(4, 1, 1), (torch.randn(9, 4), torch.zeros(9)), "none")
+    classes = (torch.randn(9, 4), torch.zeros(9))
+    return efficientnet.Network(layer(3, 3, 2), blocks, stages, layer(4, 1, 1), classes, "none")

@@ -45,7 +45,7 @@ GGUF_NAMES = {
 
 def make_tensors(architecture: Mapping[str, Any] = ARCHITECTURE, seed: int = 0) -> dict[str, NDArray[np.float32]]:
     """Random weights by Hugging Face's names; values that bfloat16 holds, so that every float type keeps them."""
-    from nzip.models.lm.sources import expected_shapes
+    from nzip.models.lm.readers.source import expected_shapes
 
     random = np.random.default_rng(seed)
     tensors = {}

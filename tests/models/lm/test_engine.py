@@ -17,8 +17,13 @@ from numba import config as numba_config
 
 import nzip
 from nzip.errors import CorruptError, UnsupportedError
-from nzip.models.lm import cache, engine, model, sources
-from nzip.models.lm.engine import LmEngine, classify, stream_sizes
+from nzip.models.lm import engine, loading, streams
+from nzip.models.lm.cache import local, records
+from nzip.models.lm.engine import LmEngine
+from nzip.models.lm.network import backends
+from nzip.models.lm.readers import opening
+from nzip.models.lm.runs import apart, classify, together
+from nzip.models.lm.streams import encode_text, stream_sizes
 
 from .model_files import CODABLE, write_gguf
 
@@ -32,9 +37,9 @@ NAME = "tiny"
 def _model(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path_factory.mktemp("models")
     monkeypatch.setenv("NZIP_MODELS", str(folder))
-    monkeypatch.setattr(model, "_opened", {})
+    monkeypatch.setattr(loading, "_opened", {})
     path = write_gguf(folder / "tiny.gguf", CODABLE)
-    cache.add(path, name=NAME)
+    local.add(path, name=NAME)
 
 
 def params(size: int, **more: Any) -> dict[str, Any]:
@@ -44,11 +49,11 @@ def params(size: int, **more: Any) -> dict[str, Any]:
 def coded(data: bytes, **more: Any) -> tuple[bytes, dict[str, Any]]:
     """Return the payload, even one that is longer than the block."""
     chosen = params(len(data), **more)
-    language = model.by_name(NAME)
+    language = loading.by_name(NAME)
     runs = classify(data)
-    text, binary = engine._apart(data, runs)
+    text, binary = apart(data, runs)
     assert not binary
-    parts = engine.encode_text(
+    parts = encode_text(
         language, text, min(chosen["streams"], len(text)), chosen["window"], bool(chosen["mix"])
     )
     head = engine.uleb(len(runs)) + b"".join(map(engine.uleb, runs))
@@ -70,22 +75,18 @@ def test_any_bytes_come_back(data: bytes) -> None:
     assert nzip.decompress(nzip.compress(data, engine="lm", params={"model": NAME})) == data
 
 
-def test_a_batch_is_no_part_of_the_bits() -> None:
+def test_a_batch_is_no_part_of_the_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     """An encoder feeds many steps at once, one backend or another; a decoder one step."""
-    language = model.by_name(NAME)
-    whole = engine.encode_text(language, TEXT, 2, 48, True)
-    once = engine.STEPS
-    try:
-        engine.STEPS = 1
-        assert engine.encode_text(language, TEXT, 2, 48, True) == whole
-    finally:
-        engine.STEPS = once
+    language = loading.by_name(NAME)
+    whole = encode_text(language, TEXT, 2, 48, True)
+    monkeypatch.setattr(streams, "STEPS", 1)
+    assert encode_text(language, TEXT, 2, 48, True) == whole
 
 
 def test_torch_writes_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
     payload, chosen = coded(TEXT[:300], streams=3)
-    monkeypatch.setenv(model.BACKEND_VARIABLE, "torch")
+    monkeypatch.setenv(backends.BACKEND_VARIABLE, "torch")
     assert coded(TEXT[:300], streams=3)[0] == payload
     assert ENGINE.decode(payload, 300, chosen) == TEXT[:300]
 
@@ -100,8 +101,8 @@ def test_binary_runs_are_left_to_cm() -> None:
     runs = classify(data)
     assert len(runs) == 3
     assert sum(runs) == len(data)
-    text, binary = engine._apart(data, runs)
-    assert engine._together(text, binary, runs) == data
+    text, binary = apart(data, runs)
+    assert together(text, binary, runs) == data
     payload = ENGINE.encode(data, params(len(data)))
     assert len(payload) < len(data)
     assert ENGINE.decode(payload, len(data), params(len(data))) == data
@@ -134,37 +135,37 @@ def test_a_file_names_its_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert ENGINE.unpack(packed) == chosen
     assert len(packed) <= 36 + 64
     monkeypatch.setenv("NZIP_MODELS", str(tmp_path))
-    monkeypatch.setattr(model, "_opened", {})
-    with pytest.raises(cache.MissingModelError, match=f"the model tiny .id {chosen['id'][:16]}.*nzip models add"):
+    monkeypatch.setattr(loading, "_opened", {})
+    with pytest.raises(records.MissingModelError, match=f"the model tiny .id {chosen['id'][:16]}.*nzip models add"):
         ENGINE.decode(payload, len(TEXT), ENGINE.unpack(packed))
-    with pytest.raises(cache.MissingModelError):
+    with pytest.raises(records.MissingModelError):
         nzip.compress(TEXT, engine="lm", params={"model": NAME})
 
 
 def test_another_model_of_that_name_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     payload, chosen = coded(TEXT)
     monkeypatch.setenv("NZIP_MODELS", str(tmp_path / "other"))
-    monkeypatch.setattr(model, "_opened", {})
-    cache.add(write_gguf(tmp_path / "b.gguf", CODABLE, seed=2), name=NAME)
-    with pytest.raises(cache.MissingModelError, match="the one here has another"):
+    monkeypatch.setattr(loading, "_opened", {})
+    local.add(write_gguf(tmp_path / "b.gguf", CODABLE, seed=2), name=NAME)
+    with pytest.raises(records.MissingModelError, match="the one here has another"):
         ENGINE.decode(payload, len(TEXT), chosen)
-    cache.add(write_gguf(tmp_path / "a.gguf", CODABLE), name="same-by-another-name")
+    local.add(write_gguf(tmp_path / "a.gguf", CODABLE), name="same-by-another-name")
     assert ENGINE.decode(payload, len(TEXT), chosen) == TEXT
 
 
 def test_what_was_made_is_used_again_and_made_anew_when_damaged() -> None:
-    first = model.by_name(NAME)
-    place = next(cache.find(NAME).derived.iterdir())
-    model._opened.clear()
-    assert model.by_name(NAME).id == first.id
-    model._opened.clear()
+    first = loading.by_name(NAME)
+    place = next(records.find(NAME).derived.iterdir())
+    loading._opened.clear()
+    assert loading.by_name(NAME).id == first.id
+    loading._opened.clear()
     data = bytearray(place.read_bytes())
     data[-1000] ^= 1
     place.write_bytes(data)
-    assert model.by_name(NAME).id == first.id
-    model._opened.clear()
+    assert loading.by_name(NAME).id == first.id
+    loading._opened.clear()
     place.write_bytes(data[:-1])
-    assert model.by_name(NAME).id == first.id
+    assert loading.by_name(NAME).id == first.id
 
 
 def test_damage_gives_bytes_or_an_error() -> None:
@@ -201,12 +202,12 @@ def test_memory_counts_what_is_there() -> None:
 
 
 def test_tokens_in_tree_order() -> None:
-    language = model.by_name(NAME)
+    language = loading.by_name(NAME)
     assert np.array_equal(language.tree.order, np.arange(language.config.vocab))
     ids = language.encode(TEXT)
     table = [*language.tree.tokens, *([b""] * (language.config.vocab - language.tree.size))]
     assert b"".join(table[i] if i < len(table) else bytes([i - len(table)]) for i in ids) == TEXT
-    source = sources.open_source(cache.find(NAME).path)
+    source = opening.open_source(records.find(NAME).path)
     start = source.vocabulary.start_id
     embedding = source.tensors["model.embed_tokens.weight"]
     got = language.weights.embedding[language.start] * language.weights.embedding_scale[language.start]
@@ -246,18 +247,20 @@ def test_only_lm_cuts_windows() -> None:
 
 def test_prepare_compiles_all_that_coding_needs() -> None:
     code = (
-        "from nzip.models.lm import engine, numba_backend, tree\n"
+        "from nzip.models.lm import engine\n"
+        "from nzip.models.lm.network.numba_backend import kernel\n"
+        "from nzip.models.lm.tree import kernel as tree\n"
         "engine.LmEngine().prepare()\n"
-        "before = [len(f.signatures) for f in (numba_backend.forward, tree.code, tree.finish)]\n"
+        "before = [len(f.signatures) for f in (kernel.forward, tree.code, tree.finish)]\n"
         "from models.lm import test_engine as t\n"
         "import os, tempfile\n"
         "os.environ['NZIP_MODELS'] = tempfile.mkdtemp()\n"
         "from pathlib import Path\n"
         "path = t.write_gguf(Path(os.environ['NZIP_MODELS']) / 'm.gguf', t.CODABLE)\n"
-        "t.cache.add(path, name=t.NAME)\n"
+        "t.local.add(path, name=t.NAME)\n"
         "payload, chosen = t.coded(t.TEXT, streams=2)\n"
         "assert t.ENGINE.decode(payload, len(t.TEXT), chosen) == t.TEXT\n"
-        "after = [len(f.signatures) for f in (numba_backend.forward, tree.code, tree.finish)]\n"
+        "after = [len(f.signatures) for f in (kernel.forward, tree.code, tree.finish)]\n"
         "assert before == after == [1, 1, 1], (before, after)\n"
     )
     folder = str(Path(__file__).parents[2])
@@ -270,6 +273,6 @@ def test_prepare_compiles_all_that_coding_needs() -> None:
 
 def test_a_window_above_what_the_model_sees() -> None:
     payload, chosen = coded(TEXT)
-    most = model.by_name(NAME).config.max_context
+    most = loading.by_name(NAME).config.max_context
     with pytest.raises(CorruptError, match="a window of"):
         ENGINE.decode(payload, len(TEXT), {**chosen, "window": most + 16})

@@ -262,7 +262,7 @@ class TestAsTokenizers:
 
     @staticmethod
     def texts() -> list[str]:
-        folders = [ROOT / "docs", ROOT / "nzip" / "codec"]
+        folders = [ROOT / "docs" / "reference", ROOT / "nzip" / "codec"]
         files = [path for folder in folders for path in sorted(folder.glob("*.*")) if path.suffix in (".md", ".py")]
         return [MIXED * 3, *(path.read_text(encoding="utf-8") for path in files[:8])]
 

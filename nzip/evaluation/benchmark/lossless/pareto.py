@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from nzip.errors import NzipError
-from nzip.evaluation.harness.drawing import INK, MARKERS, OURS, PEER, save
+from nzip.evaluation.harness.drawing import INK, MARKERS, OURS, PEER, logarithmic, plain, save
 from nzip.evaluation.harness.tables import digits
 
 FRONT = "#c9a227"
@@ -94,26 +94,18 @@ def _title(results: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> str:
 
 
 def _draw(figure: Any, drawn: Sequence[Point], direction: str, title: str) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
     axes = figure.add_axes((0.075, 0.105, 0.905, 0.81))
-    axes.set_xscale("log")
+    logarithmic(axes, count=40)
     verb = "compressing" if direction == "compress" else "decompressing"
     axes.set_xlabel(f"{verb}, MB/s (log scale; faster to the right)")
     axes.set_ylabel("bits per byte (smaller is better)")
     axes.set_title(title, loc="left", fontsize=12, fontweight="bold", color=INK)
-    axes.grid(True, which="major", color="#e6e6e6", linewidth=0.8)
-    axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    plain(axes)
     speeds = [point.speed for point in drawn]
     sizes = [point.size for point in drawn]
     axes.set_xlim(min(speeds) / 1.7, max(speeds) * 2.2)
     margin = max(0.08 * (max(sizes) - min(sizes)), 0.05)
     axes.set_ylim(min(sizes) - margin, max(sizes) + margin)
-    axes.xaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0), numticks=40))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
     front = pareto_front(drawn)
     axes.step(

@@ -8,17 +8,10 @@ settings, and neither the host nor any path above the files' common folder.
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from nzip import outputs
 from nzip.errors import NzipError
 from nzip.evaluation.benchmark.lossless.report import MB, format_files, format_table
 from nzip.evaluation.compressors.codec import Codec
@@ -26,18 +19,17 @@ from nzip.evaluation.compressors.levels import nzip_codecs
 from nzip.evaluation.compressors.peers import peers
 from nzip.evaluation.compressors.worker import measure
 from nzip.evaluation.data.files import InputFile, find_files
+from nzip.evaluation.harness.child import Child, ChildDied
 from nzip.evaluation.harness.findings import Echo
 from nzip.evaluation.harness.jobs import Progress
-from nzip.evaluation.harness.outputs import check_outputs
-from nzip.evaluation.harness.provenance import machine, software
+from nzip.evaluation.harness.outputs import check_outputs, write_json
+from nzip.evaluation.harness.provenance import start
 
-SCHEMA = 1
-WARM_UP = "each codec is loaded or compiled, and codes 64 KiB of the file (lm: 1 KiB) once, before the clock starts"
-MEMORY = "highest resident size during the call less that before it, input excluded; of the program itself for zpaq"
-_START = (
-    "import json,sys; line=sys.stdin.readline(); sys.path[:]=json.loads(line);"
-    "from nzip.evaluation.compressors.worker import main; raise SystemExit(main())"
+WARM_UP = (
+    "each codec is loaded or compiled, and codes 64 KiB of the file (with a model of 16 MiB or more: 1 KiB) once, "
+    "before the clock starts"
 )
+MEMORY = "highest resident size during the call less that before it, input excluded; of the program itself for zpaq"
 
 
 def main_run(
@@ -94,7 +86,7 @@ def main_run(
             for line in format_files(result):
                 echo(line)
     if json_path is not None:
-        outputs.write_text(json_path, json.dumps(result, indent=1) + "\n")
+        write_json(json_path, result)
     if plot_path is not None:
         from nzip.evaluation.benchmark.lossless.pareto import plot_pareto
 
@@ -145,17 +137,13 @@ def run(
                 rows.append({"path": file.path, "bytes_in": file.size, **answer})
                 if progress is not None:
                     progress(position * len(files) + len(rows), total, codec.name)
-        except _WorkerError as failure:
+        except ChildDied as failure:
             error = str(failure)
         entries.append(_entry(codec, rows, error))
     if progress is not None:
         progress(total, total, "")
     return {
-        "schema": SCHEMA,
-        "tool": "nzip bench",
-        **software(),
-        "machine": machine(),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        **start("nzip bench"),
         "repeat": repeat,
         "warm_up": WARM_UP,
         "memory": MEMORY,
@@ -195,10 +183,6 @@ def _speed(size: int, seconds: float) -> float:
     return float(f"{size / MB / max(seconds, 1e-7):.4g}")
 
 
-class _WorkerError(Exception):
-    """A codec's process ended before its work did."""
-
-
 def _in_process(codec: Codec, files: Sequence[InputFile], repeat: int) -> Iterator[dict[str, Any]]:
     codec.prepare()
     for file in files:
@@ -207,35 +191,7 @@ def _in_process(codec: Codec, files: Sequence[InputFile], repeat: int) -> Iterat
 
 def _in_worker(codec: Codec, files: Sequence[InputFile], repeat: int) -> Iterator[dict[str, Any]]:
     """Yield the measurements that a process of `codec`'s own makes."""
-    request = {"spec": codec.spec, "repeat": repeat, "files": [str(file.location) for file in files]}
-    with tempfile.TemporaryFile() as complaints:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _START],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=complaints,
-            encoding="utf-8",
-        )
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            try:
-                # The same modules as here, wherever they come from.
-                process.stdin.write(json.dumps([str(Path(entry).resolve()) for entry in sys.path]) + "\n")
-                process.stdin.write(json.dumps(request))
-                process.stdin.close()
-                process.stdout.readline()
-            except BrokenPipeError:
-                pass
-            for _ in files:
-                line = process.stdout.readline()
-                if not line:
-                    code = process.wait()
-                    complaints.seek(0)
-                    last = complaints.read().decode("utf-8", "replace").strip().splitlines()[-1:]
-                    raise _WorkerError(last[0] if last else f"its process ended with status {code}")
-                yield json.loads(line)
-        finally:
-            process.kill()
-            process.wait()
-            process.stdout.close()
+    with Child("nzip.evaluation.compressors.worker") as child:
+        child.send((codec.spec, repeat, [str(file.location) for file in files]))
+        for _ in files:
+            yield child.receive()

@@ -115,7 +115,7 @@ def bd_table(result: dict[str, Any]) -> list[dict[str, Any]]:
     return table
 
 
-def machine_perception(result: dict[str, Any]) -> list[dict[str, Any]]:
+def top1_agreement(result: dict[str, Any]) -> list[dict[str, Any]]:
     """Return for each codec of pictures how often the network sees in the copy what it sees in the original.
 
     An entry has `points` (mean rate and share of files at each setting), and `rate_kept`: from which rate on the share
@@ -124,9 +124,9 @@ def machine_perception(result: dict[str, Any]) -> list[dict[str, Any]]:
     """
     found = []
     for entry in result["curves"]:
-        if entry["kind"] != "picture":
+        if entry["kind"] != "image":
             continue
-        points = [(point["rate"], point["values"]["agrees"]) for point in entry["points"]]
+        points = [(point["rate"], point["values"]["top1_agreement"]) for point in entry["points"]]
         if not points or any(share is None for _, share in points):
             continue
         rate, at_most = rate_for(points, KEPT)

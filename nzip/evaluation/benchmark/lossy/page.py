@@ -6,7 +6,6 @@ finger, a lossy crop shows the original. Crops are stored without loss, so what 
 
 from __future__ import annotations
 
-import base64
 import html
 import importlib.util
 import io
@@ -20,21 +19,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nzip import outputs
-from nzip.errors import NzipError
 from nzip.evaluation.benchmark.lossy.report import MARK, NOTE, shown, tables, titled
 from nzip.evaluation.compressors.lossy.codec import LossyCodec, fitted, nearest
-from nzip.evaluation.data.signals import KINDS, RATES, Signal, Source, load
+from nzip.evaluation.data.signals import KINDS, NOUNS, RATES, Signal, Source, counted, load
 from nzip.evaluation.distortion.audio import SoundReference
 from nzip.evaluation.distortion.images import PictureReference, luma
 from nzip.evaluation.distortion.metrics import Values
-from nzip.evaluation.harness.page import STYLE
-from nzip.formats.signals import Audio, Image
+from nzip.evaluation.harness.outputs import write_text
+from nzip.evaluation.harness.page import beginning, data_uri
+from nzip.formats.signals.base import Audio, Image
 
 Bytes = NDArray[np.uint8]
 
 MOST_SHOWN = 4  # of pictures, and of sounds
-TARGETS = {"picture": (0.05, 0.15, 0.4, 1.0), "sound": (12, 24, 48)}  # bits per pixel; kbit/s a channel
+TARGETS = {"image": (0.05, 0.15, 0.4, 1.0), "audio": (12, 24, 48)}  # bits per pixel; kbit/s a channel
 FAR, TOO_FAR = 1.25, 1.5  # from the target rate: marked, and left out
 CROP = 256
 SECONDS = 10
@@ -71,24 +69,19 @@ def write_page(
     Raises:
         NzipError: the page cannot be written.
     """
-    words = ["<!doctype html>", '<html lang="en">', '<meta charset="utf-8">']
-    words.append('<meta name="viewport" content="width=device-width, initial-scale=1">')
-    words += ["<title>nzip: rate and distortion</title>", f"<style>{STYLE}{LOSSY_STYLE}</style>", *_summary(result)]
+    words = [*beginning("rate and distortion", LOSSY_STYLE), *_summary(result)]
     for kind in KINDS:
         chosen = _spread([source for source in sources if source.kind == kind])
         able = [codec for codec in codecs if codec.kind == kind]
         if chosen:
-            words.append(f"<h2>{kind.capitalize()}s at equal rates</h2>")
+            words.append(f"<h2>{NOUNS[kind].capitalize()}s at equal rates</h2>")
             words.append(f'<p class="quiet">{_hint(kind, len(chosen), sum(s.kind == kind for s in sources))}</p>')
         for position, source in enumerate(chosen):
-            if kind == "picture":
+            if kind == "image":
                 words += _picture(result, source, able, f"picture{position}")
             else:
                 words += _sound(result, source, able)
-    try:
-        outputs.write_text(path, "\n".join(words) + "\n")
-    except OSError as error:
-        raise NzipError(f"{os.fspath(path)}: {error.strerror or error}") from None
+    write_text(path, "\n".join(words) + "\n")
 
 
 def _spread(sources: Sequence[Source]) -> list[Source]:
@@ -99,8 +92,8 @@ def _spread(sources: Sequence[Source]) -> list[Source]:
 
 
 def _hint(kind: str, shown_count: int, count: int) -> str:
-    part = f"{shown_count} of " * (shown_count < count) + f"{count} {kind}{'s' * (count != 1)}"
-    if kind == "picture":
+    part = f"{shown_count} of " * (shown_count < count) + counted(count, kind)
+    if kind == "image":
         return (
             f"{part}; of each a part of {CROP} x {CROP} pixels, where there is most to see. "
             "Point at a copy, or hold it, to see the original in its place. The numbers are those of the whole "
@@ -113,9 +106,9 @@ def _summary(result: dict[str, Any]) -> Iterator[str]:
     machine = result["machine"]
     yield "<h1>Rate and distortion</h1>"
     counts = [(sum(file["kind"] == kind for file in result["files"]), kind) for kind in KINDS]
-    counted = " and ".join(f"{count} {kind}{'s' * (count != 1)}" for count, kind in counts if count)
+    files = " and ".join(counted(count, kind) for count, kind in counts if count)
     yield (
-        f'<p class="quiet">{counted}; nzip {html.escape(result["nzip"])}, Python {html.escape(result["python"])}, '
+        f'<p class="quiet">{files}; nzip {html.escape(result["nzip"])}, Python {html.escape(result["python"])}, '
         f"{html.escape(machine['system'])} {html.escape(machine['arch'])}, one thread, {result['date'][:10]}.</p>"
     )
     if importlib.util.find_spec("matplotlib") is not None and any(entry["points"] for entry in result["curves"]):
@@ -123,11 +116,12 @@ def _summary(result: dict[str, Any]) -> Iterator[str]:
 
         drawing = io.BytesIO()
         draw_curves(result, drawing, "svg")
-        yield f'<img class="curves" alt="Curves of each metric over the rate" src="{_uri("image/svg+xml", drawing)}">'
+        uri = data_uri("image/svg+xml", drawing.getvalue())
+        yield f'<img class="curves" alt="Curves of each metric over the rate" src="{uri}">'
     for kind in KINDS:
         if not any(file["kind"] == kind for file in result["files"]):
             continue
-        yield f"<h2>{kind.capitalize()}s in numbers</h2>"
+        yield f"<h2>{NOUNS[kind].capitalize()}s in numbers</h2>"
         found = tables(result, kind)
         yield '<div class="tables">'
         for rows in found:
@@ -211,7 +205,7 @@ def _picture(result: dict[str, Any], source: Source, codecs: Sequence[LossyCodec
     yield f"<style>.{name} {{ background-image: url({_image(original.pixels[place])}) }}</style>"
     rows, columns = original.pixels[place].shape[:2]
     shape = f'style="aspect-ratio: {columns} / {rows}"'
-    for target in TARGETS["picture"]:
+    for target in TARGETS["image"]:
         raw = f"<b>original</b><br>{source.file.size:,} bytes in its file"
         figures = [f'<figure><div class="pane {name}" {shape}></div><figcaption>{raw}</figcaption></figure>']
         missing = []
@@ -271,7 +265,7 @@ def _sound(result: dict[str, Any], source: Source, codecs: Sequence[LossyCodec])
     rows = []
     titles: list[str] = []
     missing = []
-    for target in (rate * channels for rate in TARGETS["sound"]):
+    for target in (rate * channels for rate in TARGETS["audio"]):
         for codec in codecs:
             found = _at_rate(result, codec, source, original, target)
             if isinstance(found, _Missing):
@@ -294,10 +288,6 @@ def _sound(result: dict[str, Any], source: Source, codecs: Sequence[LossyCodec])
         yield f'<p class="note">{html.escape("; ".join(missing))}</p>'
 
 
-def _uri(kind: str, file: io.BytesIO) -> str:
-    return f"data:{kind};base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
-
-
 def _image(pixels: Bytes) -> str:
     """Return a picture as a data URI, without loss: WebP where pillow has it, else PNG."""
     import PIL.Image
@@ -307,7 +297,7 @@ def _image(pixels: Bytes) -> str:
     file = io.BytesIO()
     options = {"lossless": True} if format == "WEBP" else {}
     PIL.Image.fromarray(np.ascontiguousarray(pixels)).save(file, format, **options)
-    return _uri(f"image/{format.lower()}", file)
+    return data_uri(f"image/{format.lower()}", file.getvalue())
 
 
 def _flac(sound: Audio) -> str:
@@ -317,4 +307,4 @@ def _flac(sound: Audio) -> str:
     samples = np.clip(sound.samples[:2, : SECONDS * sound.rate], -1, 1 - 2**-15)
     with soundfile.SoundFile(file, "w", sound.rate, len(samples), "PCM_16", format="FLAC") as out:
         out.write(np.ascontiguousarray(samples.T))
-    return _uri("audio/flac", file)
+    return data_uri("audio/flac", file.getvalue())

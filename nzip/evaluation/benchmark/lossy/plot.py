@@ -10,8 +10,8 @@ import os
 from typing import IO, Any
 
 from nzip.errors import NzipError
-from nzip.evaluation.data.signals import KINDS
-from nzip.evaluation.harness.drawing import save, styles
+from nzip.evaluation.data.signals import KINDS, counted
+from nzip.evaluation.harness.drawing import logarithmic, plain, save, styles
 
 PANEL = 3.6  # inches, the height of one
 COLUMNS = 2
@@ -72,14 +72,14 @@ def draw_curves(result: dict[str, Any], path: str | os.PathLike[str] | IO[bytes]
 
 def _title(result: dict[str, Any]) -> str:
     counts = [sum(file["kind"] == kind for file in result["files"]) for kind in KINDS]
-    words = [f"{count} {kind}{'s' * (count != 1)}" for count, kind in zip(counts, KINDS, strict=True) if count]
+    words = [counted(count, kind) for count, kind in zip(counts, KINDS, strict=True) if count]
     return f"Rate and distortion: means over {' and '.join(words)}"
 
 
 def _lines(result: dict[str, Any], signals: str, metric: str) -> dict[str, list[tuple[float, float]]]:
     """Return the points of each codec for a panel; none where the metric is another kind's or was not measured."""
     meaning = result["metrics"][metric]
-    if meaning["kind"] != signals or not (meaning["compared"] or metric == "agrees"):
+    if meaning["kind"] != signals or not (meaning["compared"] or metric == "top1_agreement"):
         return {}
     lines = {}
     for entry in result["curves"]:
@@ -94,25 +94,17 @@ def _lines(result: dict[str, Any], signals: str, metric: str) -> dict[str, list[
 
 
 def _panel(axes: Any, result: dict[str, Any], signals: str, metric: str) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
     meaning = result["metrics"][metric]
     look = styles(result)
-    factor = 100 if metric == "agrees" else 1
+    factor = 100 if metric == "top1_agreement" else 1
     for name, points in _lines(result, signals, metric).items():
         axes.plot([rate for rate, _ in points], [factor * value for _, value in points], label=name, **look[name])
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    logarithmic(axes)
     if not meaning["more"]:
         axes.invert_yaxis()  # better is up in every panel
     unit = f", {meaning['unit']}" if meaning["unit"] else ""
-    title = "seen as before, % of pictures" if metric == "agrees" else f"{meaning['title']}{unit}"
+    title = "top-1 agreement, % of pictures" if metric == "top1_agreement" else f"{meaning['title']}{unit}"
     axes.set_title(title if meaning["more"] else f"{title} (less is better)", loc="left", fontsize=10)
     axes.set_xlabel(f"{result['rates'][signals]} (log scale)", fontsize=9)
     axes.tick_params(labelsize=8.5)
-    axes.grid(True, color="#e6e6e6", linewidth=0.7)
-    axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    plain(axes)

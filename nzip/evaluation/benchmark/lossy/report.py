@@ -6,18 +6,18 @@ from typing import Any
 
 from nzip.evaluation.benchmark.lossless.report import model_notes
 from nzip.evaluation.benchmark.lossy.curves import KEPT
-from nzip.evaluation.data.signals import KINDS, RATES
+from nzip.evaluation.data.signals import KINDS, RATES, counted
 from nzip.evaluation.distortion.bd_rate import Point, value_at
 from nzip.evaluation.harness.tables import align, digits
 
-SPEEDS = {"picture": "MPix/s", "sound": "x real time"}
-SHOWN_RATES = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5)  # bits per pixel, for the table of machine perception
+SPEEDS = {"image": "MPix/s", "audio": "x real time"}
+SHOWN_RATES = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5)  # bits per pixel, for the table of top-1 agreement
 WIDE, MARK = 0.5, "*"  # an overlap under it is marked
 NOTE = f"{MARK} the curves overlap in less than {WIDE:.0%} of the shorter one"
 
 
 def format_tables(result: dict[str, Any]) -> list[str]:
-    """Return the lines of the report: the codecs, BD-rates, machine perception, what was left out and what failed."""
+    """Return the lines of the report: the codecs, BD-rates, top-1 agreement, what was left out and what failed."""
     lines = [
         f"nzip {result['nzip']}, Python {result['python']}, {result['machine']['system']} {result['machine']['arch']}; "
         f"one thread, best of {result['repeat']}, loading and compiling not counted"
@@ -25,7 +25,7 @@ def format_tables(result: dict[str, Any]) -> list[str]:
     for kind in KINDS:
         files = [file for file in result["files"] if file["kind"] == kind]
         if files:
-            lines += ["", f"{len(files):,} {kind}{'s' * (len(files) != 1)}"]
+            lines += ["", counted(len(files), kind)]
             for number, rows in enumerate(tables(result, kind)):
                 lines += [*([""] if number else []), *align(rows)]
             if any(MARK in line for line in lines):
@@ -43,9 +43,9 @@ def format_tables(result: dict[str, Any]) -> list[str]:
 
 
 def tables(result: dict[str, Any], kind: str) -> list[list[tuple[str, ...]]]:
-    """Return the tables of a kind of signal as rows, heads first: the codecs, BD-rates, and machine perception."""
+    """Return the tables of a kind of signal as rows, heads first: the codecs, BD-rates, and top-1 agreement."""
     found = [_codec_table(result, kind), *_bd_tables(result, kind)]
-    if kind == "picture" and result["machine_perception"]:
+    if kind == "image" and result["top1_agreement"]:
         found.append(_perception_table(result))
     return found
 
@@ -107,9 +107,9 @@ def _bd_tables(result: dict[str, Any], kind: str) -> list[list[tuple[str, ...]]]
 
 
 def _perception_table(result: dict[str, Any]) -> list[tuple[str, ...]]:
-    entries = result["machine_perception"]
+    entries = result["top1_agreement"]
     rates = [rate for rate in SHOWN_RATES if any(value_at(_shares(entry), rate) is not None for entry in entries)]
-    rows = [("% of pictures seen as before, at bits per pixel", *(f"{rate:g}" for rate in rates), f"{KEPT:.0%} from")]
+    rows = [("top-1 agreement, % of pictures, at bits per pixel", *(f"{rate:g}" for rate in rates), f"{KEPT:.0%} from")]
     for entry in entries:
         shares = [value_at(_shares(entry), rate) for rate in rates]
         kept = entry["rate_kept"]

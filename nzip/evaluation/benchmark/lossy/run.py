@@ -6,24 +6,22 @@ would hold: bits per pixel, or kbit/s. Pictures are measured as 8-bit red, green
 with an alpha channel, is left out, and the result says so.
 
 A result is a dictionary (JSON with `json_path`): versions, settings, one record for each file, codec and setting, and
-what follows from them: the codecs' mean curves, BD-rates (`bd_rate`) and machine perception. While it is made, the
+what follows from them: the codecs' mean curves, BD-rates (`bd_rate`) and top-1 agreement. While it is made, the
 records are kept in a journal beside it, one JSON line each; a run that was interrupted goes on from there.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from nzip import outputs
 from nzip.errors import NzipError
-from nzip.evaluation.benchmark.lossy.curves import bd_table, curves, machine_perception
+from nzip.evaluation.benchmark.lossy.curves import bd_table, curves, top1_agreement
 from nzip.evaluation.benchmark.lossy.report import SPEEDS, format_records, format_tables
 from nzip.evaluation.compressors.lossy.codec import LossyCodec
 from nzip.evaluation.compressors.lossy.selection import choose
@@ -36,11 +34,10 @@ from nzip.evaluation.distortion.metrics import METRICS
 from nzip.evaluation.harness.findings import Echo
 from nzip.evaluation.harness.jobs import Progress
 from nzip.evaluation.harness.journal import Journal, Record, key_of
-from nzip.evaluation.harness.outputs import AnyPath, check_outputs
-from nzip.evaluation.harness.provenance import machine, software
-from nzip.formats.signals import Audio, Image
+from nzip.evaluation.harness.outputs import AnyPath, check_outputs, write_json
+from nzip.evaluation.harness.provenance import start
+from nzip.formats.signals.base import Audio, Image
 
-SCHEMA = 1
 WARM_UP = "each codec, but for those that search, goes once both ways over each file before it is measured there"
 BD_RATE = (
     "mean gap of log rate at equal quality, PCHIP over the qualities that both reach; averaged: of the curves of means "
@@ -97,7 +94,7 @@ def main_run(
     result = run(chosen, sources, speech=speech, repeat=repeat, journal=journal, progress=progress)
     result["skipped"] = skipped
     if json_path is not None:
-        outputs.write_text(json_path, json.dumps(result, indent=1, allow_nan=False) + "\n")
+        write_json(json_path, result)
     if journal is not None:
         journal.unlink(missing_ok=True)
     if echo is not None:
@@ -173,11 +170,7 @@ def run(
     if progress is not None:
         progress(tasks, tasks, "")
     result: dict[str, Any] = {
-        "schema": SCHEMA,
-        "tool": "nzip bench --lossy",
-        **software(),
-        "machine": machine(),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        **start("nzip bench --lossy"),
         "repeat": repeat,
         "warm_up": WARM_UP,
         "rates": RATES,
@@ -212,7 +205,7 @@ def run(
     }
     result["curves"] = curves(result)
     result["bd_rate"] = {"method": BD_RATE, "table": bd_table(result)}
-    result["machine_perception"] = machine_perception(result)
+    result["top1_agreement"] = top1_agreement(result)
     return result
 
 

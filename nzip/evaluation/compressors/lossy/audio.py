@@ -10,8 +10,8 @@ import numpy as np
 from nzip.errors import UnsupportedError
 from nzip.evaluation.compressors.lossy.codec import LossyCodec
 from nzip.evaluation.data.signals import Signal
-from nzip.formats.signals import Audio
-from nzip.models.latent.resample import resample
+from nzip.formats.signals.base import Audio
+from nzip.formats.signals.resample import resample
 
 OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
 BIT_RATES = (6, 256)  # kbit/s a channel between which libsndfile's level moves Opus
@@ -71,7 +71,7 @@ def _by_libsndfile(
             return Audio(np.ascontiguousarray(samples.T), int(file.samplerate), format, subtype)
 
     words = f"libsndfile {soundfile.__libsndfile_version__}, soundfile {soundfile.__version__}"
-    return [LossyCodec(name, "sound", "peer", words, settings, ladder, encode, decode, least)]
+    return [LossyCodec(name, "audio", "peer", words, settings, ladder, encode, decode, least)]
 
 
 def _mp3() -> list[LossyCodec]:

@@ -14,8 +14,8 @@ import numpy as np
 
 from nzip.errors import NzipError
 from nzip.evaluation.data.signals import Signal
-from nzip.formats.signals import Audio, Image
-from nzip.models.latent.resample import resample
+from nzip.formats.signals.base import Audio, Image
+from nzip.formats.signals.resample import resample
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class LossyCodec:
 
     Attributes:
         name: what tables and plots show (`"JPEG XL"`). Unique for its kind.
-        kind: `"picture"` or `"sound"`.
+        kind: `"image"` or `"audio"`.
         family: `"nzip"` for ours, else `"peer"`.
         version: of the library that does the work.
         settings: what the name leaves out, in words.

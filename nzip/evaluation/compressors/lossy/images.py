@@ -13,7 +13,7 @@ from nzip.errors import UnsupportedError
 from nzip.evaluation.compressors.lossy.codec import LossyCodec
 from nzip.evaluation.data.signals import Signal
 from nzip.evaluation.harness.provenance import package_version
-from nzip.formats.signals import Image
+from nzip.formats.signals.base import Image
 
 
 def _by_pillow(
@@ -59,7 +59,7 @@ def _by_pillow(
             return Image(np.array(image.convert("RGB")), format)
 
     words = f"{library}, pillow {package_version('pillow')}"
-    return [LossyCodec(name, "picture", "peer", words, settings, ladder, encode, decode, least=least, most=most)]
+    return [LossyCodec(name, "image", "peer", words, settings, ladder, encode, decode, least=least, most=most)]
 
 
 def _pillow_has(feature: str) -> str:

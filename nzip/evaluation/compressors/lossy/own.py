@@ -10,13 +10,12 @@ from nzip.models.latent.codecs import CODECS, found_models
 
 QUALITIES = (5, 15, 30, 45, 60, 75, 90)
 REFINED_QUALITIES = (90, 100)  # a search takes its time
-CODEC_KINDS = {"picture": "image", "sound": "audio"}  # the words of nzip's own codecs
 
 
 def nzip_codecs(kind: str) -> list[LossyCodec]:
     """Return those of nzip's own codecs for a kind of signal whose usual models are here."""
     models = models_here()
-    found = {name: entry.defaults.get(CODEC_KINDS[kind], "") for name, entry in CODECS.items()}
+    found = {name: entry.defaults.get(kind, "") for name, entry in CODECS.items()}
     return [own_codec(kind, name, models[model]) for name, model in found.items() if model in models]
 
 

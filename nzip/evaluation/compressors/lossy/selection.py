@@ -9,13 +9,14 @@ from nzip.errors import NzipError
 from nzip.evaluation.compressors.lossy.audio import audio_codecs
 from nzip.evaluation.compressors.lossy.codec import LossyCodec
 from nzip.evaluation.compressors.lossy.images import image_codecs
-from nzip.evaluation.compressors.lossy.own import CODEC_KINDS, models_here, nzip_codecs, own_codec
+from nzip.evaluation.compressors.lossy.own import models_here, nzip_codecs, own_codec
+from nzip.evaluation.data.signals import NOUNS
 from nzip.models.latent.codecs import CODECS, by_name
 
 
 def peers(kind: str) -> list[LossyCodec]:
     """Return every installed peer for a kind of signal, the oldest first."""
-    return image_codecs() if kind == "picture" else audio_codecs()
+    return image_codecs() if kind == "image" else audio_codecs()
 
 
 def find(kind: str, name: str) -> LossyCodec:
@@ -30,18 +31,18 @@ def find(kind: str, name: str) -> LossyCodec:
     own, colon, model = whole.partition(":")
     if colon or rounds.isdecimal():
         try:
-            stem = model or CODECS[own].defaults[CODEC_KINDS[kind]]
-            by_name(own, CODEC_KINDS[kind], stem)
+            stem = model or CODECS[own].defaults[kind]
+            by_name(own, kind, stem)
             if int(rounds or 0) and own not in REFINED:
                 raise ValueError("it has nothing to refine")
             return own_codec(kind, own, models_here()[stem], usual=not colon, rounds=int(rounds or 0))
         except (KeyError, ValueError, NzipError) as error:
-            raise LookupError(f"no lossy codec {name!r} for a {kind} is here: {error}") from None
+            raise LookupError(f"no lossy codec {name!r} for a {NOUNS[kind]} is here: {error}") from None
     wanted = _plain(name)
     for codec in nzip_codecs(kind) + peers(kind):
         if wanted in (_plain(codec.name), _plain(codec.name).removeprefix("nzip")):
             return codec
-    raise LookupError(f"no lossy codec {name!r} for a {kind} is installed")
+    raise LookupError(f"no lossy codec {name!r} for a {NOUNS[kind]} is installed")
 
 
 def choose(kinds: Sequence[str], names: Sequence[str] | None = None, *, with_peers: bool = False) -> list[LossyCodec]:

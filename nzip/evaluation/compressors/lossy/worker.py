@@ -2,28 +2,20 @@
 
 Numba, torch and numpy's linear algebra read how many threads they may have when they start, so a process is what holds
 them to one. `CodecProcess` is this side: it starts the process when it is first asked, and again if it died. `main` is
-the other: it reads pickles of signals and settings from standard input and writes what came of them to standard output.
-Only the two talk to each other.
+the other: it is sent signals and settings, and answers with what came of them.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import pickle
-import subprocess
-import sys
-import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
-from types import TracebackType
-from typing import IO, Any
 
 from nzip.errors import NzipError
 from nzip.evaluation.compressors.lossy.codec import LossyCodec, fitted
 from nzip.evaluation.compressors.lossy.selection import find
 from nzip.evaluation.data.signals import Signal
+from nzip.evaluation.harness.child import Child, ChildDied, serve
+from nzip.evaluation.harness.jobs import said
 
 ONE_THREAD = dict.fromkeys(
     (
@@ -35,11 +27,6 @@ ONE_THREAD = dict.fromkeys(
         "NUMBA_NUM_THREADS",
     ),
     "1",
-)
-
-_START = (
-    "import json,sys; sys.path[:]=json.loads(sys.stdin.buffer.readline());"
-    "from nzip.evaluation.compressors.lossy.worker import main; raise SystemExit(main())"
 )
 
 
@@ -87,15 +74,12 @@ class CodecProcess:
 
     def __init__(self, codec: LossyCodec) -> None:
         self.codec = codec
-        self._process: subprocess.Popen[bytes] | None = None
-        self._complaints: IO[bytes] | None = None
+        self._child: Child | None = None
 
     def __enter__(self) -> CodecProcess:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stop()
 
     def code(self, signal: Signal, setting: int, *, repeat: int = 1, warm_up: bool = False) -> Coded:
@@ -108,85 +92,35 @@ class CodecProcess:
             try:
                 return code(self.codec, signal, setting, repeat=repeat, warm_up=warm_up)
             except Exception as error:  # whatever a codec raises is a result
-                raise NzipError(_said(error)) from None
-        if self._process is None:
-            self._start()
-        assert self._process is not None
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
+                raise NzipError(said(error)) from None
+        if self._child is None:
+            self._child = Child("nzip.evaluation.compressors.lossy.worker", ONE_THREAD)
+            self._child.send((self.codec.kind, self.codec.name))
+        self._child.send((signal, setting, repeat, warm_up))
         try:
-            pickle.dump((signal, setting, repeat, warm_up), self._process.stdin)
-            self._process.stdin.flush()
-            answer: Coded | str = pickle.load(self._process.stdout)
-        except (OSError, EOFError, pickle.UnpicklingError):
-            raise NzipError(self._last_words()) from None
+            answer: Coded | str = self._child.receive()
+        except ChildDied as death:
+            self._stop()
+            raise NzipError(str(death)) from None
         if isinstance(answer, str):
             raise NzipError(answer)
         return answer
 
-    def _start(self) -> None:
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed in _stop
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _START],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._complaints,
-            env={**os.environ, **ONE_THREAD},
-        )
-        assert self._process.stdin is not None
-        # The same modules as here, wherever they come from.
-        path = [str(Path(entry).resolve()) for entry in sys.path]
-        self._process.stdin.write(json.dumps(path).encode() + b"\n")
-        pickle.dump((self.codec.kind, self.codec.name), self._process.stdin)
-
-    def _last_words(self) -> str:
-        assert self._process is not None
-        assert self._complaints is not None
-        self._process.kill()
-        status = self._process.wait()
-        self._complaints.seek(0)
-        lines = self._complaints.read().decode("utf-8", "replace").strip().splitlines()
-        self._stop()
-        return lines[-1] if lines else f"its process ended with status {status}"
-
     def _stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            for stream in (self._process.stdin, self._process.stdout):
-                assert stream is not None
-                try:
-                    stream.close()
-                except OSError:
-                    continue  # what was still to be sent has no reader any more
-            self._process = None
-        if self._complaints is not None:
-            self._complaints.close()
-            self._complaints = None
-
-
-def _said(error: Exception) -> str:
-    """Return an error as one line: as it is if nzip raised it for users, else with its kind."""
-    words = " ".join(str(error).split())
-    return words if isinstance(error, NzipError) else f"{type(error).__name__}: {words}"
+        if self._child is not None:
+            self._child.close()
+            self._child = None
 
 
 def main() -> int:
-    """Serve: a codec's kind and name first, then signals and settings until the input ends."""
-    requests = sys.stdin.buffer
-    # Nothing that a library prints may mix with the answers.
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    codec = find(*pickle.load(requests))
-    while True:
-        try:
-            signal, setting, repeat, warm_up = pickle.load(requests)
-        except EOFError:
-            return 0
-        answer: Any
+    """Serve: a codec's kind and name first, then signals and settings until there are no more."""
+    requests, send = serve()
+    codec = find(*next(requests))
+    for signal, setting, repeat, warm_up in requests:
+        answer: Coded | str
         try:
             answer = code(codec, signal, setting, repeat=repeat, warm_up=warm_up)
         except Exception as error:  # whatever a codec raises is a result
-            answer = _said(error)
-        pickle.dump(answer, answers)
-        answers.flush()
+            answer = said(error)
+        send(answer)
+    return 0

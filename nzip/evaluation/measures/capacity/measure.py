@@ -30,7 +30,7 @@ from nzip.evaluation.harness.jobs import Progress, Task, run_tasks
 from nzip.evaluation.harness.journal import Record, key_of
 from nzip.evaluation.harness.outputs import AnyPath
 from nzip.evaluation.harness.provenance import head
-from nzip.evaluation.harness.statistics import ROUNDS, middle
+from nzip.evaluation.harness.statistics import middle, resamples
 from nzip.evaluation.measures.capacity.architecture import LENGTH, Architecture, flops_per_token
 from nzip.evaluation.measures.capacity.known_models import Measured
 from nzip.evaluation.measures.capacity.report import findings
@@ -86,7 +86,8 @@ def information_capacity(
     """Measure the information capacity of `models` on the documents of `corpora`.
 
     Args:
-        models: names or paths of models (`language_models.load_model`), or objects that score; or pairs of that and a family.
+        models: names or paths of models (`language_models.load_model`), or objects that score; or pairs of that and
+            a family.
         corpora: each document is a sample.
         rows: further models with known numbers.
         bias: b.
@@ -178,9 +179,11 @@ def _measured(model: Scorer, family: str, records: Sequence[Record], length: int
     each = 8 * sizes / tokens
     interval = None
     if len(records) > 1:
-        drawn = np.random.Generator(np.random.PCG64(seed)).integers(0, len(records), (ROUNDS, len(records)))
-        values = each[drawn].mean(axis=1) - bits[drawn].sum(axis=1) / tokens[drawn].sum(axis=1)
-        interval = middle(values)
+        values = [
+            each[drawn].mean(axis=1) - bits[drawn].sum(axis=1) / tokens[drawn].sum(axis=1)
+            for drawn in resamples(len(records), seed)
+        ]
+        interval = middle(np.concatenate(values))
     return Measured(
         model.name,
         family,

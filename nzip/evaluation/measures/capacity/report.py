@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from nzip.evaluation.harness.drawing import INK, MARKERS, plain
 from nzip.evaluation.harness.findings import Findings
 from nzip.evaluation.harness.tables import Column, Table
 
@@ -46,8 +47,6 @@ def findings(result: dict[str, Any], extra: Sequence[str]) -> Findings:
 
 
 def draw(figure: Any, result: dict[str, Any]) -> None:
-    from nzip.evaluation.harness.drawing import INK, MARKERS
-
     axes = figure.add_axes((0.1, 0.11, 0.87, 0.8))
     families = [row["family"] for row in result["families"]]
     for at, family in enumerate(families):
@@ -61,7 +60,6 @@ def draw(figure: Any, result: dict[str, Any]) -> None:
     axes.set_xlabel("floating-point operations per token (log scale)")
     axes.set_ylabel(f"information capacity, b = {result['settings']['bias']:.4g}")
     axes.set_title("Information capacity", loc="left", fontsize=11.5, fontweight="bold", color=INK)
-    axes.grid(True, color="#e6e6e6", linewidth=0.8)
-    axes.set_axisbelow(True)
+    plain(axes, hidden=())
     if len(families) > 1:
         axes.legend(frameon=False, fontsize=8.5)

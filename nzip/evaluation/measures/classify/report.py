@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from nzip.evaluation.harness.drawing import INK, OURS, PEER, logarithmic, plain
 from nzip.evaluation.harness.findings import Findings
 from nzip.evaluation.harness.provenance import head
 from nzip.evaluation.harness.tables import Column, Table, digits
@@ -67,10 +68,6 @@ def findings(measured: dict[str, Any], name: str, seed: int, notes: Sequence[str
 
 def draw(figure: Any, methods: Sequence[dict[str, Any]], title: str) -> None:
     """Draw accuracy with its interval, and seconds, a line for each method."""
-    from matplotlib.ticker import FuncFormatter, NullFormatter
-
-    from nzip.evaluation.harness.drawing import INK, OURS, PEER
-
     left, right = figure.subplots(1, 2, sharey=True)
     left.set_title(title, loc="left", fontsize=11, color=INK)
     y = list(range(len(methods)))
@@ -85,17 +82,12 @@ def draw(figure: Any, methods: Sequence[dict[str, Any]], title: str) -> None:
     # Dots: a bar on a logarithmic scale has no foot, and its length would say nothing.
     seconds = [max(row["cpu_s"], 1e-3) for row in methods]
     right.scatter(seconds, y, color=colours, zorder=3)
-    right.set_xscale("log")
+    logarithmic(right, ticks=(), spec=",g")
     right.set_xlim(min(seconds) / 2, max(seconds) * 4)
-    right.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-    right.xaxis.set_minor_formatter(NullFormatter())
     for at, row in enumerate(methods):
         right.annotate(digits(row["cpu_s"]), (seconds[at], at), xytext=(7, 0), textcoords="offset points", va="center",
                        fontsize=8, color=INK)  # fmt: skip
     right.set_xlabel("CPU seconds (log scale)")
     for axes in (left, right):
-        axes.grid(axis="x", color="#dddddd")
-        axes.set_axisbelow(True)
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
+        plain(axes, grid="x")
     figure.tight_layout()

@@ -3,7 +3,8 @@
 Yoran et al., "The KoLMogorov Test: compression by code generation" (ICLR 2025), judge short programs that print a
 sequence of bytes, and give those written in a language of 24 functions a uniform prior: a line costs the choice of its
 function (or of the end) and of each argument among all that could stand there. Which functions and which prices follow
-that paper; the syntax, and what it leaves open, is ours (docs/EVALUATION.md holds the table and each decision).
+that paper; the syntax, and what it leaves open, is ours (docs/reference/EVALUATION.md holds the table and each
+decision).
 
     x1 = range(3, 9)
     x2 = repeat(0, 5)

@@ -12,7 +12,7 @@ are joined by zero bytes, which no program holds; sequences by nothing, for thei
 of sequences whose program is right; precision the bits of right programs over gzip's bits for the sequences they print.
 Every compressed size is that of bytes which were decompressed and compared.
 
-`docs/EVALUATION.md` says where this leaves the released evaluator, and why.
+`docs/reference/EVALUATION.md` says where this leaves the released evaluator, and why.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nzip.evaluation.harness.drawing import plain
 from nzip.evaluation.harness.findings import Findings
 from nzip.evaluation.harness.outputs import AnyPath, write_text
 from nzip.evaluation.harness.provenance import head
@@ -212,8 +213,7 @@ def _draw(figure: Any, result: Result) -> None:
     axes.axhline(1, color="#999999", linewidth=0.8, linestyle="--")
     axes.set_xticks(range(len(groups)), [modality.title for modality in result.modalities])
     axes.set_ylabel("share of the bits that is left (less is better)")
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    plain(axes, grid="")
     axes.set_title("KoLMogorov test: compression rates", loc="left", fontsize=11.5)
     # A few columns, over the figure's whole width: long names would leave it otherwise.
     figure.legend(frameon=False, fontsize=8.5, ncols=3, loc="lower center")

@@ -24,6 +24,7 @@ import numpy as np
 from nzip.errors import NzipError
 from nzip.evaluation.compressors.language_models import scorer
 from nzip.evaluation.data.texts import Corpus
+from nzip.evaluation.harness.drawing import INK, MARKERS, plain
 from nzip.evaluation.harness.findings import Findings
 from nzip.evaluation.harness.jobs import Progress, Task, run_tasks
 from nzip.evaluation.harness.journal import Record, key_of
@@ -89,7 +90,7 @@ def learnability(
     for name in streams:
         key = key_of(
             "learnability", name, digest, held_out, size, asdict(chosen), budget, importlib.metadata.version("torch"),
-            scorer(name[3:]).id if name.startswith("lm:") else "",
+            scorer(name.partition(":")[2]).id if name.startswith("model:") else "",
         )  # fmt: skip
         place = None if journal is None else f"{Path(journal)}.{key[:16]}.pt"
         payload = {"stream": name, "size": size, "training": asdict(chosen), "budget": budget, "checkpoint": place}
@@ -209,8 +210,6 @@ def _findings(result: dict[str, Any], extra: Sequence[str]) -> Findings:
 
 
 def _draw(figure: Any, result: dict[str, Any]) -> None:
-    from nzip.evaluation.harness.drawing import INK, MARKERS
-
     places = figure.subplots(1, 2, sharey=True)
     for axes, at, title in ((places[0], 1, "bytes of text seen"), (places[1], 0, "tokens seen")):
         for number, own in enumerate(result["streams"]):
@@ -221,8 +220,7 @@ def _draw(figure: Any, result: dict[str, Any]) -> None:
             )  # fmt: skip
             axes.axhline(own["uniform_bits_per_byte"], color=line.get_color(), linewidth=0.7, linestyle=":")
         axes.set_xlabel(f"{title}, thousands")
-        axes.grid(True, color="#e6e6e6", linewidth=0.8)
-        axes.set_axisbelow(True)
+        plain(axes, hidden=())
     places[0].set_ylabel("bits per byte of held-out text (dotted: nothing learned)")
     places[1].legend(frameon=True, facecolor="white", edgecolor="none", framealpha=0.85, fontsize=8)
     title = "What a small model learns of a text"

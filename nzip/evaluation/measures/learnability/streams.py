@@ -46,7 +46,7 @@ def stream(name: str, train: bytes) -> Stream:
     """Return the stream called `name`.
 
     Args:
-        name: `bytes`; `bpe:V`, a vocabulary of V tokens learned from the training part; `lm:MODEL`, the tokens of a
+        name: `bytes`; `bpe:V`, a vocabulary of V tokens learned from the training part; `model:MODEL`, the tokens of a
             language model; `ei:W:T`, Equal-Info Windows of W bits in tokens of 8 or 16 bits, by the byte model `text`;
             `ac` or `ac:16`, arithmetic coding by that model without windows, `unigram-ac` by byte frequencies alone;
             `gzip` (deflate) and `xz` (LZMA2), bytes without headers and checks. What has no windows is cut in
@@ -64,8 +64,8 @@ def stream(name: str, train: bytes) -> Stream:
 
         pairs = BytePairs.trained(train, int(numbers[0]))
         return Stream(name, f"BPE, {len(pairs.pieces):,} tokens", len(pairs.pieces), pairs.encode)
-    if kind == "lm" and numbers:
-        model = scorer(name[3:])
+    if kind == "model" and numbers:
+        model = scorer(name.partition(":")[2])
         count = int(model.shape()["vocab_size"])
         # A byte without a token has an id behind the last; it is one of the vocabulary here.
         return Stream(name, f"tokens of {model.name}", count + 256, model.encode)
@@ -81,7 +81,7 @@ def stream(name: str, train: bytes) -> Stream:
     if name == "xz":
         return Stream(name, "LZMA2 -9", 256, lambda text: _compressed(text, _lzma))
     raise NzipError(
-        f"there is no stream {name}; there are bytes, bpe:V (256..65,536), lm:MODEL, ei:W:8, ei:W:16 (W 8..65,536), "
+        f"there is no stream {name}; there are bytes, bpe:V (256..65,536), model:MODEL, ei:W:8, ei:W:16 (W 8..65,536), "
         "ac, ac:16, unigram-ac, unigram-ac:16, gzip, xz"
     )
 

@@ -17,7 +17,7 @@ from nzip.evaluation.distortion.bd_rate import KEPT, rate_for
 from nzip.evaluation.harness.findings import Findings
 from nzip.evaluation.harness.journal import Record
 from nzip.evaluation.harness.provenance import head
-from nzip.evaluation.harness.statistics import bootstrap, middle
+from nzip.evaluation.harness.statistics import bootstrap, middle, resamples
 from nzip.evaluation.measures.perception.report import draw, records_table, report_notes, score_tables
 from nzip.evaluation.measures.perception.tasks import Item, Task, TaskError
 
@@ -64,10 +64,8 @@ class Set:
         count = len(self.items)
         if count < 2:
             return None, None
-        random = np.random.Generator(np.random.PCG64(self.seed))
         scores, shares = [], []
-        for _ in range(SET_ROUNDS):
-            drawn = random.integers(0, count, count).tolist()
+        for drawn in (row.tolist() for rows in resamples(count, self.seed, SET_ROUNDS) for row in rows):
             items = [self.items[at] for at in drawn]
             try:
                 score = self.task.total([answers[at] for at in drawn], items)
@@ -143,7 +141,7 @@ def conclude(
         tables.append(dataclasses.replace(records, title="File by file"))
     drawn = [kind for kind in KINDS if any(entry["kind"] == kind and entry["points"] for entry in entries)]
     return Findings(
-        f"Machine perception: {task.title}",
+        f"After lossy coding: {task.title}",
         result,
         tables,
         records,

@@ -25,9 +25,9 @@ from nzip.errors import NzipError
 from nzip.evaluation.compressors.lossy.codec import LossyCodec
 from nzip.evaluation.compressors.lossy.selection import find as find_codec
 from nzip.evaluation.compressors.lossy.worker import CodecProcess
-from nzip.evaluation.data.signals import KINDS, Source, find_sources
+from nzip.evaluation.data.signals import KINDS, NOUNS, Source, find_sources
 from nzip.evaluation.harness.findings import Findings
-from nzip.evaluation.harness.jobs import Progress, cores, run_tasks
+from nzip.evaluation.harness.jobs import Progress, cores, run_tasks, said
 from nzip.evaluation.harness.jobs import Task as Work
 from nzip.evaluation.harness.journal import Record, key_of
 from nzip.evaluation.harness.outputs import AnyPath
@@ -94,7 +94,7 @@ def look(payload: tuple[int, int | None, int]) -> Record:
         coded = state.processes[codec].code(original, setting)
         return {"bytes": len(coded.data), "answer": state.task.ask(coded.signal, item)}
     except NzipError as error:
-        return {"error": " ".join(str(error).split())}
+        return {"error": said(error)}
 
 
 def measure(
@@ -134,7 +134,8 @@ def measure(
     kinds = [kind for kind in KINDS if any(item.kind == kind for item in items)]
     codecs = [codec for codec in codecs if codec.kind in kinds]
     if not codecs:
-        raise NzipError(f"no codec for a {kinds[0]} is here; measure others with --peers, or name some with --codecs")
+        noun = NOUNS[kinds[0]]
+        raise NzipError(f"no codec for a {noun} is here; measure others with --peers, or name some with --codecs")
     sent = cores(jobs) > 1
     for codec in codecs:
         if sent and not codec.built_in:
@@ -167,11 +168,17 @@ def usable(paths: Sequence[AnyPath], task: Task) -> tuple[list[Source], list[dic
         NzipError: a path does not exist, or no file is left.
     """
     sources, skipped = find_sources(paths)
-    other = [source for source in sources if task.kind not in (None, source.kind)]
-    skipped += [{"path": source.file.path, "reason": f"the task is for a {task.kind}"} for source in other]
-    left = [source for source in sources if source not in other]
+    if task.kind is None:
+        return sources, skipped
+    noun = NOUNS[task.kind]
+    left = [source for source in sources if source.kind == task.kind]
+    skipped += [
+        {"path": source.file.path, "reason": f"the task is for a {noun}"}
+        for source in sources
+        if source.kind != task.kind
+    ]
     if not left:
-        raise NzipError(f"{task.name}: is for a {task.kind}, and there is none among the files")
+        raise NzipError(f"{task.name}: is for a {noun}, and there is none among the files")
     return left, skipped
 
 

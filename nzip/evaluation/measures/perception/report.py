@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from nzip.evaluation.data.signals import RATES
+from nzip.evaluation.data.signals import NOUNS, RATES, counted
 from nzip.evaluation.distortion.bd_rate import KEPT, value_at
+from nzip.evaluation.harness.drawing import INK, logarithmic, plain, styles
 from nzip.evaluation.harness.journal import Record
 from nzip.evaluation.harness.tables import Column, Table
 
-SHOWN_RATES = {"picture": (0.05, 0.1, 0.2, 0.5, 1.0, 2.0), "sound": (3, 6, 12, 24, 48, 96)}
-UNITS = {"picture": "bpp", "sound": "kbit/s"}
+SHOWN_RATES = {"image": (0.05, 0.1, 0.2, 0.5, 1.0, 2.0), "audio": (3, 6, 12, 24, 48, 96)}
+UNITS = {"image": "bpp", "audio": "kbit/s"}
 
 
 def score_tables(result: Record, kind: str) -> list[Table]:
@@ -41,11 +42,11 @@ def score_tables(result: Record, kind: str) -> list[Table]:
         ]
         for entry in entries
     ]
-    count = f"{clean['files']:,} {kind}{'s' * (clean['files'] != 1)}"
+    count = counted(clean["files"], kind)
     low, high = clean["interval"] or (None, None)
     said = f"{clean['score']:.4f}" + ("" if low is None else f" ({low:.4f} … {high:.4f})")
     note = f"{count}; on the undistorted ones the score is {said}{', less is better' * result['task']['less']}."
-    found = [Table(f"{title}, {kind}s: score at {RATES[kind]}", columns, rows, note)]
+    found = [Table(f"{title}, {NOUNS[kind]}s: score at {RATES[kind]}", columns, rows, note)]
     columns = [
         Column("codec"),
         Column("setting"),
@@ -70,7 +71,7 @@ def score_tables(result: Record, kind: str) -> list[Table]:
         for entry in entries
         for point in entry["points"]
     ]
-    return [*found, Table(f"{title}, {kind}s: every setting", columns, rows)]
+    return [*found, Table(f"{title}, {NOUNS[kind]}s: every setting", columns, rows)]
 
 
 def records_table(result: Record) -> Table:
@@ -108,10 +109,6 @@ def failure(result: Record) -> str | None:
 
 def draw(result: Record, kinds: Sequence[str], figure: Any) -> None:
     """One panel for each kind of signal: the score over the rate, a line for each codec, the clean score across."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    from nzip.evaluation.harness.drawing import INK, styles
-
     looks = styles(result)
     banded = False  # bands of nzip's codecs alone: those of all would hide each other
     height = figure.get_size_inches()[1]
@@ -132,22 +129,16 @@ def draw(result: Record, kinds: Sequence[str], figure: Any) -> None:
                 axes.fill_between(rates, low, high, color=look["color"], alpha=0.12, linewidth=0, zorder=0)
                 banded = True
             axes.plot(rates, [point["score"] for point in points], label=entry["name"], **look)
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        logarithmic(axes)
         if result["task"]["less"]:
             axes.invert_yaxis()  # better is up
-        axes.set_title(f"{result['clean'][kind]['files']} {kind}s", loc="left", fontsize=10)
+        axes.set_title(counted(result["clean"][kind]["files"], kind), loc="left", fontsize=10)
         axes.set_xlabel(f"{RATES[kind]} (log scale)", fontsize=9)
         axes.set_ylabel(result["task"]["title"] + (" (less is better)" if result["task"]["less"] else ""), fontsize=9)
         axes.tick_params(labelsize=8.5)
-        axes.grid(True, color="#e6e6e6", linewidth=0.7)
-        axes.set_axisbelow(True)
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
+        plain(axes)
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=9, handlelength=2.4)
-    title = f"Machine perception: score over rate{'; bands: 95 % intervals over files, of nzip' * banded}"
+    title = f"Score over rate{'; bands: 95 % intervals over files, of nzip' * banded}"
     figure.tight_layout(rect=(0, 0, 1, 1 - 0.36 / height), h_pad=2)
     figure.text(
         0.012, 1 - 0.1 / height, title, ha="left", va="top", fontsize=12, fontweight="bold", color=INK

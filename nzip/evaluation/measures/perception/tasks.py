@@ -11,7 +11,7 @@ A task is named `MODULE:NAME` or `FILE.py:NAME`. NAME is one of:
 It may also have:
 
 * `prepare(items)`, called once in each process with all the undistorted signals, before anything else;
-* `kind`, `"picture"` or `"sound"`, where it is for one of them;
+* `kind`, `"image"` or `"audio"`, where it is for one of them;
 * `less`, true where a smaller score is better;
 * `title`, what tables and plots call the score.
 
@@ -43,8 +43,9 @@ from numpy.typing import NDArray
 from nzip.errors import NzipError
 from nzip.evaluation.data.signals import KINDS, Signal
 from nzip.evaluation.distortion.audio import log_mel
-from nzip.formats.signals import Audio, Image
-from nzip.models.latent.resample import resample
+from nzip.evaluation.harness.jobs import said
+from nzip.formats.signals.base import Audio, Image
+from nzip.formats.signals.resample import resample
 
 Doubles = NDArray[np.float64]
 
@@ -64,7 +65,7 @@ class Item:
 
     Attributes:
         path: what the results call it.
-        kind: `"picture"` or `"sound"`.
+        kind: `"image"` or `"audio"`.
         label: of the file; None where none was given.
         sha256: of the file.
         location: where it lies.
@@ -122,7 +123,7 @@ class Task:
         self._ask: Callable[[Signal, Item], Any] = found.answer if self.whole else score
         self.kind = getattr(found, "kind", None)
         if self.kind not in (None, *KINDS):
-            raise TaskError(f"{name}: its kind is {self.kind!r}; make it 'picture' or 'sound', or leave it out")
+            raise TaskError(f"{name}: its kind is {self.kind!r}; make it 'image' or 'audio', or leave it out")
         self.less = bool(getattr(found, "less", False))
         self.title = str(getattr(found, "title", name.rpartition(":")[2]))
 
@@ -178,12 +179,6 @@ class Task:
         return float(given)
 
 
-def said(error: Exception) -> str:
-    """Return an error as one line, with its kind unless it is nzip's own."""
-    words = " ".join(str(error).split())
-    return words if isinstance(error, NzipError) else f"{type(error).__name__}: {words}".rstrip(": ")
-
-
 def find(name: str) -> Task:
     """Return a task: one of `BUILT_IN`, or `MODULE:NAME`, or `FILE.py:NAME`.
 
@@ -234,7 +229,7 @@ def _from_path(place: str) -> ModuleType:
 class Agreement:
     """Whether EfficientNet-lite0 names the same of 1,000 classes as in the original; a set's score is the share."""
 
-    kind = "picture"
+    kind = "image"
     title = "top-1 agreement"
 
     def __init__(self) -> None:
@@ -268,7 +263,7 @@ class Identify:
     loop, the first is named, so an undistorted sound may score less than 1.
     """
 
-    kind = "sound"
+    kind = "audio"
     title = "pieces identified"
 
     def prepare(self, items: Sequence[Item]) -> None:

@@ -136,10 +136,4 @@ def model_date(codec: Codec, given: Mapping[str, str]) -> str | None:
         return given[codec.name]
     if not codec.model_bytes:
         return None
-    if codec.family == "nzip" and codec.spec is not None:
-        if codec.spec["engine"] != "lm":
-            return MODEL_DATES["nzip primers"]
-        from nzip.models.lm.cache import DEFAULT_MODEL
-
-        return MODEL_DATES.get((codec.spec["params"] or {}).get("model", DEFAULT_MODEL))
-    return MODEL_DATES.get(codec.family)
+    return MODEL_DATES.get(codec.model or ("nzip primers" if codec.family == "nzip" else codec.family))

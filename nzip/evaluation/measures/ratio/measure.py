@@ -7,8 +7,8 @@ with the file before it counts. What follows from the sizes:
 * total description length: the payload of all files and, once, the bytes of the model that both sides must have
   (a two-part code: Rissanen, "Modeling by shortest data description", Automatica 14, 1978). The program's own size is
   counted for no codec;
-* intervals: 95 % percentile bootstrap over files (`statistics.bootstrap`), of bits per byte and of its difference from a
-  reference codec. The difference is paired: both are summed over the same drawn files, so how hard these are to code
+* intervals: 95 % percentile bootstrap over files (`statistics.bootstrap`), of bits per byte and of its difference from
+  a reference codec. The difference is paired: both are summed over the same drawn files, so how hard these are to code
   falls out;
 * whether the codec's model may have read the files (`contamination`).
 
@@ -30,7 +30,7 @@ from nzip.evaluation.compressors.codec import Codec
 from nzip.evaluation.compressors.commands import CommandCodec
 from nzip.evaluation.data.files import InputFile, find_files
 from nzip.evaluation.harness.findings import Findings
-from nzip.evaluation.harness.jobs import Progress, Task, cores, run_tasks
+from nzip.evaluation.harness.jobs import Progress, Task, cores, run_tasks, said
 from nzip.evaluation.harness.journal import Record, key_of
 from nzip.evaluation.harness.outputs import AnyPath
 from nzip.evaluation.measures.ratio import contamination
@@ -78,10 +78,8 @@ def code_file(job: Job) -> Record:
                 return {"error": "did not give the bytes back"}
             size += len(packed)
             chunks += 1
-    except NzipError as error:
-        return {"error": " ".join(str(error).split())}
     except Exception as error:  # whatever a codec raises is a result
-        return {"error": f"{type(error).__name__}: {' '.join(str(error).split())}"}
+        return {"error": said(error)}
     return {
         "bytes_in": len(data),
         "bytes_out": size,

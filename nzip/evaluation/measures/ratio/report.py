@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from nzip.evaluation.harness.drawing import INK, OURS, logarithmic, plain
 from nzip.evaluation.harness.journal import Record
 from nzip.evaluation.harness.tables import Column, Table
 from nzip.evaluation.measures.ratio import contamination
@@ -173,10 +174,6 @@ def failure(result: Record) -> str | None:
 
 def draw(result: Record, figure: Any) -> None:
     """Two panels with one row for each codec: the payload with its interval, and the total with the model in it."""
-    from matplotlib.ticker import FuncFormatter, NullFormatter
-
-    from nzip.evaluation.harness.drawing import INK, OURS
-
     done = [entry for entry in result["codecs"] if entry["total"] and entry["total"]["bits_per_byte"] is not None]
     places = range(len(done))
     height = figure.get_size_inches()[1]
@@ -218,10 +215,8 @@ def draw(result: Record, figure: Any) -> None:
         style = {"va": "center", "fontsize": 8.5, "color": INK}
         right.annotate(text, (value, place), xytext=(7 if wide else 4, 0), textcoords="offset points", **style)
     if wide:
-        right.set_xscale("log")
+        logarithmic(right, ticks=(), spec=",g")
         right.set_xlim(min(values) / 2, end * (end / min(values)) ** 0.15)
-        right.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-        right.xaxis.set_minor_formatter(NullFormatter())
     else:
         right.set_xlim(0, 1.14 * end)
     many = len(result["files"]) > 1
@@ -233,10 +228,7 @@ def draw(result: Record, figure: Any) -> None:
     for axes in (left, right):
         axes.tick_params(axis="x", labelsize=8.5)
         axes.tick_params(axis="y", length=0)
-        axes.grid(True, axis="x", color="#e6e6e6", linewidth=0.7)
-        axes.set_axisbelow(True)
-        for side in ("top", "right", "left"):
-            axes.spines[side].set_visible(False)
+        plain(axes, grid="x", hidden=("top", "right", "left"))
     chunk = result["settings"]["chunk"]
     size = sum(file["bytes"] for file in result["files"])
     title = f"{_count(len(result['files']), 'file')}, {size:,} bytes"

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nzip.errors import NzipError, UnsupportedError
-from nzip.formats import signals
+from nzip.formats.signals.audio import read_audio
+from nzip.formats.signals.images import read_image
 
 LICENCES = "SOURCES.json"  # beside the files: {"name or folder/": {"source": ..., "licence": ...}}
 
@@ -107,7 +108,7 @@ def pictures(paths: Sequence[str | os.PathLike[str]], *, least: int = 64, reduce
     """
 
     def read(file: Path) -> tuple[NDArray[Any], int] | None:
-        pixels = signals.read_image(file, strip=True).pixels
+        pixels = read_image(file, strip=True).pixels
         if pixels.dtype != np.uint8:
             return None
         pixels = pixels[:, :, : 3 if pixels.shape[2] >= 3 else 1]
@@ -135,10 +136,10 @@ def sounds(paths: Sequence[str | os.PathLike[str]], *, rate: int, channels: int,
     Raises:
         UnsupportedError: there is none that can be used; or soundfile is not here.
     """
-    from nzip.models.latent.resample import resample
+    from nzip.formats.signals.resample import resample
 
     def read(file: Path) -> tuple[NDArray[Any], int] | None:
-        sound = signals.read_audio(file, strip=True)
+        sound = read_audio(file, strip=True)
         samples = sound.samples
         if samples.shape[1] < least * sound.rate:
             return None

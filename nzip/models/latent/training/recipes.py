@@ -19,11 +19,11 @@ from nzip.models.latent.training import loop
 AnyPath = str | os.PathLike[str]
 
 RECIPES = {
-    ("image", "walloc"): "nzip.models.latent.training.walloc:recipe",
-    ("image", "vqgan"): "nzip.models.latent.training.vqgan:recipe",
-    ("image", "hyperprior"): "nzip.models.latent.training.hyperprior:recipe",
-    ("audio", "walloc"): "nzip.models.latent.training.walloc:recipe",
-    ("audio", "grvq"): "nzip.models.latent.training.grvq:recipe",
+    ("image", "walloc"): "nzip.models.latent.walloc.training:recipe",
+    ("image", "vqgan"): "nzip.models.latent.vqgan.training:recipe",
+    ("image", "hyperprior"): "nzip.models.latent.hyperprior.training:recipe",
+    ("audio", "walloc"): "nzip.models.latent.walloc.training:recipe",
+    ("audio", "grvq"): "nzip.models.latent.grvq.training:recipe",
 }
 
 

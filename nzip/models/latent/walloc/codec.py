@@ -1,7 +1,7 @@
 """WaLLoC: wavelet packets, one linear layer to small integers, and a deeper network back.
 
 Jacobellis and Yadwadkar, "Learned Compression for Compressed Learning" (DCC 2025). A signal's wavelet packets
-(`models.wavelet`) at one place are a vector of B bands; the encoder is a matrix (Z, B), so it is cheap. A latent is
+(`wavelet`) at one place are a vector of B bands; the encoder is a matrix (Z, B), so it is cheap. A latent is
 companded by the Gaussian distribution function, u = 2 L (Phi(z / s) - 1/2), which fits every number into 8 bits, and
 rounded. The decoder expands it again and adds what a small convolutional network says to what a second matrix gives.
 
@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 
 from nzip.entropy.jit import kernel
 from nzip.errors import CorruptError
-from nzip.models.latent import planes
 from nzip.models.latent.layers import Array, NumpyOps, Ops, Weights, place, widest
+from nzip.models.latent.priors import planes
 from nzip.models.latent.walloc import wavelet
 from nzip.models.latent.weights import Model
 

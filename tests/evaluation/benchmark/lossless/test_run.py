@@ -413,10 +413,10 @@ class TestEvalTables:
             {"rate": 0.5, "score": 1.0, "interval": None},
             {"rate": 0.12345, "score": 0.25, "interval": [0.125, 0.375]},
         ]
-        ours = {"name": "nzip walloc", "kind": "picture", "points": points, "model_bytes": 1234}
+        ours = {"name": "nzip walloc", "kind": "image", "points": points, "model_bytes": 1234}
         found = {
             "settings": {"kept": 0.9, "task": "agreement"},
-            "rates": {"picture": "bits per pixel", "sound": "kbit/s"},
+            "rates": {"image": "bits per pixel", "audio": "kbit/s"},
             "codecs": [
                 {**ours, "rate_kept": 0.25, "at_most": False},
                 {**ours, "name": "JPEG", "model_bytes": 0, "rate_kept": 0.12345, "at_most": True},

@@ -17,12 +17,12 @@ from nzip.evaluation.benchmark.lossy.run import run
 from nzip.evaluation.compressors.lossy.codec import LossyCodec
 from nzip.evaluation.data.signals import Signal, find_sources
 from nzip.evaluation.harness.drawing import styles
-from nzip.formats.signals import Audio, Image
+from nzip.formats.signals.base import Audio, Image
 
 PIL_Image = pytest.importorskip("PIL.Image")
 
 
-def coarse(name: str, kind: str = "picture", family: str = "peer", share: int = 60) -> LossyCodec:
+def coarse(name: str, kind: str = "image", family: str = "peer", share: int = 60) -> LossyCodec:
     """A codec that rounds to steps of 128 / setting, and takes the more bytes the larger the setting."""
     kept: dict[bytes, Signal] = {}
 
@@ -151,7 +151,7 @@ class TestPage:
         times = np.arange(24000) / 8000
         soundfile.write(tmp_path / "tone.wav", 0.5 * np.sin(times * 2000), 8000)
         sources, _ = find_sources([tmp_path / "tone.wav"])
-        codecs = [coarse("One", "sound")]
+        codecs = [coarse("One", "audio")]
         write_page(run(codecs, sources), sources, codecs, tmp_path / "page.html")
         text = (tmp_path / "page.html").read_text(encoding="utf-8")
         players = [source for source in checked(text) if source.startswith("data:audio/flac")]
@@ -163,7 +163,7 @@ class TestPage:
         def encode(signal: Signal, setting: int) -> bytes:
             raise RuntimeError("no <good>")
 
-        codec = LossyCodec("bad", "picture", "peer", "1", "", (1, 9), encode, coarse("x").decode, built_in=False)
+        codec = LossyCodec("bad", "image", "peer", "1", "", (1, 9), encode, coarse("x").decode, built_in=False)
         write_page(result, find_sources([folder])[0], [codec], tmp_path / "page.html")
         text = (tmp_path / "page.html").read_text(encoding="utf-8")
         checked(text)

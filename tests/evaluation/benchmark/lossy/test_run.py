@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from nzip.errors import NzipError
-from nzip.evaluation.benchmark.lossy.curves import bd_table, curve, machine_perception
+from nzip.evaluation.benchmark.lossy.curves import bd_table, curve, top1_agreement
 from nzip.evaluation.benchmark.lossy.report import format_records, format_tables
 from nzip.evaluation.benchmark.lossy.run import main_run, run, with_ladder
 from nzip.evaluation.compressors.lossy.codec import LossyCodec
 from nzip.evaluation.compressors.lossy.selection import peers
 from nzip.evaluation.data.signals import Signal, find_sources, load
 from nzip.evaluation.harness.journal import JournalWarning
-from nzip.formats.signals import Audio, Image
+from nzip.formats.signals.base import Audio, Image
 
 PIL_Image = pytest.importorskip("PIL.Image")
 
@@ -34,7 +34,7 @@ class Fake:
         self.calls = 0
         self.scale = scale
         self.codec = LossyCodec(
-            name, "picture", family, "1", "bits kept", (2, 4, 6), self.encode, self.decode, built_in=False
+            name, "image", family, "1", "bits kept", (2, 4, 6), self.encode, self.decode, built_in=False
         )
 
     def encode(self, signal: Signal, setting: int) -> bytes:
@@ -146,7 +146,7 @@ class TestRun:
                 raise NzipError("too hard")
             return fake.encode(signal, setting)
 
-        codec = LossyCodec("some", "picture", "peer", "1", "", (2, 4, 6), encode, fake.decode, built_in=False)
+        codec = LossyCodec("some", "image", "peer", "1", "", (2, 4, 6), encode, fake.decode, built_in=False)
         result = run([codec, Fake("other").codec], find_sources([folder])[0])
         assert [record["error"] for record in by_codec(result, codec="some")] == [None] * 4 + ["too hard", None]
         assert result["curves"][0]["files"] == 1
@@ -199,10 +199,10 @@ class TestConclusions:
 
     def test_machine_perception(self) -> None:
         def entry(name: str, shares: list[float | None]) -> dict[str, Any]:
-            points = [{"rate": 0.1 * 2**at, "values": {"agrees": share}} for at, share in enumerate(shares)]
-            return {"codec": name, "kind": "picture", "files": 10, "points": points}
+            points = [{"rate": 0.1 * 2**at, "values": {"top1_agreement": share}} for at, share in enumerate(shares)]
+            return {"codec": name, "kind": "image", "files": 10, "points": points}
 
-        found = machine_perception(
+        found = top1_agreement(
             {"curves": [entry("a", [0.5, 0.9, 1.0]), entry("b", [1.0, 0.96]), entry("c", [0.2]), entry("d", [None])]}
         )
         assert [item["codec"] for item in found] == ["a", "b", "c"]
@@ -213,12 +213,12 @@ class TestConclusions:
         result = run([Fake().codec, Fake("nzip double", 2, "nzip").codec], find_sources([folder])[0])
         for entry in result["curves"]:
             for share, point in zip((0.5, 1.0, 1.0), entry["points"], strict=True):
-                point["values"]["agrees"] = share
-        result["machine_perception"] = machine_perception(result)
+                point["values"]["top1_agreement"] = share
+        result["top1_agreement"] = top1_agreement(result)
         text = "\n".join(format_tables(result))
         assert "+100.0" in text
         assert "% more bits for equal PSNR dB than" in text
-        assert "seen as before" in text
+        assert "top-1 agreement" in text
         assert "bits per pixel" in text
         assert "0.png" in "\n".join(format_records(result))
 
@@ -231,9 +231,9 @@ class TestConclusions:
 
 class TestMainRun:
     def test_with_peers(self, folder: Path, tmp_path: Path) -> None:
-        if not peers("picture"):
+        if not peers("image"):
             pytest.skip("no peers")
-        name = peers("picture")[0].name
+        name = peers("image")[0].name
         lines: list[str] = []
         steps: list[tuple[int, int, str]] = []
         result = main_run(
@@ -257,7 +257,7 @@ class TestMainRun:
         def encode(signal: Signal, setting: int) -> bytes:
             raise NzipError("broken")
 
-        codec = LossyCodec("nzip x", "picture", "nzip", "1", "", (1,), encode, Fake().decode, built_in=False)
+        codec = LossyCodec("nzip x", "image", "nzip", "1", "", (1,), encode, Fake().decode, built_in=False)
         monkeypatch.setattr("nzip.evaluation.benchmark.lossy.run.choose", lambda *args, **settings: [codec])
         with pytest.raises(NzipError, match=r"nzip x at 1, 0\.png: broken"):
             main_run([folder])

@@ -16,10 +16,10 @@ from nzip.evaluation.compressors.lossy.selection import choose, find, peers
 from nzip.evaluation.compressors.lossy.worker import CodecProcess
 from nzip.evaluation.data.signals import Signal
 from nzip.evaluation.distortion.metrics import psnr
-from nzip.formats.signals import Audio, Image
+from nzip.formats.signals.base import Audio, Image
 from nzip.models.latent import codecs
 
-PEERS = peers("picture") + peers("sound")
+PEERS = peers("image") + peers("audio")
 
 
 def picture(height: int = 40, width: int = 56) -> Image:
@@ -35,7 +35,7 @@ def sound(rate: int = 16000, channels: int = 1) -> Audio:
 
 
 def signal_for(codec: LossyCodec) -> Signal:
-    return picture() if codec.kind == "picture" else sound()
+    return picture() if codec.kind == "image" else sound()
 
 
 def distance(one: Signal, other: Signal) -> float:
@@ -60,7 +60,7 @@ def make_fake(**changes: Any) -> LossyCodec:
         return Image(np.frombuffer(data[-height * width * 3 :], np.uint8).reshape(height, width, 3))
 
     fields: dict[str, Any] = {
-        "name": "fake", "kind": "picture", "family": "peer", "version": "1", "settings": "bits", "ladder": (2, 5, 8),
+        "name": "fake", "kind": "image", "family": "peer", "version": "1", "settings": "bits", "ladder": (2, 5, 8),
         "encode": encode, "decode": decode, "built_in": False,
     }  # fmt: skip
     return LossyCodec(**{**fields, **changes})
@@ -73,7 +73,7 @@ class TestPeers:
         sizes, losses = [], []
         for setting in (codec.ladder[0], codec.ladder[-1]):
             data = codec.encode(original, setting)
-            assert codec.encode(original, setting) == data or codec.kind == "sound"  # Ogg draws serial numbers
+            assert codec.encode(original, setting) == data or codec.kind == "audio"  # Ogg draws serial numbers
             sizes.append(len(data))
             losses.append(distance(original, fitted(codec, codec.decode(data), original)))
         assert sizes[0] < sizes[1]
@@ -107,7 +107,7 @@ class TestSounds:
     @pytest.mark.parametrize(("rate", "channels"), [(44100, 2), (16000, 1)])
     def test_nothing_is_shifted(self, name: str, rate: int, channels: int) -> None:
         try:
-            codec = find("sound", name)
+            codec = find("audio", name)
         except LookupError:
             pytest.skip(f"no {name}")
         original = sound(rate, channels)
@@ -126,7 +126,7 @@ class TestFitted:
             fitted(make_fake(), sound(), picture())
 
     def test_sounds(self) -> None:
-        peer = make_fake(kind="sound")
+        peer = make_fake(kind="audio")
         ours = dataclasses.replace(peer, family="nzip")
         original = sound(16000)
         for samples in (original.samples[:, :-5], np.pad(original.samples, ((0, 0), (0, 7)))):
@@ -165,18 +165,18 @@ class TestOurs:
         return tmp_path / "latent"
 
     def test_none_without_a_model(self, models: Path) -> None:
-        assert nzip_codecs("picture") == nzip_codecs("sound") == []
+        assert nzip_codecs("image") == nzip_codecs("audio") == []
         with pytest.raises(NzipError, match="--peers"):
-            choose(["picture"])
+            choose(["image"])
 
     def test_those_with_a_model(self, models: Path) -> None:
         for kind, axes in (("image", 2), ("audio", 1)):
             stem = codecs.CODECS["walloc"].defaults[kind]
             (models / f"{stem}.safetensors").write_bytes(tiny.walloc_bytes(axes))
-        found = choose(["picture", "sound"])
-        assert [(codec.kind, codec.name) for codec in found] == [("picture", "nzip walloc"), ("sound", "nzip walloc")]
+        found = choose(["image", "audio"])
+        assert [(codec.kind, codec.name) for codec in found] == [("image", "nzip walloc"), ("audio", "nzip walloc")]
         assert found[0].model_bytes == len(tiny.walloc_bytes(2))
-        assert [codec.kind for codec in choose(["picture", "sound"], ["Walloc"])] == ["picture", "sound"]
+        assert [codec.kind for codec in choose(["image", "audio"], ["Walloc"])] == ["image", "audio"]
         for codec in found:
             original = signal_for(codec)
             with CodecProcess(codec) as process:
@@ -186,25 +186,25 @@ class TestOurs:
 
     def test_another_model(self, models: Path) -> None:
         (models / "Mine-2.safetensors").write_bytes(tiny.walloc_bytes(2))
-        codec, = choose(["picture", "sound"], ["walloc:Mine-2"])
-        assert (codec.kind, codec.name) == ("picture", "nzip walloc:Mine-2")
+        codec, = choose(["image", "audio"], ["walloc:Mine-2"])
+        assert (codec.kind, codec.name) == ("image", "nzip walloc:Mine-2")
         assert codec.settings.startswith("model Mine-2 (")
         with CodecProcess(codec) as process:
             assert distance(picture(), process.code(picture(), 50).signal) > 15
         for name in ("walloc:other", "grvq:Mine-2", "nothing:Mine-2"):
             with pytest.raises(NzipError, match="no lossy codec"):
-                choose(["picture"], [name])
+                choose(["image"], [name])
 
     def test_rounds_of_search(self) -> None:
         """The usual model of vqgan, which comes with nzip."""
-        codec, = choose(["picture"], ["vqgan+7"])
-        plain = find("picture", "vqgan")
+        codec, = choose(["image"], ["vqgan+7"])
+        plain = find("image", "vqgan")
         assert (codec.name, codec.warm, plain.warm) == ("nzip vqgan+7", False, True)
         assert codec.settings == f"{plain.settings}, 7 rounds of search"
-        assert find("picture", "nzip vqgan:vqgan-f16+7").name == "nzip vqgan:vqgan-f16+7"
+        assert find("image", "nzip vqgan:vqgan-f16+7").name == "nzip vqgan:vqgan-f16+7"
         for name in ("walloc+7", "nothing+7"):
             with pytest.raises(LookupError, match="no lossy codec"):
-                find("picture", name)
+                find("image", name)
 
 
 class TestChoose:
@@ -217,9 +217,9 @@ class TestChoose:
 
     def test_unknown(self) -> None:
         with pytest.raises(NzipError, match="no lossy codec 'jpeg 2000' is installed"):
-            choose(["picture"], ["jpeg 2000"])
+            choose(["image"], ["jpeg 2000"])
         with pytest.raises(LookupError):
-            find("sound", "jpeg 2000")
+            find("audio", "jpeg 2000")
 
 
 class TestWorker:
@@ -248,9 +248,9 @@ class TestWorker:
                     process.code(picture(), 1)
 
     def test_a_process_goes_on_after_an_error(self) -> None:
-        if not peers("picture"):
+        if not peers("image"):
             pytest.skip("no peers")
-        codec = peers("picture")[0]
+        codec = peers("image")[0]
         with CodecProcess(codec) as process:
             with pytest.raises(NzipError):
                 process.code(Image(np.zeros((0, 0, 3), np.uint8)), codec.ladder[0])
@@ -264,7 +264,7 @@ class TestWorker:
                 started.append(env)
                 raise OSError("enough")
 
-        monkeypatch.setattr("nzip.evaluation.compressors.lossy.worker.subprocess.Popen", Popen)
+        monkeypatch.setattr("nzip.evaluation.harness.child.subprocess.Popen", Popen)
         process = CodecProcess(make_fake(built_in=True))
         with pytest.raises(OSError, match="enough"):
             process.code(picture(), 1)

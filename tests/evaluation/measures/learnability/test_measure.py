@@ -106,7 +106,7 @@ class TestStreams:
 
     def test_a_language_model(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(language_models._given, "counting", Counting())
-        own = stream("lm:counting", b"")
+        own = stream("model:counting", b"")
         assert (own.vocabulary, own.encode(b"ab").tolist()) == (10 + 256, [97, 98])
 
     @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from nzip.evaluation.measures.perception.labels import read_labels
 from nzip.evaluation.measures.perception.measure import measure
 from nzip.evaluation.measures.perception.tasks import Identify, Item, Task, TaskError, fingerprints
 from nzip.evaluation.measures.perception.tasks import find as find_task
-from nzip.formats.signals import Audio, Image
+from nzip.formats.signals.base import Audio, Image
 
 PIL_Image = pytest.importorskip("PIL.Image")
 
@@ -34,7 +34,7 @@ def task(signal, item):
 DARKNESS = """
 class Task:
     less = True
-    kind = "picture"
+    kind = "image"
     title = "darkness"
     def score(self, signal, item):
         return 1000 / signal.pixels.mean()
@@ -60,7 +60,7 @@ class Dimmer:
         self.calls = 0
         self.refuses = refuses  # the lightness of a picture that it does not take
         self.codec = LossyCodec(
-            name, "picture", family, "1", "none", (1, 2, 3), self.encode, self.decode, built_in=False
+            name, "image", family, "1", "none", (1, 2, 3), self.encode, self.decode, built_in=False
         )
 
     def encode(self, signal: Signal, setting: int) -> bytes:
@@ -103,7 +103,7 @@ def dimmer(findings: Findings) -> dict[str, Any]:
 class TestByHand:
     def test_scores_and_shares(self, folder: Path, mean: str) -> None:
         findings = measure([folder], mean, [Dimmer().codec])
-        clean = findings.result["clean"]["picture"]
+        clean = findings.result["clean"]["image"]
         assert clean == {"files": 2, "score": 150.0, "interval": (100.0, 200.0)}  # (200 + 100) / 2
         points = dimmer(findings)["points"]
         assert [point["rate"] for point in points] == [1.0, 2.0, 4.0]  # 16, 32 and 64 bits over 16 pixels
@@ -124,7 +124,7 @@ class TestByHand:
 
     def test_less_is_better(self, folder: Path, tmp_path: Path) -> None:
         findings = measure([folder], written(tmp_path, DARKNESS) + ":Task", [Dimmer().codec])
-        assert findings.result["clean"]["picture"]["score"] == 7.5  # (5 + 10) / 2
+        assert findings.result["clean"]["image"]["score"] == 7.5  # (5 + 10) / 2
         points = dimmer(findings)["points"]
         assert [point["score"] for point in points] == pytest.approx([15, 10, 7.5])  # (10 + 20) / 2, 4/3 of 7.5, 7.5
         assert [point["kept"] for point in points] == pytest.approx([0.5, 0.75, 1.0])
@@ -143,7 +143,7 @@ class TestByHand:
         PIL_Image.fromarray(np.full((4, 4, 3), 40, np.uint8)).save(folder / "c.png")
         labels = {"a.png": "light", "b.png": "light", "c.png": "dark"}
         findings = measure([folder], written(tmp_path, BALANCED) + ":Task", [Dimmer().codec], labels=labels)
-        assert findings.result["clean"]["picture"]["score"] == 1.0
+        assert findings.result["clean"]["image"]["score"] == 1.0
         # With half the light b is 50, so "dark": 1 of 2 light ones and 1 of 1 dark ones are right, (1/2 + 1) / 2.
         points = dimmer(findings)["points"]
         assert [point["score"] for point in points] == [0.75, 1.0, 1.0]
@@ -160,7 +160,7 @@ class TestWork:
     def test_processes_change_nothing(self, folder: Path, tmp_path: Path) -> None:
         task = written(tmp_path, BALANCED) + ":Task"
         labels = {"a.png": "light", "b.png": "dark"}
-        found = [measure([folder], task, [find("picture", "jpeg")], labels=labels, jobs=jobs) for jobs in (1, 2)]
+        found = [measure([folder], task, [find("image", "jpeg")], labels=labels, jobs=jobs) for jobs in (1, 2)]
         parts = ("clean", "codecs", "records", "files")
         assert [found[0].result[part] for part in parts] == [found[1].result[part] for part in parts]
         assert found[0].result["codecs"][0]["files"] == 2
@@ -230,12 +230,12 @@ class TestWork:
     ) -> None:
         name = written(tmp_path, f"def task(signal, item):\n    {body}\n") + ":task"
         with pytest.raises(TaskError, match=message):
-            measure([folder], name, [find("picture", "jpeg")], jobs=jobs)
+            measure([folder], name, [find("image", "jpeg")], jobs=jobs)
 
     def test_numbers_of_every_kind(self, folder: Path, tmp_path: Path) -> None:
         for value in ("True", "1", "numpy.float32(1)", "numpy.bool_(True)", "numpy.array(1.0)"):
             name = written(tmp_path, f"import numpy\ndef task(signal, item):\n    return {value}\n") + ":task"
-            assert measure([folder], name, [Dimmer().codec]).result["clean"]["picture"]["score"] == 1.0
+            assert measure([folder], name, [Dimmer().codec]).result["clean"]["image"]["score"] == 1.0
 
     def test_the_page_and_picture(self, folder: Path, tmp_path: Path, mean: str) -> None:
         pytest.importorskip("matplotlib")
@@ -278,9 +278,9 @@ class TestLabels:
         (folder / "b.png").rename(folder / "x" / "b.png")
         name = written(tmp_path, "def task(signal, item):\n    return float(item.label)\n") + ":task"
         findings = measure([folder], name, [Dimmer().codec], labels={"a.png": "1", "b.png": "4"})
-        assert findings.result["clean"]["picture"]["score"] == 2.5
+        assert findings.result["clean"]["image"]["score"] == 2.5
         findings = measure([folder], name, [Dimmer().codec], labels={"a.png": "1", "x/b.png": "2", "b.png": "4"})
-        assert findings.result["clean"]["picture"]["score"] == 1.5
+        assert findings.result["clean"]["image"]["score"] == 1.5
         with pytest.raises(NzipError, match=r"x/b\.png: has no label; add a line x/b\.png,LABEL"):
             measure([folder], name, [Dimmer().codec], labels={"a.png": "1"})
 
@@ -296,7 +296,7 @@ class TestFindTask:
             ("task = 5", "task", "is no task; make it a function"),
             ("class task:\n    pass", "task", "is no task; make it a function"),
             ("class task:\n    def __init__(self, x): pass", "task", "cannot be made: TypeError"),
-            ("class task:\n    kind = 'film'\n    score = print", "task", "its kind is 'film'; make it 'picture'"),
+            ("class task:\n    kind = 'film'\n    score = print", "task", "its kind is 'film'; make it 'image'"),
         ],
     )
     def test_bad(self, tmp_path: Path, code: str | None, name: str, message: str) -> None:
@@ -333,7 +333,7 @@ class TestFindTask:
                 return [1]
 
         task = Task("x:Bad", Bad, "")
-        item = Item("a", "picture", None, "", "")
+        item = Item("a", "image", None, "", "")
         with pytest.raises(TaskError, match="x:Bad: cannot prepare: RuntimeError: no space"):
             task.prepare([])
         with pytest.raises(TaskError, match="x:Bad, a: its answer is nothing that JSON holds"):
@@ -351,7 +351,7 @@ class TestBuiltIn:
         monkeypatch.setattr(efficientnet, "network", Network)
         # a: 200 is class 3; 100 and 150 are 1 and 2. b: 100 is class 1; 50 is 0 and 75 is 1.
         findings = measure([folder], "agreement", [Dimmer().codec])
-        assert findings.result["clean"]["picture"]["score"] == 1.0
+        assert findings.result["clean"]["image"]["score"] == 1.0
         assert [point["score"] for point in dimmer(findings)["points"]] == [0.0, 0.5, 1.0]
 
     def test_agreement_by_the_network(self, folder: Path) -> None:
@@ -372,7 +372,7 @@ class TestBuiltIn:
         for name, parts in (("a", pieces[:2]), ("b", pieces[2:4]), ("c", pieces[4:] * 2)):
             path = folder / f"{name}.wav"
             soundfile.write(path, np.concatenate(parts).astype(np.float32), 16000, "FLOAT")
-            items.append(Item(path.name, "sound", None, name, str(path)))
+            items.append(Item(path.name, "audio", None, name, str(path)))
         return items
 
     def test_identify(self, tmp_path: Path) -> None:
@@ -417,7 +417,7 @@ class TestCommandLine:
         found = json.loads((out / "r.json").read_text())
         assert found["tool"] == "nzip eval perception"
         assert found["settings"] == {"task": "tasks.py:task", "kept": 0.95}
-        assert found["clean"]["picture"]["score"] == 150.0
+        assert found["clean"]["image"]["score"] == 150.0
         with open(out / "r.csv", newline="") as file:
             rows = list(csv.DictReader(file))
         assert [(row["path"], row["setting"]) for row in rows] == [

@@ -1,0 +1,74 @@
+"""What went wrong, in one line: the file, the reason, the remedy."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+
+from nzip.cli.output.words import one_line, shown, shown_input
+
+# Of what is corrupt: it is not the file, or it is said already.
+SAID = ("damaged", "truncated", "not an nzip file", "model", "get its file again")
+REASONS = {
+    errno.ENOENT: "no such file or directory",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "operation not permitted",
+    errno.ENOSPC: "no space left on the device; free some and try again",
+    errno.EDQUOT: "the disk quota is used up; free some space and try again",
+    errno.EFBIG: "the file would be larger than is allowed here (ulimit -f)",
+    errno.EROFS: "the file system is read-only; choose another place with -o",
+    errno.ENAMETOOLONG: "the file name is too long; choose another with -o",
+    errno.EBADF: "cannot be read",
+    errno.EMFILE: "too many open files",
+}
+
+
+def describe(error: BaseException, name: str | None = None, *, read: bool = False) -> str:
+    """Return one line for `error`: the file, what is wrong, the remedy.
+
+    Args:
+        name: the file.
+        read: the file was read as one of nzip's: what is corrupt is said to be damaged.
+    """
+    from nzip.errors import CorruptError, FileError, NzipError
+
+    where = "" if name is None else f"{shown_input(name)}: "
+    if isinstance(error, FileError):
+        return f"{shown(error.path)}: {one_line(error.reason)}"
+    if isinstance(error, NzipError):
+        text = one_line(str(error))
+        if name is not None and text.startswith(where):  # a picture, sound or model, which says it all
+            return text
+        if read and isinstance(error, CorruptError) and not any(word in text for word in SAID):
+            text = f"the file is damaged: {text}"
+        return where + text
+    if isinstance(error, OSError):
+        if error.filename is not None:
+            where = f"{shown(os.fsdecode(error.filename))}: "
+            if error.filename2 is not None:  # what was to come there
+                where = f"{shown(os.fsdecode(error.filename2))}: cannot be written: {where}"
+        known = REASONS.get(error.errno or 0)
+        return where + one_line(known or (error.strerror or str(error) or type(error).__name__).lower())
+    if isinstance(error, UnicodeEncodeError) and error.encoding == sys.getfilesystemencoding():
+        return f"{where}a name has characters that names of files cannot have in this locale; set LC_ALL=C.UTF-8"
+    if isinstance(error, MemoryError):
+        return f"{where}not enough memory; use fewer threads (-T1), a lower level or smaller blocks (-B)"
+    return f"{where}internal error ({type(error).__name__}: {one_line(str(error))}); set NZIP_DEBUG=1 to see more"
+
+
+def error_kind(error: BaseException) -> str:
+    """Return the word that `--json` has for a failure."""
+    from nzip.errors import CorruptError, FileError, LimitError, UnsupportedError
+
+    for kind, word in (
+        (FileError, "refused"),
+        (CorruptError, "corrupt"),
+        (UnsupportedError, "unsupported"),
+        (LimitError, "limit"),
+        (OSError, "io"),
+        (MemoryError, "memory"),
+    ):
+        if isinstance(error, kind):
+            return word
+    return "internal"

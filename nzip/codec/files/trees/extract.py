@@ -1,0 +1,120 @@
+"""A packed directory back to its files: written to a room beside the target, compared, and renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+
+from nzip import outputs
+from nzip.codec.blocks import DEFAULT_MAX_MEMORY
+from nzip.codec.files.names import extracted_name
+from nzip.codec.files.restored import Members
+from nzip.codec.files.results import FileResult, Prepare, Progress
+from nzip.codec.files.sources import Source
+from nzip.codec.files.targets import Run
+from nzip.codec.files.transfer import delete
+from nzip.codec.files.trees.unpacker import Unpacker
+from nzip.outputs import AnyPath, sync_folder
+
+
+def extract_tree(
+    source: AnyPath,
+    target: AnyPath | None = None,
+    *,
+    folder: AnyPath | None = None,
+    threads: int = 0,
+    max_memory: int | None = None,
+    restore: bool = False,
+    outside_links: bool = False,
+    remove: bool = False,
+    force: bool = False,
+    run: Run | None = None,
+    progress: Progress | None = None,
+    prepare: Prepare | None = None,
+) -> FileResult:
+    """Extract a directory that `compress_tree` packed.
+
+    Everything is written to a new directory beside the target, checked, and renamed. No entry can be written, and
+    no link can lead, outside of the extracted directory. Owners and special permissions are not restored, nor
+    permissions that the umask takes away.
+
+    Args:
+        source: the path of the archive.
+        target: the path that the directory shall have; the name of `extracted_name` in `folder` where left out.
+        folder: the directory to extract into; the archive's own where left out.
+        restore: where `target` is left out, take the name that the archive states for the directory.
+        threads, max_memory, progress, prepare: as for `decompress_file`.
+        outside_links: also make symbolic links that lead outside. Nothing is written through them.
+        remove: delete the archive once all that was extracted was compared with it.
+        force: replace an existing directory by the extracted one, but with `restore` none that has something in it
+            and another name than `extracted_name` gives; with `remove`, delete a link, or one of several names.
+        run: the files that this and other calls read and write, which are not overwritten, even with `force`.
+
+    Raises:
+        CorruptError, UnsupportedError, LimitError: see `Decompressor`; CorruptError also for a damaged archive.
+        FileError: the target exists, or the archive holds something that is not safe to extract.
+        OSError: reading or writing failed.
+    """
+    started = time.perf_counter()
+    path = os.fspath(source)
+    with Source(path) as src:
+        if remove and not force:
+            src.refuse_removal()
+        if target is None and not restore:
+            name = extracted_name(path)
+            target = name if folder is None else os.path.join(folder, os.path.basename(name))
+        if folder is None:
+            folder = os.path.dirname(path) if target is None else os.path.dirname(os.fspath(target).rstrip("/"))
+        with _room(os.fspath(folder)) as room:
+            unpacker = Unpacker(
+                path,
+                room,
+                target,
+                outside_links=outside_links,
+                force=force,
+                run=run or Run([path]),
+                memory=DEFAULT_MAX_MEMORY if max_memory is None else max_memory,
+            )
+            with Members(src, threads=threads, max_memory=max_memory, prepare=prepare) as content:
+                stream = _Counted(src, content, progress)
+                entries = unpacker.unpack(stream)
+            unpacker.finish()
+            if remove:
+                with Source(path) as again, Members(again, threads=threads, max_memory=max_memory) as content:
+                    unpacker.compare(content)
+                src.refuse_changed()
+            place = unpacker.commit(sync=remove)
+        if run is not None:
+            run.wrote(place, path)
+        if remove:
+            sync_folder(os.path.dirname(place))
+            delete(src, run)
+        seconds = time.perf_counter() - started
+        return FileResult(path, place, stream.count, src.count, seconds, kind="tar", removed=remove, entries=entries)
+
+
+class _Counted:
+    """The content of a packed directory; counts and reports what is read of it."""
+
+    def __init__(self, src: Source, content: Members, progress: Progress | None):
+        self._src, self._content, self._progress = src, content, progress
+        self.count = 0
+
+    def read(self, size: int) -> bytes:
+        data = self._content.read(size)
+        self.count += len(data)
+        if self._progress is not None:
+            self._progress(self._src.count, self._src.size, self.count)
+        return data
+
+
+@contextlib.contextmanager
+def _room(folder: str) -> Iterator[str]:
+    """Make a directory in `folder`; remove it in the end with all that was not moved out of it."""
+    part, _ = outputs.begin(folder, lambda part: os.mkdir(part, 0o700))
+    try:
+        yield part
+    finally:
+        outputs.discard(part)

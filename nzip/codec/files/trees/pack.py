@@ -1,0 +1,227 @@
+"""A directory into one compressed tar archive, the same bytes for the same tree."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import tarfile
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import IO, Any, BinaryIO, cast
+
+from nzip import outputs
+from nzip.codec.compressor import Compressor
+from nzip.codec.files.memory import encode_threads
+from nzip.codec.files.names import TREE_SUFFIX, packed_name
+from nzip.codec.files.restored import read_header
+from nzip.codec.files.results import FileResult, Prepare, Progress
+from nzip.codec.files.sources import CHUNK, stream_name
+from nzip.codec.files.targets import NewFile, Run
+from nzip.codec.files.trees.links import Links
+from nzip.codec.files.trees.unpacker import MAX_DEPTH
+from nzip.errors import FileError, NzipError
+from nzip.formats.container import Header
+from nzip.outputs import AnyPath, named, special
+from nzip.registry import ENGINES
+from nzip.settings import DEFAULT_LEVEL, level_of
+
+
+def compress_tree(
+    folder: AnyPath,
+    target: AnyPath | BinaryIO | None = None,
+    *,
+    level: int = DEFAULT_LEVEL,
+    engine: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    threads: int = 0,
+    block_size: int | None = None,
+    verify: bool | None = None,
+    max_memory: int | None = None,
+    store_name: bool = False,
+    force: bool = False,
+    run: Run | None = None,
+    progress: Progress | None = None,
+    prepare: Prepare | None = None,
+) -> FileResult:
+    """Pack a directory as one compressed tar archive.
+
+    Entries stand in the order of their names, so the same tree gives the same bytes. Files, directories, symbolic
+    and hard links are packed with mode and modification time (in seconds), without owners. Symbolic links are not
+    followed. Sockets, devices and pipes hold no bytes to pack and are listed in the result.
+
+    Args:
+        folder: the directory.
+        target: a path, or a binary stream; `packed_name(folder)` where left out.
+        store_name: store `NAME.tar` and the directory's modification time in the file.
+        level, engine, params, threads, block_size, verify, max_memory, force, progress, prepare: as for
+            `compress_file`.
+
+    Raises:
+        FileError, LimitError, OSError, ValueError: as for `compress_file`; a file that cannot be read, or lies too
+            deep to be extracted again, ends it.
+    """
+    started = time.perf_counter()
+    root = os.fspath(folder)
+    info = os.stat(root)
+    if not stat.S_ISDIR(info.st_mode):
+        raise FileError(root, "is not a directory")
+    place = packed_name(root)
+    top = os.path.basename(place)[: -len(TREE_SUFFIX)]
+    settings: dict[str, Any] = {"level": level, "engine": engine, "params": params, "block_size": block_size}
+    fields: dict[str, Any] = {"name": top + ".tar", "mtime_ns": info.st_mtime_ns} if store_name else {}
+    try:
+        Header(**fields).encode()
+    except ValueError as error:
+        raise FileError(root, f"{error}; leave out -N") from None
+    with contextlib.ExitStack() as stack:
+        out = stack.enter_context(_tree_target(place if target is None else target, root, force=force, run=run))
+        left_out = {
+            os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+            for path in (out.path, getattr(out, "part", None))
+            if path is not None
+        }
+        paths, skipped, total = _entries(os.path.join(root, ""), top, left_out)
+        most = total + 4096 * len(paths) + tarfile.RECORDSIZE  # headers included
+        count = encode_threads(threads, most, max_memory, settings)
+        if prepare is not None:
+            prepare(ENGINES.by_name(engine or level_of(level).engine))
+        compressor = stack.enter_context(Compressor(threads=count, verify=verify, kind="tar", **fields, **settings))
+
+        def report(coded: int) -> None:
+            if progress is not None:
+                progress(min(coded, total), total, out.size)
+
+        # Not closed on failure: what is thrown away needs no end.
+        stream = cast(IO[bytes], _Compressed(compressor, out, report))
+        tar = tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115
+        tar.copybufsize = CHUNK  # type: ignore[attr-defined]
+        for path, name in paths:
+            _add(tar, path, name)
+        tar.close()
+        out.write(compressor.flush())
+        out.finish()
+        out.commit()
+        if run is not None and out.path is not None:
+            run.wrote(out.path, root)
+        if progress is not None:
+            progress(total, total, out.size)
+        return FileResult(
+            root,
+            out.name,
+            compressor.bytes_in,
+            out.size,
+            time.perf_counter() - started,
+            kind="tar",
+            entries=len(paths),
+            skipped=tuple(skipped),
+            outside=_links_outside(paths),
+        )
+
+
+class _Compressed:
+    """What `tarfile` writes to."""
+
+    def __init__(self, compressor: Compressor, out: outputs.Target, report: Callable[[int], None]):
+        self._compressor, self._out, self._report = compressor, out, report
+
+    def tell(self) -> int:
+        return self._compressor.bytes_in
+
+    def write(self, data: bytes) -> int:
+        self._out.write(self._compressor.compress(data))
+        self._report(self._compressor.bytes_coded)
+        return len(data)
+
+
+def _tree_target(target: AnyPath | BinaryIO, root: str, *, force: bool, run: Run | None) -> outputs.Target:
+    if run is not None:
+        run.refuse(target)
+    if not isinstance(target, str | os.PathLike):
+        return outputs.Stream(target, stream_name(target))
+    path = os.fspath(target)
+    if outputs.stream_word(path) is not None:
+        return outputs.Stream(path)
+    if force and os.path.isfile(path) and _lies_in(path, root) and not _is_packed(path):
+        raise FileError(path, "lies in the directory that is packed, and would be lost; choose another place with -o")
+    return NewFile(path, force=force)
+
+
+def _lies_in(path: str, root: str) -> bool:
+    return os.path.realpath(path).startswith(os.path.join(os.path.realpath(root), ""))
+
+
+def _is_packed(path: str) -> bool:
+    """Whether a file is a packed directory: an earlier output, which is not packed itself."""
+    try:
+        return read_header(path).kind == "tar"
+    except (NzipError, OSError):
+        return False
+
+
+def _entries(root: str, top: str, left_out: set[str]) -> tuple[list[tuple[str, str]], list[str], int]:
+    """Return path and archive name of everything below `root`, what is skipped, and the bytes of all files."""
+    found: list[tuple[str, str]] = [(root, top)]
+    skipped: list[str] = []
+    total = 0
+    stack = [(root, top)]
+    while stack:
+        folder, name = stack.pop()
+        real = os.path.realpath(folder)
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                inside = f"{name}/{entry.name}"
+                info = entry.stat(follow_symlinks=False)
+                if os.path.join(real, entry.name) in left_out:
+                    continue
+                if special(info.st_mode):
+                    skipped.append(entry.path)
+                    continue
+                if inside.count("/") >= MAX_DEPTH:
+                    raise FileError(entry.path, f"lies more than {MAX_DEPTH} levels deep, which is not extracted again")
+                found.append((entry.path, inside))
+                if stat.S_ISDIR(info.st_mode):
+                    stack.append((entry.path, inside))
+                elif stat.S_ISREG(info.st_mode):
+                    total += info.st_size
+    # A directory stands before what is in it, and siblings in the order of their names.
+    found.sort(key=lambda item: os.fsencode(item[1]).split(b"/"))
+    return found, skipped, total
+
+
+def _links_outside(paths: Iterable[tuple[str, str]]) -> int:
+    """Return how many links of a packed directory lead outside of it, as `extract_tree` would see it."""
+    leads: dict[str, str] = {}
+    for path, name in paths:
+        with contextlib.suppress(OSError):  # no link; or it went meanwhile
+            leads[name] = os.readlink(path)
+    tree = Links()
+    for name, linkname in leads.items():
+        tree.add(name.split("/")[1:], linkname)
+    return sum(tree.lead_outside(name.split("/")[1:-1], linkname) for name, linkname in leads.items())
+
+
+def _add(tar: tarfile.TarFile, path: str, name: str) -> None:
+    """Add one entry, without its owner and with whole seconds, so that equal trees give equal archives."""
+    file: IO[bytes] | None = None
+    try:
+        info = os.lstat(path)
+        if stat.S_ISREG(info.st_mode):
+            flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+            file = os.fdopen(os.open(path, flags | getattr(os, "O_BINARY", 0)), "rb")
+            info = os.fstat(file.fileno())
+            entry = tar.gettarinfo(arcname=name, fileobj=file)
+        else:
+            entry = tar.gettarinfo(path, name)
+        entry.uid = entry.gid = 0
+        entry.uname = entry.gname = ""
+        entry.mtime = info.st_mtime_ns // 10**9  # rounded down, before 1970 too
+        try:
+            tar.addfile(entry, file if entry.isreg() else None)
+        except OSError as error:
+            if error.errno is None:  # tarfile: fewer bytes came than the size said
+                raise FileError(path, "changed its size while it was read; try again") from None
+            raise named(error, path) from None
+    finally:
+        if file is not None:
+            file.close()

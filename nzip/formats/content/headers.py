@@ -1,0 +1,247 @@
+"""What the headers of formats say about the bytes behind them: one parser a format.
+
+Each parser takes the first bytes of a stretch and its size, and returns a `Segment`, or None where the header is not
+its format's. Nothing a header says is believed beyond the stretch; no parser raises, loops over more than the bytes it
+was given, or looks further than `HEAD` bytes. `length` is what the header says the file has, the stretch's where it
+does not say. Fields are from the formats' own documents (RIFF/WAVE, AIFF, AU, BMP, Netpbm, IDX, NPY, safetensors,
+NetCDF, HDF5, ELF, PE/COFF, Mach-O).
+"""
+
+from __future__ import annotations
+
+import re
+from math import prod
+from typing import Literal
+
+from nzip.formats.content.kinds import BITMAP, Segment
+
+HEAD = 16 << 10  # bytes that the parsers look at
+MAX_FRAME = 255  # bytes of an audio frame
+
+COMPRESSED_MAGICS = (
+    b"\x1f\x8b", b"PK\3\4", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"BZh", b"7z\xbc\xaf\x27\x1c", b"\x89PNG\r\n\x1a\n",
+    b"\xff\xd8\xff", b"GIF8", b"OggS", b"fLaC", b"ID3", b"\xff\xfb", b"Rar!\x1a\7", b"\x04\x22\x4d\x18",
+    b"wOF2", b"\x1a\x45\xdf\xa3", b"LZIP", b"wvpk", b"MAC ", b"\xff\x0a", b"%PDF-",
+)  # fmt: skip
+
+
+def parse(head: bytes, size: int) -> Segment | None:
+    """Return what the header that a stretch begins with says; None if there is none that is known.
+
+    Args:
+        head: the first bytes, `HEAD` of them or all.
+        size: bytes of the stretch.
+    """
+    for parser in PARSERS:
+        found = parser(head, size)
+        if found is not None:
+            return found
+    return None
+
+
+def _int(data: bytes, start: int, size: int, order: Literal["little", "big"] = "little") -> int:
+    return int.from_bytes(data[start : start + size], order)
+
+
+def _ends(end: int, size: int) -> int:
+    """The length of a file that ends at `end`, if that lies in the stretch; else all of the stretch."""
+    return end if 0 < end < size else size
+
+
+# Audio
+
+
+def wav(head: bytes, size: int) -> Segment | None:
+    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+        return None
+    place, channels, align, bits = 12, 0, 0, 0
+    while place + 8 <= len(head):
+        name, length = head[place : place + 4], _int(head, place + 4, 4)
+        if name == b"fmt " and length >= 16:
+            if _int(head, place + 8, 2) not in (1, 3, 0xFFFE):
+                return Segment("compressed", size, confidence=80)
+            channels, align, bits = _int(head, place + 10, 2), _int(head, place + 20, 2), _int(head, place + 22, 2)
+        if name == b"data":
+            end = place + 8 + length if length else size
+            return _audio(size, channels, align, bits, place + 8, end, big=False)
+        place += 8 + length + length % 2
+    return None
+
+
+def aiff(head: bytes, size: int) -> Segment | None:
+    if head[:4] != b"FORM" or head[8:12] not in (b"AIFF", b"AIFC"):
+        return None
+    place, channels, bits = 12, 0, 0
+    while place + 8 <= len(head):
+        name, length = head[place : place + 4], _int(head, place + 4, 4, "big")
+        if name == b"COMM":
+            if head[8:12] == b"AIFC" and head[place + 26 : place + 30] != b"NONE":
+                return None
+            channels, bits = _int(head, place + 8, 2, "big"), _int(head, place + 14, 2, "big")
+        if name == b"SSND":
+            align = channels * ((bits + 7) // 8)
+            return _audio(size, channels, align, bits, place + 16, place + 8 + length, big=True)
+        place += 8 + length + length % 2
+    return None
+
+
+def au(head: bytes, size: int) -> Segment | None:
+    if head[:4] != b".snd" or len(head) < 24:
+        return None
+    width = {2: 1, 3: 2, 4: 3, 5: 4, 6: 4}.get(_int(head, 12, 4, "big"), 0)
+    offset, channels = _int(head, 4, 4, "big"), _int(head, 20, 4, "big")
+    return _audio(size, channels, channels * width, width * 8, offset, offset + _int(head, 8, 4, "big"), big=True)
+
+
+def _audio(size: int, channels: int, align: int, bits: int, offset: int, end: int, *, big: bool) -> Segment | None:
+    width = align // channels if channels else 0
+    if not (1 <= width <= 8 and width * channels == align <= MAX_FRAME and bits <= width * 8):
+        return None
+    length, big = _ends(end, size), big and width > 1
+    return Segment("audio", length, width=width, channels=channels, stride=align, offset=offset, big=big, confidence=95)
+
+
+# Images and bitmaps
+
+
+def bmp(head: bytes, size: int) -> Segment | None:
+    if head[:2] != b"BM" or len(head) < 54 or not 40 <= _int(head, 14, 4) <= 124 or _int(head, 30, 4) not in (0, 3):
+        return None
+    offset, columns, bits = _int(head, 10, 4), _int(head, 18, 4), _int(head, 28, 2)
+    if bits not in (1, 4, 8, 16, 24, 32) or not 0 < columns < 1 << 24 or not 54 <= offset <= size:
+        return None
+    rows = _int(head, 22, 4)
+    row = (columns * bits + 31) // 32 * 4
+    end = offset + row * min(rows, (1 << 32) - rows)  # a negative height: the highest row comes first
+    return _image(size, bits, 1, max(1, bits // 8), offset, row, end)
+
+
+PNM = re.compile(rb"P([456])(?:\s|#[^\n]{0,200}\n){1,20}(\d{1,6})(?:\s|#[^\n]{0,200}\n){1,20}(\d{1,6})\s")
+PNM_LARGEST = re.compile(rb"(?:\s|#[^\n]{0,200}\n){0,20}(\d{1,5})\s")
+
+
+def pnm(head: bytes, size: int) -> Segment | None:
+    found = PNM.match(head)
+    if found is None:
+        return None
+    kind, columns, rows, offset = int(found[1]), int(found[2]), int(found[3]), found.end()
+    if kind == 4:
+        row = (columns + 7) // 8
+        return _image(size, 1, 1, 1, offset, row, offset + row * rows)
+    largest = PNM_LARGEST.match(head, offset)
+    if largest is None:
+        return None
+    width, channels = (2 if int(largest[1]) > 255 else 1), (3 if kind == 6 else 1)
+    row, offset = columns * width * channels, largest.end()
+    return _image(size, 8 * width * channels, width, channels, offset, row, offset + row * rows, big=width > 1)
+
+
+def _image(
+    size: int, bits: int, width: int, channels: int, offset: int, row: int, end: int, *, big: bool = False
+) -> Segment:
+    """Return an image of `bits` a pixel, or a bitmap where that is one."""
+    length = _ends(end, size)
+    if bits == 1:
+        return Segment("bitmap", length, BITMAP, 1, 1, row=row, offset=offset, confidence=95)
+    stride = width * channels
+    return Segment(
+        "image", length, width=width, channels=channels, stride=stride, row=row, offset=offset, big=big, confidence=95
+    )
+
+
+# Arrays
+
+
+def idx(head: bytes, size: int) -> Segment | None:
+    """The format of MNIST: two zeros, a type, the number of dimensions, and the dimensions."""
+    if head[:2] != b"\0\0" or len(head) < 8 or not 1 <= head[3] <= 4:
+        return None
+    width = {8: 1, 9: 1, 0x0B: 2, 0x0C: 4, 0x0D: 4, 0x0E: 8}.get(head[2], 0)
+    sizes = [_int(head, 4 + 4 * i, 4, "big") for i in range(head[3])]
+    if not width or 0 in sizes or max(sizes) > 1 << 30 or len(head) < 4 + 4 * len(sizes):
+        return None
+    row = sizes[-1] * width if len(sizes) > 1 else 0
+    kind = "image" if width == 1 and len(sizes) == 3 else "array"
+    offset = 4 + 4 * len(sizes)
+    return Segment(
+        kind, _ends(offset + width * prod(sizes), size), width=width, channels=1, stride=width, row=row, offset=offset,
+        big=width > 1, confidence=90,
+    )  # fmt: skip
+
+
+NPY_TYPE = re.compile(rb"'descr': *'([<>|=])([biufc])(\d{1,2})'")
+NPY_SHAPE = re.compile(rb"'shape': *\(([\d, ]{0,200})\)")
+
+
+def npy(head: bytes, size: int) -> Segment | None:
+    if head[:6] != b"\x93NUMPY" or len(head) < 12:
+        return None
+    start, length = (10, _int(head, 8, 2)) if head[6] == 1 else (12, _int(head, 8, 4))
+    text, offset = head[start : start + min(length, HEAD)], start + length
+    found, shape = NPY_TYPE.search(text), NPY_SHAPE.search(text)
+    if found is None:
+        return Segment("array", size, offset=offset, confidence=90)
+    item = int(found[3])
+    width = item // (2 if found[2] == b"c" else 1)
+    end = offset + item * prod(int(number[:12]) for number in re.findall(rb"\d+", shape[1])) if shape else size
+    return Segment(
+        "array", _ends(end, size), width=width, channels=1, stride=width, offset=offset,
+        big=found[1] == b">" and width > 1, confidence=95,
+    )  # fmt: skip
+
+
+SAFETENSORS_TYPE = re.compile(rb'"dtype": *"[A-Z]+?(\d{1,2})')
+
+
+def safetensors(head: bytes, size: int) -> Segment | None:
+    length = _int(head, 0, 8)
+    if head[8:10] != b'{"' or not 2 <= length <= min(size, 100 << 20):
+        return None
+    found = SAFETENSORS_TYPE.search(head)
+    width = int(found[1]) // 8 if found else 0
+    return Segment("array", size, width=width, channels=1, stride=width, offset=8 + length, confidence=95)
+
+
+def netcdf(head: bytes, size: int) -> Segment | None:
+    if head[:4] not in (b"CDF\1", b"CDF\2", b"CDF\5"):
+        return None
+    return Segment("array", size, big=True, confidence=90)
+
+
+def hdf5(head: bytes, size: int) -> Segment | None:
+    return Segment("array", size, confidence=90) if head[:8] == b"\x89HDF\r\n\x1a\n" else None
+
+
+# Programs for x86 processors of 32 and 64 bits; others are not looked at
+
+
+def elf(head: bytes, size: int) -> Segment | None:
+    if head[:4] == b"\x7fELF" and head[5:6] == b"\1" and _int(head, 18, 2) in (3, 62):
+        return Segment("exe-x86", size, confidence=95)
+    return None
+
+
+def pe(head: bytes, size: int) -> Segment | None:
+    start = _int(head, 60, 4)
+    if head[:2] == b"MZ" and head[start : start + 4] == b"PE\0\0" and _int(head, start + 4, 2) in (0x14C, 0x8664):
+        return Segment("exe-x86", size, confidence=95)
+    return None
+
+
+def mach_o(head: bytes, size: int) -> Segment | None:
+    if head[:4] in (b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe") and _int(head, 4, 4) & 0xFFFFFF == 7:
+        return Segment("exe-x86", size, confidence=95)
+    return None
+
+
+# What is compressed already
+
+
+def compressed(head: bytes, size: int) -> Segment | None:
+    webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+    if webp or head[4:8] == b"ftyp" or head.startswith(COMPRESSED_MAGICS):
+        return Segment("compressed", size, confidence=95)
+    return None
+
+
+PARSERS = (wav, aiff, au, bmp, pnm, idx, npy, safetensors, elf, pe, mach_o, netcdf, hdf5, compressed)

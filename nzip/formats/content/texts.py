@@ -1,0 +1,67 @@
+"""Kinds of text: prose, code, JSON, HTML, XML, CSV, logs, told apart by their marks in samples."""
+
+from __future__ import annotations
+
+import re
+
+
+def is_text(counts: list[int]) -> bool:
+    """Whether bytes that occur `counts` times are text in UTF-8 or in an encoding of one byte a character."""
+    total = sum(counts)
+    control = sum(counts[:9]) + sum(counts[14:27]) + sum(counts[28:32]) + counts[127]
+    if counts[0] * 1024 > total or control * 256 > total:
+        return False
+    following = sum(counts[0x80:0xC0])
+    announced = sum(counts[0xC0:0xE0]) + 2 * sum(counts[0xE0:0xF0]) + 3 * sum(counts[0xF0:0xF8])
+    utf8 = abs(following - announced) * 16 <= following + 15
+    return utf8 or (following + sum(counts[0xC0:])) * 4 <= total
+
+
+JSON_KEY = re.compile(rb'"\s{0,4}:')
+HTML = re.compile(rb"<(?:!doctype html|html|body|div|span|table|td|li|script|p>|br>|a href)", re.IGNORECASE)
+CLOSING = re.compile(rb"</[A-Za-z]|/>")
+JSON_START = re.compile(rb'[\[{]\s*(?:["\[{\d-]|$)')
+STAMP = re.compile(rb"\d\d:\d\d|\d{4}-\d\d-\d\d|\d{9}|\d{6} \d{6}")
+CODE = re.compile(
+    rb"^[ \t]*(?:(?:#\s*(?:include|define|if|endif)|//|/\*|import|from|def|class|return|if|for|while|else|elif|const"
+    rb"|let|var|int|void|char|static|struct|public|private|func|fn|pub|use|package|begin|end|switch|case|try|except)\b"
+    rb"|\}|\{|;)|[;{}][ \t\r]*$"
+)
+
+
+def kind(head: bytes, sample: bytes) -> tuple[str, int]:
+    """Return the kind of a text, and how sure that is (0..100), from its first bytes and a sample of all."""
+    start = head[:2048].removeprefix(b"\xef\xbb\xbf").lstrip()
+    size = len(sample)
+    closing = len(CLOSING.findall(sample))
+    if start[:1] == b"<" or closing * 100 > size:
+        lower = start[:1024].lower()
+        if b"<!doctype html" in lower or b"<html" in lower:
+            return "html", 90
+        if start[:5] == b"<?xml":
+            return "xml", 90
+        if closing * 500 > size:
+            return "html" if len(HTML.findall(sample)) * 4 > closing else "xml", 60
+    keys = len(JSON_KEY.findall(sample))
+    if keys and (JSON_START.match(start) or (keys * 60 > size and sample.count(b"{") * 100 > keys)):
+        return "json", 80
+    lines = head[:8192].splitlines()[: -1 if len(head) > 8192 else None]
+    lines = [line for line in lines if line.strip()][:200]
+    if len(lines) >= 3:
+        if _is_csv(lines):
+            return "csv", 70
+        stamped = sum(1 for line in lines if STAMP.search(line[:64]))
+        if stamped * 4 >= len(lines) * 3:
+            return "log", 70
+        if sum(1 for line in lines if CODE.search(line)) * 4 >= len(lines):
+            return "code", 60
+    return "text", 60
+
+
+def _is_csv(lines: list[bytes]) -> bool:
+    for separator in (b",", b"\t", b";", b"|"):
+        fields = [re.sub(rb'"[^"]*"', b"", line).count(separator) for line in lines]
+        usual = max(set(fields), key=lambda count: (fields.count(count), count))
+        if usual >= 2 and fields.count(usual) * 10 >= len(lines) * 9:
+            return True
+    return False

@@ -1,0 +1,1 @@
+"""Language models as others store them: GGUF files, and folders in Hugging Face's layout."""
