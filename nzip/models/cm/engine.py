@@ -26,7 +26,7 @@ from nzip.formats.content.records import guess, plain
 from nzip.models import primers, progress
 from nzip.models.base import Engine
 from nzip.models.cm import layout, memory, segments
-from nzip.models.cm.layout import BINARY, BITMAP, TEXT
+from nzip.models.cm.layout import AUDIO, BINARY, BITMAP, TEXT
 from nzip.models.cm.memory import KeptState, Loop, State
 from nzip.models.cm.presets import FAST, LARGE, NORMAL, STRONG, Mixture, Preset
 from nzip.models.cm.segments import Stretch
@@ -314,7 +314,7 @@ class ContextMixing(Engine):
 def _shape(stretch: Stretch, at: int) -> dict[str, int]:
     """Return the settings that tell a loop of a stretch that begins at `at`."""
     return {
-        "RECORD": stretch.period,
+        "RECORD": stretch.stride if stretch.type == AUDIO else stretch.period,
         "TYPE": stretch.type,
         "STRIDE": stretch.stride,
         "WIDTH": stretch.width,

@@ -27,19 +27,25 @@ from nzip.models.cm.components.buckets import claimed_of_two
 from nzip.models.cm.components.learners import learn
 from nzip.models.cm.components.match import short_hash
 from nzip.models.cm.components.mixer import bounded, squashed
-from nzip.models.cm.components.sources import letter_of
+from nzip.models.cm.components.sources import letter_of, renew_pixels, renew_samples
 from nzip.models.cm.components.sse import spot_of
 from nzip.models.cm.components.vectors import mix8, prefetch, train8
 from nzip.models.cm.layout import (
     ABOVE,
+    AUDIO,
     BIAS,
+    CFG_BIG,
     CFG_BITS,
     CFG_MATCH_BITS,
     CFG_MATCH_MIN,
+    CFG_ORIGIN,
     CFG_PART,
     CFG_RATE,
     CFG_RECORD,
     CFG_STREAMS,
+    CFG_STRIDE,
+    CFG_TYPE,
+    CFG_WIDTH,
     DECODE,
     FAST_CONTEXTS,
     FAST_DIRECT,
@@ -48,6 +54,7 @@ from nzip.models.cm.layout import (
     FAST_SSE_ONE,
     FAST_SSE_SHIFT,
     FAST_VERIFY,
+    IMAGE,
     K1,
     K3,
     K5,
@@ -69,7 +76,7 @@ def renew(v: Array, s: int, c: int) -> None:
 
 @inlined
 def address(
-    s: int, start: int, p: int, period: int, v: Array, spec: Array, buf: Array, slots: Array,
+    s: int, start: int, p: int, settings: Array, v: Array, spec: Array, buf: Array, slots: Array,
     hashes: Array, places: Array, checks: Array, shift: int,
 ) -> None:  # fmt: skip
     """Find where the buckets of stream `s` for the first nibble of byte `p` lie, and ask for their cache lines.
@@ -78,7 +85,16 @@ def address(
     """
     o = s * FAST_CONTEXTS
     sources = s * SOURCES
-    if period > 0:
+    period = i64(settings[CFG_RECORD])
+    origin = i64(settings[CFG_ORIGIN])
+    stride = i64(settings[CFG_STRIDE])
+    if settings[CFG_TYPE] == IMAGE:
+        renew_pixels(v, sources, buf, p, start, origin, stride, period)
+    elif settings[CFG_TYPE] == AUDIO:
+        renew_samples(
+            v, sources, buf, p, start, origin, stride, i64(settings[CFG_WIDTH]), i64(settings[CFG_BIG])
+        )  # fmt: skip
+    elif period > 0:
         above = u64(0)
         if p - start >= 2 * period:
             above = u64(buf[u64(p - period)]) | (u64(buf[u64(p - 2 * period)]) << u64(8))
@@ -128,7 +144,6 @@ def code(
     """
     room = i64(coded.shape[0])
     streams = i64(settings[CFG_STREAMS])
-    period = i64(settings[CFG_RECORD])
     least = i64(settings[CFG_MATCH_MIN])
     rate = i64(settings[CFG_RATE])
     shift = u64(64 - i64(settings[CFG_BITS]))
@@ -182,7 +197,7 @@ def code(
             length[s] = 0
             candidate[s] = 0
             address(
-                s, i64(starts[s]), i64(pos[s]), period, v, spec, buf, slots, hashes, places, checks, shift,
+                s, i64(starts[s]), i64(pos[s]), settings, v, spec, buf, slots, hashes, places, checks, shift,
             )  # fmt: skip
         for step in range(each):
             reached[0] = base + step * streams
@@ -322,7 +337,7 @@ def code(
                         pos[s] += 1
                         if step + 1 < each:
                             address(
-                                s, i64(starts[s]), i64(pos[s]), period, v, spec, buf, slots,
+                                s, i64(starts[s]), i64(pos[s]), settings, v, spec, buf, slots,
                                 hashes, places, checks, shift,
                             )  # fmt: skip
                         prefetch(sse, (i64(u64(last8[s]) & u64(255)) << 12) + 16)
@@ -377,7 +392,6 @@ def restore(
     carried_was: Array, slots_was: Array, table_was: Array, sse_was: Array,  # what they were before
 ) -> None:  # fmt: skip
     """Undo what `code` changed in the large arrays, by walking through the block once more."""
-    period = i64(settings[CFG_RECORD])
     least = i64(settings[CFG_MATCH_MIN])
     shift = u64(64 - i64(settings[CFG_BITS]))
     match_shift = u64(64 - i64(settings[CFG_MATCH_BITS]))
@@ -390,7 +404,7 @@ def restore(
     v[LAST8] = carried_was[0]
     v[WORD] = carried_was[1]
     for p in range(first, i64(buf.shape[0])):
-        address(i64(0), i64(0), p, period, v, spec, buf, slots, hashes, places, checks, shift)
+        address(i64(0), i64(0), p, settings, v, spec, buf, slots, hashes, places, checks, shift)
         last8 = u64(v[LAST8])
         known[u64(last8 & u64(255))] = 1
         for i in range(1, FAST_CONTEXTS):

@@ -38,6 +38,9 @@ LETTERS = 21  # the last eight letters, case folded
 ENDINGS = 22  # last three letters of the word before, of the word before that, 16 bits of the former's beginning
 LINEWORD = 23  # hash of the line's first word
 WORDS = 24  # hash of the two words before
+PIXELS = 25  # of an image: left, above, above left, above right, two left, two above, the last byte, the one before
+COLOURS = 26  # predictions of a byte of a pixel, from bytes around it and from how these differ in the last channel
+SAMPLES = 27  # four predictions of a byte of an audio sample, 16 bits each: 8 bits behind the byte
 # Numbers that only the renewal of the sources uses, then the stack of open brackets.
 LINE_START, LINE_BEFORE, DEPTH, COUNT, GAP, FIRST, LINE_FIRST, STEM_NOW = 32, 33, 34, 35, 36, 37, 38, 39
 STACK = 64

@@ -154,6 +154,12 @@ def mixtures(preset: Preset) -> tuple[Mixture, ...]:
     return tuple(dict.fromkeys(preset.mixtures))
 
 
+def salts(preset: Preset) -> dict[Context, int]:
+    """Return what keeps the hash of each context apart: one number for a context in whichever mixture it stands."""
+    contexts = (context for mixture in preset.mixtures for context in mixture.contexts)
+    return {context: number for number, context in enumerate(dict.fromkeys(contexts), 1)}
+
+
 def _selectors(mixture: Mixture, seen: int) -> tuple[Any, int]:
     """Return what chooses the rows of each weight set, and how many rows there are in all."""
     import numpy as np
@@ -243,7 +249,7 @@ class Normal(Loop):
     match_bits = (10, 22)
 
     def inputs(self, preset: Preset, mixture: Mixture) -> int:
-        return min(preset.inputs, (2 * len(mixture.contexts) + 3 + preset.counters + 15) // 16 * 16)
+        return min(mixture.inputs or preset.inputs, (2 * len(mixture.contexts) + 3 + preset.counters + 15) // 16 * 16)
 
     def memory(self, preset: Preset, bits: int, size: int) -> int:
         cells = (1 << self.bits_of_match(size)) + (16 << counter_bits(preset, size)) + 16 * layout.SSE_ROWS
@@ -278,7 +284,8 @@ class Normal(Loop):
         contexts, sets, n = mixture.contexts, len(mixture.sets), len(mixture.contexts)
         inputs = self.inputs(preset, mixture)
         places = _direct(preset, bits)
-        spec = [(c.first, c.first_mask, c.second, c.second_mask) for c in contexts]
+        salt = salts(preset)
+        spec = [(c.first, c.first_mask, c.second, c.second_mask, salt[c]) for c in contexts]
         selectors, rows = _selectors(mixture, n + 1)
         weights = np.zeros((rows, inputs), np.int32)
         weights[:, :n] = preset.weight
@@ -370,7 +377,10 @@ class Strong(Loop):
         sets, matches = len(mixture.sets), len(mixture.matches)
         n = len(mixture.contexts) + len(mixture.near)
         inputs = self.inputs(preset, mixture)
-        spec = [(c.first, c.first_mask, c.second, c.second_mask, c.third, c.third_mask) for c in mixture.contexts]
+        salt = salts(preset)
+        spec = [
+            (c.first, c.first_mask, c.second, c.second_mask, c.third, c.third_mask, salt[c]) for c in mixture.contexts
+        ]
         selectors, rows = _selectors(mixture, 8)
         match_maps = np.full((matches, layout.STRONG_MATCH_CELLS), 15 << 28 | 2, np.uint32)
         match_maps[:, : layout.MATCH_MAPS] = constants()["match_priors"]

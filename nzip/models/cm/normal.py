@@ -28,7 +28,7 @@ from nzip.models.cm.components.buckets import check_of, claimed, hashed, rehashe
 from nzip.models.cm.components.learners import count, counted, learn, line_of
 from nzip.models.cm.components.match import equal_before, grade_of, short_hash, trust_of
 from nzip.models.cm.components.mixer import bounded, squashed, warmed, warmth
-from nzip.models.cm.components.sources import follows, renew_bytes, renew_line, renew_record, renew_words
+from nzip.models.cm.components.sources import follows, renew_bytes, renew_line, renew_shape, renew_words
 from nzip.models.cm.components.sse import between, refine, spot_of
 from nzip.models.cm.components.vectors import dot16, prefetch, train16
 from nzip.models.cm.layout import (
@@ -48,7 +48,6 @@ from nzip.models.cm.layout import (
     CFG_RATE,
     CFG_RATE_FALL,
     CFG_RATE_START,
-    CFG_RECORD,
     CFG_SSE_LIMIT,
     DECODE,
     K1,
@@ -68,7 +67,7 @@ from nzip.models.cm.layout import (
 
 
 @kernel
-def renew(v: Array, buf: Array, pos: int, period: int, after1: Array, after2: Array) -> None:
+def renew(v: Array, buf: Array, pos: int, settings: Array, after1: Array, after2: Array) -> None:
     """Bring the sources `v` to where they predict byte `pos` (1 or more); all bytes before it are in `buf`."""
     c = i64(buf[u64(pos - 1)])
     old = u64(v[LAST8])
@@ -81,7 +80,7 @@ def renew(v: Array, buf: Array, pos: int, period: int, after1: Array, after2: Ar
     v[AFTER2] = after2[now & u64(0xFFFF)]
     renew_words(v, c)
     renew_line(v, buf, pos, c)
-    renew_record(v, buf, pos, c, period)
+    renew_shape(v, buf, pos, c, settings)
 
 
 @kernel
@@ -90,12 +89,12 @@ def address(
 ) -> None:
     """Find where each context's bucket for the first nibble lies, and ask for the cache lines of both nibbles."""
     for i in range(direct.shape[0]):
-        j = 4 * i
+        j = 5 * i
         first = u64(v[spec[u64(j)]] & spec[u64(j + 1)])
         if direct[i] > 0:
             places[i] = i64(first) * 512 + i64(direct[i])
         else:
-            t = hashed(first, u64(v[spec[u64(j + 2)]] & spec[u64(j + 3)]), u64(0), u64(i + 1))
+            t = hashed(first, u64(v[spec[u64(j + 2)]] & spec[u64(j + 3)]), u64(0), u64(spec[u64(j + 4)]))
             hashes[i] = t
             places[i] = i64(t >> shift) << 4
             checks[i] = check_of(t)
@@ -129,7 +128,7 @@ def code(
     coded: Array,  # uint8: the coded bits; encoding fills it
     coder: Array,  # int64 (4,): as `nzip.entropy.bounds.begin` makes it
     settings: Array,  # int64 (CFG_SIZE,)
-    spec: Array,  # uint64 (4 * contexts,): two sources and their masks for each
+    spec: Array,  # uint64 (5 * contexts,): for each two sources and their masks, and the salt of its hash
     direct: Array,  # int64 (contexts,): > 0 where an unhashed context's buckets start, 0 near, -1 wide
     selectors: Array,  # int64 (6 * sets,): what selects, first row, source, shift, mask, by bit or not
     slots: Array,  # uint8: buckets of 16 bytes, hashed ones first; starts at a cache line
@@ -161,7 +160,6 @@ def code(
     sets = i64(selectors.shape[0]) // 6
     inputs = i64(settings[CFG_INPUTS])
     limit = i64(settings[CFG_LIMIT])
-    period = i64(settings[CFG_RECORD])
     rate = i64(settings[CFG_RATE])
     least = i64(settings[CFG_MATCH_MIN])
     final_rate = i64(settings[CFG_FINAL_RATE])
@@ -202,7 +200,7 @@ def code(
     seen = i64(0)
     node = i64(1)
     if first > 0:
-        renew(v, buf, first, period, after1, after2)
+        renew(v, buf, first, settings, after1, after2)
     address(v, spec, direct, hashes, places, checks, slots, shift)
     for pos in range(first, end):
         reached[0] = pos
@@ -363,7 +361,7 @@ def code(
                     buf[u64(pos)] = u8(grown)
                 prefetch(sse, (SSE_LAST + ((grown & 255) << 8) + 1) << 4)
                 if pos + 1 < end:
-                    renew(v, buf, pos + 1, period, after1, after2)
+                    renew(v, buf, pos + 1, settings, after1, after2)
                     address(v, spec, direct, hashes, places, checks, slots, shift)
                     for j in range(counts):
                         prefetch(counters, line_of(u64(v[LAST8]), j, 1, counter_shift))
@@ -428,7 +426,6 @@ def restore(
     """
     size = i64(buf.shape[0])
     contexts = i64(direct.shape[0])
-    period = i64(settings[CFG_RECORD])
     least = i64(settings[CFG_MATCH_MIN])
     ahead = i64(settings[CFG_AHEAD])
     counts = i64(settings[CFG_COUNTERS])
@@ -455,7 +452,7 @@ def restore(
         if again > 0:
             break
         if first > 0:
-            renew(v, buf, first, period, after1, after2)
+            renew(v, buf, first, settings, after1, after2)
         address(v, spec, direct, hashes, places, checks, slots, shift)
         for pos in range(first, size):
             last8 = u64(v[LAST8])
@@ -484,7 +481,7 @@ def restore(
                 table[h] = table_was[h]
             known[u64(last8 & u64(255))] = 1
             if pos + 1 < size:
-                renew(v, buf, pos + 1, period, after1, after2)
+                renew(v, buf, pos + 1, settings, after1, after2)
                 address(v, spec, direct, hashes, places, checks, slots, shift)
     # Any byte that was ever read may have been expected.
     for pos in range(size):

@@ -80,6 +80,7 @@ class Mixture:
             16..31 those of the row above around the place of the bit to come (which is bit 7 of them, a lower bit
             lies further right), bits 32..47 and 48..63 those of the two rows above that.
         part: bytes that each stream codes before the streams meet again (in the loop `fast`).
+        inputs: as the preset's, where it is not 0.
     """
 
     contexts: tuple[Context, ...]
@@ -89,6 +90,7 @@ class Mixture:
     rate_start: int = 5000
     near: tuple[int, ...] = ()
     part: int = 0
+    inputs: int = 0
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class Preset:
     """One preset.
 
     Attributes:
-        mixtures: for text, binary and bitmap, in the order of their numbers.
+        mixtures: for text, binary, bitmap, image and audio, in the order of their numbers.
         max_bits: log2 of the most buckets (of 16 bytes) in the hash table.
         inputs: the most inputs of the mixer, a multiple of 16 (in the loop `normal`). Contexts beyond what fits have
             one input, not two.
@@ -167,9 +169,27 @@ _FAST_BINARY = (_order(2), _order(4), _bytes(2, 3), Context(S.ABOVE, 0xFFFF, S.L
 _FAST_TEXT_MIXTURE = Mixture(_FAST_TEXT, matches=(8,), rate=180, part=1 << 13)
 _FAST_BINARY_MIXTURE = Mixture(_FAST_BINARY, matches=(6,), rate=180, part=1 << 16)
 
+_FAST_IMAGE = (
+    Context(S.COLOURS, 0xFF << 32, S.COLUMN, 15, shift=48),
+    Context(S.COLOURS, 0xFFFF00, S.COLUMN, 15, shift=48),
+    Context(S.PIXELS, 0xFF000000F8F8, S.COLUMN, 15, shift=56),
+    Context(S.COLOURS, 0xF0F0FF, S.COLUMN, 15, shift=48),
+)
+_FAST_AUDIO = (
+    Context(S.SAMPLES, 0xFFF << 52, S.COLUMN, 15),
+    Context(S.SAMPLES, 0xFFC << 20, S.COLUMN, 15),
+    Context(S.LAST8, 0xFF, S.COLUMN, 15, shift=40),
+    Context(S.SAMPLES, 0xFF00FF << 40, S.COLUMN, 15),
+)
+_FAST_IMAGE_MIXTURE = Mixture(_FAST_IMAGE, matches=(6,), rate=180, part=1 << 16)
+_FAST_AUDIO_MIXTURE = Mixture(_FAST_AUDIO, matches=(6,), rate=180, part=1 << 16)
+_FAST_MIXTURES = (
+    _FAST_TEXT_MIXTURE, _FAST_BINARY_MIXTURE, _FAST_BINARY_MIXTURE, _FAST_IMAGE_MIXTURE, _FAST_AUDIO_MIXTURE,
+)  # fmt: skip
+
 FAST: dict[int, Preset] = {
     1: Preset(
-        (_FAST_TEXT_MIXTURE, _FAST_BINARY_MIXTURE, _FAST_BINARY_MIXTURE), 22, weight=22000, primer=1 << 14,
+        _FAST_MIXTURES, 22, weight=22000, primer=1 << 14,
     ),
 }  # fmt: skip
 
@@ -209,6 +229,31 @@ _LARGE_TEXT = (*_MORE_TEXT, _SHAPE12_WORD, _near_order(2), _near_order(3), _WORD
 _LARGE_BINARY = (*_BINARY2, _near_order(4))
 _SETS = (_SHAPES, _MATCH)
 _BINARY_SETS = (_PARTIAL, _LAST, _MATCH)
+_CHANNELS = _by(S.COLUMN, 0, 15, True)
+_IMAGE_SETS = (_PARTIAL, _CHANNELS, _MATCH, _by(S.COLOURS, 32))
+_AUDIO_SETS = (_PARTIAL, _CHANNELS, _MATCH)
+
+
+# A pixel: predictions, alone and together with what stands around.
+_IMAGE = (
+    Context(S.COLOURS, 0xFF, S.COLUMN, 15), Context(S.COLOURS, 0xFF00, S.COLUMN, 15),
+    Context(S.COLOURS, 0xFF0000, S.COLUMN, 15), Context(S.COLOURS, 0xFF << 32, S.COLUMN, 15),
+    Context(S.COLOURS, 0xFFFF00, S.COLUMN, 15), Context(S.COLOURS, 0xFF00F0F0F0, S.COLUMN, 15),
+    Context(S.PIXELS, 0xFF00000000FFFF, S.COLUMN, 15), Context(S.COLOURS, 0xFF << 40, S.COLUMN, 15),
+    Context(S.COLOURS, 0xFF << 48, S.COLUMN, 15), Context(S.PIXELS, 0xFFFF, S.COLUMN, 15),
+    Context(S.COLOURS, 0xFF000000FF, S.COLUMN, 15), Context(S.PIXELS, 0xF0F0F0F0F0F0, S.COLUMN, 15),
+    Context(S.COLOURS, 0xFFFF << 48, S.COLUMN, 15),
+)  # fmt: skip
+# A sample: predictions, with bits behind the byte.
+_AUDIO = (
+    Context(S.SAMPLES, 0xFF00, S.COLUMN, 15), Context(S.SAMPLES, 0xFFE0, S.COLUMN, 15),
+    Context(S.SAMPLES, 0xFF00 << 16, S.COLUMN, 15), Context(S.SAMPLES, 0xFFE0 << 16, S.COLUMN, 15),
+    Context(S.SAMPLES, 0xFF00 << 32, S.COLUMN, 15), Context(S.SAMPLES, 0xFF80 << 32, S.COLUMN, 15),
+    Context(S.SAMPLES, 0xFF00 << 48, S.COLUMN, 15), Context(S.SAMPLES, 0xFFE0 << 48, S.COLUMN, 15),
+    Context(S.SAMPLES, 0xFF00FE00 << 16, S.COLUMN, 15), Context(S.LAST8, 0xFF, S.COLUMN, 15),
+    Context(S.SAMPLES, 0xFC00FC00FC00FC00, S.COLUMN, 15), Context(S.ABOVE, 0xFF, S.COLUMN, 15),
+    Context(S.COLUMN, 15),
+)  # fmt: skip
 
 
 def _normal(
@@ -216,7 +261,9 @@ def _normal(
     sets: tuple[Choice, ...] = _SETS, binary_sets: tuple[Choice, ...] = _BINARY_SETS,
 ) -> tuple[Mixture, ...]:  # fmt: skip
     records = Mixture(binary, binary_sets, matches=(6,))
-    return Mixture(text, sets), records, records
+    image = Mixture(_IMAGE, _IMAGE_SETS, matches=(6,), inputs=32)
+    audio = Mixture(_AUDIO, _AUDIO_SETS, matches=(6,), inputs=32)
+    return Mixture(text, sets), records, records, image, audio
 
 
 NORMAL: dict[int, Preset] = {
@@ -381,6 +428,27 @@ _SETS_BITMAP = (_PARTIAL, _MATCH, _LAST, _by(S.ABOVE), _by(S.ABOVE, 8), _BITS)
 _SETS_TEXT3 = (*_STRONG_SETS3, _by(S.WORD1, 48, 1023), _by(S.EXPECT), _by(S.LINE))
 _SETS_BINARY3 = (*_STRONG_SETS3, _by(S.EXPECT), _by(S.COLUMN), _by(S.ABOVE))
 
+_STRONG_IMAGE = (
+    Context(S.COLOURS, 0xFFFF, S.COLUMN, 15), Context(S.COLOURS, 0xFF00FF, S.COLUMN, 15),
+    Context(S.PIXELS, 0xFF00000000FF00, S.COLUMN, 15), Context(S.PIXELS, 0xFF0000000000FF, S.COLUMN, 15),
+    Context(S.PIXELS, 0xFFFF000000000000, S.COLUMN, 15, S.COLOURS, 0xFF << 32),
+    Context(S.PIXELS, 0xFFFF00, S.COLUMN, 15), Context(S.PIXELS, 0xFF00FF00, S.COLUMN, 15),
+    Context(S.COLOURS, 0xFC00FCFCFC, S.COLUMN, 15), Context(S.COLOURS, 0xFF << 56, S.COLUMN, 15),
+    Context(S.COLOURS, 0xF8F8F8F800F8F8F8, S.COLUMN, 15), Context(S.COLOURS, 0xFF << 24, S.COLUMN, 15),
+    Context(S.COLOURS, 0xFF00FF0000, S.COLUMN, 15), Context(S.COLOURS, 0xFF0000FF00, S.COLUMN, 15),
+    Context(S.PIXELS, 0xFFF8F8F8F8, S.COLUMN, 15), Context(S.COLOURS, 0xFFFF << 40, S.COLUMN, 15),
+)  # fmt: skip
+_STRONG_AUDIO = (
+    Context(S.SAMPLES, 0xFFF8, S.COLUMN, 15), Context(S.SAMPLES, 0xFFF8 << 16, S.COLUMN, 15),
+    Context(S.SAMPLES, 0xFFF8 << 32, S.COLUMN, 15), Context(S.SAMPLES, 0xFFF8 << 48, S.COLUMN, 15),
+    Context(S.SAMPLES, 0xFF00FF00, S.COLUMN, 15), Context(S.SAMPLES, 0xFF00FF00 << 32, S.COLUMN, 15),
+    Context(S.SAMPLES, 0xFF0000FF00, S.COLUMN, 15), Context(S.LAST8, 0xFFFF, S.COLUMN, 15),
+    Context(S.SAMPLES, 0xFF00 << 48, S.LAST8, 0xFF, S.COLUMN, 15), Context(S.SAMPLES, 0xFE00FE00FE00, S.COLUMN, 15),
+    Context(S.SAMPLES, 0xFC00 << 48, S.COLUMN, 15), Context(S.ABOVE, 0xFFFF, S.COLUMN, 15),
+)  # fmt: skip
+_STRONG_IMAGE_SETS = (_by(S.COLOURS, 8), _by(S.COLOURS, 16))
+_SAMPLE_SET = _by(S.SAMPLES, 56)
+
 
 def _strong(
     text: tuple[Context, ...], binary: tuple[Context, ...], text_sets: tuple[Choice, ...],
@@ -390,6 +458,8 @@ def _strong(
         Mixture(text, text_sets, matches, rate=20, rate_start=1000),
         Mixture(binary, binary_sets, matches, rate=80, rate_start=1500),
         Mixture(_BITMAP, _SETS_BITMAP, matches, rate=60, rate_start=1000, near=_NEAR),
+        Mixture((*_IMAGE, *_STRONG_IMAGE), (*_IMAGE_SETS, *_STRONG_IMAGE_SETS), matches, rate=40, rate_start=1500),
+        Mixture((*_AUDIO, *_STRONG_AUDIO), (*_AUDIO_SETS, _SAMPLE_SET), matches, rate=40, rate_start=1500),
     )
 
 

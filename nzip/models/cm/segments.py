@@ -90,10 +90,11 @@ def even(found: list[Stretch], streams: int, size: int) -> list[Stretch]:
     out: list[Stretch] = []
     start = end = 0
     for stretch in found:
-        end += stretch.length
+        begin, end = end, end + stretch.length
         border = min(size, end // streams * streams)
         if border > start:
-            out.append(stretch._replace(length=border - start))
+            phase = (stretch.phase - (begin - start)) % stretch.stride if stretch.type == AUDIO else 0
+            out.append(stretch._replace(length=border - start, phase=phase))
         start = border
     if out:
         out[-1] = out[-1]._replace(length=out[-1].length + size - sum(stretch.length for stretch in out))

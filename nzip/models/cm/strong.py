@@ -25,7 +25,7 @@ from nzip.models.cm.components.sources import (
     renew_letters,
     renew_line,
     renew_names,
-    renew_record,
+    renew_shape,
     three_of,
 )
 from nzip.models.cm.components.sse import between, refine, spot_of
@@ -79,7 +79,7 @@ from nzip.models.cm.layout import (
 
 
 @kernel
-def renew(v: Array, buf: Array, pos: int, period: int, after1: Array, after2: Array, after3: Array) -> None:
+def renew(v: Array, buf: Array, pos: int, settings: Array, after1: Array, after2: Array, after3: Array) -> None:
     """Bring the sources `v` to where they predict byte `pos` (1 or more); all bytes before it are in `buf`."""
     c = i64(buf[u64(pos - 1)])
     old = u64(v[LAST8])
@@ -95,17 +95,17 @@ def renew(v: Array, buf: Array, pos: int, period: int, after1: Array, after2: Ar
     renew_names(v, c)
     renew_brackets(v, c)
     renew_line(v, buf, pos, c)
-    renew_record(v, buf, pos, c, period)
+    renew_shape(v, buf, pos, c, settings)
 
 
 @kernel
 def address(v: Array, spec: Array, hashes: Array, places: Array, checks: Array, slots: Array, shift: int) -> None:
     """Find where each context's bucket for the first nibble lies, and ask for its cache line."""
     for i in range(hashes.shape[0]):
-        j = 6 * i
+        j = 7 * i
         first = u64(v[spec[u64(j)]] & spec[u64(j + 1)])
         second = u64(v[spec[u64(j + 2)]] & spec[u64(j + 3)])
-        t = hashed(first, second, u64(v[spec[u64(j + 4)]] & spec[u64(j + 5)]), u64(i + 1))
+        t = hashed(first, second, u64(v[spec[u64(j + 4)]] & spec[u64(j + 5)]), u64(spec[u64(j + 6)]))
         hashes[i] = t
         places[i] = i64(t >> shift) << 4
         checks[i] = check_of(t)
@@ -194,7 +194,7 @@ def code(
     coded: Array,  # uint8: the coded bits; encoding fills it
     coder: Array,  # int64 (4,): as `nzip.entropy.bounds.begin` makes it
     settings: Array,  # int64 (CFG_SIZE,)
-    spec: Array,  # uint64 (6 * contexts,): three sources and their masks for each
+    spec: Array,  # uint64 (7 * contexts,): for each three sources and their masks, and the salt of its hash
     near: Array,  # uint64 (bit contexts,): masks of near bits
     least: Array,  # int64 (matches,): bytes that each match model hashes
     selectors: Array,  # int64 (6 * sets,): what selects, first row, source, shift, mask, by bit or not
@@ -226,7 +226,7 @@ def code(
     Encoding stops once `coded` is full: the coder then has counted more bytes than there is room for.
     """
     room = i64(coded.shape[0])
-    n = i64(spec.shape[0]) // 6
+    n = i64(spec.shape[0]) // 7
     nb = i64(near.shape[0])
     all_ = n + nb
     matches = i64(least.shape[0])
@@ -278,7 +278,7 @@ def code(
     seen16 = i64(0)
     node = i64(1)
     if first > 0:
-        renew(v, buf, first, period, after1, after2, after3)
+        renew(v, buf, first, settings, after1, after2, after3)
         follow(v, buf, first, least, m_pointer, m_length, m_missed, m_expected, table, match_bits)
     address(v, spec, hashes, places, checks, slots, shift)
     # All that is skimmed is known: buckets are asked for many bytes before they are looked up.
@@ -296,7 +296,7 @@ def code(
             nibble = i64(buf[u64(pos)]) >> 4
             readdress(16 | nibble, hashes[:few], few_places[k : k + few], few_checks[k : k + few], slots, shift)
             k += few
-            renew(v, buf, pos + 1, period, after1, after2, after3)
+            renew(v, buf, pos + 1, settings, after1, after2, after3)
             follow(v, buf, pos + 1, least, m_pointer, m_length, m_missed, m_expected, table, match_bits)
             address(v, spec, hashes if pos + 1 == skimmed else hashes[:few], places, checks, slots, shift)
         k = i64(0)
@@ -499,7 +499,7 @@ def code(
                 c = grown & 255
                 buf[u64(pos)] = u8(c)
                 if pos + 1 < end:
-                    renew(v, buf, pos + 1, period, after1, after2, after3)
+                    renew(v, buf, pos + 1, settings, after1, after2, after3)
                     follow(v, buf, pos + 1, least, m_pointer, m_length, m_missed, m_expected, table, match_bits)
                     address(v, spec, hashes, places, checks, slots, shift)
 

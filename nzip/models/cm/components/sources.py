@@ -8,7 +8,15 @@ from nzip.entropy.integers import Array, i64, u64
 from nzip.entropy.jit import inlined
 from nzip.models.cm.layout import (
     ABOVE,
+    AUDIO,
     BRACKET,
+    CFG_BIG,
+    CFG_ORIGIN,
+    CFG_RECORD,
+    CFG_STRIDE,
+    CFG_TYPE,
+    CFG_WIDTH,
+    COLOURS,
     COLUMN,
     COUNT,
     DEPTH,
@@ -18,6 +26,7 @@ from nzip.models.cm.layout import (
     GUESS,
     IDENT,
     IDENT1,
+    IMAGE,
     K1,
     K2,
     K5,
@@ -30,7 +39,9 @@ from nzip.models.cm.layout import (
     LINE_START,
     LINEWORD,
     MARKS,
+    PIXELS,
     PLACE,
+    SAMPLES,
     SHAPE,
     STACK,
     STEM_NOW,
@@ -207,8 +218,8 @@ def renew_line(v: Array, buf: Array, pos: int, c: int) -> None:
 
 
 @inlined
-def renew_record(v: Array, buf: Array, pos: int, c: int, period: int) -> None:
-    """ABOVE, COLUMN and GUESS, for records of `period` bytes; nothing where it is 0."""
+def renew_record(v: Array, buf: Array, pos: int, c: int, period: int, origin: int) -> None:
+    """ABOVE, COLUMN and GUESS, for records of `period` bytes from `origin` on; nothing where it is 0."""
     if period > 0:
         x = u64(0)
         a = i64(0)
@@ -228,7 +239,115 @@ def renew_record(v: Array, buf: Array, pos: int, c: int, period: int) -> None:
             x |= u64(buf[u64(pos - 3 * period)]) << u64(32)
         x |= u64(a) | (u64(a2) << u64(8)) | (u64(al) << u64(24))
         v[ABOVE] = x
-        v[COLUMN] = u64(pos % period)
+        v[COLUMN] = u64((pos - origin) % period)
         v[GUESS] = u64(
             u64((a + c - al) & 255) | (u64((2 * a - a2) & 255) << u64(8)) | (u64(((a + c) >> 1) & 255) << u64(16))
+        )
+
+
+@inlined
+def byte_at(buf: Array, at: int, limit: int) -> Any:
+    """Return a byte, or 0 for one before `limit`."""
+    return i64(buf[u64(at)]) if at >= limit else i64(0)
+
+
+@inlined
+def to_byte(x: int) -> Any:
+    """Return `x` kept within 0..255."""
+    return u64(max(min(i64(x), i64(255)), i64(0)))
+
+
+@inlined
+def renew_pixels(v: Array, o: int, buf: Array, pos: int, limit: int, origin: int, stride: int, row: int) -> None:
+    """PIXELS, COLOURS and COLUMN (the channel) for byte `pos` of an image; bytes before `limit` are not known.
+
+    v: the sources from place `o` on. stride, row: bytes from a pixel and from a row to the next.
+    """
+    w = byte_at(buf, pos - stride, limit)
+    n = byte_at(buf, pos - row, limit)
+    nw = byte_at(buf, pos - row - stride, limit)
+    ne = byte_at(buf, pos - row + stride, limit) if stride < row else i64(0)
+    ww = byte_at(buf, pos - 2 * stride, limit)
+    nn = byte_at(buf, pos - 2 * row, limit)
+    nne = byte_at(buf, pos - 2 * row + stride, limit)
+    last = byte_at(buf, pos - 1, limit)
+    before = byte_at(buf, pos - 2, limit)
+    v[u64(o + PIXELS)] = u64(
+        u64(w) | (u64(n) << u64(8)) | (u64(nw) << u64(16)) | (u64(ne) << u64(24)) | (u64(ww) << u64(32))
+        | (u64(nn) << u64(40)) | (u64(last) << u64(48)) | (u64(before) << u64(56))
+    )  # fmt: skip
+    channel = (pos - origin) % stride
+    # How the last channel differs from what stands around it; nothing for the first channel.
+    dw = i64(0)
+    dn = i64(0)
+    dnw = i64(0)
+    if channel > 0:
+        dw = last - byte_at(buf, pos - stride - 1, limit)
+        dn = last - byte_at(buf, pos - row - 1, limit)
+        dnw = dw + dn - (last - byte_at(buf, pos - row - stride - 1, limit))
+    plane = w + n - nw
+    middle = max(min(plane, max(w, n)), min(w, n))
+    v[u64(o + COLOURS)] = u64(
+        to_byte(plane + dnw) | (to_byte(w + dw) << u64(8)) | (to_byte(n + dn) << u64(16)) | (to_byte(middle) << u64(24))
+        | (to_byte(middle + ((dw + dn) >> 1)) << u64(32)) | (to_byte(2 * n - nn + dn) << u64(40))
+        | (to_byte(2 * w - ww + dw) << u64(48)) | (to_byte(n + ne - nne) << u64(56))
+    )  # fmt: skip
+    v[u64(o + COLUMN)] = u64(channel)
+
+
+@inlined
+def sample_at(buf: Array, at: int, limit: int, width: int, big: int) -> Any:
+    """Return the sample (with a sign from two bytes on) that begins at `at`; 0 for one before `limit`."""
+    x = i64(0)
+    if at >= limit:
+        for k in range(width):
+            x = (x << 8) | i64(buf[u64(at + (k if big > 0 else width - 1 - k))])
+        if width > 1 and x >= (i64(1) << (8 * width - 1)):
+            x -= i64(1) << (8 * width)
+    return x
+
+
+@inlined
+def renew_samples(
+    v: Array, o: int, buf: Array, pos: int, limit: int, origin: int, stride: int, width: int, big: int
+) -> None:
+    """SAMPLES and COLUMN (the place in the frame) for byte `pos` of audio; bytes before `limit` are not known."""
+    place = (pos - origin) % stride
+    j = place % width
+    start = pos - j
+    s1 = sample_at(buf, start - stride, limit, width, big)
+    s2 = sample_at(buf, start - 2 * stride, limit, width, big)
+    s3 = sample_at(buf, start - 3 * stride, limit, width, big)
+    line = 2 * s1 - s2
+    curve = 3 * s1 - 3 * s2 + s3
+    beside = line
+    if place >= width:  # as the channel before changed
+        beside = s1 + sample_at(buf, start - width, limit, width, big)
+        beside -= sample_at(buf, start - width - stride, limit, width, big)
+    # What is known of the sample is taken away; the byte to come is the lowest, or the highest, of the rest.
+    known = i64(0)
+    for k in range(j):
+        known |= byte_at(buf, start + k, limit) << (8 * ((width - 1 - k) if big > 0 else k))
+    down = 8 * ((width - 1 - j) if big > 0 else j)
+    x = u64((((s1 - known) << 8) >> down) & 0xFFFF)
+    x |= u64((((line - known) << 8) >> down) & 0xFFFF) << u64(16)
+    x |= u64((((curve - known) << 8) >> down) & 0xFFFF) << u64(32)
+    x |= u64((((((line + beside) >> 1) - known) << 8) >> down) & 0xFFFF) << u64(48)
+    v[u64(o + SAMPLES)] = x
+    v[u64(o + COLUMN)] = u64(place)
+
+
+@inlined
+def renew_shape(v: Array, buf: Array, pos: int, c: int, settings: Array) -> None:
+    """What the type of the bytes asks for: records, pixels or samples."""
+    kind = i64(settings[CFG_TYPE])
+    origin = i64(settings[CFG_ORIGIN])
+    period = i64(settings[CFG_RECORD])
+    stride = i64(settings[CFG_STRIDE])
+    renew_record(v, buf, pos, c, period, origin)
+    if kind == IMAGE:
+        renew_pixels(v, i64(0), buf, pos, i64(0), origin, stride, period)
+    elif kind == AUDIO:
+        renew_samples(
+            v, i64(0), buf, pos, i64(0), origin, stride, i64(settings[CFG_WIDTH]), i64(settings[CFG_BIG])
         )
