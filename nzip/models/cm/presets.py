@@ -234,6 +234,8 @@ _IMAGE_SETS = (_PARTIAL, _CHANNELS, _MATCH, _by(S.COLOURS, 32))
 _AUDIO_SETS = (_PARTIAL, _CHANNELS, _MATCH)
 
 
+# A bitmap: the bytes above.
+_ROWS = (Context(S.ABOVE, 0xFFFF00FF), Context(S.ABOVE, 0xFFFFFFFF), Context(S.ABOVE, 0xFF, S.LAST8, 0xFFFF))
 # A pixel: predictions, alone and together with what stands around.
 _IMAGE = (
     Context(S.COLOURS, 0xFF, S.COLUMN, 15), Context(S.COLOURS, 0xFF00, S.COLUMN, 15),
@@ -263,7 +265,8 @@ def _normal(
     records = Mixture(binary, binary_sets, matches=(6,))
     image = Mixture(_IMAGE, _IMAGE_SETS, matches=(6,), inputs=32)
     audio = Mixture(_AUDIO, _AUDIO_SETS, matches=(6,), inputs=32)
-    return Mixture(text, sets), records, records, image, audio
+    bitmap = Mixture((*binary, *_ROWS), (*binary_sets, _by(S.ABOVE)), matches=(6,), inputs=32)
+    return Mixture(text, sets), records, bitmap, image, audio
 
 
 NORMAL: dict[int, Preset] = {
