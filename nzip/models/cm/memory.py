@@ -377,9 +377,9 @@ class Strong(Loop):
         sets, matches = len(mixture.sets), len(mixture.matches)
         n = len(mixture.contexts) + len(mixture.near)
         inputs = self.inputs(preset, mixture)
-        salt = salts(preset)
         spec = [
-            (c.first, c.first_mask, c.second, c.second_mask, c.third, c.third_mask, salt[c]) for c in mixture.contexts
+            (c.first, c.first_mask, c.second, c.second_mask, c.third, c.third_mask, salt)
+            for salt, c in enumerate(mixture.contexts, 1)
         ]
         selectors, rows = _selectors(mixture, 8)
         match_maps = np.full((matches, layout.STRONG_MATCH_CELLS), 15 << 28 | 2, np.uint32)
