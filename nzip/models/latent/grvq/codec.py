@@ -28,9 +28,17 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nzip.entropy.binary import check_head, check_overread
 from nzip.entropy.jit import kernel
-from nzip.entropy.range import PRIME, decode_start, decode_step, decode_target, encode_end, encode_step
+from nzip.entropy.range import (
+    PRIME,
+    check_head,
+    check_overread,
+    decode_start,
+    decode_step,
+    decode_target,
+    encode_end,
+    encode_step,
+)
 from nzip.errors import CorruptError, UnsupportedError
 from nzip.models.latent.codecs import Settings, Symbols, check_range
 from nzip.models.latent.layers import Array, Ops, Weights, new_conv, place, widest
@@ -478,9 +486,9 @@ class SymbolsPrior:
         Raises:
             CorruptError: it did not write that.
         """
-        check_head(data, PRIME)
+        check_head(data)
         read = self._run(np.array(np.frombuffer(data, np.uint8)), True, symbols, vectors)
-        check_overread(int(read), len(data), PRIME)
+        check_overread(int(read), len(data))
 
     def _run(self, data: NDArray[np.uint8], decoding: bool, symbols: NDArray[np.int16], vectors: Any) -> int:
         bias = self.wide_bias[len(symbols) // vectors.shape[1] - 1]
