@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from nzip.models.cm import layout as Source
 from nzip.models.cm import tables
-from nzip.models.cm.memory import salts
-from nzip.models.cm.presets import Choice, Context, Mixture, Preset
+from nzip.models.cm.presets import Context, Preset
 
 M32, M64 = (1 << 32) - 1, (1 << 64) - 1
 K1, K2, K3, K4, K5 = (

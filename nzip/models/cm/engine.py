@@ -6,8 +6,8 @@ frame around three loops (`fast`, `normal`, `strong`), which differ in how many 
 do for each bit. A block is coded stretch by stretch: its segment map says which mixture of contexts serves which
 stretch, and all share what they have learned. Before a block with text, the loop reads a primer.
 
-docs/MODELS.md specifies the payload. Only integers take part, so a payload is the same on every machine. numba and
-numpy are imported when a block is coded, never before.
+docs/reference/CM.md specifies the payload. Only integers take part, so a payload is the same on every machine. numba
+and numpy are imported when a block is coded, never before.
 """
 
 from __future__ import annotations

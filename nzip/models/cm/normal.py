@@ -3,7 +3,7 @@
 The method is the context mixing of bits of the PAQ programs (Mahoney, "Adaptive Weighing of Context Models for
 Lossless Data Compression", 2005, and "Data Compression Explained", chapter 4.3): hashed contexts lead to bit
 histories, adaptive maps turn those into probabilities, gated networks mix them in the logistic domain, and secondary
-estimation corrects the result. docs/MODELS.md is the specification; tests/naive_cm.py says the same in plain
+estimation corrects the result. docs/reference/CM.md is the specification; tests/naive_cm.py says the same in plain
 Python, and must agree to the bit.
 
 Invariants of this and of the other loops:

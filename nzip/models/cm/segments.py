@@ -1,6 +1,7 @@
 """The segment map: which type of bytes each stretch of a block is, with what its contexts must know.
 
-The map stands at the start of a payload. docs/MODELS.md specifies it. What is read is believed only within its bounds.
+The map stands at the start of a payload. docs/reference/CM.md specifies it. What is read is believed only within its
+bounds.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Many more contexts, more weight sets, three match models, four mixers in the second layer, more sse, and contexts of
 near bits for bitmaps (Mahoney, "Adaptive Weighing of Context Models for Lossless Data Compression", 2005, and "Data
-Compression Explained", chapter 4.3). docs/STRONG.md is the specification; tests/naive_cmstrong.py says the same in
-plain Python, and must agree to the bit. The invariants are those of `nzip.models.cm.normal`.
+Compression Explained", chapter 4.3). docs/reference/CMSTRONG.md is the specification; tests/naive_cmstrong.py says the
+same in plain Python, and must agree to the bit. The invariants are those of `nzip.models.cm.normal`.
 """
 
 from __future__ import annotations

@@ -126,15 +126,15 @@ else:
 
         return types.void(array, index), generate
 
-    def _of_width(count: int) -> Any:
-        """Return `dot` and `train` for vectors of `count` lanes."""
-        lanes = ir.VectorType(INT, count)
+    def _of_width(lanes: int) -> Any:
+        """Return `dot` and `train` for vectors of so many lanes."""
+        kind = ir.VectorType(INT, lanes)
 
         @intrinsic
         def dot(typing_context: Any, inputs: Any, weights: Any, i: Any, o: Any) -> Any:
             def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-                x = _load(builder, _pointer(context, builder, signature.args[0], args[0], args[2], lanes))
-                w = _load(builder, _pointer(context, builder, signature.args[1], args[1], args[3], lanes))
+                x = _load(builder, _pointer(context, builder, signature.args[0], args[0], args[2], kind))
+                w = _load(builder, _pointer(context, builder, signature.args[1], args[1], args[3], kind))
                 return _total(builder, _products(builder, x, w))
 
             return types.int32(inputs, weights, types.int64, types.int64), generate
@@ -142,9 +142,9 @@ else:
         @intrinsic
         def train(typing_context: Any, inputs: Any, weights: Any, i: Any, o: Any, error: Any) -> Any:
             def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-                x = _load(builder, _pointer(context, builder, signature.args[0], args[0], args[2], lanes))
-                there = _pointer(context, builder, signature.args[1], args[1], args[3], lanes)
-                _learn(builder, x, there, _spread(builder, lanes, args[4]))
+                x = _load(builder, _pointer(context, builder, signature.args[0], args[0], args[2], kind))
+                there = _pointer(context, builder, signature.args[1], args[1], args[3], kind)
+                _learn(builder, x, there, _spread(builder, kind, args[4]))
                 return context.get_dummy_value()
 
             return types.void(inputs, weights, types.int64, types.int64, types.int32), generate
