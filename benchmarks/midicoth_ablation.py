@@ -28,7 +28,7 @@ ROWS = (
     ("all, two APMs for the denoiser", layout.EXPERTS | layout.REFINE),
     ("all but the match model", layout.ALL & ~layout.MATCH),
     ("all but the word model", layout.ALL & ~layout.WORDS),
-    ("all but the high orders", layout.ALL & ~layout.HIGH),
+    ("all but the high orders", layout.ALL & ~layout.HIGH_ORDERS),
     ("PPM + denoiser", layout.DENOISE),
     ("PPM + two APMs", layout.REFINE),
 )

@@ -16,7 +16,7 @@ from typing import Any
 
 import zstandard
 
-from nzip import registry
+import nzip
 from nzip.formats.content.choice import choose
 from nzip.formats.content.detection import detect
 from nzip.formats.transforms.base import Chain
@@ -45,7 +45,7 @@ def content(path: Path) -> bytes:
 def measure(engine: str, block: bytes) -> dict[str, Any]:
     """Return the payload's bytes without and with the chosen chain, and the chain."""
     block = block[: LIMITS[engine]]
-    coder = registry.ENGINES.by_name(engine)
+    coder = nzip.engines()[engine]
 
     def size(data: bytes) -> int:
         return len(coder.encode(data, coder.fit(PARAMS[engine], len(data))))
@@ -53,7 +53,7 @@ def measure(engine: str, block: bytes) -> dict[str, Any]:
     chain: Chain = choose(block, detect(block), sees_records=coder.sees_records)
     coded = block
     for name, params in chain:
-        coded = registry.transforms()[name].forward(coded, params)
+        coded = nzip.transforms()[name].forward(coded, params)
     plain = size(block)
     words = " ".join(SHORT[name](params) for name, params in chain)
     return {"plain": plain, "with": size(coded) if chain else plain, "chain": words}
@@ -79,7 +79,7 @@ def main() -> None:
         print("| " + " | ".join(cells) + " |", flush=True)
     result = {
         "zstd": ".".join(map(str, zstandard.ZSTD_VERSION)),
-        "cm": registry.ENGINES.by_name("cm").version,
+        "cm": nzip.engines()["cm"].version,
         "params": PARAMS,
         "limits": LIMITS,
         "python": platform.python_version(),

@@ -7,8 +7,9 @@ tables have tests of their own.
 
 from __future__ import annotations
 
+from nzip.models.cm import layout as Source
 from nzip.models.cm import tables
-from nzip.models.cm.presets import Context, Preset, Select, Source, select_rows
+from nzip.models.cm.presets import Context, Preset
 
 M32, M64 = (1 << 32) - 1, (1 << 64) - 1
 K1, K2, K3, K4, K5 = (
@@ -79,7 +80,7 @@ class History:
         c = self.context
         self.first = v[c.first] & c.first_mask
         t = (self.first * K1 & M64) ^ ((v[c.second] & c.second_mask) * K2 & M64)
-        t = ((t ^ t >> 29) + self.number + 1) * K3 & M64
+        t = ((t ^ t >> 29) + self.number) * K3 & M64
         self.hash = t = (t ^ t >> 32) * K4 & M64
         self.index = t >> (64 - self.slots.bits)
         self._begin_nibble(0, self.index, t >> 16 & 255)
@@ -206,10 +207,10 @@ class Match:
 class MixerSet:
     """Rows of weights of which a selector chooses one; learns from its own error."""
 
-    def __init__(self, rows, start, preset):
+    def __init__(self, rows, start, preset, mixture):
         self.weights = [list(start) for _ in range(rows)]
         self.uses = [0] * rows
-        self.preset = preset
+        self.preset, self.mixture = preset, mixture
 
     def set(self, row, inputs):
         self.row, self.inputs = row, inputs
@@ -218,10 +219,8 @@ class MixerSet:
         return self.dot
 
     def update(self, bit):
-        preset, row = self.preset, self.row
-        rate = preset.rate + preset.rate_start * preset.rate_fall // (
-            preset.rate_fall + 4 * min(self.uses[row] >> 2, 255)
-        )
+        fall, row = self.preset.rate_fall, self.row
+        rate = self.mixture.rate + self.mixture.rate_start * fall // (fall + 4 * min(self.uses[row] >> 2, 255))
         self.uses[row] = min(self.uses[row] + 1, 65535)
         error = ((bit << 16) - squash(self.dot)) * rate >> 10
         if abs(error) > 15:
@@ -249,7 +248,7 @@ class FinalMixer:
             self.row[k] += dot * error + 8192 >> 14
 
 
-class Refinement:
+class Sse:
     """One adaptive probability map: 16 knots over the stretch domain for each context."""
 
     def __init__(self, limit):
@@ -257,7 +256,7 @@ class Refinement:
         self.limit = limit
 
     def p(self, context, spot):
-        self.row = self.rows.setdefault(context, AdaptiveMap(tables.apm_priors()[:17], self.limit))
+        self.row = self.rows.setdefault(context, AdaptiveMap(tables.sse_priors()[:17], self.limit))
         knot, part = spot >> 8, spot & 255
         self.nearest = knot + (part >= 128)
         return self.row.p[knot] * (256 - part) + self.row.p[knot + 1] * part >> 14
@@ -271,7 +270,7 @@ class Sources:
 
     def __init__(self, record):
         self.record = record
-        self.v = [0] * len(Source)
+        self.v = [0] * Source.SOURCES
         self.after1: dict[int, int] = {}
         self.after2: dict[int, int] = {}
         self.line_start = self.line_before = 0
@@ -339,7 +338,7 @@ class Predictor:
         start[behind + 3 : behind + 3 + preset.counters] = [preset.weight] * preset.counters
         self.sets = [MixerSet(select_rows(select, n), start, preset) for select in self.selects]
         self.final = FinalMixer(len(self.sets), preset.final_rate)
-        self.apms = [Refinement(preset.apm_limit) for _ in range(4)]
+        self.sses = [Sse(preset.sse_limit) for _ in range(4)]
         self.sources = Sources(record)
         self.data: list[int] = []
         self.partial, self.bit = 1, 0
@@ -380,7 +379,7 @@ class Predictor:
         spot = (mixed + TOP + 1) * 5 >> 3
         last = v[Source.LAST8] & 255
         pair = ((v[Source.LAST8] & 65535) * K1 & M64) >> 48
-        by_partial, by_last, by_expected, by_pair = self.apms
+        by_partial, by_last, by_expected, by_pair = self.sses
         self.used = [by_partial, by_last, by_pair if self.match.guess < 0 else by_expected]
         q0 = by_partial.p(self.partial, spot)
         q1 = by_last.p(last << 8 | self.partial, spot)

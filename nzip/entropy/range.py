@@ -21,9 +21,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from nzip.entropy.binary import carry_back, check_head, check_overread
 from nzip.entropy.cdf import check_count, check_intervals, check_symbols
 from nzip.entropy.jit import kernel
+from nzip.errors import CorruptError
 
 MAX_TOTAL = 1 << 24
 PRIME = 6  # bytes that the decoder holds
@@ -43,6 +43,16 @@ _UBYTE = np.uint64(255)
 _UFULL = np.uint64(_FULL)
 _UBOTTOM = np.uint64(_BOTTOM)
 _UBELOW = np.uint64(_BOTTOM - 1)
+
+
+@kernel
+def carry_back(out, pos):  # type: ignore[no-untyped-def]
+    """Add one to the number that the bytes out[:pos] are, most significant byte first."""
+    i = pos - 1
+    while out[i] == 255:
+        out[i] = 0
+        i -= 1
+    out[i] += np.uint8(1)
 
 
 @kernel
@@ -240,6 +250,25 @@ def _decode_adaptive_kernel(data, tree, freqs, increment, limit, symbols):  # ty
     return pos
 
 
+def check_overread(read: int, size: int) -> None:
+    """Raise CorruptError unless reading `read` bytes of `size` is what an intact stream gives.
+
+    Args:
+        read: bytes the decoder read, also those past the end.
+        size: bytes there are.
+    """
+    if read - size > PRIME:
+        raise CorruptError(f"coded data is truncated: {read - PRIME} bytes were needed, {size} are there")
+    if read - size < PRIME - 1:
+        raise CorruptError(f"coded data has {size - read + PRIME - 1} bytes too many")
+
+
+def check_head(data: bytes | bytearray | memoryview) -> None:
+    """Raise CorruptError where the first bytes lie above the whole range, which is one unit short of all ones."""
+    if bytes(data[:PRIME]) == b"\xff" * PRIME:
+        raise CorruptError("coded data begins as no encoder writes it")
+
+
 class RangeEncoder:
     """Symbol by symbol encoder for models in Python.
 
@@ -310,7 +339,7 @@ class RangeDecoder:
     """
 
     def __init__(self, data: bytes | bytearray | memoryview) -> None:
-        check_head(data, PRIME)
+        check_head(data)
         self._data = bytes(data)
         self._code = int.from_bytes(self._data[:PRIME].ljust(PRIME, b"\0"), "big")
         self._range = _FULL
@@ -341,11 +370,11 @@ class RangeDecoder:
             self._pos += 1
             self._range <<= 8
         if self._pos - len(self._data) > PRIME:
-            check_overread(self._pos, len(self._data), PRIME)
+            check_overread(self._pos, len(self._data))
 
     def finish(self) -> None:
         """Check that the data ends here: CorruptError where bytes are missing or left over."""
-        check_overread(self._pos, len(self._data), PRIME)
+        check_overread(self._pos, len(self._data))
 
 
 def encode_intervals(starts: npt.ArrayLike, freqs: npt.ArrayLike, totals: npt.ArrayLike) -> bytes:
@@ -392,10 +421,10 @@ def decode_symbols(data: bytes | bytearray | memoryview, freqs: npt.ArrayLike, c
     """
     cdf = _cdf(freqs)
     check_count(count)
-    check_head(data, PRIME)
+    check_head(data)
     symbols = np.empty(count, np.int32)
     source = np.frombuffer(data, np.uint8)
-    check_overread(int(_decode_kernel(source, cdf.astype(np.uint64), symbols)), source.size, PRIME)
+    check_overread(int(_decode_kernel(source, cdf.astype(np.uint64), symbols)), source.size)
     return symbols
 
 
@@ -490,10 +519,10 @@ def decode_adaptive(data: bytes | bytearray | memoryview, alphabet: int, count: 
     [2, 0, 2, 2]
     """
     check_count(count)
-    check_head(data, PRIME)
+    check_head(data)
     model = AdaptiveModel(alphabet, limit=_adaptive_limit(alphabet))
     source = np.frombuffer(data, np.uint8)
     symbols = np.empty(count, np.int32)
     read = _decode_adaptive_kernel(source, model.tree, model.freqs, model.increment, model.limit, symbols)
-    check_overread(int(read), source.size, PRIME)
+    check_overread(int(read), source.size)
     return symbols

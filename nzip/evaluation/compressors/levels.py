@@ -7,7 +7,6 @@ from typing import Any
 
 from nzip.evaluation.compressors.codec import WARM_UP, Codec
 from nzip.evaluation.compressors.peers import MIB
-from nzip.models.base import Engine
 from nzip.settings import DEFAULT_LEVEL, resolve
 
 SLOW_WARM_UP = 1 << 10  # with models of LARGE bytes or more, which take a minute for 64 KiB
@@ -48,15 +47,9 @@ def nzip_codec(
         prepare=coder.prepare,
         spec={"kind": "nzip", "level": level, "engine": engine, "params": params, "threads": threads},
         model_bytes=model_bytes,
-        model=_model_of(coder, used),
+        model=coder.parameters.check(used).get("model", ""),
         warm_up=SLOW_WARM_UP if model_bytes >= LARGE else WARM_UP,
     )
-
-
-def _model_of(coder: Engine, params: Mapping[str, Any]) -> str:
-    """Return the language model that an engine is told of, else its own choice; nothing for engines without one."""
-    fields = getattr(coder, "parameters", ())
-    return next((params.get(field.name, field.default) for field in fields if field.name == "model"), "")
 
 
 def nzip_codecs(

@@ -7,6 +7,7 @@ docs/reference/TRANSFORMS.md defines it to the bit.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from nzip.formats.content.kinds import Content, Segment
@@ -80,6 +81,13 @@ class DeltaTransform(Transform):
         rest = len(samples) - rows * lag
         out[rows * lag :] = samples[rows * lag :] + out[(rows - 1) * lag : (rows - 1) * lag + rest]
         return head + _bytes(out, p) + tail
+
+    def content(self, coded: bytes, content: Content, params: Params) -> Content:
+        """Differences of audio samples are audio samples of the same shape, to contexts; of others, plain bytes."""
+        whole = content.whole
+        if whole.kind == "audio" and whole.sure and (whole.stride, whole.width) == (params["stride"], params["width"]):
+            return Content((replace(whole, length=len(coded)),))
+        return super().content(coded, content, params)
 
     def proposals(self, content: Content, before: Chain, sees_records: bool) -> list[dict[str, Any]]:
         """Propose differences of the first order, and after those of samples of two bytes or more of the second.

@@ -1,19 +1,11 @@
-"""Numbers that the engine `cm` and its kernels share: this module, unlike theirs, imports nothing."""
+"""Numbers that presets, the engine's memory and the kernels share: this module, unlike theirs, imports nothing."""
 
 from __future__ import annotations
 
 STRETCH_MAX = 12 * 256 - 1  # as in tables
 
-# What `v` holds: presets.Source, then two numbers that only `renew` uses.
-NONE, LAST8, LAST16, WORD, WORD1, WORD2, ABOVE, COLUMN, AFTER1, AFTER2, LINE, SHAPE, WORDS = range(13)
-LINE_START, LINE_BEFORE = 13, 14
-SOURCES = 16
-
-# What `code` does.
+# What a loop does.
 ENCODE, DECODE, READ = range(3)
-
-# presets.Select
-ONE, PARTIAL, LAST, MATCH, SEEN, LAST2, SHAPES, COLUMNS = range(8)
 
 # Odd multipliers for hashing.
 K1 = 0x9E3779B97F4A7C15
@@ -22,19 +14,78 @@ K3 = 0xC2B2AE3D27D4EB4F
 K4 = 0xBF58476D1CE4E5B9
 K5 = 0x2545F4914F6CDD1D
 
-# Settings, by place in `settings`.
+# The sources: what `v` holds. The comments say how the 64 bits are filled, lowest byte first.
+NONE = 0
+LAST8 = 1  # the last byte, the one before, ... eight of them
+LAST16 = 2  # the ninth to last byte ... the sixteenth to last
+WORD = 3  # hash of the letters of the current word, case folded
+WORD1, WORD2, WORD3 = 4, 5, 6  # hashes of the words before: the last, the second to last, the third to last
+ABOVE = 7  # bytes at distance R, 2R, R - 1, R + 1, 3R, R - 2, for the record length R
+COLUMN = 8  # position in the record
+AFTER1 = 9  # bytes that followed the last byte earlier, the latest first
+AFTER2 = 10  # bytes that followed the last two bytes earlier, the latest first
+AFTER3 = 11  # bytes that followed the last three bytes (their hash) earlier, the latest first
+LINE = 12  # column in the line, the byte above in the line before, the line's first byte
+SHAPE = 13  # classes of the last 16 bytes, 4 bits each
+EXPECT = 14  # the byte the longest match expects, then its length's class + 1; 0 without a match
+IDENT = 15  # hash of the letters, digits and underscores of the current name
+IDENT1 = 16  # hash of the name before
+MARKS = 17  # the last eight bytes that were neither letter, digit nor space
+PLACE = 18  # letters in the word so far, bytes since the last letter, first letter of the last word
+GUESS = 19  # above + last - above left, 2 above - two above, (above + last) / 2: a byte each
+BRACKET = 20  # the innermost open bracket or quote, then the one around it
+LETTERS = 21  # the last eight letters, case folded
+ENDINGS = 22  # last three letters of the word before, of the word before that, 16 bits of the former's beginning
+LINEWORD = 23  # hash of the line's first word
+WORDS = 24  # hash of the two words before
+PIXELS = 25  # of an image: left, above, above left, above right, two left, two above, the last byte, the one before
+COLOURS = 26  # predictions of a byte of a pixel, from bytes around it and from how these differ in the last channel
+SAMPLES = 27  # four predictions of a byte of an audio sample, 16 bits each: 8 bits behind the byte
+# Numbers that only the renewal of the sources uses, then the stack of open brackets.
+LINE_START, LINE_BEFORE, DEPTH, COUNT, GAP, FIRST, LINE_FIRST, STEM_NOW = 32, 33, 34, 35, 36, 37, 38, 39
+STACK = 64
+SOURCES = 128
+
+# What chooses a row of a weight set.
+SOURCE, PARTIAL, MATCH, BITS = range(4)
+
+# Settings of the loops, by place in `settings`.
 (
     CFG_INPUTS, CFG_LIMIT, CFG_RECORD, CFG_RATE, CFG_RATE_START, CFG_RATE_FALL, CFG_MATCH_MIN, CFG_MATCH_BITS,
-    CFG_FINAL_RATE, CFG_APM_LIMIT, CFG_REFINE, CFG_BITS, CFG_COUNTERS, CFG_COUNTER_BITS, CFG_COUNTER_LIMIT,
-    CFG_AHEAD,
-) = range(16)  # fmt: skip
-CFG_SIZE = 16
+    CFG_FINAL_RATE, CFG_SSE_LIMIT, CFG_BITS, CFG_COUNTERS, CFG_COUNTER_BITS, CFG_COUNTER_LIMIT, CFG_AHEAD,
+    CFG_LOUD, CFG_QUIET, CFG_SECOND, CFG_SKIM, CFG_STREAMS, CFG_PART,
+    CFG_SKIMMED, CFG_TYPE, CFG_STRIDE, CFG_WIDTH, CFG_BIG, CFG_ORIGIN,
+) = range(27)  # fmt: skip
+CFG_SIZE = 27
 
-MATCH_MAPS = 32 * 4
 MATCH_VERIFY = 400  # bytes of a candidate that are compared at most
-SURE = 32  # a bit that came with at most so many 2^-16 of doubt teaches nothing: left out for speed
 SMALL_ERROR = 15  # would move no weight by more than a few units of 2^-16: left out for speed
 BIAS = 256  # the input that is always there
-# Rows of 16 cells in `apm`: by the partial byte, by the last byte, by the expected byte, by the last two bytes.
-APM_LAST, APM_EXPECTED, APM_PAIR, APM_ROWS = 256, 256 + 65536, 256 + 2 * 65536, 256 + 2 * 65536 + 4096
 HALF = 1 << 31  # a counter's cell at first, but for this xor
+
+# A bit that came with at most so many 2^-16 of doubt teaches nothing: left out for speed.
+SURE, STRONG_SURE = 32, 16
+MATCH_MAPS = 32 * 4  # cells of a match model: by length and misses
+STRONG_MATCH_CELLS = 128 + 4 * 2048  # the same, then by class of length, expected byte and bit
+BIT_BITS = 22  # log2 of the histories of near bits
+SKIM_AHEAD = 32  # bytes between asking for buckets and looking them up, while all is known
+# Rows of 16 cells in `sse`: by the partial byte, by the last byte, by the expected byte, by the last two bytes,
+SSE_LAST, SSE_EXPECTED, SSE_PAIR, SSE_ROWS = 256, 65792, 131328, 135424
+# and, where pairs have more rows, by the word.
+STRONG_SSE_WORD, STRONG_SSE_ROWS = 196864, 262400
+# Where the rows of the second layer begin: by the partial byte, the last byte, the match, the shape.
+FINAL_LAST, FINAL_MATCH, FINAL_SHAPE, FINAL_ROWS = 256, 512, 592, 592 + 32768
+
+# Of the loop `fast`:
+FAST_CONTEXTS = 5
+FAST_LANES = 8  # mixer inputs: the contexts, the match model, a bias, nothing
+FAST_DIRECT = 256 * 32 * 16  # bytes of the buckets of the first context, which is not hashed
+FAST_ROWS = 8 * 4 * (FAST_CONTEXTS + 1)  # weight rows: buckets seen before, class of the match, bit position
+FAST_SSE_ROWS = 1 << 16  # rows of 16 knots: last byte, partial byte
+FAST_SSE_SHIFT = 6
+FAST_SSE_ONE = 65535 + 63  # so that rounding down leaves 65535 within reach
+FAST_LIMIT = 1022  # of the counts of its maps
+FAST_VERIFY = 32  # bytes of a candidate that are compared at most
+
+# Types of bytes; a preset has a mixture for each.
+TEXT, BINARY, BITMAP, IMAGE, AUDIO = range(5)

@@ -1,76 +1,96 @@
-"""The presets of the `cm` engine: what the kernel mixes, as data.
+"""The presets: what the loops mix, as data.
 
-A context is two masked sources hashed together; a source is a 64-bit value that the kernel renews at each byte
-(the last eight bytes, a word's hash, the byte above in a record, ...). A preset names the contexts of each class of
-block, the selectors of the mixer's weight sets, and the rates. Nothing here is code: another list of contexts is
-another preset, and the kernel stays as it is. Presets are part of the format: changing one changes payloads, so it
-takes a new engine version.
+A context is up to three masked sources hashed together; a source is a 64-bit value that a loop renews at each byte
+(the last eight bytes, a word's hash, the byte above in a record, ...). A mixture names the contexts that serve one type
+of bytes (text, binary, bitmap, ...), the weight sets of the mixer and what chooses their rows, and the rates at which
+these learn; a preset has a mixture for each type. Nothing here is code: another list of contexts is another preset, and
+the loops stay as they are. Presets are part of the format: changing one changes payloads.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import IntEnum
 
-MASK64 = (1 << 64) - 1
+from nzip.models.cm import layout as S
+from nzip.models.cm.layout import BITS, MATCH, PARTIAL, SOURCE
 
-
-class Source(IntEnum):
-    """Values the kernel renews at each byte; the comments say how the 64 bits are filled, lowest byte first."""
-
-    NONE = 0
-    LAST8 = 1  # the last byte, the one before, ... eight of them
-    LAST16 = 2  # the ninth to last byte ... the sixteenth to last
-    WORD = 3  # hash of the letters of the current word, case folded
-    WORD1 = 4  # hash of the word before
-    WORD2 = 5  # hash of the word before that one
-    ABOVE = 6  # bytes at distance R, 2R, R - 1, R + 1, 3R, for the record length R
-    COLUMN = 7  # position modulo R
-    AFTER1 = 8  # bytes that followed the last byte earlier, the latest first
-    AFTER2 = 9  # bytes that followed the last two bytes earlier, the latest first
-    LINE = 10  # column in the line, the byte above in the line before, the line's first byte
-    SHAPE = 11  # classes of the last 16 bytes, 4 bits each
-    WORDS = 12  # hash of the two words before
+ALL = (1 << 64) - 1
 
 
 @dataclass(frozen=True)
 class Context:
-    """One context: `first` and `second`, each masked, hashed together.
+    """One context: `first`, `second` and `third`, each masked, hashed together; the loop `strong` alone has a third.
 
     Attributes:
-        direct: the masked `first` is an index and not hashed (for contexts of a byte at most).
+        direct: the masked `first` is an index and not hashed (in the loop `normal`, for contexts of a byte at most).
         wide: the bucket of a byte's second nibble may lie anywhere. Otherwise it lies in the cache line beside the
-            first nibble's, which is faster, and crowds contexts that many different bytes follow.
+            first nibble's, which is faster, and crowds contexts that many different bytes follow. In the loop `strong`
+            all are wide, in `fast` none is.
+        shift: of the second, which the loop `fast` adds to the first.
     """
 
-    first: Source
+    first: int
     first_mask: int
-    second: Source = Source.NONE
+    second: int = S.NONE
     second_mask: int = 0
+    third: int = S.NONE
+    third_mask: int = 0
     direct: bool = False
     wide: bool = False
+    shift: int = 0
 
 
-class Select(IntEnum):
-    """What chooses a row of a weight set."""
+@dataclass(frozen=True)
+class Choice:
+    """How a weight set's row is chosen.
 
-    ONE = 0  # nothing: one row
-    PARTIAL = 1  # the bits of the current byte so far
-    LAST = 2  # the last byte
-    MATCH = 3  # number of buckets seen before, class of the match's length, and bit position
-    SEEN = 4  # number of buckets seen before, and bit position
-    LAST2 = 5  # the byte before the last
-    SHAPES = 6  # classes of the last two bytes
-    COLUMNS = 7  # position in the record
+    Attributes:
+        select: SOURCE, PARTIAL (the bits of the current byte so far), MATCH (how many buckets have been seen before,
+            class of the longest match's length, and bit position), or BITS (near bits of a bitmap). The other
+            attributes belong to SOURCE:
+        source, shift, mask: the row is `(source >> shift) & mask`,
+        by_bit: times 8, plus the bit position, if true.
+    """
+
+    select: int
+    source: int = S.NONE
+    shift: int = 0
+    mask: int = 0
+    by_bit: bool = False
+
+    def rows(self, contexts: int) -> int:
+        """Return how many rows there are to choose from, where the MATCH rows tell `contexts` numbers of buckets."""
+        if self.select == SOURCE:
+            return (self.mask + 1) * (8 if self.by_bit else 1)
+        return {PARTIAL: 256, MATCH: 72 * contexts, BITS: 1024}[self.select]
 
 
-def select_rows(select: Select, contexts: int) -> int:
-    """Return how many rows `select` chooses from when there are `contexts` contexts."""
-    if select == Select.ONE:
-        return 1
-    if select == Select.MATCH:
-        return 72 * (contexts + 1)
-    return 8 * (contexts + 1) if select == Select.SEEN else 256
+@dataclass(frozen=True)
+class Mixture:
+    """What serves one type of bytes.
+
+    Attributes:
+        contexts: contexts of whole bytes; in the loop `fast` four, behind that of the last byte.
+        sets: how the weight sets of the first layer choose their rows.
+        matches: bytes that each match model hashes, its shortest match; longest first. The loop `strong` has several
+            (4..16), the others one (2..8; 0 for none, in the loop `normal`).
+        rate, rate_start: learning rate of the first layer, and what is added to it at first.
+        near: masks of near bits, a context each. Bits 0..15 are the last bits of this row, bit 0 the latest; bits
+            16..31 those of the row above around the place of the bit to come (which is bit 7 of them, a lower bit
+            lies further right), bits 32..47 and 48..63 those of the two rows above that.
+        part: bytes that each stream codes before the streams meet again (in the loop `fast`).
+        inputs: as the preset's, where it is not 0.
+    """
+
+    contexts: tuple[Context, ...]
+    sets: tuple[Choice, ...] = ()
+    matches: tuple[int, ...] = (8,)
+    rate: int = 60
+    rate_start: int = 5000
+    near: tuple[int, ...] = ()
+    part: int = 0
+    inputs: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,141 +98,382 @@ class Preset:
     """One preset.
 
     Attributes:
-        text, binary: contexts for each class of block.
-        text_sets, binary_sets: selectors of the mixer's weight sets for each class.
+        mixtures: for text, binary, bitmap, image and audio, in the order of their numbers.
         max_bits: log2 of the most buckets (of 16 bytes) in the hash table.
-        inputs: the most inputs of the mixer, a multiple of 16. Contexts beyond what fits have one input, not two.
-        match_min: bytes that the match model hashes, and its shortest match; 0 for no match model.
-        match_min_binary: the same for binary blocks.
-        ahead: 1 where the match model hashes one byte less and looks up a byte early; not with match_min 0.
-        limit: bound of the counts of the adaptive maps; 1022 at most, as are the next.
-        apm_limit: bound of the counts of the refinement.
-        rate, rate_start, rate_fall: learning rate of the first layer: `rate_start` is added to `rate` at first, and
-            half of it after `rate_fall` uses of a row.
+        inputs: the most inputs of the mixer, a multiple of 16 (in the loop `normal`). Contexts beyond what fits have
+            one input, not two.
+        ahead: 1 where the match model hashes one byte less and looks up a byte early (in the loop `normal`; not where
+            there is none).
+        limit: bound of the counts of the adaptive maps; 1022 at most, as is the next.
+        sse_limit: bound of the counts of the sse.
+        rate_fall: half of `rate_start` is gone after so many uses of a row.
+        loud, quiet: in the loop `strong` the rate is multiplied by (loud + quiet) / (power + quiet), where `power` is
+            that of the inputs.
         final_rate: learning rate of the second layer.
         weight: what the weights of stretched probabilities start with, in 1/65536.
-        refine: 1 for the refinement stage, 0 for none.
         counters: counters of the last 1..`counters` bytes, at most 3: adaptive probabilities without histories.
         counter_limit: bound of their counts.
         large: the preset that `fit` takes in its place for blocks of `LARGE` bytes and more; 0 for none.
-        primer: bytes of a primer that are read before a block of text, at most; from version 2 on.
+        primer: bytes of a primer that are read before a block of text, at most.
+        skim: the first so many contexts skim all other primers before that; 0 for no skimming.
     """
 
-    text: tuple[Context, ...]
-    binary: tuple[Context, ...]
-    text_sets: tuple[Select, ...]
-    binary_sets: tuple[Select, ...]
+    mixtures: tuple[Mixture, ...]
     max_bits: int
-    inputs: int = 64
-    match_min: int = 6
-    match_min_binary: int = 6
+    inputs: int = 16
     ahead: int = 0
     limit: int = 1022
-    apm_limit: int = 255
-    rate: int = 180
-    rate_start: int = 5000
+    sse_limit: int = 255
     rate_fall: int = 48
+    loud: int = 600
+    quiet: int = 200
     final_rate: int = 50
     weight: int = 12000
-    refine: int = 1
     counters: int = 0
     counter_limit: int = 255
     large: int = 0
     primer: int = 1 << 16
+    skim: int = 0
 
 
-S = Source
+def _masked(mask: int) -> Context:
+    """Some bits of the last eight bytes."""
+    return Context(S.LAST8, mask)
 
 
 def _order(n: int) -> Context:
-    """The last `n` bytes (0..8)."""
-    return Context(S.LAST8, (1 << 8 * n) - 1, direct=n <= 1, wide=2 <= n <= 3)
+    """The last `n` bytes (0..16), as the loop `strong` has them."""
+    if n <= 8:
+        return _masked((1 << 8 * n) - 1)
+    return Context(S.LAST8, ALL, S.LAST16, (1 << 8 * (n - 8)) - 1)
 
 
 def _bytes(*which: int) -> Context:
     """Those of the last eight bytes that `which` lists (1 is the last)."""
-    return Context(S.LAST8, sum(255 << 8 * (k - 1) for k in which), wide=True)
+    return _masked(sum(255 << 8 * (k - 1) for k in which))
 
 
-# Words. Each name says what the context holds; `LAST` is the last byte.
-_WORD_LAST = Context(S.WORD, MASK64, S.LAST8, 0xFF, wide=True)
-_WORD = Context(S.WORD, MASK64)
-_WORD_WORD1 = Context(S.WORD, MASK64, S.WORD1, MASK64)
-_WORD_WORDS = Context(S.WORD, MASK64, S.WORDS, MASK64)
-_WORD_WORD2 = Context(S.WORD, MASK64, S.WORD2, MASK64)
-_WORD1_LAST = Context(S.WORD1, MASK64, S.LAST8, 0xFF)
-# Shapes: the classes of the last 6, 8, 12 and 16 bytes.
+def _by(source: int, shift: int = 0, mask: int = 255, by_bit: bool = False) -> Choice:
+    return Choice(SOURCE, source, shift, mask, by_bit)
+
+
+_PARTIAL, _MATCH, _BITS = Choice(PARTIAL), Choice(MATCH), Choice(BITS)
+_LAST, _LAST2, _SHAPES = _by(S.LAST8), _by(S.LAST8, 8), _by(S.SHAPE)
+LARGE = 1 << 21
+
+# ---- the loop `fast`
+
+_WORD_AND_LAST = Context(S.WORD, ALL, S.LAST8, 0xFF)
+_FAST_TEXT = (_order(2), _order(3), _order(5), _WORD_AND_LAST)
+_FAST_BINARY = (_order(2), _order(4), _bytes(2, 3), Context(S.ABOVE, 0xFFFF, S.LAST8, 0xFF, shift=16))
+_FAST_TEXT_MIXTURE = Mixture(_FAST_TEXT, matches=(8,), rate=180, part=1 << 13)
+_FAST_BINARY_MIXTURE = Mixture(_FAST_BINARY, matches=(6,), rate=180, part=1 << 16)
+
+_FAST_IMAGE = (
+    Context(S.COLOURS, 0xFF << 32, S.COLUMN, 15, shift=48),
+    Context(S.COLOURS, 0xFFFF00, S.COLUMN, 15, shift=48),
+    Context(S.PIXELS, 0xFF000000F8F8, S.COLUMN, 15, shift=56),
+    Context(S.COLOURS, 0xF0F0FF, S.COLUMN, 15, shift=48),
+)
+_FAST_AUDIO = (
+    Context(S.SAMPLES, 0xFFF << 52, S.COLUMN, 15),
+    Context(S.SAMPLES, 0xFFC << 20, S.COLUMN, 15),
+    Context(S.LAST8, 0xFF, S.COLUMN, 15, shift=40),
+    Context(S.SAMPLES, 0xFF00FF << 40, S.COLUMN, 15),
+)
+_FAST_IMAGE_MIXTURE = Mixture(_FAST_IMAGE, matches=(6,), rate=180, part=1 << 16)
+_FAST_AUDIO_MIXTURE = Mixture(_FAST_AUDIO, matches=(6,), rate=180, part=1 << 16)
+_FAST_MIXTURES = (
+    _FAST_TEXT_MIXTURE, _FAST_BINARY_MIXTURE, _FAST_BINARY_MIXTURE, _FAST_IMAGE_MIXTURE, _FAST_AUDIO_MIXTURE,
+)  # fmt: skip
+
+FAST: dict[int, Preset] = {
+    1: Preset(
+        _FAST_MIXTURES, 22, weight=22000, primer=1 << 14,
+    ),
+}  # fmt: skip
+
+# ---- the loop `normal`
+
+
+def _near_order(n: int) -> Context:
+    """The last `n` bytes (0..8)."""
+    return Context(S.LAST8, (1 << 8 * n) - 1, direct=n <= 1, wide=2 <= n <= 3)
+
+
+def _wide_bytes(*which: int) -> Context:
+    return Context(S.LAST8, _bytes(*which).first_mask, wide=True)
+
+
+_WORD_LAST = Context(S.WORD, ALL, S.LAST8, 0xFF, wide=True)
+_WORD_WORD1 = Context(S.WORD, ALL, S.WORD1, ALL)
+_WORD_WORDS = Context(S.WORD, ALL, S.WORDS, ALL)
+_WORD_WORD2 = Context(S.WORD, ALL, S.WORD2, ALL)
 _SHAPE6 = Context(S.SHAPE, 0xFFFFFF)
 _SHAPE8 = Context(S.SHAPE, 0xFFFFFFFF)
-_SHAPE12_WORD = Context(S.SHAPE, (1 << 48) - 1, S.WORD, MASK64)
-_SHAPE12_LAST = Context(S.SHAPE, (1 << 48) - 1, S.LAST8, 0xFF)
-_SHAPE16 = Context(S.SHAPE, MASK64)
-# Lines.
+_SHAPE12_WORD = Context(S.SHAPE, (1 << 48) - 1, S.WORD, ALL)
 _LINE = Context(S.LINE, 0xFFFF)
-_LINE_COLUMN_LAST = Context(S.LINE, 0xFF, S.LAST8, 0xFF)
-_LINE_ABOVE_LAST2 = Context(S.LINE, 0xFF00, S.LAST8, 0xFFFF)
-_LINE_FIRST_LAST2 = Context(S.LINE, 0xFF0000, S.LAST8, 0xFFFF)
-# What came after the same bytes before.
-_AFTER1 = Context(S.AFTER1, 0xFFFF, S.LAST8, 0xFF)
-_AFTER1_LONG = Context(S.AFTER1, 0xFFFFFF, S.LAST8, 0xFF)
-_AFTER2 = Context(S.AFTER2, 0xFFFF, S.LAST8, 0xFF)
-# Records.
-_ABOVE_COLUMN = Context(S.ABOVE, 0xFFFF, S.COLUMN, MASK64)
+_ABOVE_COLUMN = Context(S.ABOVE, 0xFFFF, S.COLUMN, ALL)
 _ABOVE_LAST = Context(S.ABOVE, 0xFFFF, S.LAST8, 0xFF)
-_AROUND = Context(S.ABOVE, 0xFFFFFFFF)
 _AROUND_LAST = Context(S.ABOVE, 0xFFFF00FF, S.LAST8, 0xFF)
-_COLUMN_LAST = Context(S.COLUMN, MASK64, S.LAST8, 0xFF)
 
-_TEXT1 = (*map(_order, (1, 2, 3, 4, 6)), _WORD_LAST)
-_TEXT2 = (*_TEXT1, _SHAPE8)
-_TEXT3 = (*map(_order, (0, 1, 2, 3, 4)), _WORD_LAST, _WORD_WORD1, _SHAPE8, _LINE)
-_TEXT4 = (*_TEXT3, _order(6), _AFTER1, _SHAPE12_WORD, _WORD_WORD2, _order(5), _bytes(2, 3))
-_TEXT5 = (*_TEXT4, _AFTER2, _WORD, _LINE_COLUMN_LAST, _LINE_ABOVE_LAST2, _SHAPE12_LAST, _order(8))
-_TEXT6 = (
-    *_TEXT5, _bytes(3, 4), _bytes(2), _LINE_FIRST_LAST2, _WORD1_LAST, _SHAPE16, _AFTER1_LONG, _bytes(2, 3, 4),
+_BINARY1 = (*map(_near_order, (1, 2, 3, 4)), _wide_bytes(2, 3), _ABOVE_LAST, _SHAPE6)
+_BINARY2 = (
+    *map(_near_order, (0, 1, 2, 6)), _wide_bytes(2, 3), _wide_bytes(3, 4), _ABOVE_COLUMN, _ABOVE_LAST, _AROUND_LAST,
+    _SHAPE6,
+)  # fmt: skip
+_QUICK_TEXT = (_near_order(4), _near_order(6), _WORD_LAST, _WORD_WORD1)
+_QUICK_BINARY = (_near_order(1), _near_order(2), _near_order(4), _wide_bytes(2, 3), _ABOVE_LAST)
+_MORE_TEXT = (*map(_near_order, (0, 4, 6)), _WORD_LAST, _WORD_WORD1, _SHAPE8, _LINE)
+_LARGE_TEXT = (*_MORE_TEXT, _SHAPE12_WORD, _near_order(2), _near_order(3), _WORD_WORD2, _WORD_WORDS)
+_LARGE_BINARY = (*_BINARY2, _near_order(4))
+_SETS = (_SHAPES, _MATCH)
+_BINARY_SETS = (_PARTIAL, _LAST, _MATCH)
+_CHANNELS = _by(S.COLUMN, 0, 15, True)
+_IMAGE_SETS = (_PARTIAL, _CHANNELS, _MATCH, _by(S.COLOURS, 32))
+_AUDIO_SETS = (_PARTIAL, _CHANNELS, _MATCH)
+
+
+# A bitmap: the bytes above.
+_ROWS = (Context(S.ABOVE, 0xFFFF00FF), Context(S.ABOVE, 0xFFFFFFFF), Context(S.ABOVE, 0xFF, S.LAST8, 0xFFFF))
+# A pixel: predictions, alone and together with what stands around.
+_IMAGE = (
+    Context(S.COLOURS, 0xFF, S.COLUMN, 15), Context(S.COLOURS, 0xFF00, S.COLUMN, 15),
+    Context(S.COLOURS, 0xFF0000, S.COLUMN, 15), Context(S.COLOURS, 0xFF << 32, S.COLUMN, 15),
+    Context(S.COLOURS, 0xFFFF00, S.COLUMN, 15), Context(S.COLOURS, 0xFF00F0F0F0, S.COLUMN, 15),
+    Context(S.PIXELS, 0xFF00000000FFFF, S.COLUMN, 15), Context(S.COLOURS, 0xFF << 40, S.COLUMN, 15),
+    Context(S.COLOURS, 0xFF << 48, S.COLUMN, 15), Context(S.PIXELS, 0xFFFF, S.COLUMN, 15),
+    Context(S.COLOURS, 0xFF000000FF, S.COLUMN, 15), Context(S.PIXELS, 0xF0F0F0F0F0F0, S.COLUMN, 15),
+    Context(S.COLOURS, 0xFFFF << 48, S.COLUMN, 15),
+)  # fmt: skip
+# A sample: predictions, with bits behind the byte.
+_AUDIO = (
+    Context(S.SAMPLES, 0xFF00, S.COLUMN, 15), Context(S.SAMPLES, 0xFFE0, S.COLUMN, 15),
+    Context(S.SAMPLES, 0xFF00 << 16, S.COLUMN, 15), Context(S.SAMPLES, 0xFFE0 << 16, S.COLUMN, 15),
+    Context(S.SAMPLES, 0xFF00 << 32, S.COLUMN, 15), Context(S.SAMPLES, 0xFF80 << 32, S.COLUMN, 15),
+    Context(S.SAMPLES, 0xFF00 << 48, S.COLUMN, 15), Context(S.SAMPLES, 0xFFE0 << 48, S.COLUMN, 15),
+    Context(S.SAMPLES, 0xFF00FE00 << 16, S.COLUMN, 15), Context(S.LAST8, 0xFF, S.COLUMN, 15),
+    Context(S.SAMPLES, 0xFC00FC00FC00FC00, S.COLUMN, 15), Context(S.ABOVE, 0xFF, S.COLUMN, 15),
+    Context(S.COLUMN, 15),
 )  # fmt: skip
 
-_BINARY1 = (*map(_order, (1, 2, 3, 4)), _bytes(2, 3), _ABOVE_LAST)
-_BINARY2 = (*_BINARY1, _SHAPE6)
-_BINARY3 = (
-    *map(_order, (0, 1, 2, 6)), _bytes(2, 3), _bytes(3, 4), _ABOVE_COLUMN, _ABOVE_LAST, _AROUND_LAST, _SHAPE6,
-)  # fmt: skip
-_BINARY4 = (*_BINARY3, _order(4), _order(3), _bytes(1, 4), _AFTER2, _AROUND, _COLUMN_LAST)
-_BINARY5 = (*_BINARY4, _order(5), _bytes(2, 4), _AFTER1, _WORD_LAST, _LINE, _bytes(4))
-_BINARY6 = (
-    *_BINARY5, _bytes(2), _bytes(3), _bytes(1, 3), _SHAPE12_WORD, _bytes(5), _AFTER1_LONG, _bytes(2, 3, 4),
-)  # fmt: skip
 
-_SETS1 = (Select.PARTIAL,)
-_SETS2 = (Select.LAST, Select.MATCH)
-_SETS3 = (Select.PARTIAL, Select.LAST, Select.MATCH)
-_SETS4 = (*_SETS3, Select.LAST2)
-_SETS_TEXT = (*_SETS4, Select.SHAPES, Select.SEEN)
-_SETS_BINARY = (*_SETS4, Select.COLUMNS, Select.SEEN)
+def _normal(
+    text: tuple[Context, ...], binary: tuple[Context, ...],
+    sets: tuple[Choice, ...] = _SETS, binary_sets: tuple[Choice, ...] = _BINARY_SETS,
+) -> tuple[Mixture, ...]:  # fmt: skip
+    records = Mixture(binary, binary_sets, matches=(6,))
+    image = Mixture(_IMAGE, _IMAGE_SETS, matches=(6,), inputs=32)
+    audio = Mixture(_AUDIO, _AUDIO_SETS, matches=(6,), inputs=32)
+    bitmap = Mixture((*binary, *_ROWS), (*binary_sets, _by(S.ABOVE)), matches=(6,), inputs=32)
+    return Mixture(text, sets), records, bitmap, image, audio
 
-DEFAULT_PRESET = 3
-LARGE = 1 << 21
-PRESETS_1: dict[int, Preset] = {  # of version 1
-    1: Preset(_TEXT1, _BINARY1, _SETS1, _SETS1, 22, inputs=16),
-    2: Preset(_TEXT2, _BINARY2, _SETS3, _SETS3, 22, inputs=16),
-    3: Preset(_TEXT3, _BINARY3, _SETS3, _SETS2, 23, inputs=16),
-    4: Preset(_TEXT4, _BINARY4, _SETS4, _SETS4, 24, inputs=32, weight=9000),
-    5: Preset(_TEXT5, _BINARY5, _SETS_TEXT, _SETS_BINARY, 24, weight=6000),
-    6: Preset(_TEXT6, _BINARY6, _SETS_TEXT, _SETS_BINARY, 25, weight=6000),
-}
 
-_SETS = (Select.SHAPES, Select.MATCH)
-_FAST_TEXT = (_order(4), _order(6), _WORD_LAST, _WORD_WORD1)
-_FAST_BINARY = (_order(1), _order(2), _order(4), _bytes(2, 3), _ABOVE_LAST)
-_TEXT = (*_FAST_TEXT, _SHAPE8)
-_MORE_TEXT = (*map(_order, (0, 4, 6)), _WORD_LAST, _WORD_WORD1, _SHAPE8, _LINE)
-_LARGE_TEXT = (*_MORE_TEXT, _SHAPE12_WORD, _order(2), _order(3), _WORD_WORD2, _WORD_WORDS)
-_LARGE_BINARY = (*_BINARY3, _order(4))
-
-PRESETS: dict[int, Preset] = {  # of version 2
-    1: Preset(_FAST_TEXT, _FAST_BINARY, _SETS, _SETS, 22, 16, 8, rate=60, counters=3, ahead=1, primer=1 << 13),
-    2: Preset(_TEXT, _BINARY2, _SETS, _SETS, 22, 16, 8, rate=60, counters=3, ahead=1, primer=1 << 15),
-    3: Preset(_MORE_TEXT, _BINARY3, _SETS, _SETS3, 22, 16, 8, rate=60, counters=3, ahead=1, large=4),
+NORMAL: dict[int, Preset] = {
+    1: Preset(_normal(_QUICK_TEXT, _QUICK_BINARY, _SETS, _SETS), 22, ahead=1, counters=3, primer=1 << 13),
+    2: Preset(_normal((*_QUICK_TEXT, _SHAPE8), _BINARY1, _SETS, _SETS), 22, ahead=1, counters=3, primer=1 << 15),
+    3: Preset(_normal(_MORE_TEXT, _BINARY2), 22, ahead=1, counters=3, large=4),
     # Contexts of two and three words take megabytes of text to pay.
-    4: Preset(_LARGE_TEXT, _LARGE_BINARY, (Select.PARTIAL, *_SETS), _SETS3, 23, 32, 8, rate=60, counters=3, ahead=1),
+    4: Preset(_normal(_LARGE_TEXT, _LARGE_BINARY, (_PARTIAL, *_SETS)), 23, inputs=32, ahead=1, counters=3),
 }
+
+# ---- the loop `strong`
+
+
+def _near(latest: int, *rows: Iterable[int]) -> int:
+    """The `latest` bits, and bits of the rows above by their offset (-8..7) from straight above."""
+    mask = (1 << latest) - 1
+    for k, offsets in enumerate(rows):
+        mask |= sum(1 << (16 * (k + 1) + 7 - offset) for offset in offsets)
+    return mask
+
+
+def _to(first: int, last: int) -> range:
+    return range(first, last + 1)
+
+
+_STRONG_TEXT1 = (
+    _order(1), _order(2), _order(3), _order(4), _order(6), Context(S.WORD, ALL, S.LAST8, 0xFF), Context(S.WORD, ALL),
+    Context(S.WORD, ALL, S.WORD1, ALL), Context(S.SHAPE, 0xFFFFFFFF), Context(S.LINE, 0xFFFF), _masked(0xE0E0E0E0),
+    Context(S.MARKS, 0xFFFFFF, S.WORD, ALL), Context(S.SHAPE, 0xFFFFFFFFFFFF, S.WORD, ALL),
+    Context(S.EXPECT, 0xFF, S.LAST8, 0xFFFF),
+)  # fmt: skip
+_STRONG_BINARY1 = (
+    _order(0), _order(1), _order(2), _order(3), _order(4), _order(6), _bytes(2, 3), _bytes(3, 4),
+    Context(S.ABOVE, 0xFFFF, S.COLUMN, ALL), Context(S.ABOVE, 0xFFFF, S.LAST8, 0xFF),
+    Context(S.ABOVE, 0xFFFF00FF, S.LAST8, 0xFF), Context(S.SHAPE, 0xFFFFFF), _masked(0xE0E0E0E0), _masked(0xF0F0FF),
+    Context(S.AFTER2, 0xFFFF, S.LAST8, 0xFF), Context(S.EXPECT, 0xFF, S.LAST8, 0xFF),
+)  # fmt: skip
+
+_STRONG_TEXT2 = (
+    *_STRONG_TEXT1, _order(0), _order(5), Context(S.WORD, ALL, S.WORD2, ALL), Context(S.LINE, 0xFF, S.LAST8, 0xFF),
+    Context(S.AFTER1, 0xFFFF, S.LAST8, 0xFF), Context(S.AFTER3, 0xFFFF, S.LAST8, 0xFF), _bytes(2, 3), _bytes(2),
+    Context(S.MARKS, 0xFFFF, S.LAST8, 0xFF), Context(S.LINEWORD, ALL, S.WORD, ALL), Context(S.WORD, ALL, S.MARKS, 0xFF),
+    Context(S.IDENT, ALL, S.MARKS, 0xFF), Context(S.IDENT, ALL, S.IDENT1, ALL),
+    Context(S.BRACKET, 0xFFFF, S.LAST8, 0xFF), Context(S.MARKS, 0xFFFFFFFF), _bytes(1, 3),
+    Context(S.WORD1, ALL, S.LAST8, 0xFF), Context(S.LETTERS, 0xFFFFFFFF),
+    Context(S.LAST8, 0xFFFFFF, S.SHAPE, 0xFFFF000),
+)  # fmt: skip
+_STRONG_BINARY2 = (
+    *_STRONG_BINARY1, _bytes(1, 4), _bytes(2, 4), _bytes(2), _bytes(3), _bytes(4), _bytes(1, 3),
+    Context(S.ABOVE, 0xFFFFFFFF),
+    Context(S.COLUMN, ALL, S.LAST8, 0xFF), Context(S.GUESS, 0xFF, S.COLUMN, ALL),
+    Context(S.AFTER1, 0xFFFF, S.LAST8, 0xFF), Context(S.AFTER3, 0xFFFF, S.LAST8, 0xFF),
+    Context(S.WORD, ALL, S.LAST8, 0xFF), Context(S.SHAPE, 0xFFFFFFFF), _masked(0xE0E0E0E0FFFF), _masked(0xF0F0F0F0),
+    _masked(0xFFF0), _masked(0xF0FFF0FF), Context(S.PLACE, ALL, S.LAST8, 0xFF), _bytes(1, 3, 5),
+)  # fmt: skip
+
+_STRONG_TEXT3 = (
+    _order(0), _order(1), _order(2), _order(3), _order(4), _order(5), _order(6), _order(8), _order(11),
+    Context(S.WORD, ALL, S.LAST8, 0xFF), Context(S.WORD, ALL), Context(S.WORD, ALL, S.WORD1, ALL),
+    Context(S.WORD, ALL, S.WORD2, ALL), Context(S.WORD, ALL, S.WORD3, ALL),
+    Context(S.WORD1, ALL, S.LAST8, 0xFF), Context(S.WORD1, ALL, S.PLACE, 0xFFFF),
+    Context(S.IDENT, ALL, S.IDENT1, ALL), Context(S.SHAPE, 0xFFFFFFFF),
+    Context(S.SHAPE, 0xFFFFFFFFFFFF, S.WORD, ALL), Context(S.SHAPE, 0xFFFFFFFFFFFF, S.LAST8, 0xFF),
+    Context(S.SHAPE, ALL), Context(S.LINE, 0xFFFF), Context(S.LINE, 0xFF, S.LAST8, 0xFF),
+    Context(S.LINE, 0xFF00, S.LAST8, 0xFFFF), Context(S.LINE, 0xFF0000, S.LAST8, 0xFFFF),
+    Context(S.AFTER1, 0xFFFF, S.LAST8, 0xFF), Context(S.AFTER1, 0xFFFFFF, S.LAST8, 0xFF),
+    Context(S.AFTER2, 0xFFFF, S.LAST8, 0xFF), Context(S.AFTER3, 0xFFFF, S.LAST8, 0xFF), _bytes(2, 3),
+    _bytes(2), Context(S.EXPECT, 0xFFFF), Context(S.EXPECT, 0xFF, S.LAST8, 0xFFFF),
+    Context(S.MARKS, 0xFFFF, S.LAST8, 0xFF), Context(S.MARKS, 0xFFFFFF, S.WORD, ALL),
+    Context(S.BRACKET, 0xFF, S.LAST8, 0xFFFF), Context(S.LINEWORD, ALL, S.WORD, ALL), _masked(0xE0E0E0E0),
+    Context(S.WORD, ALL, S.MARKS, 0xFF), Context(S.IDENT, ALL, S.MARKS, 0xFF),
+    Context(S.MARKS, 0xFFFF, S.PLACE, 0xFFFF, S.LAST8, 0xFF), Context(S.BRACKET, 0xFFFF, S.WORD, ALL),
+    Context(S.BRACKET, 0xFFFF, S.LAST8, 0xFF), Context(S.MARKS, 0xFFFFFFFF), _bytes(1, 3),
+    Context(S.PLACE, 0xFF00FF, S.LAST8, 0xFF), Context(S.IDENT, ALL, S.LAST8, 0xFF),
+    Context(S.WORD, ALL, S.WORD2, ALL, S.LAST8, 0xFF), Context(S.LINEWORD, ALL, S.LINE, 0xFF),
+    Context(S.LINEWORD, ALL, S.LAST8, 0xFFFF), Context(S.AFTER1, 0xFF, S.AFTER2, 0xFF, S.AFTER3, 0xFF),
+    Context(S.LETTERS, 0xFFFFFFFF), Context(S.LAST8, 0xFFFFFF, S.SHAPE, 0xFFFF000),
+    Context(S.EXPECT, 0xFF, S.WORD, ALL), Context(S.WORD, ALL, S.LAST8, 0xFFFF),
+    Context(S.WORD, ALL, S.ENDINGS, 0xFFFF000000000000), Context(S.WORD, ALL, S.WORD1, ALL, S.LAST8, 0xFF),
+    Context(S.WORD, ALL, S.LINE, 0xFF), Context(S.WORD, ALL, S.LINE, 0xFF0000),
+    Context(S.LETTERS, 0xFFFFFFFFFF, S.LAST8, 0xFF),
+    Context(S.LETTERS, 0xFFFFFF, S.LAST8, 0xFF, S.PLACE, 0xFF), _masked(0xF0F0F0F0F0F0), _bytes(1, 2, 4),
+    Context(S.IDENT, ALL, S.MARKS, 0xFFFFFF), Context(S.IDENT, ALL, S.WORD1, ALL, S.MARKS, 0xFF),
+    Context(S.EXPECT, 0xFFFF, S.LAST8, 0xFF), Context(S.LINE, 0xFF00, S.LAST8, 0xFF),
+    Context(S.LINE, 0xFF00, S.WORD, ALL), Context(S.LINEWORD, ALL, S.LINE, 0xFF00),
+    Context(S.AFTER1, 0xFF, S.WORD, ALL), Context(S.BRACKET, 0xFF, S.LAST8, 0xFFFFFF),
+    Context(S.ENDINGS, 0xFFFFFFFFFFFF, S.LAST8, 0xFF), _bytes(2, 3, 4), _bytes(3, 4), _masked(0xE0E0E0FF),
+    Context(S.LAST8, 0xFF, S.SHAPE, 0xFF0, S.PLACE, 0xFF),
+)  # fmt: skip
+
+_STRONG_BINARY3 = (
+    _order(0), _order(1), _order(2), _order(3), _order(4), _order(5), _order(6), _bytes(2, 3), _bytes(3, 4),
+    _bytes(1, 4), _bytes(2, 4), _bytes(4), _bytes(2), _bytes(3), _bytes(1, 3), _bytes(5), _bytes(2, 3, 4),
+    Context(S.ABOVE, 0xFFFF, S.COLUMN, ALL), Context(S.ABOVE, 0xFFFF, S.LAST8, 0xFF),
+    Context(S.ABOVE, 0xFFFFFFFF), Context(S.ABOVE, 0xFFFF00FF, S.LAST8, 0xFF),
+    Context(S.COLUMN, ALL, S.LAST8, 0xFF), Context(S.ABOVE, 0xFF, S.COLUMN, ALL),
+    Context(S.COLUMN, ALL, S.LAST8, 0xFFFF), Context(S.ABOVE, 0xFFFFFF),
+    Context(S.GUESS, 0xFF, S.COLUMN, ALL), Context(S.GUESS, 0xFF00, S.COLUMN, ALL),
+    Context(S.GUESS, 0xFF, S.LAST8, 0xFF), Context(S.SHAPE, 0xFFFFFF),
+    Context(S.SHAPE, 0xFFFFFFFFFFFF, S.WORD, ALL), Context(S.AFTER1, 0xFFFF, S.LAST8, 0xFF),
+    Context(S.AFTER1, 0xFFFFFF, S.LAST8, 0xFF), Context(S.AFTER2, 0xFFFF, S.LAST8, 0xFF),
+    Context(S.AFTER3, 0xFFFF, S.LAST8, 0xFF), Context(S.WORD, ALL, S.LAST8, 0xFF),
+    Context(S.WORD, ALL, S.WORD1, ALL), Context(S.LINE, 0xFFFF), Context(S.EXPECT, 0xFFFF),
+    Context(S.EXPECT, 0xFF, S.LAST8, 0xFF), Context(S.EXPECT, 0xFF, S.COLUMN, ALL), _masked(0xE0E0E0E0),
+    _masked(0xE0E0E0E0FFFF), _masked(0xF0F0F0F0), _masked(0xF8F8F8F8F8), _masked(0xF0F0F0F0F0F0),
+    Context(S.LAST8, 0xFF, S.SHAPE, 0xFFFFF0), Context(S.SHAPE, 0xFFFFFFFF), Context(S.SHAPE, ALL),
+    Context(S.WORD, ALL, S.WORD2, ALL), Context(S.IDENT, ALL, S.IDENT1, ALL),
+    Context(S.MARKS, 0xFFFF, S.LAST8, 0xFF), Context(S.MARKS, 0xFFFFFF),
+    Context(S.BRACKET, 0xFFFF, S.LAST8, 0xFF), Context(S.AFTER1, 0xFF, S.AFTER2, 0xFF, S.AFTER3, 0xFF),
+    Context(S.AFTER1, 0xFFFF, S.AFTER2, 0xFFFF), _bytes(1, 3, 5), _bytes(1, 2, 5), _bytes(6),
+    _bytes(4, 5, 6), _masked(0xF0F0FF), _masked(0xFFF0), _masked(0xF0FFF0FF), Context(S.COLUMN, ALL),
+    Context(S.COLUMN, ALL, S.LAST8, 0xF0F0), Context(S.PLACE, ALL, S.LAST8, 0xFF),
+    Context(S.ABOVE, 0xFF, S.LAST8, 0xFFFF), Context(S.ABOVE, 0xFFFF, S.LAST8, 0xFFFF),
+    Context(S.EXPECT, 0xFF, S.AFTER1, 0xFF), _order(8), Context(S.LAST8, 0xFFFF, S.SHAPE, 0xFFFF00),
+    Context(S.WORD, ALL),
+    Context(S.IDENT, ALL, S.MARKS, 0xFF), _masked(0xE0E0FF),
+    _masked(0xF0F000FF), _masked(0xF00000FF), _masked(0xF0F000F0F0), _masked(0xE0E0E0E0E0E0),
+    _masked(0xC0C0C0C0C0C0C0C0), Context(S.LAST8, 0xF0, S.COLUMN, ALL),
+    Context(S.ABOVE, 0xF0F0, S.LAST8, 0xF0F0), Context(S.ABOVE, 0xFF, S.COLUMN, ALL, S.LAST8, 0xF0),
+    _masked(0xF8F8F800), _masked(0xF8F8F80000), _masked(0xFCFF),
+    Context(S.LAST8, 0xF8, S.SHAPE, 0xFF0),
+)  # fmt: skip
+
+_BITMAP = (
+    _order(0), _order(1), _order(2), _order(3), _order(4), _order(6), Context(S.ABOVE, 0xFFFF, S.LAST8, 0xFF),
+    Context(S.ABOVE, 0xFF), Context(S.ABOVE, 0xFFFF), Context(S.ABOVE, 0xFFFFFFFF),
+    Context(S.ABOVE, 0xFFFF00FF, S.LAST8, 0xFF), Context(S.ABOVE, 0xFF, S.LAST8, 0xFFFF),
+    Context(S.EXPECT, 0xFFFF),
+)  # fmt: skip
+
+_NEAR = (
+    _near(2, _to(-1, 1)),
+    _near(3, _to(-2, 2)),
+    _near(4, _to(-3, 3)),
+    _near(4, _to(-2, 2), _to(-1, 1)),
+    _near(5, _to(-3, 3), _to(-2, 2)),
+    _near(3, _to(-2, 3), _to(-2, 2), _to(-1, 1)),
+    _near(6, _to(-4, 4), _to(-3, 3), _to(-1, 1)),
+    _near(4, _to(-2, 2), _to(-2, 2), _to(-2, 2)),
+    _near(1, _to(-1, 1), _to(-1, 1), _to(-1, 1)),
+    _near(12),
+    _near(0, _to(-5, 6)),
+    _near(8, _to(-5, 5)),
+    _near(2, _to(-1, 2), _to(-1, 2), _to(-4, 4)),
+    _near(0, (0,), (0,), (0,)),
+    _near(9, _to(-6, 6), _to(-4, 4), _to(-2, 2)),
+    _near(2, _to(-2, 7)),
+    _near(3, _to(-1, 1), _to(-5, 5)),
+)
+
+
+_LAST_BIT, _LAST2_BIT = _by(S.LAST8, 0, 255, True), _by(S.LAST8, 8, 255, True)
+_SHAPES_BIT = _by(S.SHAPE, 0, 255, True)
+
+_STRONG_SETS1 = (_MATCH, _LAST, _LAST2, _SHAPES_BIT)
+_STRONG_SETS2 = (_PARTIAL, _MATCH, _LAST_BIT, _LAST2_BIT, _by(S.LAST8, 16), _SHAPES_BIT, _by(S.LAST8, 11, 2047))
+_STRONG_SETS3 = (
+    _PARTIAL, _MATCH, _LAST_BIT, _LAST2_BIT, _by(S.LAST8, 16), _by(S.LAST8, 24), _by(S.LAST8, 3, 2047),
+    _by(S.LAST8, 11, 2047), _by(S.SHAPE, 0, 4095), _by(S.SHAPE, 4, 255, True), _by(S.WORD, 48, 1023),
+)  # fmt: skip
+_SETS_BITMAP = (_PARTIAL, _MATCH, _LAST, _by(S.ABOVE), _by(S.ABOVE, 8), _BITS)
+_SETS_TEXT3 = (*_STRONG_SETS3, _by(S.WORD1, 48, 1023), _by(S.EXPECT), _by(S.LINE))
+_SETS_BINARY3 = (*_STRONG_SETS3, _by(S.EXPECT), _by(S.COLUMN), _by(S.ABOVE))
+
+_STRONG_IMAGE = (
+    Context(S.COLOURS, 0xFFFF, S.COLUMN, 15), Context(S.COLOURS, 0xFF00FF, S.COLUMN, 15),
+    Context(S.PIXELS, 0xFF00000000FF00, S.COLUMN, 15), Context(S.PIXELS, 0xFF0000000000FF, S.COLUMN, 15),
+    Context(S.PIXELS, 0xFFFF000000000000, S.COLUMN, 15, S.COLOURS, 0xFF << 32),
+    Context(S.PIXELS, 0xFFFF00, S.COLUMN, 15), Context(S.PIXELS, 0xFF00FF00, S.COLUMN, 15),
+    Context(S.COLOURS, 0xFC00FCFCFC, S.COLUMN, 15), Context(S.COLOURS, 0xFF << 56, S.COLUMN, 15),
+    Context(S.COLOURS, 0xF8F8F8F800F8F8F8, S.COLUMN, 15), Context(S.COLOURS, 0xFF << 24, S.COLUMN, 15),
+    Context(S.COLOURS, 0xFF00FF0000, S.COLUMN, 15), Context(S.COLOURS, 0xFF0000FF00, S.COLUMN, 15),
+    Context(S.PIXELS, 0xFFF8F8F8F8, S.COLUMN, 15), Context(S.COLOURS, 0xFFFF << 40, S.COLUMN, 15),
+)  # fmt: skip
+_STRONG_AUDIO = (
+    Context(S.SAMPLES, 0xFFF8, S.COLUMN, 15), Context(S.SAMPLES, 0xFFF8 << 16, S.COLUMN, 15),
+    Context(S.SAMPLES, 0xFFF8 << 32, S.COLUMN, 15), Context(S.SAMPLES, 0xFFF8 << 48, S.COLUMN, 15),
+    Context(S.SAMPLES, 0xFF00FF00, S.COLUMN, 15), Context(S.SAMPLES, 0xFF00FF00 << 32, S.COLUMN, 15),
+    Context(S.SAMPLES, 0xFF0000FF00, S.COLUMN, 15), Context(S.LAST8, 0xFFFF, S.COLUMN, 15),
+    Context(S.SAMPLES, 0xFF00 << 48, S.LAST8, 0xFF, S.COLUMN, 15), Context(S.SAMPLES, 0xFE00FE00FE00, S.COLUMN, 15),
+    Context(S.SAMPLES, 0xFC00 << 48, S.COLUMN, 15), Context(S.ABOVE, 0xFFFF, S.COLUMN, 15),
+)  # fmt: skip
+_STRONG_IMAGE_SETS = (_by(S.COLOURS, 8), _by(S.COLOURS, 16))
+_SAMPLE_SET = _by(S.SAMPLES, 56)
+
+
+def _strong(
+    text: tuple[Context, ...], binary: tuple[Context, ...], text_sets: tuple[Choice, ...],
+    binary_sets: tuple[Choice, ...], matches: tuple[int, ...],
+) -> tuple[Mixture, ...]:  # fmt: skip
+    return (
+        Mixture(text, text_sets, matches, rate=20, rate_start=1000),
+        Mixture(binary, binary_sets, matches, rate=80, rate_start=1500),
+        Mixture(_BITMAP, _SETS_BITMAP, matches, rate=60, rate_start=1000, near=_NEAR),
+        Mixture((*_IMAGE, *_STRONG_IMAGE), (*_IMAGE_SETS, *_STRONG_IMAGE_SETS), matches, rate=40, rate_start=1500),
+        Mixture((*_AUDIO, *_STRONG_AUDIO), (*_AUDIO_SETS, _SAMPLE_SET), matches, rate=40, rate_start=1500),
+    )
+
+
+STRONG: dict[int, Preset] = {
+    number: Preset(
+        _strong(text, binary, text_sets, binary_sets, matches), max_bits, rate_fall=96, final_rate=100, weight=weight,
+        primer=1 << 17, skim=skim,
+    )
+    for number, text, binary, text_sets, binary_sets, matches, max_bits, weight, skim in (
+        (1, _STRONG_TEXT1, _STRONG_BINARY1, _STRONG_SETS1, _STRONG_SETS1, (6,), 24, 9000, 0),
+        (2, _STRONG_TEXT2, _STRONG_BINARY2, _STRONG_SETS2, _STRONG_SETS2, (12, 5), 24, 5000, 0),
+        (3, _STRONG_TEXT3, _STRONG_BINARY3, _SETS_TEXT3, _SETS_BINARY3, (16, 9, 5), 25, 3500, 8),
+    )
+}  # fmt: skip

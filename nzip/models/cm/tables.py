@@ -152,7 +152,7 @@ def state_priors() -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=1)
-def apm_priors() -> tuple[int, ...]:
+def sse_priors() -> tuple[int, ...]:
     """Return probability and count that each of the 16 knots starts with: the identity."""
     knots = (k * (2 * STRETCH_MAX + 2) // 15 - STRETCH_MAX - 1 for k in range(17))
     squash = squash_values()

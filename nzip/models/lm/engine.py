@@ -71,6 +71,7 @@ class LmEngine(Engine):
     )
     verifies = True
     cuts = True
+    slow = True
     fallback: ClassVar[tuple[str, dict[str, Any]] | None] = ("cm", {"preset": BINARY_PRESET})
 
     def fit(self, params: Params, size: int) -> dict[str, Any]:

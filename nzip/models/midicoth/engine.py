@@ -66,10 +66,14 @@ class MidicothEngine(Engine):
         """Return the payload; when it would not be shorter than the block, one byte more than the block."""
         import numpy as np
 
+        from nzip.entropy import bounds
+
         coded = np.empty(len(block), np.uint8)
         state = build_state(self._bits(params), len(block))
         with progress.watching(state["reached"], 0, len(block)):
-            end = code(False, np.frombuffer(block, np.uint8).copy(), coded, *state.values())
+            coder = bounds.begin()
+            code(False, np.frombuffer(block, np.uint8).copy(), coded, coder, *state.values())
+        end = bounds.finish(coder, coded)
         if end > len(block):
             return bytes(len(block) + 1)
         return coded[:end].tobytes()
@@ -77,12 +81,15 @@ class MidicothEngine(Engine):
     def decode(self, payload: bytes, size: int, params: Params) -> bytes:
         import numpy as np
 
+        from nzip.entropy import bounds
+
         block = np.empty(size, np.uint8)
         coded = np.frombuffer(payload, np.uint8).copy()
         state = build_state(self._bits(params), size)
         with progress.watching(state["reached"], 0, size):
-            used = code(True, block, coded, *state.values())
-        if used < len(coded):
+            coder = bounds.begin(coded)
+            code(True, block, coded, coder, *state.values())
+        if coder[bounds.AT] < len(coded):
             raise CorruptError("a midicoth block holds more than its bytes need")
         return block.tobytes()
 

@@ -20,10 +20,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import types
 
+from nzip.entropy.binary import decode_step, encode_step
+from nzip.entropy.bounds import AT, HIGH, LOW, WINDOW
+from nzip.entropy.integers import Array, i32, i64, u8, u16, u32, u64, width
 from nzip.entropy.jit import kernel
-from nzip.models.lanes import COMPILED, Array, i32, i64, prefetch, u8, u16, u32, u64, width
+from nzip.models.cm.components.learners import learn
+from nzip.models.cm.components.match import equal_before
+from nzip.models.cm.components.mixer import bounded, squashed
+from nzip.models.cm.components.vectors import dot8, prefetch, train8
 from nzip.models.midicoth.layout import (
     BIAS,
     BY_LAST,
@@ -40,7 +45,7 @@ from nzip.models.midicoth.layout import (
     EXPECTED,
     EXPERTS,
     FIRST,
-    HIGH,
+    HIGH_ORDERS,
     INLINE,
     INPUTS,
     K1,
@@ -76,52 +81,6 @@ from nzip.models.midicoth.layout import (
     WORD,
     WORDS,
 )  # fmt: skip
-
-if not COMPILED:
-    from nzip.models.lanes import plain_dot, plain_train
-
-    def dot8(inputs: Array, weights: Array, o: int) -> int:
-        return plain_dot(inputs, weights[o : o + 8])
-
-    def train8(inputs: Array, weights: Array, o: int, error: int) -> None:
-        weights[o : o + 8] = plain_train(inputs, weights[o : o + 8], error)
-
-else:
-    from llvmlite import ir
-    from numba.extending import intrinsic
-
-    from nzip.models import lanes as vector
-
-    _LANES = ir.VectorType(vector.INT, 8)
-
-    def _vectors(context: Any, builder: Any, signature: Any, args: Any) -> tuple[Any, Any, Any]:
-        """Return the 8 inputs, the pointer to their weights, and these."""
-        zero = ir.Constant(ir.IntType(64), 0)
-        x = vector.load(builder, vector.pointer(context, builder, signature.args[0], args[0], zero, _LANES))
-        there = vector.pointer(context, builder, signature.args[1], args[1], args[2], _LANES)
-        return x, there, vector.load(builder, there)
-
-    @intrinsic
-    def dot8(typing_context: Any, inputs: Any, weights: Any, o: Any) -> Any:
-        """Return the sum of (inputs[k] * weights[o + k]) >> 8 over the 8 inputs."""
-
-        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            x, _, w = _vectors(context, builder, signature, args)
-            return vector.total(builder, vector.products(builder, x, w))
-
-        return types.int32(inputs, weights, types.int64), generate
-
-    @intrinsic
-    def train8(typing_context: Any, inputs: Any, weights: Any, o: Any, error: Any) -> Any:
-        """Add (inputs[k] * error + 2^13) >> 14 to weights[o + k], kept within +-WEIGHT_MAX, for the 8 inputs."""
-
-        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            x, there, w = _vectors(context, builder, signature, args)
-            e = vector.spread(builder, _LANES, args[3])
-            vector.store(builder, vector.trained(builder, x, w, e), there)
-            return context.get_dummy_value()
-
-        return types.void(inputs, weights, types.int64, types.int32), generate
 
 
 @kernel
@@ -274,19 +233,11 @@ def stretch(cell: int, logs: Array) -> Any:
 
 
 @kernel
-def adapted(cell: int, target: int, limit: int, rates: Array) -> Any:
-    """Return `cell` (probability 22 bits, count 10 bits) after one more bit: `target` is 0 or 2^22 - 1."""
-    n = i64(cell & u32(1023))
-    p = i64(cell >> u32(10))
-    p += ((target - p) * i64(rates[u64(n)])) >> 16
-    return u32((p << 10) | (n + i64(n < limit)))
-
-
-@kernel
 def code(
     decode: bool,
     buf: Array,  # uint8 (size,): the block; decoding fills it
     coded: Array,  # uint8: the coded bits; encoding fills it
+    coder: Array,  # int64 (4,): as `nzip.entropy.bounds.begin` makes it
     settings: Array,  # int64 (CFG_SIZE,)
     cells: Array,  # uint16: slots, then the blocks of the pool; starts at a cache line
     table: Array,  # uint32 (lengths << match bits,): where the match model saw a hash last, by length
@@ -300,11 +251,10 @@ def code(
     rates: Array,  # int32 (1024,)
     level: Array,  # uint8 (256,): levels of counts
     reached: Array,  # int64 (1,): the byte of `buf` that the kernel is at, for those who show it
-) -> Any:
+) -> None:
     """Encode `buf` into `coded`, or decode it.
 
-    Returns the length of the coded bits: those written (one more than `coded` holds when they do not fit, and coding
-    stops early), or those read, where bytes read behind the end count too and are zeros.
+    Encoding stops once `coded` is full: the coder then has counted more bytes than there is room for.
     """
     size = i64(buf.shape[0])
     room = i64(coded.shape[0])
@@ -340,14 +290,10 @@ def code(
         inverse[k] = (1 << 24) // k
     x[5] = i32(BIAS)
 
-    low = u32(0)
-    high = u32(0xFFFFFFFF)
-    window = u32(0)
-    at = i64(0)  # in coded
-    if decode:
-        for _ in range(4):
-            window = u32((window << u32(8)) | (u32(coded[u64(at)]) if at < room else u32(0)))
-            at += 1
+    low = u32(coder[LOW])
+    high = u32(coder[HIGH])
+    window = u32(coder[WINDOW])
+    at = i64(coder[AT])
 
     last8 = u64(0)  # the last eight bytes
     last16 = u64(0)  # the eight before
@@ -382,12 +328,7 @@ def code(
                     h = (k << match_bits) + i64(t >> u64(64 - match_bits))
                     if length == 0:
                         pointer = i64(table[u64(h)])
-                        while (
-                            length < 400
-                            and pointer > length
-                            and buf[u64(pointer - length - 1)] == buf[u64(pos - length - 1)]
-                        ):
-                            length += 1
+                        length = equal_before(buf, pointer, pos, i64(400))
                         if length < least:
                             length = i64(0)
                     table[u64(h)] = u32(pos)
@@ -469,7 +410,7 @@ def code(
         total[2] = 0
         for j in range(6):
             o = ORDER8 - j if j < 4 else WORD + j - 4
-            if (parts & HIGH) if j < 4 else (parts & WORDS):
+            if (parts & HIGH_ORDERS) if j < 4 else (parts & WORDS):
                 slot = find(cells, lines[u64(o)], checks[u64(o)])
                 where[u64(o)] = slot
                 if slot >= 0 and (j >= 4 or peak == 0):
@@ -549,11 +490,11 @@ def code(
                 rows[2] = SET_ORDER + (order + 1) * 8 + bit
                 mixed = i64(0)
                 for k in range(SETS):
-                    acc = i64(dot8(x, weights, rows[u64(k)] * INPUTS))
-                    dots[u64(k)] = max(min(acc >> 8, i64(STRETCH_MAX)), i64(-STRETCH_MAX))
+                    acc = i64(dot8(x, weights, i64(0), rows[u64(k)] * INPUTS))
+                    dots[u64(k)] = bounded(acc >> 8)
                     mixed += dots[u64(k)]
                 mixed = (mixed * 21845) >> 16
-            blended = i64(squash[u64(mixed + STRETCH_MAX)])
+            blended = squashed(mixed, squash)
 
             # ---- denoise
             p1 = blended
@@ -591,25 +532,11 @@ def code(
             p1 = max(min(p1, i64(65535)), i64(1))
 
             # ---- code
-            middle = u32(low + u32((u64(u32(high - low)) * u64(p1)) >> u64(16)))
+            y = (symbol >> down) & 1
             if decode:
-                y = i64(window <= middle)
+                y, low, high, window, at = decode_step(low, high, window, at, coded, p1)
             else:
-                y = (symbol >> down) & 1
-            if y:
-                high = middle
-            else:
-                low = u32(middle + u32(1))
-            while ((low ^ high) & u32(0xFF000000)) == 0:
-                if decode:
-                    window = u32((window << u32(8)) | (u32(coded[u64(at)]) if at < room else u32(0)))
-                else:
-                    if at >= room:
-                        return room + 1
-                    coded[u64(at)] = u8(high >> u32(24))
-                at += 1
-                low = u32(low << u32(8))
-                high = u32((high << u32(8)) | u32(255))
+                low, high, at = encode_step(low, high, at, coded, y, p1)
 
             # ---- learn from the bit
             if parts & DENOISE:
@@ -635,11 +562,11 @@ def code(
                     sums[u64(cell + 1)] = i32(min(n + 1, i64(CELL_LIMIT)))
             if parts & EXPERTS:
                 for k in range(SETS):
-                    error = (((y << 16) - i64(squash[u64(dots[u64(k)] + STRETCH_MAX)])) * RATE) >> 10
-                    train8(x, weights, rows[u64(k)] * INPUTS, i32(error))
+                    error = (((y << 16) - squashed(i64(dots[u64(k)]), squash)) * RATE) >> 10
+                    train8(x, weights, i64(0), rows[u64(k)] * INPUTS, i32(error))
             if guess >= 0:
                 target = i64(4194303) if guess == y else i64(0)
-                maps[u64(match_cell)] = adapted(u32(maps[u64(match_cell)]), target, i64(MAP_LIMIT), rates)
+                learn(maps, match_cell, target, i64(MAP_LIMIT), rates)
 
             # ---- go down to the left or to the right
             whole = ones if y else zeros
@@ -653,7 +580,7 @@ def code(
             for i in range(LISTS):
                 if total[u64(i)] > 0:
                     cell = i64(used[u64(i)])
-                    maps[u64(cell)] = adapted(u32(maps[u64(cell)]), y * 4194303, i64(MAP_LIMIT), rates)
+                    learn(maps, cell, y * 4194303, i64(MAP_LIMIT), rates)
                     n = i << 8
                     counts = i64(0)
                     for k in range(i << 8, (i << 8) + many[u64(i)]):
@@ -699,7 +626,7 @@ def code(
                 if known:
                     continue
             elif j <= ORDER8:
-                if not (parts & HIGH) or j < ORDER4 + peak:
+                if not (parts & HIGH_ORDERS) or j < ORDER4 + peak:
                     continue
             elif not (parts & WORDS):
                 continue
@@ -716,20 +643,12 @@ def code(
                 cell = i64(chosen[u64(o)])
                 if cell >= 0:
                     target = i64(0) if known else i64(4194303)
-                    see[u64(cell)] = adapted(u32(see[u64(cell)]), target, i64(SEE_LIMIT), rates)
+                    learn(see, cell, target, i64(SEE_LIMIT), rates)
             count(cells, heads, units, base, slot, symbol, i64(PPM_MORE) if j <= ORDER4 else i64(MORE))
-
-    if decode:
-        return at
-    # The fewest bytes that, with zeros behind them, lie between low and high.
-    for k in range(0, 5):
-        tail = (u64(1) << u64(32 - 8 * k)) - u64(1)
-        code_end = u64(u64(u64(low) + tail) & u64(u64(0xFFFFFFFFFFFFFFFF) ^ tail))
-        if code_end <= u64(high):
-            for q in range(k):
-                if at >= room:
-                    return room + 1
-                coded[u64(at)] = u8(code_end >> u64(24 - 8 * q))
-                at += 1
+        if not decode and at > room:
             break
-    return at
+
+    coder[LOW] = i64(low)
+    coder[HIGH] = i64(high)
+    coder[WINDOW] = i64(window)
+    coder[AT] = at

@@ -16,8 +16,8 @@ CFG_BITS, CFG_UNITS, CFG_PARTS, CFG_MATCH_BITS = range(4)
 CFG_SIZE = 4
 
 # What takes part; PPM always does. Files are coded with ALL; the rest is for measuring.
-MATCH, WORDS, HIGH, DENOISE, REFINE = 1, 2, 4, 8, 16
-EXPERTS = MATCH | WORDS | HIGH
+MATCH, WORDS, HIGH_ORDERS, DENOISE, REFINE = 1, 2, 4, 8, 16
+EXPERTS = MATCH | WORDS | HIGH_ORDERS
 ALL = EXPERTS | DENOISE
 
 # Contexts: orders 0..8 by their number, then the node of the trie, then the pair of words.

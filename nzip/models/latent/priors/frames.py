@@ -14,9 +14,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nzip.entropy.binary import check_head, check_overread
 from nzip.entropy.jit import kernel
-from nzip.entropy.range import PRIME, decode_start, decode_step, decode_target, encode_end, encode_step
+from nzip.entropy.range import (
+    PRIME,
+    check_head,
+    check_overread,
+    decode_start,
+    decode_step,
+    decode_target,
+    encode_end,
+    encode_step,
+)
 from nzip.errors import CorruptError
 from nzip.models.latent.weights import Model
 
@@ -260,9 +268,9 @@ class FramesPrior:
         Raises:
             CorruptError: it did not write that.
         """
-        check_head(data, PRIME)
+        check_head(data)
         read = self._run(np.array(np.frombuffer(data, np.uint8)), True, symbols, vectors)
-        check_overread(int(read), len(data), PRIME)
+        check_overread(int(read), len(data))
 
     def _run(self, data: NDArray[np.uint8], decoding: bool, symbols: NDArray[np.int16], vectors: Any) -> int:
         bias = self.wide_bias[len(symbols) // vectors.shape[1] - 1]

@@ -28,9 +28,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numba import config
 
+from nzip.entropy.integers import Array, i32, i64, u32, u64
 from nzip.entropy.jit import kernel
 from nzip.models.cm import tables as cm_tables
-from nzip.models.lanes import Array, i32, i64, u32, u64
 
 if TYPE_CHECKING or config.DISABLE_JIT:
 

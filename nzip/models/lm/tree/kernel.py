@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from nzip.entropy.integers import Array, i32, i64, u8, u32, u64, width
 from nzip.entropy.jit import inlined, kernel
-from nzip.models.cm.kernel import dot16, train16
-from nzip.models.lanes import Array, i32, i64, u8, u32, u64, width
+from nzip.models.cm.components.vectors import dot16, train16
 from nzip.models.lm.tree.adapter import feature, learn, lift, recall, remember, through
 from nzip.models.lm.tree.layout import (
     AT,

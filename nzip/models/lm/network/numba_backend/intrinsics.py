@@ -12,7 +12,7 @@ from numba import config, types
 from numba.core import cgutils
 from numba.extending import intrinsic as _intrinsic
 
-from nzip.models.lanes import CHECKED
+from nzip.models.cm.components.vectors import CHECKED
 from nzip.models.lm.network import arithmetic
 
 intrinsic: Any = _intrinsic
@@ -42,7 +42,7 @@ _VNNI = _dot_instruction()
 def _check(context: Any, builder: Any, signature: Any, args: Any, place: int, index: Any, count: Any) -> None:
     """With NUMBA_BOUNDSCHECK=1, check that argument `place`, an array, has `count` items from `index` on."""
     if CHECKED:
-        from nzip.models.lanes import check_inside
+        from nzip.models.cm.components.vectors import check_inside
 
         check_inside(context, builder, signature.args[place], args[place], index, count)
 

@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from nzip.models.cmfast import engine
+from nzip.models.cmfast.engine import MIN_BITS, PRIMED, TWO_STREAMS, CmFastEngine, _match_bits, primer
 
 from nzip.errors import CorruptError, UnsupportedError
 from nzip.models.cm.engine import BINARY, TEXT, classify
-from nzip.models.cmfast import engine
-from nzip.models.cmfast.engine import MIN_BITS, PRIMED, TWO_STREAMS, CmFastEngine, _match_bits, primer
 
 ENGINE = CmFastEngine()
 JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")

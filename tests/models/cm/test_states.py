@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nzip.models.cmstrong import engine, layout
+from nzip.models.cmstrong.engine import TEXT, CmStrongEngine
 
 from nzip.entropy import sources
 from nzip.models import primers
-from nzip.models.cmstrong import engine, layout
-from nzip.models.cmstrong.engine import TEXT, CmStrongEngine
 
 JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
 pytestmark = pytest.mark.skipif(not JIT, reason="reading texts takes minutes without the compiler")

@@ -13,13 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-
-from nzip.errors import CorruptError, UnsupportedError
-from nzip.models import primers
 from nzip.models.cmstrong import layout
 from nzip.models.cmstrong.engine import BINARY, BITMAP, MIN_BITS, TEXT, CmStrongEngine, build_state, classify, plan
 from nzip.models.cmstrong.engine import _encode as _encode_as
 from nzip.models.cmstrong.presets import PRESETS, Select, Source
+
+from nzip.errors import CorruptError, UnsupportedError
+from nzip.models import primers
 
 ENGINE = CmStrongEngine()
 JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")

@@ -1,0 +1,193 @@
+"""The segment map: which type of bytes each stretch of a block is, with what its contexts must know.
+
+The map stands at the start of a payload. docs/reference/CM.md specifies it. What is read is believed only within its
+bounds.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from nzip.errors import CorruptError
+from nzip.formats.content.kinds import Content, Segment
+from nzip.models.cm.layout import AUDIO, BINARY, BITMAP, IMAGE, TEXT
+
+MOST = 256  # stretches of a block
+SHORTEST = 2048  # bytes of a stretch that pays for its entry and for contexts that have to learn
+MAX_RECORD = 0xFFFF
+MAX_ROW = 1 << 20
+MAX_STRIDE = 15
+
+
+class Stretch(NamedTuple):
+    """A stretch of a block.
+
+    Attributes:
+        type: `TEXT`, `BINARY`, `BITMAP`, `IMAGE` or `AUDIO`.
+        length: bytes.
+        period: bytes from a record, or a row, to the next; 0 if there is none.
+        stride: bytes from a pixel or an audio frame to the next; 0 for other types.
+        width: bytes of an audio sample.
+        big: whether these begin with their highest byte.
+        phase: how many bytes of an audio frame lie before the stretch.
+    """
+
+    type: int
+    length: int
+    period: int = 0
+    stride: int = 0
+    width: int = 0
+    big: bool = False
+    phase: int = 0
+
+
+def stretches(content: Content) -> list[Stretch]:
+    """Return the stretches of a block that holds `content`: those worth an entry each."""
+    found: list[Stretch] = []
+    at = 0
+    for segment in content.segments:
+        if segment.length:
+            found.append(_stretch(segment, at))
+        at += segment.length
+    joined = _joined(found)
+    return joined if len(joined) <= MOST else [_stretch(content.whole, 0)._replace(length=content.size)]
+
+
+def _stretch(segment: Segment, at: int) -> Stretch:
+    if segment.sure and 1 <= segment.stride <= MAX_STRIDE:
+        if segment.kind == "image" and segment.stride <= segment.row <= MAX_ROW:
+            return Stretch(IMAGE, segment.length, segment.row, segment.stride)
+        if segment.kind == "audio" and 1 <= segment.width <= 4 and segment.width <= segment.stride:
+            phase = -segment.offset % segment.stride
+            return Stretch(
+                AUDIO, segment.length, stride=segment.stride, width=segment.width, big=segment.big, phase=phase
+            )
+    if segment.sure and segment.kind == "bitmap" and 0 < segment.row <= MAX_RECORD:
+        return Stretch(BITMAP, segment.length, segment.row)
+    if segment.cls == TEXT:
+        return Stretch(TEXT, segment.length)
+    return Stretch(segment.cls, segment.length, min(segment.record, MAX_RECORD))
+
+
+def _joined(found: list[Stretch]) -> list[Stretch]:
+    """Return the same bytes with short stretches joined to the one before (the first to the one behind)."""
+    out: list[Stretch] = []
+    lead = 0
+    for stretch in found:
+        same = bool(out) and stretch._replace(length=0, phase=0) == out[-1]._replace(length=0, phase=0)
+        if out and ((same and stretch.type != AUDIO) or stretch.length < SHORTEST):
+            out[-1] = out[-1]._replace(length=out[-1].length + stretch.length)
+        elif not out and stretch.length < SHORTEST and stretch is not found[-1]:
+            lead += stretch.length
+        else:
+            phase = (stretch.phase - lead) % stretch.stride if stretch.stride else 0
+            out.append(stretch._replace(length=stretch.length + lead, phase=phase if stretch.type == AUDIO else 0))
+            lead = 0
+    return out
+
+
+def even(found: list[Stretch], streams: int, size: int) -> list[Stretch]:
+    """Return stretches of `size` bytes (a multiple of `streams`) that begin at multiples of `streams`."""
+    out: list[Stretch] = []
+    start = end = 0
+    for stretch in found:
+        begin, end = end, end + stretch.length
+        border = min(size, end // streams * streams)
+        if border > start:
+            phase = (stretch.phase - (begin - start)) % stretch.stride if stretch.type == AUDIO else 0
+            out.append(stretch._replace(length=border - start, phase=phase))
+        start = border
+    if out:
+        out[-1] = out[-1]._replace(length=out[-1].length + size - sum(stretch.length for stretch in out))
+    return out or [found[0]._replace(length=size)]
+
+
+def pack(found: list[Stretch]) -> bytes:
+    """Return the map of a block's stretches; the last one's length is what the others leave."""
+    out = bytearray()
+    for stretch in found:
+        more = stretch is not found[-1]
+        out.append(stretch.type | more << 3 | stretch.stride << 4)
+        if more:
+            out += _uleb(stretch.length)
+        if stretch.type in (BINARY, BITMAP):
+            out += stretch.period.to_bytes(2, "little")
+        elif stretch.type == IMAGE:
+            out += _uleb(stretch.period)
+        elif stretch.type == AUDIO:
+            out.append(stretch.width - 1 | stretch.big << 2 | stretch.phase << 3)
+    return bytes(out)
+
+
+def unpack(payload: bytes, size: int, types: int) -> tuple[list[Stretch], int]:
+    """Return the stretches of a block of `size` bytes, and where in `payload` the map ends.
+
+    Args:
+        payload: it begins with the map.
+        size: bytes of the block.
+        types: how many types of bytes there are.
+
+    Raises:
+        CorruptError: the map is malformed, or a number in it is out of its bounds.
+    """
+    found: list[Stretch] = []
+    at, left, more = 0, size, True
+    while more:
+        head, at = _byte(payload, at)
+        kind, more, stride = head & 7, bool(head & 8), head >> 4
+        length = left
+        if more:
+            length, at = _read_uleb(payload, at)
+        if kind >= types or len(found) == MOST or (more and not 0 < length < left):
+            raise CorruptError("a block's segment map is malformed")
+        if (stride > 0) != (kind in (IMAGE, AUDIO)):
+            raise CorruptError("a block's segment map has a stride where there is none, or none where there is one")
+        stretch = Stretch(kind, length, stride=stride)
+        if kind in (BINARY, BITMAP):
+            low, at = _byte(payload, at)
+            high, at = _byte(payload, at)
+            stretch = stretch._replace(period=low | high << 8)
+        elif kind == IMAGE:
+            row, at = _read_uleb(payload, at)
+            if not stride <= row <= MAX_ROW:
+                raise CorruptError(f"a block's segment map has a row of {row} bytes")
+            stretch = stretch._replace(period=row)
+        elif kind == AUDIO:
+            shape, at = _byte(payload, at)
+            stretch = stretch._replace(width=(shape & 3) + 1, big=bool(shape & 4), phase=shape >> 3)
+            if stretch.width > stride or stretch.phase >= stride:
+                raise CorruptError("a block's segment map has samples longer than their frame")
+        found.append(stretch)
+        left -= length
+    return found, at
+
+
+def _byte(payload: bytes, at: int) -> tuple[int, int]:
+    if at >= len(payload):
+        raise CorruptError("a block ends within its segment map")
+    return payload[at], at + 1
+
+
+def _uleb(value: int) -> bytes:
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _read_uleb(payload: bytes, at: int) -> tuple[int, int]:
+    """Return a number of at most 32 bits in its shortest form, and where it ends."""
+    value = shift = 0
+    while True:
+        byte, at = _byte(payload, at)
+        value |= (byte & 127) << shift
+        shift += 7
+        if not byte & 128:
+            break
+        if shift > 28:
+            raise CorruptError("a block's segment map has a number that is too large")
+    if value >= 1 << 32 or (byte == 0 and shift > 7):
+        raise CorruptError("a block's segment map has a number that is not in its shortest form")
+    return value, at
