@@ -26,7 +26,7 @@ FLOORS = ("cli", "evaluation", "codec", "models", "formats", "entropy")
 DOORS = ("nzip", "nzip.__main__")
 LONGEST = 700  # lines of a module that is no kernel
 JIT = "nzip.entropy.jit"
-COMPILERS = {"numba." + word for word in ("njit", "jit", "vectorize", "guvectorize", "stencil", "cfunc", "jit_module")}
+COMPILERS = {"njit", "jit", "vectorize", "guvectorize", "stencil", "cfunc", "jit_module"}  # numba's
 NUMBERLESS = {"nzip.errors", "nzip.outputs", "nzip.process"}  # kernels take nothing from them
 # A word that is an engine's name and something else as well: where it may stand, and what it is there.
 OTHER_THINGS = {
@@ -57,6 +57,10 @@ class House:
         return {name: ast.parse(text) for name, text in self.texts.items()}
 
     @cached_property
+    def nodes(self) -> dict[str, list[ast.AST]]:
+        return {name: [*ast.walk(tree)] for name, tree in self.trees.items()}
+
+    @cached_property
     def imports(self) -> dict[str, set[str]]:
         """The other modules of nzip that each imports anywhere: also in functions, for types alone, and by its name
         in a string. What the registry and the face name in strings is looked up by whoever asks them.
@@ -64,7 +68,7 @@ class House:
         return {name: {*self._imported(name)} - {name} for name in self.texts}
 
     def _imported(self, name: str) -> Iterator[str]:
-        for node in ast.walk(self.trees[name]):
+        for node in self.nodes[name]:
             if isinstance(node, ast.Import):
                 yield from (alias.name for alias in node.names if alias.name in self.texts)
             elif isinstance(node, ast.ImportFrom):
@@ -82,7 +86,7 @@ class House:
         """The modules that a string names, or that `import_module(f"nzip.cli.{command}")` may name."""
         if isinstance(node, ast.Constant) and node.value in self.texts and "." in str(node.value):
             yield str(node.value)
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+        elif isinstance(node, ast.Call) and _last_name(node.func) == "import_module":
             for text in (each for each in node.args if isinstance(each, ast.JoinedStr)):
                 parts = [re.escape(str(p.value)) if isinstance(p, ast.Constant) else r"\w+" for p in text.values]
                 if parts[0].startswith("nzip"):
@@ -97,6 +101,12 @@ class House:
             seen |= fresh
             ahead += fresh
         return seen
+
+
+def _last_name(node: ast.AST) -> str:
+    """`c` of `a.b.c`, of `c` and of calls of these."""
+    node = node.func if isinstance(node, ast.Call) else node
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
 def _floor(name: str) -> int:
@@ -122,13 +132,8 @@ def in_circles(house: House) -> list[str]:
     return [name for name in house.texts if name in house.behind(name)]
 
 
-def _decorators(node: ast.stmt) -> set[str]:
-    names = [ast.unparse(each).partition("(")[0] for each in getattr(node, "decorator_list", [])]
-    return {name.rpartition(".")[2] for name in names}
-
-
-def _compiled(node: ast.stmt) -> bool:
-    return bool(_decorators(node) & {"kernel", "inlined", "intrinsic"})
+def _compiled(node: ast.AST) -> bool:
+    return bool({_last_name(each) for each in getattr(node, "decorator_list", [])} & {"kernel", "inlined", "intrinsic"})
 
 
 def too_long(house: House) -> list[str]:
@@ -148,10 +153,10 @@ def engines_named(house: House) -> list[str]:
     """Engines named, alone or with parameters, outside the registry, the levels and the folder of each."""
     found = []
     homes = {name: place.partition(":")[0].removesuffix(".engine") for name, place in house.engines.items()}
-    for module, tree in house.trees.items():
+    for module, nodes in house.nodes.items():
         if module in ("nzip.registry", "nzip.settings"):
             continue
-        for node in ast.walk(tree):
+        for node in nodes:
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 name = re.split(r":(?=\w+=)", node.value)[0]
                 at_home = name in homes and f"{module}.".startswith(f"{homes[name]}.")
@@ -165,14 +170,16 @@ def past_the_door(house: House) -> list[str]:
     it covers three rooms, and the source of a kernel that is elsewhere.
     """
     found = []
-    for module, tree in house.trees.items():
-        words = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "numba":
-                words |= {f"numba.{alias.name}" for alias in node.names}
+    for module, nodes in house.nodes.items():
+        words: set[str] = set()
+        for node in nodes:
+            if isinstance(node, ast.Attribute) and _last_name(node.value) != "np":
+                words.add(node.attr)
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "numba":
+                words |= {alias.name for alias in node.names}
         if module != JIT:
             found += [f"{module} compiles with {word}" for word in sorted(words & COMPILERS)]
-        if any(_compiled(node) for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+        if any(_compiled(node) for node in nodes):
             others = sorted(house.behind(module) - NUMBERLESS)
             found += [f"kernels of {module} use {name}" for name in others if name.split(".")[1] not in STAMPED]
     return found
@@ -237,10 +244,10 @@ GOOD = {
         (engines_named, "codec/blocks", 'a = "cm:bits=18"', ["nzip.codec.blocks names 'cm:bits=18' (line 1)"]),
         (engines_named, "models/lm", '\na = {"cm": 1}', ["nzip.models.lm names 'cm' (line 2)"]),
         (engines_named, "models/cmfast", 'a = "cm"', ["nzip.models.cmfast names 'cm' (line 1)"]),
-        (past_the_door, "models/lm", "import numba\n@numba.njit\ndef f():\n    pass",
-         ["nzip.models.lm compiles with numba.njit"]),
+        (past_the_door, "models/lm", "import numba as nb\n@nb.njit(nogil=True)\ndef f():\n    pass",
+         ["nzip.models.lm compiles with njit"]),
         (past_the_door, "models/lm", "from numba import vectorize as v",
-         ["nzip.models.lm compiles with numba.vectorize"]),
+         ["nzip.models.lm compiles with vectorize"]),
         (past_the_door, "codec/fast", "from nzip.codec import blocks\n@kernel\ndef f():\n    pass",
          ["kernels of nzip.codec.fast use nzip.codec.blocks", "kernels of nzip.codec.fast use nzip.registry"]),
         (past_the_door, "models/cm/engine", "from nzip.registry import N\n@jit.inlined\ndef f():\n    return N",
