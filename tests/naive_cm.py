@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from decimal import ROUND_CEILING, Decimal, localcontext
 from functools import lru_cache
-from typing import NamedTuple
+
+from naive import BinaryCoder
+from naive_segments import AUDIO, IMAGE, TEXT, Stretch, pixels, samples, unpack
 
 from nzip.models.cm import layout as S
 from nzip.models.cm.presets import Context, Mixture, Preset
 
-M32, M64 = (1 << 32) - 1, (1 << 64) - 1
+M64 = (1 << 64) - 1
 K1, K2, K3, K4, K5 = (
     0x9E3779B97F4A7C15,
     0xD6E8FEB86659FD93,
@@ -23,71 +25,6 @@ K1, K2, K3, K4, K5 = (
     0x2545F4914F6CDD1D,
 )
 TOP = 3071
-TEXT, BINARY, BITMAP, IMAGE, AUDIO = range(5)
-
-
-# ---- the segment map
-
-
-class Stretch(NamedTuple):
-    """Some bytes of a block, and what the contexts must know of them."""
-
-    type: int
-    length: int
-    period: int = 0
-    stride: int = 0
-    width: int = 0
-    big: bool = False
-    phase: int = 0
-
-
-def _uleb(value):
-    return bytes((value & 127 | 128,)) + _uleb(value >> 7) if value > 127 else bytes((value,))
-
-
-def write_map(stretches):
-    """Return the segment map."""
-    out = b""
-    for k, s in enumerate(stretches):
-        more = k < len(stretches) - 1
-        out += bytes((s.type | more << 3 | s.stride << 4,)) + (_uleb(s.length) if more else b"")
-        if s.type in (BINARY, BITMAP):
-            out += s.period.to_bytes(2, "little")
-        elif s.type == IMAGE:
-            out += _uleb(s.period)
-        elif s.type == AUDIO:
-            out += bytes((s.width - 1 | s.big << 2 | s.phase << 3,))
-    return out
-
-
-def read_map(payload, size):
-    """Return the stretches of a sound payload, and how many bytes tell of them."""
-    stretches, at, left, more = [], 0, size, 1
-
-    def byte():
-        nonlocal at
-        at += 1
-        return payload[at - 1]
-
-    def uleb():
-        value = byte()
-        return value & 127 | (uleb() << 7 if value > 127 else 0)
-
-    while more:
-        head = byte()
-        kind, more, stride = head & 7, head >> 3 & 1, head >> 4
-        length = uleb() if more else left
-        left -= length
-        period = width = big = phase = 0
-        if kind in (BINARY, BITMAP):
-            period = byte() | byte() << 8
-        elif kind == IMAGE:
-            period = uleb()
-        elif kind == AUDIO:
-            shape = byte()
-            width, big, phase = (shape & 3) + 1, shape >> 2 & 1, shape >> 3
-        stretches.append(Stretch(kind, length, period, stride, width, bool(big), phase))
-    return stretches, at
 
 
 # ---- the constant tables
@@ -434,16 +371,15 @@ class Sources:
         v[S.LINE] |= data[above] << 8 if above < self.line_start else 0
         v[S.LINE] |= data[self.line_start] << 16 if column else 0
 
-        place = pos - origin
         if s.type == IMAGE:
             self._rows(data, s.period)
-            self._pixel(data, s, place)
+            v[S.PIXELS], v[S.COLOURS], v[S.COLUMN] = pixels(data, pos, 0, origin, s.stride, s.period)
         elif s.type == AUDIO:
             self._rows(data, s.stride)
-            self._sample(data, s, place)
+            v[S.SAMPLES], v[S.COLUMN] = samples(data, pos, 0, origin, s.stride, s.width, s.big)
         elif s.period:
             self._rows(data, s.period)
-            v[S.COLUMN] = place % s.period
+            v[S.COLUMN] = (pos - origin) % s.period
 
     def _rows(self, data, r):
         pos, above = len(data), 0
@@ -451,53 +387,6 @@ class Sources:
             if distance and max(distance, r) <= pos:
                 above |= data[pos - distance] << shift
         self.v[S.ABOVE] = above
-
-    def _pixel(self, data, s, place):
-        row, stride, channel = s.period, s.stride, place % s.stride
-
-        def back(distance):
-            return data[-distance] if 0 < distance <= len(data) else 0
-
-        w, n, nw, ww, nn = (back(d) for d in (stride, row, row + stride, 2 * stride, 2 * row))
-        ne, nne, last, before = (back(d) for d in (row - stride, 2 * row - stride, 1, 2))
-        self.v[S.PIXELS] = int.from_bytes(bytes((w, n, nw, ne, ww, nn, last, before)), "little")
-        dw = dn = dnw = 0
-        if channel:
-            dw = last - back(stride + 1)
-            dn = last - back(row + 1)
-            dnw = dw + dn - (last - back(row + stride + 1))
-        plane = w + n - nw
-        middle = max(min(plane, max(w, n)), min(w, n))
-        guesses = (
-            plane + dnw, w + dw, n + dn, middle,
-            middle + (dw + dn >> 1), 2 * n - nn + dn, 2 * w - ww + dw, n + ne - nne,
-        )  # fmt: skip
-        self.v[S.COLOURS] = int.from_bytes(bytes(max(0, min(255, x)) for x in guesses), "little")
-        self.v[S.COLUMN] = channel
-
-    def _sample(self, data, s, place):
-        place %= s.stride
-        j = place % s.width
-        start = len(data) - j
-        order = "big" if s.big else "little"
-
-        def sample(at):
-            if at < 0:
-                return 0
-            return int.from_bytes(bytes(data[at : at + s.width]), order, signed=s.width > 1)
-
-        s1, s2, s3 = (sample(start - k * s.stride) for k in (1, 2, 3))
-        line, curve = 2 * s1 - s2, 3 * s1 - 3 * s2 + s3
-        beside = line
-        if place >= s.width:
-            beside = s1 + sample(start - s.width) - sample(start - s.width - s.stride)
-        # What is known of the sample, and zeros for the rest of it.
-        head = bytes(data[k] if k >= 0 else 0 for k in range(start, len(data)))
-        known = int.from_bytes(head.ljust(s.width, b"\0"), order)
-        down = 8 * (s.width - 1 - j if s.big else j)
-        guesses = (s1, line, curve, line + beside >> 1)
-        self.v[S.SAMPLES] = sum(((x - known << 8 >> down) & 0xFFFF) << 16 * k for k, x in enumerate(guesses))
-        self.v[S.COLUMN] = place
 
 
 # ---- the model
@@ -625,55 +514,31 @@ class Predictor:
                 self.update(byte >> k & 1)
 
 
-# ---- the coder
-
-
 def encode(block: bytes, stretches, predictor: Predictor) -> bytes:
     """Return what the arithmetic coder writes for `block`."""
-    low, high, out, at = 0, M32, bytearray(), 0
+    coder, at = BinaryCoder(), 0
     for stretch in stretches:
         predictor.begin(stretch)
         for byte in block[at : at + stretch.length]:
             for k in range(7, -1, -1):
-                bit = byte >> k & 1
-                middle = low + ((high - low) * predictor.p() >> 16)
-                low, high = (low, middle) if bit else (middle + 1, high)
-                while low >> 24 == high >> 24:
-                    out.append(high >> 24)
-                    low, high = low << 8 & M32, (high << 8 | 255) & M32
-                predictor.update(bit)
+                predictor.update(coder.code(predictor.p(), byte >> k & 1))
         at += stretch.length
-    for k in range(5):
-        rest = (1 << (32 - 8 * k)) - 1
-        end = (low + rest) & ~rest
-        if end <= high:
-            return bytes(out) + (end >> (32 - 8 * k)).to_bytes(k, "big")
-    raise AssertionError("four bytes always do")
+    return coder.end()
 
 
 def decode(coded: bytes, stretches, predictor: Predictor) -> bytes:
     """Return the block that `coded` stands for."""
-    low, high, begin = 0, M32, len(predictor.data)
-    stream = iter(coded)
-    window = 0
-    for _ in range(4):
-        window = window << 8 | next(stream, 0)
+    coder, begin = BinaryCoder(coded), len(predictor.data)
     for stretch in stretches:
         predictor.begin(stretch)
         for _ in range(8 * stretch.length):
-            middle = low + ((high - low) * predictor.p() >> 16)
-            bit = int(window <= middle)
-            low, high = (low, middle) if bit else (middle + 1, high)
-            while low >> 24 == high >> 24:
-                window = (window << 8 | next(stream, 0)) & M32
-                low, high = low << 8 & M32, (high << 8 | 255) & M32
-            predictor.update(bit)
+            predictor.update(coder.code(predictor.p()))
     return bytes(predictor.data[begin:])
 
 
 def read_head(payload: bytes, size: int, primer: int):
-    """Return the stretches, the number of the primer, and where the coded bits begin."""
-    stretches, at = read_map(payload, size)
+    """Return the stretches of an intact block, the number of its primer (0 for none), and the coded bits."""
+    stretches, rest = unpack(payload, size)
     if primer and any(stretch.type == TEXT for stretch in stretches):
-        return stretches, payload[at], at + 1
-    return stretches, 0, at
+        return stretches, rest[0], rest[1:]
+    return stretches, 0, rest

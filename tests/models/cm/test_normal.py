@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import naive_cm as naive
 import pytest
+from naive_segments import pack
 
 from nzip.models import primers
 from nzip.models.cm import layout
@@ -101,19 +102,19 @@ def _same(parts: Block, preset: int, bits: int, primer: int = 0, told: bytes = b
     params = {"preset": preset, "bits": bits, "primer": primer}
     payload = ENGINE._encode(block, ENGINE._full(params), stretches)
     assert len(payload) <= len(block)
-    found, number, at = naive.read_head(payload, len(block), primer)
+    found, number, coded = naive.read_head(payload, len(block), primer)
     assert found == stretches
-    assert naive.write_map(found) + bytes((number,)) * (number > 0) == payload[:at]
+    assert pack(found) + bytes((number,)) * (number > 0) + coded == payload
 
     def predictor() -> naive.Predictor:
         made = naive.Predictor(NORMAL[preset], bits, len(told) + len(block))
         made.read(told)
         return made
 
-    assert naive.encode(block, found, predictor()) == payload[at:]
+    assert naive.encode(block, found, predictor()) == coded
     assert ENGINE.decode(payload, len(block), params) == block
     if preset == 3:
-        assert naive.decode(payload[at:], found, predictor()) == block
+        assert naive.decode(coded, found, predictor()) == block
 
 
 @pytest.mark.parametrize("preset", NORMAL)
