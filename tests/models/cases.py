@@ -115,10 +115,9 @@ def _naive_midicoth(block: bytes, params: Mapping[str, Any]) -> bytes:
 
 def _naive_cm(block: bytes, params: Mapping[str, Any]) -> bytes:
     naive = _module("naive_cm")
-    engine = ENGINES.by_name("cm")
     # What an encoder may choose is taken from its payload: the types of stretches. There is no primer.
-    stretches, _, _ = naive.read_head(engine.encode(block, params), len(block), 0)
-    predictor = naive.Predictor(engine.presets[params["preset"]], params["bits"], len(block))
+    stretches, _, _ = naive.read_head(ENGINES.by_name("cm").encode(block, params), len(block), 0)
+    predictor = naive.Predictor(params["preset"], params["bits"], len(block))
     payload: bytes = _module("naive_segments").pack(stretches) + naive.encode(block, stretches, predictor)
     return payload
 
