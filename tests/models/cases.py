@@ -111,9 +111,8 @@ def _naive_cm(block: bytes, params: Mapping[str, Any]) -> bytes:
     import naive_cm as naive
     from naive_segments import pack
 
-    engine = ENGINES.by_name("cm")
-    stretches, _, _ = naive.read_head(engine.encode(block, params), len(block), 0)
-    predictor = naive.Predictor(engine.presets[params["preset"]], params["bits"], len(block))
+    stretches, _, _ = naive.read_head(ENGINES.by_name("cm").encode(block, params), len(block), 0)
+    predictor = naive.Predictor(params["preset"], params["bits"], len(block))
     payload: bytes = pack(stretches) + naive.encode(block, stretches, predictor)
     return payload
 

@@ -62,7 +62,7 @@ EVERY_TYPE: Block = [
     (_words(12, 1), Stretch(TEXT, 0)),
     (_records(15), Stretch(BINARY, 0, 7)),
     (_words(12, 2), Stretch(TEXT, 0)),
-    (_pixels(8, 4, 3)[1:], Stretch(IMAGE, 0, 24, 3)),
+    (_pixels(8, 4, 3)[1:], Stretch(IMAGE, 0, 24, 3, phase=1)),
     (_samples(25, 2, 2, False)[3:], _audio(4, 2, phase=3)),
     (b"ab" * 20, Stretch(BINARY, 0, 0)),
     (_dots(9, 7), Stretch(BITMAP, 0, 9)),
@@ -78,6 +78,7 @@ PRESETS: dict[str, Block] = {  # coded by each preset
 SHAPES: dict[str, Block] = {  # whose contexts all presets have
     "pixels of one byte": [(_pixels(15, 16, 1), Stretch(IMAGE, 0, 15, 1))],
     "pixels of three bytes": [(_pixels(15, 6, 3), Stretch(IMAGE, 0, 45, 3))],
+    "rows that are filled up, from the middle of one": [(_pixels(20, 14, 1)[13:], Stretch(IMAGE, 0, 20, 3, phase=13))],
     "one pixel a row": [(_pixels(1, 80, 3), Stretch(IMAGE, 0, 3, 3))],
     "samples of one byte": [(_samples(120, 2, 1, False)[1:], _audio(2, 1, phase=1))],
     "samples of two bytes": [(_samples(80, 2, 2, False), _audio(4, 2))],
@@ -107,7 +108,7 @@ def _same(parts: Block, preset: int, bits: int, primer: int = 0, told: bytes = b
     assert pack(found) + bytes((number,)) * (number > 0) + coded == payload
 
     def predictor() -> naive.Predictor:
-        made = naive.Predictor(NORMAL[preset], bits, len(told) + len(block))
+        made = naive.Predictor(preset, bits, len(told) + len(block))
         made.read(told)
         return made
 
