@@ -110,6 +110,29 @@ def naive_x86(data: bytes, jcc: int, *, back: bool = False) -> bytes:
     return bytes(out)
 
 
+def naive_arm64(data: bytes, adrp: int, *, back: bool = False) -> bytes:
+    """Return `data` with places in calls and page addresses, or (`back`) distances."""
+    out = bytearray(data)
+    for i in range(len(data) // 4):
+        word = int.from_bytes(data[4 * i : 4 * i + 4], "little")
+        if word >> 26 == 0b100101:
+            distance, bits, reach, place = word % (1 << 26), 26, 1 << 23, i
+        elif adrp and word >> 31 and word >> 24 & 31 == 16:
+            distance, bits, reach, place = (word >> 5 & 0x7FFFF) * 4 + (word >> 29 & 3), 21, 1 << 13, i >> 10
+        else:
+            continue
+        if distance >= 1 << bits - 1:
+            distance -= 1 << bits
+        if -reach <= distance < reach:
+            moved = (distance + (-place if back else place) + reach) % (2 * reach) - reach
+            if bits == 26:
+                word = 0b100101 << 26 | moved % (1 << 26)
+            else:
+                word = 1 << 31 | moved % 4 << 29 | 16 << 24 | moved % (1 << 21) // 4 << 5 | word % 32
+            out[4 * i : 4 * i + 4] = word.to_bytes(4, "little")
+    return bytes(out)
+
+
 def _sound() -> bytes:
     """Return a WAV file of a random walk."""
     dice, value, samples = random.Random(6), 0, []
@@ -123,6 +146,17 @@ def _floats() -> bytes:
     """Return floats from 1 to 2 without a pattern."""
     dice = random.Random(8)
     return struct.pack("<20000I", *(0x3F800000 | dice.getrandbits(23) for _ in range(20000)))
+
+
+def _arm_program() -> bytes:
+    """Return an ELF header and what ARM code looks like to us: calls, and pages of data, of few places from many."""
+    dice, words = random.Random(12), []
+    for i in range(5, 6000):
+        call = 0b100101 << 26 | (dice.choice((300, 900, 5000)) - i) % (1 << 26)
+        page = (dice.choice((7, 9)) - i // 1024) % (1 << 21)
+        address = 1 << 31 | page % 4 << 29 | 16 << 24 | page // 4 << 5 | dice.randrange(32)
+        words += dice.choices((call, address, 0xA9BF7BFD, dice.getrandbits(32)), (4, 1, 4, 8))
+    return b"\x7fELF\2\1\1" + bytes(11) + b"\xb7\0" + struct.pack(f"<{len(words)}I", *words)
 
 
 CASES = {
@@ -168,5 +202,14 @@ CASES = {
         forward=naive_x86,
         inverse=_undone(naive_x86),
         pinned=(({"jcc": 0}, "00", "b61d7df04150a817"), ({"jcc": 1}, "01", "fbebf971677349ce")),
+    ),
+    "arm64": Case(
+        block=_arm_program(),
+        good=({}, {"adrp": 0}, {"adrp": 1}),
+        bad=({"adrp": 2}, {"adrp": -1}),
+        params=st.fixed_dictionaries({"adrp": st.integers(0, 1)}),
+        forward=naive_arm64,
+        inverse=_undone(naive_arm64),
+        pinned=(({"adrp": 0}, "00", "fed4d3ab846f35ce"), ({"adrp": 1}, "01", "0bb6c6973c36d845")),
     ),
 }  # fmt: skip
