@@ -59,17 +59,50 @@ def interval_code(intervals, bits, renorm):
     raise AssertionError("the last range holds no number of one byte more")
 
 
+class BinaryCoder:
+    """The binary coder: two bounds, of which leading bytes that are equal leave. With `coded` it decodes."""
+
+    def __init__(self, coded=None):
+        self.low, self.high, self.out = 0, 0xFFFFFFFF, bytearray()
+        self.coded = coded
+        self.read = 0
+        self.window = self._next(4)
+
+    def _next(self, count):
+        """Return the next bytes as a number; behind the last one stand zeros."""
+        if self.coded is None:
+            return 0
+        self.read += count
+        return int.from_bytes(self.coded[self.read - count : self.read].ljust(count, b"\0"), "big")
+
+    def code(self, p, bit=0):
+        """Encode `bit`, whose chance to be 1 is p / 65536, or decode one; return it."""
+        middle = self.low + ((self.high - self.low) * p >> 16)
+        if self.coded is not None:
+            bit = int(self.window <= middle)
+        self.low, self.high = (self.low, middle) if bit else (middle + 1, self.high)
+        while self.low >> 24 == self.high >> 24:
+            self.out.append(self.high >> 24)
+            self.low, self.high = self.low % (1 << 24) << 8, self.high % (1 << 24) << 8 | 255
+            self.window = self.window % (1 << 24) << 8 | self._next(1)
+        return bit
+
+    def end(self):
+        """Return all bytes: at the end the fewest that, with zeros behind them, lie between the bounds."""
+        for k in range(5):
+            unit = 1 << (32 - 8 * k)
+            number = -(-self.low // unit)
+            if number * unit <= self.high:
+                return bytes(self.out) + number.to_bytes(k, "big")
+        raise AssertionError("four bytes always do")
+
+
 def binary_code(bits, probs):
-    """Bytes of the binary coder: the bit 1 owns the lower part."""
-
-    def interval(bit, prob):
-        def cut(size):
-            bound = size * prob >> 16
-            return (0, bound) if bit else (bound, size - bound)
-
-        return cut
-
-    return interval_code([interval(b, p) for b, p in zip(bits, probs, strict=True)], 32, 24)
+    """Bytes of the binary coder."""
+    coder = BinaryCoder()
+    for bit, prob in zip(bits, probs, strict=True):
+        coder.code(prob, bit)
+    return coder.end()
 
 
 def range_code(triples):

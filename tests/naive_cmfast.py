@@ -1,17 +1,25 @@
-"""The `cmfast` engine in plain Python: what docs/reference/CMFAST.md says, as short as it can be said, and as slow.
+"""The engine `cmfast` in plain Python: what docs/reference/CMFAST.md says, as short as it can be said, and as slow.
 
-A `Model` is what all streams share; a `Stream` is one part of the block on its way. Tests hold the kernel to this
-module bit for bit. Only the constant tables are shared with the kernel; they have tests of their own.
+A `Model` is what all streams share, an `Own` what the stretches of one mixture have for themselves; a `Stream` is one
+part of the block on its way. Tests hold the kernel to this module bit for bit. Only the preset data and the constant
+tables are shared with the kernel; the tables have tests of their own.
 """
 
 from __future__ import annotations
 
-from nzip.models.cm import tables
+import pickle
+from functools import lru_cache
 
-M32, M64 = (1 << 32) - 1, (1 << 64) - 1
+from naive import BinaryCoder
+from naive_segments import AUDIO, IMAGE, TEXT, Stretch, pack, pixels, samples, unpack
+
+from nzip.models.cm import layout, tables
+from nzip.models.cm.presets import FAST
+
+M64 = (1 << 64) - 1
 K1, K3, K5 = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x2545F4914F6CDD1D
 TOP = tables.STRETCH_MAX
-PART = {False: 1 << 13, True: 1 << 16}  # bytes of a stream before the streams meet again: text, binary
+PRESET = FAST[1]
 
 
 def clamp(value, low, high):
@@ -32,20 +40,34 @@ def adapt(cell, bit):
     cell[1] += cell[1] < 1022
 
 
-class Model:
-    """Tables that all streams share; `data` holds the primer and the block, None where a byte is not known yet."""
+class Own:
+    """Maps and weights of one mixture."""
 
-    def __init__(self, bits, binary, record, match_bits, size):
-        self.bits, self.binary, self.record, self.match_bits = bits, binary, record, match_bits
-        self.least, self.part = 6 if binary else 8, PART[binary]
-        self.buckets: dict[object, list[int]] = {}
+    def __init__(self, mixture):
+        self.contexts, self.least, self.part, self.rate = (
+            mixture.contexts, mixture.matches[0], mixture.part, mixture.rate,
+        )  # fmt: skip
         self.maps = [[[entry >> 10, entry & 1023] for entry in tables.state_priors()] for _ in range(5)]
         self.match_map = [[entry >> 10, entry & 1023] for entry in tables.match_priors()[::4]]
+        self.weights = [[PRESET.weight] * 6 + [0, 0] for _ in range(192)]
+
+
+class Model:
+    """What all stretches and streams share; `data` is what was read, then the block: None where nothing is known."""
+
+    def __init__(self, bits, match_bits):
+        self.bits, self.match_bits = bits, match_bits
+        self.buckets: dict[object, list[int]] = {}
         self.table = [0] * (1 << match_bits)
-        self.weights = [[22000] * 6 + [0, 0] for _ in range(192)]
-        self.apm: dict[tuple[int, int], list[int]] = {}
-        self.data: list[int | None] = [None] * size
+        self.knots: dict[tuple[int, int], list[int]] = {}
+        self.own: dict[object, Own] = {}
+        self.data: list[int | None] = []
         self.last8 = self.word = 0
+
+    def of(self, kind):
+        """Return maps and weights for a type of bytes."""
+        mixture = PRESET.mixtures[kind]
+        return self.own.setdefault(mixture, Own(mixture))
 
     def find(self, index, check):
         """Return the bucket for a nibble: one of two neighbours, else the less used of them, emptied."""
@@ -59,17 +81,18 @@ class Model:
 
 
 class Stream:
-    """One part of the block: data[start:start + size]."""
+    """One part of a stretch, from `start` on; of the bytes before `known_from` it knows nothing."""
 
-    def __init__(self, model, start, known_from):
-        self.model, self.pos, self.known_from = model, start, known_from
+    def __init__(self, model, shape, origin, start, known_from):
+        self.model, self.own, self.shape, self.origin = model, model.of(shape.type), shape, origin
+        self.pos, self.known_from = start, known_from
         self.last8, self.word = model.last8, model.word
         self.pointer = self.length = self.candidate = 0
         self.expected = None
 
     def begin_byte(self, parts):
         """Look for a match; `parts` are the starts of the parts behind the first."""
-        m, data, pos = self.model, self.model.data, self.pos
+        m, data, pos, least = self.model, self.model.data, self.pos, self.own.least
         if self.expected is not None and self.expected == self.last8 & 255:
             self.length, self.pointer = min(self.length + 1, 65535), self.pointer + 1
         else:
@@ -80,30 +103,38 @@ class Stream:
                 known = min(32, self.pointer - start, pos - self.known_from)
                 while self.length < known and data[self.pointer - self.length - 1] == data[pos - self.length - 1]:
                     self.length += 1
-                if self.length < m.least:
+                if self.length < least:
                     self.length = 0
-        self.hash = (self.last8 << (64 - 8 * (m.least - 1)) & M64) * K1 % (1 << 64) >> (64 - m.match_bits)
+        self.hash = (self.last8 << (64 - 8 * (least - 1)) & M64) * K1 % (1 << 64) >> (64 - m.match_bits)
         self.expected = data[self.pointer] if self.length else None
         n = self.length
         self.grade = n if n < 16 else min(15 + (n >> 4), 31)
         self.partial, self.bit = 1, 0
         self._first_nibble()
 
-    def _contexts(self):
-        m, c = self.model, self.last8
-        if not m.binary:
-            return c & 0xFFFF, c & 0xFFFFFF, c & 0xFFFFFFFFFF, (self.word + (c & 255)) & M64
-        above = 0
-        if m.record and self.pos - self.known_from >= 2 * m.record:
-            above = m.data[self.pos - m.record] | m.data[self.pos - 2 * m.record] << 8
-        return c & 0xFFFF, c & 0xFFFFFFFF, c & 0xFFFF00, above | (c & 255) << 16
+    def _sources(self):
+        """Return what contexts are made of, by number."""
+        v = {layout.NONE: 0, layout.LAST8: self.last8, layout.WORD: self.word, layout.ABOVE: 0}
+        data, pos, start, shape = self.model.data, self.pos, self.known_from, self.shape
+        if shape.type == IMAGE:
+            v[layout.PIXELS], v[layout.COLOURS], v[layout.COLUMN] = pixels(
+                data, pos, start, self.origin, shape.stride, shape.period
+            )
+        elif shape.type == AUDIO:
+            v[layout.SAMPLES], v[layout.COLUMN] = samples(
+                data, pos, start, self.origin, shape.stride, shape.width, shape.big
+            )
+        elif shape.period and pos - start >= 2 * shape.period:
+            v[layout.ABOVE] = data[pos - shape.period] | data[pos - 2 * shape.period] << 8
+        return v
 
     def _first_nibble(self):
-        m = self.model
+        m, v = self.model, self._sources()
         self._use_first(m.buckets.setdefault(("direct", self.last8 & 255), [0] * 16))
         self.hashes = []
-        for i, context in enumerate(self._contexts(), 1):
-            t = (context + i + 1) * K3 & M64
+        for i, c in enumerate(self.own.contexts, 1):
+            value = (v[c.first] & c.first_mask) + ((v[c.second] & c.second_mask) << c.shift)
+            t = (value + i + 1) * K3 & M64
             t = (t ^ t >> 32) * K1 & M64
             self.hashes.append(t)
             self._use(m.find(t >> (64 - m.bits), t >> 16 & 255))
@@ -125,7 +156,7 @@ class Stream:
 
     def predict(self):
         """Return the 16-bit probability of a one."""
-        m = self.model
+        m = self.own
         self.states = [bucket[self.node] for bucket in self.used]
         self.guess = None
         if self.expected is not None:
@@ -145,15 +176,14 @@ class Stream:
         self.mixed = squash(dot)
         spot = (dot + TOP + 1) * 5 >> 3
         knot, part = spot >> 8, spot & 255
-        start = [entry >> 16 for entry in tables.apm_priors()[:16]]
-        self.knots = m.apm.setdefault((self.last8 & 255, self.partial), start)
+        start = [entry >> 16 for entry in tables.sse_priors()[:16]]
+        self.knots = self.model.knots.setdefault((self.last8 & 255, self.partial), start)
         refined = self.knots[knot] * (256 - part) + self.knots[knot + 1] * part >> 8
         self.knot = knot + (part >= 128)
         return clamp(self.mixed + 3 * refined + 2 >> 2, 1, 65535)
 
     def take(self, bit):
         """Note the bit in what only this stream knows; histories and maps learn later."""
-        self.was = self.partial
         self.partial = self.partial << 1 | bit
         if self.partial >= 256:
             c = self.partial & 255
@@ -163,10 +193,10 @@ class Stream:
             self.word = (self.word + c + 32 * upper) * K5 & M64 if letter else 0
 
     def learn(self, bit, turn):
-        m = self.model
+        m = self.own
         for bucket, state in zip(self.used, self.states, strict=True):
             bucket[self.node] = tables.state_table()[state][bit]
-        error = ((bit << 16) - self.mixed) * 180 >> 10
+        error = ((bit << 16) - self.mixed) * m.rate >> 10
         for k, x in enumerate(self.inputs):
             self.row[k] = clamp(self.row[k] + (x * error + 8192 >> 14), -(1 << 19) + 1, (1 << 19) - 1)
         adapt(m.maps[turn][self.states[turn]], bit)
@@ -179,45 +209,15 @@ class Stream:
             self.pos += 1
 
 
-class Coder:
-    """The arithmetic coder; `coded` is None while it encodes."""
-
-    def __init__(self, coded=None):
-        self.low, self.high, self.out = 0, M32, bytearray()
-        self.coded = None if coded is None else iter(coded)
-        if self.coded:
-            self.window = 0
-            for _ in range(4):
-                self.window = self.window << 8 | next(self.coded, 0)
-
-    def code(self, p, bit):
-        middle = self.low + ((self.high - self.low) * p >> 16)
-        if self.coded:
-            bit = int(self.window <= middle)
-        self.low, self.high = (self.low, middle) if bit else (middle + 1, self.high)
-        while self.low >> 24 == self.high >> 24:
-            self.out.append(self.high >> 24)
-            self.low, self.high = self.low << 8 & M32, (self.high << 8 | 255) & M32
-            if self.coded:
-                self.window = (self.window << 8 | next(self.coded, 0)) & M32
-        return bit
-
-    def end(self):
-        for k in range(5):
-            rest = (1 << (32 - 8 * k)) - 1
-            end = (self.low + rest) & ~rest
-            if end <= self.high:
-                return bytes(self.out) + (end >> (32 - 8 * k)).to_bytes(k, "big")
-        raise AssertionError("four bytes always do")
-
-
-def _pass(model, begin, size, count, block, coder):
-    """Code (or with coder None only learn) `size` bytes in `count` streams; `block` is None while decoding."""
-    base, end, turn = begin, begin + size, 0
+def _pass(model, shape, origin, size, count, block, coder):
+    """Code (or with coder None only learn) `size` bytes of one stretch in `count` streams; without `block`, decode."""
+    base = first = len(model.data)
+    end, turn = base + size, 0
+    model.data += [None] * size
     while base < end:
-        each = min(model.part, (end - base) // count)
+        each = min(model.of(shape.type).part, (end - base) // count)
         parts = [base + k * each for k in range(count)]
-        streams = [Stream(model, start, start if k else 0) for k, start in enumerate(parts)]
+        streams = [Stream(model, shape, origin, start, start if k else 0) for k, start in enumerate(parts)]
         for _ in range(each):
             for stream in streams:
                 stream.begin_byte(parts[1:])
@@ -232,7 +232,7 @@ def _pass(model, begin, size, count, block, coder):
                 chances = [stream.predict() for stream in streams]
                 bits = []
                 for stream, p in zip(streams, chances, strict=True):
-                    y = block[stream.pos - begin] >> (7 - bit) & 1 if block is not None else 0
+                    y = 0 if block is None else block[stream.pos - first] >> (7 - bit) & 1
                     bits.append(coder.code(p, y) if coder else y)
                 for stream, y in zip(streams, bits, strict=True):
                     stream.take(y)
@@ -243,22 +243,39 @@ def _pass(model, begin, size, count, block, coder):
         model.last8, model.word = streams[-1].last8, streams[-1].word
 
 
-def _start(primer, bits, binary, record, match_bits, size):
-    model = Model(bits, binary, record, match_bits, len(primer) + size)
+@lru_cache(maxsize=4)
+def primed(primer, bits, match_bits):
+    model = Model(bits, match_bits)
     if primer:
-        _pass(model, 0, len(primer), 1, primer, None)
-    return model
+        _pass(model, Stretch(TEXT, len(primer)), 0, len(primer), 1, primer, None)
+    return pickle.dumps(model)
 
 
-def encode(block, primer, bits, streams, binary, record, match_bits):
-    """Return the coded bits of `block`, whose length is a multiple of `streams`."""
-    model, coder = _start(primer, bits, binary, record, match_bits, len(block)), Coder()
-    _pass(model, len(primer), len(block), streams, block, coder)
-    return coder.end()
+def _model(primer, params, size, stretches):
+    """Return the model before the first byte of a block."""
+    told = primer if any(s.type == TEXT for s in stretches) else b""
+    match_bits = clamp((size + PRESET.primer).bit_length(), 12, 20)
+    return pickle.loads(primed(told, params["bits"], match_bits))
 
 
-def decode(coded, size, primer, bits, streams, binary, record, match_bits):
-    """Return the block of `size` bytes that `coded` stands for."""
-    model, coder = _start(primer, bits, binary, record, match_bits, size), Coder(coded)
-    _pass(model, len(primer), size, streams, None, coder)
-    return bytes(model.data[len(primer) :])
+def encode(block, params, stretches, primer):
+    """Return the payload of `block` with a given segment map; each stretch is a multiple of the streams long."""
+    streams = params["streams"]
+    size = len(block) - len(block) % streams
+    model, coder, at = _model(primer, params, size, stretches), BinaryCoder(), 0
+    for s in stretches:
+        _pass(model, s, len(model.data) - s.phase, s.length, streams, block[at : at + s.length], coder)
+        at += s.length
+    return pack(stretches) + block[size:] + coder.end()
+
+
+def decode(payload, size, params, primer):
+    """Return the block of `size` bytes that `payload` stands for."""
+    streams = params["streams"]
+    left = size % streams
+    stretches, rest = unpack(payload, size - left)
+    model, coder = _model(primer, params, size - left, stretches), BinaryCoder(rest[left:])
+    begin = len(model.data)
+    for s in stretches:
+        _pass(model, s, len(model.data) - s.phase, s.length, streams, None, coder)
+    return bytes(model.data[begin:]) + rest[:left]

@@ -6,6 +6,8 @@ module bit for bit. Only the constant tables are shared with the kernel; they ha
 
 from __future__ import annotations
 
+from naive import BinaryCoder
+
 from nzip.models.midicoth import tables
 
 M32, M64 = (1 << 32) - 1, (1 << 64) - 1
@@ -388,37 +390,16 @@ class Predictor:
 
 def encode(block: bytes, predictor: Predictor) -> bytes:
     """Return what the arithmetic coder writes for `block`."""
-    low, high, out = 0, M32, bytearray()
+    coder = BinaryCoder()
     for byte in block:
         for k in range(7, -1, -1):
-            bit = byte >> k & 1
-            middle = low + ((high - low) * predictor.p() >> 16)
-            low, high = (low, middle) if bit else (middle + 1, high)
-            while low >> 24 == high >> 24:
-                out.append(high >> 24)
-                low, high = low << 8 & M32, (high << 8 | 255) & M32
-            predictor.update(bit)
-    for k in range(5):
-        rest = (1 << (32 - 8 * k)) - 1
-        end = (low + rest) & ~rest
-        if end <= high:
-            return bytes(out) + (end >> (32 - 8 * k)).to_bytes(k, "big")
-    raise AssertionError("four bytes always do")
+            predictor.update(coder.code(predictor.p(), byte >> k & 1))
+    return coder.end()
 
 
 def decode(coded: bytes, size: int, predictor: Predictor) -> bytes:
     """Return the block of `size` bytes that `coded` stands for."""
-    low, high = 0, M32
-    stream = iter(coded)
-    window = 0
-    for _ in range(4):
-        window = window << 8 | next(stream, 0)
+    coder = BinaryCoder(coded)
     for _ in range(8 * size):
-        middle = low + ((high - low) * predictor.p() >> 16)
-        bit = int(window <= middle)
-        low, high = (low, middle) if bit else (middle + 1, high)
-        while low >> 24 == high >> 24:
-            window = (window << 8 | next(stream, 0)) & M32
-            low, high = low << 8 & M32, (high << 8 | 255) & M32
-        predictor.update(bit)
+        predictor.update(coder.code(predictor.p()))
     return bytes(predictor.data)

@@ -82,9 +82,11 @@ class LazyGroup(HelpfulGroup):
         return [*self.table]  # not list(): that name is the submodule's once it is loaded
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.table:
-            return None
-        command: click.Command = importlib.import_module(f"{self.package}.{cmd_name}").command
+        return self.load(cmd_name) if cmd_name in self.table else None
+
+    def load(self, name: str) -> click.Command:
+        """Return the command of this name, which there is."""
+        command: click.Command = importlib.import_module(f"{self.package}.{name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -106,7 +108,8 @@ class MainGroup(LazyGroup):
 
             if not ctx.resilient_parsing:
                 habits.refuse_mistyped(args[0], self.list_commands(ctx), ctx)
-            args = habits.translated(args, self.list_commands(ctx))
+            modes = {name: self.load(name) for name in habits.COMMANDS}
+            args = habits.translated(args, modes, self.list_commands(ctx))
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -120,9 +123,8 @@ class MainGroup(LazyGroup):
         from click.shell_completion import CompletionItem
 
         if incomplete.startswith("-"):
-            command = self.get_command(ctx, "compress")
-            assert command is not None
-            return [*super().shell_complete(ctx, incomplete), *command.shell_complete(ctx, incomplete)]
+            compress = self.load("compress")
+            return [*super().shell_complete(ctx, incomplete), *compress.shell_complete(ctx, incomplete)]
         # The file comes first: bash forgets what stands before it, and takes files only where nothing else fits.
         return [CompletionItem(incomplete, type="file"), *super().shell_complete(ctx, incomplete)]
 

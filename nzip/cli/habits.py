@@ -6,11 +6,10 @@ compress, decompress, test or list. So nzip can stand where a program expects gz
 
 from __future__ import annotations
 
-import importlib
 import os
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import click
@@ -41,11 +40,6 @@ class Piece:
 
     option: str
     words: tuple[str, ...] = ()
-
-
-def commands() -> dict[str, click.Command]:
-    """Return the commands that gzip's options stand for."""
-    return {name: importlib.import_module(f"nzip.cli.{name}").command for name in COMMANDS}
 
 
 def valued(command: click.Command) -> dict[str, bool]:
@@ -122,20 +116,21 @@ def _leading_digits(text: str) -> Iterator[str]:
         yield letter
 
 
-def translated(args: Sequence[str], table: Sequence[str]) -> list[str]:
+def translated(args: Sequence[str], modes: Mapping[str, click.Command], table: Sequence[str]) -> list[str]:
     """Return the command, and its arguments, that `args` stand for when they are read as gzip's.
 
     Options that only other modes know say nothing and are left out: `tar -I 'nzip -9'` runs `nzip -9 -d`.
 
     Args:
         args: the words behind `nzip`.
+        modes: the commands called `COMMANDS`.
         table: the names of all commands.
 
     Raises:
         click.UsageError: both -z and -d; a level of two digits; an option without its value; a command's name behind
             options, where no file has it.
     """
-    known = {name: valued(command) for name, command in commands().items()}
+    known = {name: valued(command) for name, command in modes.items()}
     every = {option: value for options in known.values() for option, value in options.items()}
     # `-d` is a mode here, whatever a command may call so.
     found = [*pieces(args, {**every, **dict.fromkeys([*MODES, *ALREADY_SO], False)})]

@@ -77,6 +77,7 @@ def command(
     from nzip.codec.files.targets import Run, refuse_existing
     from nzip.errors import FileError
     from nzip.models.latent.training import recipes
+    from nzip.models.latent.training.options import Options
 
     if codec not in recipes.codecs_of(kind):
         raise click.UsageError(f"--codec {codec}: for {kind} there are {', '.join(recipes.codecs_of(kind))}")
@@ -92,7 +93,7 @@ def command(
         for place in (name, card):
             refuse_existing(place, force=force)
             Run(paths).refuse(place)
-        chosen = recipes.Options(variant, steps, rate, batch, crop, seed, minutes, reduce, device or _device())
+        chosen = Options(variant, steps, rate, batch, crop, seed, minutes, reduce, device or _device())
         try:
             with _Lines(report) as lines:
                 result = recipes.train(kind, codec, paths, name, folder or f"{name}.run", chosen, lines)

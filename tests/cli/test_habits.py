@@ -12,8 +12,9 @@ import pytest
 from cli.tools import TEXT, Run, Shell, files_in
 
 import nzip
-from nzip.cli import COMMANDS, habits
+from nzip.cli import COMMANDS, cli, habits
 
+MODES = {name: cli.load(name) for name in habits.COMMANDS}
 PACKED = nzip.compress(TEXT, 1)
 
 Program = Callable[..., subprocess.CompletedProcess[bytes]]
@@ -60,7 +61,7 @@ class TestTranslation:
         ],
     )
     def test_line(self, line: str, becomes: str) -> None:
-        assert " ".join(habits.translated(line.split(), [*COMMANDS])) == becomes
+        assert " ".join(habits.translated(line.split(), MODES, [*COMMANDS])) == becomes
 
     @pytest.mark.parametrize("line", ["-10 f", "-12 f", "-19 f", "-k12 f", "f -91", "-0 f", "-00"])
     @pytest.mark.parametrize("command", [[], ["compress"]])
@@ -90,7 +91,7 @@ class TestTranslation:
 
 def valued_options() -> list[str]:
     """Every option with a value of the commands that gzip's options stand for."""
-    every = [habits.valued(command) for command in habits.commands().values()]
+    every = [habits.valued(command) for command in MODES.values()]
     found = {name for options in every for name, valued in options.items() if valued}
     assert {"-o", "--output", "-M", "-T", "-B", "--engine", "--level", "--model", "--psnr", "--codec"} <= found
     return sorted(found)

@@ -29,10 +29,11 @@ OTHER = """
 import numpy as np
 from nzip.entropy.jit import kernel
 from nzip.entropy.range import decode_target
+from nzip.models.cm.components.mixer import bounded
 
 @kernel
 def target(code, rng, total):
-    return decode_target(code, rng, total)
+    return np.int64(decode_target(code, rng, total)) + bounded(0)
 
 @kernel
 def add_up(values, sums, more):
@@ -115,15 +116,50 @@ def test_what_is_kept_is_used_without_compiling_and_without_numba(root: Path) ->
 def test_a_change_of_another_module_makes_all_stale(tmp_path: Path) -> None:
     root = _copy(tmp_path)
     assert _run(root, "target")[0] == "0"
-    helper = root / "nzip" / "entropy" / "range.py"
-    text = helper.read_text()
-    place = text.index("def decode_target")
-    changed = text[:place] + text[place:].replace("    return ", "    return np.uint64(7) + ", 1)
-    assert changed != text
-    helper.write_text(changed)
-    assert _run(root, "target")[0] == "7"
-    helper.write_text(text)
-    assert _run(root, "target")[0] == "0"
+    for place, name, value in (  # a kernel, and a component that becomes a piece of others
+        ("entropy/range.py", "decode_target", "7"),
+        ("models/cm/components/mixer.py", "bounded", "14"),
+    ):
+        path = root / "nzip" / place
+        text = path.read_text()
+        start = text.index(f"def {name}")
+        changed = text[:start] + text[start:].replace("    return ", "    return np.uint8(7) + ", 1)
+        assert changed != text
+        path.write_text(changed)
+        assert _run(root, "target")[0] == value
+
+
+FIRST_COMPILED = """
+import os, nzip
+from nzip.entropy import jit
+
+def heard(name):
+    print(name, flush=True)
+    os._exit(0)  # compiling takes long, and that it is begun is all
+
+with jit.compiling(heard):
+    nzip.compress(b"to be, or not to be" * 9, engine="cm:primer=0")
+print("none")
+"""
+
+
+@pytest.mark.parametrize("place", ["models/cm/components/mixer.py", "entropy/binary.py"])
+def test_the_loop_of_cm_is_stale_when_a_component_changes(tmp_path: Path, place: str) -> None:
+    nzip.compress(b"to be, or not to be" * 9, engine="cm:primer=0")  # now its machine code is kept
+    root = _copy(tmp_path)
+    kept = root / "nzip" / "__pycache__" / "kernels"
+    kept.mkdir(parents=True)
+    (root / "nzip" / "formats" / "other.py").unlink()  # the sources are those of the package once more
+    for folder in reversed(jit.folders()):
+        for path in folder.path.glob("normal.*.nzk"):
+            shutil.copy(path, kept)
+    assert _run(root, code=FIRST_COMPILED) == ["none"]
+    component = root / "nzip" / place
+    text = component.read_text()
+    component.write_text(text + "\nCHANGED = True\n")
+    assert _run(root, code=FIRST_COMPILED) == ["code"]
+    component.write_text(text)
+    assert _run(root, code=FIRST_COMPILED) == ["none"]
 
 
 def _flipped(content: bytes) -> bytes:

@@ -17,7 +17,8 @@ from nzip.errors import FileError, NzipError
 from nzip.formats.container.structures import FIELD_KIND, FIELDS, Header
 
 from . import mutate, wire
-from .lossless import solo, text
+from .lossless import solo
+from .samples import text
 from .target import ANY, MEBI, Target, Wrong, cleared, own_folder
 
 BLOCK = 512

@@ -14,7 +14,7 @@ from nzip.formats.content.segments import last_border
 from nzip.registry import TRANSFORMS
 
 from . import mutate
-from .lossless import text
+from .samples import text
 from .target import RIGHT, Target, Wrong
 
 MOST_SEGMENTS = 256

@@ -11,8 +11,8 @@ from nzip.codec.tokens import tokenizer as tokens
 from nzip.formats.container.wire import Reader, check32, check64
 
 from . import mutate
-from .lossless import text
 from .mutate import uleb
+from .samples import text
 from .target import ANY, MEBI, RIGHT, Believed, Target, Wrong, cleared, own_folder, replaced
 
 

@@ -29,7 +29,7 @@ class Stretch(NamedTuple):
         stride: bytes from a pixel or an audio frame to the next; 0 for other types.
         width: bytes of an audio sample.
         big: whether these begin with their highest byte.
-        phase: how many bytes of an audio frame lie before the stretch.
+        phase: how many bytes of an image's row, or of an audio frame, lie before the stretch.
     """
 
     type: int
@@ -55,13 +55,11 @@ def stretches(content: Content) -> list[Stretch]:
 
 def _stretch(segment: Segment, at: int) -> Stretch:
     if segment.sure and 1 <= segment.stride <= MAX_STRIDE:
-        if segment.kind == "image" and segment.stride <= segment.row <= MAX_ROW:
-            return Stretch(IMAGE, segment.length, segment.row, segment.stride)
-        if segment.kind == "audio" and 1 <= segment.width <= 4 and segment.width <= segment.stride:
-            phase = -segment.offset % segment.stride
-            return Stretch(
-                AUDIO, segment.length, stride=segment.stride, width=segment.width, big=segment.big, phase=phase
-            )
+        length, stride, width = segment.length, segment.stride, segment.width
+        if segment.kind == "image" and stride <= segment.row <= MAX_ROW:
+            return _begun(Stretch(IMAGE, length, segment.row, stride), segment.offset)
+        if segment.kind == "audio" and 1 <= width <= 4 and width <= stride:
+            return _begun(Stretch(AUDIO, length, stride=stride, width=width, big=segment.big), segment.offset)
     if segment.sure and segment.kind == "bitmap" and 0 < segment.row <= MAX_RECORD:
         return Stretch(BITMAP, segment.length, segment.row)
     if segment.cls == TEXT:
@@ -75,15 +73,27 @@ def _joined(found: list[Stretch]) -> list[Stretch]:
     lead = 0
     for stretch in found:
         same = bool(out) and stretch._replace(length=0, phase=0) == out[-1]._replace(length=0, phase=0)
-        if out and ((same and stretch.type != AUDIO) or stretch.length < SHORTEST):
+        if out and ((same and not stretch.stride) or stretch.length < SHORTEST):
             out[-1] = out[-1]._replace(length=out[-1].length + stretch.length)
         elif not out and stretch.length < SHORTEST and stretch is not found[-1]:
             lead += stretch.length
         else:
-            phase = (stretch.phase - lead) % stretch.stride if stretch.stride else 0
-            out.append(stretch._replace(length=stretch.length + lead, phase=phase if stretch.type == AUDIO else 0))
+            out.append(_begun(stretch._replace(length=stretch.length + lead), lead))
             lead = 0
     return out
+
+
+def _cycle(stretch: Stretch) -> int:
+    """Return after how many bytes the places in a pixel, or in a frame, come round again."""
+    if stretch.type == IMAGE and stretch.period % stretch.stride:
+        return stretch.period  # rows are filled up
+    return stretch.stride
+
+
+def _begun(stretch: Stretch, earlier: int) -> Stretch:
+    """Return a stretch that begins so many bytes earlier (or later, where that is negative)."""
+    cycle = _cycle(stretch)
+    return stretch._replace(phase=(stretch.phase - earlier) % cycle) if cycle else stretch
 
 
 def even(found: list[Stretch], streams: int, size: int) -> list[Stretch]:
@@ -94,8 +104,7 @@ def even(found: list[Stretch], streams: int, size: int) -> list[Stretch]:
         begin, end = end, end + stretch.length
         border = min(size, end // streams * streams)
         if border > start:
-            phase = (stretch.phase - (begin - start)) % stretch.stride if stretch.type == AUDIO else 0
-            out.append(stretch._replace(length=border - start, phase=phase))
+            out.append(_begun(stretch._replace(length=border - start), begin - start))
         start = border
     if out:
         out[-1] = out[-1]._replace(length=out[-1].length + size - sum(stretch.length for stretch in out))
@@ -113,7 +122,7 @@ def pack(found: list[Stretch]) -> bytes:
         if stretch.type in (BINARY, BITMAP):
             out += stretch.period.to_bytes(2, "little")
         elif stretch.type == IMAGE:
-            out += _uleb(stretch.period)
+            out += _uleb(stretch.period) + _uleb(stretch.phase)
         elif stretch.type == AUDIO:
             out.append(stretch.width - 1 | stretch.big << 2 | stretch.phase << 3)
     return bytes(out)
@@ -149,9 +158,10 @@ def unpack(payload: bytes, size: int, types: int) -> tuple[list[Stretch], int]:
             stretch = stretch._replace(period=low | high << 8)
         elif kind == IMAGE:
             row, at = _read_uleb(payload, at)
-            if not stride <= row <= MAX_ROW:
-                raise CorruptError(f"a block's segment map has a row of {row} bytes")
-            stretch = stretch._replace(period=row)
+            phase, at = _read_uleb(payload, at)
+            stretch = stretch._replace(period=row, phase=phase)
+            if not stride <= row <= MAX_ROW or phase >= _cycle(stretch):
+                raise CorruptError(f"a block's segment map has a row of {row} bytes that begins at {phase}")
         elif kind == AUDIO:
             shape, at = _byte(payload, at)
             stretch = stretch._replace(width=(shape & 3) + 1, big=bool(shape & 4), phase=shape >> 3)

@@ -72,7 +72,7 @@ class LmEngine(Engine):
     verifies = True
     cuts = True
     slow = True
-    fallback: ClassVar[tuple[str, dict[str, Any]] | None] = ("cm", {"preset": BINARY_PRESET})
+    fallback: ClassVar[tuple[str, dict[str, Any]] | None] = (CmEngine.name, {"preset": BINARY_PRESET})
 
     def fit(self, params: Params, size: int) -> dict[str, Any]:
         model_id, window, mix, streams, name = self.parameters.check(params).values()

@@ -8,6 +8,7 @@ import pytest
 
 from nzip.models.latent import codecs
 from nzip.models.latent.training import recipes
+from nzip.models.latent.training.options import Options
 
 
 def test_every_recipe_is_there() -> None:
@@ -22,4 +23,4 @@ def test_what_has_no_recipe_is_refused(tmp_path) -> None:
     assert recipes.codecs_of("film") == []
     for kind, codec in (("audio", "vqgan"), ("film", "walloc")):
         with pytest.raises(ValueError, match=f"no recipe makes {codec} for {kind}"):
-            recipes.train(kind, codec, [tmp_path], tmp_path / "out", tmp_path, recipes.Options())
+            recipes.train(kind, codec, [tmp_path], tmp_path / "out", tmp_path, Options())

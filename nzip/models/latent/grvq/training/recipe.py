@@ -41,7 +41,7 @@ from nzip.models.latent.grvq.training.sounds import as_floats, speeds
 from nzip.models.latent.layers import TorchOps, Weights
 from nzip.models.latent.priors.frames import FramesPrior
 from nzip.models.latent.training import data, loop
-from nzip.models.latent.training.recipes import Options
+from nzip.models.latent.training.options import Options
 
 Floats = NDArray[np.float32]
 

@@ -13,7 +13,7 @@ from nzip.models.latent.hyperprior.training.files import finish
 from nzip.models.latent.hyperprior.training.network import Sizes
 from nzip.models.latent.hyperprior.training.runs import LEAST_SIMILAR, SIMILAR, SMALL, distil, learn
 from nzip.models.latent.training import data, loop
-from nzip.models.latent.training.recipes import Options
+from nzip.models.latent.training.options import Options
 from nzip.models.latent.weights import load
 
 

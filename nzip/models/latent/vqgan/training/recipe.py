@@ -32,7 +32,7 @@ from nzip.models import efficientnet
 from nzip.models.latent import weights as files
 from nzip.models.latent.priors import indices
 from nzip.models.latent.training import data, loop
-from nzip.models.latent.training.recipes import Options
+from nzip.models.latent.training.options import Options
 from nzip.models.latent.vqgan.codec import about
 from nzip.models.latent.vqgan.networks import new_networks
 from nzip.models.latent.vqgan.training.codebooks import LATENTS, clustered, grids, latents

@@ -24,7 +24,7 @@ from nzip.models.latent import weights as files
 from nzip.models.latent.layers import TorchOps, new_conv
 from nzip.models.latent.priors import planes
 from nzip.models.latent.training import data, loop
-from nzip.models.latent.training.recipes import Options
+from nzip.models.latent.training.options import Options
 from nzip.models.latent.walloc import codec as walloc
 from nzip.models.latent.walloc import wavelet
 from nzip.models.latent.walloc.training.prior import learn

@@ -16,7 +16,8 @@ from nzip.models.latent.grvq.codec import GrvqCodec
 from nzip.models.latent.grvq.training import recipe
 from nzip.models.latent.grvq.training.prior import as_integers
 from nzip.models.latent.grvq.training.setup import PriorPlan, Setup
-from nzip.models.latent.training import data, loop, recipes
+from nzip.models.latent.training import data, loop
+from nzip.models.latent.training.options import Options
 
 pytest.importorskip("torch")
 pytest.importorskip("soundfile")
@@ -54,13 +55,13 @@ def test_it_learns_and_goes_on_after_a_break(tmp_path):
 def test_the_recipe_stops_when_it_is_told_to(tmp_path):
     write_audio(Audio(tiny.sound(1, 1, 20000), 16000), tmp_path / "0.wav")
     out = tmp_path / "model.safetensors"
-    options = recipes.Options(steps=3, batch=1, crop=6400, minutes=1e-4)
+    options = Options(steps=3, batch=1, crop=6400, minutes=1e-4)
     result = recipe.recipe("audio", [tmp_path / "0.wav"], out, tmp_path / "run", options)
     assert result.step == 1
     assert not result.finished
     assert not out.exists()
     with pytest.raises(ValueError, match="there is 16k"):
-        recipe.recipe("audio", [tmp_path], out, tmp_path / "run", recipes.Options(variant="24k"))
+        recipe.recipe("audio", [tmp_path], out, tmp_path / "run", Options(variant="24k"))
 
 
 def test_rounding_a_prior_keeps_what_it_says():

@@ -16,7 +16,7 @@ from nzip.models import efficientnet
 from nzip.models.latent import weights
 from nzip.models.latent.layers import NumpyOps
 from nzip.models.latent.training import loop
-from nzip.models.latent.training.recipes import Options
+from nzip.models.latent.training.options import Options
 from nzip.models.latent.vqgan import codec as vqgan
 from nzip.models.latent.vqgan.training import codebooks, filler, losses, prior, recipe
 from nzip.models.latent.vqgan.training.recipe import Plans
