@@ -22,6 +22,8 @@ MAX_STRIDE = 15
 class Stretch(NamedTuple):
     """A stretch of a block.
 
+    `guessed` is no part of the map.
+
     Attributes:
         type: `TEXT`, `BINARY`, `BITMAP`, `IMAGE` or `AUDIO`.
         length: bytes.
@@ -30,6 +32,7 @@ class Stretch(NamedTuple):
         width: bytes of an audio sample.
         big: whether these begin with their highest byte.
         phase: how many bytes of an image's row, or of an audio frame, lie before the stretch.
+        guessed: whether it is a bitmap only by the looks of its bytes.
     """
 
     type: int
@@ -39,21 +42,16 @@ class Stretch(NamedTuple):
     width: int = 0
     big: bool = False
     phase: int = 0
+    guessed: bool = False
 
 
 def stretches(content: Content) -> list[Stretch]:
     """Return the stretches of a block that holds `content`: those worth an entry each."""
-    found: list[Stretch] = []
-    at = 0
-    for segment in content.segments:
-        if segment.length:
-            found.append(_stretch(segment, at))
-        at += segment.length
-    joined = _joined(found)
-    return joined if len(joined) <= MOST else [_stretch(content.whole, 0)._replace(length=content.size)]
+    joined = _joined([_stretch(segment) for segment in content.segments if segment.length])
+    return joined if len(joined) <= MOST else [_stretch(content.whole)._replace(length=content.size)]
 
 
-def _stretch(segment: Segment, at: int) -> Stretch:
+def _stretch(segment: Segment) -> Stretch:
     if segment.sure and 1 <= segment.stride <= MAX_STRIDE:
         length, stride, width = segment.length, segment.stride, segment.width
         if segment.kind == "image" and stride <= segment.row <= MAX_ROW:
@@ -64,7 +62,7 @@ def _stretch(segment: Segment, at: int) -> Stretch:
         return Stretch(BITMAP, segment.length, segment.row)
     if segment.cls == TEXT:
         return Stretch(TEXT, segment.length)
-    return Stretch(segment.cls, segment.length, min(segment.record, MAX_RECORD))
+    return Stretch(segment.cls, segment.length, min(segment.record, MAX_RECORD), guessed=segment.cls == BITMAP)
 
 
 def _joined(found: list[Stretch]) -> list[Stretch]:
