@@ -1,17 +1,22 @@
 """The `cm` engine in plain Python: what docs/reference/CM.md says, as short as it can be said, and as slow.
 
 One object a part; a predictor is asked for `p()`, the 16-bit probability of a one, and then told the bit. Tests hold
-the kernel to this module bit for bit. Only the preset data and the constant tables are shared with the kernel; the
-tables have tests of their own.
+the kernel to this module bit for bit. Only the presets and the numbers of sources are shared with it: a test compares
+those with the tables of the page. The constant tables are made here a second time.
 """
 
 from __future__ import annotations
 
-from nzip.models.cm import layout as Source
-from nzip.models.cm import tables
-from nzip.models.cm.presets import Context, Preset
+from decimal import ROUND_CEILING, Decimal, localcontext
+from functools import lru_cache
 
-M32, M64 = (1 << 32) - 1, (1 << 64) - 1
+from naive import BinaryCoder
+from naive_segments import AUDIO, IMAGE, TEXT, Stretch, pixels, samples, unpack
+
+from nzip.models.cm import layout as S
+from nzip.models.cm.presets import Context, Mixture, Preset
+
+M64 = (1 << 64) - 1
 K1, K2, K3, K4, K5 = (
     0x9E3779B97F4A7C15,
     0xD6E8FEB86659FD93,
@@ -19,42 +24,128 @@ K1, K2, K3, K4, K5 = (
     0xBF58476D1CE4E5B9,
     0x2545F4914F6CDD1D,
 )
-TOP = tables.STRETCH_MAX
+TOP = 3071
+
+
+# ---- the constant tables
+
+
+@lru_cache(maxsize=1)
+def squashes():
+    """Return squash(x) for x = -3071..3071."""
+    with localcontext() as context:
+        context.prec = 40
+        upper = [min(65535, round(65536 / (1 + (Decimal(-x) / 256).exp()))) for x in range(TOP + 1)]
+    return [65536 - value for value in upper[:0:-1]] + upper
+
+
+def squash(x):
+    return squashes()[x + TOP]
+
+
+@lru_cache(maxsize=2)
+def stretches_of(bits):
+    """Return stretch(p) for p of so many bits."""
+    whole = 1 << bits
+    with localcontext() as context:
+        context.prec = 40
+        odds = [Decimal(2 * p + 1) / (2 * (whole - p) - 1) for p in range(whole // 2, whole)]
+        upper = [int((256 * x.ln() - Decimal("0.5")).to_integral_value(ROUND_CEILING)) for x in odds]
+    upper = [max(0, min(TOP, x)) for x in upper]
+    return [-x for x in reversed(upper)] + upper
+
+
+def stretch(p12):
+    return stretches_of(12)[p12]
+
+
+def rate_of(count):
+    return (1 << 17) // (2 * count + 3) if count < 1023 else 0
+
+
+def _after(state, bit):
+    """Return the state that a bit leads to: a tuple of up to four bits, or a list of counts and the last bit."""
+    if state[0] == 0 and len(state[3]) < 4:
+        bits = (*state[3], bit)
+        return (0, bits.count(0), bits.count(1), bits)
+    counts = [state[1], state[2]]
+    counts[bit] += 1
+    other = counts[1 - bit]
+    counts[1 - bit] = other if other <= 2 else other.bit_length() + (other > 5)
+    while True:
+        rare, frequent = sorted(counts)
+        if rare <= 4 and frequent <= (48, 32, 11, 6, 5)[rare]:
+            break
+        if rare == frequent:
+            counts[1 - bit] -= 1
+        else:
+            counts[counts.index(rare if rare > 4 else frequent)] -= 1
+    n0, n1 = counts
+    kept = n0 > 0 and n1 > 0 and n0 + n1 <= 16
+    return (1, n0, n1, (bit if kept else int(n0 <= n1),))
+
+
+@lru_cache(maxsize=1)
+def states():
+    """Return all states in order: (0 or, for counts, 1; zeros; ones; bits or the last bit)."""
+    found, todo = set(), [(0, 0, 0, ())]
+    while todo:
+        state = todo.pop()
+        if state not in found:
+            found.add(state)
+            todo += [_after(state, 0), _after(state, 1)]
+    return sorted(found, key=lambda s: (s[1] + s[2], s[0], s[1], s[2], s[3]))
+
+
+@lru_cache(maxsize=1)
+def state_table():
+    numbers = {state: k for k, state in enumerate(states())}
+    return [(numbers[_after(s, 0)], numbers[_after(s, 1)]) for s in states()]
+
+
+@lru_cache(maxsize=1)
+def state_priors():
+    rest = [((10 * n1 + 4) * ((1 << 22) - 1) // (10 * (n0 + n1) + 8), 20) for _, n0, n1, _ in states()[1:]]
+    return [(1 << 21, 1023), *rest]
+
+
+def match_priors():
+    return [((1 << 22) - 1 - (1 << 22) // (2 * grade + 3), 2) for grade in range(32) for _ in range(4)]
+
+
+def knots():
+    return [(squash(clamp(6144 * k // 15 - 3072, TOP)) << 6, 6) for k in range(16)]
 
 
 def clamp(value, bound):
     return max(-bound, min(bound, value))
 
 
-def stretch(p12):
-    return tables.stretch_values()[p12]
-
-
-def squash(x):
-    return tables.squash_values()[x + TOP]
+# ---- what learns
 
 
 class AdaptiveMap:
     """Probabilities of 22 bits that follow the bits seen under an index, quickly at first."""
 
     def __init__(self, priors, limit):
-        self.p = [entry >> 10 for entry in priors]
-        self.count = [entry & 1023 for entry in priors]
+        self.p = [p for p, _ in priors]
+        self.count = [count for _, count in priors]
         self.limit = limit
 
     def update(self, index, bit):
         target = (1 << 22) - 1 if bit else 0
-        self.p[index] += (target - self.p[index]) * tables.rates()[self.count[index]] >> 16
+        self.p[index] += (target - self.p[index]) * rate_of(self.count[index]) >> 16
         if self.count[index] < self.limit:
             self.count[index] += 1
 
 
 class Slots:
-    """The hash table: buckets of a check and 15 bit histories, four to a line."""
+    """The hash table: buckets of a check and 15 bit histories, four to a line; and those that are not hashed."""
 
     def __init__(self, bits):
         self.bits = bits
         self.buckets: dict[int, list[int]] = {}
+        self.direct: dict[tuple[Context, int, int], list[int]] = {}
 
     def find(self, index, check):
         """Return the bucket for a nibble: one of three in the line, else the least used of them, emptied."""
@@ -70,20 +161,19 @@ class Slots:
 class History:
     """One context: finds its bucket at each nibble, and turns the history it reads there into mixer inputs."""
 
-    def __init__(self, number: int, context: Context, slots: Slots, limit: int):
-        self.number, self.context, self.slots = number, context, slots
-        self.map = AdaptiveMap(tables.state_priors(), limit)
-        self.unhashed: dict[tuple[int, int], list[int]] = {}
+    def __init__(self, salt: int, context: Context, slots: Slots, limit: int):
+        self.salt, self.context, self.slots = salt, context, slots
+        self.map = AdaptiveMap(state_priors(), limit)
         self.seen = False  # whether the bucket had been used before
 
     def begin_byte(self, v):
         c = self.context
         self.first = v[c.first] & c.first_mask
         t = (self.first * K1 & M64) ^ ((v[c.second] & c.second_mask) * K2 & M64)
-        t = ((t ^ t >> 29) + self.number) * K3 & M64
+        t = ((t ^ t >> 29) + self.salt) * K3 & M64
         self.hash = t = (t ^ t >> 32) * K4 & M64
         self.index = t >> (64 - self.slots.bits)
-        self._begin_nibble(0, self.index, t >> 16 & 255)
+        self._begin_nibble(1, self.index, t >> 16 & 255)
 
     def begin_second_nibble(self, partial):
         t = (self.hash ^ (partial * K1 & M64)) * K3 & M64
@@ -93,7 +183,7 @@ class History:
 
     def _begin_nibble(self, partial, index, check):
         if self.context.direct:
-            self.bucket = self.unhashed.setdefault((self.first, partial), [0] * 16)
+            self.bucket = self.slots.direct.setdefault((self.context, self.first, partial), [0] * 16)
         else:
             self.bucket = self.slots.find(index, check)
             self.seen = self.bucket[1] > 0
@@ -110,7 +200,7 @@ class History:
 
     def step(self, bit):
         """Note the bit in the history; its state was read before."""
-        self.bucket[self.node] = tables.state_table()[self.state][bit]
+        self.bucket[self.node] = state_table()[self.state][bit]
         self.node = self.node << 1 | bit
 
 
@@ -139,64 +229,44 @@ class Counter:
 class Match:
     """Follows the longest earlier repetition of the last bytes and says which bit it expects."""
 
-    def __init__(self, least, bits, ahead, limit=1022):
-        self.least, self.bits, self.ahead = least, bits, ahead
-        self.candidate = 0
-        self.table = [0] * (1 << bits)
-        self.map = AdaptiveMap(tables.match_priors(), limit)
-        self.pointer = self.length = self.missed = 0
-        self.guess = -1
+    def __init__(self, bits):
+        self.bits, self.table = bits, [0] * (1 << bits)
+        self.candidate = self.pointer = self.length = self.missed = 0
 
-    def begin_byte(self, data):
+    def begin_byte(self, data, least):
         pos = len(data)
         if self.length and data[self.pointer] == data[-1]:
             self.length, self.pointer = min(self.length + 1, 65535), self.pointer + 1
             self.missed = self.missed << 1 & 255
         elif self.length:
             self._fail()
-        if self.ahead:
-            if not self.length and self.candidate:
-                self.pointer = self.candidate + 1
-                self._verify(data)
-            recent = int.from_bytes(bytes(data[-8:]), "big") << (64 - 8 * (self.least - 1)) & M64
-            h = (recent * K1 & M64) >> (64 - self.bits)
-            self.candidate, self.table[h] = self.table[h], pos
-        elif self.least and pos >= self.least:
-            recent = int.from_bytes(bytes(data[-self.least :]), "big") << (64 - 8 * self.least)
-            h = (recent * K1 & M64) >> (64 - self.bits)
-            if not self.length and self.table[h]:
-                self.pointer = self.table[h]
-                self._verify(data)
-            self.table[h] = pos
+        if not self.length and self.candidate:
+            self.pointer = self.candidate + 1
+            n = 0
+            while n < 400 and self.pointer > n and data[self.pointer - n - 1] == data[pos - n - 1]:
+                n += 1
+            self.length = n if n >= least else 0
+        recent = int.from_bytes(bytes(data[-8:]), "big") << (64 - 8 * (least - 1)) & M64
+        h = (recent * K1 & M64) >> (64 - self.bits)
+        self.candidate, self.table[h] = self.table[h], pos
         self.expected = data[self.pointer] | 256 if self.length else 0
         n = self.length
         self.grade = n if n < 16 else 16 + (n - 16 >> 3) if n < 80 else min(24 + (n - 80 >> 6), 31)
-
-    def _verify(self, data):
-        n, pos = 0, len(data)
-        while n < 400 and self.pointer > n and data[self.pointer - n - 1] == data[pos - n - 1]:
-            n += 1
-        self.length = n if n >= self.least else 0
 
     def _fail(self):
         self.length = 0
         self.missed = (self.missed << 1 | 1) & 255
 
-    def predict(self, partial, bit):
-        self.guess = -1
-        if self.length:
-            if self.expected >> (8 - bit) != partial:
-                self._fail()
-            else:
-                self.guess = self.expected >> (7 - bit) & 1
-                trust = 2 + (self.missed & 1) if self.missed & 15 else 1 if self.missed else 0
-                self.cell = self.grade * 4 + trust
-
-    def inputs(self):
+    def predict(self, cells, partial, bit):
         """Return both inputs for the mixer."""
-        if self.guess < 0:
+        self.guess, self.map = -1, cells
+        if self.length and self.expected >> (8 - bit) != partial:
+            self._fail()
+        if not self.length:
             return 0, 0
-        p, sign = self.map.p[self.cell] >> 10, 2 * self.guess - 1
+        self.guess = self.expected >> (7 - bit) & 1
+        self.cell = self.grade * 4 + (2 + (self.missed & 1) if self.missed & 15 else 1 if self.missed else 0)
+        p, sign = cells.p[self.cell] >> 10, 2 * self.guess - 1
         return sign * stretch(p), sign * (p - 2048) >> 2
 
     def update(self, bit):
@@ -204,8 +274,8 @@ class Match:
             self.map.update(self.cell, bit == self.guess)
 
 
-class MixerSet:
-    """Rows of weights of which a selector chooses one; learns from its own error."""
+class WeightSet:
+    """Rows of weights of which a choice takes one; learns from its own error."""
 
     def __init__(self, rows, start, preset, mixture):
         self.weights = [list(start) for _ in range(rows)]
@@ -255,8 +325,11 @@ class Sse:
         self.rows: dict[int, AdaptiveMap] = {}
         self.limit = limit
 
-    def p(self, context, spot):
-        self.row = self.rows.setdefault(context, AdaptiveMap(tables.sse_priors()[:17], self.limit))
+    def p(self, context, mixed):
+        if context not in self.rows:
+            self.rows[context] = AdaptiveMap(knots(), self.limit)
+        self.row = self.rows[context]
+        spot = (mixed + 3072) * 5 >> 3
         knot, part = spot >> 8, spot & 255
         self.nearest = knot + (part >= 128)
         return self.row.p[knot] * (256 - part) + self.row.p[knot + 1] * part >> 14
@@ -265,83 +338,112 @@ class Sse:
         self.row.update(self.nearest, bit)
 
 
-class Sources:
-    """The values that contexts are made of, as `presets.Source` names them."""
+# ---- the sources
 
-    def __init__(self, record):
-        self.record = record
-        self.v = [0] * Source.SOURCES
-        self.after1: dict[int, int] = {}
-        self.after2: dict[int, int] = {}
+
+class Sources:
+    """The values that contexts are made of, by their numbers."""
+
+    def __init__(self):
+        self.v = [0] * S.SOURCES
         self.line_start = self.line_before = 0
 
-    def update(self, data):
-        """Take in the last byte of `data`."""
+    def update(self, data, s, origin):
+        """Take in the last byte of `data`; the byte to come is one of stretch `s`, whose places count from `origin`."""
         v, pos, c = self.v, len(data), data[-1]
-        old = v[Source.LAST8]
-        if pos >= 2:
-            for after, key in ((self.after1, old & 255), (self.after2, old & 65535)):
-                after[key] = (after.get(key, 0) << 8 | c) & M64
-        v[Source.LAST16] = (v[Source.LAST16] << 8 | old >> 56) & M64
-        v[Source.LAST8] = now = (old << 8 | c) & M64
-        v[Source.AFTER1] = self.after1.get(now & 255, 0)
-        v[Source.AFTER2] = self.after2.get(now & 65535, 0)
-
+        v[S.LAST8] = (v[S.LAST8] << 8 | c) & M64
         lower = 97 <= c <= 122 or c >= 128
         upper = 65 <= c <= 90
         fixed = {32: 4, 10: 5, 0: 6}
         kind = 1 if lower else 2 if upper else 3 if 48 <= c <= 57 else fixed.get(c, 8 + (c & 7))
-        v[Source.SHAPE] = (v[Source.SHAPE] << 4 | kind) & M64
+        v[S.SHAPE] = (v[S.SHAPE] << 4 | kind) & M64
         if lower or upper:
-            v[Source.WORD] = (v[Source.WORD] + c + 32 * upper) * K5 & M64
-        elif v[Source.WORD]:
-            v[Source.WORD2], v[Source.WORD1], v[Source.WORD] = v[Source.WORD1], v[Source.WORD], 0
-            v[Source.WORDS] = (v[Source.WORD1] + v[Source.WORD2] * K2) & M64
+            v[S.WORD] = (v[S.WORD] + c + 32 * upper) * K5 & M64
+        elif v[S.WORD]:
+            v[S.WORD2], v[S.WORD1], v[S.WORD] = v[S.WORD1], v[S.WORD], 0
+            v[S.WORDS] = (v[S.WORD1] + v[S.WORD2] * K2) & M64
 
         if c == 10:
             self.line_before, self.line_start = self.line_start, pos
         column = pos - self.line_start
         above = self.line_before + column
-        line = min(column, 255)
-        line |= data[above] << 8 if above < self.line_start else 0
-        line |= data[self.line_start] << 16 if column else 0
-        v[Source.LINE] = line
+        v[S.LINE] = min(column, 255)
+        v[S.LINE] |= data[above] << 8 if above < self.line_start else 0
+        v[S.LINE] |= data[self.line_start] << 16 if column else 0
 
-        if self.record:
-            r = self.record
-            around = 0
-            for shift, distance in ((0, r), (8, 2 * r), (16, r - 1), (24, r + 1), (32, 3 * r)):
-                if distance <= pos and distance and (distance >= r or r <= pos):
-                    around |= data[pos - distance] << shift
-            v[Source.ABOVE], v[Source.COLUMN] = around, pos % r
+        if s.type == IMAGE:
+            self._rows(data, s.period)
+            v[S.PIXELS], v[S.COLOURS], v[S.COLUMN] = pixels(data, pos, 0, origin, s.stride, s.period)
+        elif s.type == AUDIO:
+            self._rows(data, s.stride)
+            v[S.SAMPLES], v[S.COLUMN] = samples(data, pos, 0, origin, s.stride, s.width, s.big)
+        elif s.period:
+            self._rows(data, s.period)
+            v[S.COLUMN] = (pos - origin) % s.period
+
+    def _rows(self, data, r):
+        pos, above = len(data), 0
+        for shift, distance in ((0, r), (8, 2 * r), (16, r - 1), (24, r + 1), (32, 3 * r)):
+            if distance and max(distance, r) <= pos:
+                above |= data[pos - distance] << shift
+        self.v[S.ABOVE] = above
 
 
-class Predictor:
-    """The whole model of one block."""
+# ---- the model
 
-    def __init__(self, preset: Preset, bits: int, binary: bool, record: int, match_bits: int, counter_bits: int):
-        contexts = preset.binary if binary else preset.text
-        self.selects = preset.binary_sets if binary else preset.text_sets
-        n = len(contexts)
-        self.preset = preset
-        slots = Slots(bits)
-        self.histories = [History(i, context, slots, preset.limit) for i, context in enumerate(contexts)]
-        self.match = Match(preset.match_min_binary if binary else preset.match_min, match_bits, preset.ahead)
-        counts = AdaptiveMap([1 << 31] * (16 << counter_bits), preset.counter_limit)
-        self.counters = [Counter(k + 1, counter_bits, counts) for k in range(preset.counters)]
-        self.width = min(preset.inputs, (2 * n + 3 + preset.counters + 15) // 16 * 16)
+
+class Mixing:
+    """What one type of bytes has for itself: the maps of its contexts and of the match model, and its weights."""
+
+    def __init__(self, preset: Preset, mixture: Mixture, slots: Slots):
+        n = len(mixture.contexts)
+        self.mixture = mixture
+        self.least = mixture.matches[0]
+        every = dict.fromkeys(context for each in preset.mixtures for context in each.contexts)
+        salts = {context: k for k, context in enumerate(every, 1)}
+        self.histories = [History(salts[context], context, slots, preset.limit) for context in mixture.contexts]
+        self.match_map = AdaptiveMap(match_priors(), 1022)
+        self.width = min(mixture.inputs or preset.inputs, (2 * n + 3 + preset.counters + 15) // 16 * 16)
         self.doubled = min(n, self.width - n - 3 - preset.counters)
         start = [0] * self.width
         start[:n] = [preset.weight] * n
         behind = n + self.doubled
         start[behind] = preset.weight  # the match model's stretched probability
         start[behind + 3 : behind + 3 + preset.counters] = [preset.weight] * preset.counters
-        self.sets = [MixerSet(select_rows(select, n), start, preset) for select in self.selects]
+        self.sets = [WeightSet(_rows(choice, n), start, preset, mixture) for choice in mixture.sets]
         self.final = FinalMixer(len(self.sets), preset.final_rate)
+
+
+def _rows(choice, contexts):
+    if choice.select == S.SOURCE:
+        return (choice.mask + 1) * (8 if choice.by_bit else 1)
+    return 256 if choice.select == S.PARTIAL else 72 * (contexts + 1)
+
+
+class Predictor:
+    """The whole model of one block: `size` bytes are read and coded. Begins with text."""
+
+    def __init__(self, preset: Preset, bits: int, size: int):
+        self.preset = preset
+        self.slots = Slots(bits)
+        self.match = Match(min(22, max(10, (size - 1).bit_length())))
+        counter_bits = min(18, max(8, size.bit_length() - 1))
+        cells = AdaptiveMap([(1 << 21, 0)] * (16 << counter_bits), preset.counter_limit)
+        self.counters = [Counter(k + 1, counter_bits, cells) for k in range(preset.counters)]
         self.sses = [Sse(preset.sse_limit) for _ in range(4)]
-        self.sources = Sources(record)
+        self.sources = Sources()
+        self.mixings: dict[Mixture, Mixing] = {}
         self.data: list[int] = []
         self.partial, self.bit = 1, 0
+        self.begin(Stretch(TEXT, 0))
+
+    def begin(self, stretch):
+        """Expect bytes of `stretch` from here on."""
+        mixture = self.preset.mixtures[stretch.type]
+        if mixture not in self.mixings:
+            self.mixings[mixture] = Mixing(self.preset, mixture, self.slots)
+        self.now = self.mixings[mixture]
+        self.stretch, self.origin = stretch, len(self.data) - stretch.phase
 
     def p(self) -> int:
         """Return the probability that the next bit is one, in 16 bits."""
@@ -349,116 +451,94 @@ class Predictor:
         return self.one
 
     def _p(self) -> int:
-        v, n = self.sources.v, len(self.histories)
+        v, histories = self.sources.v, self.now.histories
         if self.bit == 0:
-            self.match.begin_byte(self.data)
+            if self.data:
+                self.sources.update(self.data, self.stretch, self.origin)
+            self.match.begin_byte(self.data, self.now.least)
         if self.bit in (0, 4):
-            for history in self.histories:
+            for history in histories:
                 history.begin_byte(v) if self.bit == 0 else history.begin_second_nibble(self.partial)
-            self.seen = sum(history.seen for history in self.histories)
+            self.seen = sum(history.seen for history in histories)
             for counter in self.counters:
-                counter.begin_nibble(v[Source.LAST8], self.partial)
+                counter.begin_nibble(v[S.LAST8], self.partial)
 
-        inputs = [0] * self.width
-        for i, history in enumerate(self.histories):
-            inputs[i], second = history.predict()
-            if i < self.doubled:
-                inputs[n + i] = second
-        self.match.predict(self.partial, self.bit)
-        behind = n + self.doubled
-        known = [*self.match.inputs(), 256, *(counter.predict() for counter in self.counters)]
-        inputs[behind : behind + len(known)] = known
+        pairs = [history.predict() for history in histories]
+        inputs = [first for first, _ in pairs] + [second for _, second in pairs[: self.now.doubled]]
+        inputs += [*self.match.predict(self.now.match_map, self.partial, self.bit), 256]
+        inputs += [counter.predict() for counter in self.counters]
+        inputs += [0] * (self.now.width - len(inputs))
+        sets = zip(self.now.mixture.sets, self.now.sets, strict=True)
+        dots = [weights.set(self._row(choice), inputs) for choice, weights in sets]
+        mixed = self.now.final.set(self.partial, dots)
 
-        dots = [mixer.set(self._row(select), inputs) for select, mixer in zip(self.selects, self.sets, strict=True)]
-        mixed = self.final.set(self.partial, dots)
-        p_mixed = squash(mixed)
-        if not self.preset.refine:
-            self.used = []
-            return p_mixed
-
-        spot = (mixed + TOP + 1) * 5 >> 3
-        last = v[Source.LAST8] & 255
-        pair = ((v[Source.LAST8] & 65535) * K1 & M64) >> 48
+        last = v[S.LAST8] & 255
         by_partial, by_last, by_expected, by_pair = self.sses
-        self.used = [by_partial, by_last, by_pair if self.match.guess < 0 else by_expected]
-        q0 = by_partial.p(self.partial, spot)
-        q1 = by_last.p(last << 8 | self.partial, spot)
+        q0 = by_partial.p(self.partial, mixed)
+        q1 = by_last.p(last << 8 | self.partial, mixed)
         if self.match.guess < 0:
-            q2 = by_pair.p((pair ^ self.partial * 0x9E35) & 4095, spot)
+            pair = ((v[S.LAST8] & 65535) * K1 & M64) >> 48
+            q2 = by_pair.p((pair ^ self.partial * 40501) & 4095, mixed)
         else:
-            q2 = by_expected.p((self.match.expected & 255) << 8 | self.partial, spot)
-        return max(1, min(65535, 2 * p_mixed + q0 + 2 * q1 + 3 * q2 + 4 >> 3))
+            q2 = by_expected.p((self.match.expected & 255) << 8 | self.partial, mixed)
+        self.used = [by_partial, by_last, by_pair if self.match.guess < 0 else by_expected]
+        return max(1, min(65535, 2 * squash(mixed) + q0 + 2 * q1 + 3 * q2 + 4 >> 3))
 
-    def _row(self, select: Select) -> int:
-        last8 = self.sources.v[Source.LAST8]
-        grade = 1 + (self.match.grade >> 2) if self.match.guess >= 0 else 0
-        return {
-            Select.ONE: 0,
-            Select.PARTIAL: self.partial,
-            Select.LAST: last8 & 255,
-            Select.MATCH: self.seen * 72 + grade * 8 + self.bit,
-            Select.SEEN: self.seen * 8 + self.bit,
-            Select.LAST2: last8 >> 8 & 255,
-            Select.SHAPES: self.sources.v[Source.SHAPE] & 255,
-            Select.COLUMNS: self.sources.v[Source.COLUMN] & 255,
-        }[select]
+    def _row(self, choice) -> int:
+        if choice.select == S.PARTIAL:
+            return self.partial
+        if choice.select == S.MATCH:
+            return self.seen * 72 + (8 + 8 * (self.match.grade >> 2) if self.match.guess >= 0 else 0) + self.bit
+        row = self.sources.v[choice.source] >> choice.shift & choice.mask
+        return row * 8 + self.bit if choice.by_bit else row
 
     def update(self, bit: int) -> None:
-        for history in self.histories:
+        now = self.now
+        for history in now.histories:
             history.step(bit)
         if (65536 - self.one if bit else self.one) > 32:
-            for part in (self.final, *self.sets, *self.histories, *self.counters, self.match, *self.used):
+            for part in (now.final, *now.sets, *now.histories, *self.counters, self.match, *self.used):
                 part.update(bit)
         for counter in self.counters:
             counter.step(bit)
         self.partial, self.bit = self.partial << 1 | bit, self.bit + 1
         if self.bit == 8:
             self.data.append(self.partial & 255)
-            self.sources.update(self.data)
             self.partial, self.bit = 1, 0
 
+    def read(self, text) -> None:
+        """Learn from a primer."""
+        for byte in text:
+            for k in range(7, -1, -1):
+                self.p()
+                self.update(byte >> k & 1)
 
-def read(text: bytes, predictor: Predictor) -> None:
-    """Let `predictor` learn from `text`."""
-    for byte in text:
-        for k in range(7, -1, -1):
-            predictor.p()
-            predictor.update(byte >> k & 1)
 
-
-def encode(block: bytes, predictor: Predictor) -> bytes:
+def encode(block: bytes, stretches, predictor: Predictor) -> bytes:
     """Return what the arithmetic coder writes for `block`."""
-    low, high, out = 0, M32, bytearray()
-    for byte in block:
-        for k in range(7, -1, -1):
-            bit = byte >> k & 1
-            middle = low + ((high - low) * predictor.p() >> 16)
-            low, high = (low, middle) if bit else (middle + 1, high)
-            while low >> 24 == high >> 24:
-                out.append(high >> 24)
-                low, high = low << 8 & M32, (high << 8 | 255) & M32
-            predictor.update(bit)
-    for k in range(5):
-        rest = (1 << (32 - 8 * k)) - 1
-        end = (low + rest) & ~rest
-        if end <= high:
-            return bytes(out) + (end >> (32 - 8 * k)).to_bytes(k, "big")
-    raise AssertionError("four bytes always do")
+    coder, at = BinaryCoder(), 0
+    for stretch in stretches:
+        predictor.begin(stretch)
+        for byte in block[at : at + stretch.length]:
+            for k in range(7, -1, -1):
+                predictor.update(coder.code(predictor.p(), byte >> k & 1))
+        at += stretch.length
+    return coder.end()
 
 
-def decode(coded: bytes, size: int, predictor: Predictor) -> bytes:
-    """Return the block of `size` bytes that `coded` stands for."""
-    low, high = 0, M32
-    stream = iter(coded)
-    window = 0
-    for _ in range(4):
-        window = window << 8 | next(stream, 0)
-    for _ in range(8 * size):
-        middle = low + ((high - low) * predictor.p() >> 16)
-        bit = int(window <= middle)
-        low, high = (low, middle) if bit else (middle + 1, high)
-        while low >> 24 == high >> 24:
-            window = (window << 8 | next(stream, 0)) & M32
-            low, high = low << 8 & M32, (high << 8 | 255) & M32
-        predictor.update(bit)
-    return bytes(predictor.data)
+def decode(coded: bytes, stretches, predictor: Predictor) -> bytes:
+    """Return the block that `coded` stands for."""
+    coder, begin = BinaryCoder(coded), len(predictor.data)
+    for stretch in stretches:
+        predictor.begin(stretch)
+        for _ in range(8 * stretch.length):
+            predictor.update(coder.code(predictor.p()))
+    return bytes(predictor.data[begin:])
+
+
+def read_head(payload: bytes, size: int, primer: int):
+    """Return the stretches of an intact block, the number of its primer (0 for none), and the coded bits."""
+    stretches, rest = unpack(payload, size)
+    if primer and any(stretch.type == TEXT for stretch in stretches):
+        return stretches, rest[0], rest[1:]
+    return stretches, 0, rest

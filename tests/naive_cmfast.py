@@ -244,7 +244,7 @@ def _pass(model, shape, origin, size, count, block, coder):
 
 
 @lru_cache(maxsize=4)
-def _primed(primer, bits, match_bits):
+def primed(primer, bits, match_bits):
     model = Model(bits, match_bits)
     if primer:
         _pass(model, Stretch(TEXT, len(primer)), 0, len(primer), 1, primer, None)
@@ -255,7 +255,7 @@ def _model(primer, params, size, stretches):
     """Return the model before the first byte of a block."""
     told = primer if any(s.type == TEXT for s in stretches) else b""
     match_bits = clamp((size + PRESET.primer).bit_length(), 12, 20)
-    return pickle.loads(_primed(told, params["bits"], match_bits))
+    return pickle.loads(primed(told, params["bits"], match_bits))
 
 
 def encode(block, params, stretches, primer):

@@ -63,13 +63,15 @@ class ContextMixing(Engine):
     Class attributes:
         loop: the loop.
         presets: by their numbers.
-        kept: bytes of states after primers that are kept in memory.
+        kept: bytes of states after primers that are kept in memory,
+        beside: and the most memory of a block that may begin with one.
         numbered: whether a payload names the primer that is read before it.
     """
 
     loop: ClassVar[Loop]
     presets: ClassVar[dict[int, Preset]]
     kept: ClassVar[int] = 0
+    beside: ClassVar[int] = 0
     numbered: ClassVar[bool] = True
     version = 1
 
@@ -116,7 +118,7 @@ class ContextMixing(Engine):
         read = self._most_read(preset, full["primer"])
         need = self.loop.memory(preset, full["bits"], size + read)
         if read and self.kept:  # states are kept, but not beside one that is larger than all of them
-            need = need + self.kept if need <= self.kept else max(need, 2 * self.kept)
+            need = need + self.kept if need <= self.beside else max(need, self.beside + self.kept)
         return need + size + 3 * read  # a copy of the payload, and what is read before the block
 
     def encode_memory(self, params: Params, size: int) -> int:
@@ -269,7 +271,7 @@ class ContextMixing(Engine):
         if kept is not None:
             return begin, kept.state()
         state = self._read(preset, bits, sizes, reading, size)
-        if self.loop.memory(preset, bits, sizes) > self.kept:
+        if self.loop.memory(preset, bits, sizes) > self.beside:
             with self._lock:
                 self._states.clear()  # such a block's memory is stated without them
             return begin, state
@@ -399,7 +401,7 @@ class CmEngine(ContextMixing):
     id = 2
     loop = memory.NORMAL
     presets = NORMAL
-    kept = 64 << 20
+    kept = beside = 64 << 20
     parameters = Parameters("engine cm", _preset(max(NORMAL), 3), _PRIMER, _bits(MIN_BITS, MAX_BITS, None))
 
     def _buckets(self, preset: Preset, size: int, primer: int) -> int:
@@ -420,7 +422,7 @@ class CmFastEngine(ContextMixing):
     id = 4
     loop = memory.FAST
     presets = FAST
-    kept = 4 << 20
+    kept, beside = 4 << 20, 8 << 20
     numbered = False
     parameters = Parameters(
         "engine cmfast",

@@ -354,11 +354,13 @@ class TestBuiltIn:
         assert findings.result["clean"]["image"]["score"] == 1.0
         assert [point["score"] for point in dimmer(findings)["points"]] == [0.0, 0.5, 1.0]
 
+    def test_agreement_without_the_network(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(efficientnet, "available", lambda: False)
+        with pytest.raises(TaskError, match="cannot be made: deep features need torch"):
+            find_task("agreement")
+
+    @pytest.mark.skipif(not efficientnet.available(), reason="needs torch")
     def test_agreement_by_the_network(self, folder: Path) -> None:
-        if not efficientnet.available():
-            with pytest.raises(TaskError, match="cannot be made: deep features need torch"):
-                find_task("agreement")
-            return
         findings = measure([folder], "agreement", [Dimmer().codec])
         assert dimmer(findings)["points"][2]["score"] == 1.0
 

@@ -1,0 +1,108 @@
+"""Blocks with a segment map each: one type of bytes alone, or many in one block. Engines and references must agree."""
+
+from __future__ import annotations
+
+import math
+import random
+
+from nzip.models.cm.layout import AUDIO, BINARY, BITMAP, IMAGE, TEXT
+from nzip.models.cm.segments import Stretch
+
+
+def words(count: int, seed: int = 1) -> bytes:
+    dice = random.Random(seed)
+    known = ["mixing", "of", "contexts", "Predicts", "the", "next", "bit;", "(and", "a", "coder)", "'spends'", "it.\n"]
+    return " ".join(dice.choice(known) for _ in range(count)).encode()
+
+
+def records(count: int) -> bytes:
+    """Records of seven bytes."""
+    return b"".join(k.to_bytes(4, "little") + bytes((k * k % 251, 7, 0)) for k in range(count))
+
+
+def bitmap(rows: int) -> bytes:
+    """Rows of 24 bytes: a slanted stripe on a white ground."""
+    return b"".join((0x7FF << (120 - 2 * k % 90)).to_bytes(24, "big") for k in range(rows))
+
+
+def noise(size: int, seed: int = 5) -> bytes:
+    return random.Random(seed).randbytes(size)
+
+
+def picture(size: int, stride: int, row: int) -> bytes:
+    """Pixels that rise to the right and fall downwards, some of them to the ends of a byte, with a little noise."""
+    dice = random.Random(7)
+    out = bytearray()
+    for at in range(size):
+        y, x, channel = at // row, at % row // stride, at % stride
+        out.append(max(0, min(255, 230 - 9 * y + 4 * x + 11 * channel + (dice.randrange(3) if y else 0))))
+    return bytes(out)
+
+
+def sound(size: int, stride: int, width: int, big: bool, phase: int = 0) -> bytes:
+    """Samples of a low and a high note, a channel of each; those of one byte have no sign, long ones end with 0."""
+    end, high = "big" if big else "little", (1 << (8 * width - 1)) - 1
+    out = bytearray()
+    for k in range(size // stride + 2):
+        frame = bytearray()
+        for channel in range(stride // width):
+            value = int(high * (0.3 + 0.2 * channel) * math.sin(k / (11 - 2 * channel)))
+            value = value >> 8 << 8 if width > 2 else value if width > 1 else value + 128
+            frame += value.to_bytes(width, end, signed=width > 1)
+        out += frame.ljust(stride, b"\1")
+    return bytes(out[phase : phase + size])
+
+
+def _one(data: bytes, kind: int, **shape: int) -> tuple[bytes, list[Stretch]]:
+    return data, [Stretch(kind, len(data), **shape)]
+
+
+def _joined(*parts: tuple[bytes, list[Stretch]]) -> tuple[bytes, list[Stretch]]:
+    return b"".join(data for data, _ in parts), [stretch for _, found in parts for stretch in found]
+
+
+def _sound(size: int, stride: int, width: int, big: bool = False, phase: int = 0) -> tuple[bytes, list[Stretch]]:
+    return _one(sound(size, stride, width, big, phase), AUDIO, stride=stride, width=width, big=big, phase=phase)
+
+
+def _picture(size: int, stride: int, row: int) -> tuple[bytes, list[Stretch]]:
+    return _one(picture(size, stride, row), IMAGE, stride=stride, period=row)
+
+
+_TEXT = b"the cat sat on the mat, and the dog sat on the cat; "
+MAPS = {
+    "text": _one(_TEXT + words(70), TEXT),
+    "records": _one(records(90), BINARY, period=7),
+    "no records": _one(b"\0\1\2\3" * 30 + words(40), BINARY),
+    "long records": _one(b"abab" * 50 + records(50), BINARY, period=101),
+    "bitmap": _one(bitmap(24), BITMAP, period=24),
+    "pixels": _picture(600, 3, 60),
+    "grey pixels": _picture(500, 1, 20),
+    "pixels as wide as a row": _picture(400, 15, 15),
+    "rows that end within a pixel": _picture(500, 4, 50),
+    "samples of 16 bits": _sound(600, 4, 2),
+    "samples of 24 bits": _sound(500, 6, 3, True, 5),
+    "samples of 8 bits": _sound(400, 1, 1),
+    "samples of 32 bits": _sound(400, 8, 4, False, 3),
+    "frames that are no multiple of samples": _sound(400, 5, 2, True, 2),
+    "all types": _joined(
+        _one(words(20), TEXT), _one(records(24), BINARY, period=7), _picture(211, 3, 30), _sound(203, 4, 2, phase=3),
+        _one(words(20), TEXT), _one(bitmap(6), BITMAP, period=24), _one(words(9), BINARY),
+    ),
+    "what was known is not forgotten": _joined(
+        _picture(100, 5, 25), _one(records(20), BINARY), _one(bitmap(3), BITMAP), _picture(90, 1, 1000),
+        _sound(90, 3, 3), _one(b"once more: " + words(20), TEXT),
+    ),
+}  # fmt: skip
+
+
+def shortened(name: str, most: int) -> tuple[bytes, list[Stretch]]:
+    """Return the block and its map, each stretch cut so that there are `most` bytes in all."""
+    block, found = MAPS[name]
+    data, kept, at = b"", [], 0
+    for stretch in found:
+        length = min(stretch.length, max(1, stretch.length * most // len(block)))
+        data += block[at : at + length]
+        kept.append(stretch._replace(length=length))
+        at += stretch.length
+    return data, kept

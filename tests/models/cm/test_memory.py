@@ -1,0 +1,78 @@
+"""The memory of the loops: all of it is counted, and a state that is kept comes back as it was."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nzip.models.cm import memory
+from nzip.models.cm.memory import KeptState, Loop, State
+from nzip.models.cm.presets import FAST, NORMAL, STRONG, Preset
+
+JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
+EVERY = [
+    *((memory.FAST, preset) for preset in FAST.values()),
+    *((memory.NORMAL, preset) for preset in NORMAL.values()),
+    *((memory.STRONG, preset) for preset in STRONG.values()),
+]
+
+
+@pytest.mark.parametrize(("loop", "preset"), EVERY)
+@pytest.mark.parametrize(("bits", "size"), [(8, 1), (14, 5000)])
+def test_all_arrays_of_all_mixtures_are_counted(loop: Loop, preset: Preset, bits: int, size: int) -> None:
+    state = State(loop, preset, bits, size)
+    arrays: dict[int, Any] = {}
+    for mixture in preset.mixtures:
+        arrays |= {array.ctypes.data: array for array in state.arrays(mixture).values()}
+    assert len(arrays) > 10
+    assert sum(array.nbytes for array in arrays.values()) < loop.memory(preset, bits, size)
+
+
+@pytest.mark.parametrize(("loop", "preset"), EVERY)
+def test_memory_grows_with_what_it_is_for(loop: Loop, preset: Preset) -> None:
+    sizes = [loop.memory(preset, 12, size) for size in (1, 1 << 10, 1 << 16, 1 << 25)]
+    assert sizes == sorted(sizes)
+    assert loop.memory(preset, 20, 1) - loop.memory(preset, 12, 1) == (16 << 20) - (16 << 12)
+
+
+@pytest.mark.parametrize(("loop", "preset"), [EVERY[0], EVERY[1], EVERY[-1]])
+def test_mixtures_share_what_is_for_all(loop: Loop, preset: Preset) -> None:
+    state = State(loop, preset, 8, 100)
+    text, binary = (state.arrays(mixture) for mixture in preset.mixtures[:2])
+    assert all(text[name] is binary[name] for name in loop.shared)
+    assert all(text[name] is not binary[name] for name in loop.own)
+    assert all(text[name] is state.arrays(replace(preset.mixtures[0]))[name] for name in loop.own)  # by their values
+
+
+@pytest.mark.parametrize("share", [0, 1 / 5000, 1 / 300, 1 / 3, 1] if JIT else [0, 1 / 5000])
+def test_a_kept_state_comes_back(share: float) -> None:
+    dice = np.random.default_rng(7)
+    preset = NORMAL[1]
+    mixture = preset.mixtures[0]
+    state = State(memory.NORMAL, preset, 8, 1000)
+    for array in state.changed(mixture):
+        there = array.view(np.uint8)
+        there[:] = dice.integers(0, 256, len(there), np.uint8) * (dice.random(len(there)) < share)
+    kept = KeptState(state, mixture)
+    for _ in range(2):
+        for back, was in zip(kept.state().changed(mixture), state.changed(mixture), strict=True):
+            assert np.array_equal(back, was)
+    whole = sum(array.nbytes for array in state.changed(mixture))
+    assert kept.size <= whole
+    if share < 1 / 3:
+        assert kept.size < whole // 20
+
+
+@pytest.mark.parametrize(("loop", "preset"), [EVERY[0], EVERY[1], EVERY[-1]])
+def test_a_copy_is_another_state(loop: Loop, preset: Preset) -> None:
+    mixture = preset.mixtures[0]
+    state = State(loop, preset, 8, 100)
+    state.changed(mixture)[0][:] = 7
+    copy = state.copied(mixture)
+    for one, two in zip(state.changed(mixture), copy.changed(mixture), strict=True):
+        assert np.array_equal(one, two)
+        assert not np.shares_memory(one, two)
