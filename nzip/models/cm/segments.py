@@ -69,11 +69,11 @@ def _joined(found: list[Stretch]) -> list[Stretch]:
     """Return the same bytes with short stretches joined to the one before (the first to the one behind)."""
     out: list[Stretch] = []
     lead = 0
-    for stretch in found:
+    for number, stretch in enumerate(found, 1):
         same = bool(out) and stretch._replace(length=0, phase=0) == out[-1]._replace(length=0, phase=0)
         if out and ((same and not stretch.stride) or stretch.length < SHORTEST):
             out[-1] = out[-1]._replace(length=out[-1].length + stretch.length)
-        elif not out and stretch.length < SHORTEST and stretch is not found[-1]:
+        elif not out and stretch.length < SHORTEST and number < len(found):
             lead += stretch.length
         else:
             out.append(_begun(stretch._replace(length=stretch.length + lead), lead))
@@ -112,8 +112,8 @@ def even(found: list[Stretch], streams: int, size: int) -> list[Stretch]:
 def pack(found: list[Stretch]) -> bytes:
     """Return the map of a block's stretches; the last one's length is what the others leave."""
     out = bytearray()
-    for stretch in found:
-        more = stretch is not found[-1]
+    for left, stretch in zip(range(len(found) - 1, -1, -1), found, strict=True):
+        more = left > 0
         out.append(stretch.type | more << 3 | stretch.stride << 4)
         if more:
             out += _uleb(stretch.length)
