@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from nzip.closing import Closing
 from nzip.errors import NzipError
 from nzip.evaluation.compressors.conditional import FAST, Compressor, compressor
 from nzip.evaluation.data.files import find_files
@@ -130,7 +131,7 @@ class Ranking:
     cpu_s: float = 0.0
 
 
-class Corpus:
+class Corpus(Closing):
     """A file of JSON lines whose parts any process can read. `-` is standard input.
 
     What is compressed, or comes through a pipe, is laid down decompressed in a temporary file while it is used.
@@ -152,12 +153,6 @@ class Corpus:
             spool.flush()
             self.place = spool.name
             self._stack = stack.pop_all()
-
-    def __enter__(self) -> Corpus:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Remove the temporary file."""
