@@ -49,7 +49,6 @@ BLOCKS = {
     "records": b"".join(bytes((n & 255, n >> 8, 0, 7 * n & 255)) for n in range(250)),
     "repeat at a distance": NOISE + NOISE,
 }
-LONG = ("run", "text")  # of which every engine makes less
 if JIT_OFF:
     BLOCKS = {about: block[:40] for about, block in BLOCKS.items()}
 
