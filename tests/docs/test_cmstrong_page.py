@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import struct
 from itertools import product
 
@@ -17,6 +18,7 @@ from tests.docs.payloads import FIVE, LINES, WORDS, Parts, shown
 
 PAGE = (DOCS / "CMSTRONG.md").read_text("utf-8")
 ENGINE = CmStrongEngine()
+JIT_OFF = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 
 
 def test_its_checksum_is_that_of_stretch() -> None:
@@ -55,6 +57,7 @@ def test_its_examples(packed: str, parts: Parts) -> None:
     assert naive.encode(block, params, [stretch for _, stretch in parts]) == payload
 
 
+@pytest.mark.skipif(JIT_OFF, reason="reading primers takes minutes without the compiler")
 def test_its_example_with_primers() -> None:
     payload, block = shown(PAGE)["03 10"], LINES[0][0]
     assert ENGINE.decode(payload, len(block), ENGINE.unpack(b"\x03\x10")) == block
