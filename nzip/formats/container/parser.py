@@ -22,7 +22,6 @@ from nzip.formats.container.structures import (
 )
 from nzip.formats.container.wire import OutOfBytes, Reader
 
-
 BLOCK_MARK = bytes((BLOCK,))
 
 
