@@ -26,7 +26,6 @@ PARAMS = {"zstd": {"level": 19}, "cm": {"preset": 3}}
 SHORT = {
     "delta": lambda p: f"d{p['stride']},{p['width']}{'B' if p.get('big') else ''}",
     "shuffle": lambda p: f"p{p['width']}",
-    "x86": lambda p: "x86",
 }
 
 
@@ -55,7 +54,7 @@ def measure(engine: str, block: bytes) -> dict[str, Any]:
     for name, params in chain:
         coded = nzip.transforms()[name].forward(coded, params)
     plain = size(block)
-    words = " ".join(SHORT[name](params) for name, params in chain)
+    words = " ".join(SHORT[name](params) if name in SHORT else name for name, params in chain)
     return {"plain": plain, "with": size(coded) if chain else plain, "chain": words}
 
 

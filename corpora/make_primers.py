@@ -1,7 +1,7 @@
 """Makes the primers: texts that the `cm` engine has read before the first byte of a block.
 
     python corpora/make_primers.py FOLDER [--out nzip/models/weights/primers]
-    python corpora/make_primers.py --short        # nzip/models/cmfast/primer.txt, made of the primers that are there
+    python corpora/make_primers.py --short        # nzip/models/cm/primer.txt, made of the primers that are there
 
 FOLDER holds one unpacked package a folder (Debian's with `dpkg-deb -x`, wheels with `unzip`; `stdlib` is Python's
 own library, `samples` those of this folder); KINDS below names them, their licences and what is taken. For each kind
@@ -197,7 +197,7 @@ names). `html`, `javascript`, `json`, `log` and `xml` are of 2026-11-30 (bokeh_s
 google_api_python_client 2.202.0), the others of 2026-11-21. Kept as zstd frames. Shares of text longer than the primer
 are cut at its start.
 
-The primer of `cmfast` (`nzip/models/cmfast/primer.txt`, 15,956 bytes, SHA-256 begins 09c27dd89e71370d) is 198 runs of
+The primer of `cmfast` (`nzip/models/cm/primer.txt`, 15,956 bytes, SHA-256 begins 09c27dd89e71370d) is 198 runs of
 whole lines of the texts below, and so under their licences. `make_primers.py --short` chose them: those that hold the
 most short strings that many places of their kind and of other kinds hold, a sixteenth of the bytes for each kind and
 three for `prose`. Lengths, weights and shares were chosen on 36 KB of each kind that were held back from the choice.
@@ -428,7 +428,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.short:
         text = short({primer.kind: primers.text(number) for number, primer in primers.PRIMERS.items()})
-        (Path(nzip.__file__).parent / "models" / "cmfast" / "primer.txt").write_bytes(text)
+        (Path(nzip.__file__).parent / "models" / "cm" / "primer.txt").write_bytes(text)
         print(f"{len(text):,} bytes, {hashlib.sha256(text).hexdigest()[:16]}", file=sys.stderr)
         return
     if args.folder is None:

@@ -156,5 +156,6 @@ TRANSFORMS = Registry(
         ("delta", 1, 1, "nzip.formats.transforms.delta:DeltaTransform"),
         ("x86", 2, 1, "nzip.formats.transforms.x86:X86Transform"),
         ("shuffle", 3, 1, "nzip.formats.transforms.shuffle:ShuffleTransform"),
+        ("arm64", 4, 1, "nzip.formats.transforms.arm64:Arm64Transform"),
     ],
 )

@@ -208,6 +208,12 @@ class Expectation:
             self.by_byte.update(self.cell2, bit == self.guess)
 
 
+def moved(weights, inputs, error):
+    """Return what weights are after an error."""
+    new = [w + (x * error + 8192 >> 14) for x, w in zip(inputs, weights, strict=True)]
+    return [max(-524287, min(524287, w)) for w in new] if min(new) < -524287 or max(new) > 524287 else new
+
+
 class MixerSet:
     """Rows of weights of which a selector chooses one; learns from its own error."""
 
@@ -230,10 +236,7 @@ class MixerSet:
         self.uses[row] = min(self.uses[row] + 1, 65535)
         error = ((bit << 16) - squash(self.dot)) * rate >> 10
         if abs(error) > 15:
-            self.weights[row] = [
-                clamp(w + (x * error + 8192 >> 14), (1 << 19) - 1)
-                for x, w in zip(self.inputs, self.weights[row], strict=True)
-            ]
+            self.weights[row] = moved(self.weights[row], self.inputs, error)
 
 
 class FinalMixer:
@@ -250,8 +253,7 @@ class FinalMixer:
 
     def update(self, bit):
         error = ((bit << 16) - squash(self.out)) * self.rate >> 10
-        for k, dot in enumerate(self.dots):
-            self.row[k] = clamp(self.row[k] + (dot * error + 8192 >> 14), (1 << 19) - 1)
+        self.row[:] = moved(self.row, self.dots, error)
 
 
 class Sse:

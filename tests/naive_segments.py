@@ -33,7 +33,7 @@ def pack(stretches):
         if s.type in (BINARY, BITMAP):
             out += bytes((s.period % 256, s.period // 256))
         if s.type == IMAGE:
-            out += _number(s.period)
+            out += _number(s.period) + _number(s.phase)
         if s.type == AUDIO:
             out.append(s.phase * 8 + 4 * s.big + s.width - 1)
     return bytes(out)
@@ -50,7 +50,7 @@ def unpack(payload, size):
         if kind in (BINARY, BITMAP):
             s = s._replace(period=next(rest) + 256 * next(rest))
         if kind == IMAGE:
-            s = s._replace(period=_take(rest))
+            s = s._replace(period=_take(rest), phase=_take(rest))
         if kind == AUDIO:
             shape = next(rest)
             s = s._replace(width=shape % 4 + 1, big=bool(shape // 4 % 2), phase=shape // 8)
@@ -85,7 +85,7 @@ def pixels(data, pos, start, origin, stride, row):
         place = pos - left * stride - up * row - back
         return data[place] if start <= place < pos else 0
 
-    channel = (pos - origin) % stride
+    channel = (pos - origin) % row % stride
     w, n, nw, ne, ww, nn, nne = (
         at(1, 0), at(0, 1), at(1, 1), at(-1, 1), at(2, 0), at(0, 2), at(-1, 2),
     )  # fmt: skip

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from nzip.models import primers
-from nzip.models.cmfast import engine as cmfast
+from nzip.models.cm.engine import short_primer
 from nzip.models.static import shipped
 
 CORPORA = Path(__file__).parents[1] / "corpora"
@@ -73,7 +73,7 @@ def sources():
         for number, primer in primers.PRIMERS.items()
     }
     found["english text of the byte models"] = shipped.english
-    found["primer of cmfast"] = cmfast.primer
+    found["primer of cmfast"] = short_primer
     logs = sorted((CORPORA / "logs").glob("*.log"))
     found["logs"] = lambda: b"".join(path.read_bytes() for path in logs)
     for path in sorted((CORPORA / "samples").iterdir()):
@@ -90,7 +90,7 @@ def test_sources_share_little_with_the_benchmarks(name):
 def test_primer_of_cmfast_is_lines_of_the_other_primers():
     """It is too short for its sampled shares to say much; those of the texts that it is made of do."""
     known = {line for number in primers.PRIMERS for line in primers.text(number).splitlines(keepends=True)}
-    own = cmfast.primer().splitlines(keepends=True)
+    own = short_primer().splitlines(keepends=True)
     assert len(own) > 200
     assert [line for line in own if line not in known] == []
 
@@ -99,7 +99,7 @@ def test_primer_of_cmfast_is_lines_of_the_other_primers():
 def test_primer_of_cmfast_is_what_the_script_makes():
     overlap()  # which it imports
     texts = {primer.kind: primers.text(number) for number, primer in primers.PRIMERS.items()}
-    assert script("make_primers").short(texts) == cmfast.primer()
+    assert script("make_primers").short(texts) == short_primer()
 
 
 def test_imitated_shapes_are_found():

@@ -32,7 +32,7 @@ HELD = """
 import os, sys, threading
 import nzip, nzip.registry, nzip.formats.content.estimate, nzip.formats.signals.base, nzip.models.progress
 import nzip.models.primers, nzip.models.static.shipped, nzip.models.latent.codecs, nzip.models.lm.loading, nzip.outputs
-import nzip.models.cm.engine, nzip.models.cmfast.engine, nzip.models.midicoth.engine, nzip.entropy.jit
+import nzip.models.cm.engine, nzip.models.midicoth.engine, nzip.entropy.jit
 kinds = (type(threading.Lock()), type(threading.RLock()))
 found = [(name, key) for name, module in sorted(sys.modules.items()) if name.startswith("nzip.")
          for key, value in vars(module).items() if isinstance(value, kinds)

@@ -80,7 +80,7 @@ def test_after_a_transform_the_content_is_what_the_transform_says() -> None:
     encode_block(sound, coding())
     (content,) = engine.seen
     assert content is not None
-    assert content.kind == "binary"  # differences are no sound any more
+    assert content.kind == "audio"  # to contexts, differences of samples are samples
     assert content.size == len(sound)
 
 

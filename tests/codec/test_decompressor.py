@@ -71,12 +71,14 @@ def test_max_length():
 
 
 def test_max_length_that_is_the_whole_size_reaches_the_end():
-    for block_size in (None, 1024):
-        reader = nzip.Decompressor()
-        assert reader.decompress(nzip.compress(TEXT, 1, block_size=block_size), len(TEXT)) == TEXT
-        if not reader.eof:
-            assert reader.decompress(b"", 10) == b""
-        assert reader.eof
+    solo = nzip.Decompressor()
+    assert solo.decompress(nzip.compress(TEXT, 1), len(TEXT)) == TEXT
+    assert solo.eof
+    blocks = nzip.Decompressor()
+    assert blocks.decompress(nzip.compress(TEXT, 1, block_size=1024), len(TEXT)) == TEXT
+    assert not blocks.eof
+    assert blocks.decompress(b"", 10) == b""
+    assert blocks.eof
 
 
 def test_blocks_come_out_as_they_are_complete():

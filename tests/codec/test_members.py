@@ -57,11 +57,10 @@ def test_places_of_all_that_is_there() -> None:
     ]  # fmt: skip
     headers = [offset for offset, event in found if isinstance(event, Header)]
     assert headers == [0, len(members[0]), len(members[0]) + len(members[1])]
-    for offset, event in found:
-        if isinstance(event, Block):
-            assert event.payload == b""
-            parsed = nzip.inspect(io.BytesIO(data))
-            assert (offset, event.header.size) in [(block.offset, block.size) for block in parsed.blocks]
+    blocks = [(offset, event) for offset, event in found if isinstance(event, Block)]
+    assert {event.payload for _, event in blocks} == {b""}
+    parsed = nzip.inspect(io.BytesIO(data)).blocks
+    assert [(offset, event.header.size) for offset, event in blocks] == [(each.offset, each.size) for each in parsed]
 
 
 class Counted(io.BytesIO):

@@ -73,7 +73,8 @@ def test_reads_and_seeks_equal_those_of_bytesio(packed, walk, threads, source):
                 assert file.seek(number) == model.seek(min(number, len(content)))
             elif step == "on":
                 assert file.seek(number, os.SEEK_CUR) == model.seek(max(0, min(model.tell() + number, len(content))))
-            elif step == "end":
+            else:
+                assert step == "end"
                 assert file.seek(number, os.SEEK_END) == model.seek(max(0, min(len(content) + number, len(content))))
             assert file.tell() == model.tell()
         assert file.read() == model.read()

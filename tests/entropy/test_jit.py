@@ -140,7 +140,7 @@ def heard(name):
     os._exit(0)  # compiling takes long, and that it is begun is all
 
 with jit.compiling(heard):
-    assert nzip.decompress(nzip.compress(b"to be, or not to be" * 9, engine="cm:primer=0")) == b"to be, or not to be" * 9
+    nzip.compress(b"to be, or not to be" * 9, engine="cm:primer=0")
 print("none")
 """
 

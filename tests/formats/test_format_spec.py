@@ -8,6 +8,7 @@ from pathlib import Path
 import make_fixtures
 import pytest
 import spec_decoder
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ from nzip.formats.container.wire import pack_memory, unpack_memory
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "reference" / "FORMAT.md"
 TEXT = b"hello hello hello hello"
+EXAMPLES_BY = (1, 5, 7)  # the libzstd that wrote their frames; another one's may differ
 
 contents = st.one_of(
     st.binary(max_size=4000),
@@ -144,8 +146,7 @@ def test_first_example():
     # All but the frame is the same with any libzstd; with the one that wrote the example, the frame is too.
     ours = nzip.compress(TEXT, 1)
     assert ours[:10] == example[:10]
-    if len(ours) == len(example):
-        assert ours == example
+    assert ours == example or zstandard.ZSTD_VERSION != EXAMPLES_BY
 
 
 def test_first_example_says_what_its_bytes_are():
@@ -166,9 +167,7 @@ def test_second_example():
     header_size, index, gap, check, size = spec_decoder.read_end(example, 0)
     assert (header_size, [raw for _, _, raw in index], gap, size) == (9, [1024, 356], 0, len(example))
     assert check == spec_decoder.xxh3(content)
-    ours_end = spec_decoder.read_end(ours[-len(example) :], 0)
-    if ours_end[1] == index:  # the chunk sizes depend on libzstd
-        assert ours[-len(example) :] == example
+    assert ours[-len(example) :] == example or zstandard.ZSTD_VERSION != EXAMPLES_BY
 
 
 # Section 5: growth
@@ -184,8 +183,7 @@ def test_growth_bound(engine):
             assert len(data) - size <= 42 + 34 * blocks
             for block in spec_decoder.read_members(data)[0].blocks:
                 assert block.size - block.raw_size <= (15 if block.raw_size <= 114 else 23)
-            if size <= 114:
-                assert len(data) - size <= 24
+            assert len(data) - size <= 24 or size > 114
 
 
 def test_growth_bound_is_what_the_document_says():

@@ -603,14 +603,17 @@ def lm_member(raw: bytes, binary: bytes = b"", **params: int) -> Member:
 
 
 class TransformTarget(FileTarget):
-    """delta, x86 and shuffle, alone and in chains, before a fast engine."""
+    """Every transform, alone and in chains, before a fast engine."""
 
     name = "transforms"
     share = 12.0
     limit = 32 * MEBI
 
     def made(self) -> list[list[Member]]:
+        from formats.transforms.cases import CASES
+
         chains: list[tuple[bytes, list[tuple[str, dict[str, int]]]]] = [
+            *((case.block[:1500], [(name, case.good[-1])]) for name, case in CASES.items()),
             (table(1, 600), [("delta", {"stride": 12, "width": 4})]),
             (table(2, 601), [("delta", {"stride": 6, "width": 3, "big": 1, "offset": 5}), ("shuffle", {"width": 3})]),
             (table(3, 333), [("shuffle", {"width": 12, "offset": 7})]),

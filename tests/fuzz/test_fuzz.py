@@ -42,8 +42,10 @@ def test_a_bounded_run_finds_nothing(tmp_path: Path) -> None:
     assert found["mutations"] == pytest.approx(MUTATIONS, rel=0.01)
     for name, entry in found["targets"].items():
         assert entry["mutations"] == sum(entry["outcomes"].values()), name
-        if entry["mutations"] > 40:  # few lossy files are tried here, and most changes of them are refused
-            assert set(entry["outcomes"]) - {"corrupt", "unsupported"}, f"{name}: nothing got through"
+    # Few lossy files are tried here, and most changes of them are refused.
+    tried = {name: entry["outcomes"] for name, entry in found["targets"].items() if entry["mutations"] > 40}
+    assert len(tried) > 10
+    assert not [name for name, outcomes in tried.items() if outcomes.keys() <= {"corrupt", "unsupported"}]
 
 
 def test_a_run_taken_up_again_is_the_same(tmp_path: Path) -> None:
@@ -87,12 +89,15 @@ def test_every_kind_of_fault_is_seen(tmp_path: Path) -> None:
 
 def test_files_are_put_together_as_they_were() -> None:
     target = ContainerTarget()
+    again = 0
     for seed in target.made():
         data = wire.encode(seed)
-        if all(chunk.type == BLOCK for member in seed for chunk in member.chunks):  # others are not given by a parser
-            assert wire.encode(wire.split(data)) == data
+        only_blocks = all(chunk.type == BLOCK for member in seed for chunk in member.chunks)
+        again += only_blocks  # a parser does not give other chunks
+        assert not only_blocks or wire.encode(wire.split(data)) == data
         raws = [chunk.raw for member in seed for chunk in member.chunks if chunk.type == BLOCK]
         assert wire.with_true_checks(data, raws) == data
+    assert again > 3
 
 
 def test_mutations_depend_on_the_generator_alone() -> None:

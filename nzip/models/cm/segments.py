@@ -22,6 +22,8 @@ MAX_STRIDE = 15
 class Stretch(NamedTuple):
     """A stretch of a block.
 
+    `guessed` is no part of the map.
+
     Attributes:
         type: `TEXT`, `BINARY`, `BITMAP`, `IMAGE` or `AUDIO`.
         length: bytes.
@@ -29,7 +31,8 @@ class Stretch(NamedTuple):
         stride: bytes from a pixel or an audio frame to the next; 0 for other types.
         width: bytes of an audio sample.
         big: whether these begin with their highest byte.
-        phase: how many bytes of an audio frame lie before the stretch.
+        phase: how many bytes of an image's row, or of an audio frame, lie before the stretch.
+        guessed: whether it is a bitmap only by the looks of its bytes.
     """
 
     type: int
@@ -39,51 +42,56 @@ class Stretch(NamedTuple):
     width: int = 0
     big: bool = False
     phase: int = 0
+    guessed: bool = False
 
 
 def stretches(content: Content) -> list[Stretch]:
     """Return the stretches of a block that holds `content`: those worth an entry each."""
-    found: list[Stretch] = []
-    at = 0
-    for segment in content.segments:
-        if segment.length:
-            found.append(_stretch(segment, at))
-        at += segment.length
-    joined = _joined(found)
-    return joined if len(joined) <= MOST else [_stretch(content.whole, 0)._replace(length=content.size)]
+    joined = _joined([_stretch(segment) for segment in content.segments if segment.length])
+    return joined if len(joined) <= MOST else [_stretch(content.whole)._replace(length=content.size)]
 
 
-def _stretch(segment: Segment, at: int) -> Stretch:
+def _stretch(segment: Segment) -> Stretch:
     if segment.sure and 1 <= segment.stride <= MAX_STRIDE:
-        if segment.kind == "image" and segment.stride <= segment.row <= MAX_ROW:
-            return Stretch(IMAGE, segment.length, segment.row, segment.stride)
-        if segment.kind == "audio" and 1 <= segment.width <= 4 and segment.width <= segment.stride:
-            phase = -segment.offset % segment.stride
-            return Stretch(
-                AUDIO, segment.length, stride=segment.stride, width=segment.width, big=segment.big, phase=phase
-            )
+        length, stride, width = segment.length, segment.stride, segment.width
+        if segment.kind == "image" and stride <= segment.row <= MAX_ROW:
+            return _begun(Stretch(IMAGE, length, segment.row, stride), segment.offset)
+        if segment.kind == "audio" and 1 <= width <= 4 and width <= stride:
+            return _begun(Stretch(AUDIO, length, stride=stride, width=width, big=segment.big), segment.offset)
     if segment.sure and segment.kind == "bitmap" and 0 < segment.row <= MAX_RECORD:
         return Stretch(BITMAP, segment.length, segment.row)
     if segment.cls == TEXT:
         return Stretch(TEXT, segment.length)
-    return Stretch(segment.cls, segment.length, min(segment.record, MAX_RECORD))
+    return Stretch(segment.cls, segment.length, min(segment.record, MAX_RECORD), guessed=segment.cls == BITMAP)
 
 
 def _joined(found: list[Stretch]) -> list[Stretch]:
     """Return the same bytes with short stretches joined to the one before (the first to the one behind)."""
     out: list[Stretch] = []
     lead = 0
-    for stretch in found:
+    for number, stretch in enumerate(found, 1):
         same = bool(out) and stretch._replace(length=0, phase=0) == out[-1]._replace(length=0, phase=0)
-        if out and ((same and stretch.type != AUDIO) or stretch.length < SHORTEST):
+        if out and ((same and not stretch.stride) or stretch.length < SHORTEST):
             out[-1] = out[-1]._replace(length=out[-1].length + stretch.length)
-        elif not out and stretch.length < SHORTEST and stretch is not found[-1]:
+        elif not out and stretch.length < SHORTEST and number < len(found):
             lead += stretch.length
         else:
-            phase = (stretch.phase - lead) % stretch.stride if stretch.stride else 0
-            out.append(stretch._replace(length=stretch.length + lead, phase=phase if stretch.type == AUDIO else 0))
+            out.append(_begun(stretch._replace(length=stretch.length + lead), lead))
             lead = 0
     return out
+
+
+def _cycle(stretch: Stretch) -> int:
+    """Return after how many bytes the places in a pixel, or in a frame, come round again."""
+    if stretch.type == IMAGE and stretch.period % stretch.stride:
+        return stretch.period  # rows are filled up
+    return stretch.stride
+
+
+def _begun(stretch: Stretch, earlier: int) -> Stretch:
+    """Return a stretch that begins so many bytes earlier (or later, where that is negative)."""
+    cycle = _cycle(stretch)
+    return stretch._replace(phase=(stretch.phase - earlier) % cycle) if cycle else stretch
 
 
 def even(found: list[Stretch], streams: int, size: int) -> list[Stretch]:
@@ -94,8 +102,7 @@ def even(found: list[Stretch], streams: int, size: int) -> list[Stretch]:
         begin, end = end, end + stretch.length
         border = min(size, end // streams * streams)
         if border > start:
-            phase = (stretch.phase - (begin - start)) % stretch.stride if stretch.type == AUDIO else 0
-            out.append(stretch._replace(length=border - start, phase=phase))
+            out.append(_begun(stretch._replace(length=border - start), begin - start))
         start = border
     if out:
         out[-1] = out[-1]._replace(length=out[-1].length + size - sum(stretch.length for stretch in out))
@@ -105,15 +112,15 @@ def even(found: list[Stretch], streams: int, size: int) -> list[Stretch]:
 def pack(found: list[Stretch]) -> bytes:
     """Return the map of a block's stretches; the last one's length is what the others leave."""
     out = bytearray()
-    for stretch in found:
-        more = stretch is not found[-1]
+    for left, stretch in zip(range(len(found) - 1, -1, -1), found, strict=True):
+        more = left > 0
         out.append(stretch.type | more << 3 | stretch.stride << 4)
         if more:
             out += _uleb(stretch.length)
         if stretch.type in (BINARY, BITMAP):
             out += stretch.period.to_bytes(2, "little")
         elif stretch.type == IMAGE:
-            out += _uleb(stretch.period)
+            out += _uleb(stretch.period) + _uleb(stretch.phase)
         elif stretch.type == AUDIO:
             out.append(stretch.width - 1 | stretch.big << 2 | stretch.phase << 3)
     return bytes(out)
@@ -149,9 +156,10 @@ def unpack(payload: bytes, size: int, types: int) -> tuple[list[Stretch], int]:
             stretch = stretch._replace(period=low | high << 8)
         elif kind == IMAGE:
             row, at = _read_uleb(payload, at)
-            if not stride <= row <= MAX_ROW:
-                raise CorruptError(f"a block's segment map has a row of {row} bytes")
-            stretch = stretch._replace(period=row)
+            phase, at = _read_uleb(payload, at)
+            stretch = stretch._replace(period=row, phase=phase)
+            if not stride <= row <= MAX_ROW or phase >= _cycle(stretch):
+                raise CorruptError(f"a block's segment map has a row of {row} bytes that begins at {phase}")
         elif kind == AUDIO:
             shape, at = _byte(payload, at)
             stretch = stretch._replace(width=(shape & 3) + 1, big=bool(shape & 4), phase=shape >> 3)

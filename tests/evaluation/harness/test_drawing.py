@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,27 +59,24 @@ class TestDigits:
 
 def test_one_meaning_of_ratio() -> None:
     """Every ratio of the committed results is size before over size after."""
-    seen = 0
 
-    def walk(value: Any) -> None:
-        nonlocal seen
-        if isinstance(value, list):
-            for item in value:
-                walk(item)
-        elif isinstance(value, dict):
-            ways = {("bytes_in", "bytes_out"), ("bytes", "bytes_out")}
-            for before, after in ways:
-                if value.get("ratio") and value.get(before) and value.get(after):
-                    assert value["ratio"] == pytest.approx(value[before] / value[after], rel=1e-4)
-                    seen += 1
-            if value.get("ratio") and value.get("bits_per_byte"):
-                assert value["ratio"] * value["bits_per_byte"] == pytest.approx(8, rel=1e-3)
-            for item in value.values():
-                walk(item)
+    def tables(value: Any) -> Iterator[dict[str, Any]]:
+        if isinstance(value, dict):
+            yield value
+            value = list(value.values())
+        for item in value if isinstance(value, list) else ():
+            yield from tables(item)
 
-    for path in sorted(RESULTS.glob("*.json")):
-        walk(json.loads(path.read_text("utf-8")))
-    assert seen > 100
+    results = [json.loads(path.read_text("utf-8")) for path in sorted(RESULTS.glob("*.json"))]
+    found = [each for result in results for each in tables(result) if each.get("ratio")]
+    sizes = [each for each in found if each.get("bytes_in") and each.get("bytes_out")]
+    bits = [each for each in found if each.get("bits_per_byte")]
+    assert len(sizes) > 100
+    assert len(bits) > 10
+    for each in sizes:
+        assert each["ratio"] == pytest.approx(each["bytes_in"] / each["bytes_out"], rel=1e-4)
+    for each in bits:
+        assert each["ratio"] * each["bits_per_byte"] == pytest.approx(8, rel=1e-3)
 
 
 class TestPlots:

@@ -5,15 +5,15 @@ import random
 import subprocess
 import sys
 
-import naive_transforms
 import pytest
 from formats.checks import check_transform
-from formats.transforms.cases import CASES, delta_params
+from formats.transforms.cases import CASES, delta_params, naive_x86
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nzip.errors import CorruptError
-from nzip.formats.transforms.base import Transform
+from nzip.formats.content import choice
+from nzip.formats.content.detection import detect
 from nzip.formats.transforms.delta import DeltaTransform
 from nzip.formats.transforms.shuffle import ShuffleTransform
 from nzip.formats.transforms.x86 import X86Transform
@@ -73,7 +73,7 @@ def test_x86_comes_back_for_all_short_blocks_of_its_bytes() -> None:
     letters = (0xE8, 0x0F, 0x80, 0, 255)
     for number in range(len(letters) ** 6):
         block = bytes(letters[number // 5**i % 5] for i in range(6)) + b"\0\0"
-        assert naive_transforms.x86(naive_transforms.x86(block, 1), 1, back=True) == block
+        assert naive_x86(naive_x86(block, 1), 1, back=True) == block
     block = bytes(random.Random(3).choice(letters) for _ in range(20000))
     assert X86.inverse(X86.forward(block, {}), len(block), {}) == block
 
@@ -108,36 +108,31 @@ def test_shuffle_orders_bytes_as_documented() -> None:
     assert SHUFFLE.forward(b"ab", {"width": 2, "offset": 7}) == b"ab"
 
 
-GOLDEN_BLOCK = bytes((i * i // 7 + i * 3) % 256 if i % 9 else 0xE8 for i in range(3000))
-GOLDEN_BLOCK += b"\xe8\x00\x00\xff\xff" * 99 + b"\x0f\x85\x10\x20\x00\x00" * 50
-GOLDEN = [
-    (DELTA, delta_params(1, 1), "01010000", "5e24c3d84daba422"),
-    (DELTA, delta_params(4, 2), "04020000", "5787626554cdf22e"),
-    (DELTA, delta_params(6, 3, 1, 2), "06030102", "d6ffdab24f84ba65"),
-    (DELTA, delta_params(8, 4), "08040000", "f737895b2822d16b"),
-    (SHUFFLE, {"width": 4, "offset": 0}, "0400", "52a3fdf6aa103df0"),
-    (SHUFFLE, {"width": 13, "offset": 5}, "0d05", "15aae5383b8211af"),
-    (X86, {"jcc": 0}, "00", "45713cb0c15f34fb"),
-    (X86, {"jcc": 1}, "01", "57abf64a1c53b070"),
-]
-
-
-@pytest.mark.parametrize(("transform", "params", "packed", "digest"), GOLDEN)
-def test_bytes_stay_as_released(transform: Transform, params: dict[str, int], packed: str, digest: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "params", "packed", "digest"),
+    [(name, *pinned) for name, case in CASES.items() for pinned in case.pinned],
+)
+def test_bytes_stay_as_released(name: str, params: dict[str, int], packed: str, digest: str) -> None:
+    transform = TRANSFORMS.by_name(name)
     assert transform.pack(params).hex() == packed
-    coded = transform.forward(GOLDEN_BLOCK, params)
+    coded = transform.forward(CASES[name].block, params)
     assert hashlib.sha256(coded).hexdigest()[:16] == digest
 
 
-@pytest.mark.parametrize("transform", [DELTA, SHUFFLE, X86])
-def test_a_length_that_does_not_fit_is_corrupt(transform: Transform) -> None:
+@pytest.mark.parametrize("name", CASES)
+def test_is_chosen_for_what_it_is_for(name: str) -> None:
+    block = CASES[name].block
+    assert name in [chosen for chosen, _ in choice.choose(block, detect(block), sees_records=False)]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_length_that_does_not_fit_is_corrupt(name: str) -> None:
     with pytest.raises(CorruptError, match="bytes where"):
-        transform.inverse(b"12345", 6, {})
+        TRANSFORMS.by_name(name).inverse(b"12345", 6, {})
 
 
 def test_importing_the_transforms_imports_neither_numpy_nor_numba() -> None:
-    names = "delta", "shuffle", "x86"
     program = "import sys\nimport nzip.formats.content.choice, nzip.formats.content.detection\n"
-    program += "".join(f"import nzip.formats.transforms.{name}\n" for name in names)
+    program += "from nzip.registry import TRANSFORMS\nall(TRANSFORMS.by_name(name) for name in TRANSFORMS)\n"
     program += "sys.exit(any(name in sys.modules for name in ('numpy', 'numba', 'zstandard')))"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -276,7 +276,7 @@ def renew_pixels(v: Array, o: int, buf: Array, pos: int, limit: int, origin: int
         u64(w) | (u64(n) << u64(8)) | (u64(nw) << u64(16)) | (u64(ne) << u64(24)) | (u64(ww) << u64(32))
         | (u64(nn) << u64(40)) | (u64(last) << u64(48)) | (u64(before) << u64(56))
     )  # fmt: skip
-    channel = (pos - origin) % stride
+    channel = (pos - origin) % row % stride
     # How the last channel differs from what stands around it; nothing for the first channel.
     dw = i64(0)
     dn = i64(0)

@@ -82,11 +82,12 @@ def test_kernel_is_plain_python(prior: coder.PlanesPrior) -> None:
 def test_taps_come_before(prior: coder.PlanesPrior) -> None:
     for plane in range(prior.planes):
         for taps, weights in ((prior.taps, prior.weights), (prior.error_taps, prior.error_weights)):
-            for (d, above, right), weight in zip(taps[plane], weights[plane], strict=True):
-                if weight:
-                    assert d > 0 or above > 0 or (above == 0 and right < 0)
-                    assert max(abs(above), abs(right)) <= coder.REACH
-                    assert 0 <= plane - d <= plane
+            used = [tap for tap, weight in zip(taps[plane], weights[plane], strict=True) if weight]
+            assert used
+            for d, above, right in used:
+                assert d > 0 or above > 0 or (above == 0 and right < 0)
+                assert max(abs(above), abs(right)) <= coder.REACH
+                assert 0 <= plane - d <= plane
 
 
 def test_damage_is_found(prior: coder.PlanesPrior) -> None:

@@ -46,14 +46,12 @@ def test_factors_are_applied_in_order() -> None:
         factors[name] = np.full(getattr(plain, name).shape, 1 + (place + 1) / 256, np.float32)
     factors["qkv_scale"].reshape(-1)[-1] = 1 - 100 / 256
     made = corrections.unpacked(plain, corrections.pack(factors, {})).multiplied(plain)
-    for name, kind, _ in weights.layout(CONFIG):
-        before, after = getattr(plain, name), getattr(made, name)
-        if name in factors:
-            assert after.dtype == np.float32
-            assert np.array_equal(after, before * factors[name])
-        else:
-            assert kind == "|i1" or name in ("embedding_scale", "head_scale")
-            assert after is before
+    for name, factor in factors.items():
+        assert getattr(made, name).dtype == np.float32
+        assert np.array_equal(getattr(made, name), getattr(plain, name) * factor)
+    others = {name: kind for name, kind, _ in weights.layout(CONFIG) if name not in factors}
+    assert {name for name, kind in others.items() if kind != "|i1"} <= {"embedding_scale", "head_scale"}
+    assert all(getattr(made, name) is getattr(plain, name) for name in others)
     assert made.model_id() != plain.model_id()
     none = corrections.unpacked(plain, corrections.pack(ones(plain), {})).multiplied(plain)
     assert none.model_id() == plain.model_id()

@@ -70,11 +70,11 @@ def test_tree_is_the_byte_trie() -> None:
     tree = VocabularyTree(VOCABULARY)
     naive = NaiveTreeCoder(VOCABULARY, 1, Settings(), 1)
     assert [VOCABULARY[i] for i in tree.order[: tree.size]] == sorted(t for t in VOCABULARY if t)
-    seen = []
+    seen, leaves = [], []
 
     def walk(node: int, lo: int, hi: int) -> None:
         if hi - lo == 1:
-            assert node == -lo
+            leaves.append((node, -lo))
             return
         assert naive.split(lo, hi) == (node, tree.kind[node], tree.depth[node])
         seen.append(node)
@@ -83,6 +83,7 @@ def test_tree_is_the_byte_trie() -> None:
 
     walk(tree.root, 0, tree.size)
     assert sorted(seen) == list(range(1, tree.size))
+    assert leaves == [(-lo, -lo) for lo in range(tree.size)]
 
 
 @pytest.mark.parametrize(
@@ -114,14 +115,12 @@ def test_equals_the_reference(changes: dict[str, int]) -> None:
     sizes = [size_of([int(i) for i in column if i >= 0], VOCABULARY) for column in ids.T]
     naive = NaiveTreeCoder(VOCABULARY, streams, settings, max(sizes) + 1)
     back = NaiveTreeCoder(VOCABULARY, streams, settings, max(sizes) + 1, payloads)
-    for t in range(n):
-        for k in range(streams):
-            if ids[t, k] >= 0:
-                i = int(ids[t, k])
-                rank = int(tree.rank[i]) if i < len(VOCABULARY) else i - len(VOCABULARY) + tree.size
-                row = [int(f) for f in rows[t, k]]
-                naive.token(k, row, rank)
-                assert back.token(k, row, None) == rank
+    for t, k in np.argwhere(ids >= 0).tolist():
+        i = int(ids[t, k])
+        rank = int(tree.rank[i]) if i < len(VOCABULARY) else i - len(VOCABULARY) + tree.size
+        row = [int(f) for f in rows[t, k]]
+        naive.token(k, row, rank)
+        assert back.token(k, row, None) == rank
     assert [naive.payload(k) for k in range(streams)] == payloads
 
 
