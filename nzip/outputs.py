@@ -9,7 +9,7 @@ Invariants:
 * Every entry in a folder is made or moved inside `changing`. After `discard_unfinished` none is made any more: a
   thread that asks waits for ever, so nothing can come back after it was removed.
 
-Only the standard library is used, so that every floor can write through here.
+Only the standard library and `closing` are used, so that every floor can write through here.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ import stat
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from types import TracebackType
-from typing import Any, BinaryIO, Self, cast
+from typing import Any, BinaryIO, cast
+
+from nzip.closing import Closing
 
 AnyPath = str | os.PathLike[str]
 Times = tuple[int, int]
@@ -274,7 +275,7 @@ def _pass_owner(path: str, user: int, group: int) -> bool:
 # --- what is written -------------------------------------------------------------------------------------------------
 
 
-class Target(ABC):
+class Target(Closing, ABC):
     """What is written to.
 
     Attributes:
@@ -307,14 +308,6 @@ class Target(ABC):
     @abstractmethod
     def close(self) -> None:
         """Let go of it; what was not committed is removed."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class Holes:

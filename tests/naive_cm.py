@@ -1,20 +1,20 @@
 """The `cm` engine in plain Python: what docs/reference/CM.md says, as short as it can be said, and as slow.
 
 One object a part; a predictor is asked for `p()`, the 16-bit probability of a one, and then told the bit. Tests hold
-the kernel to this module bit for bit. Only the presets and the numbers of sources are shared with it: a test compares
-those with the tables of the page. The constant tables are made here a second time.
+the kernel to this module bit for bit. Nothing is shared with it: the presets are read from the tables of the page.
 """
 
 from __future__ import annotations
 
+import re
 from decimal import ROUND_CEILING, Decimal, localcontext
 from functools import lru_cache
+from itertools import chain, dropwhile, takewhile
+from pathlib import Path
+from typing import NamedTuple
 
 from naive import BinaryCoder
 from naive_segments import AUDIO, IMAGE, TEXT, Stretch, pixels, samples, unpack
-
-from nzip.models.cm import layout as S
-from nzip.models.cm.presets import Context, Mixture, Preset
 
 M64 = (1 << 64) - 1
 K1, K2, K3, K4, K5 = (
@@ -25,6 +25,71 @@ K1, K2, K3, K4, K5 = (
     0x2545F4914F6CDD1D,
 )
 TOP = 3071
+
+
+# ---- what the page lists
+
+
+class Source(NamedTuple):
+    """A source, shifted and masked."""
+
+    name: str
+    shift: int
+    mask: int
+    by_bit: bool
+
+    def of(self, v):
+        return v[self.name] >> self.shift & self.mask
+
+
+class Context(NamedTuple):
+    a: Source
+    b: Source
+    kind: str
+
+
+class Mixture(NamedTuple):
+    numbers: list[int]
+    contexts: list[Context]
+    sets: list[Source]
+    inputs: int
+    least: int
+
+
+def _cells(line):
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def table(*head):
+    """Return the rows of the page's table with these columns."""
+    page = Path(__file__).parents[1] / "docs" / "reference" / "CM.md"
+    lines = dropwhile(lambda line: _cells(line) != [*head], page.read_text("utf-8").splitlines())
+    return [_cells(line) for line in takewhile(lambda line: line.startswith("|"), lines)][2:]
+
+
+def _source(words):
+    name, shift, mask, by_bit = re.fullmatch(
+        r"\(?(\w+)(?: >> (\d+)\))?(?: & (\w+))?( by bit)?", words or "NONE"
+    ).groups()
+    return Source(name, int(shift or 0), int(mask, 16) if mask else M64, bool(by_bit))
+
+
+@lru_cache(maxsize=4)
+def mixtures(preset):
+    """Return the mixtures of a preset for text, binary, bitmap, image and audio."""
+    known = {name: Context(_source(a), _source(b), kind) for name, a, b, kind in table("name", "a", "b", "kind")}
+    rows = table("preset", "type", "contexts", "weight sets", "I", "least")
+    rows = [row[1:] for row in rows if row[0] in (str(preset), "1..4")]
+    assert [row[0] for row in rows] == ["text", "binary", "bitmap", "image", "audio"]
+    names = [row[1].split() for row in rows]
+    numbers = {name: k for k, name in enumerate(dict.fromkeys(chain(*names)), 1)}
+    return [
+        Mixture(
+            [numbers[name] for name in these], [known[name] for name in these],
+            [_source(words) for words in sets.split(", ")], int(inputs), int(least),
+        )
+        for these, (_, _, sets, inputs, least) in zip(names, rows, strict=True)
+    ]  # fmt: skip
 
 
 # ---- the constant tables
@@ -145,7 +210,7 @@ class Slots:
     def __init__(self, bits):
         self.bits = bits
         self.buckets: dict[int, list[int]] = {}
-        self.direct: dict[tuple[Context, int, int], list[int]] = {}
+        self.direct: dict[tuple[int, int, int], list[int]] = {}
 
     def find(self, index, check):
         """Return the bucket for a nibble: one of three in the line, else the least used of them, emptied."""
@@ -161,16 +226,15 @@ class Slots:
 class History:
     """One context: finds its bucket at each nibble, and turns the history it reads there into mixer inputs."""
 
-    def __init__(self, salt: int, context: Context, slots: Slots, limit: int):
-        self.salt, self.context, self.slots = salt, context, slots
-        self.map = AdaptiveMap(state_priors(), limit)
+    def __init__(self, number: int, context: Context, slots: Slots):
+        self.number, self.context, self.slots = number, context, slots
+        self.map = AdaptiveMap(state_priors(), 1022)
         self.seen = False  # whether the bucket had been used before
 
     def begin_byte(self, v):
-        c = self.context
-        self.first = v[c.first] & c.first_mask
-        t = (self.first * K1 & M64) ^ ((v[c.second] & c.second_mask) * K2 & M64)
-        t = ((t ^ t >> 29) + self.salt) * K3 & M64
+        self.a = self.context.a.of(v)
+        t = (self.a * K1 & M64) ^ (self.context.b.of(v) * K2 & M64)
+        t = ((t ^ t >> 29) + self.number) * K3 & M64
         self.hash = t = (t ^ t >> 32) * K4 & M64
         self.index = t >> (64 - self.slots.bits)
         self._begin_nibble(1, self.index, t >> 16 & 255)
@@ -178,12 +242,12 @@ class History:
     def begin_second_nibble(self, partial):
         t = (self.hash ^ (partial * K1 & M64)) * K3 & M64
         t = (t ^ t >> 32) * K2 & M64
-        index = t >> (64 - self.slots.bits) if self.context.wide else (self.index ^ 4) ^ (t >> 62)
+        index = t >> (64 - self.slots.bits) if self.context.kind == "wide" else (self.index ^ 4) ^ (t >> 62)
         self._begin_nibble(partial, index, t >> 16 & 255)
 
     def _begin_nibble(self, partial, index, check):
-        if self.context.direct:
-            self.bucket = self.slots.direct.setdefault((self.context, self.first, partial), [0] * 16)
+        if self.context.kind == "direct":
+            self.bucket = self.slots.direct.setdefault((self.number, self.a, partial), [0] * 16)
         else:
             self.bucket = self.slots.find(index, check)
             self.seen = self.bucket[1] > 0
@@ -277,10 +341,9 @@ class Match:
 class WeightSet:
     """Rows of weights of which a choice takes one; learns from its own error."""
 
-    def __init__(self, rows, start, preset, mixture):
+    def __init__(self, rows, start):
         self.weights = [list(start) for _ in range(rows)]
         self.uses = [0] * rows
-        self.preset, self.mixture = preset, mixture
 
     def set(self, row, inputs):
         self.row, self.inputs = row, inputs
@@ -289,10 +352,10 @@ class WeightSet:
         return self.dot
 
     def update(self, bit):
-        fall, row = self.preset.rate_fall, self.row
-        rate = self.mixture.rate + self.mixture.rate_start * fall // (fall + 4 * min(self.uses[row] >> 2, 255))
+        row = self.row
+        step = 60 + 5000 * 48 // (48 + 4 * min(self.uses[row] >> 2, 255))
         self.uses[row] = min(self.uses[row] + 1, 65535)
-        error = ((bit << 16) - squash(self.dot)) * rate >> 10
+        error = ((bit << 16) - squash(self.dot)) * step >> 10
         if abs(error) > 15:
             self.weights[row] = [
                 clamp(w + (x * error + 8192 >> 14), (1 << 19) - 1)
@@ -303,9 +366,8 @@ class WeightSet:
 class FinalMixer:
     """The second layer: mixes what the sets say, with weights chosen by the partial byte."""
 
-    def __init__(self, sets, rate):
+    def __init__(self, sets):
         self.weights = [[65536 // sets] * sets for _ in range(256)]
-        self.rate = rate
 
     def set(self, partial, dots):
         self.row, self.dots = self.weights[partial], dots
@@ -313,21 +375,20 @@ class FinalMixer:
         return self.out
 
     def update(self, bit):
-        error = ((bit << 16) - squash(self.out)) * self.rate >> 10
+        error = ((bit << 16) - squash(self.out)) * 50 >> 10
         for k, dot in enumerate(self.dots):
             self.row[k] += dot * error + 8192 >> 14
 
 
 class Sse:
-    """One adaptive probability map: 16 knots over the stretch domain for each context."""
+    """One sse map: 16 knots over the stretch domain for each context."""
 
-    def __init__(self, limit):
+    def __init__(self):
         self.rows: dict[int, AdaptiveMap] = {}
-        self.limit = limit
 
     def p(self, context, mixed):
         if context not in self.rows:
-            self.rows[context] = AdaptiveMap(knots(), self.limit)
+            self.rows[context] = AdaptiveMap(knots(), 255)
         self.row = self.rows[context]
         spot = (mixed + 3072) * 5 >> 3
         knot, part = spot >> 8, spot & 255
@@ -342,51 +403,52 @@ class Sse:
 
 
 class Sources:
-    """The values that contexts are made of, by their numbers."""
+    """The values that contexts are made of."""
 
     def __init__(self):
-        self.v = [0] * S.SOURCES
+        names = "NONE LAST8 WORD WORD1 WORD2 WORDS SHAPE LINE ABOVE COLUMN PIXELS COLOURS SAMPLES"
+        self.v = dict.fromkeys(names.split(), 0)
         self.line_start = self.line_before = 0
 
     def update(self, data, s, origin):
         """Take in the last byte of `data`; the byte to come is one of stretch `s`, whose places count from `origin`."""
         v, pos, c = self.v, len(data), data[-1]
-        v[S.LAST8] = (v[S.LAST8] << 8 | c) & M64
+        v["LAST8"] = (v["LAST8"] << 8 | c) & M64
         lower = 97 <= c <= 122 or c >= 128
         upper = 65 <= c <= 90
         fixed = {32: 4, 10: 5, 0: 6}
         kind = 1 if lower else 2 if upper else 3 if 48 <= c <= 57 else fixed.get(c, 8 + (c & 7))
-        v[S.SHAPE] = (v[S.SHAPE] << 4 | kind) & M64
+        v["SHAPE"] = (v["SHAPE"] << 4 | kind) & M64
         if lower or upper:
-            v[S.WORD] = (v[S.WORD] + c + 32 * upper) * K5 & M64
-        elif v[S.WORD]:
-            v[S.WORD2], v[S.WORD1], v[S.WORD] = v[S.WORD1], v[S.WORD], 0
-            v[S.WORDS] = (v[S.WORD1] + v[S.WORD2] * K2) & M64
+            v["WORD"] = (v["WORD"] + c + 32 * upper) * K5 & M64
+        elif v["WORD"]:
+            v["WORD2"], v["WORD1"], v["WORD"] = v["WORD1"], v["WORD"], 0
+            v["WORDS"] = (v["WORD1"] + v["WORD2"] * K2) & M64
 
         if c == 10:
             self.line_before, self.line_start = self.line_start, pos
         column = pos - self.line_start
         above = self.line_before + column
-        v[S.LINE] = min(column, 255)
-        v[S.LINE] |= data[above] << 8 if above < self.line_start else 0
-        v[S.LINE] |= data[self.line_start] << 16 if column else 0
+        v["LINE"] = min(column, 255)
+        v["LINE"] |= data[above] << 8 if above < self.line_start else 0
+        v["LINE"] |= data[self.line_start] << 16 if column else 0
 
         if s.type == IMAGE:
             self._rows(data, s.period)
-            v[S.PIXELS], v[S.COLOURS], v[S.COLUMN] = pixels(data, pos, 0, origin, s.stride, s.period)
+            v["PIXELS"], v["COLOURS"], v["COLUMN"] = pixels(data, pos, 0, origin, s.stride, s.period)
         elif s.type == AUDIO:
             self._rows(data, s.stride)
-            v[S.SAMPLES], v[S.COLUMN] = samples(data, pos, 0, origin, s.stride, s.width, s.big)
+            v["SAMPLES"], v["COLUMN"] = samples(data, pos, 0, origin, s.stride, s.width, s.big)
         elif s.period:
             self._rows(data, s.period)
-            v[S.COLUMN] = (pos - origin) % s.period
+            v["COLUMN"] = (pos - origin) % s.period
 
     def _rows(self, data, r):
         pos, above = len(data), 0
         for shift, distance in ((0, r), (8, 2 * r), (16, r - 1), (24, r + 1), (32, 3 * r)):
             if distance and max(distance, r) <= pos:
                 above |= data[pos - distance] << shift
-        self.v[S.ABOVE] = above
+        self.v["ABOVE"] = above
 
 
 # ---- the model
@@ -395,54 +457,43 @@ class Sources:
 class Mixing:
     """What one type of bytes has for itself: the maps of its contexts and of the match model, and its weights."""
 
-    def __init__(self, preset: Preset, mixture: Mixture, slots: Slots):
+    def __init__(self, mixture: Mixture, slots: Slots):
         n = len(mixture.contexts)
-        self.mixture = mixture
-        self.least = mixture.matches[0]
-        every = dict.fromkeys(context for each in preset.mixtures for context in each.contexts)
-        salts = {context: k for k, context in enumerate(every, 1)}
-        self.histories = [History(salts[context], context, slots, preset.limit) for context in mixture.contexts]
+        numbered = zip(mixture.numbers, mixture.contexts, strict=True)
+        self.histories = [History(number, context, slots) for number, context in numbered]
         self.match_map = AdaptiveMap(match_priors(), 1022)
-        self.width = min(mixture.inputs or preset.inputs, (2 * n + 3 + preset.counters + 15) // 16 * 16)
-        self.doubled = min(n, self.width - n - 3 - preset.counters)
+        self.least, self.choices = mixture.least, mixture.sets
+        self.width = min(mixture.inputs, (2 * n + 6 + 15) // 16 * 16)
+        self.doubled = min(n, self.width - n - 6)
         start = [0] * self.width
-        start[:n] = [preset.weight] * n
         behind = n + self.doubled
-        start[behind] = preset.weight  # the match model's stretched probability
-        start[behind + 3 : behind + 3 + preset.counters] = [preset.weight] * preset.counters
-        self.sets = [WeightSet(_rows(choice, n), start, preset, mixture) for choice in mixture.sets]
-        self.final = FinalMixer(len(self.sets), preset.final_rate)
-
-
-def _rows(choice, contexts):
-    if choice.select == S.SOURCE:
-        return (choice.mask + 1) * (8 if choice.by_bit else 1)
-    return 256 if choice.select == S.PARTIAL else 72 * (contexts + 1)
+        for k in (*range(n), behind, *range(behind + 3, behind + 6)):
+            start[k] = 12000
+        rows = {"PARTIAL": 256, "MATCH": 72 * (n + 1)}
+        counts = (rows.get(c.name, (c.mask + 1) * (8 if c.by_bit else 1)) for c in self.choices)
+        self.sets = [WeightSet(count, start) for count in counts]
+        self.final = FinalMixer(len(self.sets))
 
 
 class Predictor:
     """The whole model of one block: `size` bytes are read and coded. Begins with text."""
 
-    def __init__(self, preset: Preset, bits: int, size: int):
-        self.preset = preset
+    def __init__(self, preset: int, bits: int, size: int):
         self.slots = Slots(bits)
         self.match = Match(min(22, max(10, (size - 1).bit_length())))
         counter_bits = min(18, max(8, size.bit_length() - 1))
-        cells = AdaptiveMap([(1 << 21, 0)] * (16 << counter_bits), preset.counter_limit)
-        self.counters = [Counter(k + 1, counter_bits, cells) for k in range(preset.counters)]
-        self.sses = [Sse(preset.sse_limit) for _ in range(4)]
+        cells = AdaptiveMap([(1 << 21, 0)] * (16 << counter_bits), 255)
+        self.counters = [Counter(k, counter_bits, cells) for k in (1, 2, 3)]
+        self.sses = [Sse() for _ in range(4)]
         self.sources = Sources()
-        self.mixings: dict[Mixture, Mixing] = {}
+        self.mixings = [Mixing(mixture, self.slots) for mixture in mixtures(preset)]
         self.data: list[int] = []
         self.partial, self.bit = 1, 0
         self.begin(Stretch(TEXT, 0))
 
     def begin(self, stretch):
         """Expect bytes of `stretch` from here on."""
-        mixture = self.preset.mixtures[stretch.type]
-        if mixture not in self.mixings:
-            self.mixings[mixture] = Mixing(self.preset, mixture, self.slots)
-        self.now = self.mixings[mixture]
+        self.now = self.mixings[stretch.type]
         self.stretch, self.origin = stretch, len(self.data) - stretch.phase
 
     def p(self) -> int:
@@ -461,36 +512,35 @@ class Predictor:
                 history.begin_byte(v) if self.bit == 0 else history.begin_second_nibble(self.partial)
             self.seen = sum(history.seen for history in histories)
             for counter in self.counters:
-                counter.begin_nibble(v[S.LAST8], self.partial)
+                counter.begin_nibble(v["LAST8"], self.partial)
 
         pairs = [history.predict() for history in histories]
         inputs = [first for first, _ in pairs] + [second for _, second in pairs[: self.now.doubled]]
         inputs += [*self.match.predict(self.now.match_map, self.partial, self.bit), 256]
         inputs += [counter.predict() for counter in self.counters]
         inputs += [0] * (self.now.width - len(inputs))
-        sets = zip(self.now.mixture.sets, self.now.sets, strict=True)
+        sets = zip(self.now.choices, self.now.sets, strict=True)
         dots = [weights.set(self._row(choice), inputs) for choice, weights in sets]
         mixed = self.now.final.set(self.partial, dots)
 
-        last = v[S.LAST8] & 255
+        last = v["LAST8"] & 255
         by_partial, by_last, by_expected, by_pair = self.sses
         q0 = by_partial.p(self.partial, mixed)
         q1 = by_last.p(last << 8 | self.partial, mixed)
         if self.match.guess < 0:
-            pair = ((v[S.LAST8] & 65535) * K1 & M64) >> 48
+            pair = ((v["LAST8"] & 65535) * K1 & M64) >> 48
             q2 = by_pair.p((pair ^ self.partial * 40501) & 4095, mixed)
         else:
             q2 = by_expected.p((self.match.expected & 255) << 8 | self.partial, mixed)
         self.used = [by_partial, by_last, by_pair if self.match.guess < 0 else by_expected]
         return max(1, min(65535, 2 * squash(mixed) + q0 + 2 * q1 + 3 * q2 + 4 >> 3))
 
-    def _row(self, choice) -> int:
-        if choice.select == S.PARTIAL:
+    def _row(self, choice: Source) -> int:
+        if choice.name == "PARTIAL":
             return self.partial
-        if choice.select == S.MATCH:
+        if choice.name == "MATCH":
             return self.seen * 72 + (8 + 8 * (self.match.grade >> 2) if self.match.guess >= 0 else 0) + self.bit
-        row = self.sources.v[choice.source] >> choice.shift & choice.mask
-        return row * 8 + self.bit if choice.by_bit else row
+        return choice.of(self.sources.v) * 8 + self.bit if choice.by_bit else choice.of(self.sources.v)
 
     def update(self, bit: int) -> None:
         now = self.now

@@ -7,6 +7,7 @@ Each law is a function from a tree of sources to the faults that it finds, and i
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 import subprocess
 import sys
@@ -27,7 +28,7 @@ DOORS = ("nzip", "nzip.__main__")
 LONGEST = 700  # lines of a module that is no kernel
 JIT = "nzip.entropy.jit"
 COMPILERS = {"njit", "jit", "vectorize", "guvectorize", "stencil", "cfunc", "jit_module"}  # numba's
-NUMBERLESS = {"nzip.errors", "nzip.outputs", "nzip.process"}  # kernels take nothing from them
+NUMBERLESS = {"nzip.closing", "nzip.errors", "nzip.outputs", "nzip.process"}  # kernels take nothing from them
 # A word that is an engine's name and something else as well: where it may stand, and what it is there.
 OTHER_THINGS = {
     ("nzip", "latents"): "a function for users",
@@ -289,6 +290,67 @@ def test_a_start_imports_nothing_heavy(code: str) -> None:
     end = f"import atexit, sys; atexit.register(lambda: print([m for m in {heavy} if m in sys.modules])); {code}"
     run = subprocess.run([sys.executable, "-c", end], capture_output=True, text=True, check=True)
     assert run.stdout.splitlines()[-1] == "[]"
+
+
+# ---- the tests ---------------------------------------------------------------------------------------------------
+
+
+def asserted_perhaps(text: str) -> list[str]:
+    """Assertions behind an `if` that may be false in every run: one that asks for more than which case it is, which the
+    arguments say, and what the module fixes; and that has no assertion on its other side.
+    """
+    tree = ast.parse(text)
+    fixed = {*dir(builtins)}
+    for node in tree.body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            fixed |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            fixed |= {_last_name(each) for each in getattr(node, "targets", [getattr(node, "target", None)]) if each}
+    found = set()
+    for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+        told = fixed | {argument.arg for argument in (*function.args.args, *function.args.kwonlyargs)}
+        for node in (node for node in ast.walk(function) if isinstance(node, ast.If)):
+            names = {each.id for each in ast.walk(node.test) if isinstance(each, ast.Name)}
+            if _asserts(node.body) != _asserts(node.orelse) and not names <= told:
+                found.add(f"line {node.lineno}: if {ast.unparse(node.test)}")
+    return sorted(found)
+
+
+def _asserts(body: list[ast.stmt]) -> bool:
+    nodes = [node for statement in body for node in ast.walk(statement)]
+    return any(isinstance(node, ast.Assert) or _last_name(node) == "raises" for node in nodes)
+
+
+def skipped_for_what_is_here(text: str) -> list[str]:
+    """Tests left out where a part of nzip, or of what it always comes with, is missing: it must be there."""
+    calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+    asked = [ast.unparse(call.args[0]).strip("'") for call in calls if _last_name(call) == "importorskip"]
+    return [name for name in asked if name.split(".")[0] in ("nzip", "numpy", "numba", "zstandard", "click", "rich")]
+
+
+@pytest.mark.parametrize("law", [asserted_perhaps, skipped_for_what_is_here], ids=lambda law: law.__name__)
+def test_the_tests_keep_the_law(law: Callable[[str], list[str]]) -> None:
+    texts = {path: path.read_text("utf-8") for path in Path(__file__).parent.rglob("*.py")}
+    assert len(texts) > 150
+    assert not {path.name: faults for path, text in texts.items() if (faults := law(text))}
+
+
+@pytest.mark.parametrize(
+    ("law", "text", "count"),
+    [
+        (asserted_perhaps, "def f():\n    x = g()\n    if x:\n        assert x", 1),
+        (asserted_perhaps, "def f():\n    x = g()\n    if x:\n        pass\n    else:\n        assert x", 1),
+        (asserted_perhaps, "def f():\n    x = g()\n    if x:\n        with raises(E):\n            h()", 1),
+        (asserted_perhaps, "def f():\n    if g():\n        assert True", 1),
+        (asserted_perhaps, "def f():\n    x = g()\n    if x:\n        assert x\n    else:\n        assert not x", 0),
+        (asserted_perhaps, "A = 1\ndef f(x):\n    if x and A:\n        assert x", 0),
+        (skipped_for_what_is_here, 'pytest.importorskip("nzip.models.cm.kernel")', 1),
+        (skipped_for_what_is_here, 'pytest.importorskip("numpy")', 1),
+        (skipped_for_what_is_here, 'pytest.importorskip("torch")', 0),
+    ],
+)  # fmt: skip
+def test_a_fault_of_tests_is_found(law: Callable[[str], list[str]], text: str, count: int) -> None:
+    assert len(law(text)) == count
 
 
 def test_tests_are_no_longer_than_rooms() -> None:

@@ -13,9 +13,9 @@ import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import takewhile
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
+from nzip.closing import Closing
 from nzip.codec.blocks import Coding, encode_block, encode_within, end_of_block
 from nzip.codec.members import MemberWriter
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
@@ -68,7 +68,7 @@ class _Rest(NamedTuple):
     data: bytearray
 
 
-class Compressor:
+class Compressor(Closing):
     """Compresses a stream into one member of an nzip file, as `lzma.LZMACompressor` does.
 
     After an exception, of whatever kind, a compressor can be used on: what was finished and not handed out comes with
@@ -191,14 +191,6 @@ class Compressor:
         """Drop unfinished work and end the threads. Safe to call at any time."""
         with self._lock:
             self._close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     # What follows `NzipFile` uses too: it hands out each piece as the file under it takes it.
 

@@ -10,11 +10,11 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import xxhash
 
+from nzip.closing import Closing
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY, Limits, at_block, decode_block, memory_needed
 from nzip.codec.members import READ_SIZE, Read
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
@@ -33,7 +33,7 @@ class _Waiting(NamedTuple):
     task: Task[bytes]
 
 
-class Decompressor:
+class Decompressor(Closing):
     """Decompresses one member, as `lzma.LZMADecompressor` does. A file may hold several: see `unused_data`.
 
     Where the data is damaged, the call that meets the fault gives the sound bytes before it, and the next one raises;
@@ -130,14 +130,6 @@ class Decompressor:
             waiting.task.cancel()
         self._queue.clear()
         self._workers.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _next(self) -> Decompressor:
         """Return what decompresses the member behind this one, and has what this one was given and did not use.
@@ -276,7 +268,7 @@ class Decompressor:
         return at_block(error, blocks + parser.blocks, before + self._admitted, None)
 
 
-class Contents:
+class Contents(Closing):
     """The content of all members that a file holds, one after another, for a `with`.
 
     Args:
@@ -343,14 +335,6 @@ class Contents:
         member, self._member = self._member, None
         if member is not None:
             member.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def decompress(

@@ -26,10 +26,10 @@ def bytewise(data):
     out, member = b"", nzip.Decompressor()
     for position in range(len(data)):
         if member.eof:
-            assert not member.unused_data
             member = nzip.Decompressor()
         assert member.needs_input
         out += member.decompress(data[position : position + 1])
+        assert not member.unused_data
     if not member.eof:
         member.end_input()
         while not member.eof:

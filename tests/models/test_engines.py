@@ -74,13 +74,22 @@ def test_plain_python_gives_the_same_payloads() -> None:
     assert found == {str(c): {SMALL: PAYLOADS[str(c)][SMALL]} for c in CASES if c.pinned and not c.compiled}
 
 
+def test_no_engine_loads_a_compiler_before_it_codes() -> None:
+    program = (
+        "import sys; from nzip.registry import ENGINES\n"
+        "for name in ENGINES: ENGINES.by_name(name).parameters\n"
+        "assert not {'numba', 'torch'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], timeout=60, check=True)
+
+
 def test_every_engine_and_every_preset_has_a_case() -> None:
     assert {case.engine for case in CASES} == set(ENGINES)
     for name in ENGINES:
-        for parameter in ENGINES.by_name(name).parameters:
-            if isinstance(parameter, Number) and parameter.name == "preset":
-                there = {case.params.get("preset", parameter.default) for case in CASES if case.engine == name}
-                assert there == set(range(parameter.low, parameter.high + 1)), name
+        numbers = [each for each in ENGINES.by_name(name).parameters if isinstance(each, Number)]
+        for preset in (each for each in numbers if each.name == "preset"):
+            there = {case.params.get("preset", preset.default) for case in CASES if case.engine == name}
+            assert there == set(range(preset.low, preset.high + 1)), name
 
 
 def test_cases_are_told_apart_and_pinned() -> None:

@@ -6,8 +6,9 @@ import contextlib
 from abc import ABC, abstractmethod
 from builtins import open as open_file
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO, Self, cast
+from typing import Any, BinaryIO, cast
 
+from nzip.closing import Closing
 from nzip.codec import members
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY
 from nzip.codec.decompressor import Contents
@@ -22,7 +23,7 @@ from nzip.outputs import AnyPath
 from nzip.registry import ENGINES
 
 
-class Restored(ABC):
+class Restored(Closing, ABC):
     """What a source gives, for a `with`.
 
     Attributes:
@@ -46,10 +47,7 @@ class Restored(ABC):
             CorruptError, UnsupportedError, LimitError: see `Decompressor`.
         """
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:  # noqa: B027 - most have nothing under way
+    def close(self) -> None:
         """End what is under way."""
 
 
@@ -93,7 +91,7 @@ class Members(Restored):
         while data := self.read(CHUNK):
             yield data
 
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         self._contents.close()
 
 
@@ -143,7 +141,7 @@ class _Sound(Restored):
         yield from self._salvage
         self.faults = tuple(self._salvage.faults)
 
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         if not isinstance(self._file, Source):
             self._file.close()
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO
 
+from nzip.closing import Closing
 from nzip.errors import FileError
 from nzip.outputs import AnyPath, named, special
 
@@ -15,7 +15,7 @@ CHUNK = 1 << 20  # bytes of content moved at a time
 READ_SIZE = 1 << 17  # bytes of compressed input read at a time
 
 
-class Source:
+class Source(Closing):
     """A file or stream to read from. Errors carry its name.
 
     Args:
@@ -115,14 +115,6 @@ class Source:
         assert self.path is not None
         if self.changed():
             raise FileError(self.path, "changed while it was read and was therefore not deleted; try again")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         if self.path is not None:

@@ -9,11 +9,12 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO
 
 import xxhash
 
 from nzip import outputs
+from nzip.closing import Closing
 from nzip.codec.files.results import FileResult, Progress
 from nzip.codec.files.sources import CHUNK, Source
 from nzip.codec.files.targets import NewFile, Run, open_target
@@ -25,7 +26,7 @@ Reread = Callable[[Source, Callable[[bytes], Any]], Any]
 """Gives the content of what was written, which it reads from the source, to the function."""
 
 
-class Transfer:
+class Transfer(Closing):
     """What is done with one file, for a `with`: on any failure nothing is written, and the source is as it was.
 
     Args:
@@ -74,10 +75,7 @@ class Transfer:
         assert self._out is not None
         return self._out
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         try:
             if self._out is not None:
                 self._out.close()

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from nzip.closing import Closing
+
 _START = (
     "import json,sys; sys.path[:]=json.loads(sys.stdin.buffer.readline());"
     "from {module} import main; raise SystemExit(main())"
@@ -26,7 +28,7 @@ class ChildDied(Exception):
     """The process ended before it answered; the text is the last line of its complaints."""
 
 
-class Child:
+class Child(Closing):
     """A process that runs `main` of a module, which calls `serve`. It ends with `close`.
 
     Args:
@@ -84,12 +86,6 @@ class Child:
             assert stream is not None
             with contextlib.suppress(OSError):  # what was still to be sent has no reader any more
                 stream.close()
-
-    def __enter__(self) -> Child:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def serve() -> tuple[Iterator[Any], Callable[[Any], None]]:

@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import xxhash
 
+from nzip.closing import Closing
 from nzip.errors import NzipError
 from nzip.evaluation.harness.outputs import AnyPath
 from nzip.evaluation.harness.provenance import SCHEMA, software
@@ -35,7 +36,7 @@ def checked(text: str) -> str:
     return f'{CHECKED.decode()}{xxhash.xxh64_hexdigest(text.encode())}", {text[1:]}'
 
 
-class Journal:
+class Journal(Closing):
     """Results kept while a run lasts, one JSON line each, `{"check": …, "key": …, "record": …}`.
 
     `check` is that of `checked`; a line is parsed only if it is right. Lines that are damaged, cut or no results, and
@@ -121,8 +122,3 @@ class Journal:
             self._file.close()
             self._file = None
 
-    def __enter__(self) -> Journal:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

@@ -132,32 +132,36 @@ class ContextMixing(Engine):
     def encode(self, block: bytes, params: Params, content: Content | None = None) -> bytes:
         """Return the payload; when it would not be shorter than the block, one byte more than the block."""
         full = self._full(params)
-        preset = self.presets[full["preset"]]
         found = segments.stretches(plain(block) if content is None or content.size != len(block) else content)
-        found = [self._typed(stretch, preset) for stretch in found]
-        if len(found) == 1 and found[0].type == BITMAP and not (content is not None and content.whole.sure):
-            found = [self._bitmap_or_not(block, full, found[0])]
-        elif content is not None and len(found) > 1:
-            sure = {i for i, segment in enumerate(content.segments) if segment.sure}
-            if not sure:
-                found = [s._replace(type=BINARY) if s.type == BITMAP else s for s in found]
-        return self._encode(block, full, found)
+        at = 0
+        for number, stretch in enumerate(found):
+            found[number] = self._typed(stretch, full, block[at : at + stretch.length])
+            at += stretch.length
+        return self.encode_stretches(block, params, found)
 
-    def _typed(self, stretch: Stretch, preset: Preset) -> Stretch:
-        """Return a stretch as a type that has a mixture of its own."""
-        if stretch.type == BITMAP and preset.mixtures[BITMAP] == preset.mixtures[BINARY]:
-            return stretch._replace(type=BINARY)
-        return stretch
+    def _typed(self, stretch: Stretch, full: dict[str, int], part: bytes) -> Stretch:
+        """Return a stretch, which holds `part`, as a type that has a mixture of its own and suits it.
 
-    def _bitmap_or_not(self, block: bytes, full: dict[str, int], stretch: Stretch) -> Stretch:
-        """Return what the middle of a block says that it is: a table of mostly zeros looks like a bitmap."""
-        middle = block[max(0, len(block) // 2 - SAMPLE // 2) :][:SAMPLE]
-        small = {**full, "bits": min(full["bits"], 20)}
-        kinds = [stretch._replace(type=kind) for kind in (BINARY, BITMAP)]
-        sizes = [len(self._encode(middle, small, [kind._replace(length=len(middle))])) for kind in kinds]
-        return kinds[sizes[0] >= sizes[1]]
+        A table of mostly zeros looks like a bitmap; the middle of it says what it is.
+        """
+        if stretch.type != BITMAP:
+            return stretch
+        binary, bitmap = (stretch._replace(type=kind, guessed=False) for kind in (BINARY, BITMAP))
+        mixtures = self.presets[full["preset"]].mixtures
+        if mixtures[BITMAP] == mixtures[BINARY]:
+            return binary
+        if not stretch.guessed:
+            return bitmap
+        middle = part[max(0, len(part) // 2 - SAMPLE // 2) :][:SAMPLE]
+        small = {**full, "bits": min(full["bits"], 20), "streams": 1}
+        sizes = [len(self._coded(middle, small, [kind._replace(length=len(middle))])) for kind in (binary, bitmap)]
+        return binary if sizes[0] < sizes[1] else bitmap
 
-    def _encode(self, block: bytes, full: dict[str, int], found: list[Stretch]) -> bytes:
+    def encode_stretches(self, block: bytes, params: Params, found: list[Stretch]) -> bytes:
+        """Return the payload of a block of these stretches; they may begin elsewhere by a byte, for two streams."""
+        return self._coded(block, self._full(params), found)
+
+    def _coded(self, block: bytes, full: dict[str, int], found: list[Stretch]) -> bytes:
         import numpy as np
 
         from nzip.entropy import bounds
@@ -299,7 +303,7 @@ class ContextMixing(Engine):
         preset = self.presets[full["preset"]]
 
         def start(cls: int, record: int, read: bytes) -> Conditional:
-            stretch = self._typed(Stretch(cls, 0, record), preset)
+            stretch = self._typed(Stretch(cls, 0, record), full, b"")
             first = self._reading(full, [stretch], 0).text
             sizes = self._state_size(0 if self.numbered else len(first), max(1, len(read) + most))
             state = State(self.loop, preset, full["bits"], sizes)

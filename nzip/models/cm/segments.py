@@ -22,6 +22,8 @@ MAX_STRIDE = 15
 class Stretch(NamedTuple):
     """A stretch of a block.
 
+    `guessed` is no part of the map.
+
     Attributes:
         type: `TEXT`, `BINARY`, `BITMAP`, `IMAGE` or `AUDIO`.
         length: bytes.
@@ -30,6 +32,7 @@ class Stretch(NamedTuple):
         width: bytes of an audio sample.
         big: whether these begin with their highest byte.
         phase: how many bytes of an image's row, or of an audio frame, lie before the stretch.
+        guessed: whether it is a bitmap only by the looks of its bytes.
     """
 
     type: int
@@ -39,21 +42,16 @@ class Stretch(NamedTuple):
     width: int = 0
     big: bool = False
     phase: int = 0
+    guessed: bool = False
 
 
 def stretches(content: Content) -> list[Stretch]:
     """Return the stretches of a block that holds `content`: those worth an entry each."""
-    found: list[Stretch] = []
-    at = 0
-    for segment in content.segments:
-        if segment.length:
-            found.append(_stretch(segment, at))
-        at += segment.length
-    joined = _joined(found)
-    return joined if len(joined) <= MOST else [_stretch(content.whole, 0)._replace(length=content.size)]
+    joined = _joined([_stretch(segment) for segment in content.segments if segment.length])
+    return joined if len(joined) <= MOST else [_stretch(content.whole)._replace(length=content.size)]
 
 
-def _stretch(segment: Segment, at: int) -> Stretch:
+def _stretch(segment: Segment) -> Stretch:
     if segment.sure and 1 <= segment.stride <= MAX_STRIDE:
         length, stride, width = segment.length, segment.stride, segment.width
         if segment.kind == "image" and stride <= segment.row <= MAX_ROW:
@@ -64,18 +62,18 @@ def _stretch(segment: Segment, at: int) -> Stretch:
         return Stretch(BITMAP, segment.length, segment.row)
     if segment.cls == TEXT:
         return Stretch(TEXT, segment.length)
-    return Stretch(segment.cls, segment.length, min(segment.record, MAX_RECORD))
+    return Stretch(segment.cls, segment.length, min(segment.record, MAX_RECORD), guessed=segment.cls == BITMAP)
 
 
 def _joined(found: list[Stretch]) -> list[Stretch]:
     """Return the same bytes with short stretches joined to the one before (the first to the one behind)."""
     out: list[Stretch] = []
     lead = 0
-    for stretch in found:
+    for number, stretch in enumerate(found, 1):
         same = bool(out) and stretch._replace(length=0, phase=0) == out[-1]._replace(length=0, phase=0)
         if out and ((same and not stretch.stride) or stretch.length < SHORTEST):
             out[-1] = out[-1]._replace(length=out[-1].length + stretch.length)
-        elif not out and stretch.length < SHORTEST and stretch is not found[-1]:
+        elif not out and stretch.length < SHORTEST and number < len(found):
             lead += stretch.length
         else:
             out.append(_begun(stretch._replace(length=stretch.length + lead), lead))
@@ -114,8 +112,8 @@ def even(found: list[Stretch], streams: int, size: int) -> list[Stretch]:
 def pack(found: list[Stretch]) -> bytes:
     """Return the map of a block's stretches; the last one's length is what the others leave."""
     out = bytearray()
-    for stretch in found:
-        more = stretch is not found[-1]
+    for left, stretch in zip(range(len(found) - 1, -1, -1), found, strict=True):
+        more = left > 0
         out.append(stretch.type | more << 3 | stretch.stride << 4)
         if more:
             out += _uleb(stretch.length)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from nzip.closing import Closing
 from nzip.errors import NzipError
 from nzip.evaluation.compressors.lossy.codec import LossyCodec, fitted
 from nzip.evaluation.compressors.lossy.selection import find
@@ -66,7 +67,7 @@ def code(codec: LossyCodec, signal: Signal, setting: int, *, repeat: int = 1, wa
     return Coded(data, fitted(codec, decoded, signal), min(encode_s), min(decode_s))
 
 
-class CodecProcess:
+class CodecProcess(Closing):
     """A codec ready to run: in a process of its own if that process can find it, else here.
 
     Use it as a context manager; the process ends with it.
@@ -75,12 +76,6 @@ class CodecProcess:
     def __init__(self, codec: LossyCodec) -> None:
         self.codec = codec
         self._child: Child | None = None
-
-    def __enter__(self) -> CodecProcess:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop()
 
     def code(self, signal: Signal, setting: int, *, repeat: int = 1, warm_up: bool = False) -> Coded:
         """Do what the function `code` does.
@@ -100,13 +95,14 @@ class CodecProcess:
         try:
             answer: Coded | str = self._child.receive()
         except ChildDied as death:
-            self._stop()
+            self.close()
             raise NzipError(str(death)) from None
         if isinstance(answer, str):
             raise NzipError(answer)
         return answer
 
-    def _stop(self) -> None:
+    def close(self) -> None:
+        """End the process; another call of `code` starts a new one."""
         if self._child is not None:
             self._child.close()
             self._child = None
