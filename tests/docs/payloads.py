@@ -28,5 +28,6 @@ LINES: Parts = [(b"import sys\n\n\ndef main():\n    print(len(sys.argv), file=sy
 def shown(page: str) -> dict[str, bytes]:
     """Return the payloads among a page's examples, by the parameters before them."""
     examples = page.split("\n## Examples\n")[1].split("\n## ")[0]
-    found = re.findall(r"`([0-9A-F]{2} [0-9A-F]{2})`.*?\n\n((?: {4}(?:[0-9A-F]{2} ?)+\n)+)", examples + "\n", re.DOTALL)
+    payload = r"`([0-9A-F]{2}(?: [0-9A-F]{2})?)`.*?\n\n((?: {4}(?:[0-9A-F]{2} ?)+\n)+)"
+    found = re.findall(payload, examples + "\n", re.DOTALL)
     return {packed: bytes.fromhex(payload) for packed, payload in found}
