@@ -24,6 +24,7 @@ import numpy as np
 
 from nzip.evaluation.compressors.conditional import compressor
 from nzip.evaluation.data.files import find_files
+from nzip.evaluation.harness.jobs import Running
 from nzip.evaluation.harness.outputs import write_text
 from nzip.evaluation.harness.provenance import head
 from nzip.evaluation.measures import align
@@ -92,7 +93,8 @@ def main() -> None:
                 start = time.perf_counter()
                 with align.Corpus(path) as corpus:
                     found = align.rank(
-                        corpus, targets[kind], each, name=name, kind=form, label=("kind", kind), jobs=given.jobs
+                        corpus, targets[kind], each, name=name, kind=form, label=("kind", kind),
+                        running=Running(given.jobs),
                     )
                 seconds = time.perf_counter() - start
                 thousand = found.chosen[: min(1000, each)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -513,6 +514,27 @@ class MidicothTarget(FileTarget):
         return [[solo("midicoth", raw, bits=bits)] for raw in raws for bits in (10, 16)]
 
 
+class EnginesTarget(FileTarget):
+    """Each row of the table of engines that needs nothing beside it."""
+
+    name = "engines"
+    share = 6.0
+    limit = 160 * MEBI
+
+    def made(self) -> list[list[Member]]:
+        from models.cases import CASES
+
+        seeds = []
+        for case in CASES:
+            if case.inside is not contextlib.nullcontext or case.engine == "store":
+                continue
+            for raw in (case.blocks()[about] for about in ("records", "text")):
+                fitted = case.coder.fit(case.params, len(raw))
+                if case.coder.memory(fitted, len(raw)) < self.limit // 2:
+                    seeds.append([solo(case.engine, raw, **case.params)])
+        return seeds
+
+
 class LmTarget(FileTarget):
     """The language model of `tiny_llama`, with every single byte as a token, or most of them."""
 
@@ -665,6 +687,7 @@ TARGETS = [
     CmFastTarget,
     CmStrongTarget,
     MidicothTarget,
+    EnginesTarget,
     LmTarget,
     TransformTarget,
 ]

@@ -61,7 +61,7 @@ def command(
     with align.Corpus(corpus) as lines:
         fresh = study.journal is None or not Path(study.journal).exists()
         start = time.perf_counter()
-        with study.progress() as progress:
+        with study.running() as running:
             ranking = align.rank(
                 lines,
                 texts,
@@ -70,9 +70,7 @@ def command(
                 kind=kind,
                 text=field,
                 label=marked,
-                jobs=study.jobs,
-                journal=study.journal,
-                progress=progress,
+                running=running,
             )
         seconds = time.perf_counter() - start if fresh else None
         if output is not None:

@@ -69,10 +69,10 @@ def command(
     known = [row for path in rows for row in read_rows(path)]
     found, notes = read_corpora(corpora, text_field=field, limit=limit)
     chosen = [_pair(model) for model in models or (("smollm2-135m",) if corpora else ())]
-    with study.progress() as progress:
+    with study.running() as running:
         findings = information_capacity(
             chosen, found, rows=known, bias=bias, fit=fit, length=length, piece=piece, seed=study.seed,
-            jobs=study.jobs, journal=study.journal, progress=progress, notes=notes,
+            running=running, notes=notes,
         )  # fmt: skip
     study.publish(findings)
 

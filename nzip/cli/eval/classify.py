@@ -65,16 +65,14 @@ def command(
             raise click.UsageError("--cut and --pieces are for folders.")
         labelled = examples.read_table(data[0], text, label)
     ways = methods or METHODS
-    with study.progress() as progress:
+    with study.running() as running:
         measured = classify(
             labelled.examples,
             ways,
             ks=ks or KS,
             share=test_share,
             seed=study.seed,
-            jobs=study.jobs,
-            journal=study.journal,
-            progress=progress,
+            running=running,
         )
     name = ", ".join(Path(path).name for path in data)
     settings = {"methods": list(ways), "neighbours": list(ks or KS), "cut": cut, "pieces": pieces}

@@ -49,9 +49,8 @@ def command(
     scores = None if scores_path is None else read_scores(scores_path)
     found, notes = read_corpora(corpora, text_field=field, limit=limit)
     chosen = models or (("smollm2-135m",) if corpora else ())
-    with study.progress() as progress:
+    with study.running() as running:
         findings = intelligence(
-            chosen, found, window=window, stride=stride, scores=scores, seed=study.seed, jobs=study.jobs,
-            journal=study.journal, progress=progress, notes=notes,
+            chosen, found, window=window, stride=stride, scores=scores, seed=study.seed, running=running, notes=notes,
         )  # fmt: skip
     study.publish(findings)

@@ -154,7 +154,7 @@ def command(
         return
     solver = _solver(modalities, programs, command_line, function, search, effort, answer_timeout)
     limits = answers.Limits(timeout, memory, unsafe)
-    with study.progress() as progress:
+    with study.running() as running:
         result = evaluate.evaluate(
             modalities,
             solver,
@@ -163,9 +163,7 @@ def command(
             prior_levels=prior_levels,
             baselines=not no_baselines,
             limits=limits,
-            jobs=study.jobs,
-            journal=study.journal,
-            progress=progress,
+            running=running,
         )
     if outcomes is not None:
         report.write_outcomes(outcomes, result)

@@ -58,9 +58,9 @@ def command(
 
     found, notes = read_corpora(corpora, text_field=field, limit=limit)
     training = Training(context=context, batch=batch, tokens=tokens, rate=rate, points=points)
-    with study.progress() as progress:
+    with study.running() as running:
         findings = learnability(
             found, streams=streams or STREAMS, size=size, training=training, budget=budget, held_out=held_out,
-            seed=study.seed, jobs=study.jobs, journal=study.journal, progress=progress, notes=notes,
+            seed=study.seed, running=running, notes=notes,
         )  # fmt: skip
     study.publish(findings)

@@ -44,6 +44,6 @@ def command(
         items, notes = ncd.read_records(records, field, name)
     else:
         items = ncd.read_files(files)
-    with study.progress() as progress:
-        measured = ncd.measure(items, compressor, kind, jobs=study.jobs, journal=study.journal, progress=progress)
+    with study.running() as running:
+        measured = ncd.measure(items, compressor, kind, running=running)
     study.publish(ncd.findings(items, measured, compressor, notes))

@@ -65,16 +65,14 @@ def command(
     chosen = choose(kinds, names, with_peers=peers)
     if qualities is not None:
         chosen = [with_ladder(codec, qualities) for codec in chosen]
-    with study.progress() as progress:
+    with study.running() as running:
         findings = measure.measure(
             list(paths),
             task,
             chosen,
             labels=given,
             seed=study.seed,
-            jobs=study.jobs,
-            journal=study.journal,
-            progress=progress,
+            running=running,
             verbose=verbose > 0,
         )
     study.publish(findings)

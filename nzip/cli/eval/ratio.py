@@ -181,7 +181,7 @@ def command(
     for name in there:
         if there.count(name) > 1:
             raise click.UsageError(f"two codecs are named {name!r}; give the --command another name", context)
-    with study.progress() as progress:
+    with study.running() as running:
         findings = measure.measure(
             list(paths),
             found,
@@ -190,9 +190,7 @@ def command(
             corpus_dates=dict(corpus_dates),
             model_dates=dates,
             seed=study.seed,
-            jobs=study.jobs,
-            journal=study.journal,
-            progress=progress,
+            running=running,
             verbose=verbose > 0,
         )
     study.publish(findings)

@@ -20,7 +20,7 @@ from nzip.outputs import stream_word
 
 if TYPE_CHECKING:
     from nzip.evaluation.harness.findings import Echo, Findings
-    from nzip.evaluation.harness.jobs import Progress
+    from nzip.evaluation.harness.jobs import Running
     from nzip.evaluation.harness.outputs import Outputs
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -63,10 +63,12 @@ class Study:
     kept: bool  # the journal stays when the run is done
 
     @contextlib.contextmanager
-    def progress(self) -> Iterator[Progress | None]:
-        """Draw a bar while the work lasts."""
+    def running(self) -> Iterator[Running]:
+        """Give how the tasks are to be done, and draw a bar while the work lasts."""
+        from nzip.evaluation.harness.jobs import Running
+
         with steps(self.bar) as step:
-            yield step
+            yield Running(self.jobs, self.journal, step)
 
     def publish(self, findings: Findings) -> None:
         """Print the findings, write the files, and remove a journal that nobody asked for."""

@@ -32,32 +32,48 @@ class Task:
     payload: Any
 
 
+@dataclass(frozen=True)
+class Running:
+    """How the tasks of a measure are done.
+
+    Attributes:
+        jobs: processes; 1 works in this one, 0 is one for each core.
+        journal: where records are kept; those found there are not made anew.
+        progress: called with tasks done, tasks in all and a label.
+    """
+
+    jobs: int = 1
+    journal: AnyPath | None = None
+    progress: Progress | None = None
+
+    @property
+    def processes(self) -> int:
+        """The number of processes that `jobs` asks for.
+
+        Raises:
+            ValueError: it is negative.
+        """
+        if self.jobs < 0:
+            raise ValueError("jobs is less than 0")
+        if self.jobs:
+            return self.jobs
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+HERE = Running()
+
+
 def said(error: Exception) -> str:
     """Return an error as one line: as it is if nzip raised it for users, else with its kind."""
     words = " ".join(str(error).split())
     return words if isinstance(error, NzipError) else f"{type(error).__name__}: {words}".rstrip(": ")
 
 
-def cores(jobs: int) -> int:
-    """Return the number of processes that `jobs` asks for: 0 for every core.
-
-    Raises:
-        ValueError: it is negative.
-    """
-    if jobs < 0:
-        raise ValueError("jobs is less than 0")
-    if jobs:
-        return jobs
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def run_tasks(
     tasks: Sequence[Task],
     work: Callable[[Any], Record],
+    running: Running = HERE,
     *,
-    jobs: int = 1,
-    journal: AnyPath | None = None,
-    progress: Progress | None = None,
     setup: Callable[[Any], None] | None = None,
     shared: Any = None,
     keep: Callable[[Record], Record] | None = None,
@@ -68,9 +84,7 @@ def run_tasks(
         tasks: what to do.
         work: a function of a module, called with a task's payload; returns a record that JSON can hold. What it
             expects to fail it reports as `{"error": …}`; what it raises ends the run.
-        jobs: processes; 1 works in this one, 0 is one for each core.
-        journal: where records are kept; those found there are not made anew.
-        progress: called with tasks done, tasks in all and a label.
+        running: in how many processes, with which journal.
         setup: called once in each process before its first task, with `shared`.
         shared: what every task needs; sent to each process once.
         keep: returns what is kept of a record, where whole ones would take too much memory; called once for each, in
@@ -78,10 +92,11 @@ def run_tasks(
 
     Raises:
         NzipError: the journal is no good, or a process died.
-        ValueError: `jobs` is negative.
+        ValueError: the number of jobs is negative.
     """
     records: list[Record | None] = [None] * len(tasks)
-    with Journal(journal) as notes:
+    progress = running.progress
+    with Journal(running.journal) as notes:
         open_tasks = []
         for at, task in enumerate(tasks):
             known = notes.known.get(task.key)
@@ -92,7 +107,7 @@ def run_tasks(
         done = len(tasks) - len(open_tasks)
         if progress is not None:
             progress(done, len(tasks), tasks[open_tasks[0]].label if open_tasks else "")
-        processes = min(cores(jobs), len(open_tasks))
+        processes = min(running.processes, len(open_tasks))
         finished = (
             _here(tasks, open_tasks, work, setup, shared)
             if processes <= 1

@@ -32,7 +32,7 @@ from nzip.evaluation.data.json_lines import SHOWN_PROBLEMS, JsonLines, has_text,
 from nzip.evaluation.data.reading import open_binary, reading
 from nzip.evaluation.harness.drawing import INK, OURS, PEER, plain
 from nzip.evaluation.harness.findings import Findings
-from nzip.evaluation.harness.jobs import Progress, Task, run_tasks
+from nzip.evaluation.harness.jobs import HERE, Running, Task, run_tasks
 from nzip.evaluation.harness.journal import Record, key_of
 from nzip.evaluation.harness.outputs import AnyPath, replacing
 from nzip.evaluation.harness.provenance import head
@@ -264,9 +264,7 @@ def rank(
     kind: str = "conditional",
     text: str = "text",
     label: tuple[str, str] | None = None,
-    jobs: int = 1,
-    journal: AnyPath | None = None,
-    progress: Progress | None = None,
+    running: Running = HERE,
 ) -> Ranking:
     """Return the `top` lines of `corpus` that are most like `targets`.
 
@@ -278,7 +276,7 @@ def rank(
         kind: `"ncd"`, as published, or `"conditional"`.
         text: field of the documents.
         label: a field and its value; lines that bear it are counted. It takes no part in the choice.
-        jobs, journal, progress: see `run_tasks`.
+        running: see `Running`.
 
     Raises:
         NzipError: there is no such compressor, or no document.
@@ -312,7 +310,7 @@ def rank(
         return {**record, "best": None}
 
     records = run_tasks(
-        tasks, _chunk, jobs=jobs, journal=journal, progress=progress, setup=_setup, shared=shared, keep=keep
+        tasks, _chunk, running, setup=_setup, shared=shared, keep=keep
     )
     ranking = Ranking(heapq.nsmallest(top, chosen))
     total = 0.0

@@ -28,7 +28,7 @@ from nzip.evaluation.data.texts import Corpus, starts
 from nzip.evaluation.harness.correlation import LEAST, Correlation, correlate
 from nzip.evaluation.harness.drawing import INK, OURS, PEER, plain
 from nzip.evaluation.harness.findings import Findings
-from nzip.evaluation.harness.jobs import Progress, Task, run_tasks
+from nzip.evaluation.harness.jobs import HERE, Running, Task, run_tasks
 from nzip.evaluation.harness.journal import Record, key_of
 from nzip.evaluation.harness.outputs import AnyPath
 from nzip.evaluation.harness.provenance import head
@@ -132,9 +132,7 @@ def intelligence(
     stride: int = STRIDE,
     scores: Scores | None = None,
     seed: int = 0,
-    jobs: int = 1,
-    journal: AnyPath | None = None,
-    progress: Progress | None = None,
+    running: Running = HERE,
     notes: Sequence[str] = (),
 ) -> Findings:
     """Measure bits per character of `models` on `corpora`.
@@ -146,8 +144,7 @@ def intelligence(
         stride: tokens between windows.
         scores: benchmark scores to correlate with.
         seed: of bootstraps and permutations.
-        jobs: processes; one already uses all threads for a model. More than one goes with named models only.
-        journal, progress: as in `run_tasks`.
+        running: see `Running`; one process already uses all threads for a model. More go with named models only.
         notes: lines to show below the tables, as of lines left out.
 
     Raises:
@@ -155,7 +152,7 @@ def intelligence(
         ValueError: the stride is more than the window, or objects are to score in several processes.
     """
     spans(0, window, stride)
-    if jobs != 1 and not all(isinstance(model, str) for model in models):
+    if running.jobs != 1 and not all(isinstance(model, str) for model in models):
         raise ValueError("objects that score are not sent to other processes; take one job")
     if models and not corpora:
         raise NzipError("no text to measure on: name files, or folders that hold some")
@@ -170,7 +167,7 @@ def intelligence(
         plans.append(plan)
         tasks += plan.pop("tasks")
     _check_points([plan["name"] for plan in plans], scores)
-    records = iter(run_tasks(tasks, _work, jobs=jobs, journal=journal, progress=progress))
+    records = iter(run_tasks(tasks, _work, running))
     for plan in plans:
         _fill(plan, records, seed)
     correlation = None if scores is None else _correlation(plans, scores, seed)

@@ -24,7 +24,7 @@ from nzip.evaluation.data.json_lines import JsonLines, has_text
 from nzip.evaluation.data.reading import reading
 from nzip.evaluation.harness.drawing import INK, OURS, plain
 from nzip.evaluation.harness.findings import Findings
-from nzip.evaluation.harness.jobs import Progress, Task, run_tasks
+from nzip.evaluation.harness.jobs import HERE, Running, Task, run_tasks
 from nzip.evaluation.harness.journal import key_of
 from nzip.evaluation.harness.outputs import AnyPath
 from nzip.evaluation.harness.provenance import head
@@ -142,9 +142,7 @@ def measure(
     name: str = DEFAULT,
     kind: str = "ncd",
     *,
-    jobs: int = 1,
-    journal: AnyPath | None = None,
-    progress: Progress | None = None,
+    running: Running = HERE,
 ) -> Measured:
     """Return what the compressor called `name` makes of every item and every pair.
 
@@ -152,7 +150,7 @@ def measure(
         items: what to compare.
         name: see `conditional.compressor`.
         kind: `"ncd"` or `"conditional"`.
-        jobs, journal, progress: see `run_tasks`.
+        running: see `Running`.
 
     Raises:
         NzipError: there are fewer than two items, or no such compressor.
@@ -169,7 +167,7 @@ def measure(
         Task(key_of("ncd", used.describe(), kind, hashes, i), item.name, i) for i, item in enumerate(items)
     ]
     records = run_tasks(
-        tasks, _row, jobs=jobs, journal=journal, progress=progress, setup=_setup, shared=(name, kind, texts)
+        tasks, _row, running, setup=_setup, shared=(name, kind, texts)
     )
     n = len(items)
     joint = np.zeros((n, n))

@@ -16,9 +16,9 @@ import pytest
 import nzip
 from nzip.errors import NzipError
 from nzip.evaluation.data.json_lines import JsonLines, has_text
-from nzip.evaluation.harness import jobs, journal, provenance, statistics, tables
+from nzip.evaluation.harness import journal, provenance, statistics, tables
 from nzip.evaluation.harness.findings import Findings
-from nzip.evaluation.harness.jobs import Task, run_tasks
+from nzip.evaluation.harness.jobs import Running, Task, run_tasks
 from nzip.evaluation.harness.journal import Journal, JournalWarning, checked
 from nzip.evaluation.harness.outputs import Outputs
 from nzip.evaluation.harness.page import table_html
@@ -59,19 +59,19 @@ class TestTasks:
     def test_records_come_in_order(self, jobs: int) -> None:
         seen: list[tuple[int, int, str]] = []
         records = run_tasks(
-            _tasks(20), _square, jobs=jobs, setup=_setup, shared=7, progress=lambda *step: seen.append(step)
+            _tasks(20), _square, Running(jobs=jobs, progress=lambda *step: seen.append(step)), setup=_setup, shared=7
         )
         assert [record["value"] for record in records] == [number**2 + 7 for number in range(20)]
         assert [step[0] for step in seen] == list(range(21))
         assert {step[1] for step in seen} == {20}
 
     def test_no_tasks(self) -> None:
-        assert run_tasks([], _square, jobs=4) == []
+        assert run_tasks([], _square, Running(jobs=4)) == []
 
     def test_what_the_journal_has_is_not_done_again(self, tmp_path: Path) -> None:
         path = tmp_path / "j"
         _offset.clear()
-        first = run_tasks(_tasks(3), _square, journal=path)
+        first = run_tasks(_tasks(3), _square, Running(journal=path))
         with open(path, "a") as file:
             file.write('{"key": "cut sho')
         done: list[int] = []
@@ -81,16 +81,16 @@ class TestTasks:
             return _square(number)
 
         with pytest.warns(JournalWarning, match="1 of 4 lines left out"):
-            assert run_tasks(_tasks(5), work, journal=path) == [*first, {"value": 9}, {"value": 16}]
+            assert run_tasks(_tasks(5), work, Running(journal=path)) == [*first, {"value": 9}, {"value": 16}]
         assert done == [3, 4]
         with pytest.warns(JournalWarning, match="1 of 6 lines left out"):
-            assert run_tasks(_tasks(5), _ends, journal=path)[4] == {"value": 16}
+            assert run_tasks(_tasks(5), _ends, Running(journal=path))[4] == {"value": 16}
 
     @pytest.mark.filterwarnings("error")
     def test_nothing_is_said_of_a_sound_journal(self, tmp_path: Path) -> None:
-        first = run_tasks(_tasks(3), _square, journal=tmp_path / "j")
-        run_tasks(_tasks(5), _square, journal=tmp_path / "j")
-        assert run_tasks(_tasks(5), _ends, journal=tmp_path / "j")[:3] == first
+        first = run_tasks(_tasks(3), _square, Running(journal=tmp_path / "j"))
+        run_tasks(_tasks(5), _square, Running(journal=tmp_path / "j"))
+        assert run_tasks(_tasks(5), _ends, Running(journal=tmp_path / "j"))[:3] == first
 
     @pytest.mark.parametrize(
         ("change", "reason"),
@@ -116,19 +116,19 @@ class TestTasks:
     )
     def test_lines_that_are_no_good(self, change: Any, reason: str, tmp_path: Path) -> None:
         path = tmp_path / "j"
-        expected = run_tasks(_tasks(3), _square, journal=path)
+        expected = run_tasks(_tasks(3), _square, Running(journal=path))
         lines = [line for line in path.read_bytes().split(b"\n") if line]
         changed = change(lines[1])
         lines[1] = changed.encode() if isinstance(changed, str) else changed
         path.write_bytes(b"\n".join(lines) + b"\n")
         total = 4 if reason == "second results" else 3
         with pytest.warns(JournalWarning, match=rf"j: 1 of {total} lines left out \(1 {reason}\)") as said:
-            assert run_tasks(_tasks(3), _square, journal=path) == expected
+            assert run_tasks(_tasks(3), _square, Running(journal=path)) == expected
         assert len(said) == 1
 
     def test_every_changed_byte_is_noticed(self, tmp_path: Path) -> None:
         path = tmp_path / "j"
-        run_tasks(_tasks(2), _square, journal=path)
+        run_tasks(_tasks(2), _square, Running(journal=path))
         data = path.read_bytes()
         for at in range(len(data) - 1):
             path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
@@ -139,14 +139,14 @@ class TestTasks:
             assert len(known) < 2 or data[at] == 10
 
     def test_a_journal_that_is_a_stream(self) -> None:
-        assert run_tasks(_tasks(3), _square, journal="/dev/null")[2] == {"value": 4}
+        assert run_tasks(_tasks(3), _square, Running(journal="/dev/null"))[2] == {"value": 4}
 
     @pytest.mark.parametrize("text", ['{"my": "only line"}\n', "a line\n", "{}"])
     def test_a_file_of_one_line_is_no_journal(self, text: str, tmp_path: Path) -> None:
         path = tmp_path / "j"
         path.write_text(text)
         with pytest.raises(NzipError, match="is no journal of an earlier run"):
-            run_tasks(_tasks(1), _square, journal=path)
+            run_tasks(_tasks(1), _square, Running(journal=path))
         assert path.read_text() == text
 
     def test_what_is_kept(self, tmp_path: Path) -> None:
@@ -157,21 +157,21 @@ class TestTasks:
             return {"kept": record["value"] + 1}
 
         for count in (3, 5):  # the second time three of them come from the journal
-            found = run_tasks(_tasks(count), _square, journal=tmp_path / "j", keep=keep)
+            found = run_tasks(_tasks(count), _square, Running(journal=tmp_path / "j"), keep=keep)
             assert found == [{"kept": value + 1} for value in seen[-count:]]
-        assert run_tasks(_tasks(5), _ends, journal=tmp_path / "j") == [{"value": value} for value in seen[-5:]]
+        assert run_tasks(_tasks(5), _ends, Running(journal=tmp_path / "j")) == [{"value": value} for value in seen[-5:]]
 
     def test_failures_are_tried_again(self, tmp_path: Path) -> None:
         path = tmp_path / "j"
-        assert run_tasks(_tasks(3), _fails, journal=path)[1] == {"error": "no"}
+        assert run_tasks(_tasks(3), _fails, Running(journal=path))[1] == {"error": "no"}
         assert len(path.read_text().splitlines()) == 2
-        assert run_tasks(_tasks(3), _square, journal=path)[1] == {"value": 1}
+        assert run_tasks(_tasks(3), _square, Running(journal=path))[1] == {"value": 1}
 
     def test_another_file_is_no_journal(self, tmp_path: Path) -> None:
         path = tmp_path / "j"
         path.write_text("a novel\nof two lines\n")
         with pytest.raises(NzipError, match="j: is no journal of an earlier run; name another file"):
-            run_tasks(_tasks(1), _square, journal=path)
+            run_tasks(_tasks(1), _square, Running(journal=path))
         assert path.read_text() == "a novel\nof two lines\n"
 
     def test_a_folder_is_no_journal(self, tmp_path: Path) -> None:
@@ -181,19 +181,19 @@ class TestTasks:
     @pytest.mark.parametrize("jobs", [1, 2])
     def test_an_error_ends_the_run(self, jobs: int, tmp_path: Path) -> None:
         with pytest.raises(NzipError, match="two is not for me"):
-            run_tasks(_tasks(30), _raises, jobs=jobs, journal=tmp_path / "j")
+            run_tasks(_tasks(30), _raises, Running(jobs=jobs, journal=tmp_path / "j"))
         known = len(Journal(tmp_path / "j").known)
         assert known == 2 if jobs == 1 else known < 30  # other processes may have done more or less by then
 
     def test_a_process_that_dies(self) -> None:
         with pytest.raises(NzipError, match="a process died"):
-            run_tasks(_tasks(3), _ends, jobs=2)
+            run_tasks(_tasks(3), _ends, Running(jobs=2))
 
     def test_jobs(self) -> None:
-        assert jobs.cores(3) == 3
-        assert jobs.cores(0) >= 1
+        assert Running(3).processes == 3
+        assert Running(0).processes >= 1
         with pytest.raises(ValueError, match="jobs"):
-            jobs.cores(-1)
+            _ = Running(-1).processes
 
     def test_keys(self) -> None:
         assert journal.key_of("a", 1) == journal.key_of("a", 1)

@@ -15,6 +15,7 @@ import nzip
 from nzip.cli import cli
 from nzip.errors import NzipError
 from nzip.evaluation.compressors.conditional import Compressor
+from nzip.evaluation.harness.jobs import Running
 from nzip.evaluation.measures import align
 from nzip.evaluation.measures.align import Chosen, Corpus, published, rank, saved, scorer, write
 
@@ -85,9 +86,9 @@ def test_order_does_not_depend_on_chunks_or_jobs(tmp_path: Path, monkeypatch: py
     with Corpus(path) as corpus:
         whole = rank(corpus, _targets(), 15, name="gzip", kind="ncd")
         monkeypatch.setattr(align, "CHUNK_LINES", 7)
-        parts = rank(corpus, _targets(), 15, name="gzip", kind="ncd", jobs=2, journal=tmp_path / "j")
+        parts = rank(corpus, _targets(), 15, name="gzip", kind="ncd", running=Running(jobs=2, journal=tmp_path / "j"))
         assert len((tmp_path / "j").read_text().splitlines()) == 9  # 60 lines in sevens
-        again = rank(corpus, _targets(), 15, name="gzip", kind="ncd", journal=tmp_path / "j")
+        again = rank(corpus, _targets(), 15, name="gzip", kind="ncd", running=Running(journal=tmp_path / "j"))
     assert whole.chosen == parts.chosen == again.chosen
     assert whole.histogram == parts.histogram
     assert again.cpu_s == parts.cpu_s

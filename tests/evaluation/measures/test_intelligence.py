@@ -12,6 +12,7 @@ from numba import config as numba_config
 from nzip.cli import cli
 from nzip.errors import NzipError
 from nzip.evaluation.data.texts import Corpus
+from nzip.evaluation.harness.jobs import Running
 from nzip.evaluation.measures.intelligence import Span, intelligence, read_scores, spans
 
 # 8 tokens of one byte, 7 characters: é is two tokens, and the second begins no character.
@@ -103,13 +104,14 @@ class TestCounts:
         with pytest.raises(NzipError, match="two models are called counting"):
             intelligence([Counting(), Counting()], corpora)
         with pytest.raises(ValueError, match="one job"):
-            intelligence([Counting()], corpora, jobs=2)
+            intelligence([Counting()], corpora, running=Running(jobs=2))
 
     def test_journal(self, tmp_path: Path) -> None:
         corpora = [Corpus("c", [TEXT])]
-        first = intelligence([Counting()], corpora, window=4, stride=2, journal=tmp_path / "journal").result
+        running = Running(journal=tmp_path / "journal")
+        first = intelligence([Counting()], corpora, window=4, stride=2, running=running).result
         again = Counting()
-        second = intelligence([again], corpora, window=4, stride=2, journal=tmp_path / "journal").result
+        second = intelligence([again], corpora, window=4, stride=2, running=running).result
         assert again.calls == []
         assert second["models"] == first["models"]
 

@@ -89,7 +89,7 @@ def test_any_record_length_is_safe(record: int) -> None:
     assert len(CmEngine().decode(payload, 50, {"preset": 3, "bits": 8})) == 50
 
 
-def test_import_does_not_load_numba() -> None:
+def test_importing_the_engines_loads_neither_numpy_nor_numba() -> None:
     code = "import sys, nzip.models.cm.engine; assert not {'numba', 'numpy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 

@@ -65,9 +65,8 @@ def test_kernel_equals_the_naive_model_when_streams_meet_often(
     name: str, streams: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mixtures = tuple(dataclasses.replace(mixture, part=23) for mixture in FAST[1].mixtures)
-    preset = dataclasses.replace(FAST[1], mixtures=mixtures)
-    monkeypatch.setitem(FAST, 1, preset)
-    monkeypatch.setattr(naive, "PRESET", preset)
+    monkeypatch.setitem(FAST, 1, dataclasses.replace(FAST[1], mixtures=mixtures))
+    monkeypatch.setattr(naive, "PARTS", dict.fromkeys(naive.TYPES.values(), 23))
     naive.primed.cache_clear()
     _check(*shortened(name, 1000 if JIT else 120), _params(14, streams))
     naive.primed.cache_clear()

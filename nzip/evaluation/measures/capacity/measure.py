@@ -26,9 +26,8 @@ from nzip.errors import NzipError
 from nzip.evaluation.compressors.language_models import Scorer, scorer
 from nzip.evaluation.data.texts import Corpus, first_characters
 from nzip.evaluation.harness.findings import Findings
-from nzip.evaluation.harness.jobs import Progress, Task, run_tasks
+from nzip.evaluation.harness.jobs import HERE, Running, Task, run_tasks
 from nzip.evaluation.harness.journal import Record, key_of
-from nzip.evaluation.harness.outputs import AnyPath
 from nzip.evaluation.harness.provenance import head
 from nzip.evaluation.harness.statistics import middle, resamples
 from nzip.evaluation.measures.capacity.architecture import LENGTH, Architecture, flops_per_token
@@ -78,9 +77,7 @@ def information_capacity(
     length: int = LENGTH,
     piece: int | None = None,
     seed: int = 0,
-    jobs: int = 1,
-    journal: AnyPath | None = None,
-    progress: Progress | None = None,
+    running: Running = HERE,
     notes: Sequence[str] = (),
 ) -> Findings:
     """Measure the information capacity of `models` on the documents of `corpora`.
@@ -95,7 +92,7 @@ def information_capacity(
         length: tokens of a sample, and of the text whose generation is counted.
         piece: cut documents in pieces of so many characters first, each a sample.
         seed: of bootstraps.
-        jobs, journal, progress: as in `run_tasks`.
+        running: see `Running`.
         notes: lines to show below the tables.
 
     Raises:
@@ -103,7 +100,7 @@ def information_capacity(
         ValueError: objects are to score in several processes.
     """
     pairs = [model if isinstance(model, tuple) else (model, "") for model in models]
-    if jobs != 1 and not all(isinstance(model, str) for model, _ in pairs):
+    if running.jobs != 1 and not all(isinstance(model, str) for model, _ in pairs):
         raise ValueError("objects that score are not sent to other processes; take one job")
     if not pairs and not rows:
         raise NzipError("nothing to measure: name models and text, or rows of known numbers")
@@ -131,7 +128,7 @@ def information_capacity(
             raise NzipError(f"{model.name}: no sample has two tokens; name longer text")
         plans.append((model, family or model.name, len(own)))
         tasks += own
-    records = iter(run_tasks(tasks, _work, jobs=jobs, journal=journal, progress=progress))
+    records = iter(run_tasks(tasks, _work, running))
     measured = []
     for model, family, count in plans:
         measured.append(_measured(model, family, [next(records) for _ in range(count)], length, seed))

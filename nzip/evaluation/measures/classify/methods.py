@@ -24,9 +24,8 @@ import numpy as np
 
 from nzip.errors import NzipError
 from nzip.evaluation.compressors.conditional import Compressor, compressor
-from nzip.evaluation.harness.jobs import Progress, Task, run_tasks
+from nzip.evaluation.harness.jobs import HERE, Running, Task, run_tasks
 from nzip.evaluation.harness.journal import Record, key_of
-from nzip.evaluation.harness.outputs import AnyPath
 from nzip.evaluation.measures.classify.examples import Example, split
 from nzip.evaluation.measures.classify.scores import Outcome, vote
 from nzip.evaluation.measures.ncd import conditional, ncd
@@ -158,9 +157,7 @@ def classify(
     ks: Sequence[int] = KS,
     share: float = 0.2,
     seed: int = 0,
-    jobs: int = 1,
-    journal: AnyPath | None = None,
-    progress: Progress | None = None,
+    running: Running = HERE,
 ) -> dict[str, Any]:
     """Return how well each method finds the classes of the same test items.
 
@@ -171,7 +168,7 @@ def classify(
         ks: numbers of neighbours.
         share: of the items that are tested.
         seed: of the split.
-        jobs, journal, progress: see `run_tasks`.
+        running: see `Running`.
 
     Returns:
         A result without head: `items`, `classes`, `split`, `methods` with their scores, `found` with each test item.
@@ -187,7 +184,7 @@ def classify(
     labels = [example.label for example in examples]
     kinds = sorted(set(labels))
     truth = [labels[at] for at in test]
-    run = _Run(texts, labels, train, test, jobs, journal, progress)
+    run = _Run(texts, labels, train, test, running)
     outcomes: list[Outcome] = []
     for method in parsed:
         if method.kind == "kmer":
@@ -222,9 +219,7 @@ class _Run:
     labels: list[str]
     train: list[int]
     test: list[int]
-    jobs: int
-    journal: AnyPath | None
-    progress: Progress | None
+    running: Running
 
     @cached_property
     def digest(self) -> str:
@@ -249,7 +244,7 @@ class _Run:
             for payload in payloads
         ]
         return run_tasks(
-            tasks, work, jobs=self.jobs, journal=self.journal, progress=self.progress, setup=_setup, shared=shared
+            tasks, work, self.running, setup=_setup, shared=shared
         )
 
     def kmer(self, method: Method) -> Outcome:

@@ -24,9 +24,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nzip.errors import NzipError
-from nzip.evaluation.harness.jobs import Progress, Task, run_tasks
+from nzip.evaluation.harness.jobs import HERE, Running, Task, run_tasks
 from nzip.evaluation.harness.journal import key_of
-from nzip.evaluation.harness.outputs import AnyPath
 from nzip.evaluation.measures.kolmogorov.answers import Limits, Outcome, Solver, begin, end, work
 from nzip.evaluation.measures.kolmogorov.coders import GZIP, Baseline, baseline_names, coder
 from nzip.evaluation.measures.kolmogorov.sandbox import Sandbox
@@ -68,9 +67,7 @@ def evaluate(
     prior_levels: Sequence[int] = PRIOR_LEVELS,
     baselines: bool = True,
     limits: Limits | None = None,
-    jobs: int = 1,
-    journal: AnyPath | None = None,
-    progress: Progress | None = None,
+    running: Running = HERE,
 ) -> Result:
     """Measure compressors, and a solver's programs, on `modalities`.
 
@@ -82,7 +79,7 @@ def evaluate(
         prior_levels: nzip's, as prior of programs and of the sequences that are left.
         baselines: measure compressors too.
         limits: of each Python program.
-        jobs, journal, progress: see `run_tasks`. A command is started once for each process.
+        running: see `Running`. A command is started once for each process.
 
     Raises:
         NzipError: a codec did not give bytes back; a command or function cannot be started; the system cannot hold
@@ -109,7 +106,7 @@ def evaluate(
     asked = None if solver is None else replace(solver, answers={})  # the tasks hold them
     shared = (list(modalities), asked, limits)
     try:
-        records = run_tasks(tasks, work, jobs=jobs, journal=journal, progress=progress, setup=begin, shared=shared)
+        records = run_tasks(tasks, work, running, setup=begin, shared=shared)
     finally:
         end()
     sizes: dict[tuple[str, str, str], int] = {}
@@ -119,7 +116,7 @@ def evaluate(
     outcomes: dict[str, list[Outcome]] = {}
     for key, record in zip(spans, records[len(forms) :], strict=True):
         outcomes.setdefault(key, []).extend(Outcome(*entry) for entry in record["outcomes"])
-    scores = _scores(modalities, outcomes, prior_levels, jobs, journal, progress)
+    scores = _scores(modalities, outcomes, prior_levels, running)
     return Result(list(modalities), found, solver, outcomes, scores, layers)
 
 
@@ -189,9 +186,7 @@ def _scores(
     modalities: Sequence[Modality],
     outcomes: Mapping[str, Sequence[Outcome]],
     levels: Sequence[int],
-    jobs: int,
-    journal: AnyPath | None,
-    progress: Progress | None,
+    running: Running,
 ) -> list[Score]:
     """Compress, once each, all that the scores need, and return them."""
     plans = [(m, row) for m in modalities if m.key in outcomes for row in plan(m, outcomes[m.key], levels)]
@@ -206,6 +201,6 @@ def _scores(
         used = coder(codec)
         key = key_of("kolmogorov", "bytes", hashlib.sha256(data).hexdigest(), codec, used.version, used.settings)
         tasks.append(Task(key, f"scores: {codec}", {"kind": "bytes", "codec": codec, "data": data}))
-    records = run_tasks(tasks, work, jobs=jobs, journal=journal, progress=progress) if tasks else []
+    records = run_tasks(tasks, work, running) if tasks else []
     sizes = {name: int(record["bytes"]) for name, record in zip(wanted, records, strict=True)}
     return [score(modality, row, lambda codec, data: sizes.get((codec, data), 0)) for modality, row in plans]

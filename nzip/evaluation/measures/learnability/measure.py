@@ -26,9 +26,8 @@ from nzip.evaluation.compressors.language_models import scorer
 from nzip.evaluation.data.texts import Corpus
 from nzip.evaluation.harness.drawing import INK, MARKERS, plain
 from nzip.evaluation.harness.findings import Findings
-from nzip.evaluation.harness.jobs import Progress, Task, run_tasks
+from nzip.evaluation.harness.jobs import HERE, Running, Task, run_tasks
 from nzip.evaluation.harness.journal import Record, key_of
-from nzip.evaluation.harness.outputs import AnyPath
 from nzip.evaluation.harness.provenance import head
 from nzip.evaluation.harness.tables import Column, Table
 from nzip.evaluation.measures.capacity.architecture import Architecture, flops_per_token
@@ -49,9 +48,7 @@ def learnability(
     budget: str = "tokens",
     held_out: int = HELD_OUT,
     seed: int = 0,
-    jobs: int = 1,
-    journal: AnyPath | None = None,
-    progress: Progress | None = None,
+    running: Running = HERE,
     notes: Sequence[str] = (),
 ) -> Findings:
     """Train a network on each stream of a text and measure what it learned.
@@ -65,8 +62,8 @@ def learnability(
             many bytes.
         held_out: bytes at the end of the text that are scored and not learned from.
         seed: of weights and sequences.
-        jobs: processes; each trains with one thread.
-        journal, progress: as in `run_tasks`; beside the journal lie checkpoints of trainings that are under way.
+        running: see `Running`; each process trains with one thread, and beside the journal lie checkpoints of
+            trainings that are under way.
         notes: lines to show below the tables.
 
     Raises:
@@ -92,11 +89,11 @@ def learnability(
             "learnability", name, digest, held_out, size, asdict(chosen), budget, importlib.metadata.version("torch"),
             scorer(name.partition(":")[2]).id if name.startswith("model:") else "",
         )  # fmt: skip
-        place = None if journal is None else f"{Path(journal)}.{key[:16]}.pt"
+        place = None if running.journal is None else f"{Path(running.journal)}.{key[:16]}.pt"
         payload = {"stream": name, "size": size, "training": asdict(chosen), "budget": budget, "checkpoint": place}
         tasks.append(Task(key, name, payload))
     records = run_tasks(
-        tasks, _work, jobs=jobs, journal=journal, progress=progress, setup=_setup, shared=(train, rest)
+        tasks, _work, running, setup=_setup, shared=(train, rest)
     )
     result = head("nzip eval learnability", seed=seed, size=size, budget=budget, held_out_bytes=held_out,
                   training=asdict(chosen))  # fmt: skip

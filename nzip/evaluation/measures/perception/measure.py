@@ -27,7 +27,7 @@ from nzip.evaluation.compressors.lossy.selection import find as find_codec
 from nzip.evaluation.compressors.lossy.worker import CodecProcess
 from nzip.evaluation.data.signals import KINDS, NOUNS, Source, find_sources
 from nzip.evaluation.harness.findings import Findings
-from nzip.evaluation.harness.jobs import Progress, cores, run_tasks, said
+from nzip.evaluation.harness.jobs import HERE, Running, run_tasks, said
 from nzip.evaluation.harness.jobs import Task as Work
 from nzip.evaluation.harness.journal import Record, key_of
 from nzip.evaluation.harness.outputs import AnyPath
@@ -104,9 +104,7 @@ def measure(
     *,
     labels: Mapping[str, str] | None = None,
     seed: int = 0,
-    jobs: int = 1,
-    journal: AnyPath | None = None,
-    progress: Progress | None = None,
+    running: Running = HERE,
     verbose: bool = False,
 ) -> Findings:
     """Ask a task about the pictures and sounds below `paths`, undistorted and after each codec at each setting.
@@ -117,9 +115,7 @@ def measure(
         codecs: each for one kind of signal, with its ladder (`lossy.selection.choose`).
         labels: by paths, see `read_labels`.
         seed: of the bootstrap.
-        jobs: processes.
-        journal: where records are kept.
-        progress: called with steps done, steps in all and a label.
+        running: see `Running`.
         verbose: a table of all records too.
 
     Raises:
@@ -136,7 +132,7 @@ def measure(
     if not codecs:
         noun = NOUNS[kinds[0]]
         raise NzipError(f"no codec for a {noun} is here; measure others with --peers, or name some with --codecs")
-    sent = cores(jobs) > 1
+    sent = running.processes > 1
     for codec in codecs:
         if sent and not codec.built_in:
             raise NzipError(f"{codec.name}: cannot be sent to other processes; use one (--jobs 1)")
@@ -151,7 +147,7 @@ def measure(
                     work.append(Work(key, f"{codec.name}, {item.path}", (at, number, setting)))
     try:
         shared = Shared(task if sent else asked, items, named)
-        records = run_tasks(work, look, jobs=jobs, journal=journal, progress=progress, setup=_begin, shared=shared)
+        records = run_tasks(work, look, running, setup=_begin, shared=shared)
     finally:
         _end()
     if sent and asked.whole:

@@ -30,7 +30,7 @@ from nzip.evaluation.compressors.codec import Codec
 from nzip.evaluation.compressors.commands import CommandCodec
 from nzip.evaluation.data.files import InputFile, find_files
 from nzip.evaluation.harness.findings import Findings
-from nzip.evaluation.harness.jobs import Progress, Task, cores, run_tasks, said
+from nzip.evaluation.harness.jobs import HERE, Running, Task, run_tasks, said
 from nzip.evaluation.harness.journal import Record, key_of
 from nzip.evaluation.harness.outputs import AnyPath
 from nzip.evaluation.measures.ratio import contamination
@@ -105,9 +105,7 @@ def measure(
     corpus_dates: Mapping[str, str] | None = None,
     model_dates: Mapping[str, str] | None = None,
     seed: int = 0,
-    jobs: int = 1,
-    journal: AnyPath | None = None,
-    progress: Progress | None = None,
+    running: Running = HERE,
     verbose: bool = False,
 ) -> Findings:
     """Measure `codecs` on the files below `paths`.
@@ -120,9 +118,7 @@ def measure(
         corpus_dates: dates of files by patterns of their paths, see `contamination.date_of`.
         model_dates: dates of models by names of codecs.
         seed: of the bootstrap.
-        jobs: processes.
-        journal: where records are kept.
-        progress: called with tasks done, tasks in all and a label.
+        running: see `Running`.
         verbose: a table of the files too.
 
     Raises:
@@ -141,8 +137,8 @@ def measure(
     if chunk is not None and chunk < 1:
         raise ValueError("a chunk has less than 1 byte")
     files = find_files(paths)
-    tasks = [_task(codec, file, chunk, cores(jobs) > 1) for codec in codecs for file in files]
-    answers = iter(run_tasks(tasks, code_file, jobs=jobs, journal=journal, progress=progress))
+    tasks = [_task(codec, file, chunk, running.processes > 1) for codec in codecs for file in files]
+    answers = iter(run_tasks(tasks, code_file, running))
     records = {codec.name: [{"path": file.path, **next(answers)} for file in files] for codec in codecs}
     return conclude(
         codecs,

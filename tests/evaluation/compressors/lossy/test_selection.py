@@ -268,7 +268,7 @@ class TestWorker:
         process = CodecProcess(make_fake(built_in=True))
         with pytest.raises(OSError, match="enough"):
             process.code(picture(), 1)
-        process._stop()
+        process.close()
         assert all(started[0][name] == "1" for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"))
         assert started[0]["PATH"] == os.environ["PATH"]
 

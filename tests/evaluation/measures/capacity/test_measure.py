@@ -14,6 +14,7 @@ from numba import config as numba_config
 from nzip.cli import cli
 from nzip.errors import NzipError
 from nzip.evaluation.data.texts import Corpus
+from nzip.evaluation.harness.jobs import Running
 from nzip.evaluation.measures.capacity.architecture import Architecture, flops_per_token
 from nzip.evaluation.measures.capacity.known_models import Measured, read_rows
 from nzip.evaluation.measures.capacity.measure import capacity, fit_bias, information_capacity
@@ -169,7 +170,7 @@ class TestMeasure:
         with pytest.raises(NzipError, match="two rows are called counting"):
             information_capacity([Counting()], [Corpus("c", [b"abc"])], rows=[row])
         with pytest.raises(ValueError, match="one job"):
-            information_capacity([Counting()], [Corpus("c", [b"abc"])], jobs=2)
+            information_capacity([Counting()], [Corpus("c", [b"abc"])], running=Running(jobs=2))
 
 
 class TestRows:

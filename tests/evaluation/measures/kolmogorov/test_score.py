@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from nzip.errors import NzipError
+from nzip.evaluation.harness.jobs import Running
 from nzip.evaluation.harness.journal import JournalWarning
 from nzip.evaluation.measures.kolmogorov import coders, report, sandbox, score, solvers
 from nzip.evaluation.measures.kolmogorov import evaluate as evaluation
@@ -300,7 +301,7 @@ class TestCommand:
 
     def test_lost_answers_are_asked_again(self, tmp_path: Path) -> None:
         journal = tmp_path / "journal"
-        settings: dict[str, Any] = {"baselines": False, "prior_levels": (), "journal": journal}
+        settings: dict[str, Any] = {"baselines": False, "prior_levels": (), "running": Running(journal=journal)}
         evaluate([DATA], Solver("command", command(tmp_path, "os._exit(1)")), **settings)
         result = evaluate([DATA], Solver("command", command(tmp_path, GOOD)), **settings)
         assert report.counts(result.outcomes["text"])[RIGHT] == 4
@@ -388,7 +389,7 @@ class TestRuns:
         dna = Modality("dna", bytes([0, 1, 2, 3] * 5), length=8, bits=3)
         alone = evaluate([DATA, dna], self.solver(), **LEVELS)
         journal = tmp_path / "journal"
-        together = evaluate([DATA, dna], self.solver(), **LEVELS, jobs=2, journal=journal)
+        together = evaluate([DATA, dna], self.solver(), **LEVELS, running=Running(jobs=2, journal=journal))
         assert together.baselines == alone.baselines
         assert together.outcomes == alone.outcomes
         assert together.scores == alone.scores
@@ -397,16 +398,16 @@ class TestRuns:
             raise AssertionError("nothing is done twice")
 
         monkeypatch.setattr(evaluation, "work", work)
-        again = evaluate([DATA, dna], self.solver(), **LEVELS, journal=journal)
+        again = evaluate([DATA, dna], self.solver(), **LEVELS, running=Running(journal=journal))
         assert (again.baselines, again.outcomes, again.scores) == (alone.baselines, alone.outcomes, alone.scores)
 
     def test_interrupted(self, tmp_path: Path) -> None:
         journal = tmp_path / "journal"
-        whole = evaluate([DATA], self.solver(), **LEVELS, journal=journal)
+        whole = evaluate([DATA], self.solver(), **LEVELS, running=Running(journal=journal))
         lines = journal.read_text().splitlines()
         journal.write_text("\n".join(lines[: len(lines) // 2]) + '\n{"key": "cut sh')
         with pytest.warns(JournalWarning, match=r"1 of \d+ lines left out \(1 damaged\)"):
-            again = evaluate([DATA], self.solver(), **LEVELS, journal=journal)
+            again = evaluate([DATA], self.solver(), **LEVELS, running=Running(journal=journal))
         assert (again.baselines, again.outcomes, again.scores) == (whole.baselines, whole.outcomes, whole.scores)
 
     def test_findings(self, tmp_path: Path) -> None:

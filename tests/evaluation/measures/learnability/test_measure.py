@@ -17,6 +17,7 @@ from nzip.cli import cli
 from nzip.errors import NzipError
 from nzip.evaluation.compressors import language_models
 from nzip.evaluation.data.texts import Corpus
+from nzip.evaluation.harness.jobs import Running
 from nzip.evaluation.measures.capacity.architecture import Architecture, flops_per_token
 from nzip.evaluation.measures.capacity.known_models import read_rows
 from nzip.evaluation.measures.learnability import streams
@@ -271,7 +272,7 @@ class TestMeasure:
         names = ["bytes", "bpe:300", "ei:16:8", "gzip"]
         args: dict[str, Any] = {"streams": names, "training": training, "held_out": 520, "seed": 4}
         journal = tmp_path / "journal"
-        findings = learnability(corpora, journal=journal, **args)
+        findings = learnability(corpora, running=Running(journal=journal), **args)
         rows = findings.result["streams"]
         assert [row["stream"] for row in rows] == names
         for row in rows:
@@ -295,7 +296,7 @@ class TestMeasure:
             raise AssertionError("trained again")
 
         monkeypatch.setattr("nzip.evaluation.measures.learnability.measure.learn", fail)
-        assert learnability(corpora, journal=journal, **args).result["streams"] == rows
+        assert learnability(corpora, running=Running(journal=journal), **args).result["streams"] == rows
 
     def test_a_budget_of_bytes(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(SIZES, "tiny", SMALL)

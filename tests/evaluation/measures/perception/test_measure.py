@@ -16,6 +16,7 @@ from nzip.evaluation.compressors.lossy.selection import find
 from nzip.evaluation.data.signals import Signal
 from nzip.evaluation.distortion import efficientnet
 from nzip.evaluation.harness.findings import Findings
+from nzip.evaluation.harness.jobs import Running
 from nzip.evaluation.measures.perception import report
 from nzip.evaluation.measures.perception.conclusion import rate_kept
 from nzip.evaluation.measures.perception.labels import read_labels
@@ -160,24 +161,25 @@ class TestWork:
     def test_processes_change_nothing(self, folder: Path, tmp_path: Path) -> None:
         task = written(tmp_path, BALANCED) + ":Task"
         labels = {"a.png": "light", "b.png": "dark"}
-        found = [measure([folder], task, [find("image", "jpeg")], labels=labels, jobs=jobs) for jobs in (1, 2)]
+        codecs = [find("image", "jpeg")]
+        found = [measure([folder], task, codecs, labels=labels, running=Running(jobs)) for jobs in (1, 2)]
         parts = ("clean", "codecs", "records", "files")
         assert [found[0].result[part] for part in parts] == [found[1].result[part] for part in parts]
         assert found[0].result["codecs"][0]["files"] == 2
 
     def test_what_cannot_be_sent(self, folder: Path, mean: str) -> None:
         with pytest.raises(NzipError, match="dimmer: cannot be sent to other processes; use one"):
-            measure([folder], mean, [Dimmer().codec], jobs=2)
+            measure([folder], mean, [Dimmer().codec], running=Running(jobs=2))
 
     def test_resumed(self, folder: Path, tmp_path: Path, mean: str) -> None:
         coder, journal = Dimmer(), tmp_path / "journal"
-        first = measure([folder], mean, [coder.codec], journal=journal)
+        first = measure([folder], mean, [coder.codec], running=Running(journal=journal))
         assert coder.calls == 2 * 3
-        second = measure([folder], mean, [coder.codec], journal=journal)
+        second = measure([folder], mean, [coder.codec], running=Running(journal=journal))
         assert coder.calls == 6
         assert first.result["codecs"] == second.result["codecs"]
         written(tmp_path, MEAN + "\n# another task")
-        measure([folder], mean, [coder.codec], journal=journal)
+        measure([folder], mean, [coder.codec], running=Running(journal=journal))
         assert coder.calls == 12
 
     def test_prepare_sees_the_originals_once(self, folder: Path, tmp_path: Path) -> None:
@@ -230,7 +232,7 @@ class TestWork:
     ) -> None:
         name = written(tmp_path, f"def task(signal, item):\n    {body}\n") + ":task"
         with pytest.raises(TaskError, match=message):
-            measure([folder], name, [find("image", "jpeg")], jobs=jobs)
+            measure([folder], name, [find("image", "jpeg")], running=Running(jobs=jobs))
 
     def test_numbers_of_every_kind(self, folder: Path, tmp_path: Path) -> None:
         for value in ("True", "1", "numpy.float32(1)", "numpy.bool_(True)", "numpy.array(1.0)"):

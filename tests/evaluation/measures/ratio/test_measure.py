@@ -20,6 +20,7 @@ from nzip.evaluation.compressors.codec import Codec
 from nzip.evaluation.compressors.commands import Command, command_codec
 from nzip.evaluation.data.corpora import manifest
 from nzip.evaluation.harness.findings import Findings
+from nzip.evaluation.harness.jobs import Running
 from nzip.evaluation.measures.ratio import contamination, measure, report
 
 PYTHON = shlex.quote(sys.executable)
@@ -154,7 +155,7 @@ class TestByHand:
 class TestWork:
     def test_processes_change_nothing(self, two: Path) -> None:
         codecs = [WHOLE, stub(model_bytes=3), *selection.choose(["1"]), command_codec("copy", COPY, COPY)]
-        one, other = (measure.measure([two], codecs, jobs=jobs) for jobs in (1, 2))
+        one, other = (measure.measure([two], codecs, running=Running(jobs=jobs)) for jobs in (1, 2))
         assert [one.result[part] for part in ("codecs", "records", "files")] == [
             other.result[part] for part in ("codecs", "records", "files")
         ]
@@ -162,7 +163,7 @@ class TestWork:
     def test_what_cannot_be_sent(self, two: Path) -> None:
         local = stub("local", lambda data: data, same_again)
         with pytest.raises(NzipError, match="local: cannot be sent to other processes; use one"):
-            measure.measure([two], [local], jobs=2)
+            measure.measure([two], [local], running=Running(jobs=2))
 
     def test_resumed(self, two: Path, tmp_path: Path) -> None:
         asked: list[bytes] = []
@@ -173,18 +174,18 @@ class TestWork:
 
         journal = tmp_path / "journal"
         codec = stub("counted", counted, same_again)
-        first = measure.measure([two / "a"], [codec], journal=journal)
+        first = measure.measure([two / "a"], [codec], running=Running(journal=journal))
         assert len(asked) == 1
-        second = measure.measure([two], [codec], journal=journal)
+        second = measure.measure([two], [codec], running=Running(journal=journal))
         assert asked == [b"abcdefgh", b"0123456789AB" * 2]  # a was known
         assert first.result["records"] == second.result["records"][:1]
-        measure.measure([two], [codec], journal=journal, chunk=8)
+        measure.measure([two], [codec], running=Running(journal=journal), chunk=8)
         assert len(asked) == 2 + 1 + 3  # chunks are another measurement
 
     def test_failures_are_records_and_the_run_goes_on(self, two: Path, tmp_path: Path) -> None:
         journal = tmp_path / "journal"
         codecs = [WHOLE, stub("bad", same, wrong), stub("raises", broken), stub("ours", same, wrong, "nzip")]
-        findings = measure.measure([two], codecs, journal=journal)
+        findings = measure.measure([two], codecs, running=Running(journal=journal))
         assert entry(findings, "whole")["total"]["bytes_out"] == 32
         assert entry(findings, "bad")["error"] == "a: did not give the bytes back"
         assert entry(findings, "raises")["error"] == "a: RuntimeError: out of luck"
