@@ -59,7 +59,7 @@ def test_kernel_equals_the_naive_model(name: str, bits: int, streams: int) -> No
 
 
 @pytest.mark.parametrize("streams", [1, 2])
-@pytest.mark.parametrize("name", ["text", "records", "all types"])
+@pytest.mark.parametrize("name", ["text", "records", "rows that end within a pixel", "samples of 24 bits", "all types"])
 def test_kernel_equals_the_naive_model_when_streams_meet_often(
     name: str, streams: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
