@@ -40,7 +40,7 @@ class Settings:
     """How content is cut and coded.
 
     Attributes:
-        engines: in order; the first that accepts a block's content codes it. The last one accepts any.
+        engines: in order; the first that accepts a block's content codes it; the last one is not asked.
         block_size: bytes cut from the input at a time. A larger block compresses better; the blocks of an input are
             coded side by side when there are threads for them.
     """

@@ -1,14 +1,15 @@
 """The `midicoth` engine in plain Python: what docs/reference/MIDICOTH.md says, as short as it can be said, and as slow.
 
 A predictor is asked for `p()`, the 16-bit probability of a one, and then told the bit. Tests hold the kernel to this
-module bit for bit. Only the constant tables are shared with the kernel; they have tests of their own.
+module bit for bit. Nothing is shared with it.
 """
 
 from __future__ import annotations
 
-from naive import BinaryCoder
+from decimal import Decimal, localcontext
 
-from nzip.models.midicoth import tables
+from naive import BinaryCoder
+from naive_cm import TOP, squash
 
 M32, M64 = (1 << 32) - 1, (1 << 64) - 1
 K1, K2, K3, K4, K5 = (
@@ -18,21 +19,19 @@ K1, K2, K3, K4, K5 = (
     0xBF58476D1CE4E5B9,
     0x2545F4914F6CDD1D,
 )
-TOP = 3071
-LOGS, SQUASH, LEVELS, RATES = tables.log_values(), tables.squash_values(), tables.levels(), tables.rates()
+BORDERS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 23, 33, 50, 80, 140)  # of levels
+with localcontext() as exact:
+    exact.prec = 40
+    LOGS = [round(65536 * (1 + Decimal(f) / 1024).ln()) for f in range(1024)]
 
 
 def clamp(value, bound):
     return max(-bound, min(bound, value))
 
 
-def squash(x):
-    return SQUASH[x + TOP]
-
-
 def log(x):
     digits = x.bit_length()
-    return digits * LOGS[1024] + LOGS[(x << 11 >> digits) - 1024]
+    return 45426 * digits + LOGS[(x << 11 >> digits) - 1024]
 
 
 def odds(one, zero):
@@ -41,22 +40,40 @@ def odds(one, zero):
 
 
 def level(n):
-    return LEVELS[min(n, 255)]
+    return sum(n >= border for border in BORDERS)
+
+
+# What cells start with: a probability and a count.
+
+
+def escape_priors():
+    for wide, d in enumerate((1, 2, 3, 4, 5, 9, 17, 36)):
+        for deep in range(16):
+            n = (1, *BORDERS)[deep] if wide == 0 else max(1, 3 * d * 2**deep // 16)
+            yield from [(2**22 * 2 * d // (n + 2 * d), 4)] * 4
+
+
+def count_priors():
+    middles = (0, 1, 2, 3, 4, 5, 6, 8, 11, 14, 19, 27, 41, 64, 109, 159)
+    return [(2**22 * (10 * b + 4) // (10 * (a + b) + 8), 2) for a in middles for b in middles]
+
+
+def match_priors():
+    return [(2**22 - 1 - 2**22 // (2 * g + 3), 2) for g in range(32) for _ in range(4)]
 
 
 class Cells:
     """Adaptive cells: a probability of 22 bits and a count."""
 
     def __init__(self, priors, limit):
-        self.p = [entry >> 10 for entry in priors]
-        self.n = [entry & 1023 for entry in priors]
+        self.p, self.n = map(list, zip(*priors, strict=True))
         self.limit = limit
 
     def stretch(self, k):
         return odds(self.p[k] + 1, (1 << 22) - self.p[k])
 
     def update(self, k, bit):
-        self.p[k] += (((1 << 22) - 1 if bit else 0) - self.p[k]) * RATES[self.n[k]] >> 16
+        self.p[k] += (((1 << 22) - 1 if bit else 0) - self.p[k]) * (2**17 // (2 * self.n[k] + 3)) >> 16
         self.n[k] += self.n[k] < self.limit
 
 
@@ -169,7 +186,7 @@ class Match:
         self.bits = max(10, min(20, (size - 1).bit_length()))
         self.tables: list[dict[int, int]] = [{} for _ in self.LENGTHS]
         self.length = self.pointer = self.missed = 0
-        self.cells = Cells(tables.match_priors(), 1022)
+        self.cells = Cells(match_priors(), 1022)
 
     def fail(self):
         self.length, self.missed, self.expected = 0, (self.missed << 1 | 1) & 255, -1
@@ -217,7 +234,7 @@ class Ppm:
     """Orders 4 to 0: shares out a mass among the symbols."""
 
     def __init__(self):
-        self.see = Cells(tables.escape_priors(), 255)
+        self.see = Cells([*escape_priors()] * 5, 255)
 
     def begin_byte(self, contexts):
         self.masses: dict[int, int] = {}
@@ -233,7 +250,7 @@ class Ppm:
             if self.order < 0:
                 self.order, self.confidence = o, n
             wide = d - 1 if d <= 4 else 4 + (d >= 7) + (d >= 12) + (d >= 24)
-            deep = LEVELS[n] if d == 1 else min((4 * n // d).bit_length(), 15)
+            deep = level(n) if d == 1 else min((4 * n // d).bit_length(), 15)
             flags = (len(self.masses) > 0) + 2 * (len(slot.entries) - d > d)
             self.cells[o] = ((o * 8 + wide) * 16 + deep) * 4 + flags
             escaped = (left >> 22) * self.see.p[self.cells[o]]
@@ -274,7 +291,7 @@ class Denoiser:
         knot, part = z >> 9, z & 511
         change = 0
         for i, near in ((0, 512 - part), (1, part)):
-            centre = SQUASH[min((knot + i) << 9, 2 * TOP)]
+            centre = squash(min((knot + i) << 9, 2 * TOP) - TOP)
             neutral = 12 * (centre * (65536 - centre) >> 18) + 1
             for view in views:
                 residuals, squares, n = self.cells.get((*view, knot + i), (0, 0, 0))
@@ -299,7 +316,7 @@ class Predictor:
     def __init__(self, bits, size):
         self.contexts = Contexts(bits, max(512, (1 << bits) // 8))
         self.ppm, self.match, self.denoiser = Ppm(), Match(size), Denoiser()
-        self.maps = Cells(tables.count_priors() * 16, 1022)
+        self.maps = Cells(count_priors() * 16, 1022)
         self.weights: dict[tuple[int, ...], list[int]] = {}
         self.data: list[int] = []
         self.last8 = self.last16 = self.word = self.word1 = self.gap = 0

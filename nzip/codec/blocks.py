@@ -31,7 +31,7 @@ class Coding:
 
     Attributes:
         engines: names and parameters for a full block, in order: the first that accepts the content codes it, or, where
-            it does not make it smaller, the next. The last one accepts any content.
+            it does not make it smaller, the next. The last one is not asked whether it accepts.
         transforms: whether transforms may be tried.
         verify: decode each block after encoding it; one that does not come back is stored, or left to the engine's
             fallback. None for what the engine asks for.
@@ -43,7 +43,7 @@ class Coding:
 
     @property
     def last(self) -> tuple[Engine, Params]:
-        """The engine that accepts any content, and its parameters."""
+        """The engine for content that no other accepts, and its parameters."""
         name, params = self.engines[-1]
         return ENGINES.by_name(name), params
 
@@ -112,7 +112,7 @@ def encode_block(raw: bytes, coding: Coding) -> bytes:
     with progress.block(len(raw)):
         for name, params in coding.engines:
             engine: Engine = ENGINES.by_name(name)
-            if engine.accepts(content):
+            if engine is last or engine.accepts(content):
                 chunk = _or_fallback(raw, content, coding, engine, _encoded(raw, content, coding, engine, params))
                 if len(chunk) < len(stored):
                     return chunk

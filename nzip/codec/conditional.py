@@ -29,7 +29,7 @@ def conditional(
 
     Args:
         data: what is read first; may be empty.
-        level, engine, params: as for `Compressor`; of several engines the last counts, which accepts any content.
+        level, engine, params: as for `Compressor`; of several engines the last counts, which codes any content.
         most: bytes of the largest block that is to come: tables are made for so many. Larger ones are coded as well,
             and cost a little more.
 

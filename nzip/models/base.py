@@ -84,7 +84,7 @@ class Engine(ABC):
 
     def accepts(self, content: Content) -> bool:
         """Return whether the engine has something to say about blocks of this content. A level tries its first engine
-        that accepts."""
+        that accepts; its last one, and one that a user names alone, is not asked."""
         return True
 
     @abstractmethod

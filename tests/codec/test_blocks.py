@@ -182,6 +182,11 @@ class TestSeveralEngines:
         (found,) = nzip.inspect(io.BytesIO(Header(solo=True).encode() + chunk)).blocks
         assert found.engine_id == engine
 
+    def test_the_last_is_not_asked(self, engines: None) -> None:
+        chunk = encode_block(bytes(5000), Coding((("zeros", {}),)))
+        (found,) = nzip.inspect(io.BytesIO(Header(solo=True).encode() + chunk)).blocks
+        assert found.engine_id == 100
+
     def test_content_decides(self, engines: None, monkeypatch: pytest.MonkeyPatch) -> None:
         for kind, engine in (("image", 100), ("text", 1)):
             monkeypatch.setattr(blocks, "detect", lambda raw, kind=kind, **_: Content((Segment(kind, len(raw)),)))
