@@ -109,7 +109,8 @@ def cli_page() -> str:
     from nzip.cli import cli
 
     parts = ["# The command", MADE.format(source="the command's help")]
-    for command, context in commands(cli, click.Context(cli, info_name="nzip")):
+    # As the command itself runs: click keeps a command's help option as it was first asked for.
+    for command, context in commands(cli, click.Context(cli, info_name="nzip", **cli.context_settings)):
         path = context.command_path
         parts.append(f"{'#' * min(2 + path.count(' ') - (path != 'nzip'), 4)} {path}")
         usage = command.get_usage(context).removeprefix("Usage: ")

@@ -7,7 +7,8 @@ the kernel to this module bit for bit. Nothing is shared with it: the presets ar
 from __future__ import annotations
 
 import re
-from decimal import ROUND_CEILING, Decimal, localcontext
+from bisect import bisect_left
+from decimal import Decimal, localcontext
 from functools import lru_cache
 from itertools import chain, dropwhile, takewhile
 from pathlib import Path
@@ -25,6 +26,7 @@ K1, K2, K3, K4, K5 = (
     0x2545F4914F6CDD1D,
 )
 TOP = 3071
+DOCS = Path(__file__).parents[1] / "docs" / "reference"
 
 
 # ---- what the page lists
@@ -60,14 +62,14 @@ def _cells(line):
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def table(*head):
-    """Return the rows of the page's table with these columns."""
-    page = Path(__file__).parents[1] / "docs" / "reference" / "CM.md"
-    lines = dropwhile(lambda line: _cells(line) != [*head], page.read_text("utf-8").splitlines())
+def table(*head, page="CM.md"):
+    """Return the rows of a page's table with these columns."""
+    lines = dropwhile(lambda line: _cells(line) != [*head], (DOCS / page).read_text("utf-8").splitlines())
     return [_cells(line) for line in takewhile(lambda line: line.startswith("|"), lines)][2:]
 
 
-def _source(words):
+def source(words):
+    """Return the source that the words of a page's table say."""
     name, shift, mask, by_bit = re.fullmatch(
         r"\(?(\w+)(?: >> (\d+)\))?(?: & (\w+))?( by bit)?", words or "NONE"
     ).groups()
@@ -77,7 +79,7 @@ def _source(words):
 @lru_cache(maxsize=4)
 def mixtures(preset):
     """Return the mixtures of a preset for text, binary, bitmap, image and audio."""
-    known = {name: Context(_source(a), _source(b), kind) for name, a, b, kind in table("name", "a", "b", "kind")}
+    known = {name: Context(source(a), source(b), kind) for name, a, b, kind in table("name", "a", "b", "kind")}
     rows = table("preset", "type", "contexts", "weight sets", "I", "least")
     rows = [row[1:] for row in rows if row[0] in (str(preset), "1..4")]
     assert [row[0] for row in rows] == ["text", "binary", "bitmap", "image", "audio"]
@@ -86,7 +88,7 @@ def mixtures(preset):
     return [
         Mixture(
             [numbers[name] for name in these], [known[name] for name in these],
-            [_source(words) for words in sets.split(", ")], int(inputs), int(least),
+            [source(words) for words in sets.split(", ")], int(inputs), int(least),
         )
         for these, (_, _, sets, inputs, least) in zip(names, rows, strict=True)
     ]  # fmt: skip
@@ -114,9 +116,9 @@ def stretches_of(bits):
     whole = 1 << bits
     with localcontext() as context:
         context.prec = 40
+        borders = [(Decimal(2 * x + 1) / 512).exp() for x in range(TOP)]
         odds = [Decimal(2 * p + 1) / (2 * (whole - p) - 1) for p in range(whole // 2, whole)]
-        upper = [int((256 * x.ln() - Decimal("0.5")).to_integral_value(ROUND_CEILING)) for x in odds]
-    upper = [max(0, min(TOP, x)) for x in upper]
+    upper = [bisect_left(borders, x) for x in odds]
     return [-x for x in reversed(upper)] + upper
 
 
@@ -174,10 +176,12 @@ def state_priors():
     return [(1 << 21, 1023), *rest]
 
 
+@lru_cache(maxsize=1)
 def match_priors():
     return [((1 << 22) - 1 - (1 << 22) // (2 * grade + 3), 2) for grade in range(32) for _ in range(4)]
 
 
+@lru_cache(maxsize=1)
 def knots():
     return [(squash(clamp(6144 * k // 15 - 3072, TOP)) << 6, 6) for k in range(16)]
 

@@ -1,8 +1,8 @@
 """The engine `cmfast` in plain Python: what docs/reference/CMFAST.md says, as short as it can be said, and as slow.
 
-A `Model` is what all streams share, an `Own` what the stretches of one mixture have for themselves; a `Stream` is one
-part of the block on its way. Tests hold the kernel to this module bit for bit. Only the preset data and the constant
-tables are shared with the kernel; the tables have tests of their own.
+A `Model` is what all streams share, an `Own` what the stretches of one type have for themselves; a `Stream` is one part
+of the block on its way. Tests hold the kernel to this module bit for bit. Nothing is shared with it: the contexts are
+read from the page.
 """
 
 from __future__ import annotations
@@ -11,45 +11,57 @@ import pickle
 from functools import lru_cache
 
 from naive import BinaryCoder
-from naive_segments import AUDIO, IMAGE, TEXT, Stretch, pack, pixels, samples, unpack
+from naive_cm import (
+    K1,
+    K3,
+    K5,
+    M64,
+    TOP,
+    knots,
+    match_priors,
+    rate_of,
+    source,
+    squash,
+    state_priors,
+    state_table,
+    stretch,
+    table,
+)  # fmt: skip
+from naive_segments import AUDIO, BINARY, BITMAP, IMAGE, TEXT, Stretch, pack, pixels, samples, unpack
 
-from nzip.models.cm import layout, tables
-from nzip.models.cm.presets import FAST
-
-M64 = (1 << 64) - 1
-K1, K3, K5 = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x2545F4914F6CDD1D
-TOP = tables.STRETCH_MAX
-PRESET = FAST[1]
+TYPES = {TEXT: "text", BINARY: "binary", BITMAP: "binary", IMAGE: "image", AUDIO: "audio"}
+PRIMER = 16384  # bytes that the primer is shorter than
+PARTS = {"text": 8192}  # bytes of a stream in a round
 
 
 def clamp(value, low, high):
     return max(low, min(high, value))
 
 
-def stretch(p22):
-    return tables.stretch_values()[p22 >> 10]
-
-
-def squash(x):
-    return tables.squash_values()[x + TOP]
-
-
 def adapt(cell, bit):
     """Move a cell [probability of 22 bits, count] towards a bit."""
-    cell[0] += (((1 << 22) - 1 if bit else 0) - cell[0]) * tables.rates()[cell[1]] >> 16
+    cell[0] += (((1 << 22) - 1 if bit else 0) - cell[0]) * rate_of(cell[1]) >> 16
     cell[1] += cell[1] < 1022
 
 
-class Own:
-    """Maps and weights of one mixture."""
+@lru_cache(maxsize=1)
+def contexts():
+    """Return (a, b, shift) of the four hashed contexts of each type."""
+    found: dict[str, list] = {}
+    for kind, number, a, b, shift in table("type", "i", "a", "b", "shift", page="CMFAST.md"):
+        found.setdefault(kind, []).append((source(a), source(b), int(shift)))
+        assert len(found[kind]) == int(number)
+    return found
 
-    def __init__(self, mixture):
-        self.contexts, self.least, self.part, self.rate = (
-            mixture.contexts, mixture.matches[0], mixture.part, mixture.rate,
-        )  # fmt: skip
-        self.maps = [[[entry >> 10, entry & 1023] for entry in tables.state_priors()] for _ in range(5)]
-        self.match_map = [[entry >> 10, entry & 1023] for entry in tables.match_priors()[::4]]
-        self.weights = [[PRESET.weight] * 6 + [0, 0] for _ in range(192)]
+
+class Own:
+    """Maps and weights of one type."""
+
+    def __init__(self, kind):
+        self.contexts, self.least, self.part = contexts()[kind], 8 if kind == "text" else 6, PARTS.get(kind, 65536)
+        self.maps = [[list(cell) for cell in state_priors()] for _ in range(5)]
+        self.match_map = [list(cell) for cell in match_priors()[::4]]
+        self.weights = [[22000] * 6 + [0, 0] for _ in range(192)]
 
 
 class Model:
@@ -60,14 +72,15 @@ class Model:
         self.buckets: dict[object, list[int]] = {}
         self.table = [0] * (1 << match_bits)
         self.knots: dict[tuple[int, int], list[int]] = {}
-        self.own: dict[object, Own] = {}
+        self.own: dict[str, Own] = {}
         self.data: list[int | None] = []
         self.last8 = self.word = 0
 
     def of(self, kind):
         """Return maps and weights for a type of bytes."""
-        mixture = PRESET.mixtures[kind]
-        return self.own.setdefault(mixture, Own(mixture))
+        if TYPES[kind] not in self.own:
+            self.own[TYPES[kind]] = Own(TYPES[kind])
+        return self.own[TYPES[kind]]
 
     def find(self, index, check):
         """Return the bucket for a nibble: one of two neighbours, else the less used of them, emptied."""
@@ -113,28 +126,23 @@ class Stream:
         self._first_nibble()
 
     def _sources(self):
-        """Return what contexts are made of, by number."""
-        v = {layout.NONE: 0, layout.LAST8: self.last8, layout.WORD: self.word, layout.ABOVE: 0}
+        """Return what contexts are made of, by name."""
+        v = {"NONE": 0, "LAST8": self.last8, "WORD": self.word, "ABOVE": 0}
         data, pos, start, shape = self.model.data, self.pos, self.known_from, self.shape
         if shape.type == IMAGE:
-            v[layout.PIXELS], v[layout.COLOURS], v[layout.COLUMN] = pixels(
-                data, pos, start, self.origin, shape.stride, shape.period
-            )
+            v["PIXELS"], v["COLOURS"], v["COLUMN"] = pixels(data, pos, start, self.origin, shape.stride, shape.period)
         elif shape.type == AUDIO:
-            v[layout.SAMPLES], v[layout.COLUMN] = samples(
-                data, pos, start, self.origin, shape.stride, shape.width, shape.big
-            )
+            v["SAMPLES"], v["COLUMN"] = samples(data, pos, start, self.origin, shape.stride, shape.width, shape.big)
         elif shape.period and pos - start >= 2 * shape.period:
-            v[layout.ABOVE] = data[pos - shape.period] | data[pos - 2 * shape.period] << 8
+            v["ABOVE"] = data[pos - shape.period] | data[pos - 2 * shape.period] << 8
         return v
 
     def _first_nibble(self):
         m, v = self.model, self._sources()
         self._use_first(m.buckets.setdefault(("direct", self.last8 & 255), [0] * 16))
         self.hashes = []
-        for i, c in enumerate(self.own.contexts, 1):
-            value = (v[c.first] & c.first_mask) + ((v[c.second] & c.second_mask) << c.shift)
-            t = (value + i + 1) * K3 & M64
+        for i, (a, b, shift) in enumerate(self.own.contexts, 1):
+            t = (a.of(v) + (b.of(v) << shift) + i + 1) * K3 & M64
             t = (t ^ t >> 32) * K1 & M64
             self.hashes.append(t)
             self._use(m.find(t >> (64 - m.bits), t >> 16 & 255))
@@ -164,10 +172,10 @@ class Stream:
                 self.guess = self.expected >> (7 - self.bit) & 1
             else:
                 self.expected = None
-        self.inputs = [stretch(m.maps[i][state][0]) for i, state in enumerate(self.states)] + [0, 256, 0]
+        self.inputs = [stretch(m.maps[i][state][0] >> 10) for i, state in enumerate(self.states)] + [0, 256, 0]
         row = self.seen * 32 + self.bit
         if self.guess is not None:
-            p = stretch(m.match_map[self.grade][0])
+            p = stretch(m.match_map[self.grade][0] >> 10)
             self.inputs[5] = p if self.guess else -p
             row += 8 * (1 + (self.grade >> 4))
         self.row = m.weights[row]
@@ -176,7 +184,7 @@ class Stream:
         self.mixed = squash(dot)
         spot = (dot + TOP + 1) * 5 >> 3
         knot, part = spot >> 8, spot & 255
-        start = [entry >> 16 for entry in tables.sse_priors()[:16]]
+        start = [p >> 6 for p, _ in knots()]
         self.knots = self.model.knots.setdefault((self.last8 & 255, self.partial), start)
         refined = self.knots[knot] * (256 - part) + self.knots[knot + 1] * part >> 8
         self.knot = knot + (part >= 128)
@@ -195,8 +203,8 @@ class Stream:
     def learn(self, bit, turn):
         m = self.own
         for bucket, state in zip(self.used, self.states, strict=True):
-            bucket[self.node] = tables.state_table()[state][bit]
-        error = ((bit << 16) - self.mixed) * m.rate >> 10
+            bucket[self.node] = state_table()[state][bit]
+        error = ((bit << 16) - self.mixed) * 180 >> 10
         for k, x in enumerate(self.inputs):
             self.row[k] = clamp(self.row[k] + (x * error + 8192 >> 14), -(1 << 19) + 1, (1 << 19) - 1)
         adapt(m.maps[turn][self.states[turn]], bit)
@@ -254,7 +262,7 @@ def primed(primer, bits, match_bits):
 def _model(primer, params, size, stretches):
     """Return the model before the first byte of a block."""
     told = primer if any(s.type == TEXT for s in stretches) else b""
-    match_bits = clamp((size + PRESET.primer).bit_length(), 12, 20)
+    match_bits = clamp((size + PRIMER).bit_length(), 12, 20)
     return pickle.loads(primed(told, params["bits"], match_bits))
 
 

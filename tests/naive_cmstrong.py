@@ -1,45 +1,62 @@
 """The engine `cmstrong` in plain Python: what docs/reference/CMSTRONG.md says, as short as it can be said, and as slow.
 
 One object a part; a predictor is asked for `p()`, the 16-bit probability of a one, and then told the bit. Tests hold
-the kernel to this module bit for bit. Only the preset data and the constant tables are shared with the kernel; the
-tables have tests of their own.
+the kernel to this module bit for bit. Nothing is shared with it: the presets are read from the tables of the page, and
+what is the same in the engine `cm` is that of its model.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
+from functools import lru_cache
+from typing import NamedTuple
 
+import naive_cm as cm
 from naive import BinaryCoder
-from naive_segments import AUDIO, IMAGE, TEXT, Stretch, pack, pixels, samples, unpack
+from naive_cm import K1, K2, K3, K4, K5, M64, TOP, AdaptiveMap, Slots, Source, Sse, source, squash, state_table, table
+from naive_segments import TEXT, Stretch, pack, unpack
 
-from nzip.models.cm import layout as source
-from nzip.models.cm import tables
-from nzip.models.cm.presets import STRONG, Choice, Context, Mixture, Preset
-
-M64 = (1 << 64) - 1
-K1, K2, K3, K4, K5 = (
-    0x9E3779B97F4A7C15,
-    0xD6E8FEB86659FD93,
-    0xC2B2AE3D27D4EB4F,
-    0xBF58476D1CE4E5B9,
-    0x2545F4914F6CDD1D,
-)
-TOP = tables.STRETCH_MAX
-STRETCH, SQUASH, RATES, NEXT = (
-    tables.stretch_values(16), tables.squash_values(), tables.rates(), tables.state_table(),
-)  # fmt: skip
+PAGE = "CMSTRONG.md"
+READ = 131072  # bytes of a primer that are read
+SKIM = {3: 8}  # contexts that skim the other primers, by preset
 
 
-def clamp(value, bound=TOP):
-    return max(-bound, min(bound, value))
+# ---- what the page lists
+
+
+class Mixture(NamedTuple):
+    contexts: list[tuple[Source, Source, Source]]
+    near: list[int]
+    sets: list[Source]
+    rate: int
+    rate_start: int
+
+
+@lru_cache(maxsize=3)
+def preset(number):
+    """Return the mixtures of a preset, the least lengths of its match models, and what weights begin with."""
+    known = {name: (a, b, "") for name, a, b, _ in table("name", "a", "b", "kind") if name.strip("`")[0] in "is"}
+    known |= {name: sources for name, *sources in table("name", "a", "b", "d", page=PAGE)}
+    rates = {kind: (int(rate), int(start)) for kind, rate, start in table("type", "rate", "rate_start", page=PAGE)}
+    text = (cm.DOCS / PAGE).read_text("utf-8")
+    near = [int(mask, 16) for mask in re.findall(r"\b[0-9A-F]{16}\b", text.split("### Mixtures")[1].split("|")[0])]
+    mixtures = {}
+    for numbers, kind, names, sets in table("preset", "type", "contexts", "weight sets", page=PAGE):
+        if numbers in (str(number), "1..3"):
+            contexts = [tuple(map(source, known[f"`{name}`"])) for name in names.strip("`").split()]
+            masks = near if kind == "bitmap" else []
+            mixtures[kind] = Mixture(contexts, masks, [source(words) for words in sets.split(", ")], *rates[kind])
+    _, least, weight = table("preset", "match models: `least`", "weight", page=PAGE)[number - 1]
+    return [mixtures[kind] for kind in rates], [int(n) for n in least.split(", ")], int(weight)
 
 
 def stretch(p16):
-    return STRETCH[p16]
+    return cm.stretches_of(16)[p16]
 
 
-def squash(x):
-    return SQUASH[x + TOP]
+def clamp(value):
+    return max(-TOP, min(TOP, value))
 
 
 def grade_of(length):
@@ -47,52 +64,17 @@ def grade_of(length):
     return length if length < 16 else 16 + (length - 16 >> 3) if length < 80 else min(24 + (length - 80 >> 6), 31)
 
 
-class AdaptiveMap:
-    """Probabilities of 22 bits that follow the bits seen under an index, quickly at first."""
-
-    def __init__(self, priors, limit):
-        self.p = [entry >> 10 for entry in priors]
-        self.count = [entry & 1023 for entry in priors]
-        self.limit = limit
-
-    def update(self, index, bit):
-        target = (1 << 22) - 1 if bit else 0
-        self.p[index] += (target - self.p[index]) * RATES[self.count[index]] >> 16
-        if self.count[index] < self.limit:
-            self.count[index] += 1
-
-
-class Slots:
-    """The hash table: buckets of a check and 15 bit histories, four to a line."""
-
-    def __init__(self, bits):
-        self.bits = bits
-        self.buckets: dict[int, list[int]] = {}
-
-    def find(self, index, check):
-        """Return the bucket for a nibble: one of three in the line, else the least used of them, emptied."""
-        near = [self.buckets.setdefault(k, [0] * 16) for k in (index, index ^ 1, index ^ 2)]
-        for bucket in near:
-            if bucket[0] == check:
-                return bucket
-        least = min(near, key=lambda bucket: bucket[1])
-        least[:] = [check] + [0] * 15  # in place: another context may be using it, and then they share it
-        return least
-
-
 class History:
     """A context of whole bytes: finds its bucket at each nibble."""
 
-    def __init__(self, number: int, context: Context, slots: Slots, limit: int):
+    def __init__(self, number: int, context: tuple[Source, Source, Source], slots: Slots):
         self.number, self.context, self.slots = number, context, slots
-        self.map = AdaptiveMap(tables.state_priors(), limit)
+        self.map = AdaptiveMap(cm.state_priors(), 1022)
 
     def begin_byte(self, v):
-        c = self.context
-        t = (v[c.first] & c.first_mask) * K1 & M64
-        t ^= (v[c.second] & c.second_mask) * K2 & M64
-        t = t + (v[c.third] & c.third_mask) * K3 & M64
-        t = ((t ^ t >> 29) + self.number + 1) * K3 & M64
+        a, b, d = (each.of(v) for each in self.context)
+        t = ((a * K1 & M64) ^ (b * K2 & M64)) + d * K3 & M64
+        t = ((t ^ t >> 29) + self.number) * K3 & M64
         self.hash = (t ^ t >> 32) * K4 & M64
         self._begin_nibble(self.hash)
 
@@ -116,20 +98,20 @@ class History:
 
     def step(self, bit):
         """Note the bit in the history; its state was read before."""
-        self.bucket[self.node] = NEXT[self.state][bit]
+        self.bucket[self.node] = state_table()[self.state][bit]
         self.node = self.node << 1 | bit
 
 
 class BitHistory:
     """A context of near bits: one history for each value of them, in a table without checks."""
 
-    def __init__(self, number: int, mask: int, table: dict[int, int], limit: int):
+    def __init__(self, number: int, mask: int, table: dict[int, int]):
         self.number, self.mask, self.table = number, mask, table
-        self.map = AdaptiveMap(tables.state_priors(), limit)
+        self.map = AdaptiveMap(cm.state_priors(), 1022)
 
     def predict(self, near):
         t = (near & self.mask) * K1 & M64
-        t = ((t ^ t >> 29) + self.number + 1) * K3 & M64
+        t = ((t ^ t >> 29) + self.number) * K3 & M64
         self.place = t >> 42
         self.state = self.table[self.place]
         p = self.map.p[self.state] >> 6
@@ -139,7 +121,7 @@ class BitHistory:
         self.map.update(self.state, bit)
 
     def step(self, bit):
-        self.table[self.place] = NEXT[self.state][bit]
+        self.table[self.place] = state_table()[self.state][bit]
 
 
 class Match:
@@ -184,8 +166,8 @@ class Expectation:
 
     def __init__(self, match):
         self.match = match
-        self.by_length = AdaptiveMap(tables.match_priors(), 1022)
-        self.by_byte = AdaptiveMap([15 << 28 | 2] * 8192, 1022)
+        self.by_length = AdaptiveMap(cm.match_priors(), 1022)
+        self.by_byte = AdaptiveMap([(15 << 18, 2)] * 8192, 1022)
 
     def predict(self, partial, bit):
         """Return three inputs for the mixer."""
@@ -217,10 +199,10 @@ def moved(weights, inputs, error):
 class MixerSet:
     """Rows of weights of which a selector chooses one; learns from its own error."""
 
-    def __init__(self, start, preset, mixture):
+    def __init__(self, start, mixture):
         self.weights = defaultdict(lambda: list(start))
         self.uses = defaultdict(int)
-        self.preset, self.rate, self.rate_start = preset, mixture.rate, mixture.rate_start
+        self.mixture = mixture
 
     def set(self, row, inputs):
         self.row, self.inputs = row, inputs
@@ -229,12 +211,11 @@ class MixerSet:
         return self.dot
 
     def update(self, bit, power):
-        preset, row = self.preset, self.row
-        used = 4 * min(self.uses[row] >> 2, 255)
-        rate = self.rate + self.rate_start * preset.rate_fall // (preset.rate_fall + used)
-        rate = rate * ((preset.loud + preset.quiet << 16) // (power + preset.quiet)) >> 16
+        row = self.row
+        step = self.mixture.rate + self.mixture.rate_start * 96 // (96 + 4 * min(self.uses[row] >> 2, 255))
+        step = step * ((800 << 16) // (power + 200)) >> 16
         self.uses[row] = min(self.uses[row] + 1, 65535)
-        error = ((bit << 16) - squash(self.dot)) * rate >> 10
+        error = ((bit << 16) - squash(self.dot)) * step >> 10
         if abs(error) > 15:
             self.weights[row] = moved(self.weights[row], self.inputs, error)
 
@@ -242,9 +223,8 @@ class MixerSet:
 class FinalMixer:
     """One mixer of the second layer: mixes what the sets say."""
 
-    def __init__(self, sets, rate):
+    def __init__(self, sets):
         self.weights = defaultdict(lambda: [65536 // sets] * sets)
-        self.rate = rate
 
     def set(self, row, dots):
         self.row, self.dots = self.weights[row], dots
@@ -252,107 +232,68 @@ class FinalMixer:
         return self.out
 
     def update(self, bit):
-        error = ((bit << 16) - squash(self.out)) * self.rate >> 10
+        error = ((bit << 16) - squash(self.out)) * 100 >> 10
         self.row[:] = moved(self.row, self.dots, error)
 
 
-class Sse:
-    """One secondary estimation: 16 knots over the stretch domain for each context."""
-
-    def __init__(self, limit):
-        self.rows: dict[int, AdaptiveMap] = {}
-        self.limit = limit
-
-    def p(self, context, spot):
-        self.row = self.rows.setdefault(context, AdaptiveMap(tables.sse_priors(), self.limit))
-        knot, part = spot >> 8, spot & 255
-        self.nearest = knot + (part >= 128)
-        return self.row.p[knot] * (256 - part) + self.row.p[knot + 1] * part >> 14
-
-    def update(self, bit):
-        self.row.update(self.nearest, bit)
-
-
-class Sources:
-    """The values that contexts are made of, by their numbers."""
+class Sources(cm.Sources):
+    """Those of `cm`, and more."""
 
     def __init__(self):
-        self.v = [0] * 32
+        super().__init__()
+        names = "LAST16 WORD3 GUESS AFTER1 AFTER2 AFTER3 EXPECT IDENT IDENT1 MARKS PLACE BRACKET LETTERS ENDINGS"
+        self.v |= dict.fromkeys((*names.split(), "LINEWORD"), 0)
         self.after: list[dict[int, int]] = [{}, {}, {}]
-        self.line_start = self.line_before = 0
         self.letters = self.gap = self.first = self.stem = self.line_first = 0
         self.stack: list[int] = []
 
-    def update(self, data, shape, origin):
-        """Take in the last byte of `data`; the one to come belongs to a stretch `shape`."""
-        v, pos, c = self.v, len(data), data[-1]
-        old = v[source.LAST8]
+    def update(self, data, s, origin):
+        """Take in the last byte of `data`; the byte to come is one of stretch `s`, whose places count from `origin`."""
+        v, c = self.v, data[-1]
+        old = v["LAST8"]
         now = (old << 8 | c) & M64
-        v[source.LAST16] = (v[source.LAST16] << 8 | old >> 56) & M64
-        v[source.LAST8] = now
-        for n, after in enumerate((source.AFTER1, source.AFTER2, source.AFTER3)):
+        v["LAST16"] = (v["LAST16"] << 8 | old >> 56) & M64
+        for n, after in enumerate(self.after):
             mask = (1 << 8 * (n + 1)) - 1
             place, next_place = old & mask, now & mask
             if n == 2:
                 place, next_place = (place * K1 & M64) >> 48, (next_place * K1 & M64) >> 48
-            self.after[n][place] = (self.after[n].get(place, 0) << 8 | c) & M64
-            v[after] = self.after[n].get(next_place, 0)
-
-        lower = 97 <= c <= 122 or c >= 128
-        upper = 65 <= c <= 90
-        fixed = {32: 4, 10: 5, 0: 6}
-        kind = 1 if lower else 2 if upper else 3 if 48 <= c <= 57 else fixed.get(c, 8 + (c & 7))
-        v[source.SHAPE] = (v[source.SHAPE] << 4 | kind) & M64
-        self._words(c + 32 * upper if lower or upper else 0)
-        if kind <= 3 or c == 95:
-            v[source.IDENT] = (v[source.IDENT] + c + 1) * K5 & M64
-        elif v[source.IDENT]:
-            v[source.IDENT1], v[source.IDENT] = v[source.IDENT], 0
-        if kind > 4:
-            v[source.MARKS] = (v[source.MARKS] << 8 | c) & M64
+            after[place] = (after.get(place, 0) << 8 | c) & M64
+            v[f"AFTER{n + 1}"] = after.get(next_place, 0)
+        lower, upper, digit = 97 <= c <= 122 or c >= 128, 65 <= c <= 90, 48 <= c <= 57
+        self._letters(c + 32 * upper if lower or upper else 0)
+        if lower or upper or digit or c == 95:
+            v["IDENT"] = (v["IDENT"] + c + 1) * K5 & M64
+        elif v["IDENT"]:
+            v["IDENT1"], v["IDENT"] = v["IDENT"], 0
+        if not (lower or upper or digit or c == 32):
+            v["MARKS"] = (v["MARKS"] << 8 | c) & M64
         self._brackets(c)
         if c == 10:
-            self.line_before, self.line_start, self.line_first = self.line_start, pos, 0
-        v[source.LINEWORD] = self.line_first
-        column = pos - self.line_start
-        above = self.line_before + column
-        line = min(column, 255)
-        line |= data[above] << 8 if above < self.line_start else 0
-        line |= data[self.line_start] << 16 if column else 0
-        v[source.LINE] = line
-        period = shape.stride if shape.type == AUDIO else shape.period
-        if period:
-            self._records(data, period, origin)
-        if shape.type == IMAGE:
-            v[source.PIXELS], v[source.COLOURS], v[source.COLUMN] = pixels(
-                data, pos, 0, origin, shape.stride, shape.period
-            )
-        if shape.type == AUDIO:
-            v[source.SAMPLES], v[source.COLUMN] = samples(
-                data, pos, 0, origin, shape.stride, shape.width, shape.big
-            )
+            self.line_first = 0
+        v["LINEWORD"] = self.line_first
+        super().update(data, s, origin)
 
-    def _words(self, letter):
+    def _letters(self, letter):
+        """Take in a letter, or 0; the words are still those before."""
         v = self.v
-        word = v[source.WORD]
+        word = v["WORD"]
         if letter:
-            v[source.LETTERS] = (v[source.LETTERS] << 8 | letter) & M64
+            v["LETTERS"] = (v["LETTERS"] << 8 | letter) & M64
             if self.letters == 5:
                 self.stem = word >> 48
             if self.letters == 0:
                 self.first = letter
             self.letters, self.gap = min(self.letters + 1, 255), 0
-            v[source.WORD] = (word + letter) * K5 & M64
         else:
             if word:
-                v[source.WORD3], v[source.WORD2] = v[source.WORD2], v[source.WORD1]
-                v[source.WORD1], v[source.WORD] = word, 0
-                ending = v[source.LETTERS] & ((1 << 8 * min(self.letters, 3)) - 1)
+                v["WORD3"] = v["WORD2"]
+                ending = v["LETTERS"] & ((1 << 8 * min(self.letters, 3)) - 1)
                 stem = self.stem if self.letters > 5 else word >> 48
-                v[source.ENDINGS] = stem << 48 | (v[source.ENDINGS] & 0xFFFFFF) << 24 | ending
+                v["ENDINGS"] = stem << 48 | (v["ENDINGS"] & 0xFFFFFF) << 24 | ending
                 self.line_first = self.line_first or word
             self.letters, self.gap = 0, min(self.gap + 1, 255)
-        v[source.PLACE] = self.letters | self.gap << 8 | self.first << 16
+        v["PLACE"] = self.letters | self.gap << 8 | self.first << 16
 
     def _brackets(self, c):
         stack = self.stack
@@ -368,63 +309,53 @@ class Sources:
             elif len(stack) > 1 and stack[-2] == openers[c]:
                 del stack[-2:]
         inner = stack[-1] if stack else 0
-        self.v[source.BRACKET] = inner | (stack[-2] << 8 if len(stack) > 1 else 0)
+        self.v["BRACKET"] = inner | (stack[-2] << 8 if len(stack) > 1 else 0)
 
-    def _records(self, data, r, origin):
-        pos, c = len(data), data[-1]
-
-        def back(distance, known):
-            return data[pos - distance] if pos >= known else 0
-
-        above, two, three = back(r, r), back(2 * r, 2 * r), back(3 * r, 3 * r)
-        right = back(r - 1, r) if r > 1 else 0
-        right2 = back(r - 2, r) if r > 2 else 0
-        left = back(r + 1, r + 1)
-        v = self.v
-        v[source.ABOVE] = above | two << 8 | right << 16 | left << 24 | three << 32 | right2 << 40
-        v[source.COLUMN] = (pos - origin) % r
-        v[source.GUESS] = (above + c - left & 255) | (2 * above - two & 255) << 8 | (above + c >> 1) << 16
+    def _rows(self, data, r):
+        super()._rows(data, r)
+        v, pos, c = self.v, len(data), data[-1]
+        v["ABOVE"] |= data[pos - r + 2] << 40 if pos >= r > 2 else 0
+        above, two, left = (v["ABOVE"] >> shift & 255 for shift in (0, 8, 24))
+        v["GUESS"] = (above + c - left & 255) | (2 * above - two & 255) << 8 | (above + c >> 1) << 16
 
 
 class Mixed:
     """What the stretches of one mixture have for themselves: contexts with their maps, weights."""
 
-    def __init__(self, preset: Preset, mixture: Mixture, slots: Slots, matches: list[Match]):
-        table: dict[int, int] = defaultdict(int)
+    def __init__(self, mixture: Mixture, weight: int, slots: Slots, matches: list[Match]):
+        histories: dict[int, int] = defaultdict(int)
         self.choices = mixture.sets
-        self.histories = [History(i, context, slots, preset.limit) for i, context in enumerate(mixture.contexts)]
-        self.bit_histories = [BitHistory(j, mask, table, preset.limit) for j, mask in enumerate(mixture.near)]
+        self.histories = [History(i, context, slots) for i, context in enumerate(mixture.contexts, 1)]
+        self.bit_histories = [BitHistory(j, mask, histories) for j, mask in enumerate(mixture.near, 1)]
         self.expectations = [Expectation(match) for match in matches]
         self.all = [*self.histories, *self.bit_histories]
         c, m = len(self.all), len(matches)
         self.width = (c + 3 * m + 1 + 15) // 16 * 16
         self.seconds = min(c, self.width - c - 3 * m - 1)
         start = [0] * self.width
-        start[:c] = [preset.weight] * c
+        start[:c] = [weight] * c
         first = c + self.seconds
-        start[first : first + 3 * m : 3] = [preset.weight] * m
-        self.sets = [MixerSet(start, preset, mixture) for _ in self.choices]
-        self.finals = [FinalMixer(len(self.sets), preset.final_rate) for _ in range(4)]
+        start[first : first + 3 * m : 3] = [weight] * m
+        self.sets = [MixerSet(start, mixture) for _ in self.choices]
+        self.finals = [FinalMixer(len(self.sets)) for _ in range(4)]
 
 
 class Predictor:
     """The whole model of one block; `turn_to` says to which stretch the next bytes belong."""
 
-    def __init__(self, preset: Preset, bits: int, match_bits: int):
-        self.preset = preset
-        self.slots = Slots(bits)
-        self.matches = [Match(least, match_bits) for least in preset.mixtures[TEXT].matches]
-        self.sses = [Sse(preset.sse_limit) for _ in range(5)]
+    def __init__(self, number: int, bits: int, match_bits: int):
+        mixtures, matches, weight = preset(number)
+        slots = Slots(bits)
+        self.skimming = SKIM.get(number, 0)
+        self.matches = [Match(least, match_bits) for least in matches]
+        self.sses = [Sse() for _ in range(5)]
         self.sources = Sources()
-        self.mixed: dict[Mixture, Mixed] = {}
+        self.mixed = [Mixed(mixture, weight, slots, self.matches) for mixture in mixtures]
         self.data: list[int] = []
         self.partial, self.bit = 1, 0
 
     def turn_to(self, shape: Stretch) -> None:
-        mixture = self.preset.mixtures[shape.type]
-        if mixture not in self.mixed:
-            self.mixed[mixture] = Mixed(self.preset, mixture, self.slots, self.matches)
-        self.now, self.shape, self.origin = self.mixed[mixture], shape, len(self.data) - shape.phase
+        self.now, self.shape, self.origin = self.mixed[shape.type], shape, len(self.data) - shape.phase
 
     def _begin_byte(self) -> None:
         if not self.data:
@@ -435,14 +366,14 @@ class Predictor:
             match.begin_byte(self.data)
             if match.length and not expect:
                 expect = match.expected | (grade_of(match.length) + 1) << 8
-        self.sources.v[source.EXPECT] = expect
+        self.sources.v["EXPECT"] = expect
 
     def p(self) -> int:
         """Return the probability that the next bit is one, in 16 bits."""
         if self.bit == 0:
             self._begin_byte()
         now, v, n = self.now, self.sources.v, len(self.now.histories)
-        last8 = v[source.LAST8]
+        last8 = v["LAST8"]
         last = last8 & 255
         if self.bit in (0, 4):
             for history in now.histories:
@@ -470,15 +401,14 @@ class Predictor:
             dots.append(mixer.set(self._row(choice, silent, grade), inputs))
         f_row = self.seen * 16 // (n + 1) + (0 if silent else ((grade >> 3) + 1) * 16)
         total = 0
-        shape = (v[source.SHAPE] & 4095) << 3 | self.bit
+        shape = (v["SHAPE"] & 4095) << 3 | self.bit
         for final, row in zip(now.finals, (self.partial, last, f_row, shape), strict=True):
             total += final.set(row, dots)
         mixed = total >> 2
 
-        spot = (mixed + TOP + 1) * 5 >> 3
         spread = self.partial * 0x9E35
         pair = ((last8 & 65535) * K1 & M64) >> 48
-        word = ((v[source.WORD] + last & M64) * K1 & M64) >> 48
+        word = ((v["WORD"] + last & M64) * K1 & M64) >> 48
         rows = (
             self.partial,
             last << 8 | self.partial,
@@ -486,7 +416,7 @@ class Predictor:
             expected << 8 | self.partial,
             (word ^ spread) & 65535,
         )
-        q = [sse.p(row, spot) for sse, row in zip(self.sses, rows, strict=True)]
+        q = [sse.p(row, mixed) for sse, row in zip(self.sses, rows, strict=True)]
         one = 4 * squash(mixed) + q[0] + 2 * q[1] + 3 * q[2] + 3 * q[3] + 3 * q[4] + 8 >> 4
         self.one = max(1, min(65535, one))
         return self.one
@@ -503,15 +433,15 @@ class Predictor:
             near |= (row >> (8 - self.bit) & 65535) << 16 * k
         return near
 
-    def _row(self, choice: Choice, silent: bool, grade: int) -> int:
-        if choice.select == source.PARTIAL:
+    def _row(self, choice: Source, silent: bool, grade: int) -> int:
+        if choice.name == "PARTIAL":
             return self.partial
-        if choice.select == source.MATCH:
+        if choice.name == "MATCH":
             seen = self.seen * 8 // (len(self.now.histories) + 1)
             return seen * 72 + self.bit + (0 if silent else ((grade >> 2) + 1) * 8)
-        if choice.select == source.BITS:
+        if choice.name == "BITS":
             return self.near & 3 | self.near >> 19 & 0x7C | self.near >> 31 & 0x380
-        row = self.sources.v[choice.source] >> choice.shift & choice.mask
+        row = choice.of(self.sources.v)
         return row * 8 + self.bit if choice.by_bit else row
 
     def update(self, bit: int) -> None:
@@ -531,7 +461,7 @@ class Predictor:
     def skim(self, byte: int) -> None:
         """Take note of a byte: in the histories of the first contexts, and in the match models."""
         self._begin_byte()
-        few = self.now.histories[: self.preset.skim]
+        few = self.now.histories[: self.skimming]
         for nibble in (byte >> 4, 16 | byte >> 4):
             for history in few:
                 history.begin_byte(self.sources.v) if nibble < 16 else history.begin_second_nibble(nibble)
@@ -544,13 +474,12 @@ class Predictor:
 
 def _begin(params, size, number, texts):
     """Return the model after the primer `number` of `texts`, and after skimming the others."""
-    preset = STRONG[params["preset"]]
     skimmed = read = b""
     if number:
-        skimmed = b"".join(texts[k] for k in sorted(texts) if k != number) if preset.skim else b""
-        read = texts[number][-preset.primer :]
+        skimmed = b"".join(texts[k] for k in sorted(texts) if k != number) if params["preset"] in SKIM else b""
+        read = texts[number][-READ:]
     total = len(skimmed) + len(read) + size
-    predictor = Predictor(preset, params["bits"], max(10, min(22, (total - 1).bit_length())))
+    predictor = Predictor(params["preset"], params["bits"], max(10, min(22, (total - 1).bit_length())))
     predictor.turn_to(Stretch(TEXT, len(skimmed) + len(read)))
     for byte in skimmed:
         predictor.skim(byte)

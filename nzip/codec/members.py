@@ -212,8 +212,16 @@ def walk(window: Window) -> Iterator[tuple[int, Event]]:
 
 
 def _walk_member(window: Window, start: int, parser: Parser) -> Iterator[tuple[int, Event]]:
+    def feed(count: int) -> None:
+        piece = window.at(start + parser.offset + parser.left, count)
+        if not piece:
+            raise window.truncated()
+        parser.feed(piece)
+
     asked = HEAD
     while not parser.finished:
+        if not parser.left:
+            feed(asked)
         event = parser.next()
         place = start + parser.offset
         if place + parser.skip > window.size:
@@ -226,8 +234,5 @@ def _walk_member(window: Window, start: int, parser: Parser) -> Iterator[tuple[i
         elif parser.skip:
             parser.pass_over()
         else:
-            piece = window.at(place + parser.left, asked)
-            if not piece:
-                raise window.truncated()
-            parser.feed(piece)
             asked *= 4
+            feed(asked)

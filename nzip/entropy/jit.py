@@ -51,10 +51,9 @@ ROOM = 1 << 30  # bytes that a disk must have left before large files are kept t
 ENVIRONMENT = ("NZIP_CACHE_DIR", "NUMBA_CACHE_DIR")
 # Settings of numba's that change no machine code.
 HARMLESS = {"NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER", "NUMBA_THREADING_LAYER_PRIORITY"}
-# What a kernel may ask of the process if it is to run without numba; its own allocations are answered by `_allocator`.
-KNOWN = {"memset", "memcpy", "memmove", "malloc", "free"}
+KNOWN = {"memset", "memcpy", "memmove"}  # what a kernel may ask of the process if it is to run without numba
 RETURNS = ("int64", "none")
-ALLOCATE, RELEASE = "NRT_MemInfo_alloc_aligned", "NRT_MemInfo_call_dtor"
+BARE: dict[str, Any] = {"_nrt": False}  # without the runtime of numba, which allocates and counts
 
 _listeners: list[Callable[[str], None]] = []
 _lock = process.lock()
@@ -63,6 +62,14 @@ _lock = process.lock()
 def kernel(function: F) -> F:
     """Compile `function` with the package's flags, when it is first called."""
     return _compiled(function, {})
+
+
+def bare(function: F) -> F:
+    """As `kernel`, for one that allocates nothing (but see `stack`): numba then counts no references to its arrays.
+
+    Without this, each component that takes an array costs a kernel two counts, which in a loop is much.
+    """
+    return _compiled(function, BARE)
 
 
 def inlined(function: F) -> F:
@@ -483,41 +490,6 @@ def _cells(function: Any) -> tuple[Any, ...]:
 
 # ---- without numba ---------------------------------------------------------------------------------------------------
 
-# What `np.zeros` of a kernel asks numba's runtime for. A MemInfo begins with its count of users, its destructor and its
-# argument, the data, their size; freeing is one call of `free`, since both parts are one piece.
-def _allocator() -> str:
-    """LLVM's text of what answers them."""
-    from llvmlite import ir
-
-    word, half, pointer = ir.IntType(64), ir.IntType(32), ir.PointerType(ir.IntType(8))
-    info_kind = ir.LiteralStructType([word, pointer, pointer, pointer, word, pointer])
-    module = ir.Module("allocator")
-    malloc = ir.Function(module, ir.FunctionType(pointer, [word]), "malloc")
-    free = ir.Function(module, ir.FunctionType(ir.VoidType(), [pointer]), "free")
-
-    function = ir.Function(module, ir.FunctionType(pointer, [word, half]), ALLOCATE)
-    size, align = function.args
-    builder = ir.IRBuilder(function.append_basic_block())
-    wide = builder.zext(align, word)
-    before = builder.add(wide, ir.Constant(word, 64))  # room for the info, and to align
-    info = builder.call(malloc, [builder.add(size, before)])
-    with builder.if_then(builder.icmp_unsigned("==", builder.ptrtoint(info, word), ir.Constant(word, 0))):
-        builder.ret(info)
-    behind = builder.add(builder.ptrtoint(info, word), before)
-    data = builder.inttoptr(builder.sub(behind, builder.urem(behind, wide)), pointer)
-    fields = builder.bitcast(info, info_kind.as_pointer())
-    builder.store(ir.Constant(info_kind, None), fields)
-    for place, value in ((0, ir.Constant(word, 1)), (3, data), (4, size)):
-        builder.store(value, builder.gep(fields, [ir.Constant(half, 0), ir.Constant(half, place)]))
-    builder.ret(info)
-
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [pointer]), RELEASE)
-    builder = ir.IRBuilder(function.append_basic_block())
-    builder.call(free, [function.args[0]])
-    builder.ret_void()
-    return str(module)
-
-
 def _portable() -> bool:
     """Whether kernels may run without numba here: nothing is to be switched off, and words have 64 bits."""
     off = ("NUMBA_DISABLE_JIT", "NUMBA_BOUNDSCHECK", "NUMBA_DEBUG_NRT")
@@ -590,13 +562,12 @@ class Native:
 
                 for listener in list(_listeners):
                     listener(self._name)
-                fresh: Any = numba.njit(nogil=True)(function.py_func)
+                fresh: Any = numba.njit(nogil=True, **BARE)(function.py_func)
                 fresh.compile(signature)
                 compiled = fresh.overloads[signature]
                 library, name = compiled.library, compiled.fndesc.llvm_func_name
                 module = library._final_module
             module = llvm.parse_bitcode(module.as_bitcode())
-            module.link_in(llvm.parse_assembly(_allocator()))
             for f in module.functions:
                 if not f.is_declaration and f.name != name:
                     f.linkage = "internal"

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import struct
 from itertools import product
 from pathlib import Path
 
 import naive_cm as naive
 import pytest
-from naive_segments import AUDIO, BINARY, IMAGE, TEXT, Stretch, pack
+from naive_segments import pack
 
 from nzip.models import primers
 from nzip.models.cm import memory
 from nzip.models.cm.engine import CmEngine
 from nzip.models.cm.presets import NORMAL
+from tests.docs.payloads import FOUR, WORDS, Parts, shown
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "CM.md"
 ENGINE = CmEngine()
@@ -66,32 +66,13 @@ def test_its_formula_gives_the_memory(preset: int) -> None:
         assert ENGINE.memory({"preset": preset, "bits": bits, "primer": primed}, size) == need + size + 3 * read
 
 
-WORDS = b"the cat and the dog and the bird sat on the mat. " * 3
-PARTS = [
-    (b"name,size\nalpha,17\nbeta,218\ngamma,9\n", Stretch(TEXT, 0)),
-    (b"".join(bytes((k, 0, k * k % 256, 0)) for k in range(16)), Stretch(BINARY, 0, 4)),
-    (
-        bytes((10 * x + 5 * y + 40 * c) % 256 for y in range(4) for x in range(6) for c in range(3)),
-        Stretch(IMAGE, 0, 18, 3),
-    ),
-    (
-        b"".join((37 * k * k % 2000 - 1000).to_bytes(2, "little", signed=True) * 2 for k in range(16)),
-        Stretch(AUDIO, 0, 0, 4, 2),
-    ),
-]
-
-
-@pytest.mark.parametrize("number", [0, 1])
-def test_its_examples(number: int) -> None:
-    payloads = re.findall(r"\n\n((?:    (?:[0-9A-F]{2} ?)+\n){1,})\n", PAGE.read_text("utf-8").split("## Examples")[1])
-    payload = bytes.fromhex(payloads[number])
-    parts, packed = (PARTS, "81 08") if number else ([(WORDS, Stretch(TEXT, 0))], "83 0A")
-    block = b"".join(part for part, _ in parts)
+@pytest.mark.parametrize(("packed", "parts"), [("83 0A", WORDS), ("81 08", FOUR)])
+def test_its_examples(packed: str, parts: Parts) -> None:
+    payload, block = shown(PAGE.read_text("utf-8"))[packed], b"".join(part for part, _ in parts)
     params = ENGINE.unpack(bytes.fromhex(packed))
-    assert f"`{packed}`" in PAGE.read_text("utf-8")
     assert ENGINE.decode(payload, len(block), params) == block
     stretches, _, coded = naive.read_head(payload, len(block), 0)
-    assert stretches == [stretch._replace(length=len(part)) for part, stretch in parts]
+    assert stretches == [stretch for _, stretch in parts]
     assert pack(stretches) + coded == payload
     predictor = naive.Predictor(params["preset"], params["bits"], len(block))
     assert naive.decode(coded, stretches, predictor) == block

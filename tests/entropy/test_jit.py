@@ -27,17 +27,19 @@ pytestmark = pytest.mark.skipif(not JIT, reason="nothing is compiled with the JI
 # A kernel that calls one of another module, and one that is called without numba; small, so that compiling is quick.
 OTHER = """
 import numpy as np
-from nzip.entropy.jit import kernel
+from nzip.entropy.integers import i64
+from nzip.entropy.jit import bare, kernel
 from nzip.entropy.range import decode_target
+from nzip.entropy.stack import zeros
 from nzip.models.cm.components.mixer import bounded
 
 @kernel
 def target(code, rng, total):
     return np.int64(decode_target(code, rng, total)) + bounded(0)
 
-@kernel
+@bare
 def add_up(values, sums, more):
-    work = np.zeros(values.shape[0], np.int64)
+    work = zeros(values.shape[0], i64)
     for k in range(values.shape[0]):
         work[k] = values[k] + more
     total = 0
@@ -123,7 +125,7 @@ def test_a_change_of_another_module_makes_all_stale(tmp_path: Path) -> None:
         path = root / "nzip" / place
         text = path.read_text()
         start = text.index(f"def {name}")
-        changed = text[:start] + text[start:].replace("    return ", "    return np.uint8(7) + ", 1)
+        changed = text[:start] + text[start:].replace("    return ", "    return 7 + ", 1)
         assert changed != text
         path.write_text(changed)
         assert _run(root, "target")[0] == value

@@ -23,7 +23,7 @@ from nzip.registry import ENGINES, TRANSFORMS
 
 from . import mutate, wire
 from .mutate import uleb
-from .samples import bitmap, code, table, text
+from .samples import code, table, text
 from .target import ANY, MEBI, RIGHT, Believed, Slow, Target, Wrong, replaced
 from .wire import Chunk, Member
 
@@ -436,74 +436,6 @@ class ZstdTarget(FileTarget):
         return [[solo("zstd", raw, level=level)] for raw in raws for level in (1, 19)]
 
 
-class CmTarget(FileTarget):
-    name = "cm"
-    share = 6.0
-    limit = 96 * MEBI
-
-    def made(self) -> list[list[Member]]:
-        seeds = [
-            [solo("cm", raw, preset=preset, primer=0, bits=12)]
-            for preset in (1, 2, 4, 6, 7, 8)
-            if preset in ENGINES.by_name("cm").presets  # type: ignore[attr-defined]
-            for raw in (text(preset, 300), table(preset, 400))
-        ]
-        seeds += [[solo("cm", text(9, 200), preset=1, primer=1)]]
-        first = ENGINES.by_id(2, 1)
-        for raw in (text(1, 300), table(1, 400)):
-            (member,) = wire.copied([solo("cm", raw, preset=1, primer=0)])
-            chunk, params = member.chunks[0], first.fit({"preset": 1}, len(raw))
-            chunk.version, chunk.packed = 1, first.pack(params)
-            chunk.payload, chunk.memory = (
-                first.encode(raw, params),
-                pack_memory(first.memory(params, len(raw))),
-            )
-            seeds.append([member])
-        return seeds
-
-
-class CmFastTarget(FileTarget):
-    name = "cmfast"
-    share = 6.0
-    limit = 48 * MEBI
-
-    def made(self) -> list[list[Member]]:
-        return [
-            [solo("cmfast", raw, bits=12, streams=1)]
-            for raw in (text(1, 300), text(2, 1500), table(3, 700), table(4, 300, 7), bitmap(5, 500))
-        ] + [[two_streams(raw)] for raw in (text(6, 701), table(7, 901))]
-
-
-def two_streams(raw: bytes) -> Member:
-    """Return a member whose block is coded in two streams, shorter than those that `fit` makes of two."""
-    member = solo("cmfast", raw)
-    engine, params = ENGINES.by_name("cmfast"), {"bits": 12, "streams": 2}
-    chunk = member.chunks[0]
-    chunk.packed, chunk.payload = engine.pack(params), engine.encode(raw, params)
-    chunk.memory = pack_memory(engine.memory(params, len(raw)))
-    return member
-
-
-class CmStrongTarget(FileTarget):
-    name = "cmstrong"
-    share = 4.0
-    limit = 160 * MEBI
-
-    def made(self) -> list[list[Member]]:
-        return [
-            [solo("cmstrong", raw, preset=preset, primer=0, bits=12)]
-            for preset in (1, 2, 3)
-            if preset in _presets()
-            for raw in (text(1, 250), table(2, 300), bitmap(3, 400))
-        ]
-
-
-def _presets() -> set[int]:
-    from nzip.models.cmstrong.engine import PRESETS
-
-    return set(PRESETS)
-
-
 class MidicothTarget(FileTarget):
     name = "midicoth"
     share = 6.0
@@ -683,9 +615,6 @@ TARGETS = [
     ContainerTarget,
     SalvageTarget,
     ZstdTarget,
-    CmTarget,
-    CmFastTarget,
-    CmStrongTarget,
     MidicothTarget,
     EnginesTarget,
     LmTarget,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from . import archives, content, lossless, lossy, models, others
+from . import archives, content, lossless, lossy, mixing, models, others
 from .target import Target
 
 TARGETS: list[type[Target]] = [
-    target for module in (lossless, lossy, others, archives, models, content) for target in module.TARGETS
+    target for module in (lossless, mixing, lossy, others, archives, models, content) for target in module.TARGETS
 ]

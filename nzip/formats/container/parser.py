@@ -22,6 +22,8 @@ from nzip.formats.container.structures import (
 )
 from nzip.formats.container.wire import OutOfBytes, Reader
 
+BLOCK_MARK = bytes((BLOCK,))
+
 
 @dataclass(frozen=True)
 class Block:
@@ -135,10 +137,13 @@ class Parser:
                 return event
         return None
 
-    def _consume(self, count: int) -> bytes:
-        data = bytes(self._buffer[:count])
+    def _consume(self, count: int) -> None:
         del self._buffer[:count]
         self._offset += count
+
+    def _taken(self, count: int) -> bytes:
+        data = bytes(self._buffer[:count])
+        self._consume(count)
         return data
 
     def _step(self) -> Event | None:
@@ -149,22 +154,22 @@ class Parser:
             return self.header
         if self._pending is not None:
             header = self._pending
-            if not self._payloads:
-                self._pending, self._skip = None, header.payload_size
-                self.finished = self.header.solo
-                return Block(header, b"")
             if len(self._buffer) < header.payload_size:
                 raise OutOfBytes
             self._pending = None
-            if self.header.solo:
-                self.finished = True
-            return Block(header, self._consume(header.payload_size))
+            self.finished = self.header.solo
+            return Block(header, self._taken(header.payload_size))
         reader = Reader(self._buffer, partial=True)
-        kind = reader.u8()
-        if kind == BLOCK:
+        if self._buffer[:1] == BLOCK_MARK:
             # A block header is at most MAX_BLOCK_HEADER bytes, so waiting for it keeps little.
-            self._start_block(Reader(self._buffer, partial=True))
-            return None
+            header = self._start_block(reader)
+            if self._payloads:
+                self._pending = header
+                return None
+            self._skip = header.payload_size
+            self.finished = self.header.solo
+            return Block(header, b"")
+        kind = reader.u8()
         if self._inside:
             raise CorruptError("the end index does not describe the blocks before it")
         if kind == 0:
@@ -176,7 +181,7 @@ class Parser:
             if size > len(self._index) * 27 + 64:
                 raise CorruptError("the end index is larger than the blocks before it can need")
             reader.bytes(size)
-            end = End.parse(self._consume(reader.pos))
+            end = End.parse(self._taken(reader.pos))
             self._verify_end(end)
             self.finished = True
             return end
@@ -187,7 +192,7 @@ class Parser:
         self._gap += reader.pos + size
         return None
 
-    def _start_block(self, reader: Reader) -> None:
+    def _start_block(self, reader: Reader) -> BlockHeader:
         assert self.header is not None
         header = BlockHeader.parse(reader)
         if header.raw_size == 0 and not self.header.solo:
@@ -197,10 +202,10 @@ class Parser:
         if self._admit is not None:
             self._admit(header)
         self._consume(reader.pos)
-        self._pending = header
         if header.raw_size:
             self._index.add(self._gap, header.size, header.raw_size)
         self._gap = 0
+        return header
 
     def _verify_end(self, end: End) -> None:
         assert self.header is not None

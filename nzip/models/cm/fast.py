@@ -17,12 +17,11 @@ The invariants are those of `nzip.models.cm.normal`.
 
 from __future__ import annotations
 
-import numpy as np
-
 from nzip.entropy.binary import decode_step, encode_step
 from nzip.entropy.bounds import AT, HIGH, LOW, WINDOW
 from nzip.entropy.integers import Array, i32, i64, u8, u16, u32, u64
-from nzip.entropy.jit import inlined, kernel
+from nzip.entropy.jit import bare, inlined
+from nzip.entropy.stack import zeros
 from nzip.models.cm.components.buckets import claimed_of_two
 from nzip.models.cm.components.learners import learn
 from nzip.models.cm.components.match import short_hash
@@ -114,7 +113,7 @@ def address(
         prefetch(slots, place)
 
 
-@kernel
+@bare
 def code(
     mode: int,  # ENCODE, DECODE, or READ: learn from what is known and code nothing
     first: int,  # where in `buf` to begin; what is before it was read in an earlier call with the same state
@@ -151,33 +150,33 @@ def code(
     match_drop = u64(64 - 8 * (least - 1))
 
     # Of each stream:
-    v = np.zeros(SOURCES * streams, np.uint64)
-    hashes = np.zeros(FAST_CONTEXTS * streams, np.uint64)
-    places = np.zeros(FAST_CONTEXTS * streams, np.int64)  # of the buckets to be looked up
-    checks = np.zeros(FAST_CONTEXTS * streams, np.uint8)
-    found = np.zeros(FAST_CONTEXTS * streams, np.int64)  # places of the buckets in use
-    cells = np.zeros(FAST_CONTEXTS * streams, np.int64)  # in maps
-    x = np.zeros(FAST_LANES * streams, np.int32)
-    last8 = np.zeros(streams, np.uint64)
-    starts = np.zeros(streams, np.int64)  # no byte before it is known to the stream
-    pos = np.zeros(streams, np.int64)
-    symbol = np.zeros(streams, np.int64)
-    partial = np.zeros(streams, np.int64)  # a one, then the bits of this byte so far
-    node = np.zeros(streams, np.int64)  # a one, then the bits of this nibble so far
-    seen = np.zeros(streams, np.int64)
-    pointer = np.zeros(streams, np.int64)  # of the match: where the byte expected next stands
-    length = np.zeros(streams, np.int64)  # of the match, 0 for none
-    expected = np.zeros(streams, np.int64)  # that byte + 256, 0 for none
-    grade = np.zeros(streams, np.int64)
-    candidate = np.zeros(streams, np.int64)
-    match_hash = np.zeros(streams, np.uint64)
-    guess = np.zeros(streams, np.int64)  # 1 or -1 for an expected one or zero, 0 for none
-    match_cell = np.zeros(streams, np.int64)
-    rows = np.zeros(streams, np.int64)
-    mixed = np.zeros(streams, np.int64)
-    sse_cell = np.zeros(streams, np.int64)
-    one = np.zeros(streams, np.int64)  # probability of a one, 16 bits
-    bit_of = np.zeros(streams, np.int64)
+    v = zeros(SOURCES * streams, u64)
+    hashes = zeros(FAST_CONTEXTS * streams, u64)
+    places = zeros(FAST_CONTEXTS * streams, i64)  # of the buckets to be looked up
+    checks = zeros(FAST_CONTEXTS * streams, u8)
+    found = zeros(FAST_CONTEXTS * streams, i64)  # places of the buckets in use
+    cells = zeros(FAST_CONTEXTS * streams, i64)  # in maps
+    x = zeros(FAST_LANES * streams, i32)
+    last8 = zeros(streams, u64)
+    starts = zeros(streams, i64)  # no byte before it is known to the stream
+    pos = zeros(streams, i64)
+    symbol = zeros(streams, i64)
+    partial = zeros(streams, i64)  # a one, then the bits of this byte so far
+    node = zeros(streams, i64)  # a one, then the bits of this nibble so far
+    seen = zeros(streams, i64)
+    pointer = zeros(streams, i64)  # of the match: where the byte expected next stands
+    length = zeros(streams, i64)  # of the match, 0 for none
+    expected = zeros(streams, i64)  # that byte + 256, 0 for none
+    grade = zeros(streams, i64)
+    candidate = zeros(streams, i64)
+    match_hash = zeros(streams, u64)
+    guess = zeros(streams, i64)  # 1 or -1 for an expected one or zero, 0 for none
+    match_cell = zeros(streams, i64)
+    rows = zeros(streams, i64)
+    mixed = zeros(streams, i64)
+    sse_cell = zeros(streams, i64)
+    one = zeros(streams, i64)  # probability of a one, 16 bits
+    bit_of = zeros(streams, i64)
 
     low = u32(coder[LOW])
     high = u32(coder[HIGH])
@@ -383,7 +382,7 @@ def code(
     coder[AT] = at
 
 
-@kernel
+@bare
 def restore(
     first: int,  # as `code` was given it
     buf: Array,  # as `code` left it for one stream
@@ -396,11 +395,11 @@ def restore(
     shift = u64(64 - i64(settings[CFG_BITS]))
     match_shift = u64(64 - i64(settings[CFG_MATCH_BITS]))
     match_drop = u64(64 - 8 * (least - 1))
-    v = np.zeros(SOURCES, np.uint64)
-    hashes = np.zeros(FAST_CONTEXTS, np.uint64)
-    places = np.zeros(FAST_CONTEXTS, np.int64)
-    checks = np.zeros(FAST_CONTEXTS, np.uint8)
-    known = np.zeros(256, np.uint8)
+    v = zeros(SOURCES, u64)
+    hashes = zeros(FAST_CONTEXTS, u64)
+    places = zeros(FAST_CONTEXTS, i64)
+    checks = zeros(FAST_CONTEXTS, u8)
+    known = zeros(256, u8)
     v[LAST8] = carried_was[0]
     v[WORD] = carried_was[1]
     for p in range(first, i64(buf.shape[0])):

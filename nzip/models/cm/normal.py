@@ -18,12 +18,11 @@ Invariants of this and of the other loops:
 
 from __future__ import annotations
 
-import numpy as np
-
 from nzip.entropy.binary import decode_step, encode_step
 from nzip.entropy.bounds import AT, HIGH, LOW, WINDOW
 from nzip.entropy.integers import Array, i32, i64, u8, u32, u64
-from nzip.entropy.jit import kernel
+from nzip.entropy.jit import bare
+from nzip.entropy.stack import zeros
 from nzip.models.cm.components.buckets import check_of, claimed, hashed, rehashed
 from nzip.models.cm.components.learners import count, counted, learn, line_of
 from nzip.models.cm.components.match import equal_before, grade_of, short_hash, trust_of
@@ -66,7 +65,7 @@ from nzip.models.cm.layout import (
 )  # fmt: skip
 
 
-@kernel
+@bare
 def renew(v: Array, buf: Array, pos: int, settings: Array, after1: Array, after2: Array) -> None:
     """Bring the sources `v` to where they predict byte `pos` (1 or more); all bytes before it are in `buf`."""
     c = i64(buf[u64(pos - 1)])
@@ -83,7 +82,7 @@ def renew(v: Array, buf: Array, pos: int, settings: Array, after1: Array, after2
     renew_shape(v, buf, pos, c, settings)
 
 
-@kernel
+@bare
 def address(
     v: Array, spec: Array, direct: Array, hashes: Array, places: Array, checks: Array, slots: Array, shift: int
 ) -> None:
@@ -103,7 +102,7 @@ def address(
                 prefetch(slots, places[i] ^ 64)
 
 
-@kernel
+@bare
 def readdress(
     grown: int, direct: Array, hashes: Array, places: Array, checks: Array, slots: Array, shift: int
 ) -> None:
@@ -119,7 +118,7 @@ def readdress(
                 prefetch(slots, i64(places[i]))
 
 
-@kernel
+@bare
 def code(
     mode: int,  # ENCODE, DECODE, or READ: learn from what is known and code nothing
     first: int,  # where in `buf` to begin; what is before it was read in an earlier call with the same state
@@ -176,15 +175,15 @@ def code(
     match_input = contexts + doubled
     counter_input = match_input + 3
 
-    hashes = np.zeros(contexts, np.uint64)
-    places = np.zeros(contexts, np.int64)  # of the buckets to be looked up
-    checks = np.zeros(contexts, np.uint8)
-    found = np.zeros(contexts, np.int64)  # places of the buckets in use
-    cells = np.zeros(contexts, np.int64)  # in maps
-    c_lines = np.zeros(counts, np.int64)  # where in `counters` this nibble's lines start
-    x = np.zeros(inputs, np.int32)
-    rows = np.zeros(sets, np.int64)
-    dots = np.zeros(sets, np.int64)
+    hashes = zeros(contexts, u64)
+    places = zeros(contexts, i64)  # of the buckets to be looked up
+    checks = zeros(contexts, u8)
+    found = zeros(contexts, i64)  # places of the buckets in use
+    cells = zeros(contexts, i64)  # in maps
+    c_lines = zeros(counts, i64)  # where in `counters` this nibble's lines start
+    x = zeros(inputs, i32)
+    rows = zeros(sets, i64)
+    dots = zeros(sets, i64)
     extra = warmth(i64(settings[CFG_RATE_START]), i64(settings[CFG_RATE_FALL]))
     x[u64(match_input + 2)] = i32(BIAS)
 
@@ -411,7 +410,7 @@ def code(
     coder[AT] = at
 
 
-@kernel
+@bare
 def restore(
     first: int,  # as `code` was given it
     buf: Array,  # as `code` left it
@@ -433,10 +432,10 @@ def restore(
     match_shift = u64(64 - i64(settings[CFG_MATCH_BITS]))
     match_drop = u64(64 - 8 * (least - ahead))
     counter_shift = u64(64 - i64(settings[CFG_COUNTER_BITS]))
-    hashes = np.zeros(contexts, np.uint64)
-    places = np.zeros(contexts, np.int64)
-    checks = np.zeros(contexts, np.uint8)
-    known = np.zeros(256, np.uint8)
+    hashes = zeros(contexts, u64)
+    places = zeros(contexts, i64)
+    checks = zeros(contexts, u8)
+    known = zeros(256, u8)
     for again in range(2):
         # What followed pairs of bytes takes part in contexts: it is undone, renewed on the walk, and undone again.
         for k in range(SOURCES):

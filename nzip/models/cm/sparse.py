@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from nzip.entropy.integers import Array, i64, u64
-from nzip.entropy.jit import kernel
+from nzip.entropy.jit import bare
 
 
-@kernel
+@bare
 def spread(gaps: Array, values: Array, out: Array) -> None:
     """Write `values` to `out`, each so many bytes (1 or more) behind the one before; the first counts from -1."""
     at = i64(-1)

@@ -8,12 +8,11 @@ same in plain Python, and must agree to the bit. The invariants are those of `nz
 
 from __future__ import annotations
 
-import numpy as np
-
 from nzip.entropy.binary import decode_step, encode_step
 from nzip.entropy.bounds import AT, HIGH, LOW, WINDOW
 from nzip.entropy.integers import Array, i32, i64, u8, u32, u64
-from nzip.entropy.jit import kernel
+from nzip.entropy.jit import bare
+from nzip.entropy.stack import zeros
 from nzip.models.cm.components.buckets import check_of, claimed, hashed, rehashed
 from nzip.models.cm.components.learners import learn
 from nzip.models.cm.components.match import equal_before, grade_of, long_hash, trust_of
@@ -78,7 +77,7 @@ from nzip.models.cm.layout import (
 )  # fmt: skip
 
 
-@kernel
+@bare
 def renew(v: Array, buf: Array, pos: int, settings: Array, after1: Array, after2: Array, after3: Array) -> None:
     """Bring the sources `v` to where they predict byte `pos` (1 or more); all bytes before it are in `buf`."""
     c = i64(buf[u64(pos - 1)])
@@ -98,7 +97,7 @@ def renew(v: Array, buf: Array, pos: int, settings: Array, after1: Array, after2
     renew_shape(v, buf, pos, c, settings)
 
 
-@kernel
+@bare
 def address(v: Array, spec: Array, hashes: Array, places: Array, checks: Array, slots: Array, shift: int) -> None:
     """Find where each context's bucket for the first nibble lies, and ask for its cache line."""
     for i in range(hashes.shape[0]):
@@ -112,7 +111,7 @@ def address(v: Array, spec: Array, hashes: Array, places: Array, checks: Array, 
         prefetch(slots, places[i])
 
 
-@kernel
+@bare
 def readdress(grown: int, hashes: Array, places: Array, checks: Array, slots: Array, shift: int) -> None:
     """Find where each context's bucket for the second nibble lies; `grown` is a one and the first nibble."""
     for i in range(hashes.shape[0]):
@@ -122,7 +121,7 @@ def readdress(grown: int, hashes: Array, places: Array, checks: Array, slots: Ar
         prefetch(slots, places[i])
 
 
-@kernel
+@bare
 def look_up(found: Array, places: Array, checks: Array, slots: Array, slots64: Array) -> int:
     """Find the bucket of each context at its place or near it, or empty one; return how many had seen something."""
     seen = i64(0)
@@ -133,7 +132,7 @@ def look_up(found: Array, places: Array, checks: Array, slots: Array, slots64: A
     return seen
 
 
-@kernel
+@bare
 def follow(
     v: Array,
     buf: Array,
@@ -185,7 +184,7 @@ def follow(
     v[EXPECT] = u64(first)
 
 
-@kernel
+@bare
 def code(
     mode: int,  # ENCODE, DECODE, or READ: learn from what is known and code nothing
     first: int,  # where in `buf` to begin; what is before it was read in an earlier call with the same state
@@ -248,24 +247,24 @@ def code(
     skimmed = i64(settings[CFG_SKIMMED])  # up to here only match models and some histories see what is read
     match_at = all_ + seconds
 
-    hashes = np.zeros(n, np.uint64)
-    places = np.zeros(n, np.int64)  # of the buckets to be looked up
-    checks = np.zeros(n, np.uint8)
-    found = np.zeros(all_, np.int64)  # places of the buckets in use
-    cells = np.zeros(all_, np.int64)  # in maps
-    rows = np.zeros(sets, np.int64)
-    dots = np.zeros(sets, np.int64)
-    f_rows = np.zeros(4, np.int64)
-    f_dots = np.zeros(4, np.int64)
-    a_cells = np.zeros(5, np.int64)
+    hashes = zeros(n, u64)
+    places = zeros(n, i64)  # of the buckets to be looked up
+    checks = zeros(n, u8)
+    found = zeros(all_, i64)  # places of the buckets in use
+    cells = zeros(all_, i64)  # in maps
+    rows = zeros(sets, i64)
+    dots = zeros(sets, i64)
+    f_rows = zeros(4, i64)
+    f_dots = zeros(4, i64)
+    a_cells = zeros(5, i64)
     m_pointer = matched[:matches]
     m_length = matched[matches : 2 * matches]
     m_missed = matched[2 * matches : 3 * matches]
     m_expected = matched[3 * matches :]
-    m_grade = np.zeros(matches, np.int64)
-    m_guess = np.zeros(matches, np.int64)
-    m_cell = np.zeros(matches, np.int64)
-    m_cell2 = np.zeros(matches, np.int64)
+    m_grade = zeros(matches, i64)
+    m_guess = zeros(matches, i64)
+    m_cell = zeros(matches, i64)
+    m_cell2 = zeros(matches, i64)
     extra = warmth(i64(settings[CFG_RATE_START]), i64(settings[CFG_RATE_FALL]))
     x[u64(match_at + 3 * matches)] = i32(BIAS)
 
@@ -282,8 +281,8 @@ def code(
         follow(v, buf, first, least, m_pointer, m_length, m_missed, m_expected, table, match_bits)
     address(v, spec, hashes, places, checks, slots, shift)
     # All that is skimmed is known: buckets are asked for many bytes before they are looked up.
-    few_places = np.zeros(2 * few * SKIM_AHEAD, np.int64)
-    few_checks = np.zeros(2 * few * SKIM_AHEAD, np.uint8)
+    few_places = zeros(2 * few * SKIM_AHEAD, i64)
+    few_checks = zeros(2 * few * SKIM_AHEAD, u8)
     for begin in range(first, skimmed, SKIM_AHEAD):
         reached[0] = begin
         stop = min(begin + SKIM_AHEAD, skimmed)

@@ -19,12 +19,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from nzip.entropy.binary import decode_step, encode_step
 from nzip.entropy.bounds import AT, HIGH, LOW, WINDOW
 from nzip.entropy.integers import Array, i32, i64, u8, u16, u32, u64, width
-from nzip.entropy.jit import kernel
+from nzip.entropy.jit import bare
+from nzip.entropy.stack import zeros
 from nzip.models.cm.components.learners import learn
 from nzip.models.cm.components.match import equal_before
 from nzip.models.cm.components.mixer import bounded, squashed
@@ -83,7 +82,7 @@ from nzip.models.midicoth.layout import (
 )  # fmt: skip
 
 
-@kernel
+@bare
 def take(cells: Array, heads: Array, size: int, units: int, base: int) -> Any:
     """Return the number of a free block of UNIT << size entries, or -1. heads: int64 (SIZES + 1,), the top last."""
     head = i64(heads[u64(size)])
@@ -98,7 +97,7 @@ def take(cells: Array, heads: Array, size: int, units: int, base: int) -> Any:
     return top
 
 
-@kernel
+@bare
 def give(cells: Array, heads: Array, at: int, base: int) -> None:
     """Put back the block of the slot at cells[at]."""
     block = i64(cells[u64(at + 2)]) | (i64(cells[u64(at + 3)]) << 16)
@@ -110,7 +109,7 @@ def give(cells: Array, heads: Array, at: int, base: int) -> None:
     heads[u64(size)] = block + 1
 
 
-@kernel
+@bare
 def find(cells: Array, line: int, check: int) -> Any:
     """Return the slot in use, of the four from `line` on, whose check is right, or -1."""
     for k in range(4):
@@ -120,7 +119,7 @@ def find(cells: Array, line: int, check: int) -> Any:
     return i64(-1)
 
 
-@kernel
+@bare
 def make(cells: Array, heads: Array, base: int, line: int, check: int) -> Any:
     """Give up the least of the four slots from `line` on for a new context; return it, without entries."""
     best = line
@@ -142,7 +141,7 @@ def make(cells: Array, heads: Array, base: int, line: int, check: int) -> Any:
     return best
 
 
-@kernel
+@bare
 def entries(cells: Array, slot: int, base: int) -> Any:
     """Return where in `cells` the entries of a slot begin."""
     at = slot * SLOT
@@ -151,7 +150,7 @@ def entries(cells: Array, slot: int, base: int) -> Any:
     return at + 2
 
 
-@kernel
+@bare
 def count(cells: Array, heads: Array, units: int, base: int, slot: int, symbol: int, more: int) -> None:
     """Count `symbol` in `slot`: `more` if it is there already, else FIRST."""
     at = slot * SLOT
@@ -196,7 +195,7 @@ def count(cells: Array, heads: Array, units: int, base: int, slot: int, symbol: 
     cells[u64(at + 1)] = u16(n + 1)
 
 
-@kernel
+@bare
 def address(
     cells: Array, lines: Array, checks: Array, direct: int, shift: int, last8: int, word: int, word1: int, gap: int
 ) -> None:
@@ -217,7 +216,7 @@ def address(
         prefetch(cells, lines[u64(o)] * SLOT)
 
 
-@kernel
+@bare
 def log(x: int, logs: Array) -> Any:
     """Return ln(2 x) * 2^16, from the 11 highest bits of x (1 or more)."""
     digits = width(x)
@@ -225,14 +224,14 @@ def log(x: int, logs: Array) -> Any:
     return digits * i64(logs[1024]) + i64(logs[u64(f - 1024)])
 
 
-@kernel
+@bare
 def stretch(cell: int, logs: Array) -> Any:
     """Return the probability of an adaptive cell in the stretch domain; 22 bits stay within +-STRETCH_MAX + 833."""
     p = i64(cell >> u32(10))
     return max(min((log(p + 1, logs) - log((1 << 22) - p, logs)) >> 8, i64(STRETCH_MAX)), i64(-STRETCH_MAX))
 
 
-@kernel
+@bare
 def code(
     decode: bool,
     buf: Array,  # uint8 (size,): the block; decoding fills it
@@ -266,26 +265,26 @@ def code(
     shift = u64(64 - i64(settings[CFG_BITS]))
     kinds = i64(lengths.shape[0])
 
-    heads = np.zeros(SIZES + 1, np.int64)
-    lines = np.zeros(CONTEXTS, np.int64)  # where each context's slot may lie
-    checks = np.zeros(CONTEXTS, np.int64)
-    old_lines = np.zeros(CONTEXTS, np.int64)
-    old_checks = np.zeros(CONTEXTS, np.int64)
-    where = np.zeros(CONTEXTS, np.int64)  # the slot found, or -1
-    chosen = np.zeros(5, np.int64)  # cells of see, or -1
-    marks = np.zeros(256, np.int64)  # when a symbol became a candidate last
-    symbols = np.zeros(256, np.int64)  # PPM's candidates that agree with the bits so far
-    masses = np.zeros(256, np.int64)
-    listed = np.zeros(LISTS * 256, np.int32)  # entries of the other experts that agree with the bits so far
-    many = np.zeros(LISTS, np.int64)
-    total = np.zeros(LISTS, np.int64)
-    map_of = np.zeros(LISTS, np.int64)
-    used = np.zeros(LISTS, np.int64)  # cells of maps
-    x = np.zeros(INPUTS, np.int32)
-    rows = np.zeros(SETS, np.int64)
-    dots = np.zeros(SETS, np.int64)
-    views = np.zeros(2, np.int64)
-    inverse = np.zeros(CELL_LIMIT + DOUBT, np.int64)  # 2^24 / k
+    heads = zeros(SIZES + 1, i64)
+    lines = zeros(CONTEXTS, i64)  # where each context's slot may lie
+    checks = zeros(CONTEXTS, i64)
+    old_lines = zeros(CONTEXTS, i64)
+    old_checks = zeros(CONTEXTS, i64)
+    where = zeros(CONTEXTS, i64)  # the slot found, or -1
+    chosen = zeros(5, i64)  # cells of see, or -1
+    marks = zeros(256, i64)  # when a symbol became a candidate last
+    symbols = zeros(256, i64)  # PPM's candidates that agree with the bits so far
+    masses = zeros(256, i64)
+    listed = zeros(LISTS * 256, i32)  # entries of the other experts that agree with the bits so far
+    many = zeros(LISTS, i64)
+    total = zeros(LISTS, i64)
+    map_of = zeros(LISTS, i64)
+    used = zeros(LISTS, i64)  # cells of maps
+    x = zeros(INPUTS, i32)
+    rows = zeros(SETS, i64)
+    dots = zeros(SETS, i64)
+    views = zeros(2, i64)
+    inverse = zeros(CELL_LIMIT + DOUBT, i64)  # 2^24 / k
     for k in range(1, CELL_LIMIT + DOUBT):
         inverse[k] = (1 << 24) // k
     x[5] = i32(BIAS)
@@ -445,8 +444,8 @@ def code(
             ones = even << down
             for k in range(candidates):
                 ones += masses[u64(k)] & -((symbols[u64(k)] >> down) & 1)
-            zeros = whole - ones
-            x[0] = i32(max(min((log(ones, logs) - log(zeros, logs)) >> 8, i64(STRETCH_MAX)), i64(-STRETCH_MAX)))
+            noughts = whole - ones
+            x[0] = i32(max(min((log(ones, logs) - log(noughts, logs)) >> 8, i64(STRETCH_MAX)), i64(-STRETCH_MAX)))
             for i in range(LISTS):
                 x[u64(1 + i)] = i32(0)
                 if total[u64(i)] > 0:
@@ -569,7 +568,7 @@ def code(
                 learn(maps, match_cell, target, i64(MAP_LIMIT), rates)
 
             # ---- go down to the left or to the right
-            whole = ones if y else zeros
+            whole = ones if y else noughts
             n = i64(0)
             for k in range(candidates):
                 s = i64(symbols[u64(k)])

@@ -65,8 +65,8 @@ def _sound(size: int, stride: int, width: int, big: bool = False, phase: int = 0
     return _one(sound(size, stride, width, big, phase), AUDIO, stride=stride, width=width, big=big, phase=phase)
 
 
-def _picture(size: int, stride: int, row: int) -> tuple[bytes, list[Stretch]]:
-    return _one(picture(size, stride, row), IMAGE, stride=stride, period=row)
+def _picture(size: int, stride: int, row: int, phase: int = 0) -> tuple[bytes, list[Stretch]]:
+    return _one(picture(size + phase, stride, row)[phase:], IMAGE, stride=stride, period=row, phase=phase)
 
 
 _TEXT = b"the cat sat on the mat, and the dog sat on the cat; "
@@ -79,7 +79,7 @@ MAPS = {
     "pixels": _picture(600, 3, 60),
     "grey pixels": _picture(500, 1, 20),
     "pixels as wide as a row": _picture(400, 15, 15),
-    "rows that end within a pixel": _picture(500, 4, 50),
+    "rows that end within a pixel": _picture(500, 4, 50, 31),
     "samples of 16 bits": _sound(600, 4, 2),
     "samples of 24 bits": _sound(500, 6, 3, True, 5),
     "samples of 8 bits": _sound(400, 1, 1),
@@ -91,7 +91,7 @@ MAPS = {
     ),
     "what was known is not forgotten": _joined(
         _picture(100, 5, 25), _one(records(20), BINARY), _one(bitmap(3), BITMAP), _picture(90, 1, 1000),
-        _sound(90, 3, 3), _one(b"once more: " + words(20), TEXT),
+        _picture(60, 4, 31, 13), _sound(90, 3, 3), _one(b"once more: " + words(20), TEXT),
     ),
 }  # fmt: skip
 

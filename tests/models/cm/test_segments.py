@@ -14,6 +14,7 @@ import pytest
 from formats.content.contents import riff, wave
 from hypothesis import given
 from hypothesis import strategies as st
+from models.cm.maps import MAPS, shortened
 
 import nzip
 from nzip.errors import CorruptError
@@ -43,38 +44,11 @@ def engine_of(name: str) -> ContextMixing:
     return engine
 
 
-def parts(size: int) -> list[tuple[Stretch, bytes]]:
-    """Return stretches of every type and shape, of about `size` bytes each, that belong together as a block."""
-    dice = random.Random(21)
-    words = b"the cat and the dog and the bird sat on the mat. "
-    records = b"".join(struct.pack("<HBi", k, 7, k * k) for k in range(size // 7 + 1))
-    rows = b"".join(((0xFF << k % 20) | 1 << 30).to_bytes(5, "big") for k in range(size // 5 + 1))
-    pixels = b"".join(bytes((k, 2 * k & 255, k // 9)) for k in range(120)) * (size // 360 + 1)
-    filled = (bytes((k + c) & 255 for k in range(10) for c in (0, 9, 40)) + b"\0") * (size // 31 + 2)
-    waves = [[(k * k // (60 + c) - 90 * k) % 3000 - 1500 + dice.randrange(9) for c in (0, 1)] for k in range(size)]
-    little = b"".join(value.to_bytes(2, "little", signed=True) for frame in waves for value in frame)
-    big = b"".join(value.to_bytes(3, "big", signed=True) for frame in waves for value in frame)
-    odd = dice.randbytes(3 * 40) * (size // 120 + 1)
-    return [
-        (Stretch(TEXT, size), (words * size)[:size]),
-        (Stretch(BINARY, size, 7), records[:size]),
-        (Stretch(BINARY, size // 2), dice.randbytes(size // 2)),
-        (Stretch(BITMAP, size, 5), rows[:size]),
-        (Stretch(IMAGE, size + 1, 360, 3), pixels[: size + 1]),
-        (Stretch(IMAGE, size, 31, 3, phase=29), filled[29 : 29 + size]),
-        (Stretch(TEXT, size // 3), words[: size // 3].ljust(size // 3, b"!")),
-        (Stretch(AUDIO, size, 0, 4, 2, phase=3), little[3 : 3 + size]),
-        (Stretch(AUDIO, size, 0, 6, 3, True), big[:size]),
-        (Stretch(AUDIO, size // 2, 0, 3, 2, phase=1), odd[1 : 1 + size // 2]),  # frames of a sample and a half
-        (Stretch(IMAGE, size // 2, 1, 1), bytes(size // 2)),
-        (Stretch(BINARY, size // 2, 0xFFFF), records[: size // 2]),
-    ]
-
-
-PARTS = parts(260 if JIT else 24)
-assert all(stretch.length == len(part) for stretch, part in PARTS)
-BLOCK = b"".join(part for _, part in PARTS)
-FOUND = [stretch for stretch, _ in PARTS]
+PARTS = [shortened(name, 260 if JIT else 24) for name in MAPS if len(MAPS[name][1]) == 1]
+PARTS.append((bytes(range(9, 109)), [Stretch(IMAGE, 100, 31, 3, phase=29)]))
+BLOCK = b"".join(data for data, _ in PARTS)
+FOUND = [stretch for _, (stretch,) in PARTS]
+WORDS, RECORDS = (MAPS[name][0] for name in ("text", "records"))
 
 
 def coded(name: str, params: dict[str, int]) -> bytes:
@@ -280,16 +254,16 @@ def test_a_block_of_every_type_comes_back(name: str, params: dict[str, int]) -> 
         assert engine.decode(payload, len(BLOCK), params) == BLOCK
 
 
+@pytest.mark.skipif(not JIT, reason="plain Python takes minutes")
 @pytest.mark.parametrize(("name", "params"), SOME)
 def test_stretches_share_what_they_learn(name: str, params: dict[str, int]) -> None:
     engine = engine_of(name)
-    sentence = bytes(random.Random(8).choices(b"etaoin shrdlu", k=800 if JIT else 60))
-    records = PARTS[1][1]
-    block = sentence + records + sentence
-    found = [Stretch(TEXT, len(sentence)), Stretch(BINARY, len(records), 7), Stretch(TEXT, len(sentence))]
+    sentence = bytes(random.Random(8).choices(b"etaoin shrdlu", k=800))
+    block = sentence + RECORDS + sentence
+    found = [Stretch(TEXT, len(sentence)), Stretch(BINARY, len(RECORDS), 7), Stretch(TEXT, len(sentence))]
     payload = engine.encode_stretches(block, params, found)
     alone = engine.encode_stretches(sentence, params, found[:1])
-    other = engine.encode_stretches(records, params, found[1:2])
+    other = engine.encode_stretches(RECORDS, params, found[1:2])
     assert len(payload) < len(alone) + len(other) + len(sentence) // 8
     assert engine.decode(payload, len(block), params) == block
 
@@ -324,15 +298,13 @@ def archive(members: list[bytes]) -> bytes:
     return out.getvalue()
 
 
+@pytest.mark.skipif(not JIT, reason="plain Python takes minutes")
 @pytest.mark.parametrize(("name", "params"), SOME)
 def test_content_makes_the_map(name: str, params: dict[str, int]) -> None:
-    if not JIT:
-        params = {**params, "bits": 12}
-    engine = engine_of(name)
-    size = SHORTEST
+    engine, size = engine_of(name), SHORTEST
     picture = b"".join(bytes((k, k // 2, 200 - k)) for k in range(200)) * 4
     picture = picture[:size].ljust(size, b"\7")
-    block = (PARTS[0][1] * 99)[:size] + picture
+    block = (WORDS * 99)[:size] + picture
     image = Segment("image", size, width=1, channels=3, stride=3, row=600, confidence=95)
     content = Content((text(size), image), Segment("binary", 2 * size, record=3))
     payload = engine.encode(block, params, content)
@@ -347,8 +319,8 @@ def test_content_makes_the_map(name: str, params: dict[str, int]) -> None:
 @pytest.mark.skipif(not JIT, reason="reading a primer takes minutes without the compiler")
 def test_the_longest_text_of_a_block_names_its_primer(name: str) -> None:
     engine = engine_of(name)
-    found = [PARTS[1][0], PARTS[0][0], PARTS[3][0]]
-    block = PARTS[1][1] + PARTS[0][1] + PARTS[3][1]
+    found = [Stretch(BINARY, len(RECORDS), 7), Stretch(TEXT, len(WORDS)), Stretch(BINARY, len(RECORDS))]
+    block = RECORDS + WORDS + RECORDS
     params = {"preset": 1, "bits": 14}
     payload = engine.encode_stretches(block, params, found)
     _, at = unpack(payload, len(block), TYPES)
@@ -360,9 +332,10 @@ def test_the_longest_text_of_a_block_names_its_primer(name: str) -> None:
         engine.decode(payload[:at], len(block), params)
 
 
+@pytest.mark.skipif(not JIT, reason="plain Python takes minutes")
 def test_a_guessed_bitmap_is_tried() -> None:
     engine, params = engine_of("cm"), {"preset": 3, "primer": 0, "bits": 14}
-    size = 8192 if JIT else SHORTEST
+    size = 8192
     rows = b"".join((0x3FFF << 40 + k % 50).to_bytes(16, "big") for k in range(size // 16))
     sparse = b"".join(struct.pack("<IIII", 0, 0, k, 0) for k in range(size // 16))
     content = Content(
@@ -372,7 +345,7 @@ def test_a_guessed_bitmap_is_tried() -> None:
             Segment("bitmap", size, BITMAP, row=16, record=16),
         )
     )
-    payload = engine.encode(rows + (PARTS[0][1] * 99)[:size] + sparse, params, content)
+    payload = engine.encode(rows + (WORDS * 99)[:size] + sparse, params, content)
     found, _ = unpack(payload, 3 * size, TYPES)
     assert [stretch.type for stretch in found] == [BITMAP, TEXT, BINARY]
 
@@ -446,7 +419,7 @@ def test_streams_cannot_share_odd_stretches() -> None:
 def test_files_with_several_stretches_that_are_cut_or_changed(tmp_path: Any) -> None:
     """A file's own checks find every flip in the map; no cut of it is taken for whole."""
     picture = b"P6\n150 120\n255\n" + bytes((k // 5 + k % 3 * 40) & 255 for k in range(54_000))
-    words = b" ".join(random.Random(2).choices(PARTS[0][1].split(), k=9000))
+    words = b" ".join(random.Random(2).choices(WORDS.split(), k=9000))
     block = words[:34_000] + picture
     packed = nzip.compress(block, 3)
     assert nzip.decompress(packed) == block

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from nzip.entropy.integers import Array, i64, u64
 from nzip.entropy.jit import inlined
+from nzip.entropy.stack import zeros
 from nzip.models.cm.layout import STRETCH_MAX
 
 
@@ -26,7 +25,7 @@ def squashed(x: int, squash: Array) -> Any:
 @inlined
 def warmth(start: int, fall: int) -> Any:
     """Return what the learning rate of a row has on top, by its uses / 4: int64 (256,)."""
-    extra = np.zeros(256, np.int64)
+    extra = zeros(256, i64)
     for k in range(256):
         extra[k] = start * fall // (fall + 4 * k)
     return extra

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nzip.entropy.integers import Array, i64, u64
-from nzip.entropy.jit import inlined
+from nzip.entropy.jit import bare, inlined
 from nzip.models.cm.layout import (
     ABOVE,
     AUDIO,
@@ -257,7 +257,7 @@ def to_byte(x: int) -> Any:
     return u64(max(min(i64(x), i64(255)), i64(0)))
 
 
-@inlined
+@bare
 def renew_pixels(v: Array, o: int, buf: Array, pos: int, limit: int, origin: int, stride: int, row: int) -> None:
     """PIXELS, COLOURS and COLUMN (the channel) for byte `pos` of an image; bytes before `limit` are not known.
 
@@ -307,7 +307,7 @@ def sample_at(buf: Array, at: int, limit: int, width: int, big: int) -> Any:
     return x
 
 
-@inlined
+@bare
 def renew_samples(
     v: Array, o: int, buf: Array, pos: int, limit: int, origin: int, stride: int, width: int, big: int
 ) -> None:
