@@ -1,7 +1,6 @@
 """Arrays on the stack, for kernels that have no others of their own (`jit.bare`).
 
-They last until the kernel returns: it may hand them to other kernels, but not return them. Unlike memory that is
-allocated, the compiler knows of them that nothing else points there.
+They last until the kernel returns: it may hand them to other kernels, but not return them.
 """
 
 from __future__ import annotations
@@ -37,6 +36,9 @@ else:
             data = builder.alloca(item, args[0])
             data.align = ALIGNED
             cgutils.memset(builder, data, builder.mul(args[0], size), 0)
+            # Hidden from the compiler: where it knows of them, it makes vectors of loops over contexts, which then wait
+            # for what scalars just wrote.
+            data = builder.asm(ir.FunctionType(data.type, [data.type]), "", "=r,0", [data], side_effect=True)
             array = context.make_array(result)(context, builder)
             populate_array(array, data=data, shape=[args[0]], strides=[size], itemsize=size, meminfo=None)
             return array._getvalue()
