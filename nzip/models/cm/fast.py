@@ -11,8 +11,8 @@ hashed buckets, one gated mixer, one sse. What is done for speed:
   probabilities only one learns at a time, and the five contexts take turns byte by byte.
 * Buckets are looked up without branches, and memory is asked for long before it is read.
 
-docs/reference/CMFAST.md is the specification; tests/naive_cmfast.py says the same in plain Python, and must agree to the bit.
-The invariants are those of `nzip.models.cm.normal`.
+docs/reference/CMFAST.md is the specification; tests/naive_cmfast.py says the same in plain Python, and must agree to
+the bit. The invariants are those of `nzip.models.cm.normal`.
 """
 
 from __future__ import annotations
