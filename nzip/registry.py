@@ -146,6 +146,7 @@ ENGINES = Registry(
         ("cmstrong", 5, 1, "nzip.models.cm.engine:CmStrongEngine"),
         ("lm", 6, 1, "nzip.models.lm.engine:LmEngine"),
         ("latents", 7, 1, "nzip.models.latent.engine:LatentsEngine"),
+        ("columnar", 8, 1, "nzip.models.columnar:ColumnarEngine"),
     ],
 )
 

@@ -19,6 +19,10 @@ if _nzip is not None and _nzip.origin is not None and HERE.parent in Path(_nzip.
     # nzip is not installed: what runs `python -m nzip` in another folder must find it here.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(HERE.parent), os.environ.get("PYTHONPATH"))))
 
+# The tests share the cores. More threads of torch or numpy than cores would spend their time waiting for each other.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
 # Whoever runs the tests in the background may have them ignore interrupts (a shell's `&`) or hang-ups (nohup), and the
 # programs that tests start would ignore them too, as they should; the tests want to see them arrive.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -149,6 +149,40 @@ def _naive_cmstrong(block: bytes, params: Mapping[str, Any], payload: bytes) -> 
     return naively
 
 
+def _naive_columnar(block: bytes, params: Mapping[str, Any]) -> bytes:
+    import naive
+
+    from nzip.formats.container.wire import uleb
+
+    coded = ENGINES.by_name("columnar").encode(block, params)
+    count, first = coded[:2]
+    lefts = coded[2 : 2 + count]
+    rows = [block[at : at + count] for at in range(first, len(block) - count + 1, count)]
+    payload = coded[: 2 + count] + block[:first]
+    for column, left in enumerate(lefts):
+        known = [row[column - left] if left else 0 for row in rows]
+        groups, held, least = [set[int]()], 0, max(64, len(rows) // 64)
+        for value in range(256):
+            groups[-1].add(value)
+            held += known.count(value)
+            behind = sum(1 for other in known if other > value)
+            if held >= least and behind >= least:
+                groups.append(set())
+                held = 0
+        for group in groups:
+            symbols = [row[column] for row, value in zip(rows, known, strict=True) if value in group]
+            code = bytes(naive.range_code(naive.adaptive_triples(symbols, 256, 32, 1 << 16)))
+            payload += uleb(len(code)) + code
+    return payload + block[first + count * len(rows) :]
+
+
+def _pairs_too() -> dict[str, bytes]:
+    """`BLOCKS`, and one in which the first byte of two says what the second may be."""
+    dice = random.Random(14)
+    first = [dice.choice((3, 250)) for _ in range(150)]
+    return {**BLOCKS, "pairs": b"".join(bytes((a, a - dice.randrange(2))) for a in first)}
+
+
 @contextlib.contextmanager
 def _a_language_model() -> Iterator[None]:
     """A Llama with random weights, called `tiny`."""
@@ -215,6 +249,7 @@ CASES = (
     Case("midicoth", {"bits": 10}, naive=_naive_midicoth),
     Case("lm", {"model": "tiny"}, inside=_a_language_model, compiled=True, text_only=True),
     Case("lm", {"model": "tiny", "streams": 3, "window": 64}, inside=_a_language_model, compiled=True, text_only=True),
+    Case("columnar", naive=_naive_columnar, blocks=_pairs_too),
     Case("latents", inside=_a_latent_model, blocks=_latents_of_sounds, pinned=False, faults=NzipError),
 )  # fmt: skip
 

@@ -22,6 +22,7 @@ from nzip.models.cm.segments import Stretch
 
 ENGINE = CmStrongEngine()
 JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
+SOME = ("text", "records", "bitmap", "pixels", "samples of 16 bits", "all types")  # each type of bytes
 
 
 def _params(preset: int, bits: int, primer: int = 0) -> dict[str, int]:
@@ -34,8 +35,11 @@ def _encode(block: bytes, found: list[Stretch], params: dict[str, int]) -> bytes
     return payload
 
 
-@pytest.mark.parametrize("name", MAPS)
-@pytest.mark.parametrize(("preset", "bits", "most"), [(1, 14, 500), (2, MIN_BITS, 200), (3, 11, 120)])
+@pytest.mark.parametrize(("name", "preset", "bits", "most"), [
+    *((name, 1, 14, 500) for name in MAPS),
+    *((name, 2, MIN_BITS, 200) for name in SOME),
+    *((name, 3, 11, 120) for name in SOME),
+])  # fmt: skip
 def test_kernel_equals_the_naive_model(name: str, preset: int, bits: int, most: int) -> None:
     block, found = shortened(name, most if JIT else 100)
     payload = _encode(block, found, _params(preset, bits))
