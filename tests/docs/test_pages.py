@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 WIDTH = 120
-EXAMPLES = {"nzip/models/sheet/"}  # of the how-to about spreadsheets
+EXAMPLES = {"nzip/models/sheets/"}  # of the how-to about spreadsheets
 FENCE = re.compile(r"^ *(?:```|~~~)")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
