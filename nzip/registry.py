@@ -158,5 +158,6 @@ TRANSFORMS = Registry(
         ("x86", 2, 1, "nzip.formats.transforms.x86:X86Transform"),
         ("shuffle", 3, 1, "nzip.formats.transforms.shuffle:ShuffleTransform"),
         ("arm64", 4, 1, "nzip.formats.transforms.arm64:Arm64Transform"),
+        ("parts", 5, 1, "nzip.formats.transforms.parts:PartsTransform"),
     ],
 )

@@ -3,7 +3,8 @@
 For an engine that finds repeats only, the measure is a fast level of zstd, so the choice depends on the version of
 libzstd as that engine's payloads do; for engines that see records it is an integer estimate
 (`nzip.formats.content.estimate`), so that the same settings give the same bytes on every machine. A chain must win
-clearly: what the estimate promises is more than what an engine that models records and repeats itself will see.
+clearly: what the estimate promises is more than what an engine that models records and repeats itself will see. Where a
+block has several segments, each is a part with transforms of its own.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from typing import Any
 from nzip.formats.content import estimate
 from nzip.formats.content.kinds import Content
 from nzip.formats.transforms.base import Chain
+from nzip.formats.transforms.parts import MOST_STEPS, chain_of
 from nzip.process import imported
 from nzip.registry import TRANSFORMS
 
 Measure = Callable[[bytes, Chain], int]
 
 SHORTEST = 64  # bytes of a block that may get a transform
-MOST_STEPS = 3  # transforms in a chain
+GUESSED = 8  # a segment that no header describes is measured if it has one byte in so many of its block
 PIECE = 32760  # bytes of one sample; a multiple of the strides 1..10, 12, 14 and 15, so that columns stay columns
 ALIGN = 2520
 PIECES = 4
@@ -38,6 +40,19 @@ def choose(block: bytes, content: Content, *, sees_records: bool = True) -> Chai
         content: what `detect` says of them.
         sees_records: whether the engine that comes after sees a byte's place in its record and the one above it.
     """
+    if len(content.segments) == 1:
+        return _for_all(block, content, sees_records)
+    found, at = list[tuple[int, Chain]](), 0
+    for segment in content.segments:
+        part = block[at : at + segment.length]
+        at += segment.length
+        asked = segment.sure or segment.length * GUESSED >= len(block)
+        found.append((len(part), _for_all(part, Content((segment,)), sees_records) if asked else []))
+    return chain_of(found)
+
+
+def _for_all(block: bytes, content: Content, sees_records: bool) -> Chain:
+    """Return the transforms worth applying to a block, or a part of one, of one segment."""
     if len(block) < SHORTEST:
         return []
     chains: list[Chain] = []

@@ -80,6 +80,7 @@ class Loop(ABC):
         arguments: the arrays that its kernel takes behind the settings, in order.
         shared: those that it changes and that all mixtures share,
         own: and those that each mixture has for itself.
+        filled: those of the shared ones that do not begin with zeros.
         undone: those that its kernel `restore` undoes; None where it has none.
         match_bits: log2 of the fewest and the most entries of a match model's table.
     """
@@ -88,6 +89,7 @@ class Loop(ABC):
     arguments: ClassVar[tuple[str, ...]]
     shared: ClassVar[tuple[str, ...]]
     own: ClassVar[tuple[str, ...]]
+    filled: ClassVar[tuple[str, ...]] = ()
     walked: ClassVar[tuple[str, ...]] = ()
     undone: ClassVar[tuple[str, ...]] = ()
     match_bits: ClassVar[tuple[int, int]]
@@ -186,6 +188,7 @@ class Fast(Loop):
     )  # fmt: skip
     shared = ("slots", "table", "sse", "carried", "reached")
     own = ("maps", "ready", "weights")
+    filled = ("sse",)
     walked = ("spec",)
     undone = ("slots", "table", "sse")
     match_bits = (12, 20)
@@ -496,10 +499,11 @@ class KeptState:
 
         self._kind = state._kind
         self._mixture = mixture
-        # Of each array: how far each byte that is not 0 lies behind the one before, and these bytes.
+        # Of each array: how far each byte that is not 0 lies behind the one before, and these bytes; or all of them.
         self._parts: list[tuple[Any, Any]] = []
-        self.size = 0
-        for array in state.changed(mixture):
+        loop = state._kind[0]
+        whole = {*loop.own, *loop.filled}  # are not made of zeros, which the others are where nothing was kept
+        for name, array in zip((*loop.shared, *loop.own), state.changed(mixture), strict=True):
             there = array.view(np.uint8)
             places = np.flatnonzero(there)
             gaps = np.diff(places, prepend=-1)
@@ -510,10 +514,10 @@ class KeptState:
             short[ends] = gaps - 255 * steps
             values = np.zeros(len(short), np.uint8)
             values[ends] = there[places]
-            if 2 * len(short) > array.nbytes:
+            if name in whole or 2 * len(short) > array.nbytes:
                 short, values = None, array.copy()
             self._parts.append((short, values))
-            self.size += values.nbytes + (0 if short is None else short.nbytes)
+        self.size = sum(array.nbytes for pair in self._parts for array in pair if array is not None)
 
     def state(self) -> State:
         """Return the state again, for a loop to change."""
@@ -523,8 +527,6 @@ class KeptState:
         for array, (gaps, values) in zip(state.changed(self._mixture), self._parts, strict=True):
             if gaps is None:
                 array[:] = values
-                continue
-            # What a state begins with need not be zeros.
-            array[:] = 0
-            spread(gaps, values, array.view(np.uint8))
+            else:
+                spread(gaps, values, array.view(np.uint8))
         return state

@@ -1,8 +1,10 @@
 """Small contents of every kind, for the tests of this folder."""
 
+import io
 import math
 import random
 import struct
+import tarfile
 import zlib
 
 DICE = random.Random(5)
@@ -43,6 +45,17 @@ def program(calls: int) -> bytes:
         target = dice.choice((1000, 5000, 7777, 20000))
         out += b"\xe8" + (target - len(out) - 5).to_bytes(4, "little", signed=True)
     return bytes(out)
+
+
+def tar(members: list[bytes]) -> bytes:
+    """Return an archive of files, which it calls 0, 1, ..."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for number, data in enumerate(members):
+            member = tarfile.TarInfo(str(number))
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return out.getvalue()
 
 
 HTML = b"<!DOCTYPE html><html><head><title>t</title></head><body><p>Some words here.</p></body></html>\n"

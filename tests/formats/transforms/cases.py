@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from formats.content.contents import program, riff
+from formats.content.contents import program, riff, tar
 from hypothesis import strategies as st
 
-Params = dict[str, int]
+Params = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,47 @@ def naive_arm64(data: bytes, adrp: int, *, back: bool = False) -> bytes:
     return bytes(out)
 
 
+NAIVE: dict[str, tuple[Callable[..., bytes], Callable[..., bytes], tuple[str, ...]]] = {
+    "delta": (naive_delta, _undone(naive_delta), ("stride", "width", "big", "offset")),
+    "shuffle": (naive_shuffle, naive_unshuffle, ("width", "offset")),
+    "x86": (naive_x86, _undone(naive_x86), ("jcc",)),
+    "arm64": (naive_arm64, _undone(naive_arm64), ("adrp",)),
+}
+
+
+def naive_parts(data: bytes, plan: str, *, back: bool = False) -> bytes:
+    """Return `data` with what the plan says done with each part, or (`back`) undone."""
+    out = b""
+    for part in plan.split(";"):
+        length, _, steps = part.partition("=")
+        piece, data = data[: int(length)], data[int(length) :]
+        for step in sorted(enumerate(steps.split(",") if steps else ()), reverse=back):
+            name, _, digits = step[1].partition(".1:")
+            forward, inverse, names = NAIVE[name]
+            params = dict(zip(names, bytes.fromhex(digits), strict=True))
+            piece = (inverse if back else forward)(piece, **params)
+        out += piece
+    return out + data
+
+
+@st.composite
+def _any_plan(draw: st.DrawFn) -> Params:
+    parts = []
+    for _ in range(draw(st.integers(1, 5))):
+        plain = not parts or "=" in parts[-1]
+        steps = draw(st.lists(st.sampled_from(STEPS), min_size=0 if plain else 1, max_size=3))
+        parts.append(str(draw(st.integers(1, 300))) + ("=" if steps else "") + ",".join(steps))
+    return {"plan": ";".join(parts if "=" in parts[-1] else [*parts, "9=x86.1:01"])}
+
+
+STEPS = ("delta.1:02020000", "delta.1:06030101", "shuffle.1:0301", "x86.1:01", "arm64.1:00")
+
+
+def _archive() -> bytes:
+    """Return a tar archive of a text, a sound, ARM code and x86 code."""
+    return tar([b"the quick brown fox, and so on; " * 700, _sound(), _arm_program(), b"MZ" + bytes(58) + program(1500)])
+
+
 def _sound() -> bytes:
     """Return a WAV file of a random walk."""
     dice, value, samples = random.Random(6), 0, []
@@ -211,5 +252,32 @@ CASES = {
         forward=naive_arm64,
         inverse=_undone(naive_arm64),
         pinned=(({"adrp": 0}, "00", "fed4d3ab846f35ce"), ({"adrp": 1}, "01", "0bb6c6973c36d845")),
+    ),
+    "parts": Case(
+        block=_archive(),
+        good=tuple(
+            {"plan": plan}
+            for plan in (
+                "1=x86.1:01", "700=delta.1:02020000,delta.1:02020000", "5;40=shuffle.1:0301;9000=delta.1:01010000",
+                "1073741824=arm64.1:00", "3=delta.1:01010000,shuffle.1:0200,x86.1:00;9;1=x86.1:01",
+            )
+        ),
+        bad=tuple(
+            {"plan": plan}
+            for plan in (
+                "", "9", "0=x86.1:01", "9=", "9=x86", "9=x86.1", "9=x86.1:1", "9=x86.1:02", "9=x86.2:01", "9=none.1:01",
+                "9=x86.1:01;", "1;2;3=x86.1:01", "1=x86.1:01;2", "1073741825=x86.1:01",
+                "9=x86.1:01,x86.1:01,x86.1:01,x86.1:01", "9=parts.1:0901020101", "9 = x86.1:01", 9, None,
+            )
+        ),
+        params=_any_plan(),
+        forward=naive_parts,
+        inverse=_undone(naive_parts),
+        pinned=(
+            (
+                {"plan": "300;40000=delta.1:02020000,delta.1:02020000;9=x86.1:01"},
+                "ac0200c0b802020101040202000001010402020000090102010101", "da8c6720c481ff11",
+            ),
+        ),
     ),
 }  # fmt: skip
