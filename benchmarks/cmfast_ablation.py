@@ -15,9 +15,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from nzip.models.cmfast import engine, kernel
+from nzip.formats.content.detection import detect
+from nzip.models.cm import engine, fast, memory
 
-SOURCE = Path(kernel.__file__).read_text(encoding="utf-8")
+SOURCE = Path(fast.__file__).read_text(encoding="utf-8")
 OVERHEAD = 25  # bytes of container a file
 
 
@@ -35,9 +36,12 @@ VARIANTS: dict[str, list[tuple[str, str]]] = {
     "match model": [("if n < least:", "if n < 99999:")],
     "weight rows by buckets seen": [("row = i64(seen[s]) * 32 + bit", "row = bit + i64(0)")],
     "weight rows by match": [("row += 8 + ((g >> 4) << 3)", "row += 0")],
-    "refinement": [("one[s] = max(min((p + 3 * q + 2) >> 2,", "one[s] = max(min(p,")],
+    "sse": [("one[s] = max(min((p + 3 * q + 2) >> 2,", "one[s] = max(min(p,")],
     "learning of the maps": [
-        ("ready[u64(cell)] = stretch[u64(p >> 10)]\n                    if", "pass\n                    if")
+        (
+            "ready[u64(cell)] = stretch[u64(maps[u64(cell)] >> u32(20))]\n                    if",
+            "pass\n                    if",
+        )
     ],
 }
 
@@ -51,8 +55,7 @@ def _load(name: str, source: str, folder: Path) -> None:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
-    engine.code = module.code
-    engine._kept.cache_clear()
+    memory.FAST.code = module.code
 
 
 def measure(files: list[Path], **more: int) -> tuple[int, float]:
@@ -63,9 +66,10 @@ def measure(files: list[Path], **more: int) -> tuple[int, float]:
     for path in files:
         block = path.read_bytes()
         params = {**coder.fit({}, len(block)), **more}
-        begin = time.perf_counter()
-        total += min(len(block), len(coder.encode(block, params))) + OVERHEAD
-        spent += time.perf_counter() - begin
+        content = detect(block)
+        begin = time.process_time()
+        total += min(len(block), len(coder.encode(block, params, content))) + OVERHEAD
+        spent += time.process_time() - begin
         bits += 8 * len(block)
     return total, spent / bits * 1e9
 
@@ -87,7 +91,7 @@ def main() -> None:
             rows.append((about, *measure(files)))
         _load("variant_whole", SOURCE, Path(temporary))
         rows.append(("second stream", *measure(files, streams=1)))
-        engine.primer = lambda: b""
+        engine.short_primer = lambda: b""
         rows.append(("primer", *measure(files)))
     base = rows[0][1]
     for about, size, speed in rows:

@@ -12,27 +12,31 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from nzip.models.cmstrong import presets
-from nzip.models.cmstrong.engine import CmStrongEngine
-from nzip.models.cmstrong.presets import Choice, Context, Preset, Select, Source
+from cm_ablation import describe, each, measure, read
+
+from nzip.models.cm import layout as S
+from nzip.models.cm.engine import CmStrongEngine
+from nzip.models.cm.presets import Context, Preset
 
 CONTAINER = 27
 # Contexts by the first source in this list that they use.
 GROUPS = {
-    "match's expected byte": (Source.EXPECT,),
-    "words": (Source.WORD, Source.WORD1, Source.WORD2, Source.WORD3, Source.LETTERS, Source.ENDINGS, Source.LINEWORD),
-    "names and marks": (Source.IDENT, Source.IDENT1, Source.MARKS, Source.PLACE),
-    "brackets": (Source.BRACKET,),
-    "lines": (Source.LINE,),
-    "shapes": (Source.SHAPE,),
-    "what followed before": (Source.AFTER1, Source.AFTER2, Source.AFTER3),
-    "records": (Source.ABOVE, Source.COLUMN, Source.GUESS),
-    "bytes": (Source.LAST8, Source.LAST16),
+    "match's expected byte": (S.EXPECT,),
+    "words": (S.WORD, S.WORD1, S.WORD2, S.WORD3, S.LETTERS, S.ENDINGS, S.LINEWORD),
+    "names and marks": (S.IDENT, S.IDENT1, S.MARKS, S.PLACE),
+    "brackets": (S.BRACKET,),
+    "lines": (S.LINE,),
+    "shapes": (S.SHAPE,),
+    "what followed before": (S.AFTER1, S.AFTER2, S.AFTER3),
+    "pixels": (S.PIXELS, S.COLOURS),
+    "samples": (S.SAMPLES,),
+    "records": (S.ABOVE, S.COLUMN, S.GUESS),
+    "bytes": (S.LAST8, S.LAST16),
 }
 
 
@@ -48,61 +52,50 @@ def group(context: Context) -> str:
     return "bytes with gaps" if whole else "parts of bytes"
 
 
-def describe(choice: Choice) -> str:
-    """Return a weight set's selector in a few words."""
-    if choice.select != Select.SOURCE:
-        return choice.select.name
-    return f"{choice.source.name} >> {choice.shift} & {choice.mask:#x}" + (" by bit" if choice.by_bit else "")
-
-
 def without(full: Preset) -> Iterator[tuple[str, Preset]]:
     """Yield each part's name and the preset without it."""
     yield "nothing", full
     for name in [*list(GROUPS)[:-1], "bytes with gaps", "parts of bytes"]:
-        contexts = tuple(tuple(c for c in kind if group(c) != name) for kind in full.contexts)
-        yield f"contexts: {name}", replace(full, contexts=contexts)
-    yield "contexts: near bits", replace(full, near=((), (), ()))
-    yield "match models but the last", replace(full, matches=full.matches[-1:])
-    for choice in dict.fromkeys(choice for sets in full.sets for choice in sets):
-        sets = tuple(tuple(c for c in kind if c != choice) for kind in full.sets)
-        yield f"weight set {describe(choice)}", replace(full, sets=sets)
-    yield "all weight sets but PARTIAL", replace(full, sets=tuple(kind[:1] for kind in full.sets))
-    yield "faster learning at the start", replace(full, rate_start=(0, 0, 0))
+        left = tuple(
+            replace(mixture, contexts=tuple(c for c in mixture.contexts if group(c) != name))
+            for mixture in full.mixtures
+        )
+        if left != full.mixtures:
+            yield f"contexts: {name}", replace(full, mixtures=left)
+    yield "contexts: near bits", each(full, near=())
+    if len(full.mixtures[0].matches) > 1:
+        yield "match models but the last", each(full, matches=full.mixtures[0].matches[-1:])
+    for choice in dict.fromkeys(choice for mixture in full.mixtures for choice in mixture.sets):
+        left = tuple(replace(m, sets=tuple(c for c in m.sets if c != choice)) for m in full.mixtures)
+        yield f"weight set {describe(choice)}", replace(full, mixtures=left)
+    first = tuple(replace(mixture, sets=mixture.sets[:1]) for mixture in full.mixtures)
+    yield "all weight sets but the first", replace(full, mixtures=first)
+    yield "faster learning at the start", each(full, rate_start=0)
     yield "slower learning from loud inputs", replace(full, loud=1 << 20, quiet=1 << 20)
     yield "learning of the second layer", replace(full, final_rate=0)
-    yield "skimming", replace(full, skim=0)
+    if full.skim:
+        yield "skimming", replace(full, skim=0)
     yield "the first half of the primer", replace(full, primer=full.primer // 2)
 
 
-def measure(preset: Preset, blocks: list[bytes]) -> tuple[int, float]:
-    """Return bytes and nanoseconds a bit."""
-    engine = CmStrongEngine()
-    presets.PRESETS[0] = preset
-    try:
-        start = time.process_time()
-        coded = sum(len(engine.encode(block, engine.fit({"preset": 0}, len(block)))) for block in blocks)
-        spent = time.process_time() - start
-    finally:
-        del presets.PRESETS[0]
-    return coded + CONTAINER * len(blocks), spent / sum(map(len, blocks)) / 8 * 1e9
-
-
 def main() -> None:
+    """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("files", type=Path, nargs="+")
-    parser.add_argument("--preset", type=int, default=presets.DEFAULT_PRESET)
+    parser.add_argument("--preset", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "cmstrong_ablation.json")
     args = parser.parse_args()
-    blocks = [path.read_bytes() for path in args.files]
-    CmStrongEngine().prepare()
-    rows = []
-    for name, preset in without(presets.PRESETS[args.preset]):
-        size, ns = measure(preset, blocks)
+    blocks = read(args.files)
+    engine = CmStrongEngine()
+    engine.prepare()
+    rows: list[dict[str, Any]] = []
+    for name, preset in without(engine.presets[args.preset]):
+        size, ns = measure(engine, args.preset, preset, blocks, 1, CONTAINER)
         rows.append({"without": name, "bytes": size, "ns_per_bit": round(ns)})
         print(f"| {name} | {size:,} | {size - rows[0]['bytes']:+,} | {ns:.0f} |", flush=True)
     result = {
         "files": [path.name for path in args.files],
-        "raw": sum(map(len, blocks)),
+        "raw": sum(len(block) for block, _ in blocks),
         "preset": args.preset,
         "engine_version": CmStrongEngine.version,
         "python": platform.python_version(),

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nzip.entropy import bounds
 from nzip.models.midicoth import kernel, layout
 from nzip.models.midicoth.engine import MidicothEngine, build_state
 
@@ -25,12 +26,12 @@ ROWS = (
     ("+ word model", layout.MATCH | layout.WORDS),
     ("+ high orders 5-8", layout.EXPERTS),
     ("+ denoiser: all", layout.ALL),
-    ("all, two APMs for the denoiser", layout.EXPERTS | layout.REFINE),
+    ("all, two sse for the denoiser", layout.EXPERTS | layout.REFINE),
     ("all but the match model", layout.ALL & ~layout.MATCH),
     ("all but the word model", layout.ALL & ~layout.WORDS),
     ("all but the high orders", layout.ALL & ~layout.HIGH_ORDERS),
     ("PPM + denoiser", layout.DENOISE),
-    ("PPM + two APMs", layout.REFINE),
+    ("PPM + two sse", layout.REFINE),
 )
 
 
@@ -41,14 +42,17 @@ def measure(block: bytes, parts: int, repeats: int) -> tuple[int, float, float]:
     end, encoding, decoding = 0, float("inf"), float("inf")
     for _ in range(repeats):
         coded = np.empty(len(block) + 1000, np.uint8)
+        coder = bounds.begin()
         state = build_state(bits, len(block), parts).values()
         start = time.process_time()
-        end = int(kernel.code(False, data.copy(), coded, *state))
+        kernel.code(False, data.copy(), coded, coder, *state)
         encoding = min(encoding, time.process_time() - start)
-        back = np.empty(len(block), np.uint8)
+        end = bounds.finish(coder, coded)
+        back, rest = np.empty(len(block), np.uint8), coded[:end].copy()
+        coder = bounds.begin(rest)
         state = build_state(bits, len(block), parts).values()
         start = time.process_time()
-        kernel.code(True, back, coded[:end].copy(), *state)
+        kernel.code(True, back, rest, coder, *state)
         decoding = min(decoding, time.process_time() - start)
         if back.tobytes() != block:
             raise AssertionError("did not come back")

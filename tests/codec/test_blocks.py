@@ -134,8 +134,10 @@ def test_a_block_ends_before_the_member_that_it_would_tear() -> None:
 
 def test_the_border_depends_on_the_bytes_alone() -> None:
     nzip.register_engine(Watching())
-    data = TORN * 3
+    data = TORN + TORN[:900_000]
     packed = nzip.compress(data, engine="watching", block_size=BLOCK)
+    assert sizes(packed)[0] == BORDER
+    assert len(sizes(packed)) == 3
     assert nzip.compress(data, engine="watching", block_size=BLOCK, threads=3) == packed
     for step in (100_003, BLOCK, BLOCK + 1):
         compressor = nzip.Compressor(engine="watching", block_size=BLOCK)

@@ -149,16 +149,15 @@ def _naive_cmstrong(block: bytes, params: Mapping[str, Any], payload: bytes) -> 
     return naively
 
 
-def _naive_columnar(block: bytes, params: Mapping[str, Any]) -> bytes:
+def _naive_columnar(block: bytes, params: Mapping[str, Any], payload: bytes) -> bytes:
     import naive
 
     from nzip.formats.container.wire import uleb
 
-    coded = ENGINES.by_name("columnar").encode(block, params)
-    count, first = coded[:2]
-    lefts = coded[2 : 2 + count]
+    count, first = payload[:2]
+    lefts = payload[2 : 2 + count]
     rows = [block[at : at + count] for at in range(first, len(block) - count + 1, count)]
-    payload = coded[: 2 + count] + block[:first]
+    naively = payload[: 2 + count] + block[:first]
     for column, left in enumerate(lefts):
         known = [row[column - left] if left else 0 for row in rows]
         groups, held, least = [set[int]()], 0, max(64, len(rows) // 64)
@@ -172,8 +171,8 @@ def _naive_columnar(block: bytes, params: Mapping[str, Any]) -> bytes:
         for group in groups:
             symbols = [row[column] for row, value in zip(rows, known, strict=True) if value in group]
             code = bytes(naive.range_code(naive.adaptive_triples(symbols, 256, 32, 1 << 16)))
-            payload += uleb(len(code)) + code
-    return payload + block[first + count * len(rows) :]
+            naively += uleb(len(code)) + code
+    return naively + block[first + count * len(rows) :]
 
 
 def _pairs_too() -> dict[str, bytes]:

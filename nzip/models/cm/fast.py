@@ -30,7 +30,6 @@ from nzip.models.cm.components.sources import letter_of, renew_pixels, renew_sam
 from nzip.models.cm.components.sse import spot_of
 from nzip.models.cm.components.vectors import mix8, prefetch, train8
 from nzip.models.cm.layout import (
-    ABOVE,
     AUDIO,
     BIAS,
     CFG_BIG,
@@ -57,11 +56,9 @@ from nzip.models.cm.layout import (
     K1,
     K3,
     K5,
-    LAST8,
     READ,
-    SOURCES,
-    WORD,
 )  # fmt: skip
+from nzip.models.cm.presets import ABOVE, LAST8, SOURCES, WORD
 
 
 @inlined

@@ -14,38 +14,6 @@ K3 = 0xC2B2AE3D27D4EB4F
 K4 = 0xBF58476D1CE4E5B9
 K5 = 0x2545F4914F6CDD1D
 
-# The sources: what `v` holds. The comments say how the 64 bits are filled, lowest byte first.
-NONE = 0
-LAST8 = 1  # the last byte, the one before, ... eight of them
-LAST16 = 2  # the ninth to last byte ... the sixteenth to last
-WORD = 3  # hash of the letters of the current word, case folded
-WORD1, WORD2, WORD3 = 4, 5, 6  # hashes of the words before: the last, the second to last, the third to last
-ABOVE = 7  # bytes at distance R, 2R, R - 1, R + 1, 3R, R - 2, for the record length R
-COLUMN = 8  # position in the record
-AFTER1 = 9  # bytes that followed the last byte earlier, the latest first
-AFTER2 = 10  # bytes that followed the last two bytes earlier, the latest first
-AFTER3 = 11  # bytes that followed the last three bytes (their hash) earlier, the latest first
-LINE = 12  # column in the line, the byte above in the line before, the line's first byte
-SHAPE = 13  # classes of the last 16 bytes, 4 bits each
-EXPECT = 14  # the byte the longest match expects, then its length's class + 1; 0 without a match
-IDENT = 15  # hash of the letters, digits and underscores of the current name
-IDENT1 = 16  # hash of the name before
-MARKS = 17  # the last eight bytes that were neither letter, digit nor space
-PLACE = 18  # letters in the word so far, bytes since the last letter, first letter of the last word
-GUESS = 19  # above + last - above left, 2 above - two above, (above + last) / 2: a byte each
-BRACKET = 20  # the innermost open bracket or quote, then the one around it
-LETTERS = 21  # the last eight letters, case folded
-ENDINGS = 22  # last three letters of the word before, of the word before that, 16 bits of the former's beginning
-LINEWORD = 23  # hash of the line's first word
-WORDS = 24  # hash of the two words before
-PIXELS = 25  # of an image: left, above, above left, above right, two left, two above, the last byte, the one before
-COLOURS = 26  # predictions of a byte of a pixel, from bytes around it and from how these differ in the last channel
-SAMPLES = 27  # four predictions of a byte of an audio sample, 16 bits each: 8 bits behind the byte
-# Numbers that only the renewal of the sources uses, then the stack of open brackets.
-LINE_START, LINE_BEFORE, DEPTH, COUNT, GAP, FIRST, LINE_FIRST, STEM_NOW = 32, 33, 34, 35, 36, 37, 38, 39
-STACK = 64
-SOURCES = 128
-
 # What chooses a row of a weight set.
 SOURCE, PARTIAL, MATCH, BITS = range(4)
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from nzip.entropy.jit import Native
 from nzip.models.cm import layout
-from nzip.models.cm.presets import Context, Mixture, Preset
+from nzip.models.cm.presets import SOURCES, Context, Mixture, Preset
 from nzip.process import lock
 
 COUNTER_BITS = (8, 18)  # log2 of the counters' lines
@@ -273,7 +273,7 @@ class Normal(Loop):
             "table": np.zeros(1 << self.bits_of_match(size), np.uint32),
             "counters": aligned(16 << counter_bits(preset, size), np.uint32),
             "sse": aligned(16 * layout.SSE_ROWS, np.uint32),
-            "v": np.zeros(layout.SOURCES, np.uint64),
+            "v": np.zeros(SOURCES, np.uint64),
             "after1": np.zeros(256, np.uint64),
             "after2": np.zeros(65536, np.uint64),
             "matched": np.zeros(4, np.int64),
@@ -364,7 +364,7 @@ class Strong(Loop):
             "slots64": slots.view(np.uint64),
             "table": np.zeros(matches << self.bits_of_match(size), np.uint32),
             "sse": aligned(16 * layout.STRONG_SSE_ROWS, np.uint32),
-            "v": np.zeros(layout.SOURCES, np.uint64),
+            "v": np.zeros(SOURCES, np.uint64),
             "after1": np.zeros(256, np.uint64),
             "after2": np.zeros(65536, np.uint64),
             "after3": np.zeros(65536, np.uint64),

@@ -31,8 +31,6 @@ from nzip.models.cm.components.sources import follows, renew_bytes, renew_line, 
 from nzip.models.cm.components.sse import between, refine, spot_of
 from nzip.models.cm.components.vectors import dot16, prefetch, train16
 from nzip.models.cm.layout import (
-    AFTER1,
-    AFTER2,
     BIAS,
     CFG_AHEAD,
     CFG_BITS,
@@ -50,19 +48,18 @@ from nzip.models.cm.layout import (
     CFG_SSE_LIMIT,
     DECODE,
     K1,
-    LAST8,
     MATCH_VERIFY,
     PARTIAL,
     READ,
     SMALL_ERROR,
     SOURCE,
-    SOURCES,
     SSE_EXPECTED,
     SSE_LAST,
     SSE_PAIR,
     SSE_ROWS,
     SURE,
 )  # fmt: skip
+from nzip.models.cm.presets import AFTER1, AFTER2, LAST8, SOURCES
 
 
 @bare

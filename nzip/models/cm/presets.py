@@ -12,8 +12,39 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from nzip.models.cm import layout as S
 from nzip.models.cm.layout import BITS, MATCH, PARTIAL, SOURCE
+
+# The sources: what `v` holds. The comments say how the 64 bits are filled, lowest byte first.
+NONE = 0
+LAST8 = 1  # the last byte, the one before, ... eight of them
+LAST16 = 2  # the ninth to last byte ... the sixteenth to last
+WORD = 3  # hash of the letters of the current word, case folded
+WORD1, WORD2, WORD3 = 4, 5, 6  # hashes of the words before: the last, the second to last, the third to last
+ABOVE = 7  # bytes at distance R, 2R, R - 1, R + 1, 3R, R - 2, for the record length R
+COLUMN = 8  # position in the record
+AFTER1 = 9  # bytes that followed the last byte earlier, the latest first
+AFTER2 = 10  # bytes that followed the last two bytes earlier, the latest first
+AFTER3 = 11  # bytes that followed the last three bytes (their hash) earlier, the latest first
+LINE = 12  # column in the line, the byte above in the line before, the line's first byte
+SHAPE = 13  # classes of the last 16 bytes, 4 bits each
+EXPECT = 14  # the byte the longest match expects, then its length's class + 1; 0 without a match
+IDENT = 15  # hash of the letters, digits and underscores of the current name
+IDENT1 = 16  # hash of the name before
+MARKS = 17  # the last eight bytes that were neither letter, digit nor space
+PLACE = 18  # letters in the word so far, bytes since the last letter, first letter of the last word
+GUESS = 19  # above + last - above left, 2 above - two above, (above + last) / 2: a byte each
+BRACKET = 20  # the innermost open bracket or quote, then the one around it
+LETTERS = 21  # the last eight letters, case folded
+ENDINGS = 22  # last three letters of the word before, of the word before that, 16 bits of the former's beginning
+LINEWORD = 23  # hash of the line's first word
+WORDS = 24  # hash of the two words before
+PIXELS = 25  # of an image: left, above, above left, above right, two left, two above, the last byte, the one before
+COLOURS = 26  # predictions of a byte of a pixel, from bytes around it and from how these differ in the last channel
+SAMPLES = 27  # four predictions of a byte of an audio sample, 16 bits each: 8 bits behind the byte
+# Numbers that only the renewal of the sources uses, then the stack of open brackets.
+LINE_START, LINE_BEFORE, DEPTH, COUNT, GAP, FIRST, LINE_FIRST, STEM_NOW = 32, 33, 34, 35, 36, 37, 38, 39
+STACK = 64
+SOURCES = 128
 
 ALL = (1 << 64) - 1
 
@@ -32,9 +63,9 @@ class Context:
 
     first: int
     first_mask: int
-    second: int = S.NONE
+    second: int = NONE
     second_mask: int = 0
-    third: int = S.NONE
+    third: int = NONE
     third_mask: int = 0
     direct: bool = False
     wide: bool = False
@@ -54,7 +85,7 @@ class Choice:
     """
 
     select: int
-    source: int = S.NONE
+    source: int = NONE
     shift: int = 0
     mask: int = 0
     by_bit: bool = False
@@ -138,14 +169,14 @@ class Preset:
 
 def _masked(mask: int) -> Context:
     """Some bits of the last eight bytes."""
-    return Context(S.LAST8, mask)
+    return Context(LAST8, mask)
 
 
 def _order(n: int) -> Context:
     """The last `n` bytes (0..16), as the loop `strong` has them."""
     if n <= 8:
         return _masked((1 << 8 * n) - 1)
-    return Context(S.LAST8, ALL, S.LAST16, (1 << 8 * (n - 8)) - 1)
+    return Context(LAST8, ALL, LAST16, (1 << 8 * (n - 8)) - 1)
 
 
 def _bytes(*which: int) -> Context:
@@ -158,28 +189,28 @@ def _by(source: int, shift: int = 0, mask: int = 255, by_bit: bool = False) -> C
 
 
 _PARTIAL, _MATCH, _BITS = Choice(PARTIAL), Choice(MATCH), Choice(BITS)
-_LAST, _LAST2, _SHAPES = _by(S.LAST8), _by(S.LAST8, 8), _by(S.SHAPE)
+_LAST, _LAST2, _SHAPES = _by(LAST8), _by(LAST8, 8), _by(SHAPE)
 LARGE = 1 << 21
 
 # ---- the loop `fast`
 
-_WORD_AND_LAST = Context(S.WORD, ALL, S.LAST8, 0xFF)
+_WORD_AND_LAST = Context(WORD, ALL, LAST8, 0xFF)
 _FAST_TEXT = (_order(2), _order(3), _order(5), _WORD_AND_LAST)
-_FAST_BINARY = (_order(2), _order(4), _bytes(2, 3), Context(S.ABOVE, 0xFFFF, S.LAST8, 0xFF, shift=16))
+_FAST_BINARY = (_order(2), _order(4), _bytes(2, 3), Context(ABOVE, 0xFFFF, LAST8, 0xFF, shift=16))
 _FAST_TEXT_MIXTURE = Mixture(_FAST_TEXT, matches=(8,), rate=180, part=1 << 13)
 _FAST_BINARY_MIXTURE = Mixture(_FAST_BINARY, matches=(6,), rate=180, part=1 << 16)
 
 _FAST_IMAGE = (
-    Context(S.COLOURS, 0xFF << 32, S.COLUMN, 15, shift=48),
-    Context(S.COLOURS, 0xFFFF00, S.COLUMN, 15, shift=48),
-    Context(S.PIXELS, 0xFF000000F8F8, S.COLUMN, 15, shift=56),
-    Context(S.COLOURS, 0xF0F0FF, S.COLUMN, 15, shift=48),
+    Context(COLOURS, 0xFF << 32, COLUMN, 15, shift=48),
+    Context(COLOURS, 0xFFFF00, COLUMN, 15, shift=48),
+    Context(PIXELS, 0xFF000000F8F8, COLUMN, 15, shift=56),
+    Context(COLOURS, 0xF0F0FF, COLUMN, 15, shift=48),
 )
 _FAST_AUDIO = (
-    Context(S.SAMPLES, 0xFFF << 52, S.COLUMN, 15),
-    Context(S.SAMPLES, 0xFFC << 20, S.COLUMN, 15),
-    Context(S.LAST8, 0xFF, S.COLUMN, 15, shift=40),
-    Context(S.SAMPLES, 0xFF00FF << 40, S.COLUMN, 15),
+    Context(SAMPLES, 0xFFF << 52, COLUMN, 15),
+    Context(SAMPLES, 0xFFC << 20, COLUMN, 15),
+    Context(LAST8, 0xFF, COLUMN, 15, shift=40),
+    Context(SAMPLES, 0xFF00FF << 40, COLUMN, 15),
 )
 _FAST_IMAGE_MIXTURE = Mixture(_FAST_IMAGE, matches=(6,), rate=180, part=1 << 16)
 _FAST_AUDIO_MIXTURE = Mixture(_FAST_AUDIO, matches=(6,), rate=180, part=1 << 16)
@@ -198,24 +229,24 @@ FAST: dict[int, Preset] = {
 
 def _near_order(n: int) -> Context:
     """The last `n` bytes (0..8)."""
-    return Context(S.LAST8, (1 << 8 * n) - 1, direct=n <= 1, wide=2 <= n <= 3)
+    return Context(LAST8, (1 << 8 * n) - 1, direct=n <= 1, wide=2 <= n <= 3)
 
 
 def _wide_bytes(*which: int) -> Context:
-    return Context(S.LAST8, _bytes(*which).first_mask, wide=True)
+    return Context(LAST8, _bytes(*which).first_mask, wide=True)
 
 
-_WORD_LAST = Context(S.WORD, ALL, S.LAST8, 0xFF, wide=True)
-_WORD_WORD1 = Context(S.WORD, ALL, S.WORD1, ALL)
-_WORD_WORDS = Context(S.WORD, ALL, S.WORDS, ALL)
-_WORD_WORD2 = Context(S.WORD, ALL, S.WORD2, ALL)
-_SHAPE6 = Context(S.SHAPE, 0xFFFFFF)
-_SHAPE8 = Context(S.SHAPE, 0xFFFFFFFF)
-_SHAPE12_WORD = Context(S.SHAPE, (1 << 48) - 1, S.WORD, ALL)
-_LINE = Context(S.LINE, 0xFFFF)
-_ABOVE_COLUMN = Context(S.ABOVE, 0xFFFF, S.COLUMN, ALL)
-_ABOVE_LAST = Context(S.ABOVE, 0xFFFF, S.LAST8, 0xFF)
-_AROUND_LAST = Context(S.ABOVE, 0xFFFF00FF, S.LAST8, 0xFF)
+_WORD_LAST = Context(WORD, ALL, LAST8, 0xFF, wide=True)
+_WORD_WORD1 = Context(WORD, ALL, WORD1, ALL)
+_WORD_WORDS = Context(WORD, ALL, WORDS, ALL)
+_WORD_WORD2 = Context(WORD, ALL, WORD2, ALL)
+_SHAPE6 = Context(SHAPE, 0xFFFFFF)
+_SHAPE8 = Context(SHAPE, 0xFFFFFFFF)
+_SHAPE12_WORD = Context(SHAPE, (1 << 48) - 1, WORD, ALL)
+_LINE = Context(LINE, 0xFFFF)
+_ABOVE_COLUMN = Context(ABOVE, 0xFFFF, COLUMN, ALL)
+_ABOVE_LAST = Context(ABOVE, 0xFFFF, LAST8, 0xFF)
+_AROUND_LAST = Context(ABOVE, 0xFFFF00FF, LAST8, 0xFF)
 
 _BINARY1 = (*map(_near_order, (1, 2, 3, 4)), _wide_bytes(2, 3), _ABOVE_LAST, _SHAPE6)
 _BINARY2 = (
@@ -229,32 +260,32 @@ _LARGE_TEXT = (*_MORE_TEXT, _SHAPE12_WORD, _near_order(2), _near_order(3), _WORD
 _LARGE_BINARY = (*_BINARY2, _near_order(4))
 _SETS = (_SHAPES, _MATCH)
 _BINARY_SETS = (_PARTIAL, _LAST, _MATCH)
-_CHANNELS = _by(S.COLUMN, 0, 15, True)
-_IMAGE_SETS = (_PARTIAL, _CHANNELS, _MATCH, _by(S.COLOURS, 32))
+_CHANNELS = _by(COLUMN, 0, 15, True)
+_IMAGE_SETS = (_PARTIAL, _CHANNELS, _MATCH, _by(COLOURS, 32))
 _AUDIO_SETS = (_PARTIAL, _CHANNELS, _MATCH)
 
 
 # A bitmap: the bytes above.
-_ROWS = (Context(S.ABOVE, 0xFFFF00FF), Context(S.ABOVE, 0xFFFFFFFF), Context(S.ABOVE, 0xFF, S.LAST8, 0xFFFF))
+_ROWS = (Context(ABOVE, 0xFFFF00FF), Context(ABOVE, 0xFFFFFFFF), Context(ABOVE, 0xFF, LAST8, 0xFFFF))
 # A pixel: predictions, alone and together with what stands around.
 _IMAGE = (
-    Context(S.COLOURS, 0xFF, S.COLUMN, 15), Context(S.COLOURS, 0xFF00, S.COLUMN, 15),
-    Context(S.COLOURS, 0xFF0000, S.COLUMN, 15), Context(S.COLOURS, 0xFF << 32, S.COLUMN, 15),
-    Context(S.COLOURS, 0xFFFF00, S.COLUMN, 15), Context(S.COLOURS, 0xFF00F0F0F0, S.COLUMN, 15),
-    Context(S.PIXELS, 0xFF00000000FFFF, S.COLUMN, 15), Context(S.COLOURS, 0xFF << 40, S.COLUMN, 15),
-    Context(S.COLOURS, 0xFF << 48, S.COLUMN, 15), Context(S.PIXELS, 0xFFFF, S.COLUMN, 15),
-    Context(S.COLOURS, 0xFF000000FF, S.COLUMN, 15), Context(S.PIXELS, 0xF0F0F0F0F0F0, S.COLUMN, 15),
-    Context(S.COLOURS, 0xFFFF << 48, S.COLUMN, 15),
+    Context(COLOURS, 0xFF, COLUMN, 15), Context(COLOURS, 0xFF00, COLUMN, 15),
+    Context(COLOURS, 0xFF0000, COLUMN, 15), Context(COLOURS, 0xFF << 32, COLUMN, 15),
+    Context(COLOURS, 0xFFFF00, COLUMN, 15), Context(COLOURS, 0xFF00F0F0F0, COLUMN, 15),
+    Context(PIXELS, 0xFF00000000FFFF, COLUMN, 15), Context(COLOURS, 0xFF << 40, COLUMN, 15),
+    Context(COLOURS, 0xFF << 48, COLUMN, 15), Context(PIXELS, 0xFFFF, COLUMN, 15),
+    Context(COLOURS, 0xFF000000FF, COLUMN, 15), Context(PIXELS, 0xF0F0F0F0F0F0, COLUMN, 15),
+    Context(COLOURS, 0xFFFF << 48, COLUMN, 15),
 )  # fmt: skip
 # A sample: predictions, with bits behind the byte.
 _AUDIO = (
-    Context(S.SAMPLES, 0xFF00, S.COLUMN, 15), Context(S.SAMPLES, 0xFFE0, S.COLUMN, 15),
-    Context(S.SAMPLES, 0xFF00 << 16, S.COLUMN, 15), Context(S.SAMPLES, 0xFFE0 << 16, S.COLUMN, 15),
-    Context(S.SAMPLES, 0xFF00 << 32, S.COLUMN, 15), Context(S.SAMPLES, 0xFF80 << 32, S.COLUMN, 15),
-    Context(S.SAMPLES, 0xFF00 << 48, S.COLUMN, 15), Context(S.SAMPLES, 0xFFE0 << 48, S.COLUMN, 15),
-    Context(S.SAMPLES, 0xFF00FE00 << 16, S.COLUMN, 15), Context(S.LAST8, 0xFF, S.COLUMN, 15),
-    Context(S.SAMPLES, 0xFC00FC00FC00FC00, S.COLUMN, 15), Context(S.ABOVE, 0xFF, S.COLUMN, 15),
-    Context(S.COLUMN, 15),
+    Context(SAMPLES, 0xFF00, COLUMN, 15), Context(SAMPLES, 0xFFE0, COLUMN, 15),
+    Context(SAMPLES, 0xFF00 << 16, COLUMN, 15), Context(SAMPLES, 0xFFE0 << 16, COLUMN, 15),
+    Context(SAMPLES, 0xFF00 << 32, COLUMN, 15), Context(SAMPLES, 0xFF80 << 32, COLUMN, 15),
+    Context(SAMPLES, 0xFF00 << 48, COLUMN, 15), Context(SAMPLES, 0xFFE0 << 48, COLUMN, 15),
+    Context(SAMPLES, 0xFF00FE00 << 16, COLUMN, 15), Context(LAST8, 0xFF, COLUMN, 15),
+    Context(SAMPLES, 0xFC00FC00FC00FC00, COLUMN, 15), Context(ABOVE, 0xFF, COLUMN, 15),
+    Context(COLUMN, 15),
 )  # fmt: skip
 
 
@@ -265,7 +296,7 @@ def _normal(
     records = Mixture(binary, binary_sets, matches=(6,))
     image = Mixture(_IMAGE, _IMAGE_SETS, matches=(6,), inputs=32)
     audio = Mixture(_AUDIO, _AUDIO_SETS, matches=(6,), inputs=32)
-    bitmap = Mixture((*binary, *_ROWS), (*binary_sets, _by(S.ABOVE)), matches=(6,), inputs=32)
+    bitmap = Mixture((*binary, *_ROWS), (*binary_sets, _by(ABOVE)), matches=(6,), inputs=32)
     return Mixture(text, sets), records, bitmap, image, audio
 
 
@@ -293,108 +324,108 @@ def _to(first: int, last: int) -> range:
 
 
 _STRONG_TEXT1 = (
-    _order(1), _order(2), _order(3), _order(4), _order(6), Context(S.WORD, ALL, S.LAST8, 0xFF), Context(S.WORD, ALL),
-    Context(S.WORD, ALL, S.WORD1, ALL), Context(S.SHAPE, 0xFFFFFFFF), Context(S.LINE, 0xFFFF), _masked(0xE0E0E0E0),
-    Context(S.MARKS, 0xFFFFFF, S.WORD, ALL), Context(S.SHAPE, 0xFFFFFFFFFFFF, S.WORD, ALL),
-    Context(S.EXPECT, 0xFF, S.LAST8, 0xFFFF),
+    _order(1), _order(2), _order(3), _order(4), _order(6), Context(WORD, ALL, LAST8, 0xFF), Context(WORD, ALL),
+    Context(WORD, ALL, WORD1, ALL), Context(SHAPE, 0xFFFFFFFF), Context(LINE, 0xFFFF), _masked(0xE0E0E0E0),
+    Context(MARKS, 0xFFFFFF, WORD, ALL), Context(SHAPE, 0xFFFFFFFFFFFF, WORD, ALL),
+    Context(EXPECT, 0xFF, LAST8, 0xFFFF),
 )  # fmt: skip
 _STRONG_BINARY1 = (
     _order(0), _order(1), _order(2), _order(3), _order(4), _order(6), _bytes(2, 3), _bytes(3, 4),
-    Context(S.ABOVE, 0xFFFF, S.COLUMN, ALL), Context(S.ABOVE, 0xFFFF, S.LAST8, 0xFF),
-    Context(S.ABOVE, 0xFFFF00FF, S.LAST8, 0xFF), Context(S.SHAPE, 0xFFFFFF), _masked(0xE0E0E0E0), _masked(0xF0F0FF),
-    Context(S.AFTER2, 0xFFFF, S.LAST8, 0xFF), Context(S.EXPECT, 0xFF, S.LAST8, 0xFF),
+    Context(ABOVE, 0xFFFF, COLUMN, ALL), Context(ABOVE, 0xFFFF, LAST8, 0xFF),
+    Context(ABOVE, 0xFFFF00FF, LAST8, 0xFF), Context(SHAPE, 0xFFFFFF), _masked(0xE0E0E0E0), _masked(0xF0F0FF),
+    Context(AFTER2, 0xFFFF, LAST8, 0xFF), Context(EXPECT, 0xFF, LAST8, 0xFF),
 )  # fmt: skip
 
 _STRONG_TEXT2 = (
-    *_STRONG_TEXT1, _order(0), _order(5), Context(S.WORD, ALL, S.WORD2, ALL), Context(S.LINE, 0xFF, S.LAST8, 0xFF),
-    Context(S.AFTER1, 0xFFFF, S.LAST8, 0xFF), Context(S.AFTER3, 0xFFFF, S.LAST8, 0xFF), _bytes(2, 3), _bytes(2),
-    Context(S.MARKS, 0xFFFF, S.LAST8, 0xFF), Context(S.LINEWORD, ALL, S.WORD, ALL), Context(S.WORD, ALL, S.MARKS, 0xFF),
-    Context(S.IDENT, ALL, S.MARKS, 0xFF), Context(S.IDENT, ALL, S.IDENT1, ALL),
-    Context(S.BRACKET, 0xFFFF, S.LAST8, 0xFF), Context(S.MARKS, 0xFFFFFFFF), _bytes(1, 3),
-    Context(S.WORD1, ALL, S.LAST8, 0xFF), Context(S.LETTERS, 0xFFFFFFFF),
-    Context(S.LAST8, 0xFFFFFF, S.SHAPE, 0xFFFF000),
+    *_STRONG_TEXT1, _order(0), _order(5), Context(WORD, ALL, WORD2, ALL), Context(LINE, 0xFF, LAST8, 0xFF),
+    Context(AFTER1, 0xFFFF, LAST8, 0xFF), Context(AFTER3, 0xFFFF, LAST8, 0xFF), _bytes(2, 3), _bytes(2),
+    Context(MARKS, 0xFFFF, LAST8, 0xFF), Context(LINEWORD, ALL, WORD, ALL), Context(WORD, ALL, MARKS, 0xFF),
+    Context(IDENT, ALL, MARKS, 0xFF), Context(IDENT, ALL, IDENT1, ALL),
+    Context(BRACKET, 0xFFFF, LAST8, 0xFF), Context(MARKS, 0xFFFFFFFF), _bytes(1, 3),
+    Context(WORD1, ALL, LAST8, 0xFF), Context(LETTERS, 0xFFFFFFFF),
+    Context(LAST8, 0xFFFFFF, SHAPE, 0xFFFF000),
 )  # fmt: skip
 _STRONG_BINARY2 = (
     *_STRONG_BINARY1, _bytes(1, 4), _bytes(2, 4), _bytes(2), _bytes(3), _bytes(4), _bytes(1, 3),
-    Context(S.ABOVE, 0xFFFFFFFF),
-    Context(S.COLUMN, ALL, S.LAST8, 0xFF), Context(S.GUESS, 0xFF, S.COLUMN, ALL),
-    Context(S.AFTER1, 0xFFFF, S.LAST8, 0xFF), Context(S.AFTER3, 0xFFFF, S.LAST8, 0xFF),
-    Context(S.WORD, ALL, S.LAST8, 0xFF), Context(S.SHAPE, 0xFFFFFFFF), _masked(0xE0E0E0E0FFFF), _masked(0xF0F0F0F0),
-    _masked(0xFFF0), _masked(0xF0FFF0FF), Context(S.PLACE, ALL, S.LAST8, 0xFF), _bytes(1, 3, 5),
+    Context(ABOVE, 0xFFFFFFFF),
+    Context(COLUMN, ALL, LAST8, 0xFF), Context(GUESS, 0xFF, COLUMN, ALL),
+    Context(AFTER1, 0xFFFF, LAST8, 0xFF), Context(AFTER3, 0xFFFF, LAST8, 0xFF),
+    Context(WORD, ALL, LAST8, 0xFF), Context(SHAPE, 0xFFFFFFFF), _masked(0xE0E0E0E0FFFF), _masked(0xF0F0F0F0),
+    _masked(0xFFF0), _masked(0xF0FFF0FF), Context(PLACE, ALL, LAST8, 0xFF), _bytes(1, 3, 5),
 )  # fmt: skip
 
 _STRONG_TEXT3 = (
     _order(0), _order(1), _order(2), _order(3), _order(4), _order(5), _order(6), _order(8), _order(11),
-    Context(S.WORD, ALL, S.LAST8, 0xFF), Context(S.WORD, ALL), Context(S.WORD, ALL, S.WORD1, ALL),
-    Context(S.WORD, ALL, S.WORD2, ALL), Context(S.WORD, ALL, S.WORD3, ALL),
-    Context(S.WORD1, ALL, S.LAST8, 0xFF), Context(S.WORD1, ALL, S.PLACE, 0xFFFF),
-    Context(S.IDENT, ALL, S.IDENT1, ALL), Context(S.SHAPE, 0xFFFFFFFF),
-    Context(S.SHAPE, 0xFFFFFFFFFFFF, S.WORD, ALL), Context(S.SHAPE, 0xFFFFFFFFFFFF, S.LAST8, 0xFF),
-    Context(S.SHAPE, ALL), Context(S.LINE, 0xFFFF), Context(S.LINE, 0xFF, S.LAST8, 0xFF),
-    Context(S.LINE, 0xFF00, S.LAST8, 0xFFFF), Context(S.LINE, 0xFF0000, S.LAST8, 0xFFFF),
-    Context(S.AFTER1, 0xFFFF, S.LAST8, 0xFF), Context(S.AFTER1, 0xFFFFFF, S.LAST8, 0xFF),
-    Context(S.AFTER2, 0xFFFF, S.LAST8, 0xFF), Context(S.AFTER3, 0xFFFF, S.LAST8, 0xFF), _bytes(2, 3),
-    _bytes(2), Context(S.EXPECT, 0xFFFF), Context(S.EXPECT, 0xFF, S.LAST8, 0xFFFF),
-    Context(S.MARKS, 0xFFFF, S.LAST8, 0xFF), Context(S.MARKS, 0xFFFFFF, S.WORD, ALL),
-    Context(S.BRACKET, 0xFF, S.LAST8, 0xFFFF), Context(S.LINEWORD, ALL, S.WORD, ALL), _masked(0xE0E0E0E0),
-    Context(S.WORD, ALL, S.MARKS, 0xFF), Context(S.IDENT, ALL, S.MARKS, 0xFF),
-    Context(S.MARKS, 0xFFFF, S.PLACE, 0xFFFF, S.LAST8, 0xFF), Context(S.BRACKET, 0xFFFF, S.WORD, ALL),
-    Context(S.BRACKET, 0xFFFF, S.LAST8, 0xFF), Context(S.MARKS, 0xFFFFFFFF), _bytes(1, 3),
-    Context(S.PLACE, 0xFF00FF, S.LAST8, 0xFF), Context(S.IDENT, ALL, S.LAST8, 0xFF),
-    Context(S.WORD, ALL, S.WORD2, ALL, S.LAST8, 0xFF), Context(S.LINEWORD, ALL, S.LINE, 0xFF),
-    Context(S.LINEWORD, ALL, S.LAST8, 0xFFFF), Context(S.AFTER1, 0xFF, S.AFTER2, 0xFF, S.AFTER3, 0xFF),
-    Context(S.LETTERS, 0xFFFFFFFF), Context(S.LAST8, 0xFFFFFF, S.SHAPE, 0xFFFF000),
-    Context(S.EXPECT, 0xFF, S.WORD, ALL), Context(S.WORD, ALL, S.LAST8, 0xFFFF),
-    Context(S.WORD, ALL, S.ENDINGS, 0xFFFF000000000000), Context(S.WORD, ALL, S.WORD1, ALL, S.LAST8, 0xFF),
-    Context(S.WORD, ALL, S.LINE, 0xFF), Context(S.WORD, ALL, S.LINE, 0xFF0000),
-    Context(S.LETTERS, 0xFFFFFFFFFF, S.LAST8, 0xFF),
-    Context(S.LETTERS, 0xFFFFFF, S.LAST8, 0xFF, S.PLACE, 0xFF), _masked(0xF0F0F0F0F0F0), _bytes(1, 2, 4),
-    Context(S.IDENT, ALL, S.MARKS, 0xFFFFFF), Context(S.IDENT, ALL, S.WORD1, ALL, S.MARKS, 0xFF),
-    Context(S.EXPECT, 0xFFFF, S.LAST8, 0xFF), Context(S.LINE, 0xFF00, S.LAST8, 0xFF),
-    Context(S.LINE, 0xFF00, S.WORD, ALL), Context(S.LINEWORD, ALL, S.LINE, 0xFF00),
-    Context(S.AFTER1, 0xFF, S.WORD, ALL), Context(S.BRACKET, 0xFF, S.LAST8, 0xFFFFFF),
-    Context(S.ENDINGS, 0xFFFFFFFFFFFF, S.LAST8, 0xFF), _bytes(2, 3, 4), _bytes(3, 4), _masked(0xE0E0E0FF),
-    Context(S.LAST8, 0xFF, S.SHAPE, 0xFF0, S.PLACE, 0xFF),
+    Context(WORD, ALL, LAST8, 0xFF), Context(WORD, ALL), Context(WORD, ALL, WORD1, ALL),
+    Context(WORD, ALL, WORD2, ALL), Context(WORD, ALL, WORD3, ALL),
+    Context(WORD1, ALL, LAST8, 0xFF), Context(WORD1, ALL, PLACE, 0xFFFF),
+    Context(IDENT, ALL, IDENT1, ALL), Context(SHAPE, 0xFFFFFFFF),
+    Context(SHAPE, 0xFFFFFFFFFFFF, WORD, ALL), Context(SHAPE, 0xFFFFFFFFFFFF, LAST8, 0xFF),
+    Context(SHAPE, ALL), Context(LINE, 0xFFFF), Context(LINE, 0xFF, LAST8, 0xFF),
+    Context(LINE, 0xFF00, LAST8, 0xFFFF), Context(LINE, 0xFF0000, LAST8, 0xFFFF),
+    Context(AFTER1, 0xFFFF, LAST8, 0xFF), Context(AFTER1, 0xFFFFFF, LAST8, 0xFF),
+    Context(AFTER2, 0xFFFF, LAST8, 0xFF), Context(AFTER3, 0xFFFF, LAST8, 0xFF), _bytes(2, 3),
+    _bytes(2), Context(EXPECT, 0xFFFF), Context(EXPECT, 0xFF, LAST8, 0xFFFF),
+    Context(MARKS, 0xFFFF, LAST8, 0xFF), Context(MARKS, 0xFFFFFF, WORD, ALL),
+    Context(BRACKET, 0xFF, LAST8, 0xFFFF), Context(LINEWORD, ALL, WORD, ALL), _masked(0xE0E0E0E0),
+    Context(WORD, ALL, MARKS, 0xFF), Context(IDENT, ALL, MARKS, 0xFF),
+    Context(MARKS, 0xFFFF, PLACE, 0xFFFF, LAST8, 0xFF), Context(BRACKET, 0xFFFF, WORD, ALL),
+    Context(BRACKET, 0xFFFF, LAST8, 0xFF), Context(MARKS, 0xFFFFFFFF), _bytes(1, 3),
+    Context(PLACE, 0xFF00FF, LAST8, 0xFF), Context(IDENT, ALL, LAST8, 0xFF),
+    Context(WORD, ALL, WORD2, ALL, LAST8, 0xFF), Context(LINEWORD, ALL, LINE, 0xFF),
+    Context(LINEWORD, ALL, LAST8, 0xFFFF), Context(AFTER1, 0xFF, AFTER2, 0xFF, AFTER3, 0xFF),
+    Context(LETTERS, 0xFFFFFFFF), Context(LAST8, 0xFFFFFF, SHAPE, 0xFFFF000),
+    Context(EXPECT, 0xFF, WORD, ALL), Context(WORD, ALL, LAST8, 0xFFFF),
+    Context(WORD, ALL, ENDINGS, 0xFFFF000000000000), Context(WORD, ALL, WORD1, ALL, LAST8, 0xFF),
+    Context(WORD, ALL, LINE, 0xFF), Context(WORD, ALL, LINE, 0xFF0000),
+    Context(LETTERS, 0xFFFFFFFFFF, LAST8, 0xFF),
+    Context(LETTERS, 0xFFFFFF, LAST8, 0xFF, PLACE, 0xFF), _masked(0xF0F0F0F0F0F0), _bytes(1, 2, 4),
+    Context(IDENT, ALL, MARKS, 0xFFFFFF), Context(IDENT, ALL, WORD1, ALL, MARKS, 0xFF),
+    Context(EXPECT, 0xFFFF, LAST8, 0xFF), Context(LINE, 0xFF00, LAST8, 0xFF),
+    Context(LINE, 0xFF00, WORD, ALL), Context(LINEWORD, ALL, LINE, 0xFF00),
+    Context(AFTER1, 0xFF, WORD, ALL), Context(BRACKET, 0xFF, LAST8, 0xFFFFFF),
+    Context(ENDINGS, 0xFFFFFFFFFFFF, LAST8, 0xFF), _bytes(2, 3, 4), _bytes(3, 4), _masked(0xE0E0E0FF),
+    Context(LAST8, 0xFF, SHAPE, 0xFF0, PLACE, 0xFF),
 )  # fmt: skip
 
 _STRONG_BINARY3 = (
     _order(0), _order(1), _order(2), _order(3), _order(4), _order(5), _order(6), _bytes(2, 3), _bytes(3, 4),
     _bytes(1, 4), _bytes(2, 4), _bytes(4), _bytes(2), _bytes(3), _bytes(1, 3), _bytes(5), _bytes(2, 3, 4),
-    Context(S.ABOVE, 0xFFFF, S.COLUMN, ALL), Context(S.ABOVE, 0xFFFF, S.LAST8, 0xFF),
-    Context(S.ABOVE, 0xFFFFFFFF), Context(S.ABOVE, 0xFFFF00FF, S.LAST8, 0xFF),
-    Context(S.COLUMN, ALL, S.LAST8, 0xFF), Context(S.ABOVE, 0xFF, S.COLUMN, ALL),
-    Context(S.COLUMN, ALL, S.LAST8, 0xFFFF), Context(S.ABOVE, 0xFFFFFF),
-    Context(S.GUESS, 0xFF, S.COLUMN, ALL), Context(S.GUESS, 0xFF00, S.COLUMN, ALL),
-    Context(S.GUESS, 0xFF, S.LAST8, 0xFF), Context(S.SHAPE, 0xFFFFFF),
-    Context(S.SHAPE, 0xFFFFFFFFFFFF, S.WORD, ALL), Context(S.AFTER1, 0xFFFF, S.LAST8, 0xFF),
-    Context(S.AFTER1, 0xFFFFFF, S.LAST8, 0xFF), Context(S.AFTER2, 0xFFFF, S.LAST8, 0xFF),
-    Context(S.AFTER3, 0xFFFF, S.LAST8, 0xFF), Context(S.WORD, ALL, S.LAST8, 0xFF),
-    Context(S.WORD, ALL, S.WORD1, ALL), Context(S.LINE, 0xFFFF), Context(S.EXPECT, 0xFFFF),
-    Context(S.EXPECT, 0xFF, S.LAST8, 0xFF), Context(S.EXPECT, 0xFF, S.COLUMN, ALL), _masked(0xE0E0E0E0),
+    Context(ABOVE, 0xFFFF, COLUMN, ALL), Context(ABOVE, 0xFFFF, LAST8, 0xFF),
+    Context(ABOVE, 0xFFFFFFFF), Context(ABOVE, 0xFFFF00FF, LAST8, 0xFF),
+    Context(COLUMN, ALL, LAST8, 0xFF), Context(ABOVE, 0xFF, COLUMN, ALL),
+    Context(COLUMN, ALL, LAST8, 0xFFFF), Context(ABOVE, 0xFFFFFF),
+    Context(GUESS, 0xFF, COLUMN, ALL), Context(GUESS, 0xFF00, COLUMN, ALL),
+    Context(GUESS, 0xFF, LAST8, 0xFF), Context(SHAPE, 0xFFFFFF),
+    Context(SHAPE, 0xFFFFFFFFFFFF, WORD, ALL), Context(AFTER1, 0xFFFF, LAST8, 0xFF),
+    Context(AFTER1, 0xFFFFFF, LAST8, 0xFF), Context(AFTER2, 0xFFFF, LAST8, 0xFF),
+    Context(AFTER3, 0xFFFF, LAST8, 0xFF), Context(WORD, ALL, LAST8, 0xFF),
+    Context(WORD, ALL, WORD1, ALL), Context(LINE, 0xFFFF), Context(EXPECT, 0xFFFF),
+    Context(EXPECT, 0xFF, LAST8, 0xFF), Context(EXPECT, 0xFF, COLUMN, ALL), _masked(0xE0E0E0E0),
     _masked(0xE0E0E0E0FFFF), _masked(0xF0F0F0F0), _masked(0xF8F8F8F8F8), _masked(0xF0F0F0F0F0F0),
-    Context(S.LAST8, 0xFF, S.SHAPE, 0xFFFFF0), Context(S.SHAPE, 0xFFFFFFFF), Context(S.SHAPE, ALL),
-    Context(S.WORD, ALL, S.WORD2, ALL), Context(S.IDENT, ALL, S.IDENT1, ALL),
-    Context(S.MARKS, 0xFFFF, S.LAST8, 0xFF), Context(S.MARKS, 0xFFFFFF),
-    Context(S.BRACKET, 0xFFFF, S.LAST8, 0xFF), Context(S.AFTER1, 0xFF, S.AFTER2, 0xFF, S.AFTER3, 0xFF),
-    Context(S.AFTER1, 0xFFFF, S.AFTER2, 0xFFFF), _bytes(1, 3, 5), _bytes(1, 2, 5), _bytes(6),
-    _bytes(4, 5, 6), _masked(0xF0F0FF), _masked(0xFFF0), _masked(0xF0FFF0FF), Context(S.COLUMN, ALL),
-    Context(S.COLUMN, ALL, S.LAST8, 0xF0F0), Context(S.PLACE, ALL, S.LAST8, 0xFF),
-    Context(S.ABOVE, 0xFF, S.LAST8, 0xFFFF), Context(S.ABOVE, 0xFFFF, S.LAST8, 0xFFFF),
-    Context(S.EXPECT, 0xFF, S.AFTER1, 0xFF), _order(8), Context(S.LAST8, 0xFFFF, S.SHAPE, 0xFFFF00),
-    Context(S.WORD, ALL),
-    Context(S.IDENT, ALL, S.MARKS, 0xFF), _masked(0xE0E0FF),
+    Context(LAST8, 0xFF, SHAPE, 0xFFFFF0), Context(SHAPE, 0xFFFFFFFF), Context(SHAPE, ALL),
+    Context(WORD, ALL, WORD2, ALL), Context(IDENT, ALL, IDENT1, ALL),
+    Context(MARKS, 0xFFFF, LAST8, 0xFF), Context(MARKS, 0xFFFFFF),
+    Context(BRACKET, 0xFFFF, LAST8, 0xFF), Context(AFTER1, 0xFF, AFTER2, 0xFF, AFTER3, 0xFF),
+    Context(AFTER1, 0xFFFF, AFTER2, 0xFFFF), _bytes(1, 3, 5), _bytes(1, 2, 5), _bytes(6),
+    _bytes(4, 5, 6), _masked(0xF0F0FF), _masked(0xFFF0), _masked(0xF0FFF0FF), Context(COLUMN, ALL),
+    Context(COLUMN, ALL, LAST8, 0xF0F0), Context(PLACE, ALL, LAST8, 0xFF),
+    Context(ABOVE, 0xFF, LAST8, 0xFFFF), Context(ABOVE, 0xFFFF, LAST8, 0xFFFF),
+    Context(EXPECT, 0xFF, AFTER1, 0xFF), _order(8), Context(LAST8, 0xFFFF, SHAPE, 0xFFFF00),
+    Context(WORD, ALL),
+    Context(IDENT, ALL, MARKS, 0xFF), _masked(0xE0E0FF),
     _masked(0xF0F000FF), _masked(0xF00000FF), _masked(0xF0F000F0F0), _masked(0xE0E0E0E0E0E0),
-    _masked(0xC0C0C0C0C0C0C0C0), Context(S.LAST8, 0xF0, S.COLUMN, ALL),
-    Context(S.ABOVE, 0xF0F0, S.LAST8, 0xF0F0), Context(S.ABOVE, 0xFF, S.COLUMN, ALL, S.LAST8, 0xF0),
+    _masked(0xC0C0C0C0C0C0C0C0), Context(LAST8, 0xF0, COLUMN, ALL),
+    Context(ABOVE, 0xF0F0, LAST8, 0xF0F0), Context(ABOVE, 0xFF, COLUMN, ALL, LAST8, 0xF0),
     _masked(0xF8F8F800), _masked(0xF8F8F80000), _masked(0xFCFF),
-    Context(S.LAST8, 0xF8, S.SHAPE, 0xFF0),
+    Context(LAST8, 0xF8, SHAPE, 0xFF0),
 )  # fmt: skip
 
 _BITMAP = (
-    _order(0), _order(1), _order(2), _order(3), _order(4), _order(6), Context(S.ABOVE, 0xFFFF, S.LAST8, 0xFF),
-    Context(S.ABOVE, 0xFF), Context(S.ABOVE, 0xFFFF), Context(S.ABOVE, 0xFFFFFFFF),
-    Context(S.ABOVE, 0xFFFF00FF, S.LAST8, 0xFF), Context(S.ABOVE, 0xFF, S.LAST8, 0xFFFF),
-    Context(S.EXPECT, 0xFFFF),
+    _order(0), _order(1), _order(2), _order(3), _order(4), _order(6), Context(ABOVE, 0xFFFF, LAST8, 0xFF),
+    Context(ABOVE, 0xFF), Context(ABOVE, 0xFFFF), Context(ABOVE, 0xFFFFFFFF),
+    Context(ABOVE, 0xFFFF00FF, LAST8, 0xFF), Context(ABOVE, 0xFF, LAST8, 0xFFFF),
+    Context(EXPECT, 0xFFFF),
 )  # fmt: skip
 
 _NEAR = (
@@ -418,39 +449,39 @@ _NEAR = (
 )
 
 
-_LAST_BIT, _LAST2_BIT = _by(S.LAST8, 0, 255, True), _by(S.LAST8, 8, 255, True)
-_SHAPES_BIT = _by(S.SHAPE, 0, 255, True)
+_LAST_BIT, _LAST2_BIT = _by(LAST8, 0, 255, True), _by(LAST8, 8, 255, True)
+_SHAPES_BIT = _by(SHAPE, 0, 255, True)
 
 _STRONG_SETS1 = (_MATCH, _LAST, _LAST2, _SHAPES_BIT)
-_STRONG_SETS2 = (_PARTIAL, _MATCH, _LAST_BIT, _LAST2_BIT, _by(S.LAST8, 16), _SHAPES_BIT, _by(S.LAST8, 11, 2047))
+_STRONG_SETS2 = (_PARTIAL, _MATCH, _LAST_BIT, _LAST2_BIT, _by(LAST8, 16), _SHAPES_BIT, _by(LAST8, 11, 2047))
 _STRONG_SETS3 = (
-    _PARTIAL, _MATCH, _LAST_BIT, _LAST2_BIT, _by(S.LAST8, 16), _by(S.LAST8, 24), _by(S.LAST8, 3, 2047),
-    _by(S.LAST8, 11, 2047), _by(S.SHAPE, 0, 4095), _by(S.SHAPE, 4, 255, True), _by(S.WORD, 48, 1023),
+    _PARTIAL, _MATCH, _LAST_BIT, _LAST2_BIT, _by(LAST8, 16), _by(LAST8, 24), _by(LAST8, 3, 2047),
+    _by(LAST8, 11, 2047), _by(SHAPE, 0, 4095), _by(SHAPE, 4, 255, True), _by(WORD, 48, 1023),
 )  # fmt: skip
-_SETS_BITMAP = (_PARTIAL, _MATCH, _LAST, _by(S.ABOVE), _by(S.ABOVE, 8), _BITS)
-_SETS_TEXT3 = (*_STRONG_SETS3, _by(S.WORD1, 48, 1023), _by(S.EXPECT), _by(S.LINE))
-_SETS_BINARY3 = (*_STRONG_SETS3, _by(S.EXPECT), _by(S.COLUMN), _by(S.ABOVE))
+_SETS_BITMAP = (_PARTIAL, _MATCH, _LAST, _by(ABOVE), _by(ABOVE, 8), _BITS)
+_SETS_TEXT3 = (*_STRONG_SETS3, _by(WORD1, 48, 1023), _by(EXPECT), _by(LINE))
+_SETS_BINARY3 = (*_STRONG_SETS3, _by(EXPECT), _by(COLUMN), _by(ABOVE))
 
 _STRONG_IMAGE = (
-    Context(S.COLOURS, 0xFFFF, S.COLUMN, 15), Context(S.COLOURS, 0xFF00FF, S.COLUMN, 15),
-    Context(S.PIXELS, 0xFF00000000FF00, S.COLUMN, 15), Context(S.PIXELS, 0xFF0000000000FF, S.COLUMN, 15),
-    Context(S.PIXELS, 0xFFFF000000000000, S.COLUMN, 15, S.COLOURS, 0xFF << 32),
-    Context(S.PIXELS, 0xFFFF00, S.COLUMN, 15), Context(S.PIXELS, 0xFF00FF00, S.COLUMN, 15),
-    Context(S.COLOURS, 0xFC00FCFCFC, S.COLUMN, 15), Context(S.COLOURS, 0xFF << 56, S.COLUMN, 15),
-    Context(S.COLOURS, 0xF8F8F8F800F8F8F8, S.COLUMN, 15), Context(S.COLOURS, 0xFF << 24, S.COLUMN, 15),
-    Context(S.COLOURS, 0xFF00FF0000, S.COLUMN, 15), Context(S.COLOURS, 0xFF0000FF00, S.COLUMN, 15),
-    Context(S.PIXELS, 0xFFF8F8F8F8, S.COLUMN, 15), Context(S.COLOURS, 0xFFFF << 40, S.COLUMN, 15),
+    Context(COLOURS, 0xFFFF, COLUMN, 15), Context(COLOURS, 0xFF00FF, COLUMN, 15),
+    Context(PIXELS, 0xFF00000000FF00, COLUMN, 15), Context(PIXELS, 0xFF0000000000FF, COLUMN, 15),
+    Context(PIXELS, 0xFFFF000000000000, COLUMN, 15, COLOURS, 0xFF << 32),
+    Context(PIXELS, 0xFFFF00, COLUMN, 15), Context(PIXELS, 0xFF00FF00, COLUMN, 15),
+    Context(COLOURS, 0xFC00FCFCFC, COLUMN, 15), Context(COLOURS, 0xFF << 56, COLUMN, 15),
+    Context(COLOURS, 0xF8F8F8F800F8F8F8, COLUMN, 15), Context(COLOURS, 0xFF << 24, COLUMN, 15),
+    Context(COLOURS, 0xFF00FF0000, COLUMN, 15), Context(COLOURS, 0xFF0000FF00, COLUMN, 15),
+    Context(PIXELS, 0xFFF8F8F8F8, COLUMN, 15), Context(COLOURS, 0xFFFF << 40, COLUMN, 15),
 )  # fmt: skip
 _STRONG_AUDIO = (
-    Context(S.SAMPLES, 0xFFF8, S.COLUMN, 15), Context(S.SAMPLES, 0xFFF8 << 16, S.COLUMN, 15),
-    Context(S.SAMPLES, 0xFFF8 << 32, S.COLUMN, 15), Context(S.SAMPLES, 0xFFF8 << 48, S.COLUMN, 15),
-    Context(S.SAMPLES, 0xFF00FF00, S.COLUMN, 15), Context(S.SAMPLES, 0xFF00FF00 << 32, S.COLUMN, 15),
-    Context(S.SAMPLES, 0xFF0000FF00, S.COLUMN, 15), Context(S.LAST8, 0xFFFF, S.COLUMN, 15),
-    Context(S.SAMPLES, 0xFF00 << 48, S.LAST8, 0xFF, S.COLUMN, 15), Context(S.SAMPLES, 0xFE00FE00FE00, S.COLUMN, 15),
-    Context(S.SAMPLES, 0xFC00 << 48, S.COLUMN, 15), Context(S.ABOVE, 0xFFFF, S.COLUMN, 15),
+    Context(SAMPLES, 0xFFF8, COLUMN, 15), Context(SAMPLES, 0xFFF8 << 16, COLUMN, 15),
+    Context(SAMPLES, 0xFFF8 << 32, COLUMN, 15), Context(SAMPLES, 0xFFF8 << 48, COLUMN, 15),
+    Context(SAMPLES, 0xFF00FF00, COLUMN, 15), Context(SAMPLES, 0xFF00FF00 << 32, COLUMN, 15),
+    Context(SAMPLES, 0xFF0000FF00, COLUMN, 15), Context(LAST8, 0xFFFF, COLUMN, 15),
+    Context(SAMPLES, 0xFF00 << 48, LAST8, 0xFF, COLUMN, 15), Context(SAMPLES, 0xFE00FE00FE00, COLUMN, 15),
+    Context(SAMPLES, 0xFC00 << 48, COLUMN, 15), Context(ABOVE, 0xFFFF, COLUMN, 15),
 )  # fmt: skip
-_STRONG_IMAGE_SETS = (_by(S.COLOURS, 8), _by(S.COLOURS, 16))
-_SAMPLE_SET = _by(S.SAMPLES, 56)
+_STRONG_IMAGE_SETS = (_by(COLOURS, 8), _by(COLOURS, 16))
+_SAMPLE_SET = _by(SAMPLES, 56)
 
 
 def _strong(

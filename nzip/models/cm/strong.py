@@ -19,20 +19,14 @@ from nzip.models.cm.components.match import equal_before, grade_of, long_hash, t
 from nzip.models.cm.components.mixer import bounded, squashed, warmed, warmth
 from nzip.models.cm.components.sources import (
     follows,
-    renew_brackets,
     renew_bytes,
-    renew_letters,
-    renew_line,
-    renew_names,
     renew_shape,
+    renew_text,
     three_of,
 )
 from nzip.models.cm.components.sse import between, refine, spot_of
 from nzip.models.cm.components.vectors import WEIGHT_MAX, dot, prefetch, train
 from nzip.models.cm.layout import (
-    AFTER1,
-    AFTER2,
-    AFTER3,
     BIAS,
     BIT_BITS,
     CFG_BITS,
@@ -51,19 +45,15 @@ from nzip.models.cm.layout import (
     CFG_SKIMMED,
     CFG_SSE_LIMIT,
     DECODE,
-    EXPECT,
     FINAL_LAST,
     FINAL_MATCH,
     FINAL_SHAPE,
     K1,
     K3,
-    LAST8,
-    LAST16,
     MATCH,
     MATCH_VERIFY,
     PARTIAL,
     READ,
-    SHAPE,
     SKIM_AHEAD,
     SMALL_ERROR,
     SOURCE,
@@ -73,8 +63,8 @@ from nzip.models.cm.layout import (
     STRONG_MATCH_CELLS,
     STRONG_SSE_WORD,
     STRONG_SURE,
-    WORD,
 )  # fmt: skip
+from nzip.models.cm.presets import AFTER1, AFTER2, AFTER3, EXPECT, LAST8, LAST16, SHAPE, WORD
 
 
 @bare
@@ -90,10 +80,7 @@ def renew(v: Array, buf: Array, pos: int, settings: Array, after1: Array, after2
     v[AFTER1] = after1[now & u64(0xFF)]
     v[AFTER2] = after2[now & u64(0xFFFF)]
     v[AFTER3] = after3[three_of(now)]
-    renew_letters(v, c)
-    renew_names(v, c)
-    renew_brackets(v, c)
-    renew_line(v, buf, pos, c)
+    renew_text(v, buf, pos, c)
     renew_shape(v, buf, pos, c, settings)
 
 

@@ -1,4 +1,4 @@
-"""The sources: values that contexts are made of, renewed at each byte. `layout` says what each holds."""
+"""The sources: values that contexts are made of, renewed at each byte. `presets` says what each holds."""
 
 from __future__ import annotations
 
@@ -7,15 +7,21 @@ from typing import Any
 from nzip.entropy.integers import Array, i64, u64
 from nzip.entropy.jit import bare, inlined
 from nzip.models.cm.layout import (
-    ABOVE,
     AUDIO,
-    BRACKET,
     CFG_BIG,
     CFG_ORIGIN,
     CFG_RECORD,
     CFG_STRIDE,
     CFG_TYPE,
     CFG_WIDTH,
+    IMAGE,
+    K1,
+    K2,
+    K5,
+)
+from nzip.models.cm.presets import (
+    ABOVE,
+    BRACKET,
     COLOURS,
     COLUMN,
     COUNT,
@@ -26,10 +32,6 @@ from nzip.models.cm.layout import (
     GUESS,
     IDENT,
     IDENT1,
-    IMAGE,
-    K1,
-    K2,
-    K5,
     LAST8,
     LAST16,
     LETTERS,
@@ -215,6 +217,15 @@ def renew_line(v: Array, buf: Array, pos: int, c: int) -> None:
     if column > 0:
         x |= u64(buf[u64(start)]) << u64(16)
     v[LINE] = x
+
+
+@inlined
+def renew_text(v: Array, buf: Array, pos: int, c: int) -> None:
+    """All that the loop `strong` knows of text."""
+    renew_letters(v, c)
+    renew_names(v, c)
+    renew_brackets(v, c)
+    renew_line(v, buf, pos, c)
 
 
 @inlined
