@@ -146,7 +146,7 @@ def check_naive(case: Case) -> None:
     assert case.naive is not None
     engine, equal = case.coder, 0
     for block in case.blocks().values():
-        part = block[:300]
+        part = block[:200]
         fitted = engine.fit(case.params, len(part))
         payload = case.encode(part)
         if len(payload) > len(part):
