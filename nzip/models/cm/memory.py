@@ -17,6 +17,8 @@ from nzip.process import lock
 COUNTER_BITS = (8, 18)  # log2 of the counters' lines
 FIXED = 5 << 19  # bytes that do not depend on the block: tables of sources, of constants, and padding
 
+PIECE = 1 << 19  # bytes of an array that are looked at together: that takes up to forty times as much for a moment
+
 Arrays = dict[str, Any]
 
 spread = Native("nzip.models.cm.sparse", "spread")
@@ -499,34 +501,50 @@ class KeptState:
 
         self._kind = state._kind
         self._mixture = mixture
-        # Of each array: how far each byte that is not 0 lies behind the one before, and these bytes; or all of them.
-        self._parts: list[tuple[Any, Any]] = []
+        # Of each piece of each array: the array's number, where the piece begins, how far each byte that is not 0 lies
+        # behind the one before, and these bytes; or all of them.
+        self._parts: list[tuple[int, int, Any, Any]] = []
         loop = state._kind[0]
         whole = {*loop.own, *loop.filled}  # are not made of zeros, which the others are where nothing was kept
-        for name, array in zip((*loop.shared, *loop.own), state.changed(mixture), strict=True):
+        named = zip((*loop.shared, *loop.own), state.changed(mixture), strict=True)
+        for number, (name, array) in enumerate(named):
             there = array.view(np.uint8)
-            places = np.flatnonzero(there)
-            gaps = np.diff(places, prepend=-1)
-            # A gap is a byte: longer ones are filled with zeros that are written out.
-            steps = (gaps - 1) // 255
-            ends = np.cumsum(steps + 1) - 1
-            short: Any = np.full(int(ends[-1]) + 1 if len(ends) else 0, 255, np.uint8)
-            short[ends] = gaps - 255 * steps
-            values = np.zeros(len(short), np.uint8)
-            values[ends] = there[places]
-            if name in whole or 2 * len(short) > array.nbytes:
-                short, values = None, array.copy()
-            self._parts.append((short, values))
-        self.size = sum(array.nbytes for pair in self._parts for array in pair if array is not None)
+            for start in range(0, len(there), PIECE):
+                piece = there[start : start + PIECE]
+                gaps, values = (None, piece.copy()) if name in whole else _without_zeros(piece)
+                if len(values):
+                    self._parts.append((number, start, gaps, values))
+        self.size = sum(array.nbytes for part in self._parts for array in part[2:] if array is not None)
 
     def state(self) -> State:
         """Return the state again, for a loop to change."""
         import numpy as np
 
         state = State(*self._kind)
-        for array, (gaps, values) in zip(state.changed(self._mixture), self._parts, strict=True):
+        arrays = [array.view(np.uint8) for array in state.changed(self._mixture)]
+        for number, start, gaps, values in self._parts:
+            piece = arrays[number][start : start + PIECE]
             if gaps is None:
-                array[:] = values
+                piece[:] = values
             else:
-                spread(gaps, values, array.view(np.uint8))
+                spread(gaps, values, piece)
         return state
+
+
+def _without_zeros(piece: Any) -> tuple[Any, Any]:
+    """Return the gaps and the values that `spread` makes `piece` (uint8 array) of; None and a copy where that is
+    shorter."""
+    import numpy as np
+
+    places = np.flatnonzero(piece)
+    gaps = np.diff(places, prepend=-1)
+    # A gap is a byte: longer ones are filled with zeros that are written out.
+    steps = (gaps - 1) // 255
+    ends = np.cumsum(steps + 1) - 1
+    short = np.full(int(ends[-1]) + 1 if len(ends) else 0, 255, np.uint8)
+    if 2 * len(short) > len(piece):
+        return None, piece.copy()
+    short[ends] = gaps - 255 * steps
+    values = np.zeros(len(short), np.uint8)
+    values[ends] = piece[places]
+    return short, values

@@ -121,3 +121,19 @@ def test_memory_is_stated_for_blocks_that_hardly_shrink(
             assert tracemalloc.get_traced_memory()[1] < stated + made
         finally:
             tracemalloc.stop()
+
+
+@pytest.mark.parametrize("share", [1 / 40, 1 / 8, 1])
+def test_to_keep_a_state_takes_little_more_than_it_is(share: float) -> None:
+    dice = np.random.default_rng(7)
+    mixture = NORMAL[1].mixtures[0]
+    state = State(memory.NORMAL, NORMAL[1], 19, 1000)
+    slots = state.arrays(mixture)["slots"]
+    slots[:] = dice.random(len(slots), np.float32) < share
+    tracemalloc.start()
+    try:
+        kept = KeptState(state, mixture)
+        assert tracemalloc.get_traced_memory()[1] < kept.size + 40 * memory.PIECE
+    finally:
+        tracemalloc.stop()
+    assert np.array_equal(kept.state().arrays(mixture)["slots"], slots)
