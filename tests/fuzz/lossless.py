@@ -266,13 +266,17 @@ def change_block(r: Random, chunk: Chunk, others: list[Chunk]) -> None:
         chunk.break_header, chunk.break_check = r.choice(((1 << r.randrange(16), 0), (0, 1 << r.randrange(64))))
 
 
+PLAN = "300;400=delta.1:0c040000,shuffle.1:0c00;500=x86.1:01"
+
+
 def change_transforms(r: Random, chunk: Chunk) -> None:
     """Change which transforms a block has, or their parameters and sizes."""
     chunk.flags |= TRANSFORMED
     size = chunk.raw_size
     if not chunk.transforms or r.random() < 0.3:
-        kind = TRANSFORMS.by_id(r.choice((1, 2, 3)), 1)
-        chunk.transforms.insert(r.randrange(len(chunk.transforms) + 1), (kind.id, kind.version, kind.pack({}), size))
+        kind = TRANSFORMS.by_id(r.choice((1, 2, 3, 4, 5)), 1)
+        packed = kind.pack({"plan": PLAN} if kind.id == 5 else {})
+        chunk.transforms.insert(r.randrange(len(chunk.transforms) + 1), (kind.id, kind.version, packed, size))
         return
     at = r.randrange(len(chunk.transforms))
     id_, version, packed, size = chunk.transforms[at]
@@ -284,7 +288,7 @@ def change_transforms(r: Random, chunk: Chunk) -> None:
     elif way == 4:
         size = max(0, size + r.choice((-1, 1, 4)))
     elif way == 5:
-        id_, version = r.choice(((r.randrange(1, 5), 1), (id_, mutate.octet(r, version))))
+        id_, version = r.choice(((r.randrange(1, 7), 1), (id_, mutate.octet(r, version))))
     else:
         chunk.transforms = chunk.transforms * r.choice((2, 4, 5, 60)) if r.random() < 0.5 else []
         return
@@ -574,6 +578,7 @@ class TransformTarget(FileTarget):
             (code(4, 700), [("x86", {})]),
             (code(5, 400), [("x86", {"jcc": 0}), ("shuffle", {"width": 2}), ("delta", {}), ("delta", {})]),
             (b"ab" * 70, [("shuffle", {"width": 255})]),
+            (text(6, 300) + table(6, 400) + code(6, 500), [("parts", {"plan": PLAN})]),
         ]
         return [[transformed(raw, chain, engine)] for raw, chain in chains for engine in ("zstd", "cmfast")]
 

@@ -14,6 +14,7 @@ import pytest
 from models.cases import JIT_OFF, SEVERAL, SMALL, Case
 
 from nzip.errors import CorruptError, UnsupportedError
+from nzip.params import Number
 
 SLACK = 1 << 19  # bytes that Python's own objects may take beside what an engine states
 
@@ -43,10 +44,18 @@ def check_params(case: Case) -> None:
         with pytest.raises(ValueError, match="does not know the parameter 'no such parameter'"):
             refuse({**case.params, "no such parameter": 1})
     text = any(not parameter.bits for parameter in engine.parameters)  # of any length
-    cut = packed if text else packed[:-1]
-    for malformed in {cut, packed + b"\0", b"\xff" * (len(packed) or 1), bytes(255), b"\xff" * 255} - {packed}:
-        with pytest.raises((CorruptError, UnsupportedError)):
+    # Another length is damage; a text has any, but none of these is one.
+    longer = {packed + b"\0", bytes(255), b"\xff" * 255}
+    for malformed in (longer if text else longer | {b"", packed[:-1], packed * 2}) - {packed}:
+        with pytest.raises(CorruptError):
             engine.unpack(malformed)
+    with pytest.raises((CorruptError, UnsupportedError)):  # numbers out of range, or of a later version
+        engine.unpack(b"\xff" * (len(packed) or 1))
+    for parameter in engine.parameters:
+        beyond = (parameter.low - 1, parameter.high + 1) if isinstance(parameter, Number) else (2, -1)
+        for value in (*beyond, "none of these", 1.5, b"1", -(1 << 70), 1 << 70):
+            with pytest.raises(ValueError, match=parameter.name):
+                engine.parameters.check({**case.params, parameter.name: value})
     dice = random.Random(12)
     for _ in range(300):
         noise = bytearray(packed) if dice.randrange(2) else bytearray(dice.randbytes(dice.randrange(8)))
@@ -137,7 +146,7 @@ def check_naive(case: Case) -> None:
     assert case.naive is not None
     engine, equal = case.coder, 0
     for block in case.blocks().values():
-        part = block[:300]
+        part = block[:200]
         fitted = engine.fit(case.params, len(part))
         payload = case.encode(part)
         if len(payload) > len(part):

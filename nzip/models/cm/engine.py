@@ -172,13 +172,15 @@ class ContextMixing(Engine):
         head = segments.pack(found) + named + block[size:]
         begin, state = self._begin(full, reading, size)
         data = np.frombuffer(reading.text + block[:size], np.uint8).copy()
-        coded = np.empty(max(1, len(block) - len(head)), np.uint8)
+        payload = np.empty(max(len(block), len(head) + 1), np.uint8)
+        payload[: len(head)] = np.frombuffer(head, np.uint8)
+        coded = payload[len(head) :]
         coder = bounds.begin()
         self._run(layout.ENCODE, state, full, found, begin, data, coded, coder)
         end = bounds.finish(coder, coded) if coder[bounds.AT] <= len(coded) else len(coded) + 1
         if len(head) + end > len(block):
             return bytes(len(block) + 1)
-        return head + bytes(coded[:end].tobytes())
+        return bytes(payload[: len(head) + end].tobytes())
 
     def decode(self, payload: bytes, size: int, params: Params) -> bytes:
         import numpy as np
@@ -203,14 +205,16 @@ class ContextMixing(Engine):
             raise CorruptError(f"a {self.name} block does not start as it should")
         reading = self._reading(full, found, number)
         begin, state = self._begin(full, reading, whole)
-        data = np.empty(begin + whole, np.uint8)
+        data = np.empty(begin + size, np.uint8)
         data[:begin] = np.frombuffer(reading.text, np.uint8)
+        data[begin + whole :] = np.frombuffer(payload[at:rest], np.uint8)
         coded = np.frombuffer(payload, np.uint8)[rest:].copy()
         coder = bounds.begin(coded)
         self._run(layout.DECODE, state, full, found, begin, data, coded, coder)
         if coder[bounds.AT] < len(coded):
             raise CorruptError(f"a {self.name} block holds more than its bytes need")
-        return bytes(data[begin:].tobytes()) + payload[at:rest]
+        del coded  # its room is that of the bytes to be returned, as memory is stated
+        return bytes(data[begin:].tobytes())
 
     def _run(
         self, mode: int, state: State, full: dict[str, int], found: list[Stretch], begin: int, data: Any, coded: Any,
@@ -477,7 +481,8 @@ class CmStrongEngine(ContextMixing):
         state = State(self.loop, preset, bits, sizes)
         if jit.load_arrays(key, state.changed(preset.mixtures[TEXT])):
             return state
-        state = super()._read(preset, bits, sizes, reading, size)  # the other may hold what was read of a bad file
+        del state  # it may hold what was read of a bad file, and memory is stated for one
+        state = super()._read(preset, bits, sizes, reading, size)
         jit.keep_arrays(key, state.changed(preset.mixtures[TEXT]), STATES)
         return state
 

@@ -91,6 +91,7 @@ class MidicothEngine(Engine):
             code(True, block, coded, coder, *state.values())
         if coder[bounds.AT] < len(coded):
             raise CorruptError("a midicoth block holds more than its bytes need")
+        del coded  # its room is that of the bytes to be returned, as memory is stated
         return block.tobytes()
 
     def prepare(self) -> None:

@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +20,7 @@ from nzip.models import primers
 from nzip.models.cm import engine, layout, memory
 from nzip.models.cm.engine import CmEngine, CmStrongEngine, ContextMixing
 from nzip.models.cm.layout import TEXT
+from nzip.models.cm.memory import State
 from nzip.models.cm.presets import LARGE
 from nzip.models.cm.segments import Stretch
 from nzip.settings import LEVELS
@@ -170,7 +172,7 @@ def _encoded(primer: int = 1) -> bytes:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(primers, "nearest", lambda block: primer)
         coder = CmStrongEngine()
-        return coder._encode(BLOCK, coder._full(PARAMS), [Stretch(TEXT, len(BLOCK))])
+        return coder.encode_stretches(BLOCK, PARAMS, [Stretch(TEXT, len(BLOCK))])
 
 
 def _states(folder: Path) -> list[Path]:
@@ -233,6 +235,28 @@ def test_a_damaged_state_is_a_miss_and_is_written_again(
     assert modes == [layout.READ, layout.ENCODE]
     assert path.read_bytes() == content
     assert CmStrongEngine().decode(plain, len(BLOCK), PARAMS) == BLOCK
+
+
+@compiled
+def test_a_damaged_state_is_gone_before_another_is_made(
+    modes: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory is stated for one."""
+    living: weakref.WeakSet[State] = weakref.WeakSet()
+    most = []
+
+    class Counted(State):
+        def __init__(self, *kind: Any):
+            super().__init__(*kind)
+            living.add(self)
+            most.append(len(living))
+
+    _encoded()
+    path = _states(tmp_path)[0]
+    path.write_bytes(_at(0.6)(path.read_bytes()))
+    monkeypatch.setattr(engine, "State", Counted)
+    _encoded()
+    assert most == [1, 1]
 
 
 @compiled

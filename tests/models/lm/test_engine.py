@@ -92,7 +92,7 @@ def test_torch_writes_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_binary_runs_are_left_to_cm() -> None:
-    data = TEXT * 12 + b"\0\1\2\3" * 8192 + TEXT * 12
+    data = TEXT * 4 + b"\0\1\2\3" * 8192 + TEXT * 4
     runs = classify(data)
     assert len(runs) == 3
     assert sum(runs) == len(data)
@@ -118,7 +118,7 @@ def test_stream_sizes() -> None:
 
 
 def test_what_the_model_does_not_shrink_goes_to_cm() -> None:
-    data = TEXT * 20
+    data = TEXT * 6
     packed = nzip.compress(data, engine="lm", params={"model": NAME})
     assert nzip.decompress(packed) == data
     assert packed == nzip.compress(data, engine="cm", params={"preset": 3})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import random
+import tracemalloc
+from typing import Any
 
 import naive_midicoth as naive
 import numpy as np
@@ -113,6 +115,21 @@ def test_memory_counts_all_arrays() -> None:
     for size, bits in ((1, MIN_BITS), (5000, 14), (1 << 20, 20)):
         arrays = build_state(bits, size)
         assert sum(array.nbytes for array in arrays.values()) < ENGINE.memory({"bits": bits}, size)
+
+
+def test_memory_is_stated_for_blocks_that_hardly_shrink(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(decoding: bool, block: Any, coded: Any, coder: Any, *arrays: Any) -> None:
+        coder[bounds.AT] = len(coded)
+
+    monkeypatch.setattr("nzip.models.midicoth.engine.code", nothing)
+    size, params = 1 << 25, {"bits": MIN_BITS}
+    payload = bytes(size - 1)
+    tracemalloc.start()
+    try:
+        assert len(ENGINE.decode(payload, size, params)) == size
+        assert tracemalloc.get_traced_memory()[1] < ENGINE.memory(params, size) + size  # the block is counted elsewhere
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_pool_has_room_for_what_stands_behind_the_slots() -> None:
