@@ -15,6 +15,7 @@ from nzip.formats.content.choice import choose
 from nzip.formats.content.detection import detect
 from nzip.formats.content.kinds import Content, Segment
 from nzip.formats.content.segments import last_border
+from nzip.formats.transforms.base import WORKING
 from nzip.models import progress
 from nzip.models.base import Engine
 from nzip.params import Params
@@ -92,9 +93,10 @@ class Limits:
 
 
 def memory_needed(header: BlockHeader) -> int:
-    """Return the bytes of memory that decoding a block takes in all."""
-    sizes = header.raw_size + header.payload_size + sum(spec.size for spec in header.transforms)
-    return header.memory + sizes
+    """Return the bytes of memory that decoding a block takes in all: a transform works when the engine is done."""
+    sizes = [spec.size for spec in header.transforms]
+    working = max(header.memory, WORKING * max(sizes, default=0))
+    return working + header.raw_size + header.payload_size + sum(sizes)
 
 
 def encode_block(raw: bytes, coding: Coding) -> bytes:

@@ -9,6 +9,10 @@ import pytest
 from sources import MIXED
 
 import nzip
+from nzip.codec.blocks import memory_needed
+from nzip.formats.container.structures import BlockHeader, TransformSpec
+from nzip.formats.container.wire import pack_memory, unpack_memory
+from nzip.registry import ENGINES, TRANSFORMS
 
 MIB = 1 << 20
 
@@ -98,6 +102,30 @@ def test_limit_is_that_of_each_block():
         assert read(needed) == MIXED
         with pytest.raises(nzip.LimitError):
             read(needed - 1)
+
+
+def test_what_a_transform_takes_is_counted():
+    raw = bytes(4 * MIB + 1)
+    delta, params = TRANSFORMS.by_name("delta"), {"stride": 3, "width": 3, "big": 1, "offset": 1}
+    engine = ENGINES.by_name("zstd")
+    fitted = engine.fit({"level": 1, "window": 10}, len(raw))
+    payload = engine.encode(delta.forward(raw, params), fitted)
+    header = BlockHeader(
+        engine=engine.id,
+        engine_version=engine.version,
+        memory=unpack_memory(pack_memory(engine.memory(fitted, len(raw)))),
+        packed=engine.pack(fitted),
+        transforms=(TransformSpec(delta.id, delta.version, delta.pack(params), len(raw)),),
+        raw_size=len(raw),
+        payload_size=len(payload),
+    )
+    data = make.solo(header.encode(raw, payload))
+    assert nzip.decompress(data) == raw
+    needed = memory_needed(header)
+    assert 3 * len(raw) < peak_of(lambda: nzip.decompress(data)) < needed
+    assert nzip.decompress(data, max_memory=needed) == raw
+    with pytest.raises(nzip.LimitError):
+        nzip.decompress(data, max_memory=needed - 1)
 
 
 def test_random_access_has_the_limit_too():

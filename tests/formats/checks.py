@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from nzip.errors import CorruptError, UnsupportedError
-from nzip.formats.transforms.base import Params, Transform
+from nzip.formats.transforms.base import WORKING, Params, Transform
 
 DICE = random.Random(9)
 BLOCKS = [
@@ -22,12 +23,14 @@ BLOCKS = [
     *(DICE.randbytes(size) for size in (1, 2, 3, 4, 5, 6, 7, 8, 9, 31, 255, 256, 257, 4099)),
 ]
 
+LARGE = DICE.randbytes((1 << 20) + 5)
+
 
 def check_transform(transform: Transform, every_params: Iterable[Params], bad_params: Iterable[Params] = ()) -> None:
     """Check `transform` with each of `every_params`; `bad_params` must be refused.
 
-    Checked are: class attributes; round trips of many kinds of blocks; sizes; the same result on threads; parameters
-    stored and read; malformed stored parameters; coded data that was damaged.
+    Checked are: class attributes; round trips of many kinds of blocks; sizes; the same result on threads; memory;
+    parameters stored and read; malformed stored parameters; coded data that was damaged.
     """
     assert transform.name.isidentifier()
     assert 1 <= transform.id <= 127
@@ -36,6 +39,7 @@ def check_transform(transform: Transform, every_params: Iterable[Params], bad_pa
         _check_params(transform, params)
         _check_blocks(transform, params)
         _check_threads(transform, params)
+        _check_memory(transform, params)
         _check_damage(transform, params)
     for params in [*bad_params, {"no such parameter": 1}]:
         for refuse in (transform.pack, lambda p: transform.forward(b"block", p)):
@@ -44,6 +48,18 @@ def check_transform(transform: Transform, every_params: Iterable[Params], bad_pa
             except ValueError:
                 continue
             raise AssertionError(f"{transform.name} takes {params}")
+
+
+def _check_memory(transform: Transform, params: Params) -> None:
+    coded = transform.forward(LARGE, params)
+    size = max(len(LARGE), len(coded))
+    for act in (lambda: transform.forward(LARGE, params), lambda: transform.inverse(coded, len(LARGE), params)):
+        tracemalloc.start()
+        try:
+            act()
+            assert tracemalloc.get_traced_memory()[1] < (WORKING + 1) * size
+        finally:
+            tracemalloc.stop()
 
 
 def _check_params(transform: Transform, params: Params) -> None:

@@ -18,11 +18,15 @@ from nzip.formats.content.records import plain
 from nzip.params import Parameters, Params
 from nzip.registry import TRANSFORMS
 
+WORKING = 5  # times the bytes that are rewritten: memory that a transform may take beside them and what it returns
+
 Chain = list[tuple[str, dict[str, Any]]]  # names of transforms and their parameters, in the order they are applied
 
 
 class Transform(ABC):
     """Rewrites blocks; one object serves any number of threads at once.
+
+    Beside the bytes that it is given and those that it returns it takes at most `WORKING` times as much memory.
 
     Class attributes:
         name: the word users see (`"delta"`).

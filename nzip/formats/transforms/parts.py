@@ -69,7 +69,7 @@ class PartsTransform(Transform):
             for transform, packed in part.steps if data else ():
                 data = _same(transform.forward(data, transform.unpack(packed)), data)
             out.append(data)
-        return b"".join(out) + block[at:]
+        return b"".join([*out, block[at:]])
 
     def inverse(self, coded: bytes, size: int, params: Params) -> bytes:
         expect_size(self.name, coded, size)
@@ -80,7 +80,7 @@ class PartsTransform(Transform):
             for transform, packed in reversed(part.steps) if data else ():
                 data = _same(transform.inverse(data, len(data), transform.unpack(packed)), data)
             out.append(data)
-        return b"".join(out) + coded[at:]
+        return b"".join([*out, coded[at:]])
 
     def content(self, coded: bytes, content: Content, params: Params) -> Content:
         """Return what the transforms of the parts say of them; the parts are segments of the content, in order."""
