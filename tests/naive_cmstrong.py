@@ -242,9 +242,9 @@ class Sources(cm.Sources):
     def __init__(self):
         super().__init__()
         names = "LAST16 WORD3 GUESS AFTER1 AFTER2 AFTER3 EXPECT IDENT IDENT1 MARKS PLACE BRACKET LETTERS ENDINGS"
-        self.v |= dict.fromkeys((*names.split(), "LINEWORD"), 0)
+        self.v |= dict.fromkeys((*names.split(), "LINEWORD", "FIELD"), 0)
         self.after: list[dict[int, int]] = [{}, {}, {}]
-        self.letters = self.gap = self.first = self.stem = self.line_first = 0
+        self.letters = self.gap = self.first = self.stem = self.line_first = self.over = 0
         self.stack: list[int] = []
 
     def update(self, data, s, origin):
@@ -273,6 +273,25 @@ class Sources(cm.Sources):
             self.line_first = 0
         v["LINEWORD"] = self.line_first
         super().update(data, s, origin)
+        self._field(data)
+
+    def _field(self, data):
+        """Go along the line before, of the lines that are known by now."""
+
+        def near(most):
+            return data[self.over : min(self.over + most, self.line_start)]
+
+        def plain(c):
+            return c >= 128 or chr(c).isalnum()
+
+        c = data[-1]
+        if c == 10:
+            self.over = self.line_before
+        elif plain(c):
+            self.over += any(map(plain, near(1)))
+        elif c in near(64):
+            self.over += 1 + near(64).index(c)
+        self.v["FIELD"] = int.from_bytes(bytes(near(2)), "little")
 
     def _letters(self, letter):
         """Take in a letter, or 0; the words are still those before."""

@@ -16,7 +16,7 @@ from nzip.formats.content import headers, records
 PAGE = 512  # bytes, as in a tar archive; borders between windows are searched to a page
 WINDOW = 32  # pages whose bytes are classed together
 SHORTEST = 16 << 10  # bytes of a stretch at least,
-SHARE = 64  # and one in so many of the block's
+SHARE = 256  # and one in so many of the block's
 STEP = 4  # pages, of which one is looked at
 STEADY = 4  # windows of one class at least that follow each other, for a border at the first
 TAIL = 16  # a block may end so much earlier, one byte in so many, for the next one to begin at a border

@@ -412,7 +412,8 @@ class CmEngine(ContextMixing):
         # With a primer the number does not follow the block's size too closely, so that more blocks can begin with a
         # state that was kept.
         known = size if not primer else 1 << (size + preset.primer - 1).bit_length()
-        return super()._buckets(preset, known, 0) // 2
+        # What a bitmap has on top leads to few buckets, and a table twice as large costs all other bytes time.
+        return max(len(mixture.contexts) for mixture in preset.mixtures[:2]) * known // 2
 
 
 class CmFastEngine(ContextMixing):

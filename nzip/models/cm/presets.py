@@ -41,8 +41,9 @@ WORDS = 24  # hash of the two words before
 PIXELS = 25  # of an image: left, above, above left, above right, two left, two above, the last byte, the one before
 COLOURS = 26  # predictions of a byte of a pixel, from bytes around it and from how these differ in the last channel
 SAMPLES = 27  # four predictions of a byte of an audio sample, 16 bits each: 8 bits behind the byte
+FIELD = 28  # the byte of the line before at the same place in the same field, the one behind it
 # Numbers that only the renewal of the sources uses, then the stack of open brackets.
-LINE_START, LINE_BEFORE, DEPTH, COUNT, GAP, FIRST, LINE_FIRST, STEM_NOW = 32, 33, 34, 35, 36, 37, 38, 39
+LINE_START, LINE_BEFORE, DEPTH, COUNT, GAP, FIRST, LINE_FIRST, STEM_NOW, OVER = range(32, 41)
 STACK = 64
 SOURCES = 128
 
@@ -327,7 +328,7 @@ _STRONG_TEXT1 = (
     _order(1), _order(2), _order(3), _order(4), _order(6), Context(WORD, ALL, LAST8, 0xFF), Context(WORD, ALL),
     Context(WORD, ALL, WORD1, ALL), Context(SHAPE, 0xFFFFFFFF), Context(LINE, 0xFFFF), _masked(0xE0E0E0E0),
     Context(MARKS, 0xFFFFFF, WORD, ALL), Context(SHAPE, 0xFFFFFFFFFFFF, WORD, ALL),
-    Context(EXPECT, 0xFF, LAST8, 0xFFFF),
+    Context(EXPECT, 0xFF, LAST8, 0xFFFF), Context(FIELD, 0xFFFF, LAST8, 0xFF),
 )  # fmt: skip
 _STRONG_BINARY1 = (
     _order(0), _order(1), _order(2), _order(3), _order(4), _order(6), _bytes(2, 3), _bytes(3, 4),
@@ -385,7 +386,7 @@ _STRONG_TEXT3 = (
     Context(LINE, 0xFF00, WORD, ALL), Context(LINEWORD, ALL, LINE, 0xFF00),
     Context(AFTER1, 0xFF, WORD, ALL), Context(BRACKET, 0xFF, LAST8, 0xFFFFFF),
     Context(ENDINGS, 0xFFFFFFFFFFFF, LAST8, 0xFF), _bytes(2, 3, 4), _bytes(3, 4), _masked(0xE0E0E0FF),
-    Context(LAST8, 0xFF, SHAPE, 0xFF0, PLACE, 0xFF),
+    Context(LAST8, 0xFF, SHAPE, 0xFF0, PLACE, 0xFF), Context(FIELD, 0xFFFF, LAST8, 0xFF),
 )  # fmt: skip
 
 _STRONG_BINARY3 = (

@@ -27,6 +27,7 @@ from nzip.models.cm.presets import (
     COUNT,
     DEPTH,
     ENDINGS,
+    FIELD,
     FIRST,
     GAP,
     GUESS,
@@ -41,6 +42,7 @@ from nzip.models.cm.presets import (
     LINE_START,
     LINEWORD,
     MARKS,
+    OVER,
     PIXELS,
     PLACE,
     SAMPLES,
@@ -220,12 +222,41 @@ def renew_line(v: Array, buf: Array, pos: int, c: int) -> None:
 
 
 @inlined
+def renew_field(v: Array, buf: Array, pos: int, c: int) -> None:
+    """FIELD, of the lines that `renew_line` found.
+
+    A place goes along the line before: a letter or digit for each here, and behind the next byte like it for any other.
+    """
+    start = i64(v[LINE_START])
+    over = i64(v[OVER])
+    if c == 10:
+        over = i64(v[LINE_BEFORE])
+    elif class_of(c) > 3:
+        stop = min(start, over + 64)
+        at = over
+        while at < stop and i64(buf[u64(at)]) != c:
+            at += 1
+        if at < stop:
+            over = at + 1
+    elif over < start and class_of(i64(buf[u64(over)])) <= 3:
+        over += 1
+    v[OVER] = u64(over)
+    x = u64(0)
+    if over < start:
+        x = u64(buf[u64(over)])
+    if over + 1 < start:
+        x |= u64(buf[u64(over + 1)]) << u64(8)
+    v[FIELD] = x
+
+
+@inlined
 def renew_text(v: Array, buf: Array, pos: int, c: int) -> None:
     """All that the loop `strong` knows of text."""
     renew_letters(v, c)
     renew_names(v, c)
     renew_brackets(v, c)
     renew_line(v, buf, pos, c)
+    renew_field(v, buf, pos, c)
 
 
 @inlined
