@@ -4,13 +4,15 @@ For an engine that finds repeats only, the measure is a fast level of zstd, so t
 libzstd as that engine's payloads do; for engines that see records it is an integer estimate
 (`nzip.formats.content.estimate`), so that the same settings give the same bytes on every machine. A chain must win
 clearly: what the estimate promises is more than what an engine that models records and repeats itself will see. Where a
-block has several segments, each is a part with transforms of its own.
+block has several segments, each is a part with transforms of its own. The longest are asked first, until the plan is
+full, and short ones are measured on less.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import accumulate
 from typing import Any
 
 from nzip.formats.content import estimate
@@ -27,6 +29,8 @@ GUESSED = 8  # a segment that no header describes is measured if it has one byte
 PIECE = 32760  # bytes of one sample; a multiple of the strides 1..10, 12, 14 and 15, so that columns stay columns
 ALIGN = 2520
 PIECES = 4
+SHARES = 48  # a part with one byte in so many of its block, or more, has samples like a whole block's; a shorter one
+LEAST = 2 * ALIGN  # has shorter ones, of so many bytes at least
 FIRST = 3 * ALIGN  # bytes of each of the two samples that choose the finalists, where there are many chains
 FINALISTS = 8
 HEADER = 9  # bytes that a transform takes in a block's header, about
@@ -40,19 +44,28 @@ def choose(block: bytes, content: Content, *, sees_records: bool = True) -> Chai
         content: what `detect` says of them.
         sees_records: whether the engine that comes after sees a byte's place in its record and the one above it.
     """
-    if len(content.segments) == 1:
-        return _for_all(block, content, sees_records)
-    found, at = list[tuple[int, Chain]](), 0
-    for segment in content.segments:
-        part = block[at : at + segment.length]
-        at += segment.length
-        asked = segment.sure or segment.length * GUESSED >= len(block)
-        found.append((len(part), _for_all(part, Content((segment,)), sees_records) if asked else []))
-    return chain_of(found)
+    segments = content.segments
+    if len(segments) == 1:
+        return _for_all(block, content, sees_records, PIECE)
+    lengths = [segment.length for segment in segments]
+    starts = [0, *accumulate(lengths)]
+    chains: list[Chain] = [[] for _ in segments]
+    best: Chain = []
+    for k in sorted(range(len(segments)), key=lambda k: -lengths[k]):
+        if segments[k].sure or lengths[k] * GUESSED >= len(block):
+            part = block[starts[k] : starts[k + 1]]
+            piece = max(LEAST, min(PIECE, PIECE * SHARES * len(part) // len(block) // ALIGN * ALIGN))
+            chains[k] = _for_all(part, Content((segments[k],)), sees_records, piece)
+        if chains[k]:
+            chain = chain_of(zip(lengths, chains, strict=True))
+            if not chain:
+                break  # the plan is full; shorter parts matter less
+            best = chain
+    return best
 
 
-def _for_all(block: bytes, content: Content, sees_records: bool) -> Chain:
-    """Return the transforms worth applying to a block, or a part of one, of one segment."""
+def _for_all(block: bytes, content: Content, sees_records: bool, piece: int) -> Chain:
+    """Return the transforms worth applying to a block, or a part of one, of one segment; samples have `piece` bytes."""
     if len(block) < SHORTEST:
         return []
     chains: list[Chain] = []
@@ -69,8 +82,8 @@ def _for_all(block: bytes, content: Content, sees_records: bool) -> Chain:
     imported("numpy")
     known = content.whole.width > 0
     if sees_records:
-        return _best_for_records(block, chains, known and content.whole.sure)
-    return _best_for_repeats(block, chains, known)
+        return _best_for_records(block, chains, known and content.whole.sure, piece)
+    return _best_for_repeats(block, chains, known, piece)
 
 
 def _continued(first: Chain, content: Content, sees_records: bool) -> list[Chain]:
@@ -84,11 +97,11 @@ def _continued(first: Chain, content: Content, sees_records: bool) -> list[Chain
     return found
 
 
-def _samples(block: bytes) -> bytes:
-    if len(block) <= PIECE * PIECES:
+def _samples(block: bytes, piece: int) -> bytes:
+    if len(block) <= piece * PIECES:
         return bytes(block)
-    starts = [(len(block) - PIECE) * i // (PIECES - 1) // ALIGN * ALIGN for i in range(PIECES)]
-    return b"".join(bytes(block[start : start + PIECE]) for start in starts)
+    starts = [(len(block) - piece) * i // (PIECES - 1) // ALIGN * ALIGN for i in range(PIECES)]
+    return b"".join(bytes(block[start : start + piece]) for start in starts)
 
 
 def _finalists(block: bytes, chains: list[Chain], measure: Measure) -> list[Chain]:
@@ -114,7 +127,7 @@ def _shortest(sample: bytes, chains: list[Chain], measure: Measure, below: int) 
     return found
 
 
-def _best_for_repeats(block: bytes, chains: list[Chain], known: bool) -> Chain:
+def _best_for_repeats(block: bytes, chains: list[Chain], known: bool, piece: int) -> Chain:
     """Return the chain that zstd's level 3 likes best, if it saves a 24th where samples have a known width, and an
     eighth where they have none."""
     import zstandard
@@ -130,14 +143,14 @@ def _best_for_repeats(block: bytes, chains: list[Chain], known: bool) -> Chain:
         return in_parts(_applied(sample, chain), parts) + HEADER * len(chain)
 
     chains = _finalists(block, chains, measure)
-    sample = _samples(block)
+    sample = _samples(block, piece)
     # Parts of a real block are longer than one of zstd's blocks and get tables of their own, so the sample's are
     # compressed one by one; lest the cutting alone should win, the plain sample is measured in parts too.
     plain = min(in_parts(sample, parts) for parts in (1, 2, 4))
     return _shortest(sample, chains, measure, plain - plain // (24 if known else 8))
 
 
-def _best_for_records(block: bytes, chains: list[Chain], known: bool) -> Chain:
+def _best_for_records(block: bytes, chains: list[Chain], known: bool, piece: int) -> Chain:
     """Return the chain with the shortest estimate, if it saves an eighth where a header says that there are samples,
     and a quarter where there is none."""
     import numpy as np
@@ -153,7 +166,7 @@ def _best_for_records(block: bytes, chains: list[Chain], known: bool) -> Chain:
     chains = _finalists(block, chains, partial(measure, length=estimate.columns0))
     if not chains:
         return []
-    sample = _samples(block)
+    sample = _samples(block, piece)
     plain = measure(sample, [])
     return _shortest(sample, chains, measure, plain - plain // (8 if known else 4))
 

@@ -115,17 +115,12 @@ class PartsTransform(Transform):
 def chain_of(found: Iterable[tuple[int, Chain]]) -> Chain:
     """Return one chain for a block: the chains of its parts, which follow each other and are so many bytes long.
 
-    Where not all can be stored, those of the shortest parts are left out; the chain is empty where none is left.
+    The chain is empty where nothing is to be done, or where the plan is too long to be stored.
     """
-    parts = [Part(length, tuple(_step(name, params) for name, params in chain)) for length, chain in found]
-    while True:
-        joined = _joined(parts)
-        if not joined:
-            return []
-        if len(_packed(joined)) <= MOST_BYTES:
-            return [(PartsTransform.name, {"plan": _text(joined)})]
-        shortest = min((part.length, k) for k, part in enumerate(parts) if part.steps)[1]
-        parts[shortest] = parts[shortest]._replace(steps=())
+    parts = _joined([Part(length, tuple(_step(name, params) for name, params in chain)) for length, chain in found])
+    if not parts or len(_packed(parts)) > MOST_BYTES:
+        return []
+    return [(PartsTransform.name, {"plan": _text(parts)})]
 
 
 def _joined(parts: list[Part]) -> list[Part]:

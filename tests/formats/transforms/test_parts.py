@@ -10,6 +10,7 @@ from formats.content.contents import program, riff, tar, wave
 
 import nzip
 from nzip.errors import CorruptError, UnsupportedError
+from nzip.formats.content import choice
 from nzip.formats.content.choice import choose
 from nzip.formats.content.detection import detect
 from nzip.formats.content.kinds import Content, Segment
@@ -34,14 +35,8 @@ def test_parts_that_nothing_is_done_with_are_joined() -> None:
     assert plan_of(chain_of([(7, X86 + DELTA), (7, X86)])) == "7=x86.1:01,delta.1:04020000;7=x86.1:01"
 
 
-def test_the_shortest_parts_are_left_out_where_the_header_is_too_short() -> None:
-    chain = chain_of([(1000 + number, DELTA * 2) for number in range(40)])
-    packed = PARTS.pack(dict(chain[0][1]))
-    assert MOST_BYTES - 20 < len(packed) <= MOST_BYTES
-    first, *rest = plan_of(chain).split(";")
-    assert "=" not in first
-    assert int(first) == sum(1000 + number for number in range(40 - len(rest)))
-    assert all("=" in part for part in rest)
+def test_a_plan_that_is_too_long_to_be_stored_is_none() -> None:
+    assert chain_of([(1000 + number, DELTA * 2) for number in range(40)]) == []
 
 
 STORED = {
@@ -122,3 +117,35 @@ def test_only_long_parts_are_measured_where_no_header_describes_them() -> None:
     for text, measured in ((TEXT, True), (TEXT * 12, False)):
         archive = tar([text, SOUND[44:]])
         assert bool(choose(archive, detect(archive))) is measured
+
+
+def sounds(lengths: list[int]) -> tuple[bytes, Content]:
+    """Return a block of sounds without headers, and what would be seen of it."""
+    sound = wave(max(lengths) // 4, 2, 2, 40)
+    segments = (Segment("audio", length, width=2, channels=2, stride=4, confidence=95) for length in lengths)
+    return b"".join(sound[:length] for length in lengths), Content(tuple(segments), Segment("binary", sum(lengths)))
+
+
+def test_the_shortest_parts_are_left_out_where_the_plan_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    best = choice._best_for_records
+    monkeypatch.setattr(choice, "_best_for_records", lambda part, *more: asked.append(len(part)) or best(part, *more))
+    lengths = [2000 + 40 * number for number in range(40)]
+    chain = choose(*sounds(lengths))
+    assert MOST_BYTES - 30 < len(PARTS.pack(dict(chain[0][1]))) <= MOST_BYTES
+    first, *rest = plan_of(chain).split(";")
+    assert "=" not in first
+    assert int(first) == sum(lengths[: 40 - len(rest)])
+    assert all("=" in part for part in rest)
+    assert asked == sorted(lengths, reverse=True)[: len(rest) + 1]  # and no shorter one is measured
+
+
+def test_short_parts_are_measured_on_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces = []
+    monkeypatch.setattr(choice, "_best_for_records", lambda part, chains, known, piece: pieces.append(piece) or [])
+    block, content = sounds([8000] * 47 + [4000] * 2)
+    assert choose(block, content) == []
+    assert pieces == [choice.PIECE] * 47 + [choice.PIECE // 2 // choice.ALIGN * choice.ALIGN] * 2
+    pieces.clear()
+    assert choose(*sounds([8000] * 47 + [80] * 100)) == []
+    assert pieces == [choice.PIECE] * 47 + [choice.LEAST] * 100
