@@ -6,7 +6,8 @@
     python tests/make_golden.py --no-latents       leave out lossy pictures and sounds (likewise)
     python tests/make_golden.py --anew             before the first release: also write again what bytes have changed of
 
-A file that exists is never written again: a golden file that no longer decodes is a bug in nzip. Before the first
+Engines and transforms follow from their tables of cases: a new one's row is all that it takes. A file that exists is
+never written again: a golden file that no longer decodes is a bug in nzip. Before the first
 release bytes may change; `--anew` then writes files that are made differently now. MANIFEST has one line a file:
 SHA-256 of the decoded content, SHA-256 of the file, its name. The content of a lossy file is its latents, which every
 machine decodes alike; the signal made of them is floating point, and no part of this.
@@ -193,8 +194,22 @@ def golden(with_cm: bool) -> Iterator[tuple[str, Callable[[], tuple[bytes, bytes
         yield "midicoth-few-slots", one(text, engine="midicoth", params={"bits": 10})
 
 
+def engines() -> Iterator[tuple[str, Callable[[], tuple[bytes, bytes]]]]:
+    """Yield a file of each engine, of the table of engines: its first row that needs no model of users."""
+    from models.cases import CASES
+
+    first = {case.engine: case for case in reversed(CASES) if not case.needs_more}
+    for name, case in first.items():
+        content = case.blocks()["text" if case.text_only else "records"]
+        settings = {"engine": name, "params": dict(case.params)}
+        yield f"engine-{name}", lambda content=content, settings=settings: (packed(content, **settings), content)
+
+
 def transformed() -> Iterator[tuple[str, Callable[[], tuple[bytes, bytes]]]]:
-    """Yield files with each transform, forced upon contents that suit it, whatever the detection thinks."""
+    """Yield files with each transform, of the table of transforms: forced upon contents that suit it, whatever the
+    detection thinks. Zeros behind them make each file shorter than its content, or it would be stored."""
+    from formats.transforms import cases
+
     from nzip.codec import blocks
 
     def forced(content: bytes, chain: list[tuple[str, dict[str, int]]]) -> Callable[[], tuple[bytes, bytes]]:
@@ -207,17 +222,11 @@ def transformed() -> Iterator[tuple[str, Callable[[], tuple[bytes, bytes]]]]:
 
         return make
 
-    table, calls, picture = records(400), code(5000), planes(60, 40)
-    after_header = picture.index(b"255\n") + 4
+    for name, case in cases.CASES.items():
+        for number, (params, *_) in enumerate(case.pinned):
+            yield f"transform-{name}-{number}", forced(case.block[:3000] + bytes(1000), [(name, params)])
     columns = {"stride": 16, "width": 4, "big": 0, "offset": 0}
-    yield "transform-delta", forced(table, [("delta", columns)])
-    yield "transform-delta-bytes", forced(picture, [("delta", {"stride": 3, "width": 1, "big": 0, "offset": 13})])
-    yield "transform-delta-big", forced(table[1:], [("delta", {"stride": 16, "width": 2, "big": 1, "offset": 3})])
-    yield "transform-x86", forced(calls, [("x86", {})])
-    yield "transform-x86-no-jcc", forced(calls, [("x86", {"jcc": 0})])
-    yield "transform-shuffle", forced(table, [("shuffle", {"width": 16, "offset": 0})])
-    yield "transform-shuffle-offset", forced(picture, [("shuffle", {"width": 3, "offset": after_header})])
-    yield "transform-two", forced(table, [("delta", columns), ("shuffle", {"width": 16, "offset": 0})])
+    yield "transform-two", forced(records(400), [("delta", columns), ("shuffle", {"width": 16, "offset": 0})])
 
 
 def latents() -> Iterator[tuple[str, Callable[[], tuple[bytes, bytes]]]]:
@@ -258,20 +267,24 @@ def main(arguments: list[str]) -> int:
     FOLDER.mkdir(parents=True, exist_ok=True)
     manifest = FOLDER / "MANIFEST"
     lines = [line for line in _lines(manifest) if (FOLDER / line.split()[2]).exists()]
+    listed = {line.split()[2] for line in lines}
     added = 0
     makers = [*golden(with_cm)]
+    makers += engines() if with_cm else ()
     makers += transformed() if with_transforms else ()
     makers += latents() if with_latents else ()
     for name, make in makers:
         path = FOLDER / f"{name}.nz"
-        if path.exists() and not anew:
+        if path.name in listed and not anew:
             continue
         data, content = make()
-        if path.exists() and path.read_bytes() == data:
+        if path.name in listed and path.read_bytes() == data:
             continue
         lines = [line for line in lines if line.split()[2] != path.name]
         if nzip.decompress(data) != content:
             raise SystemExit(f"{name} does not decode to its content")
+        if name.startswith("engine-") and name != f"engine-{inspected(data).blocks[0].engine}":
+            raise SystemExit(f"{name} is of another engine")
         if name.startswith("transform-") and not any(block.transforms for block in inspected(data).blocks):
             raise SystemExit(f"{name} carries no transform")
         path.write_bytes(data)

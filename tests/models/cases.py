@@ -96,6 +96,11 @@ class Case:
         return ":".join([self.engine, ",".join(f"{key}={value}" for key, value in self.params.items())]).rstrip(":")
 
     @property
+    def needs_more(self) -> bool:
+        """Whether the engine needs a model that does not come with nzip."""
+        return self.inside is not contextlib.nullcontext
+
+    @property
     def coder(self) -> Engine:
         """The engine itself."""
         engine: Engine = ENGINES.by_name(self.engine)
