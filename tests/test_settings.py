@@ -63,7 +63,7 @@ def test_settings_are_said_as_they_are_read() -> None:
         (6, {"engine": "lzma"}, "no engine is called 'lzma'; there are "),
         (6, {"engine": "latents"}, "engine 'latents' codes only what nzip makes for it, no files; there are "),
         (1, {"engine": "latents:a=1"}, "engine 'latents' codes only what nzip makes for it, no files; there are "),
-        (6, {"engine": "zstd:"}, "'' is not written as key=value; it knows level (1..22), window (10..30)"),
+        (6, {"engine": "zstd:"}, "'' is not written as key=value; engine zstd knows level (1..22), window (10..30)"),
         (6, {"engine": "zstd:level=23"}, "zstd level 23 is not in 1..22"),
         (6, {"engine": "zstd", "params": {"level": 23}}, "zstd level 23 is not in 1..22"),
         (6, {"engine": "zstd", "params": ["cm:preset=2"]}, "'cm:preset=2' is for an engine that does not take part; "),

@@ -356,7 +356,7 @@ class TestEngines:
     @pytest.mark.parametrize(
         ("args", "message"),
         [
-            (("-p", "bits"), "'bits' is not written as key=value; it knows preset (1..4), "),
+            (("-p", "bits"), "'bits' is not written as key=value; engine cm knows preset (1..4), "),
             (("-p", "bits=x"), "cm bits 'x' is not in 8..26"),
             (("-p", "midicoth:bits=12"), "'midicoth:bits=12' is for an engine that does not take part; there are cm"),
             (("-e", "nothing"), "no engine is called 'nothing'; there are "),
