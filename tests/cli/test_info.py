@@ -330,6 +330,20 @@ class TestWords:
         assert columns([("a", "b"), ("aa", "1")]) == ["a   b", "aa  1"]
 
 
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [
+        ("compress", "; compress what ends in .nz; write compressed data to a terminal."),
+        ("decompress", "; read from a terminal; with -c, give what is no nzip file as it is."),
+        ("tokenize", "; write tokens to a terminal; with -d, read them from one."),
+        ("train", "."),
+    ],
+)
+def test_force_says_what_it_does_here(run: Run, command: str, text: str) -> None:
+    words = " ".join(run(command, "--help").stdout.split())
+    assert f"-f, --force Overwrite outputs that exist{text} -" in words
+
+
 class TestEngines:
     def test_every_engine_that_is_offered_with_each_of_its_parameters(self, run: Run) -> None:
         rows = [json.loads(line) for line in run("engines", "--json").stdout.splitlines()]

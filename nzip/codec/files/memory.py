@@ -7,7 +7,7 @@ import os
 
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY
 from nzip.codec.threads import thread_count
-from nzip.errors import LimitError
+from nzip.errors import over_memory
 from nzip.settings import Settings
 
 
@@ -34,5 +34,5 @@ def encode_threads(threads: int, size: int | None, max_memory: int | None, setti
         count -= 1
     if max_memory is not None and (needed := settings.encode_memory(size)) > max_memory:
         remedy = "raise it (-M), or take a lower level or smaller blocks (-B)"
-        raise LimitError.of_memory("compressing", needed, max_memory, remedy)
+        raise over_memory("compressing", needed, max_memory, remedy)
     return count

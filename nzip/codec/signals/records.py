@@ -11,7 +11,7 @@ from typing import Any
 from nzip.codec.inspect import BlockInfo
 from nzip.codec.signals import pictures
 from nzip.codec.signals.side import Bytes
-from nzip.errors import CorruptError, LimitError
+from nzip.errors import CorruptError, LimitError, over_memory
 from nzip.formats.signals.base import PICTURES, SOUNDS
 from nzip.models.latent import codecs, record
 from nzip.models.latent.base import LatentCodec, Symbols
@@ -109,7 +109,7 @@ def admit(head: Head, start: int, raw_size: int, max_memory: int, max_output_siz
 
 def _within(max_memory: int, needed: int, *, least: bool = False) -> None:
     if needed > max_memory:
-        raise LimitError.of_memory("decoding", needed, max_memory, least=least)
+        raise over_memory("decoding", needed, max_memory, least=least)
 
 
 def format_of(head: Head) -> str:
