@@ -356,6 +356,13 @@ class TestEngines:
             for parameter in declared:
                 assert any(parameter.name in line and line.endswith(parameter.help) for line in lines)
 
+    def test_presets_that_large_blocks_change_are_told(self, run: Run) -> None:
+        lines = run("engines").stdout.splitlines()
+        (line,) = (line for line in lines if line.endswith(" In blocks of 2 MiB and more, 3 is 4."))
+        engine = nzip.engines()["cm"]
+        assert line.split()[0] == "preset"
+        assert [engine.fit({"preset": 3}, size)["preset"] for size in ((2 << 20) - 1, 2 << 20)] == [3, 4]
+
     def test_the_command_sets_them(self, run: Run, here: Path) -> None:
         (here / "words").write_bytes(b"the cat and the dog and the bird " * 50)
         for args, engine, params in (
