@@ -39,7 +39,7 @@ def describe(error: BaseException, name: str | None = None, *, read: bool = Fals
     if isinstance(error, FileError):
         return f"{shown(error.path)}: {one_line(error.reason)}"
     if isinstance(error, NzipError):
-        text = one_line(str(error))
+        text = one_line(str(error)).replace("strip=True", "--strip")  # what the library is told
         if name is not None and text.startswith(where):  # a picture, sound or model, which says it all
             return text
         if read and isinstance(error, CorruptError) and not any(word in text for word in SAID):
