@@ -24,6 +24,13 @@ REASONS = {
     errno.EBADF: "cannot be read",
     errno.EMFILE: "too many open files",
 }
+# Where something cannot be written.
+REMEDIES = {
+    errno.ENOENT: "make that directory first, or choose another place",
+    errno.ENOTDIR: "choose another place",
+    errno.EACCES: "choose another place, or allow writing there",
+    errno.EPERM: "choose another place, or allow writing there",
+}
 
 
 def describe(error: BaseException, name: str | None = None, *, read: bool = False) -> str:
@@ -51,7 +58,9 @@ def describe(error: BaseException, name: str | None = None, *, read: bool = Fals
             if error.filename2 is not None:  # what was to come there
                 where = f"{shown(os.fsdecode(error.filename2))}: cannot be written: {where}"
         known = REASONS.get(error.errno or 0)
-        return where + one_line(known or (error.strerror or str(error) or type(error).__name__).lower())
+        reason = one_line(known or (error.strerror or str(error) or type(error).__name__).lower())
+        remedy = REMEDIES.get(error.errno or 0) if error.filename2 is not None else None
+        return f"{where}{reason}; {remedy}" if remedy else where + reason
     if isinstance(error, UnicodeEncodeError) and error.encoding == sys.getfilesystemencoding():
         return f"{where}a name has characters that names of files cannot have in this locale; set LC_ALL=C.UTF-8"
     if isinstance(error, MemoryError):
