@@ -86,10 +86,7 @@ class Limits:
             LimitError: it is more than is allowed.
         """
         if needed > self.max_memory:
-            raise LimitError(
-                f"{what} needs {needed / 1048576:,.0f} MiB of memory and the limit is "
-                f"{self.max_memory / 1048576:,.0f} MiB; raise it (-M {-(-needed // 1048576)}M, or max_memory)"
-            )
+            raise LimitError.of_memory(what, needed, self.max_memory)
 
 
 def memory_needed(header: BlockHeader) -> int:

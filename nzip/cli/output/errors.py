@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
@@ -10,6 +11,7 @@ from nzip.cli.output.words import one_line, shown, shown_input
 
 # Of what is corrupt: it is not the file, or it is said already.
 SAID = ("damaged", "truncated", "not an nzip file", "model", "get its file again")
+MAYBE_DAMAGED = "the file is damaged or made by a later nzip"
 REASONS = {
     errno.ENOENT: "no such file or directory",
     errno.EACCES: "permission denied",
@@ -55,6 +57,29 @@ def describe(error: BaseException, name: str | None = None, *, read: bool = Fals
     if isinstance(error, MemoryError):
         return f"{where}not enough memory; use fewer threads (-T1), a lower level or smaller blocks (-B)"
     return f"{where}internal error ({type(error).__name__}: {one_line(str(error))}); set NZIP_DEBUG=1 to see more"
+
+
+def remedy(error: BaseException, name: str, command: str) -> str:
+    """Return what `command` says can be done about the damage that `error` tells of, or nothing."""
+    from nzip.codec.files.restored import read_header
+    from nzip.codec.members import SIGNALS
+    from nzip.errors import CorruptError, NzipError, TruncatedError
+
+    checks = command in ("list", "info")  # these look at headers alone
+    if command not in ("decompress", "test") and not checks:
+        return ""
+    text = str(error)
+    if isinstance(error, CorruptError):
+        if text.startswith("not an nzip file") or "get its file again" in text:
+            return ""
+        if isinstance(error, TruncatedError) and (checks or error.start is None):
+            return ""
+    elif not (isinstance(error, NzipError) and text.startswith(MAYBE_DAMAGED)):
+        return ""
+    with contextlib.suppress(NzipError, OSError):
+        if name != "-" and read_header(name).kind in SIGNALS:
+            return ""  # of which no part can be saved
+    return f"; {'nzip test checks it, and ' * checks}nzip decompress --keep-going gives what is sound"
 
 
 def error_kind(error: BaseException) -> str:
