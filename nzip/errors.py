@@ -55,6 +55,27 @@ class LimitError(NzipError):
     """The work would need more memory, or give more output, than the caller's limit allows."""
 
 
+def over_memory(what: str, needed: int, limit: int, remedy: str = "", *, least: bool = False) -> LimitError:
+    """Return the error for work that needs more memory than is allowed.
+
+    Args:
+        what: the work.
+        needed, limit: bytes.
+        remedy: what can be done; where left out, to raise the limit.
+        least: it may need more.
+    """
+    remedy = remedy or f"raise it (-M {-(-needed // 1048576)}M, or max_memory)"
+    bound = "at least " if least else ""
+    return LimitError(f"{what} needs {bound}{_size(needed)} of memory and the limit is {_size(limit)}; {remedy}")
+
+
+def _size(size: int) -> str:
+    for unit, bytes_ in (("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if size >= bytes_:
+            return f"{size / bytes_:,.1f}".removesuffix(".0") + f" {unit}"
+    return f"{size} bytes"
+
+
 class FileError(NzipError):
     """An operation on a file was refused or given up; the file is as it was.
 

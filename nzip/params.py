@@ -217,7 +217,7 @@ class Parameters:
         for text in texts:
             name, equals, value = text.partition("=")
             if not equals:
-                raise ValueError(f"{text!r} is not written as key=value; {self._known()}")
+                raise ValueError(f"{text!r} is not written as key=value; {self._known(self.owner)}")
             if name not in self._fields:
                 raise ValueError(f"{self.owner} does not know the parameter {name!r}; {self._known()}")
             if name in found:
@@ -292,7 +292,7 @@ class Parameters:
         if wrong:
             raise ValueError(f"{self._word} {wrong}")
 
-    def _known(self) -> str:
+    def _known(self, who: str = "it") -> str:
         if not self._fields:
-            return "it takes none"
-        return "it knows " + ", ".join(f"{name} ({field.range})" for name, field in self._fields.items())
+            return f"{who} takes none"
+        return f"{who} knows " + ", ".join(f"{name} ({field.range})" for name, field in self._fields.items())

@@ -150,9 +150,10 @@ def resolve(
     engines = {name: dict(own) for name, own in settings.engines}
     if engine is not None:
         name, colon, texts = engine.partition(":")
+        asked = _offered(name)
         engines = {name: engines.get(name, {})}
         if colon:
-            engines[name].update(ENGINES.by_name(name).parameters.parse(texts.split(",")))
+            engines[name].update(asked.parameters.parse(texts.split(",")))
     for name, changes in _changes(engines, params).items():
         engines[name].update(changes)
     if engine is None and not params:
@@ -175,6 +176,23 @@ def named(name: str) -> Settings:
     if whole is None:
         return resolve(engine=name)
     return resolve(int(whole[1] or DEFAULT_LEVEL), engine=whole[2])
+
+
+def _offered(name: str) -> Any:
+    """Return the engine of this name, which users may ask for.
+
+    Raises:
+        ValueError: there is none, or what it codes is only made by another part of nzip.
+    """
+    try:
+        engine = ENGINES.by_name(name)
+    except ValueError:
+        wrong = f"no engine is called {name!r}"
+    else:
+        if engine.offered:
+            return engine
+        wrong = f"engine {name!r} codes only what nzip makes for it, no files"
+    raise ValueError(f"{wrong}; there are {', '.join(sorted(n for n in ENGINES if ENGINES.by_name(n).offered))}")
 
 
 def _changes(

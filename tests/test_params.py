@@ -107,7 +107,7 @@ def test_texts_are_read_as_the_command_gives_them() -> None:
     assert ALL.parse(["model=tiny", "id=0123456789abcdef"]) == {"model": "tiny", "id": "0123456789abcdef"}
     for texts, message in (
         (["preset"],
-         "'preset' is not written as key=value; it knows preset (1..4), primer (0 or 1), bits (8..26)"),
+         "'preset' is not written as key=value; engine like knows preset (1..4), primer (0 or 1), bits (8..26)"),
         (["preset=1", "preset=2"], "like preset is given twice"),
         (["preset=x"], "like preset 'x' is not in 1..4"),
         (["preset="], "like preset '' is not in 1..4"),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+import nzip
 from nzip.errors import NzipError
 from nzip.formats.container.structures import MAX_BLOCK
-from nzip.settings import LEVELS, MAX_BLOCK_SIZE, Choice, Level, Settings, named, resolve
+from nzip.settings import LATENTS, LEVELS, MAX_BLOCK_SIZE, Choice, Level, Settings, named, resolve
 
 TWO = Settings(engines=(Choice("zstd", {"level": 3}), Choice("cm", {"preset": 2})), block_size=1 << 20)
 
@@ -60,7 +61,9 @@ def test_settings_are_said_as_they_are_read() -> None:
         ("6", {}, "level '6' is not in 1..9"),
         (6, {"block_size": 1023}, "block size 1023 is not in 1024..1073741824"),
         (6, {"engine": "lzma"}, "no engine is called 'lzma'; there are "),
-        (6, {"engine": "zstd:"}, "'' is not written as key=value; it knows level (1..22), window (10..30)"),
+        (6, {"engine": "latents"}, "engine 'latents' codes only what nzip makes for it, no files; there are "),
+        (1, {"engine": "latents:a=1"}, "engine 'latents' codes only what nzip makes for it, no files; there are "),
+        (6, {"engine": "zstd:"}, "'' is not written as key=value; engine zstd knows level (1..22), window (10..30)"),
         (6, {"engine": "zstd:level=23"}, "zstd level 23 is not in 1..22"),
         (6, {"engine": "zstd", "params": {"level": 23}}, "zstd level 23 is not in 1..22"),
         (6, {"engine": "zstd", "params": ["cm:preset=2"]}, "'cm:preset=2' is for an engine that does not take part; "),
@@ -74,6 +77,16 @@ def test_what_is_wrong_is_said_with_what_is_allowed(level: int, settings: dict, 
     with pytest.raises(ValueError) as caught:
         resolve(level, **settings)
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("name", ["lzma", "latents", "nzip:latents"])
+def test_engines_that_are_not_offered_are_not_listed(name: str) -> None:
+    assert resolve(Settings(engines=(LATENTS,), block_size=1 << 20)).engines == (LATENTS,)
+    offered = sorted(name for name, engine in nzip.engines().items() if engine.offered)
+    assert "latents" not in offered
+    with pytest.raises(ValueError) as caught:
+        named(name)
+    assert str(caught.value).endswith(f"; there are {', '.join(offered)}")
 
 
 @pytest.mark.parametrize("name", ["nzip-0", "nzip-10", "nzip:", "nzip-6:", "nzip:preset=2", "", "lzma", "nzip-x"])

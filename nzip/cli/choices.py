@@ -55,7 +55,8 @@ def parameters(ctx: click.Context) -> Iterator[tuple[str, str]]:
     from nzip.registry import ENGINES
 
     for name in [ctx.params["engine"]] if ctx.params.get("engine") else ENGINES:
-        for parameter in ENGINES.by_name(name).parameters:
+        engine = ENGINES.by_name(name)
+        for parameter in engine.parameters if engine.offered else ():
             yield f"{parameter.name}=", f"{name}: {parameter.help}"
 
 

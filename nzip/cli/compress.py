@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @options.output_option("Write to this file, or into this directory when it exists; - for stdout.")
 @options.stdout_option
 @options.removal_option
-@options.force_option
+@options.force_option("compress what ends in .nz; write compressed data to a terminal.")
 @click.option("-r", "--recursive", is_flag=True, help="Pack each directory as one DIR.tar.nz.")
 @click.option("-N", "--name", "store_name", is_flag=True, help="Store the file's name, mode and time in the output.")
 @click.option(

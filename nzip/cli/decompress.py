@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @options.output_option("Write to this file or directory, or into it when it is a directory; - for stdout.")
 @options.stdout_option
 @options.removal_option
-@options.force_option
+@options.force_option("read from a terminal; with -c, give what is no nzip file as it is.")
 @click.option(
     "-N", "--name", "restore", is_flag=True, help="Restore the stored name, mode and time; a directory's own name."
 )

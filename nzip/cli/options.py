@@ -289,15 +289,18 @@ quiet_option = click.option("-q", "--quiet", is_flag=True, help="Say nothing but
 verbose_option = click.option("-v", "--verbose", count=True, help="Say more; can be repeated.")
 progress_option = click.option("--no-progress", is_flag=True, help="Draw no progress bar.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a file to stdout.")
-force_option = click.option(
-    "-f", "--force", is_flag=True, help="Overwrite outputs that exist; write compressed data to a terminal."
-)
 stdout_option = click.option("-c", "--stdout", "to_stdout", is_flag=True, help="Write to stdout; keep the input.")
 
 
 def memory_option(text: str) -> Callable[[F], F]:
     """Add -M, explained by `text`."""
     return click.option("-M", "--memory", type=Size(), help=text)
+
+
+def force_option(more: str = "") -> Callable[[F], F]:
+    """Add -f, which overwrites, and does what `more` says."""
+    text = "Overwrite outputs that exist"
+    return click.option("-f", "--force", is_flag=True, help=f"{text}; {more}" if more else f"{text}.")
 
 
 def output_option(text: str) -> Callable[[F], F]:

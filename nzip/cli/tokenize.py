@@ -18,7 +18,7 @@ from nzip.cli.output.words import seconds_text, shown, shown_input
 @options.files_argument
 @options.output_option("Write to this file, or into this directory; - for stdout.")
 @options.stdout_option
-@options.force_option
+@options.force_option("write tokens to a terminal; with -d, read them from one.")
 @click.option("-d", "--decode", is_flag=True, help="Give back the text of token files.")
 @click.option(
     "-W", "--window-bits", type=click.IntRange(8, 1 << 16), default=16, show_default=True, help="Bits of a window."

@@ -45,7 +45,7 @@ class _Command(HelpfulCommand, options.Command):
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of all that is drawn.")
 @click.option("--minutes", type=click.FloatRange(0), default=0.0, metavar="N", help="Stop after N, with a checkpoint.")
 @click.option("--device", metavar="NAME", help="cpu or cuda; a GPU is taken if there is one.")
-@options.force_option
+@options.force_option()
 @options.quiet_option
 @options.progress_option
 @options.json_option

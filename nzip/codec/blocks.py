@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from nzip.errors import CorruptError, LimitError
+from nzip.errors import CorruptError, LimitError, over_memory
 from nzip.formats.container.structures import MAX_BLOCK, STORE_ENGINE, BlockHeader, TransformSpec
 from nzip.formats.container.wire import block_check, pack_memory, unpack_memory
 from nzip.formats.content.choice import choose
@@ -86,10 +86,7 @@ class Limits:
             LimitError: it is more than is allowed.
         """
         if needed > self.max_memory:
-            raise LimitError(
-                f"{what} needs {needed / 1048576:,.0f} MiB of memory and the limit is "
-                f"{self.max_memory / 1048576:,.0f} MiB; raise it (-M {-(-needed // 1048576)}M, or max_memory)"
-            )
+            raise over_memory(what, needed, self.max_memory)
 
 
 def memory_needed(header: BlockHeader) -> int:

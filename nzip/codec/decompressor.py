@@ -254,8 +254,14 @@ class Decompressor(Closing):
         parser = self._parser
         if not isinstance(error, CorruptError) or error.block is not None or parser.finished or error is self._blame:
             return error
+        if parser.behind_blocks:  # no block is at fault, and nothing lost
+            error.start = error.stop = before + self._admitted
+            return error
         if parser.header is None:
-            if not size or isinstance(error, TruncatedError):
+            if not size:
+                return error
+            if isinstance(error, TruncatedError):
+                error.start = before
                 return error
             place = f"what follows byte {size:,}, where a complete member ends"
             self._blame = CorruptError(f"{place}, is no member: {error}")

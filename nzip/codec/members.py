@@ -215,7 +215,7 @@ def _walk_member(window: Window, start: int, parser: Parser) -> Iterator[tuple[i
     def feed(count: int) -> None:
         piece = window.at(start + parser.offset + parser.left, count)
         if not piece:
-            raise window.truncated()
+            raise parser.truncated(start)
         parser.feed(piece)
 
     asked = HEAD

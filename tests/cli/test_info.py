@@ -330,6 +330,20 @@ class TestWords:
         assert columns([("a", "b"), ("aa", "1")]) == ["a   b", "aa  1"]
 
 
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [
+        ("compress", "; compress what ends in .nz; write compressed data to a terminal."),
+        ("decompress", "; read from a terminal; with -c, give what is no nzip file as it is."),
+        ("tokenize", "; write tokens to a terminal; with -d, read them from one."),
+        ("train", "."),
+    ],
+)
+def test_force_says_what_it_does_here(run: Run, command: str, text: str) -> None:
+    words = " ".join(run(command, "--help").stdout.split())
+    assert f"-f, --force Overwrite outputs that exist{text} -" in words
+
+
 class TestEngines:
     def test_every_engine_that_is_offered_with_each_of_its_parameters(self, run: Run) -> None:
         rows = [json.loads(line) for line in run("engines", "--json").stdout.splitlines()]
@@ -341,6 +355,13 @@ class TestEngines:
             assert [own["name"] for own in row["params"]] == [parameter.name for parameter in declared]
             for parameter in declared:
                 assert any(parameter.name in line and line.endswith(parameter.help) for line in lines)
+
+    def test_presets_that_large_blocks_change_are_told(self, run: Run) -> None:
+        lines = run("engines").stdout.splitlines()
+        (line,) = (line for line in lines if line.endswith(" In blocks of 2 MiB and more, 3 is 4."))
+        engine = nzip.engines()["cm"]
+        assert line.split()[0] == "preset"
+        assert [engine.fit({"preset": 3}, size)["preset"] for size in ((2 << 20) - 1, 2 << 20)] == [3, 4]
 
     def test_the_command_sets_them(self, run: Run, here: Path) -> None:
         (here / "words").write_bytes(b"the cat and the dog and the bird " * 50)
@@ -356,7 +377,7 @@ class TestEngines:
     @pytest.mark.parametrize(
         ("args", "message"),
         [
-            (("-p", "bits"), "'bits' is not written as key=value; it knows preset (1..4), "),
+            (("-p", "bits"), "'bits' is not written as key=value; engine cm knows preset (1..4), "),
             (("-p", "bits=x"), "cm bits 'x' is not in 8..26"),
             (("-p", "midicoth:bits=12"), "'midicoth:bits=12' is for an engine that does not take part; there are cm"),
             (("-e", "nothing"), "no engine is called 'nothing'; there are "),

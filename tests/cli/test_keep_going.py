@@ -140,6 +140,50 @@ def test_options_that_do_not_go_together(run: Run, damaged: Path, arguments: lis
     assert (damaged / "bad.nz").exists()
 
 
+SAVED = "; nzip decompress --keep-going gives what is sound\n"
+
+
+def test_damage_is_told_with_its_remedy(run: Run, here: Path) -> None:
+    flipped = bytearray(DATA)
+    flipped[BLOCKS[11].offset + 200] ^= 1
+    for damaged in (bytes(flipped), DATA[: BLOCKS[9].offset], DATA[:-1], DATA + b"junk", DATA + DATA[:3]):
+        (here / "bad.nz").write_bytes(damaged)
+        for command in (["decompress"], ["decompress", "-c"], ["test"], ["-d"]):
+            assert run(*command, "bad.nz").stderr.endswith(SAVED), command
+    for nothing in (b"", DATA[:5], b"no nzip file"):
+        (here / "bad.nz").write_bytes(nothing)
+        assert "--keep-going" not in run("decompress", "bad.nz").stderr
+        assert "--keep-going" not in run("test", "bad.nz").stderr
+    (here / "bad.nz").write_bytes(DATA[:-1])
+    assert "truncated" in run("decompress", "--rm", "bad.nz").stderr
+    assert f"truncated (at byte {len(DATA) - 1:,}); all blocks are there" in run("test", "bad.nz").stderr
+    assert "this is block" not in run("test", "bad.nz").stderr
+
+
+@pytest.mark.parametrize("kind", ["image", "audio"])
+def test_of_pictures_and_sounds_nothing_is_sound(run: Run, here: Path, kind: str) -> None:
+    compressor = nzip.Compressor(engine="store", block_size=1024, kind=kind)
+    data = compressor.compress(CONTENT) + compressor.flush()
+    (here / "bad.nz").write_bytes(data[:-9])
+    for command in ("decompress", "test"):
+        result = run(command, "bad.nz")
+        assert result.exit_code == 1
+        assert "--keep-going" not in result.stderr
+
+
+def test_lost_bytes_are_not_called_a_later_version(run: Run, here: Path) -> None:
+    """Where headers alone are read, there is a letter where a chunk's type should be."""
+    data = nzip.compress(b"I" * 25 * 1024, engine="store", block_size=1024)
+    (here / "bad.nz").write_bytes(data[:5000] + data[5100:])
+    for command in ("list", "info"):
+        result = run(command, "bad.nz")
+        assert result.exit_code == 1
+        assert result.stderr.startswith("nzip: bad.nz: the file is damaged or made by a later nzip (at byte ")
+        assert "a chunk of type 73, which" in result.stderr
+        assert result.stderr.endswith("; nzip test checks it, and nzip decompress --keep-going gives what is sound\n")
+    assert "; this is block 4, bytes 4,096 to 5,119 of the content" in run("test", "bad.nz").stderr
+
+
 def test_nothing_that_is_no_nzip_file_is_overwritten(run: Run, damaged: Path) -> None:
     (damaged / "bad").write_bytes(b"mine")
     assert run("decompress", "--keep-going", "bad.nz").exit_code == 1

@@ -1,5 +1,6 @@
 """What the command says and how it ends where something is not as it should be: words, warnings, statuses."""
 
+import errno
 import io
 import json
 import os
@@ -14,6 +15,7 @@ import pytest
 from cli.tools import TEXT, Run, Shell, files_in
 
 import nzip
+from nzip.cli.output.errors import describe
 
 PACKED = nzip.compress(TEXT, 1)
 BAD = Path(__file__).resolve().parents[1] / "bad"
@@ -113,10 +115,27 @@ class TestWords:
     def test_folder_that_cannot_be_written(self, run: Run, here: Path) -> None:
         result = run("-1", "text", "-o", "no/x.nz")
         assert (result.exit_code, result.stderr) == (
-            1, "nzip: no/x.nz: cannot be written: no: no such file or directory\n",
+            1,
+            "nzip: no/x.nz: cannot be written: no: no such file or directory; make that directory first, or choose "
+            "another place\n",
         )  # fmt: skip
         (here / "x.nz").write_bytes(PACKED)
         assert run("-d", "x.nz", "-o", "no/y").stderr.startswith("nzip: no/y: cannot be written: no: ")
+
+    @pytest.mark.parametrize(
+        ("number", "said"),
+        [
+            (errno.EACCES, "permission denied; choose another place, or allow writing there"),
+            (errno.EPERM, "operation not permitted; choose another place, or allow writing there"),
+            (errno.ENOTDIR, "not a directory; choose another place"),
+            (errno.ENOENT, "no such file or directory; make that directory first, or choose another place"),
+            (errno.EROFS, "the file system is read-only; choose another place with -o"),
+        ],
+    )
+    def test_folders_that_cannot_be_written_to_are_told_with_a_remedy(self, number: int, said: str) -> None:
+        refused = OSError(number, os.strerror(number), ".", None, "x.nz")
+        assert describe(refused, "x") == f"x.nz: cannot be written: .: {said}"
+        assert "; choose" not in describe(OSError(errno.EACCES, "no", "x"), "x")
 
     @pytest.mark.parametrize("word", ["--bogus", "--foo", "--timeout", "--xz"])
     def test_far_options_are_not_suggested(self, run: Run, word: str) -> None:

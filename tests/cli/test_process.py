@@ -581,4 +581,4 @@ def test_no_permission(shell: Shell, here: Path) -> None:
     result = shell("compress", "-1", "text")
     here.chmod(0o700)
     assert result.returncode == 1
-    assert result.stderr.endswith(b"permission denied\n")
+    assert result.stderr.endswith(b"permission denied; choose another place, or allow writing there\n")

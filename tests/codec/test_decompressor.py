@@ -1,5 +1,6 @@
 """nzip.Decompressor"""
 
+import io
 import threading
 
 import pytest
@@ -96,6 +97,26 @@ def test_end_input():
     assert not reader.needs_input
     with pytest.raises(nzip.CorruptError, match="truncated"):
         reader.decompress()
+
+
+@pytest.mark.parametrize("size", [True, False])
+def test_an_end_that_is_cut_is_no_block(size):
+    """With the content's size in the header, or where the end has begun, it is known that no block is missing."""
+    compressor = nzip.Compressor(engine="store", block_size=1024, content_size=len(NOISE) if size else None)
+    data = compressor.compress(NOISE) + compressor.flush()
+    last = nzip.inspect(io.BytesIO(data)).blocks[-1]
+    behind = last.offset + last.size
+    whole = r"; all blocks are there, and only what closes them is missing$"
+    for cut in (behind + 1, len(data) - 1, *[behind] * size):
+        with pytest.raises(nzip.TruncatedError, match=whole) as caught:
+            nzip.decompress(data[:cut])
+        assert caught.value.block is None
+        with pytest.raises(nzip.TruncatedError, match=whole):
+            nzip.inspect(io.BytesIO(data[:cut]))
+    with pytest.raises(nzip.CorruptError, match=r"the end index is damaged \(its check does not match\)$"):
+        nzip.decompress(data[:-9] + bytes((data[-9] ^ 1,)) + data[-8:])
+    with pytest.raises(nzip.TruncatedError, match="its end is missing; this is block "):
+        nzip.decompress(data[: last.offset])
 
 
 def test_an_error_stays():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
@@ -10,6 +11,7 @@ from nzip.cli.output.words import one_line, shown, shown_input
 
 # Of what is corrupt: it is not the file, or it is said already.
 SAID = ("damaged", "truncated", "not an nzip file", "model", "get its file again")
+MAYBE_DAMAGED = "the file is damaged or made by a later nzip"
 REASONS = {
     errno.ENOENT: "no such file or directory",
     errno.EACCES: "permission denied",
@@ -21,6 +23,13 @@ REASONS = {
     errno.ENAMETOOLONG: "the file name is too long; choose another with -o",
     errno.EBADF: "cannot be read",
     errno.EMFILE: "too many open files",
+}
+# Where something cannot be written.
+REMEDIES = {
+    errno.ENOENT: "make that directory first, or choose another place",
+    errno.ENOTDIR: "choose another place",
+    errno.EACCES: "choose another place, or allow writing there",
+    errno.EPERM: "choose another place, or allow writing there",
 }
 
 
@@ -37,7 +46,7 @@ def describe(error: BaseException, name: str | None = None, *, read: bool = Fals
     if isinstance(error, FileError):
         return f"{shown(error.path)}: {one_line(error.reason)}"
     if isinstance(error, NzipError):
-        text = one_line(str(error))
+        text = one_line(str(error)).replace("strip=True", "--strip")  # what the library is told
         if name is not None and text.startswith(where):  # a picture, sound or model, which says it all
             return text
         if read and isinstance(error, CorruptError) and not any(word in text for word in SAID):
@@ -49,12 +58,37 @@ def describe(error: BaseException, name: str | None = None, *, read: bool = Fals
             if error.filename2 is not None:  # what was to come there
                 where = f"{shown(os.fsdecode(error.filename2))}: cannot be written: {where}"
         known = REASONS.get(error.errno or 0)
-        return where + one_line(known or (error.strerror or str(error) or type(error).__name__).lower())
+        reason = one_line(known or (error.strerror or str(error) or type(error).__name__).lower())
+        remedy = REMEDIES.get(error.errno or 0) if error.filename2 is not None else None
+        return f"{where}{reason}; {remedy}" if remedy else where + reason
     if isinstance(error, UnicodeEncodeError) and error.encoding == sys.getfilesystemencoding():
         return f"{where}a name has characters that names of files cannot have in this locale; set LC_ALL=C.UTF-8"
     if isinstance(error, MemoryError):
         return f"{where}not enough memory; use fewer threads (-T1), a lower level or smaller blocks (-B)"
     return f"{where}internal error ({type(error).__name__}: {one_line(str(error))}); set NZIP_DEBUG=1 to see more"
+
+
+def remedy(error: BaseException, name: str, command: str) -> str:
+    """Return what `command` says can be done about the damage that `error` tells of, or nothing."""
+    from nzip.codec.files.restored import read_header
+    from nzip.codec.members import SIGNALS
+    from nzip.errors import CorruptError, NzipError, TruncatedError
+
+    checks = command in ("list", "info")  # these look at headers alone
+    if command not in ("decompress", "test") and not checks:
+        return ""
+    text = str(error)
+    if isinstance(error, CorruptError):
+        if text.startswith("not an nzip file") or "get its file again" in text:
+            return ""
+        if isinstance(error, TruncatedError) and (checks or error.start is None):
+            return ""
+    elif not (isinstance(error, NzipError) and text.startswith(MAYBE_DAMAGED)):
+        return ""
+    with contextlib.suppress(NzipError, OSError):
+        if name != "-" and read_header(name).kind in SIGNALS:
+            return ""  # of which no part can be saved
+    return f"; {'nzip test checks it, and ' * checks}nzip decompress --keep-going gives what is sound"
 
 
 def error_kind(error: BaseException) -> str:

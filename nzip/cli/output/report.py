@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nzip.cli.output.errors import describe, error_kind
+from nzip.cli.output.errors import describe, error_kind, remedy
 from nzip.cli.output.lines import FAILED, complain, on_terminal, pipe_closed, say
 from nzip.cli.output.progress import Tally
 from nzip.cli.output.words import (
@@ -69,7 +69,7 @@ class Report:
     def fail(self, name: str, error: Exception) -> None:
         """Say what went wrong with the file `name`."""
         self.failed = True
-        text = describe(error, name, read=self.command != "compress")
+        text = describe(error, name, read=self.command != "compress") + remedy(error, name, self.command)
         self.json({"ok": False, "source": name, "kind": error_kind(error), "error": text})
         complain(text)
 

@@ -7,7 +7,7 @@ import os
 
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY
 from nzip.codec.threads import thread_count
-from nzip.errors import LimitError
+from nzip.errors import over_memory
 from nzip.settings import Settings
 
 
@@ -33,8 +33,6 @@ def encode_threads(threads: int, size: int | None, max_memory: int | None, setti
     while count > 1 and settings.encode_memory(size, count) > budget:
         count -= 1
     if max_memory is not None and (needed := settings.encode_memory(size)) > max_memory:
-        raise LimitError(
-            f"compressing needs {needed / 1048576:,.1f} MiB of memory and the limit is "
-            f"{max_memory / 1048576:,.1f} MiB; raise it (-M), or take a lower level or smaller blocks (-B)"
-        )
+        remedy = "raise it (-M), or take a lower level or smaller blocks (-B)"
+        raise over_memory("compressing", needed, max_memory, remedy)
     return count

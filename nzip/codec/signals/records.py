@@ -11,7 +11,7 @@ from typing import Any
 from nzip.codec.inspect import BlockInfo
 from nzip.codec.signals import pictures
 from nzip.codec.signals.side import Bytes
-from nzip.errors import CorruptError, LimitError
+from nzip.errors import CorruptError, LimitError, over_memory
 from nzip.formats.signals.base import PICTURES, SOUNDS
 from nzip.models.latent import codecs, record
 from nzip.models.latent.base import LatentCodec, Symbols
@@ -101,18 +101,15 @@ def admit(head: Head, start: int, raw_size: int, max_memory: int, max_output_siz
     if max_output_size is not None and out > max_output_size:
         raise LimitError(f"it makes {out:,} bytes and the limit is {max_output_size:,} (max_output_size); raise it")
     total = start + head.symbols + sum(length for _, length in head.side)
-    _within(max_memory, FIXED + total + out, "at least ")  # before the model is read, which takes memory as well
+    _within(max_memory, FIXED + total + out, least=True)  # before the model is read, which takes memory as well
     codec = codecs.by_id(head.codec, head.model)
     _within(max_memory, memory_needed(head, codec, start, signal=signal))
     return total
 
 
-def _within(max_memory: int, needed: int, least: str = "") -> None:
+def _within(max_memory: int, needed: int, *, least: bool = False) -> None:
     if needed > max_memory:
-        raise LimitError(
-            f"decoding needs {least}{needed / 1048576:,.0f} MiB of memory and the limit is "
-            f"{max_memory / 1048576:,.0f} MiB; raise it (-M {-(-needed // 1048576)}M, or max_memory)"
-        )
+        raise over_memory("decoding", needed, max_memory, least=least)
 
 
 def format_of(head: Head) -> str:

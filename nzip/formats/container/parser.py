@@ -22,7 +22,7 @@ from nzip.formats.container.structures import (
 )
 from nzip.formats.container.wire import OutOfBytes, Reader
 
-BLOCK_MARK = bytes((BLOCK,))
+BLOCK_MARK, END_MARK = bytes((BLOCK,)), bytes((END,))
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,15 @@ class Parser:
         """Bytes behind those that were consumed that nobody needs."""
         return self._skip
 
+    @property
+    def behind_blocks(self) -> bool:
+        """Whether all blocks were read, as far as can be seen, and the end was not."""
+        if self.header is None or self.header.solo or self._pending is not None or self.finished:
+            return False
+        if self.header.content_size is None:
+            return self._buffer[:1] == END_MARK
+        return self.header.content_size == self._index.raw_size
+
     def pass_over(self) -> None:
         """Take what need not be fed as consumed."""
         del self._buffer[: self._skip]
@@ -114,7 +123,8 @@ class Parser:
     def truncated(self, before: int = 0) -> TruncatedError:
         """Return the error for input that ends here, `before` being bytes of the file before the member."""
         where = f"at byte {before + self._offset + len(self._buffer):,}"
-        return TruncatedError(f"the file is truncated ({where}); its end is missing")
+        missing = "all blocks are there, and only what closes them" if self.behind_blocks else "its end"
+        return TruncatedError(f"the file is truncated ({where}); {missing} is missing")
 
     def next(self) -> Event | None:
         """Return the next structure, or None when more bytes are needed or the member is finished.
@@ -181,12 +191,17 @@ class Parser:
             if size > len(self._index) * 27 + 64:
                 raise CorruptError("the end index is larger than the blocks before it can need")
             reader.bytes(size)
-            end = End.parse(self._taken(reader.pos))
+            end = End.parse(bytes(self._buffer[: reader.pos]))
             self._verify_end(end)
+            self._consume(reader.pos)
             self.finished = True
             return end
         if not kind & OPTIONAL:
-            raise UnsupportedError(f"chunk type {kind} is required and unknown; the file needs a later nzip")
+            # Behind bytes that are lost anything may stand where a chunk should, so it need not be a later version's.
+            raise UnsupportedError(
+                f"the file is damaged or made by a later nzip (at byte {self._offset:,} of its member is a chunk of "
+                f"type {kind}, which is required and unknown)"
+            )
         self._consume(reader.pos)
         self._skip = size
         self._gap += reader.pos + size

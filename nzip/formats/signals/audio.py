@@ -157,7 +157,7 @@ def write_audio(sound: Audio, target: AnyPath | BinaryIO, format: str = "", *, s
     if lost and not same and not strip:
         raise UnsupportedError(
             f"{name}: {kind} does not hold {', '.join(dict.fromkeys(lost))}; take {sound.format}, or leave it out "
-            "with --strip (strip=True)"
+            "with strip=True"
         )
     # Chunks hold these texts already.
     told = same and any(key == "0004" or (key == "LIST" and data[:4] == b"INFO") for key, data in sound.chunks)

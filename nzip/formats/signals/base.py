@@ -98,7 +98,7 @@ def refuse_loss(name: str, lost: list[str], strip: bool) -> None:
     if lost and not strip:
         raise UnsupportedError(
             f"{name}: holds {', '.join(dict.fromkeys(lost))}, which would not come back; "
-            "leave it out with --strip (strip=True)"
+            "leave it out with strip=True"
         )
 
 

@@ -242,7 +242,7 @@ def write_image(picture: Image, target: AnyPath | BinaryIO, format: str = "", *,
     if lost and not strip:
         raise UnsupportedError(
             f"{name}: {kind} does not hold {', '.join(dict.fromkeys(lost))}; take {picture.format}, or leave it out "
-            "with --strip (strip=True)"
+            "with strip=True"
         )
     if pixels.dtype == np.uint16:
         image = image_module.fromarray(np.ascontiguousarray(pixels[:, :, 0]))

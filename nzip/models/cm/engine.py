@@ -393,9 +393,12 @@ def _bits(low: int, high: int, default: int | None) -> Number:
     return Number(name="bits", low=low, high=high, default=default, help=text)
 
 
-def _preset(high: int, default: int) -> Number:
+def _preset(presets: dict[int, Preset], default: int) -> Number:
     text = "Which contexts are mixed; more of them cost time and save bytes."
-    return Number(name="preset", low=1, high=high, default=default, bits=7, newer=True, help=text)
+    for number, preset in presets.items():
+        if preset.large:
+            text += f" In blocks of {LARGE >> 20} MiB and more, {number} is {preset.large}."
+    return Number(name="preset", low=1, high=max(presets), default=default, bits=7, newer=True, help=text)
 
 
 class CmEngine(ContextMixing):
@@ -406,7 +409,7 @@ class CmEngine(ContextMixing):
     loop = memory.NORMAL
     presets = NORMAL
     kept = beside = 64 << 20
-    parameters = Parameters("engine cm", _preset(max(NORMAL), 3), _PRIMER, _bits(MIN_BITS, MAX_BITS, None))
+    parameters = Parameters("engine cm", _preset(NORMAL, 3), _PRIMER, _bits(MIN_BITS, MAX_BITS, None))
 
     def _buckets(self, preset: Preset, size: int, primer: int) -> int:
         # With a primer the number does not follow the block's size too closely, so that more blocks can begin with a
@@ -468,7 +471,7 @@ class CmStrongEngine(ContextMixing):
     loop = memory.STRONG
     presets = STRONG
     parameters = Parameters(
-        "engine cmstrong", _preset(max(STRONG), 3), _PRIMER, _bits(MIN_BITS, MAX_BITS, None)
+        "engine cmstrong", _preset(STRONG, 3), _PRIMER, _bits(MIN_BITS, MAX_BITS, None)
     )
 
     def _read(self, preset: Preset, bits: int, sizes: int, reading: Reading, size: int) -> State:

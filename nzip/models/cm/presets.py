@@ -386,7 +386,7 @@ _STRONG_TEXT3 = (
     Context(LINE, 0xFF00, WORD, ALL), Context(LINEWORD, ALL, LINE, 0xFF00),
     Context(AFTER1, 0xFF, WORD, ALL), Context(BRACKET, 0xFF, LAST8, 0xFFFFFF),
     Context(ENDINGS, 0xFFFFFFFFFFFF, LAST8, 0xFF), _bytes(2, 3, 4), _bytes(3, 4), _masked(0xE0E0E0FF),
-    Context(LAST8, 0xFF, SHAPE, 0xFF0, PLACE, 0xFF), Context(FIELD, 0xFFFF, LAST8, 0xFF),
+    Context(LAST8, 0xFF, SHAPE, 0xFF0, PLACE, 0xFF), Context(FIELD, 0xFFFF, WORD, ALL),
 )  # fmt: skip
 
 _STRONG_BINARY3 = (

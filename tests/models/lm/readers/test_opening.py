@@ -27,7 +27,7 @@ class TestRealModel:
         assert sum(array.size for array in source.tensors.values()) == 134_515_008
         vocabulary = source.vocabulary
         assert (vocabulary.size, len(vocabulary.escapes), vocabulary.start_id) == (49152, 21, 0)
-        text = (Path(__file__).parents[4] / "README.md").read_bytes()
+        text = (Path(__file__).parents[4] / "docs/explanation/EXACT.md").read_bytes()
         ids = vocabulary.encode(text)
         assert vocabulary.decode(ids) == text
         assert len(ids) < len(text) / 2.5
