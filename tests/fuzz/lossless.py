@@ -247,7 +247,7 @@ def change_block(r: Random, chunk: Chunk, others: list[Chunk]) -> None:
     elif way == 5:
         chunk.memory = mutate.octet(r, chunk.memory)
     elif way == 6:
-        chunk.engine = mutate.octet(r, chunk.engine) if r.random() < 0.5 else r.randrange(9)
+        chunk.engine = mutate.octet(r, chunk.engine) if r.random() < 0.5 else r.randrange(len(list(ENGINES)) + 1)
     elif way == 7:
         chunk.version = mutate.octet(r, chunk.version)
     elif way == 8:
@@ -270,11 +270,14 @@ PLAN = "300;400=delta.1:0c040000,shuffle.1:0c00;500=x86.1:01"
 
 def change_transforms(r: Random, chunk: Chunk) -> None:
     """Change which transforms a block has, or their parameters and sizes."""
+    from formats.transforms.cases import CASES
+
     chunk.flags |= TRANSFORMED
     size = chunk.raw_size
     if not chunk.transforms or r.random() < 0.3:
-        kind = TRANSFORMS.by_id(r.choice((1, 2, 3, 4, 5)), 1)
-        packed = kind.pack({"plan": PLAN} if kind.id == 5 else {})
+        name = r.choice(list(CASES))
+        kind = TRANSFORMS.by_name(name)
+        packed = kind.pack(r.choice(CASES[name].good))
         chunk.transforms.insert(r.randrange(len(chunk.transforms) + 1), (kind.id, kind.version, packed, size))
         return
     at = r.randrange(len(chunk.transforms))
@@ -287,7 +290,7 @@ def change_transforms(r: Random, chunk: Chunk) -> None:
     elif way == 4:
         size = max(0, size + r.choice((-1, 1, 4)))
     elif way == 5:
-        id_, version = r.choice(((r.randrange(1, 7), 1), (id_, mutate.octet(r, version))))
+        id_, version = r.choice(((r.randrange(1, len(CASES) + 2), 1), (id_, mutate.octet(r, version))))
     else:
         chunk.transforms = chunk.transforms * r.choice((2, 4, 5, 60)) if r.random() < 0.5 else []
         return

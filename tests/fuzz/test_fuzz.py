@@ -13,9 +13,10 @@ import pytest
 from numba import config
 
 from nzip.formats.container.structures import BLOCK
+from nzip.registry import ENGINES, TRANSFORMS
 
-from . import mutate, wire
-from .lossless import ContainerTarget
+from . import lossless, mutate, wire
+from .lossless import ContainerTarget, EnginesTarget, TransformTarget
 
 TESTS = Path(__file__).parents[1]
 MUTATIONS = 4_000  # for some ten seconds; by hand there may be a million
@@ -46,6 +47,17 @@ def test_a_bounded_run_finds_nothing(tmp_path: Path) -> None:
     tried = {name: entry["outcomes"] for name, entry in found["targets"].items() if entry["mutations"] > 40}
     assert len(tried) > 10
     assert not [name for name, outcomes in tried.items() if outcomes.keys() <= {"corrupt", "unsupported"}]
+
+
+def test_every_engine_and_transform_has_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    engines = []
+    with monkeypatch.context() as patch:  # to encode them takes long
+        patch.setattr(lossless, "solo", lambda engine, raw, **params: engines.append(engine))
+        EnginesTarget().made()
+    # Targets of their own: the container's has stored blocks, those of `lm` and of lossy files what takes a model.
+    assert set(engines) == set(ENGINES) - {"store", "lm", "latents"}
+    seeds = [chunk.transforms for seed in TransformTarget().made() for member in seed for chunk in member.chunks]
+    assert {TRANSFORMS.name_of(spec[0]) for chain in seeds for spec in chain} == set(TRANSFORMS)
 
 
 def test_a_run_taken_up_again_is_the_same(tmp_path: Path) -> None:
