@@ -29,8 +29,8 @@ GUESSED = 8  # a segment that no header describes is measured if it has one byte
 PIECE = 32760  # bytes of one sample; a multiple of the strides 1..10, 12, 14 and 15, so that columns stay columns
 ALIGN = 2520
 PIECES = 4
-SHARES = 48  # a part with one byte in so many of its block, or more, has samples like a whole block's; a shorter one
-LEAST = 2 * ALIGN  # has shorter ones, of so many bytes at least
+LONGEST = 24  # so many parts of a block have samples like a whole block's; shorter parts
+SHORTER = 2 * ALIGN  # have samples of so many bytes
 FIRST = 3 * ALIGN  # bytes of each of the two samples that choose the finalists, where there are many chains
 FINALISTS = 8
 HEADER = 9  # bytes that a transform takes in a block's header, about
@@ -51,11 +51,11 @@ def choose(block: bytes, content: Content, *, sees_records: bool = True) -> Chai
     starts = [0, *accumulate(lengths)]
     chains: list[Chain] = [[] for _ in segments]
     best: Chain = []
-    for k in sorted(range(len(segments)), key=lambda k: -lengths[k]):
-        if segments[k].sure or lengths[k] * GUESSED >= len(block):
-            part = block[starts[k] : starts[k + 1]]
-            piece = max(LEAST, min(PIECE, PIECE * SHARES * len(part) // len(block) // ALIGN * ALIGN))
-            chains[k] = _for_all(part, Content((segments[k],)), sees_records, piece)
+    asked = [k for k, segment in enumerate(segments) if segment.sure or lengths[k] * GUESSED >= len(block)]
+    for place, k in enumerate(sorted(asked, key=lambda k: -lengths[k])):
+        part = block[starts[k] : starts[k + 1]]
+        piece = PIECE if place < LONGEST else SHORTER
+        chains[k] = _for_all(part, Content((segments[k],)), sees_records, piece)
         if chains[k]:
             chain = chain_of(zip(lengths, chains, strict=True))
             if not chain:

@@ -143,9 +143,5 @@ def test_the_shortest_parts_are_left_out_where_the_plan_is_full(monkeypatch: pyt
 def test_short_parts_are_measured_on_less(monkeypatch: pytest.MonkeyPatch) -> None:
     pieces = []
     monkeypatch.setattr(choice, "_best_for_records", lambda part, chains, known, piece: pieces.append(piece) or [])
-    block, content = sounds([8000] * 47 + [4000] * 2)
-    assert choose(block, content) == []
-    assert pieces == [choice.PIECE] * 47 + [choice.PIECE // 2 // choice.ALIGN * choice.ALIGN] * 2
-    pieces.clear()
-    assert choose(*sounds([8000] * 47 + [80] * 100)) == []
-    assert pieces == [choice.PIECE] * 47 + [choice.LEAST] * 100
+    assert choose(*sounds([800] * 9 + [8000] * choice.LONGEST)) == []
+    assert pieces == [choice.PIECE] * choice.LONGEST + [choice.SHORTER] * 9
