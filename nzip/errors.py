@@ -31,7 +31,7 @@ class CorruptError(NzipError):
     Attributes:
         block: number of the block at fault, the first of the file being 0; None where no one block is.
         start, stop: the bytes of the content that are lost with it: `start` is the first, `stop` the one behind the
-            last. None where that is not known.
+            last, the same where nothing is lost but what closes the file. None where that is not known.
     """
 
     block: int | None = None
