@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import random
 
 import pytest
 from formats.content.contents import program, riff, tar, wave
 
-import nzip
 from nzip.errors import CorruptError, UnsupportedError
 from nzip.formats.content import choice
 from nzip.formats.content.choice import choose
@@ -100,17 +98,6 @@ def test_each_member_of_an_archive_gets_its_own() -> None:
     assert "=" not in first
     assert sound.split("=")[1].startswith("delta.1:04020000")
     assert code.endswith("=x86.1:01")
-
-
-@pytest.mark.parametrize("level", [3, 6])
-def test_a_sound_in_an_archive_is_nearly_as_small_as_alone(level: int) -> None:
-    packed = nzip.compress(ARCHIVE, level)
-    assert nzip.decompress(packed) == ARCHIVE
-    ((name, _, params),) = nzip.inspect(io.BytesIO(packed)).blocks[0].transforms
-    assert name == "parts"
-    assert params is not None
-    alone = sum(len(nzip.compress(member, level)) for member in (TEXT, SOUND, PROGRAM))
-    assert len(packed) < alone + alone // 50 + 200
 
 
 def test_only_long_parts_are_measured_where_no_header_describes_them() -> None:
