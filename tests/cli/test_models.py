@@ -37,15 +37,17 @@ def tiny(here: Path) -> Path:
 
 
 @pytest.fixture
-def known(monkeypatch: pytest.MonkeyPatch, web: Web, tiny: Path) -> Web:
+def known(web: Web, tiny: Path) -> Iterator[Web]:
     """A web server that has the model `small`."""
     web.files["/small.gguf"] = tiny.read_bytes()
     file = ModelFile("small.gguf", tiny.stat().st_size, receiving.digest_of(tiny))
     model = KnownModel("small", "a small model", "https://example.org", "none", (file,), (WebOrigin(web.url),))
-    for name in list(known_models.KNOWN):
-        monkeypatch.delitem(known_models.KNOWN, name)
-    monkeypatch.setitem(known_models.KNOWN, "small", model)
-    return web
+    before = dict(known_models.KNOWN)
+    known_models.KNOWN.clear()
+    known_models.KNOWN["small"] = model
+    yield web
+    known_models.KNOWN.clear()
+    known_models.KNOWN.update(before)  # in the order in which they stood
 
 
 class TestList:
