@@ -13,9 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from nzip.formats.content import records
 from nzip.formats.content.kinds import Content
-from nzip.formats.transforms.base import Chain, Transform, expect_size
+from nzip.formats.transforms.base import Chain, CodeTransform
 from nzip.params import Flag, Parameters, Params
 
 PART = 1 << 18  # instructions that are looked at together, so that little memory is taken
@@ -77,7 +76,7 @@ CALL = Kind(mask=0xFC000000, word=0x94000000, bits=26, low=0, high=2, unit=0, re
 PAGE = Kind(mask=0x9F000000, word=0x90000000, bits=21, low=29, high=5, unit=10, reach=1 << 13)
 
 
-class Arm64Transform(Transform):
+class Arm64Transform(CodeTransform):
     """Rewrites the distances in BL and ADRP; the length stays."""
 
     name = "arm64"
@@ -88,13 +87,14 @@ class Arm64Transform(Transform):
         Flag(name="adrp", default=1, bits=8, help="1 to rewrite those of ADRP (pages of data) too."),
     )
 
-    def forward(self, block: bytes, params: Params) -> bytes:
-        return _run(block, self.parameters.check(params), False)
-
-    def inverse(self, coded: bytes, size: int, params: Params) -> bytes:
-        p = self.parameters.check(params)
-        expect_size(self.name, coded, size)
-        return _run(coded, p, True)
+    def rewritten(self, data: bytes, params: Params, back: bool) -> bytes:
+        words = _words(data)
+        for first in range(0, len(words), PART):
+            part = words[first : first + PART]
+            for kind in (CALL, PAGE)[: 1 + params["adrp"]]:
+                at, raised, places = kind.find(part, first)
+                kind.write(part, at, raised - places if back else raised + places)
+        return words.astype("<u4", copy=False).tobytes() + data[4 * len(words) :]
 
     def proposals(self, content: Content, before: Chain, sees_records: bool) -> list[dict[str, Any]]:
         return [{"adrp": 1}, {"adrp": 0}] if content.kind == "exe-arm64" and not before else []
@@ -103,23 +103,9 @@ class Arm64Transform(Transform):
         words = _words(block)
         return CALL.repays(words) and (params["adrp"] == 0 or PAGE.repays(words))
 
-    def content(self, coded: bytes, content: Content, params: Params) -> Content:
-        """Return what the block held: nothing moves."""
-        return content.seen_as(*records.guess(coded)[:2])
-
 
 def _words(data: bytes) -> Any:
     """Return the instructions as integers of the machine; the bytes behind the last whole one are left out."""
     import numpy as np
 
     return np.frombuffer(data, "<u4", len(data) // 4).astype(np.uint32)
-
-
-def _run(data: bytes, p: Params, back: bool) -> bytes:
-    words = _words(data)
-    for first in range(0, len(words), PART):
-        part = words[first : first + PART]
-        for kind in (CALL, PAGE)[: 1 + p["adrp"]]:
-            at, raised, places = kind.find(part, first)
-            kind.write(part, at, raised - places if back else raised + places)
-    return words.astype("<u4", copy=False).tobytes() + data[4 * len(words) :]

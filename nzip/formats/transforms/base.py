@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from nzip.errors import CorruptError
 from nzip.formats.content.kinds import Content
-from nzip.formats.content.records import plain
+from nzip.formats.content.records import guess, plain
 from nzip.params import Parameters, Params
 from nzip.registry import TRANSFORMS
 
@@ -123,3 +123,23 @@ def register_transform(transform: Transform) -> None:
         ValueError: its id and version are taken, or out of range (64..127 are free for others).
     """
     TRANSFORMS.register(transform)
+
+
+class CodeTransform(Transform):
+    """Rewrites operands of machine code where they stand; the length stays."""
+
+    @abstractmethod
+    def rewritten(self, data: bytes, params: Params, back: bool) -> bytes:
+        """Return `data` with its operands rewritten, or as they were before that (`back`)."""
+
+    def forward(self, block: bytes, params: Params) -> bytes:
+        return self.rewritten(block, self.parameters.check(params), False)
+
+    def inverse(self, coded: bytes, size: int, params: Params) -> bytes:
+        p = self.parameters.check(params)
+        expect_size(self.name, coded, size)
+        return self.rewritten(coded, p, True)
+
+    def content(self, coded: bytes, content: Content, params: Params) -> Content:
+        """Return what the block held: nothing moves."""
+        return content.seen_as(*guess(coded)[:2])

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from nzip.formats.content import records
 from nzip.formats.content.kinds import Content
-from nzip.formats.transforms.base import Chain, Transform, expect_size
+from nzip.formats.transforms.base import Chain, CodeTransform
 from nzip.params import Flag, Parameters, Params
 from nzip.process import imported
 
@@ -22,7 +21,7 @@ MIN_CALLS = 16
 MOST_CALLS = 1 << 16  # that are looked at
 
 
-class X86Transform(Transform):
+class X86Transform(CodeTransform):
     """Rewrites the operands of E8 (call) and E9 (jump); the length stays."""
 
     name = "x86"
@@ -33,13 +32,18 @@ class X86Transform(Transform):
         Flag(name="jcc", default=1, bits=8, help="1 to rewrite those of 0F 80 to 0F 8F (conditional jumps) too."),
     )
 
-    def forward(self, block: bytes, params: Params) -> bytes:
-        return _run(block, self.parameters.check(params), False)
+    def rewritten(self, data: bytes, params: Params, back: bool) -> bytes:
+        imported("numba", "nzip.formats.transforms.x86_kernel")
+        import numpy as np
 
-    def inverse(self, coded: bytes, size: int, params: Params) -> bytes:
-        p = self.parameters.check(params)
-        expect_size(self.name, coded, size)
-        return _run(coded, p, True)
+        from nzip.formats.transforms import x86_kernel
+
+        work = np.frombuffer(data, np.uint8).copy()
+        if back:
+            x86_kernel.to_relative(work, params["jcc"] == 1)
+        else:
+            x86_kernel.to_absolute(work, params["jcc"] == 1)
+        return work.tobytes()
 
     def proposals(self, content: Content, before: Chain, sees_records: bool) -> list[dict[str, Any]]:
         return [{"jcc": 1}] if content.kind == "exe-x86" and not before else []
@@ -57,24 +61,6 @@ class X86Transform(Transform):
         targets = (operands + places + 5) & 0xFFFFFF
         return (len(np.unique(operands)) - len(np.unique(targets))) * 16 >= len(places)
 
-    def content(self, coded: bytes, content: Content, params: Params) -> Content:
-        """Return what the block held: nothing moves."""
-        return content.seen_as(*records.guess(coded)[:2])
-
     def prepare(self) -> None:
         code = bytes((0xE8, 1, 2, 3, 0)) * 8
         self.inverse(self.forward(code, {}), len(code), {})
-
-
-def _run(data: bytes, p: Params, back: bool) -> bytes:
-    imported("numba", "nzip.formats.transforms.x86_kernel")
-    import numpy as np
-
-    from nzip.formats.transforms import x86_kernel
-
-    work = np.frombuffer(data, np.uint8).copy()
-    if back:
-        x86_kernel.to_relative(work, p["jcc"] == 1)
-    else:
-        x86_kernel.to_absolute(work, p["jcc"] == 1)
-    return work.tobytes()
