@@ -6,21 +6,10 @@ import hashlib
 import random
 
 import pytest
+from models.texts import PYTHON
 
 from nzip.errors import NzipError
 from nzip.models import primers
-
-PYTHON = b"""import argparse
-import sys
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("path", help="the file to read")
-    args = parser.parse_args()
-    with open(args.path, encoding="utf-8") as file:
-        print(len(file.read()), file=sys.stderr)
-"""
 
 
 def test_primers_are_those_of_the_format() -> None:

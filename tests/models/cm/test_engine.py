@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from models.texts import PYTHON
 
 from nzip.entropy import sources
 from nzip.errors import CorruptError, UnsupportedError
@@ -28,17 +29,6 @@ from nzip.settings import LEVELS
 JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
 compiled = pytest.mark.skipif(not JIT, reason="reading a primer takes minutes without the compiler")
 
-SOURCE = b"""import argparse
-import sys
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("path", help="the file to read")
-    args = parser.parse_args()
-    with open(args.path, encoding="utf-8") as file:
-        print(len(file.read()), file=sys.stderr)
-"""
 
 
 # ---- parameters and heads
@@ -107,18 +97,18 @@ def _primed(coder: ContextMixing, block: bytes, preset: int = 3) -> bytes:
 @pytest.mark.parametrize("preset", [1, 2, 3])
 def test_primed_round_trip(preset: int) -> None:
     coder = CmEngine()
-    params = coder.fit({"preset": preset}, len(SOURCE))
-    payload = coder.encode(SOURCE, params)
+    params = coder.fit({"preset": preset}, len(PYTHON))
+    payload = coder.encode(PYTHON, params)
     assert primers.PRIMERS[payload[1]].kind == "python"
-    assert len(payload) < 0.65 * len(coder.encode(SOURCE, {**params, "primer": 0}))
+    assert len(payload) < 0.65 * len(coder.encode(PYTHON, {**params, "primer": 0}))
     for _ in range(2):  # the second time with a state that was kept
-        assert coder.decode(payload, len(SOURCE), params) == SOURCE
-        assert coder.encode(SOURCE, params) == payload
+        assert coder.decode(payload, len(PYTHON), params) == PYTHON
+        assert coder.encode(PYTHON, params) == payload
 
 
 @compiled
 def test_kept_states_are_bounded_and_safe_in_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    blocks = [SOURCE[k:] * (1 + k % 3) for k in range(12)]
+    blocks = [PYTHON[k:] * (1 + k % 3) for k in range(12)]
     coder = CmEngine()
     alone = [_primed(coder, block) for block in blocks]
     assert 0 < sum(kept.size for kept in coder._states.values()) <= coder.kept
@@ -136,7 +126,7 @@ def test_kept_states_are_bounded_and_safe_in_threads(monkeypatch: pytest.MonkeyP
 @compiled
 def test_kept_states_fit_the_block_alone() -> None:
     # With the primer these are 2^17 - 1 and 2^17 bytes: one size of match table, two of counters.
-    text = SOURCE * (1 + (1 << 16) // len(SOURCE))
+    text = PYTHON * (1 + (1 << 16) // len(PYTHON))
     blocks = [text[: (1 << 16) - 1], text[: 1 << 16]]
     alone = [_primed(CmEngine(), block) for block in blocks]
     for order in ((0, 1), (1, 0)):
