@@ -38,6 +38,7 @@ _NOTHING = bytes(PAGE)
 _MOST_LINKS = 40
 
 _lock = threading.Lock()
+_ending = False  # a lock is not fair: one who takes it again and again could keep the end waiting
 _unfinished: set[str] = set()
 
 
@@ -45,7 +46,10 @@ _unfinished: set[str] = set()
 def changing() -> Iterator[None]:
     """Make or move entries of folders inside this; waits for ever once the process ends."""
     with _lock:
-        yield
+        if not _ending:
+            yield
+            return
+    threading.Event().wait()
 
 
 def discard_unfinished(seconds: float = 10.0) -> bool:
@@ -60,6 +64,8 @@ def discard_unfinished(seconds: float = 10.0) -> bool:
     Returns:
         Whether everything was removed.
     """
+    global _ending
+    _ending = True
     if not _lock.acquire(timeout=seconds):
         return False
     return all([_remove(path) for path in _unfinished])
@@ -67,8 +73,8 @@ def discard_unfinished(seconds: float = 10.0) -> bool:
 
 def _after_fork() -> None:
     """What is unfinished is the parent's, and so was the thread that held the lock."""
-    global _lock
-    _lock = threading.Lock()
+    global _lock, _ending
+    _lock, _ending = threading.Lock(), False
     _unfinished.clear()
 
 

@@ -212,6 +212,31 @@ os._exit(0)
     assert result.stdout == "[]\n"
 
 
+def test_the_end_comes_before_the_next_change(tmp_path: Path) -> None:
+    """The change under way is waited for; one that begins after the end was asked for never happens."""
+    code = """
+import os, sys, threading, time
+from nzip import outputs
+folder = sys.argv[1]
+made = outputs.begin(folder, os.mkdir)[0]
+def work():
+    with outputs.changing():
+        begun.set()
+        time.sleep(0.3)
+    outputs.put_folder(made, os.path.join(folder, "placed"), lambda: None)
+begun = threading.Event()
+threading.Thread(target=work, daemon=True).start()
+begun.wait()
+assert outputs.discard_unfinished()
+time.sleep(0.2)
+print(os.listdir(folder), flush=True)
+os._exit(0)
+"""
+    for _ in range(5):
+        result = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+        assert result.stdout == "[]\n"
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_process_leaves_the_parents_files(tmp_path: Path) -> None:
     code = """
