@@ -47,7 +47,7 @@ def test_its_checksums_are_those_of_the_tables() -> None:
 def test_its_formula_gives_the_memory(preset: int) -> None:
     primer = {1: 8192, 2: 32768, 3: 65536, 4: 65536}[preset]
     mixtures = naive.mixtures(preset)
-    assert memory.FIXED == 2_621_440
+    assert memory.NORMAL.base == 2_097_152
     for size, bits, primed in product((1, 100, 5000, 1 << 22, 1 << 25), (8, 17, 23), (0, 1)):
         read = primer * primed
         both = size + read
@@ -60,7 +60,7 @@ def test_its_formula_gives_the_memory(preset: int) -> None:
             width = len(sets[0].weights[0])
             cells += 256 * (n + len(sets)) + (width + 2) * sum(len(each.weights) for each in sets)
             direct |= {context.a.mask for context in mixture.contexts if context.kind == "direct"}
-        need = (16 << bits) + 512 * sum(mask + 1 for mask in direct) + 4 * cells + 2_621_440
+        need = (16 << bits) + 512 * sum(mask + 1 for mask in direct) + 4 * cells + 2_097_152
         if primed:
             need = need + (1 << 26) if need <= 1 << 26 else max(need, 1 << 27)
         assert ENGINE.memory({"preset": preset, "bits": bits, "primer": primed}, size) == need + size + 3 * read

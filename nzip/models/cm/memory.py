@@ -15,7 +15,6 @@ from nzip.models.cm.presets import SOURCES, Context, Mixture, Preset
 from nzip.process import lock
 
 COUNTER_BITS = (8, 18)  # log2 of the counters' lines
-FIXED = 5 << 19  # bytes that do not depend on the block: tables of sources, of constants, and padding
 
 PIECE = 1 << 19  # bytes of an array that are looked at together: that takes up to forty times as much for a moment
 
@@ -83,7 +82,10 @@ class Loop(ABC):
         shared: those that it changes and that all mixtures share,
         own: and those that each mixture has for itself.
         filled: those of the shared ones that do not begin with zeros.
-        undone: those that its kernel `restore` undoes; None where it has none.
+        walked: those that its kernel `restore` reads, as it walks through a block once more,
+        start: the one that it walks with as it was before the block,
+        undone: and those that it undoes; none where there is no such kernel.
+        base: bytes of memory whatever the block: tables of sources, of constants, and padding.
         match_bits: log2 of the fewest and the most entries of a match model's table.
     """
 
@@ -93,7 +95,9 @@ class Loop(ABC):
     own: ClassVar[tuple[str, ...]]
     filled: ClassVar[tuple[str, ...]] = ()
     walked: ClassVar[tuple[str, ...]] = ()
+    start: ClassVar[str]
     undone: ClassVar[tuple[str, ...]] = ()
+    base: ClassVar[int] = 5 << 19
     match_bits: ClassVar[tuple[int, int]]
 
     def __init__(self) -> None:
@@ -192,6 +196,7 @@ class Fast(Loop):
     own = ("maps", "ready", "weights")
     filled = ("sse",)
     walked = ("spec",)
+    start = "carried"
     undone = ("slots", "table", "sse")
     match_bits = (12, 20)
 
@@ -205,7 +210,7 @@ class Fast(Loop):
         slots = layout.FAST_DIRECT + (16 << bits)
         own = 6 * (256 * layout.FAST_CONTEXTS + 32) + 4 * layout.FAST_ROWS * layout.FAST_LANES
         table = 4 << self.bits_of_match(size)
-        return slots + table + len(mixtures(preset)) * own + 32 * layout.FAST_SSE_ROWS + FIXED
+        return slots + table + len(mixtures(preset)) * own + 32 * layout.FAST_SSE_ROWS + self.base
 
     def shared_arrays(self, preset: Preset, bits: int, size: int) -> Arrays:
         import numpy as np
@@ -245,12 +250,14 @@ class Normal(Loop):
     name = "normal"
     arguments = (
         "spec", "direct", "selectors", "slots", "slots64", "maps", "table", "weights", "uses", "final", "counters",
-        "sse", "knots", "squash", "stretch", "after", "rates", "v", "after1", "after2", "matched", "reached",
+        "sse", "knots", "squash", "stretch", "after", "rates", "v", "matched", "reached",
     )  # fmt: skip
-    shared = ("slots", "table", "counters", "sse", "v", "after1", "after2", "matched", "reached")
+    shared = ("slots", "table", "counters", "sse", "v", "matched", "reached")
     own = ("maps", "weights", "uses", "final")
     walked = ("spec", "direct")
-    undone = ("slots", "table", "counters", "sse", "v", "after1", "after2")
+    start = "v"
+    undone = ("slots", "table", "counters", "sse")
+    base = 4 << 19
     match_bits = (10, 22)
 
     def inputs(self, preset: Preset, mixture: Mixture) -> int:
@@ -262,7 +269,7 @@ class Normal(Loop):
             n = len(mixture.contexts)
             rows = sum(choice.rows(n + 1) for choice in mixture.sets)
             cells += 256 * (n + len(mixture.sets)) + rows * (self.inputs(preset, mixture) + 2)
-        return _slots(preset, bits) + 4 * cells + FIXED
+        return _slots(preset, bits) + 4 * cells + self.base
 
     def shared_arrays(self, preset: Preset, bits: int, size: int) -> Arrays:
         import numpy as np
@@ -276,8 +283,6 @@ class Normal(Loop):
             "counters": aligned(16 << counter_bits(preset, size), np.uint32),
             "sse": aligned(16 * layout.SSE_ROWS, np.uint32),
             "v": np.zeros(SOURCES, np.uint64),
-            "after1": np.zeros(256, np.uint64),
-            "after2": np.zeros(65536, np.uint64),
             "matched": np.zeros(4, np.int64),
             "reached": np.zeros(1, np.int64),
             **{name: fixed[name] for name in ("knots", "squash", "stretch", "after", "rates")},
@@ -354,7 +359,7 @@ class Strong(Loop):
             cells += 256 * n + len(mixture.matches) * layout.STRONG_MATCH_CELLS + layout.FINAL_ROWS * sets
             cells += rows * (self.inputs(preset, mixture) + 2)
             near += (1 << layout.BIT_BITS) if mixture.near else 1
-        return (16 << bits) + near + 4 * cells + FIXED
+        return (16 << bits) + near + 4 * cells + self.base
 
     def shared_arrays(self, preset: Preset, bits: int, size: int) -> Arrays:
         import numpy as np
@@ -482,9 +487,9 @@ class State:
             values[getattr(layout, f"CFG_{name}")] = value
         now, before = self.arrays(mixture), was.arrays(mixture)
         walked = [now[name] for name in loop.walked]
-        carried = [before["carried"]] if "carried" in before else []
         names = loop.undone
-        loop.restore(first, buf, values, *walked, *(now[n] for n in names), *carried, *(before[n] for n in names))
+        old = [before[name] for name in (loop.start, *names)]
+        loop.restore(first, buf, values, *walked, *(now[name] for name in names), *old)
         for name in {*loop.shared, *loop.own} - set(names):
             now[name][:] = before[name]
 

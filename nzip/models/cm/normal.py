@@ -27,7 +27,7 @@ from nzip.models.cm.components.buckets import check_of, claimed, hashed, rehashe
 from nzip.models.cm.components.learners import count, counted, learn, line_of
 from nzip.models.cm.components.match import equal_before, grade_of, short_hash, trust_of
 from nzip.models.cm.components.mixer import bounded, squashed, warmed, warmth
-from nzip.models.cm.components.sources import follows, renew_bytes, renew_line, renew_shape, renew_words
+from nzip.models.cm.components.sources import renew_bytes, renew_line, renew_shape, renew_words
 from nzip.models.cm.components.sse import between, refine, spot_of
 from nzip.models.cm.components.vectors import dot16, prefetch, train16
 from nzip.models.cm.layout import (
@@ -59,21 +59,14 @@ from nzip.models.cm.layout import (
     SSE_ROWS,
     SURE,
 )  # fmt: skip
-from nzip.models.cm.presets import AFTER1, AFTER2, LAST8, SOURCES
+from nzip.models.cm.presets import LAST8, SOURCES
 
 
 @bare
-def renew(v: Array, buf: Array, pos: int, settings: Array, after1: Array, after2: Array) -> None:
+def renew(v: Array, buf: Array, pos: int, settings: Array) -> None:
     """Bring the sources `v` to where they predict byte `pos` (1 or more); all bytes before it are in `buf`."""
     c = i64(buf[u64(pos - 1)])
-    old = u64(v[LAST8])
-    if pos >= 2:
-        follows(after1, old & u64(0xFF), c)
-        follows(after2, old & u64(0xFFFF), c)
     renew_bytes(v, c)
-    now = u64(v[LAST8])
-    v[AFTER1] = after1[now & u64(0xFF)]
-    v[AFTER2] = after2[now & u64(0xFFFF)]
     renew_words(v, c)
     renew_line(v, buf, pos, c)
     renew_shape(v, buf, pos, c, settings)
@@ -142,8 +135,6 @@ def code(
     after: Array,  # uint8 (2 * states,)
     rates: Array,  # int32 (1024,)
     v: Array,  # uint64 (SOURCES,): the sources
-    after1: Array,  # uint64 (256,): what followed each byte
-    after2: Array,  # uint64 (65536,): what followed each pair of bytes
     matched: Array,  # int64 (4,): of the match: pointer, length, missed, candidate
     reached: Array,  # int64 (1,): the byte of `buf` that the kernel is at, for those who show it
 ) -> None:
@@ -196,7 +187,7 @@ def code(
     seen = i64(0)
     node = i64(1)
     if first > 0:
-        renew(v, buf, first, settings, after1, after2)
+        renew(v, buf, first, settings)
     address(v, spec, direct, hashes, places, checks, slots, shift)
     for pos in range(first, end):
         reached[0] = pos
@@ -357,7 +348,7 @@ def code(
                     buf[u64(pos)] = u8(grown)
                 prefetch(sse, (SSE_LAST + ((grown & 255) << 8) + 1) << 4)
                 if pos + 1 < end:
-                    renew(v, buf, pos + 1, settings, after1, after2)
+                    renew(v, buf, pos + 1, settings)
                     address(v, spec, direct, hashes, places, checks, slots, shift)
                     for j in range(counts):
                         prefetch(counters, line_of(u64(v[LAST8]), j, 1, counter_shift))
@@ -412,13 +403,12 @@ def restore(
     first: int,  # as `code` was given it
     buf: Array,  # as `code` left it
     settings: Array, spec: Array, direct: Array,  # as there
-    slots: Array, table: Array, counters: Array, sse: Array, v: Array, after1: Array, after2: Array,  # as `code` left
-    slots_was: Array, table_was: Array, counters_was: Array, sse_was: Array, v_was: Array, after1_was: Array,
-    after2_was: Array,  # what they were before
+    slots: Array, table: Array, counters: Array, sse: Array,  # as `code` left them
+    v_was: Array, slots_was: Array, table_was: Array, counters_was: Array, sse_was: Array,  # what they were before
 ) -> None:  # fmt: skip
     """Undo what `code` changed in the large arrays, by walking through the block once more.
 
-    `v` and `after1` are undone as well; the arrays that are not arguments are for the caller to copy.
+    The arrays that are not arguments are for the caller to copy.
     """
     size = i64(buf.shape[0])
     contexts = i64(direct.shape[0])
@@ -429,56 +419,45 @@ def restore(
     match_shift = u64(64 - i64(settings[CFG_MATCH_BITS]))
     match_drop = u64(64 - 8 * (least - ahead))
     counter_shift = u64(64 - i64(settings[CFG_COUNTER_BITS]))
+    v = zeros(SOURCES, u64)
     hashes = zeros(contexts, u64)
     places = zeros(contexts, i64)
     checks = zeros(contexts, u8)
     known = zeros(256, u8)
-    for again in range(2):
-        # What followed pairs of bytes takes part in contexts: it is undone, renewed on the walk, and undone again.
-        for k in range(SOURCES):
-            v[k] = v_was[k]
-        for k in range(256):
-            after1[k] = after1_was[k]
-        for pos in range(max(first - 3, i64(0)), size - 1):
-            pair = (i64(buf[u64(pos)]) << 8) | i64(buf[u64(pos + 1)])
-            after2[u64(pair)] = after2_was[u64(pair)]
-        # The sources begin with zeros for what lies before the first byte.
-        for c in range(256):
-            after2[u64(c)] = after2_was[u64(c)]
-        if again > 0:
-            break
-        if first > 0:
-            renew(v, buf, first, settings, after1, after2)
-        address(v, spec, direct, hashes, places, checks, slots, shift)
-        for pos in range(first, size):
-            last8 = u64(v[LAST8])
-            symbol = i64(buf[u64(pos)])
-            half = 16 | (symbol >> 4)
-            for i in range(contexts):
-                place = i64(places[i])
-                if direct[i] > 0:
-                    for k in range(512):
-                        slots[u64(place + k)] = slots_was[u64(place + k)]
-                    continue
-                start = place & -128 if direct[i] == 0 else place & -64
-                for k in range(128 if direct[i] == 0 else 64):
+    for k in range(SOURCES):
+        v[k] = v_was[k]
+    if first > 0:
+        renew(v, buf, first, settings)
+    address(v, spec, direct, hashes, places, checks, slots, shift)
+    for pos in range(first, size):
+        last8 = u64(v[LAST8])
+        symbol = i64(buf[u64(pos)])
+        half = 16 | (symbol >> 4)
+        for i in range(contexts):
+            place = i64(places[i])
+            if direct[i] > 0:
+                for k in range(512):
+                    slots[u64(place + k)] = slots_was[u64(place + k)]
+                continue
+            start = place & -128 if direct[i] == 0 else place & -64
+            for k in range(128 if direct[i] == 0 else 64):
+                slots[u64(start + k)] = slots_was[u64(start + k)]
+            if direct[i] < 0:
+                start = (i64(rehashed(u64(hashes[i]), half) >> shift) << 4) & -64
+                for k in range(64):
                     slots[u64(start + k)] = slots_was[u64(start + k)]
-                if direct[i] < 0:
-                    start = (i64(rehashed(u64(hashes[i]), half) >> shift) << 4) & -64
-                    for k in range(64):
-                        slots[u64(start + k)] = slots_was[u64(start + k)]
-            for j in range(counts):
-                for part in range(2):
-                    start = line_of(last8, j, half if part > 0 else 1, counter_shift)
-                    for k in range(16):
-                        counters[u64(start + k)] = counters_was[u64(start + k)]
-            if least > 0:
-                h = short_hash(last8, match_drop, match_shift)
-                table[h] = table_was[h]
-            known[u64(last8 & u64(255))] = 1
-            if pos + 1 < size:
-                renew(v, buf, pos + 1, settings, after1, after2)
-                address(v, spec, direct, hashes, places, checks, slots, shift)
+        for j in range(counts):
+            for part in range(2):
+                start = line_of(last8, j, half if part > 0 else 1, counter_shift)
+                for k in range(16):
+                    counters[u64(start + k)] = counters_was[u64(start + k)]
+        if least > 0:
+            h = short_hash(last8, match_drop, match_shift)
+            table[h] = table_was[h]
+        known[u64(last8 & u64(255))] = 1
+        if pos + 1 < size:
+            renew(v, buf, pos + 1, settings)
+            address(v, spec, direct, hashes, places, checks, slots, shift)
     # Any byte that was ever read may have been expected.
     for pos in range(size):
         known[u64(buf[u64(pos)])] = 1
