@@ -20,7 +20,7 @@ from typing import Any
 
 from nzip.formats.content.detection import detect
 from nzip.formats.content.kinds import Content
-from nzip.models.cm import layout, segments
+from nzip.models.cm import layout, presets, segments
 from nzip.models.cm.engine import CmEngine, ContextMixing
 from nzip.models.cm.presets import ALL, BITS, MATCH, PARTIAL, Choice, Context, Preset
 
@@ -28,7 +28,7 @@ CONTAINER = 25
 KINDS = ("text", "binary", "bitmap", "image", "audio")  # of mixtures, in the order of their numbers
 NAMES = {
     number: name
-    for name, number in vars(layout).items()
+    for name, number in vars(presets).items()
     if name in {
         "LAST8", "LAST16", "WORD", "WORD1", "WORD2", "WORD3", "ABOVE", "COLUMN", "AFTER1", "AFTER2", "AFTER3", "LINE",
         "SHAPE", "EXPECT", "IDENT", "IDENT1", "MARKS", "PLACE", "GUESS", "BRACKET", "LETTERS", "ENDINGS", "LINEWORD",
@@ -47,7 +47,7 @@ def describe(part: Context | Choice) -> str:
         return f"{NAMES[part.source]} >> {part.shift} & {part.mask:#x}" + (" by bit" if part.by_bit else "")
     parts = []
     for source, mask in ((part.first, part.first_mask), (part.second, part.second_mask)):
-        if source != layout.NONE:
+        if source != presets.NONE:
             parts.append(NAMES[source] + (f" & {mask:#x}" if mask != ALL else ""))
     return " + ".join(parts)
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from cm_ablation import describe, each, measure, read
 
-from nzip.models.cm import layout as S
+from nzip.models.cm import presets as S
 from nzip.models.cm.engine import CmStrongEngine
 from nzip.models.cm.presets import Context, Preset
 

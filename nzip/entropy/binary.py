@@ -11,8 +11,8 @@ Invariants
   the bounds;
 - the decoder reads 4 bytes and one for each that the encoder wrote before its end; bytes past the end are zeros.
 
-`encode_step` and `decode_step` are components of kernels. Between calls of a kernel the coder stands in an array, which
-`nzip.entropy.bounds` makes.
+The steps are components of kernels. Between calls of a kernel the coder stands in an array, which
+`nzip.entropy.bounds` makes, and `taken` and `put_back` read and write.
 """
 
 from __future__ import annotations
@@ -29,6 +29,21 @@ from nzip.errors import CorruptError
 
 PROB_BITS = 16
 PROB_MAX = (1 << PROB_BITS) - 1
+
+
+@inlined
+def taken(coder: Array) -> Any:
+    """Return (low, high, window, at) of a coder between calls, as the steps take them."""
+    return u32(coder[LOW]), u32(coder[HIGH]), u32(coder[WINDOW]), i64(coder[AT])
+
+
+@inlined
+def put_back(coder: Array, low: int, high: int, window: int, at: int) -> None:
+    """Let a coder between calls be what the steps returned."""
+    coder[LOW] = i64(low)
+    coder[HIGH] = i64(high)
+    coder[WINDOW] = i64(window)
+    coder[AT] = at
 
 
 @inlined
@@ -75,29 +90,19 @@ def decode_step(low: int, high: int, window: int, at: int, coded: Array, one: in
 
 @kernel
 def _encode_kernel(bits: Array, probs: Array, out: Array, coder: Array) -> None:
-    low = u32(coder[LOW])
-    high = u32(coder[HIGH])
-    at = i64(coder[AT])
+    low, high, window, at = taken(coder)
     for k in range(bits.shape[0]):
         low, high, at = encode_step(low, high, at, out, i64(bits[k]), u64(probs[k]))
-    coder[LOW] = i64(low)
-    coder[HIGH] = i64(high)
-    coder[AT] = at
+    put_back(coder, low, high, window, at)
 
 
 @kernel
 def _decode_kernel(coded: Array, probs: Array, bits: Array, coder: Array) -> None:
-    low = u32(coder[LOW])
-    high = u32(coder[HIGH])
-    window = u32(coder[WINDOW])
-    at = i64(coder[AT])
+    low, high, window, at = taken(coder)
     for k in range(probs.shape[0]):
         y, low, high, window, at = decode_step(low, high, window, at, coded, u64(probs[k]))
         bits[k] = u8(y)
-    coder[LOW] = i64(low)
-    coder[HIGH] = i64(high)
-    coder[WINDOW] = i64(window)
-    coder[AT] = at
+    put_back(coder, low, high, window, at)
 
 
 def _as_probs(probs: npt.ArrayLike) -> npt.NDArray[np.uint16]:

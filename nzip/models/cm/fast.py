@@ -17,8 +17,7 @@ the bit. The invariants are those of `nzip.models.cm.normal`.
 
 from __future__ import annotations
 
-from nzip.entropy.binary import decode_step, encode_step
-from nzip.entropy.bounds import AT, HIGH, LOW, WINDOW
+from nzip.entropy.binary import decode_step, encode_step, put_back, taken
 from nzip.entropy.integers import Array, i32, i64, u8, u16, u32, u64
 from nzip.entropy.jit import bare, inlined
 from nzip.entropy.stack import zeros
@@ -175,10 +174,7 @@ def code(
     one = zeros(streams, i64)  # probability of a one, 16 bits
     bit_of = zeros(streams, i64)
 
-    low = u32(coder[LOW])
-    high = u32(coder[HIGH])
-    window = u32(coder[WINDOW])
-    at = i64(coder[AT])
+    low, high, window, at = taken(coder)
     turn = i64(0)  # the context whose map learns
     base = i64(first)
     while base < end:
@@ -373,10 +369,7 @@ def code(
         if mode != DECODE and at > room:
             break
 
-    coder[LOW] = i64(low)
-    coder[HIGH] = i64(high)
-    coder[WINDOW] = i64(window)
-    coder[AT] = at
+    put_back(coder, low, high, window, at)
 
 
 @bare

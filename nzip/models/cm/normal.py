@@ -18,14 +18,13 @@ Invariants of this and of the other loops:
 
 from __future__ import annotations
 
-from nzip.entropy.binary import decode_step, encode_step
-from nzip.entropy.bounds import AT, HIGH, LOW, WINDOW
+from nzip.entropy.binary import decode_step, encode_step, put_back, taken
 from nzip.entropy.integers import Array, i32, i64, u8, u32, u64
 from nzip.entropy.jit import bare
 from nzip.entropy.stack import zeros
 from nzip.models.cm.components.buckets import check_of, claimed, hashed, rehashed
 from nzip.models.cm.components.learners import count, counted, learn, line_of
-from nzip.models.cm.components.match import equal_before, grade_of, short_hash, trust_of
+from nzip.models.cm.components.match import failed, followed, grade_of, looked_up, short_hash, trust_of, verified
 from nzip.models.cm.components.mixer import bounded, squashed, warmed, warmth
 from nzip.models.cm.components.sources import renew_bytes, renew_line, renew_shape, renew_words
 from nzip.models.cm.components.sse import between, refine, spot_of
@@ -48,7 +47,6 @@ from nzip.models.cm.layout import (
     CFG_SSE_LIMIT,
     DECODE,
     K1,
-    MATCH_VERIFY,
     PARTIAL,
     READ,
     SMALL_ERROR,
@@ -175,10 +173,7 @@ def code(
     extra = warmth(i64(settings[CFG_RATE_START]), i64(settings[CFG_RATE_FALL]))
     x[u64(match_input + 2)] = i32(BIAS)
 
-    low = u32(coder[LOW])
-    high = u32(coder[HIGH])
-    window = u32(coder[WINDOW])
-    at = i64(coder[AT])
+    low, high, window, at = taken(coder)
     pointer = i64(matched[0])  # of the match: where the byte expected next stands
     length = i64(matched[1])  # of the match, 0 for none
     missed = i64(matched[2])  # one bit a byte that a match predicted, 1 where it failed
@@ -195,31 +190,16 @@ def code(
         last = i64(last8 & u64(255))
 
         # ---- match model, once a byte
-        if length > 0 and i64(buf[u64(pointer)]) == last:
-            length = min(length + 1, i64(65535))
-            pointer += 1
-            missed = (missed << 1) & 255
-        else:
-            if length > 0:
-                missed = ((missed << 1) | 1) & 255
-            length = i64(0)
+        pointer, length, missed = followed(buf, last, pointer, length, missed)
         if ahead > 0:
             if length == 0 and candidate > 0:
                 pointer = candidate + 1
-                length = equal_before(buf, pointer, pos, i64(MATCH_VERIFY))
-                if length < least:
-                    length = i64(0)
+                length = verified(buf, pointer, pos, least)
             h = short_hash(last8, match_drop, match_shift)
             prefetch(table, i64(h))
         elif least > 0 and pos >= least:
             h = short_hash(last8, match_drop, match_shift)
-            if length == 0:
-                pointer = i64(table[h])
-                if pointer > 0:
-                    length = equal_before(buf, pointer, pos, i64(MATCH_VERIFY))
-                    if length < least:
-                        length = i64(0)
-            table[h] = u32(pos)
+            pointer, length = looked_up(table, h, buf, pos, least, pointer, length)
         expected = i64(0)
         grade = i64(0)
         if length > 0:
@@ -271,7 +251,7 @@ def code(
                     x[u64(match_input + 1)] = i32((sign * (p - 2048)) >> 2)
                 else:
                     length = i64(0)
-                    missed = ((missed << 1) | 1) & 255
+                    missed = failed(missed)
             if guess < 0:
                 x[u64(match_input)] = i32(0)
                 x[u64(match_input + 1)] = i32(0)
@@ -392,10 +372,7 @@ def code(
     matched[1] = length
     matched[2] = missed
     matched[3] = candidate
-    coder[LOW] = i64(low)
-    coder[HIGH] = i64(high)
-    coder[WINDOW] = i64(window)
-    coder[AT] = at
+    put_back(coder, low, high, window, at)
 
 
 @bare

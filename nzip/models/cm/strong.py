@@ -8,14 +8,13 @@ same in plain Python, and must agree to the bit. The invariants are those of `nz
 
 from __future__ import annotations
 
-from nzip.entropy.binary import decode_step, encode_step
-from nzip.entropy.bounds import AT, HIGH, LOW, WINDOW
+from nzip.entropy.binary import decode_step, encode_step, put_back, taken
 from nzip.entropy.integers import Array, i32, i64, u8, u32, u64
 from nzip.entropy.jit import bare
 from nzip.entropy.stack import zeros
 from nzip.models.cm.components.buckets import check_of, claimed, hashed, rehashed
 from nzip.models.cm.components.learners import learn
-from nzip.models.cm.components.match import equal_before, grade_of, long_hash, trust_of
+from nzip.models.cm.components.match import followed, grade_of, long_hash, looked_up, trust_of
 from nzip.models.cm.components.mixer import bounded, squashed, warmed, warmth
 from nzip.models.cm.components.sources import (
     follows,
@@ -51,7 +50,6 @@ from nzip.models.cm.layout import (
     K1,
     K3,
     MATCH,
-    MATCH_VERIFY,
     PARTIAL,
     READ,
     SKIM_AHEAD,
@@ -137,15 +135,9 @@ def follow(
     match_shift = u64(64 - match_bits)
     first = i64(0)
     for m in range(least.shape[0]):
-        length = i64(m_length[m])
-        if length > 0:
-            if i64(buf[u64(m_pointer[m])]) == i64(now & u64(255)):
-                length = min(length + 1, i64(65535))
-                m_missed[m] = (i64(m_missed[m]) << 1) & 255
-            else:
-                length = i64(0)
-                m_missed[m] = ((i64(m_missed[m]) << 1) | 1) & 255
-            m_pointer[m] = i64(m_pointer[m]) + 1
+        pointer, length, missed = followed(
+            buf, i64(now & u64(255)), i64(m_pointer[m]), i64(m_length[m]), i64(m_missed[m])
+        )
         short = i64(least[m])
         if pos >= short:
             if short <= 8:
@@ -153,17 +145,12 @@ def follow(
             else:
                 h = long_hash(now, u64(v[LAST16]), short)
             h = u64((h >> match_shift) + (u64(m) << u64(match_bits)))
-            if length == 0:
-                pointer = i64(table[h])
-                if pointer > 0:
-                    length = equal_before(buf, pointer, pos, i64(MATCH_VERIFY))
-                    if length < short:
-                        length = i64(0)
-                    m_pointer[m] = pointer
-            table[h] = u32(pos)
+            pointer, length = looked_up(table, h, buf, pos, short, pointer, length)
+        m_pointer[m] = pointer
         m_length[m] = length
+        m_missed[m] = missed
         if length > 0:
-            m_expected[m] = i64(buf[u64(m_pointer[m])]) | 256
+            m_expected[m] = i64(buf[u64(pointer)]) | 256
             if first == 0:
                 first = (i64(m_expected[m]) & 255) | ((grade_of(length) + 1) << 8)
         else:
@@ -255,10 +242,7 @@ def code(
     extra = warmth(i64(settings[CFG_RATE_START]), i64(settings[CFG_RATE_FALL]))
     x[u64(match_at + 3 * matches)] = i32(BIAS)
 
-    low = u32(coder[LOW])
-    high = u32(coder[HIGH])
-    window = u32(coder[WINDOW])
-    at = i64(coder[AT])
+    low, high, window, at = taken(coder)
     seen = i64(0)
     seen8 = i64(0)
     seen16 = i64(0)
@@ -523,7 +507,4 @@ def code(
         if mode != DECODE and at > room:
             break
 
-    coder[LOW] = i64(low)
-    coder[HIGH] = i64(high)
-    coder[WINDOW] = i64(window)
-    coder[AT] = at
+    put_back(coder, low, high, window, at)

@@ -19,13 +19,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from nzip.entropy.binary import decode_step, encode_step
-from nzip.entropy.bounds import AT, HIGH, LOW, WINDOW
+from nzip.entropy.binary import decode_step, encode_step, put_back, taken
 from nzip.entropy.integers import Array, i32, i64, u8, u16, u32, u64, width
 from nzip.entropy.jit import bare
 from nzip.entropy.stack import zeros
 from nzip.models.cm.components.learners import learn
-from nzip.models.cm.components.match import equal_before
+from nzip.models.cm.components.match import failed, followed, looked_up, trust_of
 from nzip.models.cm.components.mixer import bounded, squashed
 from nzip.models.cm.components.vectors import dot8, prefetch, train8
 from nzip.models.midicoth.layout import (
@@ -289,10 +288,7 @@ def code(
         inverse[k] = (1 << 24) // k
     x[5] = i32(BIAS)
 
-    low = u32(coder[LOW])
-    high = u32(coder[HIGH])
-    window = u32(coder[WINDOW])
-    at = i64(coder[AT])
+    low, high, window, at = taken(coder)
 
     last8 = u64(0)  # the last eight bytes
     last16 = u64(0)  # the eight before
@@ -307,14 +303,7 @@ def code(
         reached[0] = pos
         # ---- match model
         c1 = i64(last8 & u64(255))
-        if length > 0 and i64(buf[u64(pointer)]) == c1:
-            length = min(length + 1, i64(65535))
-            pointer += 1
-            missed = (missed << 1) & 255
-        else:
-            if length > 0:
-                missed = ((missed << 1) | 1) & 255
-            length = i64(0)
+        pointer, length, missed = followed(buf, c1, pointer, length, missed)
         if parts & MATCH:
             for k in range(kinds):
                 least = i64(lengths[u64(k)])
@@ -325,12 +314,7 @@ def code(
                         t = u64(u64(last8 * u64(K1)) ^ u64(u64(last16 << u64(128 - 8 * least)) * u64(K3)))
                     t = u64(u64(t ^ (t >> u64(32))) * u64(K2))
                     h = (k << match_bits) + i64(t >> u64(64 - match_bits))
-                    if length == 0:
-                        pointer = i64(table[u64(h)])
-                        length = equal_before(buf, pointer, pos, i64(400))
-                        if length < least:
-                            length = i64(0)
-                    table[u64(h)] = u32(pos)
+                    pointer, length = looked_up(table, h, buf, pos, least, pointer, length)
         expected = i64(-1)
         grade = i64(0)
         if length > 0:
@@ -465,18 +449,13 @@ def code(
             if expected >= 0:
                 if ((expected | 256) >> (8 - bit)) == partial:
                     guess = (expected >> down) & 1
-                    trust = i64(0)
-                    if missed & 15:
-                        trust = 2 + (missed & 1)
-                    elif missed:
-                        trust = i64(1)
-                    match_cell = EXPECTED + grade * 4 + trust
+                    match_cell = EXPECTED + grade * 4 + trust_of(missed)
                     p = i64(stretch(u32(maps[u64(match_cell)]), logs))
                     x[4] = i32(p if guess else -p)
                 else:
                     expected = i64(-1)
                     length = i64(0)
-                    missed = ((missed << 1) | 1) & 255
+                    missed = failed(missed)
 
             # ---- blend
             mixed = i64(x[0])
@@ -647,7 +626,4 @@ def code(
         if not decode and at > room:
             break
 
-    coder[LOW] = i64(low)
-    coder[HIGH] = i64(high)
-    coder[WINDOW] = i64(window)
-    coder[AT] = at
+    put_back(coder, low, high, window, at)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from nzip.entropy.integers import Array, i64, u64
+from nzip.entropy.integers import Array, i64, u32, u64
 from nzip.entropy.jit import inlined
-from nzip.models.cm.layout import K1, K2, K3
+from nzip.models.cm.layout import K1, K2, K3, MATCH_VERIFY
 
 
 @inlined
@@ -29,6 +29,48 @@ def equal_before(buf: Array, pointer: int, pos: int, most: int) -> Any:
     while length < most and pointer > length and buf[u64(pointer - length - 1)] == buf[u64(pos - length - 1)]:
         length += 1
     return length
+
+
+@inlined
+def verified(buf: Array, pointer: int, pos: int, least: int) -> Any:
+    """Return the length of a match of which `pointer` is the next byte; 0 for less than `least`."""
+    length = equal_before(buf, pointer, pos, i64(MATCH_VERIFY))
+    if length < least:
+        length = i64(0)
+    return length
+
+
+@inlined
+def looked_up(table: Array, place: int, buf: Array, pos: int, least: int, pointer: int, length: int) -> Any:
+    """Return (pointer, length) of the match before byte `pos`: if there is none, one where `table` saw its hash last.
+
+    The table then knows `pos` for that.
+    """
+    if length == 0:
+        pointer = i64(table[u64(place)])
+        length = verified(buf, pointer, pos, least)
+    table[u64(place)] = u32(pos)
+    return pointer, length
+
+
+@inlined
+def failed(missed: int) -> Any:
+    """Return the latest failures after one more."""
+    return ((missed << 1) | 1) & 255
+
+
+@inlined
+def followed(buf: Array, last: int, pointer: int, length: int, missed: int) -> Any:
+    """Return (pointer, length, missed) of a match after the byte `last`; its length is 0 where it was another one."""
+    if length > 0 and i64(buf[u64(pointer)]) == last:
+        length = min(length + 1, i64(65535))
+        pointer += 1
+        missed = (missed << 1) & 255
+    else:
+        if length > 0:
+            missed = failed(missed)
+        length = i64(0)
+    return pointer, length, missed
 
 
 @inlined
