@@ -18,17 +18,19 @@ Invariants of this and of the other loops:
 
 from __future__ import annotations
 
+from typing import Any
+
 from nzip.entropy.binary import decode_step, encode_step, put_back, taken
 from nzip.entropy.integers import Array, i32, i64, u8, u32, u64
-from nzip.entropy.jit import bare
+from nzip.entropy.jit import bare, inlined
 from nzip.entropy.stack import zeros
 from nzip.models.cm.components.buckets import check_of, claimed, hashed, rehashed
 from nzip.models.cm.components.learners import count, counted, learn, line_of
 from nzip.models.cm.components.match import failed, followed, grade_of, looked_up, short_hash, trust_of, verified
-from nzip.models.cm.components.mixer import bounded, squashed, warmed, warmth
+from nzip.models.cm.components.mixer import bounded, error_of, row_by_match, row_by_source, squashed, warmed, warmth
 from nzip.models.cm.components.sources import renew_bytes, renew_line, renew_shape, renew_words
-from nzip.models.cm.components.sse import between, refine, spot_of
-from nzip.models.cm.components.vectors import dot16, prefetch, train16
+from nzip.models.cm.components.sse import between, refine, row_of, spot_of
+from nzip.models.cm.components.vectors import dot, prefetch, train
 from nzip.models.cm.layout import (
     BIAS,
     CFG_AHEAD,
@@ -91,9 +93,7 @@ def address(
 
 
 @bare
-def readdress(
-    grown: int, direct: Array, hashes: Array, places: Array, checks: Array, slots: Array, shift: int
-) -> None:
+def readdress(grown: int, direct: Array, hashes: Array, places: Array, checks: Array, slots: Array, shift: int) -> None:
     """Find where each context's bucket for the second nibble lies; `grown` is a one and the first nibble."""
     for i in range(direct.shape[0]):
         if direct[i] <= 0:
@@ -104,6 +104,33 @@ def readdress(
             else:
                 places[i] = i64(t >> shift) << 4
                 prefetch(slots, i64(places[i]))
+
+
+@inlined
+def look_up(
+    partial: int, direct: Array, found: Array, places: Array, checks: Array, slots: Array, slots64: Array
+) -> int:  # fmt: skip
+    """Find the bucket of each context for the nibble that `partial` begins; return how many had seen something."""
+    seen = i64(0)
+    for i in range(direct.shape[0]):
+        place = i64(places[i])
+        if direct[i] > 0:
+            found[i] = place if partial == 1 else place + 16 * partial
+        else:
+            place = claimed(slots, slots64, place, checks[i])
+            found[i] = place
+            seen += i64(slots[u64(place + 1)] > 0)
+    return seen
+
+
+@inlined
+def last_row(known: bool, expected: int, pair: int, partial: int) -> Any:
+    """Return the row of the third sse: by the byte that the match expects, if it is `known` so far, or by two bytes."""
+    if known:
+        row = SSE_EXPECTED + ((expected & 255) << 8) + partial
+    else:
+        row = SSE_PAIR + (row_of(pair, partial) & 0xFFF)
+    return row
 
 
 @bare
@@ -218,15 +245,7 @@ def code(
                 table[h] = u32(pos)
                 prefetch(buf, candidate)
             if bit == 0 or bit == 4:
-                seen = i64(0)
-                for i in range(contexts):
-                    place = i64(places[i])
-                    if direct[i] > 0:
-                        found[i] = place if bit == 0 else place + 16 * partial
-                    else:
-                        place = claimed(slots, slots64, place, checks[i])
-                        found[i] = place
-                        seen += i64(slots[u64(place + 1)] > 0)
+                seen = look_up(partial, direct, found, places, checks, slots, slots64)
                 for j in range(counts):
                     c_lines[j] = line_of(last8, j, partial, counter_shift)
                 node = i64(1)
@@ -264,25 +283,15 @@ def code(
             for k in range(sets):
                 selector = i64(selectors[k])
                 if selector == SOURCE:
-                    field = u64(v[u64(selectors[2 * sets + k])]) >> u64(selectors[3 * sets + k])
-                    row = i64(field & u64(selectors[4 * sets + k]))
-                    if selectors[5 * sets + k] > 0:
-                        row = row * 8 + bit
+                    row = row_by_source(selectors, sets, k, v, bit)
                 elif selector == PARTIAL:
                     row = partial
                 else:
-                    row = seen * 72 + bit
-                    if guess >= 0:
-                        row += ((grade >> 2) + 1) * 8
+                    row = row_by_match(seen, bit, guess, grade)
                 row += i64(selectors[sets + k])
                 rows[k] = row
-                start = row * inputs
-                acc = i32(0)
-                for b in range(vectors):
-                    acc = i32(acc + dot16(x, weights, b * 16, start + b * 16))
-                dot = bounded(i64(acc) >> 8)
-                dots[k] = dot
-                total += dot * i64(final[u64(partial * sets + k)])
+                dots[k] = bounded(i64(dot(x, weights, row * inputs, vectors)) >> 8)
+                total += i64(dots[k]) * i64(final[u64(partial * sets + k)])
             mixed = bounded(total >> 16)
             p_mixed = squashed(mixed, squash)
 
@@ -294,10 +303,7 @@ def code(
             start1 = u32(knots[u64(knot + 1)])
             a0 = (partial << 4) + knot
             a1 = ((SSE_LAST + (last << 8) + partial) << 4) + knot
-            if guess >= 0:
-                a2 = ((SSE_EXPECTED + ((expected & 255) << 8) + partial) << 4) + knot
-            else:
-                a2 = ((SSE_PAIR + ((pair ^ (partial * 0x9E35)) & 0xFFF)) << 4) + knot
+            a2 = (last_row(guess >= 0, expected, pair, partial) << 4) + knot
             q0 = between(sse, a0, start0, start1, part)
             q1 = between(sse, a1, start0, start1, part)
             q2 = between(sse, a2, start0, start1, part)
@@ -315,10 +321,7 @@ def code(
             grown = (partial << 1) | y
             if bit < 7:
                 prefetch(sse, (SSE_LAST + (last << 8) + grown) << 4)
-                if (expected >> (7 - bit)) == grown:
-                    prefetch(sse, (SSE_EXPECTED + ((expected & 255) << 8) + grown) << 4)
-                else:
-                    prefetch(sse, (SSE_PAIR + ((pair ^ (grown * 0x9E35)) & 0xFFF)) << 4)
+                prefetch(sse, last_row((expected >> (7 - bit)) == grown, expected, pair, grown) << 4)
             if bit == 3:
                 readdress(grown, direct, hashes, places, checks, slots, shift)
                 for j in range(counts):
@@ -339,18 +342,15 @@ def code(
             for i in range(contexts):
                 slots[u64(found[i] + node)] = after[u64(((i64(cells[i]) & 255) << 1) + y)]
             if ((65536 - p1) if y else p1) > SURE:
-                error = (((y << 16) - p_mixed) * final_rate) >> 10
+                error = error_of(y, p_mixed, final_rate)
                 for k in range(sets):
                     w = partial * sets + k
-                    dot = i64(dots[k])
-                    final[u64(w)] = i32(i64(final[u64(w)]) + ((dot * error + 0x2000) >> 14))
+                    said = i64(dots[k])
+                    final[u64(w)] = i32(i64(final[u64(w)]) + ((said * error + 0x2000) >> 14))
                     row = i64(rows[k])
-                    step = warmed(uses, row, rate, extra)
-                    e = i32((((y << 16) - squashed(dot, squash)) * step) >> 10)
+                    e = i32(error_of(y, squashed(said, squash), warmed(uses, row, rate, extra)))
                     if e > SMALL_ERROR or e < -SMALL_ERROR:
-                        start = row * inputs
-                        for b in range(vectors):
-                            train16(x, weights, b * 16, start + b * 16, e)
+                        train(x, weights, row * inputs, vectors, e)
                 target = y * 4194303
                 for i in range(contexts):
                     learn(maps, i64(cells[i]), target, limit, rates)

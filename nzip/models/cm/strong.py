@@ -8,14 +8,16 @@ same in plain Python, and must agree to the bit. The invariants are those of `nz
 
 from __future__ import annotations
 
+from typing import Any
+
 from nzip.entropy.binary import decode_step, encode_step, put_back, taken
 from nzip.entropy.integers import Array, i32, i64, u8, u32, u64
-from nzip.entropy.jit import bare
+from nzip.entropy.jit import bare, inlined
 from nzip.entropy.stack import zeros
 from nzip.models.cm.components.buckets import check_of, claimed, hashed, rehashed
 from nzip.models.cm.components.learners import learn
 from nzip.models.cm.components.match import followed, grade_of, long_hash, looked_up, trust_of
-from nzip.models.cm.components.mixer import bounded, squashed, warmed, warmth
+from nzip.models.cm.components.mixer import bounded, error_of, row_by_match, row_by_source, squashed, warmed, warmth
 from nzip.models.cm.components.sources import (
     follows,
     renew_bytes,
@@ -23,7 +25,7 @@ from nzip.models.cm.components.sources import (
     renew_text,
     three_of,
 )
-from nzip.models.cm.components.sse import between, refine, spot_of
+from nzip.models.cm.components.sse import between, refine, row_of, spot_of
 from nzip.models.cm.components.vectors import WEIGHT_MAX, dot, prefetch, train
 from nzip.models.cm.layout import (
     BIAS,
@@ -159,6 +161,75 @@ def follow(
 
 
 @bare
+def skim(
+    first: int, skimmed: int, buf: Array, settings: Array, spec: Array, least: Array, hashes: Array, places: Array,
+    checks: Array, found: Array, slots: Array, slots64: Array, after: Array, v: Array, after1: Array, after2: Array,
+    after3: Array, m_pointer: Array, m_length: Array, m_missed: Array, m_expected: Array, table: Array, reached: Array,
+) -> None:  # fmt: skip
+    """Let match models and the histories of the first contexts see `buf[first:skimmed]`, and address what follows.
+
+    All of it is known: buckets are asked for many bytes before they are looked up.
+    """
+    few = min(i64(hashes.shape[0]), i64(settings[CFG_SKIM]))
+    shift = u64(64 - i64(settings[CFG_BITS]))
+    match_bits = i64(settings[CFG_MATCH_BITS])
+    few_places = zeros(2 * few * SKIM_AHEAD, i64)
+    few_checks = zeros(2 * few * SKIM_AHEAD, u8)
+    for begin in range(first, skimmed, SKIM_AHEAD):
+        reached[0] = begin
+        stop = min(begin + SKIM_AHEAD, skimmed)
+        k = i64(0)
+        for pos in range(begin, stop):
+            for i in range(few):
+                few_places[u64(k + i)] = places[i]
+                few_checks[u64(k + i)] = checks[i]
+            k += few
+            nibble = i64(buf[u64(pos)]) >> 4
+            readdress(16 | nibble, hashes[:few], few_places[k : k + few], few_checks[k : k + few], slots, shift)
+            k += few
+            renew(v, buf, pos + 1, settings, after1, after2, after3)
+            follow(v, buf, pos + 1, least, m_pointer, m_length, m_missed, m_expected, table, match_bits)
+            address(v, spec, hashes if pos + 1 == skimmed else hashes[:few], places, checks, slots, shift)
+        k = i64(0)
+        for pos in range(begin, stop):
+            symbol = i64(buf[u64(pos)])
+            for half in range(2):
+                look_up(found, few_places[k : k + few], few_checks[k : k + few], slots, slots64)
+                k += few
+                nibble = (symbol >> 4) if half == 0 else (symbol & 15)
+                for i in range(few):
+                    bucket = i64(found[i])
+                    node = i64(1)
+                    for q in range(3, -1, -1):
+                        y = (nibble >> q) & 1
+                        slot = u64(bucket + node)
+                        slots[slot] = after[u64((i64(slots[slot]) << 1) + y)]
+                        node = (node << 1) | y
+
+
+@inlined
+def around(buf: Array, pos: int, distance: int) -> Any:
+    """Return the three bytes around the one `distance` before `pos`, the last one lowest; 0 for what is unknown."""
+    three = u64(0)
+    for k in range(3):
+        back = pos - distance - 1 + k
+        three = u64(three << u64(8))
+        if back >= 0 and back < pos:
+            three |= u64(buf[u64(back)])
+    return three
+
+
+@inlined
+def near_of(last8: int, partial: int, bit: int, above1: int, above2: int, above3: int) -> Any:
+    """Return the last 16 bits, and 16 bits around the bit to come of each of three rows above."""
+    near = u64(((last8 << u64(bit)) | u64(partial ^ (1 << bit))) & u64(0xFFFF))
+    near |= u64((above1 >> u64(8 - bit)) & u64(0xFFFF)) << u64(16)
+    near |= u64((above2 >> u64(8 - bit)) & u64(0xFFFF)) << u64(32)
+    near |= u64((above3 >> u64(8 - bit)) & u64(0xFFFF)) << u64(48)
+    return near
+
+
+@bare
 def code(
     mode: int,  # ENCODE, DECODE, or READ: learn from what is known and code nothing
     first: int,  # where in `buf` to begin; what is before it was read in an earlier call with the same state
@@ -217,7 +288,6 @@ def code(
     quiet = i64(settings[CFG_QUIET])
     second_at = all_
     seconds = i64(settings[CFG_SECOND])  # contexts with a second input
-    few = min(n, i64(settings[CFG_SKIM]))
     skimmed = i64(settings[CFG_SKIMMED])  # up to here only match models and some histories see what is read
     match_at = all_ + seconds
 
@@ -251,51 +321,25 @@ def code(
         renew(v, buf, first, settings, after1, after2, after3)
         follow(v, buf, first, least, m_pointer, m_length, m_missed, m_expected, table, match_bits)
     address(v, spec, hashes, places, checks, slots, shift)
-    # All that is skimmed is known: buckets are asked for many bytes before they are looked up.
-    few_places = zeros(2 * few * SKIM_AHEAD, i64)
-    few_checks = zeros(2 * few * SKIM_AHEAD, u8)
-    for begin in range(first, skimmed, SKIM_AHEAD):
-        reached[0] = begin
-        stop = min(begin + SKIM_AHEAD, skimmed)
-        k = i64(0)
-        for pos in range(begin, stop):
-            for i in range(few):
-                few_places[u64(k + i)] = places[i]
-                few_checks[u64(k + i)] = checks[i]
-            k += few
-            nibble = i64(buf[u64(pos)]) >> 4
-            readdress(16 | nibble, hashes[:few], few_places[k : k + few], few_checks[k : k + few], slots, shift)
-            k += few
-            renew(v, buf, pos + 1, settings, after1, after2, after3)
-            follow(v, buf, pos + 1, least, m_pointer, m_length, m_missed, m_expected, table, match_bits)
-            address(v, spec, hashes if pos + 1 == skimmed else hashes[:few], places, checks, slots, shift)
-        k = i64(0)
-        for pos in range(begin, stop):
-            symbol = i64(buf[u64(pos)])
-            for half in range(2):
-                look_up(found, few_places[k : k + few], few_checks[k : k + few], slots, slots64)
-                k += few
-                nibble = (symbol >> 4) if half == 0 else (symbol & 15)
-                for i in range(few):
-                    bucket = i64(found[i])
-                    node = i64(1)
-                    for q in range(3, -1, -1):
-                        y = (nibble >> q) & 1
-                        slot = u64(bucket + node)
-                        slots[slot] = after[u64((i64(slots[slot]) << 1) + y)]
-                        node = (node << 1) | y
+    if first < skimmed:
+        skim(
+            first, skimmed, buf, settings, spec, least, hashes, places, checks, found, slots, slots64, after, v, after1,
+            after2, after3, m_pointer, m_length, m_missed, m_expected, table, reached,
+        )  # fmt: skip
     for pos in range(max(first, skimmed), end):
         reached[0] = pos
         last8 = u64(v[LAST8])
         last = i64(last8 & u64(255))
+        longest = i64(-1)  # of the matches there are: what it expects, and its length's class
         expected = i64(0)
-        longest = i64(-1)
+        grade = i64(0)
         for m in range(matches):
             if m_length[m] > 0:
                 m_grade[m] = grade_of(m_length[m])
                 if longest < 0:
                     longest = i64(m)
                     expected = i64(m_expected[m])
+                    grade = i64(m_grade[m])
             else:
                 m_grade[m] = i64(0)
 
@@ -304,24 +348,13 @@ def code(
             symbol = i64(buf[u64(pos)])
         pair = i64(u64((last8 & u64(0xFFFF)) * u64(K1)) >> u64(48))
         word_hash = i64(u64((u64(v[WORD]) + (last8 & u64(255))) * u64(K1)) >> u64(48))
-        # Three bytes of each row above: left, straight, right.
-        b_one = u64(0)
-        b_two = u64(0)
-        b_three = u64(0)
+        above1 = u64(0)
+        above2 = u64(0)
+        above3 = u64(0)
         if nb > 0:
-            for k in range(3):
-                back = pos - period - 1 + k
-                b_one = u64(b_one << u64(8))
-                if back >= 0 and back < pos:
-                    b_one |= u64(buf[u64(back)])
-                back -= period
-                b_two = u64(b_two << u64(8))
-                if back >= 0 and back < pos:
-                    b_two |= u64(buf[u64(back)])
-                back -= period
-                b_three = u64(b_three << u64(8))
-                if back >= 0 and back < pos:
-                    b_three |= u64(buf[u64(back)])
+            above1 = around(buf, pos, period)
+            above2 = around(buf, pos, 2 * period)
+            above3 = around(buf, pos, 3 * period)
         near_bits = u64(0)
         partial = i64(1)  # a one, then the bits of this byte so far
         for bit in range(8):
@@ -342,10 +375,7 @@ def code(
             for i in range(min(n, seconds)):
                 x[u64(second_at + i)] = i32((i64(maps[u64(cells[i])] >> u32(16)) - 32768) >> 6)
             if nb > 0:
-                near_bits = u64(((last8 << u64(bit)) | u64(partial ^ (1 << bit))) & u64(0xFFFF))
-                near_bits |= u64((b_one >> u64(8 - bit)) & u64(0xFFFF)) << u64(16)
-                near_bits |= u64((b_two >> u64(8 - bit)) & u64(0xFFFF)) << u64(32)
-                near_bits |= u64((b_three >> u64(8 - bit)) & u64(0xFFFF)) << u64(48)
+                near_bits = near_of(last8, partial, bit, above1, above2, above3)
                 for j in range(nb):
                     t = u64(u64(near_bits & near[j]) * u64(K1))
                     t = u64(u64(u64(t ^ (t >> u64(29))) + u64(j + 1)) * u64(K3))
@@ -390,16 +420,11 @@ def code(
             for k in range(sets):
                 selector = i64(selectors[k])
                 if selector == SOURCE:
-                    field = u64(v[u64(selectors[2 * sets + k])]) >> u64(selectors[3 * sets + k])
-                    row = i64(field & u64(selectors[4 * sets + k]))
-                    if selectors[5 * sets + k] > 0:
-                        row = row * 8 + bit
+                    row = row_by_source(selectors, sets, k, v, bit)
                 elif selector == PARTIAL:
                     row = partial
                 elif selector == MATCH:
-                    row = seen8 * 72 + bit
-                    if guess >= 0:
-                        row += ((i64(m_grade[longest]) >> 2) + 1) * 8
+                    row = row_by_match(seen8, bit, guess, grade)
                 else:
                     row = i64(near_bits & u64(3)) | i64((near_bits >> u64(19)) & u64(0x7C))
                     row |= i64((near_bits >> u64(31)) & u64(0x380))
@@ -411,7 +436,7 @@ def code(
             f_rows[1] = (FINAL_LAST + last) * sets
             f_row = seen16
             if guess >= 0:
-                f_row += ((i64(m_grade[longest]) >> 3) + 1) * 16
+                f_row += ((grade >> 3) + 1) * 16
             f_rows[2] = (FINAL_MATCH + f_row) * sets
             f_rows[3] = (FINAL_SHAPE + (i64(u64(v[SHAPE]) & u64(4095)) << 3) + bit) * sets
             mixed = i64(0)
@@ -433,12 +458,12 @@ def code(
             start1 = u32(knots[u64(knot + 1)])
             a_cells[0] = (partial << 4) + knot
             a_cells[1] = ((SSE_LAST + (last << 8) + partial) << 4) + knot
-            a_cells[2] = ((SSE_PAIR + ((pair ^ (partial * 0x9E35)) & 0xFFFF)) << 4) + knot
+            a_cells[2] = ((SSE_PAIR + (row_of(pair, partial) & 0xFFFF)) << 4) + knot
             if guess >= 0:
                 a_cells[3] = ((SSE_EXPECTED + ((expected & 255) << 8) + partial) << 4) + knot
             else:
                 a_cells[3] = ((SSE_EXPECTED + partial) << 4) + knot
-            a_cells[4] = ((STRONG_SSE_WORD + ((word_hash ^ (partial * 0x9E35)) & 0xFFFF)) << 4) + knot
+            a_cells[4] = ((STRONG_SSE_WORD + (row_of(word_hash, partial) & 0xFFFF)) << 4) + knot
             q0 = between(sse, i64(a_cells[0]), start0, start1, part)
             q1 = between(sse, i64(a_cells[1]), start0, start1, part)
             q2 = between(sse, i64(a_cells[2]), start0, start1, part)
@@ -476,7 +501,7 @@ def code(
             if ((65536 - p1) if y else p1) > STRONG_SURE:
                 for f in range(4):
                     start = i64(f_rows[f])
-                    error = (((y << 16) - squashed(i64(f_dots[f]), squash)) * final_rate) >> 10
+                    error = error_of(y, squashed(i64(f_dots[f]), squash), final_rate)
                     for k in range(sets):
                         w = start + k
                         changed = i64(final[u64(w)]) + ((i64(dots[k]) * error + 0x2000) >> 14)
@@ -487,7 +512,7 @@ def code(
                 for k in range(sets):
                     row = i64(rows[k])
                     step = (warmed(uses, row, rate, extra) * scale) >> 16
-                    e = i32((((y << 16) - squashed(i64(dots[k]), squash)) * step) >> 10)
+                    e = i32(error_of(y, squashed(i64(dots[k]), squash), step))
                     if e > SMALL_ERROR or e < -SMALL_ERROR:
                         train(x, weights, row * inputs, vectors, e)
                 target = y * 4194303

@@ -23,6 +23,31 @@ def squashed(x: int, squash: Array) -> Any:
 
 
 @inlined
+def row_by_source(selectors: Array, sets: int, k: int, v: Array, bit: int) -> Any:
+    """Return which row of weight set `k` (of `sets`) the field of a source chooses."""
+    field = u64(v[u64(selectors[2 * sets + k])]) >> u64(selectors[3 * sets + k])
+    row = i64(field & u64(selectors[4 * sets + k]))
+    if selectors[5 * sets + k] > 0:
+        row = row * 8 + bit
+    return row
+
+
+@inlined
+def row_by_match(seen: int, bit: int, guess: int, grade: int) -> Any:
+    """Return which row the buckets in use choose, and the match's length where it expects a bit, `guess`."""
+    row = seen * 72 + bit
+    if guess >= 0:
+        row += ((grade >> 2) + 1) * 8
+    return row
+
+
+@inlined
+def error_of(y: int, p: int, rate: int) -> Any:
+    """Return by how much weights are to learn from bit `y`, which `p` (16 bits) said would be 1."""
+    return (((y << 16) - p) * rate) >> 10
+
+
+@inlined
 def warmth(start: int, fall: int) -> Any:
     """Return what the learning rate of a row has on top, by its uses / 4: int64 (256,)."""
     extra = zeros(256, i64)

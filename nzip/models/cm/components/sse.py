@@ -21,6 +21,12 @@ def spot_of(mixed: int) -> Any:
 
 
 @inlined
+def row_of(hash_: int, partial: int) -> Any:
+    """Return the row for a hash of 16 bits and the bits of this byte so far."""
+    return hash_ ^ (partial * 0x9E35)
+
+
+@inlined
 def between(sse: Array, cell: int, start0: int, start1: int, part: int) -> Any:
     """Return 16 bits of probability: `part` / 256 of the way from `cell` to the next."""
     p0 = i64((sse[u64(cell)] ^ start0) >> u32(10))
