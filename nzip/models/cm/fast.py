@@ -17,14 +17,16 @@ the bit. The invariants are those of `nzip.models.cm.normal`.
 
 from __future__ import annotations
 
+from typing import Any
+
 from nzip.entropy.binary import decode_step, encode_step, put_back, taken
 from nzip.entropy.integers import Array, i32, i64, u8, u16, u32, u64
 from nzip.entropy.jit import bare, inlined
 from nzip.entropy.stack import zeros
 from nzip.models.cm.components.buckets import claimed_of_two
 from nzip.models.cm.components.learners import learn
-from nzip.models.cm.components.match import short_hash
-from nzip.models.cm.components.mixer import bounded, squashed
+from nzip.models.cm.components.match import equal_before, short_hash
+from nzip.models.cm.components.mixer import bounded, error_of, squashed
 from nzip.models.cm.components.sources import letter_of, renew_pixels, renew_samples
 from nzip.models.cm.components.sse import spot_of
 from nzip.models.cm.components.vectors import mix8, prefetch, train8
@@ -107,6 +109,52 @@ def address(
         places[u64(o + i)] = place
         checks[u64(o + i)] = u8(t >> u64(16))
         prefetch(slots, place)
+
+
+@inlined
+def look_up(
+    s: int, bit: int, partial: int, found: Array, places: Array, checks: Array, hashes: Array, slots: Array,
+    slots64: Array,
+) -> Any:  # fmt: skip
+    """Find the buckets of stream `s` for a nibble; return how many had seen something."""
+    o = s * FAST_CONTEXTS
+    place = i64(places[u64(o)])
+    if bit == 4:
+        place += partial << 4
+    found[u64(o)] = place
+    count = i64(slots[u64(place + 1)] > 0)
+    for i in range(1, FAST_CONTEXTS):
+        j = u64(o + i)
+        place = i64(places[j])
+        check = u8(checks[j])
+        if bit == 4:
+            t = u64(u64(u64(hashes[j]) ^ u64(u64(partial) * u64(K1))) * u64(K3))
+            check = u8(t >> u64(40))
+            place = (place ^ 64) ^ (i64(t >> u64(62)) << 4)
+        place = claimed_of_two(slots, slots64, place, check)
+        found[j] = place
+        count += i64(slots[u64(place + 1)] > 0)
+    return count
+
+
+@inlined
+def verified(buf: Array, pointer: int, pos: int, s: int, streams: int, starts: Array, least: int) -> Any:
+    """As `components.match.verified`, for stream `s`: what lies before the start of a part is unknown in that part."""
+    known = pointer
+    for q in range(1, streams):
+        if pointer >= i64(starts[q]):
+            known = pointer - i64(starts[q])
+    length = equal_before(buf, pointer, pos, min(known, min(pos - i64(starts[s]), i64(FAST_VERIFY))))
+    if length < least:
+        length = i64(0)
+    return length
+
+
+@inlined
+def teach(cell: int, target: int, maps: Array, ready: Array, stretch: Array, rates: Array) -> None:
+    """Let a map's cell learn one more bit, and keep its stretched probability ready."""
+    learn(maps, cell, target, i64(FAST_LIMIT), rates)
+    ready[u64(cell)] = stretch[u64(maps[u64(cell)] >> u32(20))]
 
 
 @bare
@@ -206,16 +254,7 @@ def code(
                     there = i64(candidate[s])
                     if there > 0:
                         there += 1
-                        # What lies before the start of a part is not known while that part is decoded.
-                        known = there
-                        for q in range(1, streams):
-                            if there >= i64(starts[q]):
-                                known = there - i64(starts[q])
-                        known = min(known, min(p - i64(starts[s]), i64(FAST_VERIFY)))
-                        while n < known and buf[u64(there - n - 1)] == buf[u64(p - n - 1)]:
-                            n += 1
-                        if n < least:
-                            n = i64(0)
+                        n = verified(buf, there, p, s, streams, starts, least)
                 h = short_hash(u64(last8[s]), match_drop, match_shift)
                 match_hash[s] = h
                 prefetch(table, i64(h))
@@ -345,15 +384,11 @@ def code(
                     for i in range(FAST_CONTEXTS):
                         j = u64(s * FAST_CONTEXTS + i)
                         slots[u64(i64(found[j]) + at_node)] = after[u64(((i64(cells[j]) & 255) << 1) + y)]
-                    train8(x, weights, s * FAST_LANES, i64(rows[s]), i32((((y << 16) - i64(mixed[s])) * rate) >> 10))
-                    cell = i64(cells[u64(s * FAST_CONTEXTS + turn)])
-                    learn(maps, cell, y * 4194303, i64(FAST_LIMIT), rates)
-                    ready[u64(cell)] = stretch[u64(maps[u64(cell)] >> u32(20))]
+                    train8(x, weights, s * FAST_LANES, i64(rows[s]), i32(error_of(y, i64(mixed[s]), rate)))
+                    teach(i64(cells[u64(s * FAST_CONTEXTS + turn)]), y * 4194303, maps, ready, stretch, rates)
                     if guess[s] != 0:
-                        cell = i64(match_cell[s])
                         right = i64(4194303) if (guess[s] > 0) == (y > 0) else i64(0)
-                        learn(maps, cell, right, i64(FAST_LIMIT), rates)
-                        ready[u64(cell)] = stretch[u64(maps[u64(cell)] >> u32(20))]
+                        teach(i64(match_cell[s]), right, maps, ready, stretch, rates)
                     cell = i64(sse_cell[s])
                     p = i64(sse[u64(cell)])
                     sse[u64(cell)] = u16(p + ((y * FAST_SSE_ONE - p) >> FAST_SSE_SHIFT))

@@ -25,7 +25,7 @@ from nzip.entropy.jit import bare
 from nzip.entropy.stack import zeros
 from nzip.models.cm.components.learners import learn
 from nzip.models.cm.components.match import failed, followed, looked_up, trust_of
-from nzip.models.cm.components.mixer import bounded, squashed
+from nzip.models.cm.components.mixer import bounded, error_of, squashed
 from nzip.models.cm.components.vectors import dot8, prefetch, train8
 from nzip.models.midicoth.layout import (
     BIAS,
@@ -540,7 +540,7 @@ def code(
                     sums[u64(cell + 1)] = i32(min(n + 1, i64(CELL_LIMIT)))
             if parts & EXPERTS:
                 for k in range(SETS):
-                    error = (((y << 16) - squashed(i64(dots[u64(k)]), squash)) * RATE) >> 10
+                    error = error_of(y, squashed(i64(dots[u64(k)]), squash), RATE)
                     train8(x, weights, i64(0), rows[u64(k)] * INPUTS, i32(error))
             if guess >= 0:
                 target = i64(4194303) if guess == y else i64(0)
