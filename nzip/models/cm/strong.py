@@ -208,6 +208,12 @@ def skim(
 
 
 @inlined
+def for_bit(y: int, value: int) -> Any:
+    """Return an input that says how likely bit `y` is, as one of how likely a one is."""
+    return value if y else -value
+
+
+@inlined
 def around(buf: Array, pos: int, distance: int) -> Any:
     """Return the three bytes around the one `distance` before `pos`, the last one lowest; 0 for what is unknown."""
     three = u64(0)
@@ -400,16 +406,13 @@ def code(
                     cell = m * STRONG_MATCH_CELLS + i64(m_grade[m]) * 4 + trust_of(i64(m_missed[m]))
                     m_cell[m] = cell
                     p = i64(match_maps[u64(cell)] >> u32(16))
-                    value = i64(stretch[u64(p)])
-                    x[u64(base)] = i32(value if y else -value)
-                    value = (p - 32768) >> 6
-                    x[u64(base + 1)] = i32(value if y else -value)
+                    x[u64(base)] = i32(for_bit(y, i64(stretch[u64(p)])))
+                    x[u64(base + 1)] = i32(for_bit(y, (p - 32768) >> 6))
                     cell = m * STRONG_MATCH_CELLS + 128 + (min(i64(m_grade[m]) >> 3, i64(3)) << 11)
                     cell += ((i64(m_expected[m]) & 255) << 3) + bit
                     m_cell2[m] = cell
                     p = i64(match_maps[u64(cell)] >> u32(16))
-                    value = i64(stretch[u64(p)])
-                    x[u64(base + 2)] = i32(value if y else -value)
+                    x[u64(base + 2)] = i32(for_bit(y, i64(stretch[u64(p)])))
                 else:
                     x[u64(base)] = i32(0)
                     x[u64(base + 1)] = i32(0)
