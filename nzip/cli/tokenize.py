@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from typing import Any
 
 import click
@@ -76,15 +77,7 @@ def command(
     The text is cut in windows that a byte model codes in exactly -W bits each (Equal-Info Windows); with -d the token
     files become texts again, and no setting need be repeated.
     """
-    given = [
-        name
-        for name in ("window_bits", "token_bits", "variant", "reset", "model", "npy")
-        if ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
-    ]
-    if decode and given:
-        raise click.UsageError(f"-d takes no --{given[0].replace('_', '-')}: the token file says it", ctx)
-    if memory is not None and not decode:
-        raise click.UsageError("-M is for -d", ctx)
+    _check_usage(ctx, decode, memory)
     files = options.inputs(files)
     goal = options.Destination(files, output, to_stdout, as_json=as_json, remove=False)
     if goal.uses_stdout and not decode and not force and on_terminal(options.stdout()):
@@ -96,67 +89,79 @@ def command(
     from nzip.codec.files.targets import Run
     from nzip.codec.tokens import files as operations
     from nzip.codec.tokens.tokenizer import EqualInfoTokenizer
-    from nzip.errors import FileError
 
     settings: dict[str, Any] = {"force": force, "run": Run(file for file in files if file != "-")}
     report = Report("tokenize", quiet=quiet, as_json=as_json, bar=not no_progress)
-    made: list[Any] = []  # the tokenizer: its model takes seconds to train, which a signal must be able to end
 
-    def tokenizer() -> Any:
-        if not made:
-            made.append(EqualInfoTokenizer(model, window_bits, int(token_bits), variant=variant, reset=reset))
-        return made[0]
+    @cache  # its model takes seconds to train, which a signal must be able to end
+    def tokenizer() -> EqualInfoTokenizer:
+        return EqualInfoTokenizer(model, window_bits, int(token_bits), variant=variant, reset=reset)
 
     def one(file: str) -> None:
         source: Any = options.stdin() if file == "-" else file
-        if file == "-":
-            path = goal.file
-        elif not decode:
-            path = goal.of(file + (".npy" if npy else operations.SUFFIX))
-        elif goal.to_stdout or goal.file is not None:
-            path = goal.file
-        elif file.endswith(operations.SUFFIX) and os.path.basename(file) != operations.SUFFIX:
-            path = goal.of(file.removesuffix(operations.SUFFIX))
-        else:
-            raise FileError(file, f"does not end in {operations.SUFFIX}; say with -o or -c where its text goes")
+        path = goal.file if file == "-" else _path(goal, file, decode, npy)
         target: Any = options.stdout() if path is None else path
-        label = os.path.basename(file)
-        if decode:
-            limit = 2 << 30 if memory is None else memory
-            result = watch(
-                lambda tally: operations.detokenize_file(
-                    source, target, max_output_size=limit, progress=tally, **settings
-                ),
-                label=label,
-                bar=report.bar,
-            )
-        else:
-            result = watch(
-                lambda tally: operations.tokenize_file(
-                    source, target, tokenizer(), numpy_file=npy, progress=tally, **settings
-                ),
-                label=label,
-                bar=report.bar,
-            )
-        report.json(
-            {
-                "ok": True,
-                "source": file,
-                "target": result.target,
-                "raw_size": result.raw_size,
-                "size": result.size,
-                "windows": result.windows,
-                "tokens": result.tokens,
-                "corrections": result.corrections,
-                "seconds": round(result.seconds, 3),
-            }
-        )
-        if path is None:
-            return
-        rate = f" ({result.raw_size / result.tokens:.2f} bytes a token)" if result.tokens else ""
-        change = f"{result.raw_size:,} bytes -> {result.tokens:,} tokens{rate}"
-        if decode:
-            change = f"{result.tokens:,} tokens -> {result.raw_size:,} bytes"
-        report.line(f"{shown_input(file)}: {change} in {seconds_text(result.seconds)} -> {shown(result.target)}")
+
+        def work(tally: Any) -> Any:
+            if decode:
+                limit = 2 << 30 if memory is None else memory
+                return operations.detokenize_file(source, target, max_output_size=limit, progress=tally, **settings)
+            return operations.tokenize_file(source, target, tokenizer(), numpy_file=npy, progress=tally, **settings)
+
+        result = watch(work, label=os.path.basename(file), bar=report.bar)
+        report.json(_row(file, result))
+        if path is not None:
+            change = _change(result, decode)
+            report.line(f"{shown_input(file)}: {change} in {seconds_text(result.seconds)} -> {shown(result.target)}")
 
     report.each(files, one)
+
+
+def _check_usage(ctx: click.Context, decode: bool, memory: int | None) -> None:
+    """Refuse options that say nothing in this direction."""
+    given = [
+        name
+        for name in ("window_bits", "token_bits", "variant", "reset", "model", "npy")
+        if ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+    ]
+    if decode and given:
+        raise click.UsageError(f"-d takes no --{given[0].replace('_', '-')}: the token file says it", ctx)
+    if memory is not None and not decode:
+        raise click.UsageError("-M is for -d", ctx)
+
+
+def _path(goal: options.Destination, file: str, decode: bool, npy: bool) -> str | None:
+    """Return where the result of a file goes; None for stdout."""
+    from nzip.codec.tokens import files as operations
+    from nzip.errors import FileError
+
+    if not decode:
+        return goal.of(file + (".npy" if npy else operations.SUFFIX))
+    if goal.to_stdout or goal.file is not None:
+        return goal.file
+    if file.endswith(operations.SUFFIX) and os.path.basename(file) != operations.SUFFIX:
+        return goal.of(file.removesuffix(operations.SUFFIX))
+    raise FileError(file, f"does not end in {operations.SUFFIX}; say with -o or -c where its text goes")
+
+
+def _row(file: str, result: Any) -> dict[str, Any]:
+    """Return what --json says of a file."""
+    return {
+        "ok": True,
+        "source": file,
+        "target": result.target,
+        "raw_size": result.raw_size,
+        "size": result.size,
+        "windows": result.windows,
+        "tokens": result.tokens,
+        "corrections": result.corrections,
+        "seconds": round(result.seconds, 3),
+    }
+
+
+def _change(result: Any, decode: bool) -> str:
+    """Return what became what, in words."""
+    if decode:
+        return f"{result.tokens:,} tokens -> {result.raw_size:,} bytes"
+    rate = f" ({result.raw_size / result.tokens:.2f} bytes a token)" if result.tokens else ""
+    return f"{result.raw_size:,} bytes -> {result.tokens:,} tokens{rate}"

@@ -7,7 +7,7 @@ import json
 import os
 import struct
 from random import Random
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import nzip
 from nzip.codec import blocks
@@ -18,6 +18,7 @@ from nzip.errors import CorruptError, NzipError
 from nzip.formats.container.parser import Block, Parser
 from nzip.formats.container.structures import BLOCK, FIELDS, SOLO, TRAILER_MAGIC, TRANSFORMED, Header
 from nzip.formats.container.wire import Reader, pack_memory
+from nzip.params import Params
 from nzip.registry import ENGINES, TRANSFORMS
 
 from . import mutate, wire
@@ -34,17 +35,22 @@ WHOLE, PIECES, FORWARD, SEEKING, INSPECT = range(5)
 
 MOST_OUTPUT = 1 << 16
 
+
+def member_of(kind: Any, params: Params, raw: bytes, payload: bytes, size: int | None = None, **more: Any) -> Member:
+    """Return a member of one block that an engine coded, as `size` bytes where transforms made others of it."""
+    assert len(payload) <= len(raw), f"a seed of {kind.name} is not smaller than its block"
+    chunk = Chunk(BLOCK, engine=kind.id, version=kind.version, raw_size=len(raw), raw=raw, payload=payload, **more)
+    if kind.id:
+        chunk.packed = kind.pack(params)
+        chunk.memory = pack_memory(kind.memory(params, len(raw) if size is None else size))
+    return Member(flags=SOLO, chunks=[chunk], end=False)
+
+
 def solo(engine: str, raw: bytes, **params: int) -> Member:
-    """Return a member of one block that the engine codes, even where that is larger than storing it."""
+    """Return a member of one block that the engine codes."""
     kind = ENGINES.by_name(engine)
     fitted = kind.fit(params, len(raw))
-    chunk = Chunk(BLOCK, engine=kind.id, version=kind.version, raw_size=len(raw), raw=raw)
-    chunk.payload = kind.encode(raw, fitted)
-    assert len(chunk.payload) <= len(raw), f"a seed of {engine} is not smaller than its block"
-    if kind.id:
-        chunk.packed = kind.pack(fitted)
-        chunk.memory = pack_memory(kind.memory(fitted, len(raw)))
-    return Member(flags=SOLO, chunks=[chunk], end=False)
+    return member_of(kind, fitted, raw, kind.encode(raw, fitted))
 
 
 def joined(members: list[Member], **header: object) -> Member:
@@ -541,9 +547,7 @@ def lm_member(raw: bytes, binary: bytes = b"", **params: int) -> Member:
     fitted = kind.fit({"model": "tiny", **params}, len(raw) + len(binary))
     for padding in (0, 1 << 8, 1 << 10, 1 << 11, 1 << 12):
         behind = binary + bytes(padding)
-        payloads = encode_text(
-            language, raw, min(fitted["streams"], len(raw)), fitted["window"], bool(fitted["mix"])
-        )
+        payloads = encode_text(language, raw, min(fitted["streams"], len(raw)), fitted["window"], bool(fitted["mix"]))
         runs = [len(raw), len(behind)] if behind else [len(raw)]
         head = uleb(len(runs)) + b"".join(map(uleb, runs))
         if behind:
@@ -556,10 +560,7 @@ def lm_member(raw: bytes, binary: bytes = b"", **params: int) -> Member:
         whole = raw + behind
         if len(payload) <= len(whole):
             break
-    chunk = Chunk(BLOCK, engine=kind.id, version=kind.version, raw_size=len(whole), raw=whole)
-    chunk.payload, chunk.packed = payload, kind.pack(fitted)
-    chunk.memory = pack_memory(kind.memory(fitted, len(whole)))
-    return Member(flags=SOLO, chunks=[chunk], end=False)
+    return member_of(kind, fitted, whole, payload)
 
 
 class TransformTarget(FileTarget):
@@ -602,20 +603,7 @@ def transformed(raw: bytes, chain: list[tuple[str, dict[str, int]]], engine: str
     kind_ = ENGINES.by_name(engine)
     params_ = kind_.fit({"level": 3} if engine == "zstd" else {"bits": 12}, len(coded))
     payload = kind_.encode(coded, params_)
-    assert len(payload) <= len(raw), "a seed is not smaller than its block"
-    chunk = Chunk(
-        BLOCK,
-        flags=TRANSFORMED,
-        engine=kind_.id,
-        version=kind_.version,
-        packed=kind_.pack(params_),
-        memory=pack_memory(kind_.memory(params_, len(coded))),
-        transforms=specs,
-        raw_size=len(raw),
-        raw=raw,
-        payload=payload,
-    )
-    return Member(flags=SOLO, chunks=[chunk], end=False)
+    return member_of(kind_, params_, raw, payload, len(coded), flags=TRANSFORMED, transforms=specs)
 
 
 TARGETS = [

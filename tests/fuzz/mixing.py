@@ -6,8 +6,6 @@ from random import Random
 from typing import ClassVar
 
 from nzip.errors import CorruptError
-from nzip.formats.container.structures import BLOCK, SOLO
-from nzip.formats.container.wire import pack_memory
 from nzip.models.cm import segments
 from nzip.models.cm.engine import ContextMixing
 from nzip.models.cm.layout import AUDIO, BINARY, BITMAP, IMAGE, TEXT
@@ -15,7 +13,7 @@ from nzip.models.cm.segments import Stretch
 from nzip.registry import ENGINES
 
 from . import mutate
-from .lossless import FileTarget, solo
+from .lossless import FileTarget, member_of, solo
 from .mutate import uleb
 from .samples import bitmap, table, text
 from .target import MEBI, Target
@@ -73,11 +71,7 @@ class CmStrongTarget(FileTarget):
 def stretched(engine: str, raw: bytes, found: list[Stretch], **params: int) -> Member:
     """Return a member of one block with this map, and with these parameters as they are."""
     kind = engine_of(engine)
-    payload = kind.encode_stretches(raw, params, found)
-    assert len(payload) <= len(raw), f"a seed of {engine} is not smaller than its block"
-    chunk = Chunk(BLOCK, engine=kind.id, version=kind.version, raw_size=len(raw), raw=raw, payload=payload)
-    chunk.packed, chunk.memory = kind.pack(params), pack_memory(kind.memory(params, len(raw)))
-    return Member(flags=SOLO, chunks=[chunk], end=False)
+    return member_of(kind, params, raw, kind.encode_stretches(raw, params, found))
 
 
 PARTS = (
