@@ -47,7 +47,7 @@ def run(script: ModuleType, tmp_path: Path, *words: object) -> dict[str, Any]:
 
 
 def named(rows: Iterator[tuple[str, Preset]]) -> dict[str, Preset]:
-    """Return variants by name; no name may stand for two, and none may be the whole but those that say so."""
+    """Return variants by name: no name stands for two, and the first is the whole."""
     listed = list(rows)
     found = dict(listed)
     assert len(found) == len(listed)
