@@ -1,52 +1,74 @@
-"""What each part of the `cmfast` engine is worth: sizes of a corpus without it.
+"""What each part of the `cmfast` engine is worth: files without it, in bytes and in time.
 
-    python benchmarks/cmfast_ablation.py CORPUS_FOLDER... [--out benchmarks/results/cmfast_ablation.json]
+    python benchmarks/cmfast_ablation.py PATH... [--only TEXT] [--out benchmarks/results/cmfast_ablation.json]
 
-A variant is the kernel's source with lines replaced, compiled anew; payloads of variants are measured, never kept.
+A variant is the kernel's source with lines replaced, compiled anew; every file (those of a folder, not of folders in
+it) is one block. Bytes are payloads plus 25 a file for the container. Times are the processor's, of encoding, of one
+pass, and only comparable within a run.
 """
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
-import json
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
 
-from nzip.formats.content.detection import detect
-from nzip.models.cm import engine, fast, memory
+from ablation import Block, chosen, files_of, options, read, write
 
-SOURCE = Path(fast.__file__).read_text(encoding="utf-8")
-OVERHEAD = 25  # bytes of container a file
+from nzip.models.cm import memory
+from nzip.models.cm.engine import CmFastEngine, Reading
+from nzip.models.cm.segments import Stretch
 
-
-def _context(i: int) -> list[tuple[str, str]]:
-    return [(f"i32(ready[u64(cell{i})])", "i32(0)")]
-
-
-VARIANTS: dict[str, list[tuple[str, str]]] = {
-    "nothing": [],
-    "context: last byte": _context(0),
-    "context: last 2 bytes": _context(1),
-    "context: last 3 bytes (binary: 4)": _context(2),
-    "context: last 5 bytes (binary: c3 c2)": _context(3),
-    "context: word and last byte (binary: record)": _context(4),
-    "match model": [("if n < least:", "if n < 99999:")],
-    "weight rows by buckets seen": [("row = i64(seen[s]) * 32 + bit", "row = bit + i64(0)")],
-    "weight rows by match": [("row += 8 + ((g >> 4) << 3)", "row += 0")],
-    "sse": [("one[s] = max(min((p + 3 * q + 2) >> 2,", "one[s] = max(min(p,")],
-    "learning of the maps": [
-        (
-            "ready[u64(cell)] = stretch[u64(maps[u64(cell)] >> u32(20))]\n                    if",
-            "pass\n                    if",
-        )
-    ],
-}
+SOURCE = Path(memory.__file__).with_name("fast.py").read_text(encoding="utf-8")
+CONTAINER = 25
 
 
-def _load(name: str, source: str, folder: Path) -> None:
+class Variant(NamedTuple):
+    """Replacements in the kernel's source, or how the kernel as it is is used."""
+
+    changes: tuple[tuple[str, str], ...] = ()
+    streams: int = 2
+    primer: bool = True
+
+
+def _context(number: int) -> Variant:
+    return Variant(((f"i32(ready[u64(cell{number})])", "i32(0)"),))
+
+
+VARIANTS = {
+    "nothing": Variant(),
+    "context 0: last byte": _context(0),
+    "context 1: last 2 bytes": _context(1),
+    "context 2: last 3 bytes (binary: 4)": _context(2),
+    "context 3: last 5 bytes (binary: two, but for the last)": _context(3),
+    "context 4: word and last byte (binary: record)": _context(4),
+    "match model": Variant((("if n < least:", "if n < 99999:"),)),
+    "weight rows by buckets seen": Variant((("row = i64(seen[s]) * 32 + bit", "row = bit + i64(0)"),)),
+    "weight rows by match": Variant((("row += 8 + ((g >> 4) << 3)", "row += 0"),)),
+    "sse": Variant((("one[s] = max(min((p + 3 * q + 2) >> 2,", "one[s] = max(min(p,"),)),
+    "learning of the maps": Variant((
+        ("learn(maps, cell, y * 4194303, i64(FAST_LIMIT), rates)", "pass"),
+    )),
+    "second stream": Variant(streams=1),
+    "primer": Variant(primer=False),
+}  # fmt: skip
+
+
+def changed(source: str, changes: Sequence[tuple[str, str]]) -> str:
+    """Return a source with texts replaced, each of which occurs in it once."""
+    for old, new in changes:
+        if source.count(old) != 1:
+            raise ValueError(f"{old!r} is {source.count(old)} times in the kernel's source, and not once")
+        source = source.replace(old, new)
+    return source
+
+
+def _compiled(name: str, source: str, folder: Path) -> ModuleType:
     path = folder / f"{name}.py"
     path.write_text(source, encoding="utf-8")
     spec = importlib.util.spec_from_file_location(name, path)
@@ -55,50 +77,57 @@ def _load(name: str, source: str, folder: Path) -> None:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
-    memory.FAST.code = module.code
+    return module
 
 
-def measure(files: list[Path], **more: int) -> tuple[int, float]:
+def engine_of(number: int, variant: Variant, folder: Path) -> CmFastEngine:
+    """Return an engine with a variant of the kernel, whose module is kept in `folder`."""
+    kernel: Any = memory.FAST.code
+    if variant.changes:
+        kernel = _compiled(f"cmfast_variant{number}", changed(SOURCE, variant.changes), folder).code
+
+    class Loop(memory.Fast):
+        def __init__(self) -> None:
+            super().__init__()
+            self.code = kernel
+
+    class Engine(CmFastEngine):
+        loop = Loop()
+
+        def _reading(self, full: dict[str, int], found: list[Stretch], number: int) -> Reading:
+            return super()._reading(full, found, number) if variant.primer else Reading()
+
+    return Engine()
+
+
+def measure(engine: CmFastEngine, blocks: Sequence[Block], streams: int) -> tuple[int, float]:
     """Return bytes with the container, and nanoseconds a bit of encoding."""
-    coder = engine.CmFastEngine()
-    coder.prepare()
     total, spent, bits = 0, 0.0, 0
-    for path in files:
-        block = path.read_bytes()
-        params = {**coder.fit({}, len(block)), **more}
-        content = detect(block)
+    engine.prepare()
+    for block, content in blocks:
+        params = engine.fit({"streams": streams}, len(block))
         begin = time.process_time()
-        total += min(len(block), len(coder.encode(block, params, content))) + OVERHEAD
+        total += min(len(block), len(engine.encode(block, params, content))) + CONTAINER
         spent += time.process_time() - begin
         bits += 8 * len(block)
     return total, spent / bits * 1e9
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folders", nargs="+", type=Path)
-    parser.add_argument("--out", type=Path)
-    arguments = parser.parse_args()
-    files = sorted(path for folder in arguments.folders for path in folder.iterdir() if path.is_file())
-    rows = []
-    with tempfile.TemporaryDirectory() as temporary:
-        for number, (about, changes) in enumerate(VARIANTS.items()):
-            source = SOURCE
-            for old, new in changes:
-                assert old in source, f"{about}: {old!r} is not in the kernel"
-                source = source.replace(old, new)
-            _load(f"variant{number}", source, Path(temporary))
-            rows.append((about, *measure(files)))
-        _load("variant_whole", SOURCE, Path(temporary))
-        rows.append(("second stream", *measure(files, streams=1)))
-        engine.short_primer = lambda: b""
-        rows.append(("primer", *measure(files)))
-    base = rows[0][1]
-    for about, size, speed in rows:
-        print(f"| {about} | {size:,} | {size - base:+,} | {speed:.1f} |", flush=True)
-    if arguments.out:
-        result = [{"without": about, "bytes": size, "ns_per_bit": round(speed, 1)} for about, size, speed in rows]
-        arguments.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+def main(words: Sequence[str] | None = None) -> None:
+    """Measure what is asked for."""
+    parser = options(__doc__, "cmfast_ablation")
+    parser.add_argument("paths", type=Path, nargs="+")
+    args = parser.parse_args(words)
+    paths = files_of(args.paths)
+    blocks = read(paths)
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name, variant in chosen(VARIANTS.items(), args.only):
+            number = list(VARIANTS).index(name)
+            size, ns = measure(engine_of(number, variant, Path(folder)), blocks, variant.streams)
+            rows.append({"without": name, "bytes": size, "ns_per_bit": round(ns, 1)})
+            print(f"| {name} | {size:,} | {size - rows[0]['bytes']:+,} | {ns:.1f} |", flush=True)
+    write(args.out, CmFastEngine, paths, rows=rows)
 
 
 if __name__ == "__main__":

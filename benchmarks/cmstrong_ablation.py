@@ -1,23 +1,23 @@
-"""What each part of the engine `cmstrong` is worth: a corpus without it, in bytes and in time.
+"""What each part of the engine `cmstrong` is worth: files without it, in bytes and in time.
 
-Usage: python benchmarks/cmstrong_ablation.py FILE... [--preset 3] [--out benchmarks/results/cmstrong_ablation.json]
+    python benchmarks/cmstrong_ablation.py PATH... [--preset 3] [--only TEXT] [--out FILE]
 
-Each row leaves out one group of contexts, one weight set or one part of the preset, and codes every file as one block,
-with primers. Bytes are payloads plus 27 a file for the container. Times are the processor's, of encoding, of one pass
-with the reading of primers; they are only comparable within a run, and differences below a tenth say nothing.
+FILE is benchmarks/results/cmstrong_ablation.json where it is left out. Each row leaves out one group of contexts, one
+weight set or one part of the preset, and codes every file (those of a folder, not of folders in it) as one block, with
+primers. Bytes are payloads plus 27 a file for the container. Times are the processor's, of encoding, of one pass with
+the reading of primers; they are only comparable within a run, and differences below a tenth say nothing.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import platform
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cm_ablation import describe, each, measure, read
+from ablation import chosen, files_of, options, read, write
+from cm_ablation import describe, each, measure
 
 from nzip.models.cm import presets as S
 from nzip.models.cm.engine import CmStrongEngine
@@ -30,7 +30,7 @@ GROUPS = {
     "words": (S.WORD, S.WORD1, S.WORD2, S.WORD3, S.LETTERS, S.ENDINGS, S.LINEWORD),
     "names and marks": (S.IDENT, S.IDENT1, S.MARKS, S.PLACE),
     "brackets": (S.BRACKET,),
-    "lines": (S.LINE,),
+    "lines": (S.LINE, S.FIELD),
     "shapes": (S.SHAPE,),
     "what followed before": (S.AFTER1, S.AFTER2, S.AFTER3),
     "pixels": (S.PIXELS, S.COLOURS),
@@ -78,32 +78,23 @@ def without(full: Preset) -> Iterator[tuple[str, Preset]]:
     yield "the first half of the primer", replace(full, primer=full.primer // 2)
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     """Measure what is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("files", type=Path, nargs="+")
-    parser.add_argument("--preset", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "cmstrong_ablation.json")
-    args = parser.parse_args()
-    blocks = read(args.files)
+    parser = options(__doc__, "cmstrong_ablation")
+    parser.add_argument("paths", type=Path, nargs="+")
+    parser.add_argument("--preset", type=int, choices=CmStrongEngine.presets, default=3)
+    args = parser.parse_args(words)
+    paths = files_of(args.paths)
+    blocks = read(paths)
+    os.environ["NZIP_STATES"] = "0"  # reading primers counts, and states of other presets are of use to nobody
     engine = CmStrongEngine()
     engine.prepare()
     rows: list[dict[str, Any]] = []
-    for name, preset in without(engine.presets[args.preset]):
+    for name, preset in chosen(without(engine.presets[args.preset]), args.only):
         size, ns = measure(engine, args.preset, preset, blocks, 1, CONTAINER)
         rows.append({"without": name, "bytes": size, "ns_per_bit": round(ns)})
         print(f"| {name} | {size:,} | {size - rows[0]['bytes']:+,} | {ns:.0f} |", flush=True)
-    result = {
-        "files": [path.name for path in args.files],
-        "raw": sum(len(block) for block, _ in blocks),
-        "preset": args.preset,
-        "engine_version": CmStrongEngine.version,
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "rows": rows,
-    }
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(result, indent=1) + "\n")
+    write(args.out, CmStrongEngine, paths, preset=args.preset, rows=rows)
 
 
 if __name__ == "__main__":

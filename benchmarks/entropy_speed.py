@@ -30,7 +30,7 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
 
-from nzip import entropy
+from nzip import __version__, entropy
 
 SEED = 2024
 LANES = (1, 4, 8)
@@ -255,7 +255,7 @@ def main() -> None:
         "threads": 1,
         "constriction": {"perfect": False, "lazy": False, "models": "Categorical, Bernoulli"},
         "versions": {
-            "nzip": version("nzip"),
+            "nzip": __version__,
             "python": platform.python_version(),
             **{name: version(name) for name in ("constriction", "numba", "llvmlite", "numpy")},
         },

@@ -321,8 +321,8 @@ def summary(results: Mapping[str, Result]) -> str:
     said = []
     for name in ("nzip grvq", "Opus"):
         entry = one(found["codecs"], "eval_perception.json", name=name)
-        model = f" ({entry['model_bytes'] / 1e6:.1f} MB model)" if entry["model_bytes"] else ""
-        said.append(f"{name} {kept_from(found, entry)}{model}")
+        counted = f" ({entry['model_bytes'] / 1e6:.1f} MB model)" if entry["model_bytes"] else ""
+        said.append(f"{name} {kept_from(found, entry)}{counted}")
     kept = f"{100 * found['settings']['kept']:g} % of `{found['settings']['task']}` kept from"
     rows.append(["perception", f"{len(found['files'])} sounds", f"{kept}: {', '.join(said)}"])
     return markdown(rows, left=(0, 1, 2))

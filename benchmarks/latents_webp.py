@@ -66,9 +66,10 @@ def measured(pictures: list[np.ndarray], model: str, quality: int) -> dict[str, 
             began = time.perf_counter()
             data = encode_signal(Image(picture), codec="walloc", model=model, goal=Goal(quality=quality)).data
             middle = time.perf_counter()
-            back = decompress_signal(data).pixels
+            back = decompress_signal(data)
             outward += time.perf_counter() - middle
             inward += middle - began
+            assert isinstance(back, Image)
             if round_:
                 continue
             signal = signal_of(picture)
@@ -76,7 +77,7 @@ def measured(pictures: list[np.ndarray], model: str, quality: int) -> dict[str, 
             ours += len(codec.encode(latents, settings))
             theirs += webp(latents[0])
             pixels += picture.shape[0] * picture.shape[1]
-            errors.append(10 * math.log10(255**2 / np.mean((back.astype(float) - picture) ** 2)))
+            errors.append(10 * math.log10(255**2 / np.mean((back.pixels.astype(float) - picture) ** 2)))
         best_in, best_out = min(best_in, inward), min(best_out, outward)
     return {
         "model": model, "id": model_id, "quality": quality, "psnr": round(float(np.mean(errors)), 3),

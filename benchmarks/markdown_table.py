@@ -1,4 +1,4 @@
-"""How the tables of the documents are written: for `report.py` and `eval_tables.py`."""
+"""How the tables of the documents are written: for `report.py` and those that make tables for it."""
 
 from __future__ import annotations
 

@@ -1,20 +1,21 @@
 """What each component of the `midicoth` engine is worth, added one after the other as in the paper's table.
 
-Usage: python benchmarks/midicoth_ablation.py FILE... [--repeats 3] [--out benchmarks/results/midicoth_ablation.json]
+    python benchmarks/midicoth_ablation.py FILE... [--repeats 3] [--only TEXT] [--out FILE]
 
-Each file is coded as one block. Bytes are of the payload; an nzip file adds about 25. Times are process times of
-encoding (and of decoding, which every row checks), the best of the repeats, and only comparable within a run.
+FILE of `--out` is benchmarks/results/midicoth_ablation.json where it is left out. Each file is coded as one block.
+Bytes are of the payload; an nzip file adds about 25. Times are process times of encoding (and of decoding, which every
+row checks), the best of the repeats, and only comparable within a run.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import platform
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from ablation import chosen, files_of, options, write
 
 from nzip.entropy import bounds
 from nzip.models.midicoth import kernel, layout
@@ -59,40 +60,27 @@ def measure(block: bytes, parts: int, repeats: int) -> tuple[int, float, float]:
     return end, len(block) / encoding / 1000, len(block) / decoding / 1000
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(words: Sequence[str] | None = None) -> None:
+    """Measure what is asked for."""
+    parser = options(__doc__, "midicoth_ablation")
     parser.add_argument("files", type=Path, nargs="+")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "midicoth_ablation.json")
-    args = parser.parse_args()
+    args = parser.parse_args(words)
     MidicothEngine().prepare()
-    files = []
-    for path in args.files:
+    paths, measured = files_of(args.files), []
+    for path in paths:
         block = path.read_bytes()
         print(f"{path.name}, {len(block):,d} bytes")
-        rows: list[dict[str, str | int | float]] = []
-        for name, parts in ROWS:
+        rows: list[dict[str, Any]] = []
+        for name, parts in chosen(ROWS, args.only):
             size, encoding, decoding = measure(block, parts, args.repeats)
             bpb = round(8 * size / len(block), 4)
-            row = {
-                "parts": name,
-                "bytes": size,
-                "bpb": bpb,
-                "encode_kbs": round(encoding),
-                "decode_kbs": round(decoding),
-            }
+            rows.append({
+                "parts": name, "bytes": size, "bpb": bpb, "encode_kbs": round(encoding), "decode_kbs": round(decoding),
+            })  # fmt: skip
             print(f"  {name:32s} {size:9,d} {bpb:7.4f} {encoding:6.0f} {decoding:6.0f}", flush=True)
-            rows.append(row)
-        files.append({"file": path.name, "raw": len(block), "rows": rows})
-    result = {
-        "engine_version": MidicothEngine.version,
-        "repeats": args.repeats,
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "files": files,
-    }
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(result, indent=1) + "\n")
+        measured.append({"file": path.name, "raw": len(block), "rows": rows})
+    write(args.out, MidicothEngine, paths, repeats=args.repeats, measured=measured)
 
 
 if __name__ == "__main__":

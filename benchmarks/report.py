@@ -7,10 +7,12 @@
 A table stands between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->` in README.md or a page of docs/; what is between
 the two is replaced. Names: `summary`, `levels`, `ahead`, `memory`, `small-processes`, `versions`, `lm`, `lm-windows`,
 `lm-mixing`, `lm-exactness`, `lossy-summary`, `lossy-least`, `latents-webp`, `vqgan-books`, `vqgan-lost`,
-`lossy-pictures`, `lossy-speech`, `lossy-music`; of `nzip eval` (made by `eval_tables.py`) `eval-summary`, `ratio`,
-`ratio-2k`, `kolmogorov-codecs`, `kolmogorov-programs`, `intelligence`, `capacity`, `learnability`, `classify-dna`,
-`classify-formats`, `align`, `align-kinds`, `perception`, `perception-pictures`; of `python -m tests.fuzz` `fuzz` and
-`fuzz-bounds`; and for each result file SET its totals (`SET`) and its sizes file by file (`SET-files`).
+`lossy-pictures`, `lossy-speech`, `lossy-music`; of engines and transforms (made by `engine_tables.py`) `cm-ablation`,
+`cm-large-ablation`, `cmfast-ablation`, `cmstrong-ablation`, `cmstrong-levels`, `midicoth-ablation`, `columnar`,
+`transforms`; of `nzip eval` (made by `eval_tables.py`) `eval-summary`, `ratio`, `ratio-2k`, `kolmogorov-codecs`,
+`kolmogorov-programs`, `intelligence`, `capacity`, `learnability`, `classify-dna`, `classify-formats`, `align`,
+`align-kinds`, `perception`, `perception-pictures`; of `python -m tests.fuzz` `fuzz` and `fuzz-bounds`; and for each
+result file SET its totals (`SET`) and its sizes file by file (`SET-files`).
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import engine_tables
 import eval_tables
 from markdown_table import bold, markdown
 
@@ -442,6 +445,7 @@ def tables(results: dict[str, Result]) -> dict[str, Callable[[], str]]:
         "versions": lambda: versions(results),
         "fuzz": fuzz("fuzz"),
         "fuzz-bounds": fuzz("fuzz_bounds"),
+        **engine_tables.tables(results, own),
         **eval_tables.tables(own),
     }
     for name, result in results.items():

@@ -13,7 +13,6 @@ import argparse
 import json
 import math
 import platform
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +37,8 @@ def bytes_of(signal: np.ndarray) -> np.ndarray:
 
 def mean_of(rows: list[dict[str, float | None]]) -> dict[str, float]:
     """Return the means of what was measured."""
-    found = {name: [row[name] for row in rows] for name in SHOWN}
-    return {name: round(float(np.mean(values)), 4) for name, values in found.items() if None not in values}
+    found = {name: [value for row in rows if (value := row[name]) is not None] for name in SHOWN}
+    return {name: round(float(np.mean(values)), 4) for name, values in found.items() if len(values) == len(rows)}
 
 
 def main() -> None:
@@ -84,13 +83,9 @@ def main() -> None:
         for share in SHARES:
             lost = np.random.default_rng(number).random(symbols[0].shape) < share
             known = np.where(lost, 0, symbols[0]).astype(np.uint16)
-            ways: dict[str, Callable[[], np.ndarray]] = {
-                "likeliest": lambda known=known, lost=lost: codec.restore(known, lost, (rung,), ops),
-                "copy": lambda known=known, lost=lost: vqgan.copied(known, lost),
-            }
             look(share, "mean", [known], lost=lost)
-            for way, make in ways.items():
-                look(share, way, [make()])
+            look(share, "likeliest", [codec.restore(known, lost, (rung,), ops)])
+            look(share, "copy", [vqgan.copied(known, lost)])
     for (share, way), rows in measured.items():
         row_lost: dict[str, Any] = {"lost": share, "filled_by": way, **mean_of(rows)}
         lost_rows.append(row_lost)

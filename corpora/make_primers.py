@@ -380,7 +380,7 @@ def short(texts: dict[str, bytes], size: int = SHORT_SIZE) -> bytes:
         places[kind] = np.zeros(1 << SHORT_BITS, np.int64)
         for start in range(0, len(text), SHORT_PLACE):
             places[kind][short_grams(text[start : start + SHORT_PLACE])] += 1
-    everywhere = sum(places.values())
+    everywhere = np.sum(list(places.values()), axis=0)
     # In integers, so that the choice is the same on every machine.
     power = np.array([round(256 * (n / 2) ** SHORT_WORTH) for n in range(int(2 * everywhere.max()) + 1)])
     unknown = np.ones(1 << SHORT_BITS, bool)

@@ -360,7 +360,7 @@ def table(random: Random) -> bytes:
 
 def log(random: Random) -> bytes:
     """Lines of a service's log: a clock that goes forward, few message shapes, many values."""
-    lines = []
+    lines: list[str] = []
     milliseconds = 0
     hosts = [f"10.{random.below(4)}.{random.below(256)}.{random.below(256)}" for _ in range(24)]
     while len(lines) < 900:

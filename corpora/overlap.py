@@ -113,7 +113,7 @@ def is_text(data: bytes) -> bool:
     """Whether shingles of a file mean anything."""
     raw = np.frombuffer(data[: 1 << 20], np.uint8)
     odd = np.count_nonzero((raw < 32) & ~np.isin(raw, (9, 10, 12, 13))) + np.count_nonzero(raw == 127)
-    return len(raw) > 0 and odd <= MOST_BINARY * len(raw) and 4 * np.count_nonzero(raw >= 128) < 3 * len(raw)
+    return bool(len(raw) > 0 and odd <= MOST_BINARY * len(raw) and 4 * np.count_nonzero(raw >= 128) < 3 * len(raw))
 
 
 def pack(hashes: np.ndarray, kind: str) -> bytes:

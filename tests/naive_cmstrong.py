@@ -232,7 +232,7 @@ class FinalMixer:
         return self.out
 
     def update(self, bit):
-        error = ((bit << 16) - squash(self.out)) * 130 >> 10
+        error = ((bit << 16) - squash(self.out)) * 270 >> 10
         self.row[:] = moved(self.row, self.dots, error)
 
 

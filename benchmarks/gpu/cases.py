@@ -29,14 +29,14 @@ STEPS, PREFILLED = 3, 16
 MAX_MEMORY = 1 << 31
 
 # Codec, kind, model, quality or goal; the pictures and the sound are made below.
-LATENTS: dict[str, tuple[str, str, str, dict[str, float]]] = {
-    "walloc": ("walloc", "picture", "walloc-48", {"quality": 60}),
-    "walloc-12": ("walloc", "picture", "walloc-12", {"quality": 60}),
-    "hyperprior-small": ("hyperprior", "picture", "hyperprior-small", {"quality": 50}),
-    "hyperprior": ("hyperprior", "picture", "hyperprior", {"quality": 50}),
-    "vqgan": ("vqgan", "picture", "vqgan-f16", {}),
-    "walloc-stereo": ("walloc", "sound", "walloc-stereo-108", {"quality": 60}),
-    "grvq": ("grvq", "sound", "grvq-16k", {}),
+LATENTS: dict[str, tuple[str, str, str, goals.Goal]] = {
+    "walloc": ("walloc", "picture", "walloc-48", goals.Goal(quality=60)),
+    "walloc-12": ("walloc", "picture", "walloc-12", goals.Goal(quality=60)),
+    "hyperprior-small": ("hyperprior", "picture", "hyperprior-small", goals.Goal(quality=50)),
+    "hyperprior": ("hyperprior", "picture", "hyperprior", goals.Goal(quality=50)),
+    "vqgan": ("vqgan", "picture", "vqgan-f16", goals.Goal()),
+    "walloc-stereo": ("walloc", "sound", "walloc-stereo-108", goals.Goal(quality=60)),
+    "grvq": ("grvq", "sound", "grvq-16k", goals.Goal()),
 }
 SENTENCES = (
     "a river runs past the old mill and nobody in the village knows how long the wheel has stood still but every year "
@@ -130,7 +130,7 @@ def make_latents(name: str, ops: Any = None) -> dict[str, Any]:
     """Return the case of a latent codec: the signal, its file, the symbols in it, the signal that comes back."""
     codec, kind, stem, goal = LATENTS[name]
     source = signal(kind)
-    made = encode.encode_signal(source, codec=codec, model=stem, goal=goals.Goal(**goal), ops=ops)
+    made = encode.encode_signal(source, codec=codec, model=stem, goal=goal, ops=ops)
     return {
         "signal": plain(source),
         "packed": np.frombuffer(made.data, np.uint8),

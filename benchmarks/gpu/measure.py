@@ -33,7 +33,7 @@ import numpy as np
 import torch
 
 import nzip
-from nzip.codec.signals import encode, goals
+from nzip.codec.signals import encode
 from nzip.models.lm import loading, model
 from nzip.models.lm.network import backends
 from nzip.models.lm.network.torch_backend import TorchModel
@@ -86,9 +86,9 @@ class Bench:
                 backend._record = Recorder()
             made[self.backend_name] = backend
         os.environ[backends.BACKEND_VARIABLE] = self.backend_name
-        backend = made[self.backend_name]
-        assert isinstance(backend, TorchModel)
-        return language, backend
+        runs = made[self.backend_name]
+        assert isinstance(runs, TorchModel)
+        return language, runs
 
     def synchronise(self) -> None:
         if self.device == "cuda":
@@ -179,7 +179,7 @@ def latents(bench: Bench, name: str) -> dict[str, Any]:
     back = cases.plain(nzip.decompress_signal(packed, ops=ops))
     read = cases.symbols_sha(packed) == case["symbols"]
     source = nzip.Image(given) if kind == "picture" else nzip.Audio(given, 16000)
-    made = encode.encode_signal(source, codec=codec, model=stem, goal=goals.Goal(**goal), ops=ops).data
+    made = encode.encode_signal(source, codec=codec, model=stem, goal=goal, ops=ops).data
     out: dict[str, Any] = {"same_symbols_read": read, "same_size": back.shape == case["back"].shape}
     if out["same_size"]:
         apart = np.abs(back.astype(np.float64) - case["back"])
@@ -277,7 +277,7 @@ def latents_speed(bench: Bench, name: str) -> dict[str, Any]:
     ops, source = TorchOps(bench.device), cases.signal(kind, large=not bench.rehearse)
     for _ in range(2):
         start = time.perf_counter()
-        made = encode.encode_signal(source, codec=codec, model=stem, goal=goals.Goal(**goal), ops=ops).data
+        made = encode.encode_signal(source, codec=codec, model=stem, goal=goal, ops=ops).data
         bench.synchronise()
         middle = time.perf_counter()
         nzip.decompress_signal(made, ops=ops)
@@ -398,7 +398,7 @@ def _record(bench: Bench, path: Path) -> dict[str, Any]:
         except (ValueError, KeyError, RecursionError):
             pass
         path.replace(path.with_name(path.name + ".earlier"))
-    versions = {}
+    versions: dict[str, str | None] = {}
     for name in PACKAGES:
         try:
             versions[name] = importlib.metadata.version(name)

@@ -500,7 +500,7 @@ def _strong(
 
 STRONG: dict[int, Preset] = {
     number: Preset(
-        _strong(text, binary, text_sets, binary_sets, matches), max_bits, rate_fall=96, final_rate=130, weight=weight,
+        _strong(text, binary, text_sets, binary_sets, matches), max_bits, rate_fall=96, final_rate=270, weight=weight,
         primer=1 << 17, skim=skim,
     )
     for number, text, binary, text_sets, binary_sets, matches, max_bits, weight, skim in (

@@ -379,7 +379,8 @@ class TestReport:
 class TestEvalTables:
     def test_their_names_are_listed(self, report: ModuleType) -> None:
         assert report.__doc__ is not None
-        assert [name for name in report.eval_tables.tables(report.own) if f"`{name}`" not in report.__doc__] == []
+        names = [*report.eval_tables.tables(report.own), *report.engine_tables.tables({}, report.own)]
+        assert [name for name in names if f"`{name}`" not in report.__doc__] == []
 
     def test_ratio(self, report: ModuleType) -> None:
         codecs = [codec_total("nzip -1", 2.0), codec_total("nzip -6", 1.0, 500), {"name": "broken", "total": None}]

@@ -1,0 +1,98 @@
+"""The tables of the documents about one engine or the transforms, made of `benchmarks/results`: for `report.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from markdown_table import markdown
+
+from nzip.errors import NzipError
+from nzip.evaluation.harness.tables import digits
+
+Result = dict[str, Any]
+STRONG = ("nzip -7", "nzip -8", "nzip -9")
+SHOWN = {"canterbury": ("alice29.txt",), "calgary": ("book1", "book2", "news", "geo", "obj2", "pic")}
+
+
+def ablation(found: Result, times: bool = True) -> str:
+    """Return what files are without each part of an engine."""
+    whole = found["rows"][0]["bytes"]
+    rows = [["without", "bytes", "change", *(["ns/bit"] if times else [])]]
+    for row in found["rows"]:
+        change = row["bytes"] - whole
+        cells = [row["without"], f"{row['bytes']:,}", f"{change:+,}" if change else "0"]
+        rows.append([*cells, *([f"{row['ns_per_bit']:.0f}"] if times else [])])
+    return markdown(rows)
+
+
+def midicoth(found: Result) -> str:
+    """Return what each component of `midicoth` adds, and the speed of the first file's coding."""
+    measured = found["measured"]
+    rows = [["", *(f"{each['file']} ({each['raw']:,})" for each in measured), "bits/byte", "KB/s in", "KB/s out"]]
+    for parts in zip(*(each["rows"] for each in measured), strict=True):
+        cells = [f"{part['bytes']:,}" for part in parts]
+        bits = " / ".join(f"{part['bpb']:.3f}" for part in parts)
+        rows.append([parts[0]["parts"], *cells, bits, f"{parts[0]['encode_kbs']:,}", f"{parts[0]['decode_kbs']:,}"])
+    return markdown(rows)
+
+
+def columnar(found: Result) -> str:
+    """Return the sizes of files by `columnar` and the levels around it, and their speeds on all of them."""
+    codecs = found["codecs"]
+    names = {"nzip -2": "level 2", "nzip columnar -6": "`columnar`", "nzip -3": "level 3"}
+    rows = [["file", "bytes", *(names[codec["name"]] for codec in codecs)]]
+    for place, file in enumerate(found["files"]):
+        sizes = (codec["files"][place]["bytes_out"] for codec in codecs)
+        rows.append([file["path"], f"{file['bytes']:,}", *(f"{size:,}" for size in sizes)])
+    for title, key in (("MB/s in", "compress_mb_s"), ("MB/s out", "decompress_mb_s")):
+        rows.append([f"all: {title}", "", *(digits(codec["total"][key]) for codec in codecs)])
+    return markdown(rows)
+
+
+def transforms(found: Result) -> str:
+    """Return what blocks take without and with the transforms that are chosen for them."""
+    rows = [["file", "level 2", "with", "chain", "level 6", "with", "chain"]]
+    for row in found["rows"]:
+        cells = [row["file"]]
+        for level in ("level 2", "level 6"):
+            block = row[level]
+            cells += [f"{block['plain']:,}", f"{block['with']:,}" if block["chain"] else "=", block["chain"]]
+        rows.append(cells)
+    return markdown(rows, left=(0, 3, 6))
+
+
+def strong(results: Mapping[str, Result]) -> str:
+    """Return what the levels of `cmstrong` make of some files and of the whole Calgary corpus."""
+    rows = [["file", "bytes", *(name.replace("nzip -", "level ") for name in STRONG)]]
+    for name, chosen in SHOWN.items():
+        if name not in results:
+            raise NzipError(f"no results of {name}; run benchmarks/run.py")
+        codecs = [next(codec for codec in results[name]["codecs"] if codec["name"] == each) for each in STRONG]
+        for place, file in enumerate(results[name]["files"]):
+            if file["path"] in chosen:
+                sizes = (codec["files"][place]["bytes_out"] for codec in codecs)
+                rows.append([file["path"], f"{file['bytes']:,}", *(f"{size:,}" for size in sizes)])
+    totals = [codec["total"] for codec in codecs]
+    rows.append(["all of Calgary", f"{totals[0]['bytes_in']:,}", *(f"{total['bytes_out']:,}" for total in totals)])
+    return markdown(rows)
+
+
+def tables(results: Mapping[str, Result], own: Callable[[str, str], Result]) -> dict[str, Callable[[], str]]:
+    """Return every table of an engine or the transforms by name, made when it is asked for.
+
+    Args:
+        results: of `nzip bench`, by set.
+        own: gives what stands in `benchmarks/results/NAME.json` by NAME and the program that makes it; raises
+            `NzipError` where it is not there.
+    """
+    return {
+        "cm-ablation": lambda: ablation(own("cm_ablation", "")),
+        "cm-large-ablation": lambda: ablation(own("cm_large_ablation", "cm_ablation")),
+        "cmfast-ablation": lambda: ablation(own("cmfast_ablation", ""), times=False),
+        "cmstrong-ablation": lambda: ablation(own("cmstrong_ablation", ""), times=False),
+        "cmstrong-levels": lambda: strong(results),
+        "columnar": lambda: columnar(own("columnar", "")),
+        "midicoth-ablation": lambda: midicoth(own("midicoth_ablation", "")),
+        "transforms": lambda: transforms(own("transforms", "")),
+    }
