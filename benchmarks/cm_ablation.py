@@ -84,7 +84,7 @@ def without(full: Preset, kinds: Sequence[int]) -> Iterator[tuple[str, Preset]]:
         for i, choice in enumerate(sets):
             yield f"{KINDS[kind]} set {describe(choice)}", one(full, kind, sets=sets[:i] + sets[i + 1 :])
     yield "faster learning at the start", each(full, rate_start=0)
-    yield "learning of the second layer", replace(full, final_rate=0)
+    yield "learning of the second layer", each(full, final_rate=0)
     wide = [tuple(replace(c, wide=not c.direct) for c in mixture.contexts) for mixture in full.mixtures]
     mixtures = tuple(replace(mixture, contexts=c) for mixture, c in zip(full.mixtures, wide, strict=True))
     yield "all hashed buckets wide (adds)", replace(full, mixtures=mixtures)

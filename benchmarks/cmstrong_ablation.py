@@ -72,7 +72,7 @@ def without(full: Preset) -> Iterator[tuple[str, Preset]]:
     yield "all weight sets but the first", replace(full, mixtures=first)
     yield "faster learning at the start", each(full, rate_start=0)
     yield "slower learning from loud inputs", replace(full, loud=1 << 20, quiet=1 << 20)
-    yield "learning of the second layer", replace(full, final_rate=0)
+    yield "learning of the second layer", each(full, final_rate=0)
     if full.skim:
         yield "skimming", replace(full, skim=0)
     yield "the first half of the primer", replace(full, primer=full.primer // 2)

@@ -31,6 +31,7 @@ class Mixture(NamedTuple):
     sets: list[Source]
     rate: int
     rate_start: int
+    final_rate: int
 
 
 @lru_cache(maxsize=3)
@@ -38,7 +39,7 @@ def preset(number):
     """Return the mixtures of a preset, the least lengths of its match models, and what weights begin with."""
     known = {name: (a, b, "") for name, a, b, _ in table("name", "a", "b", "kind") if name.strip("`")[0] in "is"}
     known |= {name: sources for name, *sources in table("name", "a", "b", "d", page=PAGE)}
-    rates = {kind: (int(rate), int(start)) for kind, rate, start in table("type", "rate", "rate_start", page=PAGE)}
+    rates = {kind: [*map(int, rates)] for kind, *rates in table("type", "rate", "rate_start", "final_rate", page=PAGE)}
     text = (cm.DOCS / PAGE).read_text("utf-8")
     near = [int(mask, 16) for mask in re.findall(r"\b[0-9A-F]{16}\b", text.split("### Mixtures")[1].split("|")[0])]
     mixtures = {}
@@ -223,8 +224,8 @@ class MixerSet:
 class FinalMixer:
     """One mixer of the second layer: mixes what the sets say."""
 
-    def __init__(self, sets):
-        self.weights = defaultdict(lambda: [65536 // sets] * sets)
+    def __init__(self, sets, rate):
+        self.weights, self.rate = defaultdict(lambda: [65536 // sets] * sets), rate
 
     def set(self, row, dots):
         self.row, self.dots = self.weights[row], dots
@@ -232,7 +233,7 @@ class FinalMixer:
         return self.out
 
     def update(self, bit):
-        error = ((bit << 16) - squash(self.out)) * 270 >> 10
+        error = ((bit << 16) - squash(self.out)) * self.rate >> 10
         self.row[:] = moved(self.row, self.dots, error)
 
 
@@ -356,7 +357,7 @@ class Mixed:
         first = c + self.seconds
         start[first : first + 3 * m : 3] = [weight] * m
         self.sets = [MixerSet(start, mixture) for _ in self.choices]
-        self.finals = [FinalMixer(len(self.sets)) for _ in range(4)]
+        self.finals = [FinalMixer(len(self.sets), mixture.final_rate) for _ in range(4)]
 
 
 class Predictor:

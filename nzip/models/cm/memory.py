@@ -137,7 +137,7 @@ class Loop(ABC):
         settings[layout.CFG_RATE_FALL] = preset.rate_fall
         settings[layout.CFG_MATCH_MIN] = mixture.matches[-1]
         settings[layout.CFG_MATCH_BITS] = self.bits_of_match(size)
-        settings[layout.CFG_FINAL_RATE] = preset.final_rate
+        settings[layout.CFG_FINAL_RATE] = mixture.final_rate
         settings[layout.CFG_SSE_LIMIT] = preset.sse_limit
         settings[layout.CFG_BITS] = bits
         settings[layout.CFG_AHEAD] = preset.ahead

@@ -108,6 +108,7 @@ class Mixture:
         matches: bytes that each match model hashes, its shortest match; longest first. The loop `strong` has several
             (4..16), the others one (2..8; 0 for none, in the loop `normal`).
         rate, rate_start: learning rate of the first layer, and what is added to it at first.
+        final_rate: that of the second layer.
         near: masks of near bits, a context each. Bits 0..15 are the last bits of this row, bit 0 the latest; bits
             16..31 those of the row above around the place of the bit to come (which is bit 7 of them, a lower bit
             lies further right), bits 32..47 and 48..63 those of the two rows above that.
@@ -120,6 +121,7 @@ class Mixture:
     matches: tuple[int, ...] = (8,)
     rate: int = 60
     rate_start: int = 5000
+    final_rate: int = 50
     near: tuple[int, ...] = ()
     part: int = 0
     inputs: int = 0
@@ -141,7 +143,6 @@ class Preset:
         rate_fall: half of `rate_start` is gone after so many uses of a row.
         loud, quiet: in the loop `strong` the rate is multiplied by (loud + quiet) / (power + quiet), where `power` is
             that of the inputs.
-        final_rate: learning rate of the second layer.
         weight: what the weights of stretched probabilities start with, in 1/65536.
         counters: counters of the last 1..`counters` bytes, at most 3: adaptive probabilities without histories.
         counter_limit: bound of their counts.
@@ -159,7 +160,6 @@ class Preset:
     rate_fall: int = 48
     loud: int = 600
     quiet: int = 200
-    final_rate: int = 50
     weight: int = 12000
     counters: int = 0
     counter_limit: int = 255
@@ -490,17 +490,22 @@ def _strong(
     binary_sets: tuple[Choice, ...], matches: tuple[int, ...],
 ) -> tuple[Mixture, ...]:  # fmt: skip
     return (
-        Mixture(text, text_sets, matches, rate=20, rate_start=1000),
-        Mixture(binary, binary_sets, matches, rate=80, rate_start=1500),
-        Mixture(_BITMAP, _SETS_BITMAP, matches, rate=60, rate_start=1000, near=_NEAR),
-        Mixture((*_IMAGE, *_STRONG_IMAGE), (*_IMAGE_SETS, *_STRONG_IMAGE_SETS), matches, rate=40, rate_start=1500),
-        Mixture((*_AUDIO, *_STRONG_AUDIO), (*_AUDIO_SETS, _SAMPLE_SET), matches, rate=40, rate_start=1500),
-    )
+        Mixture(text, text_sets, matches, rate=20, rate_start=1000, final_rate=180),
+        Mixture(binary, binary_sets, matches, rate=80, rate_start=1500, final_rate=330),
+        Mixture(_BITMAP, _SETS_BITMAP, matches, rate=60, rate_start=1000, final_rate=100, near=_NEAR),
+        Mixture(
+            (*_IMAGE, *_STRONG_IMAGE), (*_IMAGE_SETS, *_STRONG_IMAGE_SETS), matches, rate=40, rate_start=1500,
+            final_rate=100,
+        ),
+        Mixture(
+            (*_AUDIO, *_STRONG_AUDIO), (*_AUDIO_SETS, _SAMPLE_SET), matches, rate=40, rate_start=1500, final_rate=100,
+        ),
+    )  # fmt: skip
 
 
 STRONG: dict[int, Preset] = {
     number: Preset(
-        _strong(text, binary, text_sets, binary_sets, matches), max_bits, rate_fall=96, final_rate=270, weight=weight,
+        _strong(text, binary, text_sets, binary_sets, matches), max_bits, rate_fall=96, weight=weight,
         primer=1 << 17, skim=skim,
     )
     for number, text, binary, text_sets, binary_sets, matches, max_bits, weight, skim in (
