@@ -52,6 +52,12 @@ def changing() -> Iterator[None]:
     threading.Event().wait()
 
 
+def no_more_changes() -> None:
+    """Have every later change wait for ever, since the process is about to end. A signal handler may call it."""
+    global _ending
+    _ending = True
+
+
 def discard_unfinished(seconds: float = 10.0) -> bool:
     """Remove every unfinished output of this process, which is about to end; no output can appear afterwards.
 
@@ -64,11 +70,10 @@ def discard_unfinished(seconds: float = 10.0) -> bool:
     Returns:
         Whether everything was removed.
     """
-    global _ending
-    _ending = True
+    no_more_changes()
     if not _lock.acquire(timeout=seconds):
         return False
-    return all([_remove(path) for path in _unfinished])
+    return all([_remove(path) for path in [*_unfinished]])  # a copy: a thread may be in `discard`
 
 
 def _after_fork() -> None:

@@ -354,6 +354,22 @@ class TestSignalsTwice:
         assert (result.returncode, result.stderr) == (143, b"")
         assert files_in(here) == ["text"]
 
+    def test_no_change_follows_a_signal(self, here: Path) -> None:
+        """Also where the thread that ends the process is late: what was interrupted changes no folder any more."""
+        code = (
+            "import os, signal, time\nfrom nzip import outputs\nfrom nzip.cli.output import signals\n"
+            "end = signals.ending.end\n"
+            "signals.ending.end = lambda number: (time.sleep(0.5), end(number))\n"
+            "with signals.ending_on('SIGTERM'):\n"
+            "    made, _ = outputs.begin('.', os.mkdir)\n"
+            "    os.kill(os.getpid(), signal.SIGTERM)\n"
+            "    outputs.put_folder(made, 'placed', lambda: None)\n"
+            "    time.sleep(60)\n"
+        )
+        result = subprocess.run([sys.executable, "-c", code], cwd=here, capture_output=True, timeout=30, check=False)
+        assert (result.returncode, result.stderr) == (143, b"")
+        assert files_in(here) == ["text"]
+
     def test_commands_that_measure(self, shell: Shell, here: Path) -> None:
         """They work in the main thread, and leave no part either."""
         code = (

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from nzip import _start
 from nzip.cli.output.lines import INTERRUPTED, interrupted
-from nzip.outputs import discard_unfinished
+from nzip.outputs import discard_unfinished, no_more_changes
 
 
 class _Ending:
@@ -34,6 +34,7 @@ class _Ending:
         if self.begun:
             return
         self.begun = True
+        no_more_changes()
         # Not SIG_IGN: of a signal that has come already Python would then complain.
         for one in _ending_signals("SIGINT", "SIGTERM", "SIGHUP"):
             if signal.getsignal(one) is not signal.SIG_IGN:
