@@ -3,9 +3,10 @@
     python benchmarks/sizes.py DATA --sets calgary,small --levels 6,9 [--files 'cp.html'] [--journal sizes.jsonl]
     python benchmarks/sizes.py DATA --sets eval_ratio,eval_ratio_2k --levels 3,6,9
 
-For when what a model has read is changed (a primer) and nothing else: sizes are other ones, times and memory are not,
-and times of another day on another load would not compare. Files are found below DATA by their hashes; each is coded
-alone, at the level's settings, decoded and compared. `--journal` keeps what was measured, so that a second run goes on.
+For when models, primers or transforms changed and the programs beside nzip did not: times and memory are as they were,
+within what `before_after.py` shows, and times of another day on another load would not compare. Files are found below
+DATA by their hashes; each is coded alone, at the level's settings, decoded and compared. `--journal` keeps what was
+measured, so that a second run goes on.
 A result that was changed says when, as `sizes_date`. Results of `nzip eval ratio` get new totals and intervals as well.
 """
 
@@ -24,14 +25,14 @@ import nzip
 from nzip.evaluation.measures.ratio import conclusion, contamination
 
 RESULTS = Path(__file__).parent / "results"
-PRIMED = (3, 4, 5, 6, 7, 8, 9)
+LEVELS = (1, 2, 3, 4, 5, 6, 7, 8, 9)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--sets", default="calgary,calgary-paq8px,canterbury,large,small,text")
-    parser.add_argument("--levels", default=",".join(map(str, PRIMED)))
+    parser.add_argument("--levels", default=",".join(map(str, LEVELS)))
     parser.add_argument("--files", default="*")
     parser.add_argument("--journal", type=Path)
     args = parser.parse_args()
@@ -70,7 +71,7 @@ def main() -> None:
             continue
         for codec in result["codecs"]:
             level = int(codec["name"].partition(" -")[2] or 0) if codec["name"].startswith("nzip -") else 0
-            if level not in PRIMED:
+            if level not in LEVELS:
                 continue
             engine, params = nzip.levels()[level].engines[-1]
             codec["model_bytes"] = nzip.engines()[engine].model_bytes(params)
