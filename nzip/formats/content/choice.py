@@ -69,14 +69,14 @@ def _for_all(block: bytes, content: Content, sees_records: bool, piece: int) -> 
     if len(block) < SHORTEST:
         return []
     chains: list[Chain] = []
-    for name in TRANSFORMS:
-        transform = TRANSFORMS.by_name(name)
+    transforms = [TRANSFORMS.by_name(name) for name in TRANSFORMS]
+    for transform in transforms:
         for params in transform.proposals(content, [], sees_records):
             repays = transform.repays(block, params)
             if repays:
-                return [(name, params)]
+                return [(transform.name, params)]
             if repays is None:
-                chains += _continued([(name, params)], content, sees_records)
+                chains += _continued([(transform.name, params)], transforms, content, sees_records)
     if not chains:
         return []
     imported("numpy")
@@ -86,14 +86,14 @@ def _for_all(block: bytes, content: Content, sees_records: bool, piece: int) -> 
     return _best_for_repeats(block, chains, known, piece)
 
 
-def _continued(first: Chain, content: Content, sees_records: bool) -> list[Chain]:
+def _continued(first: Chain, transforms: list[Any], content: Content, sees_records: bool) -> list[Chain]:
     """Return `first` and the chains that begin with it, the shorter ones before the longer ones."""
     found = [first]
     for chain in found:  # grows while it is walked
         if len(chain) < MOST_STEPS:
-            for name in TRANSFORMS:
-                more = TRANSFORMS.by_name(name).proposals(content, chain, sees_records)
-                found += [[*chain, (name, params)] for params in more]
+            for transform in transforms:
+                more = transform.proposals(content, chain, sees_records)
+                found += [[*chain, (transform.name, params)] for params in more]
     return found
 
 

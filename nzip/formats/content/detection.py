@@ -25,7 +25,7 @@ def detect(block: bytes, *, apart: bool = True) -> Content:
     Args:
         block: the bytes.
         apart: whether to search for stretches of other kinds, and for what only engines with contexts use: kinds of
-            text, and the class and records of what a header describes. Those take longer.
+            text, the class and records of what a header describes, and long records. Those take longer.
     """
     block = bytes(block)
     whole = look(block, closely=apart)
@@ -61,7 +61,7 @@ def look(data: bytes, *, closely: bool = True) -> Segment:
         found = Segment(kind, len(data), confidence=confidence)
     if not closely and found is not None and (found.width or not found.numeric):
         return replace(found, length=len(data))
-    guess = records.guess(data)
+    guess = records.guess(data, records.MAX_DISTANCE if closely else records.SHORT)
     if found is None:
         return _binary(data, sample, counts, guess)
     cls = found.cls if found.kind == "bitmap" else guess.cls

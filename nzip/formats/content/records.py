@@ -12,6 +12,7 @@ from nzip.formats.content.kinds import BINARY, BITMAP, TEXT, Content, Segment
 
 SAMPLE = 1 << 14
 MAX_DISTANCE = 1100
+SHORT = 256  # where only transforms use the record length: their strides are below it
 CONTROL_SHARE = 8  # one control byte in so many makes bytes binary,
 HIGH_SHARE, HIGH_CONTROL_SHARE = 8, 512  # and so do one byte above 127 and one control byte in so many
 EVEN_TENTHS = 6  # a bitmap's share of bytes that are 0 or 255, in tenths, at least
@@ -32,8 +33,8 @@ class Guess(NamedTuple):
     regular: bool = False
 
 
-def guess(data: bytes) -> Guess:
-    """Return the class and the record length of `data`; the class is `BITMAP` where it may be one.
+def guess(data: bytes, reach: int = MAX_DISTANCE) -> Guess:
+    """Return the class and the record length of `data`, below `reach`; the class is `BITMAP` where it may be one.
 
     Bytes that continue a run are not counted as repeats: they repeat at every distance.
     """
@@ -45,7 +46,7 @@ def guess(data: bytes) -> Guess:
         return Guess(TEXT)
     fresh = np.ones(len(sample), np.bool_)
     fresh[1:] = sample[1:] != sample[:-1]
-    scores = repeats(sample, fresh)
+    scores = repeats(sample, fresh, reach)
     best = int(scores.max())
     # A multiple of the length repeats nearly as often: the shortest of the good ones is taken.
     record = 2 + int(np.argmax(scores[2:] >= max(1, best - best // 32)))
@@ -76,12 +77,13 @@ def is_text(control: Any, high: Any, size: Any) -> Any:
     return (control * CONTROL_SHARE <= size) & ~samples
 
 
-def repeats(sample: Any, fresh: Any) -> Any:
+def repeats(sample: Any, fresh: Any, reach: int = MAX_DISTANCE) -> Any:
     """Count for each distance the bytes where `fresh` is true and that equal the byte so far back.
 
     Args:
         sample: uint8 array.
         fresh: array of truth values, as long.
+        reach: distances from here on are left out.
 
     Returns:
         An int64 array; distances 0 and 1 are not counted.
@@ -89,7 +91,7 @@ def repeats(sample: Any, fresh: Any) -> Any:
     import numpy as np
 
     n = len(sample)
-    scores = np.zeros(max(3, min(MAX_DISTANCE, n // 3)), np.int64)
+    scores = np.zeros(max(3, min(reach, n // 3)), np.int64)
     for distance in range(2, min(n, len(scores))):
         same = sample[distance:] == sample[: n - distance]
         same &= fresh[distance:]

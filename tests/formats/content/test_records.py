@@ -8,8 +8,9 @@ from formats.content.contents import PROSE
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nzip.formats.content.detection import detect
 from nzip.formats.content.kinds import BINARY, BITMAP, TEXT
-from nzip.formats.content.records import MAX_DISTANCE, guess, plain, repeats
+from nzip.formats.content.records import MAX_DISTANCE, SHORT, guess, plain, repeats
 
 
 def test_classes() -> None:
@@ -50,3 +51,11 @@ def test_plain_bytes_have_a_class_and_a_record(data: bytes) -> None:
     assert content.size == len(data)
     assert (content.whole.cls, content.whole.record) == guess(data)[:2]
     assert not content.whole.sure
+
+
+def test_long_records_are_found_where_they_are_searched_for() -> None:
+    """A transform has no use for them, and a fast level no time."""
+    long, short = (random.Random(3).randbytes(length) * (60_000 // length) for length in (600, 100))
+    assert guess(long).record == detect(long).whole.record == 600
+    assert guess(long, SHORT).record == detect(long, apart=False).whole.record < SHORT
+    assert guess(short, SHORT).record == guess(short).record == 100

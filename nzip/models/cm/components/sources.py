@@ -1,4 +1,8 @@
-"""The sources: values that contexts are made of, renewed at each byte. `presets` says what each holds."""
+"""The sources: values that contexts are made of, renewed at each byte. `presets` says what each holds.
+
+Each renewal is compiled by itself: it is called once a byte, and as pieces of one another they took twice as long to
+compile.
+"""
 
 from __future__ import annotations
 
@@ -99,7 +103,7 @@ def follows(after: Array, known: int, c: int) -> None:
     after[known] = u64((u64(after[known]) << u64(8)) | u64(c))
 
 
-@inlined
+@bare
 def renew_bytes(v: Array, c: int) -> None:
     """LAST8, LAST16 and SHAPE."""
     old = u64(v[LAST8])
@@ -108,7 +112,7 @@ def renew_bytes(v: Array, c: int) -> None:
     v[SHAPE] = u64((u64(v[SHAPE]) << u64(4)) | u64(class_of(c)))
 
 
-@inlined
+@bare
 def renew_words(v: Array, c: int) -> None:
     """WORD, WORD1, WORD2 and WORDS."""
     letter = letter_of(c)
@@ -122,7 +126,7 @@ def renew_words(v: Array, c: int) -> None:
         v[WORDS] = u64(word + u64(u64(v[WORD2]) * u64(K2)))
 
 
-@inlined
+@bare
 def renew_letters(v: Array, c: int) -> None:
     """The words, and what is known of their letters: WORD3, LETTERS, ENDINGS, PLACE."""
     letter = letter_of(c)
@@ -160,7 +164,7 @@ def renew_letters(v: Array, c: int) -> None:
     v[PLACE] = u64(u64(letters) | (u64(gap) << u64(8)) | (u64(v[FIRST]) << u64(16)))
 
 
-@inlined
+@bare
 def renew_names(v: Array, c: int) -> None:
     """IDENT, IDENT1 and MARKS."""
     kind = class_of(c)
@@ -173,7 +177,7 @@ def renew_names(v: Array, c: int) -> None:
         v[MARKS] = u64((u64(v[MARKS]) << u64(8)) | u64(c))
 
 
-@inlined
+@bare
 def renew_brackets(v: Array, c: int) -> None:
     """BRACKET."""
     depth = i64(v[DEPTH])
@@ -202,7 +206,7 @@ def renew_brackets(v: Array, c: int) -> None:
     v[BRACKET] = x
 
 
-@inlined
+@bare
 def renew_line(v: Array, buf: Array, pos: int, c: int) -> None:
     """LINE, and LINEWORD of the words that `renew_letters` found."""
     if c == 10:
@@ -221,7 +225,7 @@ def renew_line(v: Array, buf: Array, pos: int, c: int) -> None:
     v[LINE] = x
 
 
-@inlined
+@bare
 def renew_field(v: Array, buf: Array, pos: int, c: int) -> None:
     """FIELD, of the lines that `renew_line` found.
 
@@ -249,7 +253,7 @@ def renew_field(v: Array, buf: Array, pos: int, c: int) -> None:
     v[FIELD] = x
 
 
-@inlined
+@bare
 def renew_text(v: Array, buf: Array, pos: int, c: int) -> None:
     """All that the loop `strong` knows of text."""
     renew_letters(v, c)
@@ -259,7 +263,7 @@ def renew_text(v: Array, buf: Array, pos: int, c: int) -> None:
     renew_field(v, buf, pos, c)
 
 
-@inlined
+@bare
 def renew_record(v: Array, buf: Array, pos: int, c: int, period: int, origin: int) -> None:
     """ABOVE, COLUMN and GUESS, for records of `period` bytes from `origin` on; nothing where it is 0."""
     if period > 0:
@@ -379,7 +383,7 @@ def renew_samples(
     v[u64(o + COLUMN)] = u64(place)
 
 
-@inlined
+@bare
 def renew_shape(v: Array, buf: Array, pos: int, c: int, settings: Array) -> None:
     """What the type of the bytes asks for: records, pixels or samples."""
     kind = i64(settings[CFG_TYPE])
