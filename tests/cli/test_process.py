@@ -344,6 +344,13 @@ class TestSignalsTwice:
         process.stdin.close()
         process.stderr.close()
 
+    @staticmethod
+    def check_ends(here: Path, code: str) -> None:
+        """Python that runs `code` ends by SIGTERM, in silence, and leaves nothing."""
+        result = subprocess.run([sys.executable, "-c", code], cwd=here, capture_output=True, timeout=30, check=False)
+        assert (result.returncode, result.stderr) == (143, b"")
+        assert files_in(here) == ["text"]
+
     def test_a_signal_to_the_thread_that_holds_the_lock(self, here: Path) -> None:
         """The handler takes no lock: what it interrupted goes on and lets go of its own."""
         code = (
@@ -357,9 +364,7 @@ class TestSignalsTwice:
             "        os.mkdir(made + '/late')\n"
             "    time.sleep(60)\n"
         )
-        result = subprocess.run([sys.executable, "-c", code], cwd=here, capture_output=True, timeout=30, check=False)
-        assert (result.returncode, result.stderr) == (143, b"")
-        assert files_in(here) == ["text"]
+        self.check_ends(here, code)
 
     def test_no_change_follows_a_signal(self, here: Path) -> None:
         """Also where the thread that ends the process is late: what was interrupted changes no folder any more."""
@@ -373,9 +378,7 @@ class TestSignalsTwice:
             "    outputs.put_folder(made, 'placed', lambda: None)\n"
             "    time.sleep(60)\n"
         )
-        result = subprocess.run([sys.executable, "-c", code], cwd=here, capture_output=True, timeout=30, check=False)
-        assert (result.returncode, result.stderr) == (143, b"")
-        assert files_in(here) == ["text"]
+        self.check_ends(here, code)
 
     def test_commands_that_measure(self, shell: Shell, here: Path) -> None:
         """They work in the main thread, and leave no part either."""
@@ -392,9 +395,7 @@ class TestSignalsTwice:
             "cli.MainGroup.get_command = lambda self, ctx, name: hang\n"
             "cli.cli.main(['hang'])\n"
         )
-        result = subprocess.run([sys.executable, "-c", code], cwd=here, capture_output=True, timeout=30, check=False)
-        assert (result.returncode, result.stderr) == (143, b"")
-        assert files_in(here) == ["text"]
+        self.check_ends(here, code)
 
 
 @posix

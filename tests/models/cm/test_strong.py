@@ -10,6 +10,7 @@ import os
 import naive_cmstrong as naive
 import pytest
 from models.cm.maps import MAPS, bitmap, noise, shortened, words
+from models.texts import PYTHON
 
 from nzip.errors import CorruptError
 from nzip.models import primers
@@ -116,27 +117,14 @@ def test_stretch_inverts_squash() -> None:
 
 # ---- primers
 
-SOURCE = b"""import argparse
-import sys
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("path", help="the file to read")
-    args = parser.parse_args()
-    with open(args.path, encoding="utf-8") as file:
-        print(len(file.read()), file=sys.stderr)
-"""
-
-
 @pytest.mark.skipif(not JIT, reason="reading a primer takes minutes without the compiler")
 @pytest.mark.parametrize("preset", STRONG)
 def test_primed_round_trip(preset: int) -> None:
-    params = ENGINE.fit({"preset": preset}, len(SOURCE))
-    payload = ENGINE.encode(SOURCE, params)
+    params = ENGINE.fit({"preset": preset}, len(PYTHON))
+    payload = ENGINE.encode(PYTHON, params)
     assert primers.PRIMERS[payload[1]].kind == "python"
-    assert len(payload) < 0.65 * len(ENGINE.encode(SOURCE, {**params, "primer": 0}))
-    assert ENGINE.decode(payload, len(SOURCE), params) == SOURCE
+    assert len(payload) < 0.65 * len(ENGINE.encode(PYTHON, {**params, "primer": 0}))
+    assert ENGINE.decode(payload, len(PYTHON), params) == PYTHON
 
 
 @pytest.fixture
