@@ -1,600 +1,563 @@
-"""experimental"""
+"""The loop over coefficients: what they are coded by, and what is learned from each.
+
+Plane after plane and block after block: how many of the 49 inner coefficients are not zero, then these coefficients;
+the same for the first row and the first column; the lowest coefficient (DC) last. A value is coded by decisions: is it
+zero, is its size above 1, 2, ..., its sign, its bits. For each decision contexts give probabilities, which one gated
+mixer joins.
+
+The order of a block, and the borders that are continued, are those of lepton (D. Horn and others, "The Design,
+Implementation, and Deployment of a System to Transparently Compress Hundreds of Petabytes of Image Files for a
+File-Storage Service", NSDI 2017), which takes one context for each decision; mixing is that of PAQ. What is new here:
+a plane's coefficients are also predicted by two linear regressions that learn as they go, one of magnitudes in the
+domain of logarithms, one of values.
+
+A border of a block that is continued: where two blocks meet, each frequency along the border has an amplitude there,
+the sum of the coefficients of that frequency, whose signs alternate on one side. As pictures are smooth, both sides
+have about the same; what is known of a block is taken off, and the rest predicts what is not.
+
+docs/reference/JPEG.md is the specification; tests/naive_jpeg.py says the same in plain Python. Only integers take part.
+"""
+
 from __future__ import annotations
 
 from typing import Any
 
 from nzip.entropy.binary import decode_step, encode_step, put_back, taken
-from nzip.entropy.integers import Array, i32, i64, u8, u16, u32, u64, width
-from nzip.entropy.jit import bare, inlined
+from nzip.entropy.integers import Array, i32, i64, u16, u32, u64, width
+from nzip.entropy.jit import bare
 from nzip.entropy.stack import zeros
 from nzip.models.cm.components.learners import adapted
-from nzip.models.cm.components.mixer import bounded, error_of, squashed
-from nzip.models.cm.components.sse import spot_of
+from nzip.models.cm.components.mixer import bounded, error_of, squashed, warmed
 from nzip.models.cm.components.vectors import dot, dot16, train, train16
+from nzip.models.cm.layout import BIAS, HALF
+from nzip.models.jpeg.layout import DECODE, FAR, FLAT, LARGEST, MOST, NODES, TREE, WAVE
 
-HALF = 1 << 31
-N = 15  # contexts at most
-COUNT, ZERO, SIZE, SIGN, BITS = range(5)
-SLOT = 1 << 20  # cells of a context
+COUNT, ZERO, SIZE, SIGN, BITS = range(5)  # what a decision is about
+INNER, ROW, COLUMN, LOWEST, DONE = range(5)  # the groups of a block
 
-@inlined
-def lg(x: int, most: int) -> Any:
-    """Two classes an octave."""
-    x = i64(x)
-    b = x
-    if x >= 4:
-        n = width(x)
-        b = 2 * n + ((x >> (n - 2)) & 1) - 2
-    return min(b, i64(most))
-
-@inlined
-def slg(x: int, most: int) -> Any:
-    """signed: most .. 2*most"""
-    b = lg(abs(x), most)
-    return most + b if x >= 0 else most - b
-
-@inlined
-def sgn(x: int) -> Any:
-    return i64(x > 0) - i64(x < 0)
 
 @bare
-def code(mode: int, planes: Array, picture: Array, quant: Array, order: Array, ends: Array, edge: Array,
-         coded: Array, coder: Array, cells: Array, weights: Array, finals: Array, apms: Array,
-         squash: Array, stretch: Array, rates: Array, settings: Array, below: Array, counts: Array, resid: Array, stats: Array, uses: Array, logs: Array, lms: Array, lrate: int, slms: Array, srate: int) -> None:
-    n = i64(settings[0])
-    limit = i64(settings[1])
-    rate = i64(settings[2])
-    mask = i64(settings[3])
-    flimit = i64(settings[4])
-    frate = i64(settings[5])
-    alimit = i64(settings[6])
-    inherit = i64(settings[9])
-    x = zeros(32, i32)
-    f = zeros(16, i32)
-    f[15] = 64
-    sg = zeros(16, i32)
-    rows = zeros(64, i64)
-    where = zeros(32, i64)
-    sel = zeros(4, i64)
-    dots = zeros(4, i64)
-    rowres = zeros(8, i64)
-    colres = zeros(8, i64)
-    right = zeros(8, i64)
+def classed(x: int, most: int) -> Any:
+    """Return the class of `x`, 0 or more: 0..3 have their own, then there are two an octave, up to `most`."""
+    b = i64(x)
+    if b >= 4:
+        n = width(b)
+        b = 2 * n + ((b >> (n - 2)) & 1) - 2
+    return min(b, i64(most))
+
+
+@bare
+def both_ways(x: int, most: int) -> Any:
+    """Return the class of a value with its sign: 0..2 `most`."""
+    b = classed(abs(x), most)
+    return most + b if x >= 0 else most - b
+
+
+@bare
+def sign_of(x: int) -> Any:
+    """Return 0, 1 or 2 for a negative value, zero, a positive one."""
+    return i64(x > 0) - i64(x < 0) + 1
+
+
+@bare
+def clipped(x: int, most: int) -> Any:
+    """Return `x` kept within +-`most`."""
+    return max(min(i64(x), i64(most)), -i64(most))
+
+
+@bare
+def logged(logs: Array, x: int) -> Any:
+    """Return the logarithm of a magnitude in quarters."""
+    return logs[u64(min(x, i64(4095)))]
+
+
+@bare
+def code(
+    mode: int,  # ENCODE or DECODE
+    planes: Array,  # int16 (64 * (blocks + 1),): the coefficients; the last block is zeros
+    shape: Array,  # int64 (2 + 4 * components,): components, blocks; each: blocks before it, wide, high, set (0 or 1)
+    quantisers: Array,  # int64 (64 * components,), raster order
+    order: Array,  # int64 (64,): the places of coefficients in the order in which they come, then 0
+    coded: Array,  # uint8: encoding fills it
+    coder: Array,  # int64 (4,)
+    settings: Array,  # int64 (4,): vectors of 16 inputs, rate of weights, limit of counts, all decisions so far
+    chosen: Array,  # int64 (5 * 33,): how many contexts of each kind, and which
+    starts: Array,  # int64 (5 * MOST,): where the cells of each begin
+    cells: Array,  # uint32: probability 22 bits, count 10 bits, xor HALF
+    weights: Array,  # int32: rows of the mixer
+    uses: Array,  # int64: how often each row was used
+    extra: Array,  # int64 (256,): what its rate has on top
+    sizes: Array,  # int32 (128 * 16,): the regression of magnitudes
+    values: Array,  # int32 (128 * 16,): the regression of values
+    logs: Array,  # int32 (4096,)
+    squash: Array,  # uint16
+    stretch: Array,  # int16 (4096,)
+    rates: Array,  # int32 (1024,)
+    below: Array,  # int64 (8 * widest): amplitudes at the lower borders of the blocks above
+    counts: Array,  # int64 (4 * widest + 4): of the blocks above
+    errors: Array,  # int64 (widest + 1): of the blocks above, how far their DC was from its prediction
+    others: Array,  # int16 (blocks,): the same for all blocks of component 1
+) -> None:
+    """Encode the planes of a picture into `coded`, or decode them."""
+    vectors = i64(settings[0])
+    rate = i64(settings[1])
+    limit = i64(settings[2])
+    decisions = i64(0)
+    x = zeros(16 * vectors, i32)
+    rows = zeros(5 * MOST, i64)
+    where = zeros(MOST, i64)
+    f = zeros(16, i32)  # what the regression of magnitudes sees
+    g = zeros(16, i32)  # and that of values
+    on_left = zeros(8, i64)  # what is not explained yet of the amplitudes at the left border, by frequency down
+    on_top = zeros(8, i64)
+    right = zeros(8, i64)  # amplitudes at the right border
     down = zeros(8, i64)
-    rec = zeros(64, i64)
-    mag = zeros(100, i64)  # |coefficient| dequantised of this block with border: (v+1)*10+(u+1)
-    val = zeros(64, i64)
+    by_left = zeros(64, i64)  # 2^36 / (quantiser * FLAT or WAVE)
+    by_top = zeros(64, i64)
+    finer = zeros(64, i64)  # 2^20 / quantiser
+    known = zeros(144, i64)  # dequantised coefficients of this block with two rows of zeros around
+    left_counts = zeros(4, i64)
     low, high, window, at = taken(coder)
-    ncomp = i64(picture[0])
-    blank = i64(picture[1]) * 64
-    room = i64(coded.shape[0])
-    x[31] = 256
-    for c in range(ncomp):
-        first = i64(picture[u64(2 + 4 * c)])
-        wide = i64(picture[u64(3 + 4 * c)])
-        tall = i64(picture[u64(4 + 4 * c)])
-        s = i64(picture[u64(5 + 4 * c)])
-        qo = 64 * c
+    blank = i64(shape[1]) * 64
+    x[16 * vectors - 1] = BIAS
+    f[15] = 64
+    wide0 = i64(shape[3])
+    high0 = i64(shape[4])
+    for c in range(i64(shape[0])):
+        first = i64(shape[u64(2 + 4 * c)])
+        wide = i64(shape[u64(3 + 4 * c)])
+        tall = i64(shape[u64(4 + 4 * c)])
+        s = i64(shape[u64(5 + 4 * c)])
+        first1 = i64(shape[6]) if c > 1 else i64(0)
+        paired = c > 1 and i64(shape[7]) == wide and i64(shape[8]) == tall
         for r in range(64):
-            rec[r] = (i64(1) << 36) // (i64(quant[u64(qo + r)]) * 1024)
+            q = i64(quantisers[u64(64 * c + r)])
+            by_left[r] = (i64(1) << 36) // (q * (FLAT if r & 7 == 0 else WAVE))
+            by_top[r] = (i64(1) << 36) // (q * (FLAT if r < 8 else WAVE))
+            finer[r] = (i64(1) << 20) // q
         for k in range(8 * wide):
             below[k] = 0
         for k in range(4 * wide + 4):
             counts[k] = 0
         for k in range(wide + 1):
-            resid[k] = 0
-        w0 = i64(picture[3])
-        h0 = i64(picture[4])
+            errors[k] = 0
         for y in range(tall):
+            left_error = i64(0)
             for k in range(8):
                 right[k] = 0
-            lefts0 = i64(0)
-            lefts1 = i64(0)
-            lefts2 = i64(0)
-            leftres = i64(0)
+            for k in range(4):
+                left_counts[k] = 0
             for bx in range(wide):
                 o = 64 * (first + y * wide + bx)
-                oa = o - 64 * wide if y > 0 else blank
-                ol = o - 64 if bx > 0 else blank
-                oal = oa - 64 if y > 0 and bx > 0 else blank
-                oar = oa + 64 if y > 0 and bx + 1 < wide else blank
-                oll = o - 128 if bx > 1 else ol
-                oaa = o - 128 * wide if y > 1 else oa
-                oref = blank  # luma at the place
-                oref2 = blank
-                oother = blank
+                o_top = o - 64 * wide if y > 0 else blank
+                o_left = o - 64 if bx > 0 else blank
+                o_both = o_top - 64 if y > 0 and bx > 0 else blank
+                o_next = o_top + 64 if y > 0 and bx + 1 < wide else blank
+                # Two blocks that are like this one: of component 0 at the same place, or further ones of this plane.
+                o_one = o - 128 if bx > 1 else o_left
+                o_two = o - 128 * wide if y > 1 else o_top
+                o_pair = blank  # the block of component 1 at the same place
                 if c > 0:
-                    ry = y * h0 // tall
-                    rx = bx * w0 // wide
-                    oref = 64 * (ry * w0 + rx)
-                    ry = min(ry + (h0 // tall) - 1, h0 - 1) if h0 > tall else ry
-                    rx = min(rx + (w0 // wide) - 1, w0 - 1) if w0 > wide else rx
-                    oref2 = 64 * (ry * w0 + rx)
-                    if c > 1:
-                        oother = 64 * (i64(picture[u64(2 + 4 * (c - 1))]) + y * wide + bx)
-                        if i64(picture[u64(3 + 4 * (c - 1))]) != wide or i64(picture[u64(4 + 4 * (c - 1))]) != tall:
-                            oother = blank
+                    at_x = bx * wide0 // wide
+                    at_y = y * high0 // tall
+                    o_one = 64 * (at_y * wide0 + at_x)
+                    at_x = min(at_x + max(wide0 // wide - 1, i64(0)), wide0 - 1)
+                    at_y = min(at_y + max(high0 // tall - 1, i64(0)), high0 - 1)
+                    o_two = 64 * (at_y * wide0 + at_x)
+                    if paired:
+                        o_pair = 64 * (first1 + y * wide + bx)
                 for k in range(8):
-                    rowres[k] = right[k]
-                    colres[k] = below[u64(8 * bx + k)]
+                    on_left[k] = right[k]
+                    on_top[k] = below[u64(8 * bx + k)]
                     right[k] = 0
                     down[k] = 0
-                for k in range(64):
-                    val[k] = 0
-                    mag[10 * (k >> 3) + (k & 7) + 11] = 0
-                group = i64(0)
+                for k in range(24, 120):
+                    known[k] = 0
+                group = i64(INNER)
                 place = i64(0)
                 stop = i64(0)
-                left = i64(0)
+                left = i64(0)  # coefficients of the group that are not zero and to come
                 total = i64(0)
-                prev1 = i64(0)
-                prev2 = i64(0)
-                recent = i64(0)
-                lo = i64(0)
-                mu = i64(0)
-                guess = i64(0)
-                bg = i64(0)
-                while group < 5:
-                    # ------- what comes next
+                before = i64(0)  # magnitudes of the coefficients before
+                before2 = i64(0)
+                recent = i64(0)  # their decaying sum
+                while group < DONE:
+                    # ---- what comes, and its contexts
                     target = i64(0)
+                    expected = i64(0)
                     bits = i64(0)
                     r = i64(0)
-                    sel0 = i64(0)
-                    sel1 = i64(0)
-                    sel2 = i64(0)
-                    asel = i64(0)
-                    base = i64(0)
-                    phase = i64(ZERO)
-                    expect = i64(0)
-                    if place == stop and group < 3:
-                        # count of the next group
-                        phase = i64(COUNT)
-                        stop = i64(ends[group])
-                        size = stop - place
-                        bits = i64(3) if size < 8 else i64(6)
-                        if mode == 0:
-                            for k in range(place, stop):
-                                target += i64(planes[u64(o + i64(order[u64(k)]))] != 0)
-                        ca = i64(counts[u64(4 * bx + group)])
-                        cl = lefts0
-                        if group == 1:
-                            cl = lefts1
-                        elif group == 2:
-                            cl = lefts2
-                        if y == 0:
-                            ca = cl
-                        if bx == 0:
-                            cl = ca
-                        car = i64(counts[u64(4 * (bx + 1) + group)]) if bx + 1 < wide and y > 0 else ca
-                        cref = i64(0)
-                        if c > 0:
-                            for k in range(place, stop):
-                                rr = u64(i64(order[u64(k)]))
-                                cref += i64(planes[u64(oref) + rr] != 0)
-                                cref += i64(planes[u64(oref2) + rr] != 0)
-                        coth = i64(0)
-                        if c > 1:
-                            for k in range(place, stop):
-                                coth += i64(planes[u64(oother + i64(order[u64(k)]))] != 0)
-                        en = i64(0)
+                    spot = i64(0)  # of a coefficient in `known`
+                    line = i64(0)  # of its regressions
+                    size_guess = i64(0)
+                    value_guess = i64(0)
+                    kind = i64(0)
+                    select = i64(0)
+                    if group == LOWEST:
+                        kind = i64(3)
+                        by = i64(by_left[0])
+                        from_left = (i64(on_left[0]) * by) >> 32  # sixteenths of a quantiser
+                        from_top = (i64(on_top[0]) * by) >> 32
+                        rough_left = i64(0)
+                        rough_top = i64(0)
                         for k in range(1, 8):
-                            en += abs(rowres[k]) + abs(colres[k])
-                        en = lg((en * i64(rec[9])) >> 34, i64(15))
-                        gg = (s * 3 + group) * 64
-                        g = (s * 3 + group)
-                        b0 = i64(32) << 20
-                        mean = (ca + cl + 1) >> 1
-                        rows[0] = gg + mean
-                        rows[1] = (gg + ca) * 16 + lg(cl, 15)
-                        rows[2] = (gg + cl) * 16 + lg(ca, 15)
-                        rows[3] = (gg + mean) * 16 + lg(total, 15)
-                        rows[4] = (gg + mean) * 16 + en
-                        rows[5] = (gg + lg(ca + cl + car, 15)) * 16 + lg(cref, 15)
-                        rows[6] = (gg + min(coth, 63)) * 16 + lg(mean, 15)
-                        rows[7] = gg + total
-                        rows[8] = (gg + lg(cref, 15)) * 16 + min(coth, 15)
-                        rows[9] = (gg + (ca + cl + 2 * car + 2) // 4) * 16 + lg(total, 15)
-                        rows[10] = (gg + lg(total, 15)) * 16 + en
-                        for k in range(11):
-                            rows[k] = (rows[k] & ((SLOT >> 6) - 1)) * 64 + k * SLOT + b0
-                        for k in range(11, n):
-                            rows[k] = b0 + 11 * SLOT + (g << 6)
-                        sel0 = 4096 + g * 64
-                        sel1 = g * 16 + lg(mean, 15)
-                        sel2 = g * 16 + lg(total, 15)
-                        asel = 4096 + g * 16 + lg(mean, 15)
-                    elif group == 3:
-                        # DC
-                        predl = (rowres[0] * i64(rec[0])) >> 32  # sixteenths
-                        preda = (colres[0] * i64(rec[0])) >> 32
-                        pred = (predl + preda) >> 1
+                            rough_left += abs(i64(on_left[k]))
+                            rough_top += abs(i64(on_top[k]))
+                        rough_left = (rough_left * by) >> 34
+                        rough_top = (rough_top * by) >> 34
                         if bx == 0:
-                            pred = preda
-                            predl = preda
+                            from_left = from_top
                         elif y == 0:
-                            pred = predl
-                            preda = predl
-                        en = i64(0)
-                        ea = i64(0)
+                            from_top = from_left
+                        # The calmer border counts for more.
+                        weight = rough_top + 2
+                        parts = rough_left + rough_top + 4
+                        guess = from_top + ((from_left - from_top) * weight) // parts
+                        expected = clipped((guess + 8) >> 4, i64(8191))
+                        fine = (guess + 8) & 15
+                        apart = from_left - from_top
+                        apart_class = classed(abs(apart) >> 2, i64(15))
+                        apart_way = both_ways(apart >> 2, i64(15))
+                        rough = classed(rough_left + rough_top, i64(15))
+                        top_error = i64(errors[u64(bx)])
+                        next_error = i64(errors[u64(bx + 1)]) if bx + 1 < wide else top_error
+                        near = classed(abs(left_error) + abs(top_error), i64(15))
+                        pair_error = i64(others[u64(y * wide + bx)]) if paired else i64(0)
+                        of_set = s * 64
+                        if mode != DECODE:
+                            target = i64(planes[u64(o)]) - expected
+                        b = 3 * MOST
+                        rows[b] = of_set + rough
+                        rows[b + 1] = (of_set + rough) * 16 + apart_class
+                        rows[b + 2] = (of_set + apart_class) * 16 + near
+                        rows[b + 3] = (of_set + rough) * 16 + near
+                        rows[b + 4] = (of_set + total) * 16 + rough
+                        rows[b + 5] = (of_set + classed(rough_left, i64(15))) * 16 + classed(rough_top, i64(15))
+                        rows[b + 6] = of_set + classed(abs(left_error), i64(15)) * 4 + classed(abs(top_error), i64(7)) // 2
+                        rows[b + 7] = (of_set + classed(abs(top_error), i64(15))) * 16 + classed(abs(next_error), i64(15))
+                        rows[b + 8] = (of_set + classed(abs(pair_error), i64(15))) * 16 + rough
+                        rows[b + 9] = (of_set + near) * 16 + min(total, i64(15))
+                        rows[b + 10] = of_set + fine
+                        b = 4 * MOST
+                        rows[b] = (of_set + fine) * 32 + rough
+                        rows[b + 1] = (of_set + apart_way) * 32 + apart_class
+                        rows[b + 2] = (of_set + sign_of(left_error) * 3 + sign_of(top_error)) * 32 + near
+                        rows[b + 3] = (of_set + both_ways(left_error, i64(15))) * 32 + both_ways(top_error, i64(15))
+                        rows[b + 4] = (of_set + both_ways(pair_error, i64(15))) * 32 + fine
+                        rows[b + 5] = (of_set + apart_way) * 32 + fine
+                        select = (18 + s) * 33
+                    elif stop != 49 + 7 * group:
+                        # how many coefficients of the group are not zero
+                        kind = i64(2)
+                        stop = 49 + 7 * group
+                        bits = i64(6) if group == INNER else i64(3)
+                        of_pair = i64(0)
+                        of_like = i64(0)
+                        for k in range(place, stop):
+                            r = i64(order[u64(k)])
+                            if mode != DECODE:
+                                target += i64(planes[u64(o + r)] != 0)
+                            if c > 0:
+                                of_like += i64(planes[u64(o_one + r)] != 0) + i64(planes[u64(o_two + r)] != 0)
+                                of_pair += i64(planes[u64(o_pair + r)] != 0)
+                        top_count = i64(counts[u64(4 * bx + group)])
+                        left_count = i64(left_counts[u64(group)])
+                        if y == 0:
+                            top_count = left_count
+                        if bx == 0:
+                            left_count = top_count
+                        next_count = i64(counts[u64(4 * bx + 4 + group)]) if y > 0 and bx + 1 < wide else top_count
+                        mean = (top_count + left_count + 1) >> 1
+                        rough = i64(0)
                         for k in range(1, 8):
-                            en += abs(rowres[k])
-                            ea += abs(colres[k])
-                        en = (en * i64(rec[0])) >> 34
-                        ea = (ea * i64(rec[0])) >> 34
-                        if bx > 0 and y > 0:
-                            # the calmer edge counts for more
-                            pred = (predl * (ea + 2) + preda * (en + 2)) // (en + ea + 4)
-                        expect = (pred + 8) >> 4
-                        if mode == 0:
-                            target = i64(planes[u64(o)]) - expect
-                        fine = pred - expect * 16 + 8
-                        diff = lg(abs(predl - preda) >> 2, 15)
-                        both = lg(en + ea, 15)
-                        ra = i64(resid[u64(bx)])
-                        rar = i64(resid[u64(bx + 1)]) if bx + 1 < wide else ra
-                        nres = lg(abs(leftres) + abs(ra), 15)
-                        ss = s * 64
-                        rows[0] = ss + both
-                        rows[1] = (ss + both) * 16 + diff
-                        rows[2] = (ss + diff) * 16 + nres
-                        rows[3] = (ss + both) * 16 + nres
-                        rows[4] = (ss + min(total, 63)) * 16 + both
-                        rows[5] = (ss + lg(en, 15)) * 16 + lg(ea, 15)
-                        rows[6] = ss + lg(abs(leftres), 15) * 4 + min(lg(abs(ra), 15) >> 1, 3)
-                        rows[7] = (ss + lg(abs(ra), 15)) * 16 + lg(abs(rar), 15)
-                        dref = i64(0)
-                        if c > 1:
-                            dref = i64(resid[u64(wide + 1 + y * wide + bx)])
-                        rows[8] = (ss + lg(abs(dref), 15)) * 16 + both
-                        rows[9] = (ss + nres) * 16 + min(total, 15)
-                        rows[10] = ss + fine
-                        for k in range(11):
-                            rows[k] = ((rows[k] & 32767) << 5) + k * SLOT + (i64(48) << 20)
-                        for k in range(11, n):
-                            rows[k] = (i64(48) << 20) + 11 * SLOT + s * 32
-                        sd = slg((predl - preda) >> 2, i64(15))
-                        rows[32] = (ss + fine) * 32 + both
-                        rows[33] = (ss + sd) * 32 + diff
-                        rows[34] = (ss + 8 + sgn(leftres) * 3 + sgn(ra)) * 32 + lg(abs(leftres), 15)
-                        rows[35] = (ss + slg(leftres, i64(15))) * 32 + slg(ra, i64(15)) 
-                        rows[36] = (ss + slg(dref, i64(15))) * 32 + fine
-                        rows[37] = (ss + sd) * 32 + fine
-                        for k in range(32, 38):
-                            rows[k] = ((rows[k] & 4095) << 5) + (k - 32) * 131072 + (i64(62) << 20)
-                        for k in range(38, 32 + n):
-                            rows[k] = (i64(63) << 20) + s * 32
-                        sel0 = 3000 + s * 33
-                        sel1 = 1000 + both
-                        sel2 = 1000 + diff
-                        asel = 5000 + s * 16 + both
-                    elif group < 3:
+                            rough += abs(i64(on_left[k])) + abs(i64(on_top[k]))
+                        rough = classed((rough * i64(by_left[9])) >> 34, i64(15))
+                        of_group = (s * 3 + group) * 64
+                        so_far = classed(total, i64(15))
+                        b = 2 * MOST
+                        rows[b] = of_group + mean
+                        rows[b + 1] = (of_group + top_count) * 16 + classed(left_count, i64(15))
+                        rows[b + 2] = (of_group + left_count) * 16 + classed(top_count, i64(15))
+                        rows[b + 3] = (of_group + mean) * 16 + so_far
+                        rows[b + 4] = (of_group + mean) * 16 + rough
+                        rows[b + 5] = (of_group + classed(top_count + left_count + next_count, i64(15))) * 16 + classed(of_like, i64(15))
+                        rows[b + 6] = (of_group + of_pair) * 16 + classed(mean, i64(15))
+                        rows[b + 7] = of_group + total
+                        rows[b + 8] = (of_group + classed(of_like, i64(15))) * 16 + min(of_pair, i64(15))
+                        rows[b + 9] = (of_group + ((top_count + left_count + 2 * next_count + 2) >> 2)) * 16 + so_far
+                        rows[b + 10] = (of_group + so_far) * 16 + rough
+                        select = 20 * 33 + (s * 3 + group) * 8
+                    elif left == 0:
+                        place = stop
+                        group += 1
+                        before = i64(0)
+                        before2 = i64(0)
+                        recent = i64(0)
+                        continue
+                    else:
                         r = i64(order[u64(place)])
-                        if left == 0:
-                            place = stop
-                            group += 1
-                            prev1 = i64(0)
-                            prev2 = i64(0)
-                            continue
                         u = r & 7
                         v = r >> 3
-                        if mode == 0:
+                        if mode != DECODE:
                             target = i64(planes[u64(o + r)])
-                        a = i64(planes[u64(oa + r)])
-                        l = i64(planes[u64(ol + r)])
-                        al = i64(planes[u64(oal + r)])
-                        ar = i64(planes[u64(oar + r)])
-                        nb = ((abs(a) + abs(l)) * 13 + 6 * abs(al)) >> 2 if bx > 0 and y > 0 else (abs(a) + abs(l)) * 8
-                        nb2 = nb + 3 * abs(ar)
-                        q = i64(quant[u64(qo + r)])
-                        m = 10 * v + u + 11
-                        inb = 2 * (mag[m - 1] + mag[m - 10] + mag[m + 1] + mag[m + 10]) + mag[m - 11] + mag[m - 9] + mag[m + 9] + mag[m + 11]
-                        inb = inb // q
-                        pl = (((rowres[v] * i64(rec[r])) >> 22) * i64(edge[u64(8 + u)])) >> 20 if v > 0 else i64(0)  # sixteenths
-                        pa = (((colres[u] * i64(rec[r])) >> 22) * i64(edge[u64(8 + v)])) >> 20 if u > 0 else i64(0)
-                        pred = (pl + pa) >> 1
+                        top = i64(planes[u64(o_top + r)])
+                        aside = i64(planes[u64(o_left + r)])
+                        corner = i64(planes[u64(o_both + r)])
+                        beyond = i64(planes[u64(o_next + r)])
+                        pair = i64(planes[u64(o_pair + r)])
+                        like = i64(planes[u64(o_one + r)])
+                        likes = abs(like) + abs(i64(planes[u64(o_two + r)]))
+                        large_top = abs(top)
+                        large_aside = abs(aside)
+                        beside = (large_top + large_aside) * 8
+                        if bx > 0 and y > 0:
+                            beside = ((large_top + large_aside) * 13 + 6 * abs(corner)) >> 2
+                        by = i64(finer[r])
+                        spot = 12 * v + u + 26
+                        at_left = i64(known[u64(spot - 1)])
+                        at_top = i64(known[u64(spot - 12)])
+                        at_right = i64(known[u64(spot + 1)])
+                        at_down = i64(known[u64(spot + 12)])
+                        corners = abs(i64(known[u64(spot - 13)])) + abs(i64(known[u64(spot - 11)]))
+                        corners += abs(i64(known[u64(spot + 11)])) + abs(i64(known[u64(spot + 13)]))
+                        inside = 2 * (abs(at_left) + abs(at_top) + abs(at_right) + abs(at_down)) + corners
+                        inside = (inside * by) >> 20
+                        from_left = (i64(on_left[v]) * i64(by_left[r])) >> 32 if v > 0 else i64(0)  # sixteenths
+                        from_top = (i64(on_top[u]) * i64(by_top[r])) >> 32 if u > 0 else i64(0)
+                        joined = (from_left + from_top) >> 1
                         if v == 0 or bx == 0:
-                            pred = pa
+                            joined = from_top
                         elif u == 0 or y == 0:
-                            pred = pl
-                        pred = max(min(pred, i64(32767)), i64(-32767))
-                        ap = abs(pred)
-                        ref = i64(0)
-                        oth = i64(0)
-                        if c > 0:
-                            ref = abs(i64(planes[u64(oref + r)])) + abs(i64(planes[u64(oref2 + r)]))
-                            oth = i64(planes[u64(oother + r)])
-                        else:
-                            ref = abs(i64(planes[u64(oll + r)])) + abs(i64(planes[u64(oaa + r)]))
-                        z = r + 64 * s
-                        zone = min(u + v, i64(8)) + 16 * s
-                        leftb = min(left, i64(15))
-                        togo = stop - place
-                        bnb = lg(nb, i64(15))
-                        binb = lg(inb, i64(15))
-                        bp = lg(ap >> 2, i64(15))
-                        # energy of nearby frequencies in the neighbours
-                        ne = i64(0)
+                            joined = from_left
+                        # Frequencies next to this one, in the blocks next to this one; never the lowest.
+                        around = i64(0)
                         if u < 7:
-                            ne += abs(i64(planes[u64(oa + r + 1)])) + abs(i64(planes[u64(ol + r + 1)]))
+                            around += abs(i64(planes[u64(o_top + r + 1)])) + abs(i64(planes[u64(o_left + r + 1)]))
                         if v < 7:
-                            ne += abs(i64(planes[u64(oa + r + 8)])) + abs(i64(planes[u64(ol + r + 8)]))
+                            around += abs(i64(planes[u64(o_top + r + 8)])) + abs(i64(planes[u64(o_left + r + 8)]))
                         if u > 0 and r > 1:
-                            ne += abs(i64(planes[u64(oa + r - 1)])) + abs(i64(planes[u64(ol + r - 1)]))
-                        if v > 0 and r > 8:
-                            ne += abs(i64(planes[u64(oa + r - 8)])) + abs(i64(planes[u64(ol + r - 8)]))
-                        bne = lg(ne * 2, i64(15))
-                        f[0] = logs[u64(min(4 * abs(a), i64(4095)))]
-                        f[1] = logs[u64(min(4 * abs(l), i64(4095)))]
-                        f[2] = logs[u64(min(4 * abs(al), i64(4095)))]
-                        f[3] = logs[u64(min(4 * abs(ar), i64(4095)))]
-                        f[4] = logs[u64(min(4 * ref, i64(4095)))]
-                        f[5] = logs[u64(min(4 * mag[m - 1] // q, i64(4095)))]
-                        f[6] = logs[u64(min(4 * mag[m - 10] // q, i64(4095)))]
-                        f[7] = logs[u64(min(4 * mag[m + 1] // q, i64(4095)))]
-                        f[8] = logs[u64(min(4 * mag[m + 10] // q, i64(4095)))]
-                        f[9] = logs[u64(min(2 * (mag[m - 11] + mag[m - 9] + mag[m + 9] + mag[m + 11]) // q, i64(4095)))]
-                        f[10] = logs[u64(min(abs(pl) >> 2, i64(4095)))]
-                        f[11] = logs[u64(min(abs(pa) >> 2, i64(4095)))]
-                        f[12] = logs[u64(min(2 * ne, i64(4095)))]
-                        f[13] = logs[u64(min(recent, i64(4095)))]
-                        f[14] = logs[u64(min((left << 6) // togo, i64(4095)))]
-                        lo = z * 16 
-                        guess = max(i64(dot16(f, lms, i64(0), lo)) >> 8, i64(0))
-                        bg = min(guess >> 3, i64(31))
-                        sg[0] = max(min(pl, i64(1023)), i64(-1023))
-                        sg[1] = max(min(pa, i64(1023)), i64(-1023))
-                        sg[2] = max(min(a, i64(63)), i64(-63)) * 16
-                        sg[3] = max(min(l, i64(63)), i64(-63)) * 16
-                        sg[4] = max(min(i64(planes[u64(oal + r)]), i64(63)), i64(-63)) * 16
-                        sg[5] = max(min(i64(planes[u64(oar + r)]), i64(63)), i64(-63)) * 16
-                        sg[6] = max(min(oth, i64(63)), i64(-63)) * 16
-                        sg[7] = max(min(i64(planes[u64(oref + r)]), i64(63)), i64(-63)) * 16 if c > 0 else i64(0)
-                        for k in range(8, 16):
-                            sg[k] = 0
-                        if u > 1:
-                            sg[8] = max(min(16 * val[r - 2] * i64(quant[u64(qo + r - 2)]) // q, i64(1023)), i64(-1023))
-                        if v > 1:
-                            sg[9] = max(min(16 * val[r - 16] * i64(quant[u64(qo + r - 16)]) // q, i64(1023)), i64(-1023))
-                        if u < 6:
-                            sg[10] = max(min(16 * val[r + 2] * i64(quant[u64(qo + r + 2)]) // q, i64(1023)), i64(-1023))
-                        if v < 6:
-                            sg[11] = max(min(16 * val[r + 16] * i64(quant[u64(qo + r + 16)]) // q, i64(1023)), i64(-1023))
-                        mu = max(min(i64(dot16(sg, slms, i64(0), lo)) >> 8, i64(1023)), i64(-1023))
-                        am = abs(mu)
-                        rows[15] = z * 32 + lg(am, i64(31))
-                        rows[16] = (lg(am, i64(31)) * 32 + bg) * 16 + leftb
-                        rows[17] = (lg(am, i64(31)) * 32 + zone) * 16 + bnb
-                        rows[0] = z * 32 + bg
-                        rows[1] = z * 64 + min(left, i64(31))
-                        rows[2] = z * 16 + bp
-                        rows[3] = (bnb * 16 + binb) * 32 + zone
-                        rows[4] = (leftb * 16 + binb) * 32 + bnb + 16 * s
-                        rows[5] = (lg(abs(pl) >> 2, i64(15)) * 16 + lg(abs(pa) >> 2, i64(15))) * 32 + zone
-                        rows[6] = (bg * 8 + min(prev1, i64(7))) * 64 + (min(prev2, i64(1)) * 32 + zone)
-                        rows[11] = (bg * 16 + bp) * 32 + zone
-                        rows[2] = z * 16 + lg(abs(pl) >> 2, i64(15))
-                        rows[12] = z * 16 + lg(abs(pa) >> 2, i64(15))
-                        rows[13] = (z * 8 + (bg >> 2)) * 16 + leftb
-                        if 0 > 1: rows[6] = ((z * 4 + min(abs(a), i64(3))) * 4 + min(abs(l), i64(3))) * 3 + min(abs(al), i64(2))
-                        rows[7] = (z * 16 + lg(2 * ref, i64(15))) * 8 + min(abs(oth), i64(7))
-                        rows[8] = z * 16 + lg(recent, i64(15))
-                        rows[9] = (leftb * 64 + togo) * 2 + s
-                        rows[10] = ((min(prev1, i64(7)) * 8 + min(prev2, i64(7))) * 16 + leftb) * 2 + s
-                        rows[14] = (bg * 16 + leftb) * 16 + bp
-                        for k in range(n):
-                            rows[k] = ((rows[k] & 32767) << 5) + k * SLOT
-                        spred = slg(pred >> 2, i64(15))
-                        rows[32] = z * 32 + spred
-                        rows[33] = (slg(pl >> 3, i64(7)) * 16 + slg(pa >> 3, i64(7))) * 32 + zone
-                        rows[34] = ((sgn(a) + 1) * 3 + sgn(l) + 1) * 128 + z
-                        sb = i64(0)
-                        if u > 0:
-                            sb += sgn(val[r - 1]) + 1
-                        if v > 0:
-                            sb += 3 * (sgn(val[r - 8]) + 1)
-                        if u > 1:
-                            sb += 9 * (sgn(val[r - 2]) + 1)
-                        if v > 1:
-                            sb += 27 * (sgn(val[r - 16]) + 1)
-                        rows[35] = sb * 32 + zone
-                        rows[36] = (sgn(oth) + 1) * 128 + z
-                        rows[37] = (spred * 9 + (sgn(a) + 1) * 3 + sgn(l) + 1) * 2 + s
-                        rows[38] = (min(max((pred >> 2) + 32, i64(0)), i64(63)) * 9 + lg(inb, i64(8))) * 2 + s
-                        rows[39] = z * 64 + slg(mu, i64(23))
-                        rows[40] = (slg(mu, i64(23)) * 16 + slg(pl >> 3, i64(7))) * 16 + slg(pa >> 3, i64(7))
-                        rows[41] = (slg(mu, i64(23)) * 32 + bg) * 2 + s
-                        for k in range(32, 42):
-                            rows[k] = ((rows[k] & 16383) << 2) + (k - 32) * 65536 + (i64(64) << 20)
-                        for k in range(42, 32 + n):
-                            rows[k] = (i64(64) << 20) + 31 * 65536 + s * 4
-                        sel0 = (s * 9 + min(u + v, i64(8))) * 33
-                        sel1 = 96 + bg + 32 * s
-                        sel2 = 96 + 32 + bp + 16 * s
-                        asel = z * 32
-                    else:
-                        break
-                    # ------- its decisions
-                    e = i64(0)
-                    node = i64(1) if phase == COUNT else i64(0)
-                    value = i64(0)
-                    size = i64(0)
+                            around += abs(i64(planes[u64(o_top + r - 1)])) + abs(i64(planes[u64(o_left + r - 1)]))
+                        if r > 8:
+                            around += abs(i64(planes[u64(o_top + r - 8)])) + abs(i64(planes[u64(o_left + r - 8)]))
+                        z = r + 64 * s
+                        line = 16 * z
+                        f[0] = logged(logs, 4 * large_top)
+                        f[1] = logged(logs, 4 * large_aside)
+                        f[2] = logged(logs, 4 * abs(corner))
+                        f[3] = logged(logs, 4 * abs(beyond))
+                        f[4] = logged(logs, 4 * likes)
+                        f[5] = logged(logs, (abs(at_left) * by) >> 18)
+                        f[6] = logged(logs, (abs(at_top) * by) >> 18)
+                        f[7] = logged(logs, (abs(at_right) * by) >> 18)
+                        f[8] = logged(logs, (abs(at_down) * by) >> 18)
+                        f[9] = logged(logs, (corners * by) >> 19)
+                        f[10] = logged(logs, abs(from_left) >> 2)
+                        f[11] = logged(logs, abs(from_top) >> 2)
+                        f[12] = logged(logs, 2 * around)
+                        f[13] = logged(logs, recent)
+                        f[14] = logged(logs, 4 * left)
+                        size_guess = max(i64(dot16(f, sizes, i64(0), line)) >> 8, i64(0))
+                        g[0] = clipped(from_left, i64(1023))
+                        g[1] = clipped(from_top, i64(1023))
+                        g[2] = clipped(16 * top, i64(1023))
+                        g[3] = clipped(16 * aside, i64(1023))
+                        g[4] = clipped(16 * corner, i64(1023))
+                        g[5] = clipped(16 * beyond, i64(1023))
+                        g[6] = clipped(16 * pair, i64(1023))
+                        g[7] = clipped(16 * like, i64(1023)) if c > 0 else i64(0)
+                        g[8] = clipped((i64(known[u64(spot - 2)]) * by) >> 16, i64(1023))
+                        g[9] = clipped((i64(known[u64(spot - 24)]) * by) >> 16, i64(1023))
+                        g[10] = clipped((i64(known[u64(spot + 2)]) * by) >> 16, i64(1023))
+                        g[11] = clipped((i64(known[u64(spot + 24)]) * by) >> 16, i64(1023))
+                        value_guess = clipped(i64(dot16(g, values, i64(0), line)) >> 8, i64(1023))
+                        zone = min(u + v, i64(8))
+                        zones = zone + 16 * s
+                        to_come = min(left, i64(15))
+                        size_class = min(size_guess >> 3, i64(31))
+                        beside_class = classed(beside, i64(15))
+                        inside_class = classed(inside, i64(15))
+                        joined_class = classed(abs(joined) >> 2, i64(15))
+                        left_class = classed(abs(from_left) >> 2, i64(15))
+                        top_class = classed(abs(from_top) >> 2, i64(15))
+                        value_class = classed(abs(value_guess), i64(31))
+                        rows[0] = z * 32 + size_class
+                        rows[1] = z * 32 + min(left, i64(31))
+                        rows[2] = z * 16 + left_class
+                        rows[3] = (beside_class * 16 + inside_class) * 32 + zones
+                        rows[4] = (to_come * 16 + inside_class) * 32 + beside_class + 16 * s
+                        rows[5] = (left_class * 16 + top_class) * 32 + zones
+                        rows[6] = (size_class * 8 + min(before, i64(7))) * 64 + min(before2, i64(1)) * 32 + zones
+                        rows[7] = (z * 16 + classed(2 * likes, i64(15))) * 8 + min(abs(pair), i64(7))
+                        rows[8] = z * 16 + classed(recent, i64(15))
+                        rows[9] = (to_come * 64 + stop - place) * 2 + s
+                        rows[10] = ((min(before, i64(7)) * 8 + min(before2, i64(7))) * 16 + to_come) * 2 + s
+                        rows[11] = (size_class * 16 + joined_class) * 32 + zones
+                        rows[12] = z * 16 + top_class
+                        rows[13] = (z * 8 + (size_class >> 2)) * 16 + to_come
+                        rows[14] = (size_class * 16 + to_come) * 16 + joined_class
+                        rows[15] = z * 32 + value_class
+                        rows[16] = (value_class * 32 + size_class) * 16 + to_come
+                        rows[17] = (value_class * 32 + zones) * 16 + beside_class
+                        way = both_ways(joined >> 2, i64(15))
+                        left_way = both_ways(from_left >> 3, i64(7))
+                        top_way = both_ways(from_top >> 3, i64(7))
+                        value_way = both_ways(value_guess, i64(23))
+                        neighbours = sign_of(top) * 3 + sign_of(aside)
+                        signs = sign_of(at_left) + 3 * sign_of(at_top)
+                        signs += 9 * sign_of(i64(known[u64(spot - 2)])) + 27 * sign_of(i64(known[u64(spot - 24)]))
+                        b = i64(MOST)
+                        rows[b] = z * 32 + way
+                        rows[b + 1] = (left_way * 16 + top_way) * 32 + zones
+                        rows[b + 2] = neighbours * 128 + z
+                        rows[b + 3] = signs * 32 + zones
+                        rows[b + 4] = sign_of(pair) * 128 + z
+                        rows[b + 5] = (way * 9 + neighbours) * 2 + s
+                        rows[b + 6] = (max(min((joined >> 2) + 32, i64(63)), i64(0)) * 9 + classed(inside, i64(8))) * 2 + s
+                        rows[b + 7] = z * 47 + value_way
+                        rows[b + 8] = (value_way * 16 + left_way) * 16 + top_way
+                        rows[b + 9] = (value_way * 32 + size_class) * 2 + s
+                        select = (s * 9 + zone) * 33
+                    # ---- where the rows begin
+                    sign_kind = kind + 1
+                    b = kind * 33
+                    wider = NODES
+                    if kind == 2:
+                        wider = TREE
+                    for k in range(i64(chosen[u64(b)])):
+                        j = kind * MOST + i64(chosen[u64(b + 1 + k)])
+                        rows[u64(j)] = i64(starts[u64(j)]) + i64(rows[u64(j)]) * wider
+                    # ---- its decisions
                     large = abs(target)
-                    if mode == 0:
-                        size = width(large)
-                    done = i64(0)
-                    left_bits = bits
-                    sign = i64(0)
+                    size = width(large)
+                    size_so_far = i64(0)
+                    phase = i64(ZERO)
+                    node = i64(0)
+                    if kind == 2:
+                        phase = i64(COUNT)
+                        node = i64(1)
+                    value = i64(0)
+                    negative = i64(0)
                     while True:
-                        off = i64(0)
-                        nd = node
+                        inputs = i64(chosen[u64(b)])
+                        row = (select + (bits if phase == COUNT else node)) * 16 * vectors
                         if phase == SIGN:
-                            off = i64(32)
-                            nd = i64(0)
-                        mnode = nd
-                        if phase == SIGN:
-                            mnode = i64(32)
-                        elif phase == COUNT:
-                            mnode = left_bits
-                        # predict
-                        for k in range(n):
-                            p = rows[u64(off + k)] + nd
-                            where[u64(k)] = p
-                            t = u32(cells[u64(p)] ^ u32(HALF))
-                            x[u64(k)] = (i64(stretch[u64(t >> u32(20))]) * i64(stats[u64(100 + i64(t & u32(1023)))]) >> 8) if (mask >> k) & 1 == 0 else i64(0)
-                        w0_ = (sel0 + mnode) * 32
-                        w1_ = (8192 + sel1 * 33 + mnode) * 32
-                        w2_ = (65536 + sel2 * 33 + mnode) * 32
-                        d0 = bounded(i64(dot(x, weights, w0_, i64(2))) >> 8)
-                        d1 = bounded(i64(dot(x, weights, w1_, i64(2))) >> 8)
-                        d2 = bounded(i64(dot(x, weights, w2_, i64(2))) >> 8)
-                        fo = (mnode + 33 * s) * 4
-                        g_ = (d0 * i64(finals[u64(fo)]) + d1 * i64(finals[u64(fo + 1)]) + d2 * i64(finals[u64(fo + 2)])) >> 16
-                        g_ = bounded(g_)
-                        pm = squashed(g_, squash)
-                        spot = spot_of(g_)
-                        part = spot & 255
-                        cell = (asel + (nd if phase != COUNT else left_bits)) * 17 + (spot >> 8) + (1 << 18 if phase == SIGN else 0)
-                        pa_ = (i64(apms[u64(cell)]) * (256 - part) + i64(apms[u64(cell + 1)]) * part) >> 8
-                        one = (pm + pa_ + 1) >> 1 if settings[7] > 0 else pm
-                        one = max(min(one, i64(65535)), i64(1))
-                        # code
-                        y_ = i64(0)
-                        if mode == 0:
-                            if phase == COUNT:
-                                y_ = (target >> (left_bits - 1)) & 1
-                            elif phase == ZERO:
-                                y_ = i64(target != 0)
-                            elif phase == SIZE:
-                                y_ = i64(size > e)
-                            elif phase == SIGN:
-                                y_ = i64(target < 0)
-                            else:
-                                y_ = (large >> (left_bits - 1)) & 1
-                            low, high, at = encode_step(low, high, at, coded, y_, one)
+                            row = (select + 32) * 16 * vectors
+                            c_at = sign_kind * 33
+                            inputs = i64(chosen[u64(c_at)])
+                            for k in range(inputs):
+                                j = sign_kind * MOST + i64(chosen[u64(c_at + 1 + k)])
+                                cell = i64(starts[u64(j)]) + i64(rows[u64(j)])
+                                where[u64(k)] = cell
+                                x[u64(k)] = stretch[u64(u32(cells[u64(cell)] ^ u32(HALF)) >> u32(20))]
                         else:
-                            y_, low, high, window, at = decode_step(low, high, window, at, coded, one)
-                        if settings[8] > 0:
-                            si = phase if phase == COUNT or group < 3 else 5 + phase
-                            si += 10 * s
-                            stats[u64(si * 2)] += 1
-                            pr = one if y_ > 0 else 65536 - one
-                            stats[u64(si * 2 + 1)] += i64(stretch[u64(4096 + (pr >> 4))])
-                        # learn
-                        goal = y_ * 4194303
-                        for k in range(n):
-                            p = u64(where[u64(k)])
-                            t = u32(cells[p] ^ u32(HALF))
-                            if inherit > 0 and t == u32(HALF):
-                                t = u32((pm << 16) | inherit)
-                            cells[p] = u32(adapted(t, goal, limit, rates) ^ u32(HALF))
-                        er = (y_ << 16) - pm
-                        uses[u64(w0_ >> 5)] += 1
-                        uses[u64(w1_ >> 5)] += 1
-                        uses[u64(w2_ >> 5)] += 1
-                        train(x, weights, w0_, i64(2), i32(error_of(y_, squashed(d0, squash), rate + i64(stats[u64(1200 + min(i64(uses[u64(w0_ >> 5)]), i64(255)))]))))
-                        train(x, weights, w1_, i64(2), i32(error_of(y_, squashed(d1, squash), rate + i64(stats[u64(1200 + min(i64(uses[u64(w1_ >> 5)]), i64(255)))]))))
-                        train(x, weights, w2_, i64(2), i32(error_of(y_, squashed(d2, squash), rate + i64(stats[u64(1200 + min(i64(uses[u64(w2_ >> 5)]), i64(255)))]))))
-                        finals[u64(fo)] += i32((d0 * er * frate + (1 << 19)) >> 20)
-                        finals[u64(fo + 1)] += i32((d1 * er * frate + (1 << 19)) >> 20)
-                        finals[u64(fo + 2)] += i32((d2 * er * frate + (1 << 19)) >> 20)
-                        cell += i64(part >= 128)
-                        apms[u64(cell)] = u16(i64(apms[u64(cell)]) + ((y_ * 65535 + (1 - y_) * 0 - i64(apms[u64(cell)])) >> alimit))
-                        # next
+                            for k in range(inputs):
+                                cell = i64(rows[u64(kind * MOST + i64(chosen[u64(b + 1 + k)]))]) + node
+                                where[u64(k)] = cell
+                                x[u64(k)] = stretch[u64(u32(cells[u64(cell)] ^ u32(HALF)) >> u32(20))]
+                        for k in range(inputs, 16 * vectors - 1):
+                            x[u64(k)] = 0
+                        p = squashed(bounded(i64(dot(x, weights, row, vectors)) >> 8), squash)
+                        bit = i64(0)
+                        if mode == DECODE:
+                            bit, low, high, window, at = decode_step(low, high, window, at, coded, p)
+                        else:
+                            if phase == COUNT:
+                                bit = (target >> (bits - 1)) & 1
+                            elif phase == ZERO:
+                                bit = i64(target != 0)
+                            elif phase == SIZE:
+                                bit = i64(size > size_so_far)
+                            elif phase == SIGN:
+                                bit = i64(target < 0)
+                            else:
+                                bit = (large >> (bits - 1)) & 1
+                            low, high, at = encode_step(low, high, at, coded, bit, p)
+                        goal = bit * 4194303
+                        for k in range(inputs):
+                            cell = u64(where[u64(k)])
+                            cells[cell] = u32(adapted(u32(cells[cell] ^ u32(HALF)), goal, limit, rates) ^ u32(HALF))
+                        pace = warmed(uses, row // (16 * vectors), rate, extra)
+                        train(x, weights, row, vectors, i32(error_of(bit, p, pace)))
+                        decisions += 1
                         if phase == COUNT:
-                            node = node * 2 + y_
-                            value = value * 2 + y_
-                            left_bits -= 1
-                            if left_bits == 0:
+                            node = node * 2 + bit
+                            value = value * 2 + bit
+                            bits -= 1
+                            if bits == 0:
                                 break
                         elif phase == ZERO:
-                            if y_ == 0:
+                            if bit == 0:
                                 break
                             phase = i64(SIZE)
-                            e = i64(1)
+                            size_so_far = i64(1)
                             node = i64(1)
                         elif phase == SIZE:
-                            if y_ > 0 and e < 14:
-                                e += 1
-                                node = e
-                            else:
+                            if bit > 0:
+                                size_so_far += 1
+                                node = size_so_far
+                            if bit == 0 or size_so_far == 15:
                                 phase = i64(SIGN)
                         elif phase == SIGN:
-                            sign = y_
+                            negative = bit
                             value = i64(1)
-                            left_bits = e - 1
-                            if left_bits == 0:
+                            bits = size_so_far - 1
+                            if bits == 0:
                                 break
                             phase = i64(BITS)
-                            node = 15 + e
+                            node = 15 + size_so_far
                         else:
-                            value = value * 2 + y_
-                            left_bits -= 1
-                            if left_bits == 0:
+                            value = value * 2 + bit
+                            bits -= 1
+                            if bits == 0:
                                 break
-                            node = i64(31) if node >= 30 else i64(30)
-                    # ------- take it in
-                    if group == 3:
-                        value = -value if sign > 0 else value
-                        if mode == 1:
-                            planes[u64(o)] = max(min(value + expect, i64(16383)), i64(-16383))
-                        d = i64(planes[u64(o)]) * i64(quant[u64(qo)])
-                        rowres[0] = d * i64(edge[0])
-                        right[0] += d * i64(edge[0])
-                        down[0] += d * i64(edge[0])
-                        leftres = value
-                        resid[u64(bx)] = value
+                            node = i64(31)
+                    # ---- what is known now
+                    if negative > 0:
+                        value = -value
+                    if kind == 3:
+                        found = clipped(value + expected, i64(LARGEST))
+                        if mode == DECODE:
+                            planes[u64(o)] = found
+                        amount = clipped(found * i64(quantisers[u64(64 * c)]), i64(FAR)) * FLAT
+                        right[0] += amount
+                        down[0] += amount
+                        left_error = value
+                        errors[u64(bx)] = value
                         if c == 1:
-                            resid[u64(wide + 1 + y * wide + bx)] = value
-                        group = i64(5)
-                    elif phase == COUNT:
-                        left = value
-                        total += value
-                        counts[u64(4 * bx + group)] = value
-                        if group == 0:
-                            lefts0 = value
-                        elif group == 1:
-                            lefts1 = value
-                        else:
-                            lefts2 = value
-                        if left > stop - place:
-                            left = stop - place
-                        if value == 0:
-                            place = stop
-                            group += 1
+                            others[u64(y * wide + bx)] = value
+                        group = i64(DONE)
+                    elif kind == 2:
+                        left = min(value, stop - place)
+                        total += left
+                        counts[u64(4 * bx + group)] = left
+                        left_counts[u64(group)] = left
                     else:
-                        if value > 0:
+                        grown = logged(logs, 4 * abs(value))
+                        train16(f, sizes, i64(0), line, i32((i64(grown) - size_guess) * 200))
+                        power = i64(dot16(g, g, i64(0), i64(0))) + 16
+                        error = (clipped(16 * value, i64(1023)) - value_guess) * 40000 // power
+                        train16(g, values, i64(0), line, i32(clipped(error, i64(1 << 20))))
+                        recent = (recent * 3 + 12 * abs(value)) >> 2
+                        before2 = before
+                        before = abs(value)
+                        place += 1
+                        if value != 0:
                             left -= 1
-                            d = value * i64(quant[u64(qo + r)])
-                            mag[10 * (r >> 3) + (r & 7) + 11] = d
-                            if sign > 0:
-                                value = -value
-                                d = -d
-                            val[r] = value
-                            if mode == 1:
+                            if mode == DECODE:
                                 planes[u64(o + r)] = value
+                            amount = clipped(value * i64(quantisers[u64(64 * c + r)]), i64(FAR))
+                            known[u64(spot)] = amount
                             u = r & 7
                             v = r >> 3
-                            t = d * i64(edge[u64(u)])
-                            rowres[v] -= t
-                            right[v] += t if u & 1 == 0 else -t
-                            t = d * i64(edge[u64(v)])
-                            colres[u] -= t
-                            down[u] += t if v & 1 == 0 else -t
-                        train16(f, lms, i64(0), lo, i32((i64(logs[u64(min(4 * abs(value), i64(4095)))]) - guess) * lrate))
-                        err = max(min(value * 16, i64(1023)), i64(-1023)) - mu
-                        power = i64(dot16(sg, sg, i64(0), i64(0))) + 16
-                        err = err * srate // power
-                        train16(sg, slms, i64(0), lo, i32(max(min(err, i64(1 << 20)), i64(-(1 << 20)))))
-                        recent = (recent * 3 + 4 * abs(value) * 3) >> 2
-                        prev2 = prev1
-                        prev1 = abs(value)
-                        place += 1
-                        if place == stop:
-                            group += 1
-                            prev1 = i64(0)
-                            prev2 = i64(0)
+                            part = amount * (FLAT if u == 0 else WAVE)
+                            on_left[v] -= part
+                            right[v] += part if u & 1 == 0 else -part
+                            part = amount * (FLAT if v == 0 else WAVE)
+                            on_top[u] -= part
+                            down[u] += part if v & 1 == 0 else -part
                 for k in range(8):
                     below[u64(8 * bx + k)] = down[k]
-            if mode == 0 and at > room:
+            if mode != DECODE and at > coded.shape[0]:
                 break
+    settings[3] += decisions
     put_back(coder, low, high, window, at)
