@@ -162,4 +162,11 @@ TRANSFORMS = Registry(
     ],
 )
 
-OPENERS = Registry("opener", "nzip.openers", [])
+OPENERS = Registry(
+    "opener",
+    "nzip.openers",
+    [
+        ("lzw", 10, 1, "nzip.formats.openers.lzw:LzwOpener"),
+        ("differences", 11, 1, "nzip.formats.openers.differences:DifferencesOpener"),
+    ],
+)
