@@ -168,5 +168,7 @@ OPENERS = Registry(
     [
         ("lzw", 10, 1, "nzip.formats.openers.lzw:LzwOpener"),
         ("differences", 11, 1, "nzip.formats.openers.differences:DifferencesOpener"),
+        ("base64", 12, 1, "nzip.formats.openers.base64:Base64Opener"),
+        ("hexadecimal", 13, 1, "nzip.formats.openers.hexadecimal:HexadecimalOpener"),
     ],
 )
