@@ -171,5 +171,6 @@ OPENERS = Registry(
         ("differences", 11, 1, "nzip.formats.openers.differences:DifferencesOpener"),
         ("base64", 12, 1, "nzip.formats.openers.base64:Base64Opener"),
         ("hexadecimal", 13, 1, "nzip.formats.openers.hexadecimal:HexadecimalOpener"),
+        ("fax", 14, 1, "nzip.formats.openers.fax:FaxOpener"),
     ],
 )

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from nzip.errors import CorruptError
 from nzip.formats.container.wire import Reader, uleb
 from nzip.formats.openers.base import Opened, Opener
+from nzip.formats.openers.bits import rest, with_rest
 from nzip.process import imported
 
 BIG, EARLY, BLOCKS, INTERLACED = 1, 2, 4, 8  # how all streams are written
@@ -192,19 +193,11 @@ def _undone(stream: bytes, form: Form, enough: int, most: int) -> Opened | None:
             parts += uleb(gap) + uleb(less * 2 + (number > 0))
             if number:
                 parts += uleb(number - 1)
-    used = -(-bits // 8)
-    rest = _spare(stream, bits, form.big)
-    if rest or used < len(stream):
+    ragged = rest(stream, bits, big=form.big == 1)
+    if ragged:
         marks |= RAGGED
-        parts += bytes((rest,)) + uleb(len(stream) - used) + stream[used:]
+        parts += ragged
     return Opened(inner.tobytes(), bytes((marks,)) + bytes(parts))
-
-
-def _spare(stream: bytes, bits: int, big: int) -> int:
-    """The value of the bits of the last byte that no code takes."""
-    if not bits % 8:
-        return 0
-    return stream[bits // 8] & ((1 << (8 - bits % 8)) - 1) if big else stream[bits // 8] >> bits % 8
 
 
 def _redone(inner: bytes, reader: Reader, form: Form, room: int) -> bytes:
@@ -247,15 +240,8 @@ def _redone(inner: bytes, reader: Reader, form: Form, room: int) -> bytes:
         bits = lzw_kernel.pack(codes[:read], clears, form.big, form.early, form.bits, (marks & ENDS) // ENDS, out)
     if bits < 0:
         raise CorruptError("an LZW recipe does not fit its bytes")
-    coded = bytearray(out[: -(-bits // 8)].tobytes())
-    if marks & RAGGED:
-        rest, more = reader.u8(), reader.bytes(reader.uleb())
-        if rest >> (-bits % 8):
-            raise CorruptError("an LZW recipe has more bits than there is room for")
-        if rest:
-            coded[-1] |= rest << (0 if form.big else bits % 8)
-        coded += more
-    return bytes(coded)
+    coded = out[: -(-bits // 8)].tobytes()
+    return with_rest(coded, bits, reader, big=form.big == 1) if marks & RAGGED else coded
 
 
 def _unblocked(coded: bytes) -> tuple[bytes, bytes] | None:

@@ -25,7 +25,8 @@ def find(data: bytes) -> list[Found]:
     for start, stop, alphabet, first, line, last, between in table[:count].tolist():
         hints: dict[str, Any] = {}
         if line:
-            hints = {"first": first, "line": line, "last": last, "between": data[start + first : start + first + between]}
+            gap = data[start + first : start + first + between]
+            hints = {"first": first, "line": line, "last": last, "between": gap}
         if alphabet & loop.HEXADECIMAL:
             found.append(Found(start, stop, "hexadecimal", hints))
         elif _varied(data[start : min(stop, start + SAMPLE)]):

@@ -102,7 +102,7 @@ def _picture(fields: dict[int, list[int]], start: int, big: bool) -> Found | Non
 
     compression, samples, bits = one(COMPRESSION, PLAIN), one(SAMPLES, 1), fields.get(BITS, [1])
     columns, rows, apart = one(WIDTH, 0), one(HEIGHT, 0), one(PLANES, 1) == 2 and samples > 1
-    if min(bits) != max(bits) or not (0 < columns < 1 << 24 and 0 < rows < 1 << 24) or one(FILL, 1) != 1:
+    if min(bits) != max(bits) or not (0 < columns < 1 << 24 and 0 < rows < 1 << 24):
         return None
     tiled = TILE_OFFSETS in fields
     offsets, counts = fields.get(TILE_OFFSETS if tiled else OFFSETS, []), fields.get(
@@ -133,7 +133,7 @@ def _picture(fields: dict[int, list[int]], start: int, big: bool) -> Found | Non
         one(FORMAT, 1) == 3,
         one(PREDICTOR, 1) == 2 and compression == LZW,
     )
-    if not picture.width and bits[0] != 1:
+    if (not picture.width and bits[0] != 1) or (one(FILL, 1) != 1 and compression != GROUP4):
         return None
     first, last = offsets[0], ends[-1]
     if compression == PLAIN:
@@ -142,10 +142,9 @@ def _picture(fields: dict[int, list[int]], start: int, big: bool) -> Found | Non
         "cuts": tuple(offset - first for offset in offsets[1:]),
         "sizes": tuple(high * row for high in heights),
     }
-    if compression == GROUP4 and bits[0] == 1 and len(offsets) == 1:
-        hints = {"width": columns, "height": rows}
-        return Found(start + first, start + last, "fax", hints, inside=_pixels(picture))
-    opener = {LZW: "lzw", PACKED: "runs"}.get(compression)
+    if compression == GROUP4 and bits[0] == 1:
+        hints |= {"width": columns, "rows": tuple(heights), "turned": one(FILL, 1) == 2}
+    opener = {LZW: "lzw", PACKED: "runs", GROUP4: "fax" if bits[0] == 1 else ""}.get(compression, "")
     return Found(start + first, start + last, opener, hints, inside=_pixels(picture)) if opener else None
 
 
