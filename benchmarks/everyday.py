@@ -317,10 +317,11 @@ def main() -> None:
     known: dict[tuple[str, str], dict[str, Any]] = {}
     if args.journal and args.journal.exists():
         for line in args.journal.read_text().splitlines():
-            row = json.loads(line)
-            known[row["coder"], row["sha256"]] = row["result"]
+            kept = json.loads(line)
+            known[kept["coder"], kept["sha256"]] = kept["result"]
     coders: dict[str, Coder | None] = {}
-    result = {"tool": "everyday", "python": platform.python_version(), "cpus": os.cpu_count(), "sets": {}}
+    sets: dict[str, Any] = {}
+    result = {"tool": "everyday", "python": platform.python_version(), "cpus": os.cpu_count(), "sets": sets}
     for name in args.sets.split(","):
         items, wanted = SETS[name]
         wanted = tuple(args.coders.split(",")) if args.coders else wanted
@@ -329,15 +330,14 @@ def main() -> None:
         for item in files:
             row: dict[str, Any] = {"file": item.name, "size": len(item.data)}
             for label in wanted:
-                if label not in coders:
-                    coders[label] = coder(label)
-                    if coders[label] is not None and label.startswith("nzip"):
-                        measured(coders[label], Item("", item.data[: 1 << 14]))  # kernels compile
-                one = coders[label]
+                new = label not in coders
+                one = coders[label] = coder(label) if new else coders[label]
                 if one is None:
                     continue
                 key = label, hashlib.sha256(item.data).hexdigest()
                 if key not in known:
+                    if new and label.startswith("nzip"):
+                        measured(one, item)  # kernels are compiled
                     known[key] = measured(one, item)
                     if args.journal:
                         with args.journal.open("a") as file:
@@ -345,7 +345,7 @@ def main() -> None:
                 row[label] = known[key]
             rows.append(row)
         versions = {label: one.version for label in wanted if (one := coders.get(label)) is not None}
-        result["sets"][name] = {"coders": versions, "files": rows}
+        sets[name] = {"coders": versions, "files": rows}
         show(name, rows, list(versions))
         args.out.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
 
