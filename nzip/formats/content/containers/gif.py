@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from nzip.formats.content.containers.base import Found
+from nzip.formats.content.containers.dib import grey
 from nzip.formats.content.kinds import Segment
 
 MAGIC = (b"GIF87a", b"GIF89a")
@@ -25,7 +26,9 @@ def find(data: bytes, start: int) -> list[Found]:
     at = start + HEADER
     if data[start : start + 6] not in MAGIC or at > len(data):
         return []
-    at += _palette(data[start + 10])
+    shared = _palette(data[start + 10])
+    colours = data[at : at + shared]
+    at += shared
     before = (0, 0, 0, 0)
     while at < len(data) and len(found) < MOST_PICTURES:
         if data[at] == 0x21:  # an extension
@@ -38,7 +41,10 @@ def find(data: bytes, start: int) -> list[Found]:
             break
         left, top, width, height = (int.from_bytes(data[at + k : at + k + 2], "little") for k in (1, 3, 5, 7))
         flags = data[at + 9]
-        at += PICTURE + _palette(flags)
+        at += PICTURE
+        own = _palette(flags)
+        samples = grey(data[at : at + own] if own else colours, 3)
+        at += own
         end = _blocks(data, at + 1)
         if end is None or not width or not height:
             break
@@ -46,7 +52,7 @@ def find(data: bytes, start: int) -> list[Found]:
         if before[0] == left and before[2] == width:  # the pixel that was at the same place
             frame = width * (before[3] + before[1] - top)
         hints = {"gif": True, "size": width * height, "width": width if flags & INTERLACED else 0}
-        found.append(Found(at, end, "lzw", hints, inside=_pixels(width, max(0, frame))))
+        found.append(Found(at, end, "lzw", hints, inside=_pixels(width, max(0, frame), not samples)))
         before = (left, top, width, height)
         at = end
     return found
@@ -64,11 +70,12 @@ def _blocks(data: bytes, at: int) -> int | None:
     return at + 1 if at < len(data) else None
 
 
-def _pixels(width: int, frame: int) -> Callable[[bytes], Iterable[Found]]:
+def _pixels(width: int, frame: int, indexed: bool) -> Callable[[bytes], Iterable[Found]]:
     def inside(pixels: bytes) -> Iterable[Found]:
         segment = Segment(
-            "image", len(pixels), width=1, channels=1, stride=1, row=width, frame=frame, indexed=True, confidence=HEADED
-        )
+            "image", len(pixels), width=1, channels=1, stride=1, row=width, frame=frame, indexed=indexed,
+            confidence=HEADED,
+        )  # fmt: skip
         return [Found(0, len(pixels), segment=segment)]
 
     return inside
