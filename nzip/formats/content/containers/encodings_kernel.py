@@ -35,11 +35,11 @@ CLASSES = _classes()
 
 
 @inlined
-def _narrowed(mask: int, kind: int) -> Any:
-    """The alphabets of `mask` that have a letter of `kind` too; 0 where text ends: digits of hexadecimal numbers stay
-    so."""
+def _narrowed(mask: int, kind: int, sure: int) -> Any:
+    """The alphabets of `mask` that have a letter of `kind` too, for text that goes on; 0 where it ends. Where `sure`
+    says so, digits of hexadecimal numbers stay such."""
     left = mask & kind
-    return left if left & BASE64 and (left & HEXADECIMAL or not mask & HEXADECIMAL) else 0
+    return left if left & BASE64 and (not sure or left & HEXADECIMAL) else 0
 
 
 @inlined
@@ -87,7 +87,7 @@ def runs(data: Any, least: int, out: Any) -> int:
         start = at
         whole = True
         while whole and start > floor:
-            left = _narrowed(mask, i64(CLASSES[data[start - 1]]))
+            left = _narrowed(mask, i64(CLASSES[data[start - 1]]), 0)
             whole = left != 0
             if whole:
                 mask = left
@@ -95,7 +95,7 @@ def runs(data: Any, least: int, out: Any) -> int:
         stop = at + 1
         whole = True
         while whole and stop < size:
-            left = _narrowed(mask, i64(CLASSES[data[stop]]))
+            left = _narrowed(mask, i64(CLASSES[data[stop]]), 0)
             whole = left != 0
             if whole:
                 mask = left
@@ -104,6 +104,7 @@ def runs(data: Any, least: int, out: Any) -> int:
             at = stop + STEP - 1
             continue
         first = stop - start
+        sure = mask & HEXADECIMAL
         line, between, total, lines = i64(0), i64(0), first, i64(1)
         gap = stop
         last = i64(0)  # characters of the last line, if it is another length
@@ -126,7 +127,7 @@ def runs(data: Any, least: int, out: Any) -> int:
             going = True
             narrow = mask
             while going and end < size:
-                left = _narrowed(narrow, i64(CLASSES[data[end]]))
+                left = _narrowed(narrow, i64(CLASSES[data[end]]), sure)
                 going = left != 0
                 if going:
                     narrow = left
