@@ -249,11 +249,12 @@ def test_any_recipe_ends(name: str, inner: bytes, recipe: bytes, size: int) -> N
 @pytest.mark.parametrize("name", NAIVE)
 @given(st.one_of(st.binary(max_size=300), some), st.integers(0, 2000), st.data())
 def test_opens_any_bytes_exactly_or_not(name: str, coded: bytes, most: int, data: st.DataObject) -> None:
-    hints: dict[str, Any] = {
+    by_name: dict[str, dict[str, Any]] = {
         "lzw": {"gif": data.draw(st.booleans()), "size": data.draw(small)},
         "differences": {"row": data.draw(small), "width": data.draw(st.integers(1, 8))},
         "fax": {"width": data.draw(small), "rows": (data.draw(small),)},
-    }.get(name, {"first": data.draw(small), "line": data.draw(small), "between": b"\n"})
+    }
+    hints = by_name.get(name, {"first": data.draw(small), "line": data.draw(small), "between": b"\n"})
     opened = opener(name).open(coded, most, **hints)
     inner, recipe = opened or (b"", b"")
     assert len(inner) <= most
