@@ -1,9 +1,9 @@
-"""Which engines and transforms exist, by name and by the id that files carry.
+"""Which engines, transforms and openers exist, by name and by the id that files carry.
 
-This stands below all that looks engines and transforms up, so it knows no more of them than `Registered` says. The
-built-in ones are imported when they are first asked for, so that looking at a file imports nothing heavy. Other
-packages add theirs through the entry-point groups `nzip.engines` and `nzip.transforms`, whose values name an `Engine`
-or `Transform` class (or a function that returns an object of one).
+This stands below all that looks them up, so it knows no more of them than `Registered` says. The built-in ones are
+imported when they are first asked for, so that looking at a file imports nothing heavy. Other packages add theirs
+through the entry-point groups `nzip.engines`, `nzip.transforms` and `nzip.openers`, whose values name an `Engine`,
+`Transform` or `Opener` class (or a function that returns an object of one).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from nzip.process import imported, lock
 
 
 class Registered(Protocol):
-    """What an `Engine` and a `Transform` have alike.
+    """What an `Engine`, a `Transform` and an `Opener` have alike.
 
     Attributes:
         name: the word users see.
@@ -35,7 +35,7 @@ class Registered(Protocol):
 
 
 class Registry:
-    """Engines or transforms by name and by (id, version).
+    """Engines, transforms or openers by name and by (id, version).
 
     Args:
         word: what the registry holds, for messages.
@@ -147,6 +147,7 @@ ENGINES = Registry(
         ("lm", 6, 1, "nzip.models.lm.engine:LmEngine"),
         ("latents", 7, 1, "nzip.models.latent.engine:LatentsEngine"),
         ("columnar", 8, 1, "nzip.models.columnar:ColumnarEngine"),
+        ("bundle", 9, 1, "nzip.models.bundle:BundleEngine"),
     ],
 )
 
@@ -159,5 +160,17 @@ TRANSFORMS = Registry(
         ("shuffle", 3, 1, "nzip.formats.transforms.shuffle:ShuffleTransform"),
         ("arm64", 4, 1, "nzip.formats.transforms.arm64:Arm64Transform"),
         ("parts", 5, 1, "nzip.formats.transforms.parts:PartsTransform"),
+    ],
+)
+
+OPENERS = Registry(
+    "opener",
+    "nzip.openers",
+    [
+        ("lzw", 10, 1, "nzip.formats.openers.lzw:LzwOpener"),
+        ("differences", 11, 1, "nzip.formats.openers.differences:DifferencesOpener"),
+        ("base64", 12, 1, "nzip.formats.openers.base64:Base64Opener"),
+        ("hexadecimal", 13, 1, "nzip.formats.openers.hexadecimal:HexadecimalOpener"),
+        ("fax", 14, 1, "nzip.formats.openers.fax:FaxOpener"),
     ],
 )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 KINDS = (
     "text", "code", "json", "html", "xml", "csv", "log",
     "exe-x86", "exe-arm64", "audio", "image", "bitmap", "array", "compressed", "binary",
+    "jpeg",
 )  # fmt: skip
 TEXT_KINDS = frozenset(KINDS[:7])
 CODE_KINDS = frozenset(KINDS[7:9])  # machine code
@@ -38,7 +39,10 @@ class Segment:
         record: the distance in bytes at which most bytes repeat, 2 or more; 0 for text. A record file has its
             record's length here; any other binary bytes have the best guess there is.
         offset: bytes before the first sample, pixel or record.
+        frame: bytes from a pixel to the same pixel of the frame before; 0 if there is none.
         big: whether samples begin with their highest byte.
+        indexed: whether pixels are places in a palette.
+        real: whether samples are IEEE 754 floats.
         confidence: 0..100; `SURE` and more rests on a header.
     """
 
@@ -51,7 +55,10 @@ class Segment:
     row: int = 0
     record: int = 0
     offset: int = 0
+    frame: int = 0
     big: bool = False
+    indexed: bool = False
+    real: bool = False
     confidence: int = 50
 
     @property
@@ -62,7 +69,7 @@ class Segment:
     @property
     def numeric(self) -> bool:
         """Whether the bytes may be samples, pixels, numbers or records of them."""
-        return self.kind not in TEXT_KINDS and self.kind not in CODE_KINDS and self.kind != "compressed"
+        return self.kind not in TEXT_KINDS and self.kind not in CODE_KINDS and self.kind not in ("compressed", "jpeg")
 
 
 @dataclass(frozen=True)
