@@ -55,7 +55,8 @@ class Outline:
 
 @dataclass(frozen=True)
 class Apart:
-    """A file that was taken apart: `planes` is int16 (64 * blocks,), raster order in a block; the last `tail` bytes of
+    """A file that was taken apart: `planes` is int16 (64 * (blocks + 1),), raster order in
+    a block, with a block of zeros behind them; the last `tail` bytes of
     the head are those behind the last scan."""
 
     size: int
@@ -148,7 +149,8 @@ def _parsed(data: bytes, start: int, stop: int, most: int, whole: int) -> Apart 
     zigzag = np.array(ZIGZAG, np.int64)
     planes: Any = None
     heads, breaks, pads = [], [], []
-    scans, places = [], []
+    scans: list[Scan] = []
+    places: list[int] = []
     quantisers: dict[int, tuple[int, ...]] = {}
     units = 0
     held = start  # the head's bytes up to here were taken
@@ -164,7 +166,7 @@ def _parsed(data: bytes, start: int, stop: int, most: int, whole: int) -> Apart 
             break
         assert walk.frame is not None
         if planes is None:
-            planes = np.zeros(64 * walk.frame.blocks, np.int16)
+            planes = np.zeros(64 * (walk.frame.blocks + 1), np.int16)
         heads.append(data[held : walk.at])
         scans.append(scan)
         places.append(sum(map(len, heads)))

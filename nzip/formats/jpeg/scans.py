@@ -91,7 +91,7 @@ def read(
     start: int,  # of the entropy-coded stretch
     end: int,  # of the data
     scan: Array,  # int64 (SIZE,)
-    lookup: Array,  # uint16 (8 * 65536,): of members' DC codes, then AC codes: length << 8 | symbol for 16 bits; 0: none
+    lookup: Array,  # uint16 (8 * 65536,): of members' DC codes, then AC codes: for 16 bits length << 8 | symbol
     zigzag: Array,  # int64 (64,)
     planes: Array,  # int16 (64 * blocks,)
     pads: Array,  # uint8: a one and then the bits that filled up each byte
@@ -404,7 +404,7 @@ def write(
                     at, held, have = put(out, at, held, have, bits, size)
                 elif kind == DC_MORE:
                     at, held, have = put(out, at, held, have, (i64(planes[u64(o)]) >> low) & 1, i64(1))
-                if kind == SEQUENTIAL or kind == AC_FIRST:
+                if kind in (SEQUENTIAL, AC_FIRST):
                     zero = i64(0)
                     for k in range(max(first, i64(1)), last + 1):
                         value = i64(planes[u64(o + i64(zigzag[u64(k)]))])

@@ -17,8 +17,8 @@ FRAMES = frozenset(range(0xC0, 0xD0)) - {DHT, 0xC8, 0xCC}  # all that begin a fr
 ALONE = frozenset((0x01, *range(0xD0, 0xD9)))  # markers without a length
 MOST_COMPONENTS = 4
 MOST_SCANS = 256
-PER_BYTE = 64  # blocks, over all scans, that a byte of the file may stand for
-FREE = 1 << 14  # and blocks that need no such reason
+PER_BYTE = 4  # blocks that a byte of the file may stand for: each has two codes, of a bit or more
+WORK = 64  # and blocks of all its scans, which may code many blocks by one run
 
 ZIGZAG = (
     0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21,
@@ -180,9 +180,7 @@ class Walk:
                 raise Refused("a quantisation table is not as the standard says")
             step = 1 + wide
             values = body[at + 1 : at + 1 + size]
-            self.quantisers[number] = tuple(
-                int.from_bytes(values[k : k + step], "big") for k in range(0, size, step)
-            )
+            self.quantisers[number] = tuple(int.from_bytes(values[k : k + step], "big") for k in range(0, size, step))
             at += 1 + size
 
     def _codes(self, body: bytes) -> None:
@@ -216,16 +214,16 @@ class Walk:
         most_down = max(part[1] & 15 for part in parts)
         if not 1 <= most_across <= 4 or not 1 <= most_down <= 4 or len({part[0] for part in parts}) < count:
             raise Refused("sampling factors are 1 to 4")
-        units_wide = -(-width // (8 * most_across))
-        units_high = -(-height // (8 * most_down))
+        units_wide = _up(width, 8 * most_across)
+        units_high = _up(height, 8 * most_down)
         components, blocks = [], 0
         for part in parts:
             across, down = part[1] >> 4, part[1] & 15
             if not across or not down:
                 raise Refused("sampling factors are 1 to 4")
             wide, high = units_wide * across, units_high * down
-            seen_wide = -(-(-(-width * across // most_across)) // 8)
-            seen_high = -(-(-(-height * down // most_down)) // 8)
+            seen_wide = _up(_up(width * across, most_across), 8)
+            seen_high = _up(_up(height * down, most_down), 8)
             components.append(Component(part[0], across, down, part[2], wide, high, seen_wide, seen_high, blocks))
             blocks += wide * high
         if blocks > self.most:
@@ -248,7 +246,7 @@ class Walk:
             if (first, last, high, low) != (0, 63, 0, 0):
                 raise Refused("a sequential scan has all coefficients")
         elif not (
-            (first == 0 and last == 0 or (1 <= first <= last <= 63 and len(members) == 1))
+            ((first == 0 and last == 0) or (1 <= first <= last <= 63 and len(members) == 1))
             and low <= 13
             and high in (0, low + 1)
         ):
@@ -269,12 +267,17 @@ class Walk:
         return Scan(tuple(members), units, self.interval, first, last, high, low)
 
 
+def _up(count: int, size: int) -> int:
+    """Return how many pieces of a size hold `count`."""
+    return (count + size - 1) // size
+
+
 def begun(data: bytes, at: int, end: int, size: int, most: int) -> Walk:
     """Return a walk over data[at:end], of a file of `size` bytes and at most `most` blocks, behind its first marker.
 
     Raises:
         Refused: no file begins there.
     """
-    walk = Walk(data, at, end, budget=PER_BYTE * size + FREE, most=min(most, PER_BYTE * size + FREE))
+    walk = Walk(data, at, end, budget=WORK * size, most=min(most, PER_BYTE * size))
     walk.begin()
     return walk

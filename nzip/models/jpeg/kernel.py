@@ -23,7 +23,7 @@ from __future__ import annotations
 from typing import Any
 
 from nzip.entropy.binary import decode_step, encode_step, put_back, taken
-from nzip.entropy.integers import Array, i32, i64, u16, u32, u64, width
+from nzip.entropy.integers import Array, i32, i64, u32, u64, width
 from nzip.entropy.jit import bare
 from nzip.entropy.stack import zeros
 from nzip.models.cm.components.learners import adapted
@@ -80,7 +80,8 @@ def code(
     order: Array,  # int64 (64,): the places of coefficients in the order in which they come, then 0
     coded: Array,  # uint8: encoding fills it
     coder: Array,  # int64 (4,)
-    settings: Array,  # int64 (4,): vectors of 16 inputs, rate of weights, limit of counts, all decisions so far
+    settings: Array,  # int64 (6,): vectors of 16 inputs, rate of weights, limit of counts; decisions so far; the most
+    # that coefficients may cost in their file, in sixteenths of a bit, and what they did
     chosen: Array,  # int64 (5 * 33,): how many contexts of each kind, and which
     starts: Array,  # int64 (5 * MOST,): where the cells of each begin
     cells: Array,  # uint32: probability 22 bits, count 10 bits, xor HALF
@@ -97,12 +98,14 @@ def code(
     counts: Array,  # int64 (4 * widest + 4): of the blocks above
     errors: Array,  # int64 (widest + 1): of the blocks above, how far their DC was from its prediction
     others: Array,  # int16 (blocks,): the same for all blocks of component 1
-) -> None:
-    """Encode the planes of a picture into `coded`, or decode them."""
+) -> int:
+    """Encode the planes of a picture into `coded`, or decode them; return 1 where no file could hold so much."""
     vectors = i64(settings[0])
     rate = i64(settings[1])
     limit = i64(settings[2])
     decisions = i64(0)
+    afford = i64(settings[4])
+    spent = i64(0)
     x = zeros(16 * vectors, i32)
     rows = zeros(5 * MOST, i64)
     where = zeros(MOST, i64)
@@ -224,6 +227,8 @@ def code(
                         near = classed(abs(left_error) + abs(top_error), i64(15))
                         pair_error = i64(others[u64(y * wide + bx)]) if paired else i64(0)
                         of_set = s * 64
+                        left_class = classed(abs(left_error), i64(15))
+                        top_class = classed(abs(top_error), i64(15))
                         if mode != DECODE:
                             target = i64(planes[u64(o)]) - expected
                         b = 3 * MOST
@@ -233,8 +238,8 @@ def code(
                         rows[b + 3] = (of_set + rough) * 16 + near
                         rows[b + 4] = (of_set + total) * 16 + rough
                         rows[b + 5] = (of_set + classed(rough_left, i64(15))) * 16 + classed(rough_top, i64(15))
-                        rows[b + 6] = of_set + classed(abs(left_error), i64(15)) * 4 + classed(abs(top_error), i64(7)) // 2
-                        rows[b + 7] = (of_set + classed(abs(top_error), i64(15))) * 16 + classed(abs(next_error), i64(15))
+                        rows[b + 6] = of_set + left_class * 4 + (min(top_class, i64(7)) >> 1)
+                        rows[b + 7] = (of_set + top_class) * 16 + classed(abs(next_error), i64(15))
                         rows[b + 8] = (of_set + classed(abs(pair_error), i64(15))) * 16 + rough
                         rows[b + 9] = (of_set + near) * 16 + min(total, i64(15))
                         rows[b + 10] = of_set + fine
@@ -280,7 +285,8 @@ def code(
                         rows[b + 2] = (of_group + left_count) * 16 + classed(top_count, i64(15))
                         rows[b + 3] = (of_group + mean) * 16 + so_far
                         rows[b + 4] = (of_group + mean) * 16 + rough
-                        rows[b + 5] = (of_group + classed(top_count + left_count + next_count, i64(15))) * 16 + classed(of_like, i64(15))
+                        counted = classed(top_count + left_count + next_count, i64(15))
+                        rows[b + 5] = (of_group + counted) * 16 + classed(of_like, i64(15))
                         rows[b + 6] = (of_group + of_pair) * 16 + classed(mean, i64(15))
                         rows[b + 7] = of_group + total
                         rows[b + 8] = (of_group + classed(of_like, i64(15))) * 16 + min(of_pair, i64(15))
@@ -412,7 +418,8 @@ def code(
                         rows[b + 3] = signs * 32 + zones
                         rows[b + 4] = sign_of(pair) * 128 + z
                         rows[b + 5] = (way * 9 + neighbours) * 2 + s
-                        rows[b + 6] = (max(min((joined >> 2) + 32, i64(63)), i64(0)) * 9 + classed(inside, i64(8))) * 2 + s
+                        fine = max(min((joined >> 2) + 32, i64(63)), i64(0))
+                        rows[b + 6] = (fine * 9 + min(inside_class, i64(8))) * 2 + s
                         rows[b + 7] = z * 47 + value_way
                         rows[b + 8] = (value_way * 16 + left_way) * 16 + top_way
                         rows[b + 9] = (value_way * 32 + size_class) * 2 + s
@@ -541,8 +548,10 @@ def code(
                         before2 = before
                         before = abs(value)
                         place += 1
+                        spent += 1
                         if value != 0:
                             left -= 1
+                            spent += 16 * size_so_far
                             if mode == DECODE:
                                 planes[u64(o + r)] = value
                             amount = clipped(value * i64(quantisers[u64(64 * c + r)]), i64(FAR))
@@ -557,7 +566,9 @@ def code(
                             down[u] += part if v & 1 == 0 else -part
                 for k in range(8):
                     below[u64(8 * bx + k)] = down[k]
-            if mode != DECODE and at > coded.shape[0]:
+            if spent > afford or (mode != DECODE and at > coded.shape[0]):
                 break
     settings[3] += decisions
+    settings[5] = spent
     put_back(coder, low, high, window, at)
+    return i64(spent > afford)
