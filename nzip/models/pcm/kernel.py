@@ -362,7 +362,7 @@ def code(
                         blend_sums[u64(o + k * count + j)] += (
                             (i64(extra[u64(k)]) * i64(extra[u64(j)])) << i64(BLEND_UP)
                         )
-        reached[0] = t
+        reached[0] += channels
         if not decode and at > room:
             break
     put_back(coder, low, high, window, at)

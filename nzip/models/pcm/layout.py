@@ -56,3 +56,13 @@ CFG_SIZE = 11
 # Of a solver: own samples, the partner's, log2 of samples between solutions, decay; of a filter: taps, step.
 SOLVER = 4
 FILTER_FIELDS = 2
+
+# Bytes around samples, by the 0 to 4 before each.
+BYTE_ORDERS = 5
+BYTE_BITS = 16
+BYTE_LIMIT = 255
+BYTE_RATE = 12
+BYTE_FIRST = 22000
+# What floats hold beyond integers.
+REST_LIMIT = 255
+REST_CELLS = 1024
