@@ -50,6 +50,7 @@ class PcmEngine(Engine):
         ),
     )
     imports = ("numpy", "nzip.models.pcm.samples")
+    takes_transformed = False
 
     def memory(self, params: Params, size: int) -> int:
         # A sample takes 4 bytes, and 4 more where it has 32 digits; then its bytes, and the payload.

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from nzip.errors import CorruptError
 from nzip.formats.container.wire import Reader, uleb
 
-MOST = 256  # sounds of a block
+MOST = 4096  # sounds of a block
 MOST_CHANNELS = 255
 MOST_VALUES = 1 << 20  # of a list of values
 PART = 32  # levels that filters see may be shifted by so much, either way
