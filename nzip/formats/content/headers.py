@@ -3,8 +3,8 @@
 Each parser takes the first bytes of a stretch and its size, and returns a `Segment`, or None where the header is not
 its format's. Nothing a header says is believed beyond the stretch; no parser raises, loops over more than the bytes it
 was given, or looks further than `HEAD` bytes. `length` is what the header says the file has, the stretch's where it
-does not say. Fields are from the formats' own documents (RIFF/WAVE, Wave64, AIFF, AU, CAF, BMP, Netpbm, IDX, NPY, safetensors,
-NetCDF, HDF5, ELF, PE/COFF, Mach-O).
+does not say. Fields are from the formats' own documents (RIFF/WAVE, Wave64, AIFF, AU, CAF, BMP, Netpbm, IDX, NPY,
+safetensors, NetCDF, HDF5, ELF, PE/COFF, Mach-O).
 """
 
 from __future__ import annotations
@@ -68,8 +68,7 @@ def _ends(end: int, size: int) -> int:
 
 
 def wav(head: bytes, size: int) -> Segment | None:
-    """RIFF/WAVE, its big-endian form RIFX, and those with sizes of 64 bits: RF64 and BW64 (EBU Tech 3306, ITU-R BS.2088).
-    """
+    """RIFF/WAVE; RIFX, whose numbers are big-endian; RF64 and BW64, whose sizes have 64 bits (EBU Tech 3306)."""
     if head[:4] not in (b"RIFF", b"RIFX", b"RF64", b"BW64") or head[8:12] != b"WAVE":
         return None
     order: Order = "big" if head[:4] == b"RIFX" else "little"

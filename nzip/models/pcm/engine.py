@@ -86,7 +86,7 @@ class PcmEngine(Engine):
             plain += [part[: sound.offset], best.values, part[sound.offset + sound.samples :]]
         head = pack([each.sound for each in made])
         coder = _Coder(preset, len(block) - len(head), sum(each.integers.size for each in made))
-        coder.bytes(b"".join(plain))
+        coder.plain(b"".join(plain))
         with coder.watched():
             for each in made:
                 coder.sound(each)
@@ -99,7 +99,7 @@ class PcmEngine(Engine):
         reader = Reader(payload)
         sounds = unpack(reader, size)
         coder = _Coder(self._preset(params), 0, sum(s.frames * s.channels for s in sounds), reader.bytes(reader.left()))
-        plain = coder.bytes(bytes(sum(s.length - s.samples + s.listed for s in sounds)))
+        plain = coder.plain(bytes(sum(s.length - s.samples + s.listed for s in sounds)))
         block, at = bytearray(), 0
         with coder.watched():
             for sound in sounds:
@@ -182,7 +182,7 @@ class _Coder:
         """Let callers see how far the samples are."""
         return progress.watching(self._reached, 0, self._samples)
 
-    def bytes(self, data: bytes) -> bytes:
+    def plain(self, data: bytes) -> bytes:
         """Code bytes; return them."""
         import numpy as np
 

@@ -103,7 +103,6 @@ def code(
 
     said = zeros(16, i64)  # by the solvers
     stage = zeros(16, i64)  # by the filters
-    starts = zeros(16, i64)  # in rings
     left = zeros(256, i64)  # of each channel's last sample: what was not predicted
     before = zeros(256, i64)  # and of the one before
     middle = zeros(DISTRIBUTIONS, i64)
@@ -198,7 +197,6 @@ def code(
                 high_on[u64(j)] = i64(0)
             base = (guess >> i64(FRACTION)) + 1
             quick = i64(scales[u64(c * DISTRIBUTIONS)])
-            slow = i64(scales[u64(c * DISTRIBUTIONS + 1)])
             level = (log(quick, logs) * 8) // 177
             begin = width(((quick * 3) >> 2) >> i64(FRACTION + SCALE))
             begin = min(begin, most)
@@ -359,9 +357,7 @@ def code(
                     extra[u64(k)] = max(min(d >> shift, i64(BLEND_MAX)), i64(-BLEND_MAX))
                 for k in range(count):
                     for j in range(k + 1):
-                        blend_sums[u64(o + k * count + j)] += (
-                            (i64(extra[u64(k)]) * i64(extra[u64(j)])) << i64(BLEND_UP)
-                        )
+                        blend_sums[u64(o + k * count + j)] += (i64(extra[u64(k)]) * i64(extra[u64(j)])) << i64(BLEND_UP)
         reached[0] += channels
         if not decode and at > room:
             break

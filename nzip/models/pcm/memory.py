@@ -13,7 +13,8 @@ from nzip.process import lock
 HEADS = (
     b"FORM\0\0\0\0AIFFCOMM\0\0\0\x12\0\2\0\0\0\0\0\x10\x40\x0e\xac\x44\0\0\0\0\0\0SSND\0\0\0\0\0\0\0\0\0\0\0\0"
     b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x44\xac\0\0\x88\x58\1\0\2\0\x10\0data\0\0\0\0"
-    b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\1\0\2\0\x80\xbb\0\0\0\xee\2\0\4\0\x10\0LIST\x1a\0\0\0INFOISFT\x0e\0\0\0Lavf58.76.100\0data\0\0\0\0"
+    b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\1\0\2\0\x80\xbb\0\0\0\xee\2\0\4\0\x10\0"
+    b"LIST\x1a\0\0\0INFOISFT\x0e\0\0\0Lavf58.76.100\0data\0\0\0\0"
     b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\1\0\2\0\x44\xac\0\0\x10\xb1\2\0\4\0\x10\0data\0\0\0\0"
 )
 
