@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from nzip.entropy.integers import Array, i32, i64, u64, width
-from nzip.entropy.jit import inlined
+from nzip.entropy.jit import bare, inlined
 
 LARGEST = 1 << 10  # inputs are kept within this, so that sums of their products stay within 32 bits
 MOST_WEIGHT = (1 << 20) - 1  # weights have 16 fractional bits: within +-16
@@ -23,7 +23,7 @@ def within(x: int, most: int) -> Any:
     return max(min(x, most), -most)
 
 
-@inlined
+@bare
 def gather(sums: Array, at: int, n: int, inputs: Array, target: int) -> None:
     """Add what one sample says to the system at sums[at:]; `inputs` (n,) and `target` within +-LARGEST."""
     for i in range(n):
@@ -36,7 +36,7 @@ def gather(sums: Array, at: int, n: int, inputs: Array, target: int) -> None:
         sums[o + u64(j)] += i32(target * i32(inputs[u64(j)]))
 
 
-@inlined
+@bare
 def solve(system: Array, n: int, pull: Array, loose: int, lower: Array, products: Array, pivots: Array, out: Array) -> None:
     """Find the weights of a system.
 
