@@ -20,6 +20,7 @@ from nzip.formats.content.kinds import Content
 from nzip.models.base import Engine
 from nzip.models.pix import pictures
 from nzip.models.pix.pictures import Picture
+from nzip.models.pix.presets import PRESETS, Preset
 from nzip.params import Number, Parameters, Params
 
 ENCODE, DECODE = 0, 1
@@ -76,7 +77,7 @@ class PixEngine(Engine):
         head = pictures.pack(found)
         coded = np.empty(len(block) + 1, np.uint8)
         coder = bounds.begin()
-        state = State(ENCODE, coded, coder)
+        state = State(ENCODE, PRESETS[params["preset"]], coded, coder)
         hows, splits, loose, at = [], [], [], 0
         for picture in found:
             loose.append(data[at : at + picture.gap])
@@ -107,7 +108,7 @@ class PixEngine(Engine):
         hows = [_unpacked(reader, picture) for picture in found]
         coded = np.frombuffer(payload, np.uint8)[reader.pos :].copy()
         coder = bounds.begin(coded)
-        state = State(DECODE, coded, coder)
+        state = State(DECODE, PRESETS[params["preset"]], coded, coder)
         loose = np.zeros(size - sum(p.size - p.filling * p.height for p in found), np.uint8)
         state.loose(loose)
         data = np.empty(size, np.uint8)
@@ -232,7 +233,7 @@ def _unpacked(reader: Reader, picture: Picture) -> How:
 class State:
     """What the pictures of a block share: memory of the loops, and the coder."""
 
-    def __init__(self, mode: int, coded: Any, coder: Any) -> None:
+    def __init__(self, mode: int, preset: Preset, coded: Any, coder: Any) -> None:
         import numpy as np
 
         from nzip.models.cm.memory import constants
@@ -242,9 +243,17 @@ class State:
         tables = constants()
         self.tables = tables["squash"], tables["stretch"], tables["rates"]
         self.knots = tables["knots"]
-        self.cells = np.zeros(layout.CONTEXTS * layout.ROWS * layout.NODES, np.uint32)
-        self.weights = np.full(layout.WEIGHT_ROWS * layout.LANES, layout.FIRST_WEIGHT, np.int32)
-        self.sse = np.zeros(layout.SSE_ROWS * 16 + 16, np.uint32)
+        self.preset = preset
+        rows = 3 * layout.NODES + (layout.LEVELS + 81) * layout.SHORTS
+        self.memory = (
+            np.zeros(preset.contexts * layout.ROWS * layout.NODES, np.uint32),
+            np.full(rows * preset.lanes, preset.first, np.int32),
+            np.zeros(rows, np.uint16),
+            np.zeros(layout.SSE_ROWS * 16 + 16, np.uint32),
+            np.zeros(layout.MEMOS << layout.MEMO_BITS, np.int32),
+            np.zeros(layout.MEMOS << layout.MEMO_BITS, np.int32),
+            np.zeros(layout.MEMOS * layout.MEMO_COUNTS * layout.SHORTS, np.uint32),
+        )
         self.chances = np.full(16 + 3 * 256, 1 << 15, np.uint16)
         self.known: dict[int, Any] = {}
 
@@ -315,7 +324,9 @@ class State:
         while picture.width > block * layout.MOST_BLOCKS:
             block *= 2
         count = -(-picture.width // block)
-        n = layout.TAPS
+        preset = self.preset
+        n = preset.taps
+        fits = np.array(preset.fits, np.int64).reshape(-1)
         sums = np.zeros(count * (n + 1) * n, np.int32)
         row_sums = np.zeros(count * (n + 1) * n, np.int32)
         for number, (low, high, shrink) in enumerate(how.bounds):
@@ -327,15 +338,15 @@ class State:
             refs = [-k * room.each for k in range(1, min(number, 2) + 1)]
             key = number
             known = self.known.setdefault(key, np.zeros((n + 1) * n + 1, np.int64))
-            sheet = np.array(
-                [
-                    room.origin(number), room.height, room.width, room.stride, low, high, min(number, 2), min(number, 23),
-                    shrink, len(refs), *(refs + [0, 0, 0])[:3], block, block // layout.BLOCK, 0,
-                ],
-                np.int64,
+            sheet = np.zeros(layout.S_SIZE, np.int64)
+            sheet[: layout.S_REF] = (
+                room.origin(number), room.height, room.width, room.stride, low, high, min(number, 2), min(number, 23),
+                shrink, len(refs), block, block // layout.BLOCK, preset.contexts, preset.sets, preset.lanes,
+                preset.rate, preset.limit, preset.strong, preset.start, preset.fall,
             )  # fmt: skip
+            sheet[layout.S_REF : layout.S_REF + len(refs)] = refs
             _photo(
-                self.mode, values, errors, sheet, taps(room, refs), known, sums, row_sums, self.cells, self.weights,
-                self.sse, self.knots, self.coded, self.coder, *self.tables, layout.RATE, layout.LIMIT,
+                self.mode, values, errors, sheet, taps(room, refs, preset.taps), fits, known, sums, row_sums, *self.memory,
+                self.knots, self.coded, self.coder, *self.tables,
             )  # fmt: skip
         return values, room

@@ -11,16 +11,21 @@ from typing import Any, NamedTuple
 from nzip.models.pix.pictures import Picture
 
 MARGIN = 4
-TAPS = 16
 
 # What foretells a sample: places around it, as rows and columns.
 AROUND = (
     (0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0), (-2, -1), (-2, 1), (-1, -2), (-1, 2), (0, -3), (-3, 0),
-    (-2, -2), (-2, 2), (-1, -3), (-1, 3), (-3, -1), (-3, 1), (-2, -3), (-2, 3), (0, -4), (-4, 0),
+    (-2, -2), (-2, 2), (-1, -3), (-1, 3), (-3, -1), (-3, 1), (0, -4), (-4, 0), (-3, -2), (-3, 2), (-2, -3), (-2, 3),
+    (-1, -4), (-1, 4), (-3, -3), (-3, 3), (-2, -4), (-2, 4), (-4, -1), (-4, 1),
 )  # fmt: skip
 THERE = ((0, 0), (0, -1), (-1, 0), (0, 1), (1, 0), (-1, -1), (-1, 1), (1, 1), (1, -1), (0, 2), (2, 0))
 PULLS = {(0, -1): 49152, (-1, 0): 49152, (-1, -1): -32768}
-SHARES = ((16,), (8, 8), (6, 5, 5))  # places of the sheet itself and of those before it, by how many
+# For sheets with no, one and two others before them: (sheet, how many more of its places), in the order of the taps.
+TURNS = (
+    ((0, 32),),
+    ((0, 4), (1, 5), (0, 4), (1, 3), (0, 13), (1, 3)),
+    ((0, 4), (1, 3), (2, 3), (0, 2), (1, 2), (2, 2), (0, 6), (1, 4), (2, 4), (0, 2)),
+)
 
 
 class Room(NamedTuple):
@@ -52,20 +57,19 @@ class Room(NamedTuple):
         return whole[MARGIN : MARGIN + self.height, MARGIN : MARGIN + self.width]
 
 
-def taps(room: Room, refs: list[int]) -> Any:
+def taps(room: Room, refs: list[int], count: int) -> Any:
     """Return the places that foretell a sample, each with the sheet whose mean it is taken from, and the weight it is
-    drawn to: int64 (3 * TAPS,)."""
+    drawn to: int64 (3 * count,)."""
     import numpy as np
 
-    places, of, pulls = [], [], []
-    for number, share in enumerate(SHARES[len(refs)]):
-        around = AROUND if number == 0 else THERE
-        for dy, dx in around[:share]:
-            shift = refs[number - 1] if number else 0
-            places.append(shift + dy * room.stride + dx)
+    places, of, pulls = list[int](), list[int](), list[int]()
+    for number, more in TURNS[len(refs)]:
+        for _ in range(more):
+            dy, dx = (THERE if number else AROUND)[of.count(number)]
+            places.append((refs[number - 1] if number else 0) + dy * room.stride + dx)
+            pulls.append(0 if number else PULLS.get((dy, dx), 0))
             of.append(number)
-            pulls.append(PULLS.get((dy, dx), 0) if number == 0 else 0)
-    return np.array(places + of + pulls, np.int64)
+    return np.array(places[:count] + of[:count] + pulls[:count], np.int64)
 
 
 def samples(block: Any, at: int, picture: Picture) -> tuple[list[Any], Any]:
