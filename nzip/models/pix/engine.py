@@ -26,6 +26,8 @@ from nzip.params import Number, Parameters, Params
 ENCODE, DECODE = 0, 1
 FIXED, PER_BYTE = 48 << 20, 20  # memory
 MOST_VALUE = 1 << 17
+LEAST_SPLIT = 48  # rows and columns
+SAMPLE_SIDE = 128  # rows and columns of the sample that decides
 
 _photo = Native("nzip.models.pix.photo", "code")
 _loose = Native("nzip.models.pix.loose", "code")
@@ -41,6 +43,7 @@ class How(NamedTuple):
         formula: what its colours were made by; 0 for nothing.
         reversed: whether blue is the first channel.
         wrong: whether pixels must be put right after the formula.
+        split: whether chroma is coded in quarters, each of them (`down`, `right`) one row, one column later.
         signed: whether samples of two bytes are of the two's complement.
         bounds: (low, high, shrink) of each sheet.
     """
@@ -49,6 +52,9 @@ class How(NamedTuple):
     reversed: bool = False
     wrong: bool = False
     signed: bool = False
+    split: bool = False
+    down: bool = False
+    right: bool = False
     bounds: tuple[tuple[int, int, int], ...] = ()
 
 
@@ -160,7 +166,40 @@ def _plan(picture: Picture, channels: list[Any]) -> tuple[How, list[Any]]:
         wrong = _found(how.formula, 0, len(r), picture.width, r, g, b, *made)
         how = how._replace(wrong=wrong > 0)
         sheets[:3] = [sheet.reshape(picture.height, picture.width) for sheet in made]
-    return how._replace(bounds=tuple(map(_bounds, sheets))), sheets
+    how = how._replace(bounds=tuple(map(_bounds, sheets)))
+    return (_split(how, sheets[:3]) if how.formula else how), sheets
+
+
+def _split(how: How, planes: list[Any]) -> How:
+    """Return whether and how to code chroma in quarters, as the middle of a picture shows it."""
+    import numpy as np
+
+    from nzip.entropy import bounds
+
+    if min(planes[0].shape) < LEAST_SPLIT:
+        return how
+    bends = []
+    for axis in (0, 1):
+        both = [0, 0]
+        for plane in planes[1:]:
+            bend = np.abs(np.diff(plane.astype(np.int64), 2, axis=axis)).sum(axis=1 - axis)
+            both[1] += int(bend[0::2].sum())
+            both[0] += int(bend[1::2].sum())
+        bends.append(both[1] > both[0])
+    middle = []
+    for plane in planes:
+        y, x = ((side - min(side, SAMPLE_SIDE)) // 4 * 2 for side in plane.shape)
+        middle.append(np.ascontiguousarray(plane[y : y + SAMPLE_SIDE, x : x + SAMPLE_SIDE]))
+    height, width = middle[0].shape
+    picture = Picture(0, width, height, 3, 1, False, 0)
+    ways = (how, how._replace(split=True, down=bends[0], right=bends[1]))
+    sizes = []
+    for way in ways:
+        coder = bounds.begin()
+        state = State(ENCODE, PRESETS[1], np.empty(1, np.uint8), coder)
+        state.planes(picture, way, middle)
+        sizes.append(int(coder[bounds.AT]))
+    return ways[sizes[1] < sizes[0]]
 
 
 def _rgb(how: How, channels: list[Any]) -> list[Any]:
@@ -205,7 +244,9 @@ def _formula(channels: list[Any]) -> How:
 
 def _packed(how: How) -> bytes:
     """Return the bytes that say how a picture is coded."""
-    out = bytearray((how.formula | how.reversed << 4 | how.wrong << 5 | how.signed << 6,))
+    out = bytearray((how.formula | how.reversed << 4 | how.wrong << 5 | how.signed << 6 | bool(how.formula) << 7,))
+    if how.formula:
+        out.append(how.split | how.down << 1 | how.right << 2)
     for low, high, shrink in how.bounds:
         out += uleb(low << 1 if low >= 0 else -low << 1 | 1) + uleb(high - low) + bytes((shrink,))
     return bytes(out)
@@ -216,6 +257,9 @@ def _unpacked(reader: Reader, picture: Picture) -> How:
 
     head = reader.u8()
     how = How(head & 15, bool(head & 16), bool(head & 32), bool(head & 64))
+    if head & 128:
+        second = reader.u8()
+        how = how._replace(split=bool(second & 1), down=bool(second & 2), right=bool(second & 4))
     bounds = []
     for _ in range(picture.channels):
         low = reader.uleb()
@@ -225,7 +269,7 @@ def _unpacked(reader: Reader, picture: Picture) -> How:
         if not -MOST_VALUE < low <= high < MOST_VALUE or shrink > 8:
             raise CorruptError("a picture's samples are out of range")
         bounds.append((low, high, shrink))
-    if how.formula >= colours.FORMULAS or (how.formula and (picture.depth != 1 or picture.channels < 3)) or head & 128:
+    if how.formula >= colours.FORMULAS or (how.formula and (picture.depth != 1 or picture.channels < 3)) or bool(head & 128) != bool(how.formula):
         raise CorruptError("a picture's colours are made by what is not known")
     return how._replace(bounds=tuple(bounds))
 
@@ -272,9 +316,9 @@ class State:
         """Code a picture."""
         import numpy as np
 
-        values, room = self._code(picture, how, found)
+        planes = self.planes(picture, how, found)
         if how.wrong:
-            made = self._made(how, values, room)
+            made = _colours(how, planes)
             right = [np.ascontiguousarray(c, np.int32).reshape(-1) for c in _rgb(how, channels)]
             flags = np.zeros(len(made[0]), np.uint8)
             _put_right(self.mode, picture.width, *made, *right, flags, self.chances, self.coded, self.coder)
@@ -283,17 +327,16 @@ class State:
         """Return the channels of a picture, each (height, width)."""
         import numpy as np
 
-        values, room = self._code(picture, how, None)
-        found = [room.inside(values, k) for k in range(room.count)]
+        planes = self.planes(picture, how, None)
         channels: list[Any] = [None] * picture.channels
-        for place, sheet in zip(_order(picture.channels), found, strict=True):
-            channels[place] = sheet
+        for place, plane in zip(_order(picture.channels), planes, strict=True):
+            channels[place] = plane
         if how.formula:
-            made = self._made(how, values, room)
+            made = _colours(how, planes)
             if how.wrong:
                 flags = np.zeros(len(made[0]), np.uint8)
                 _put_right(self.mode, picture.width, *made, *made, flags, self.chances, self.coded, self.coder)
-            made = [sheet.reshape(picture.height, picture.width) for sheet in made]
+            made = [plane.reshape(picture.height, picture.width) for plane in made]
             channels[:3] = _rgb(how, made)
         if picture.depth == 2:
             channels = [channel.astype(np.uint16) for channel in channels]
@@ -301,52 +344,85 @@ class State:
                 channels = [channel ^ 0x8000 for channel in channels]
         return channels
 
-    def _made(self, how: How, values: Any, room: Any) -> list[Any]:
-        """Return red, green and blue as the formula makes them, int32 (pixels,)."""
-        import numpy as np
+    def planes(self, picture: Picture, how: How, found: list[Any] | None) -> list[Any]:
+        """Code the planes of a picture, each (height, width), and return them."""
+        from nzip.models.pix import sheets
 
-        made = [np.ascontiguousarray(room.inside(values, k)).reshape(-1) for k in range(3)]
-        made = [sheet.copy() if sheet.base is not None else sheet for sheet in made]
-        _made(how.formula, *made)
-        return made
+        plain = [0, *range(3, picture.channels)] if how.split else list(range(picture.channels))
+        room = sheets.Room(picture.height, picture.width, len(plain))
+        known = None if found is None else [found[plane] for plane in plain]
+        values, errors = self._code(room, sheets.whole(plain), how, known, [])
+        planes: list[Any] = [None] * picture.channels
+        for sheet, plane in enumerate(plain):
+            planes[plane] = room.inside(values, sheet)
+        if how.split:
+            before = [sheets.quarters(each, how.down, how.right) for each in (planes[0], room.inside(errors, 0))]
+            height, width = before[0][0].shape
+            quarters = sheets.Room(height, width, 3 * sheets.SPLIT_KNOWN)
+            parts = None
+            if found is not None:
+                parts = [part for plane in found[:3] for part in sheets.quarters(plane, how.down, how.right)]
+            values, _ = self._code(quarters, sheets.split(), how, parts, before)
+            for plane in (1, 2):
+                part = [quarters.inside(values, 4 * plane + k) for k in range(4)]
+                planes[plane] = sheets.joined(part, planes[0].shape, how.down, how.right)
+        return planes
 
-    def _code(self, picture: Picture, how: How, found: list[Any] | None) -> tuple[Any, Any]:
-        """Code the sheets of a picture; return their array and its room."""
+    def _code(
+        self, room: Any, turns: list[Any], how: How, found: list[Any] | None, before: list[list[Any]]
+    ) -> tuple[Any, Any]:
+        """Code the sheets of a room; return the arrays of their samples and of what was missed.
+
+        Args:
+            found: what the sheets hold, for encoding.
+            before: the first sheets, which are known, and what was missed in them.
+        """
         import numpy as np
 
         from nzip.models.pix import layout
-        from nzip.models.pix.sheets import MARGIN, Room, taps
+        from nzip.models.pix.sheets import taps
 
-        room = Room(picture.height, picture.width, picture.channels)
         values = np.zeros(room.count * room.each, np.int32)
         errors = np.zeros(room.count * room.each, np.int32)
+        for array, parts in zip((values, errors), before, strict=False):
+            for sheet, part in enumerate(parts):
+                room.framed(array, sheet)[:] = np.pad(part, layout.MARGIN, mode="edge")
         block = layout.BLOCK
-        while picture.width > block * layout.MOST_BLOCKS:
+        while room.width > block * layout.MOST_BLOCKS:
             block *= 2
-        count = -(-picture.width // block)
+        count = -(-room.width // block)
         preset = self.preset
         n = preset.taps
         fits = np.array(preset.fits, np.int64).reshape(-1)
         sums = np.zeros(count * (n + 1) * n, np.int32)
         row_sums = np.zeros(count * (n + 1) * n, np.int32)
-        for number, (low, high, shrink) in enumerate(how.bounds):
-            values[number * room.each : (number + 1) * room.each] = (low + high) >> 1
+        for turn in turns:
+            low, high, shrink = how.bounds[turn.plane]
+            room.framed(values, turn.sheet)[:] = (low + high) >> 1
             if found is not None:
-                room.inside(values, number)[:] = found[number]
+                room.inside(values, turn.sheet)[:] = found[turn.sheet]
             if low == high:
                 continue
-            refs = [-k * room.each for k in range(1, min(number, 2) + 1)]
-            key = number
-            known = self.known.setdefault(key, np.zeros((n + 1) * n + 1, np.int64))
+            refs = [(other - turn.sheet) * room.each for other in turn.refs]
+            known = self.known.setdefault(turn.number, np.zeros((n + 1) * n + 1, np.int64))
             sheet = np.zeros(layout.S_SIZE, np.int64)
             sheet[: layout.S_REF] = (
-                room.origin(number), room.height, room.width, room.stride, low, high, min(number, 2), min(number, 23),
-                shrink, len(refs), block, block // layout.BLOCK, preset.contexts, preset.sets, preset.lanes,
-                preset.rate, preset.limit, preset.strong, preset.start, preset.fall,
+                room.origin(turn.sheet), room.height, room.width, room.stride, low, high, turn.kind,
+                min(turn.number, 23), shrink, len(refs), block, block // layout.BLOCK, preset.contexts, preset.sets,
+                preset.lanes, preset.rate, preset.limit, preset.strong, preset.start, preset.fall,
             )  # fmt: skip
             sheet[layout.S_REF : layout.S_REF + len(refs)] = refs
             _photo(
-                self.mode, values, errors, sheet, taps(room, refs, preset.taps), fits, known, sums, row_sums, *self.memory,
+                self.mode, values, errors, sheet, taps(room, turn, n), fits, known, sums, row_sums, *self.memory,
                 self.knots, self.coded, self.coder, *self.tables,
             )  # fmt: skip
-        return values, room
+        return values, errors
+
+
+def _colours(how: How, planes: list[Any]) -> list[Any]:
+    """Return red, green and blue as the formula makes them, int32 (pixels,)."""
+    import numpy as np
+
+    made = [np.array(plane, np.int32, order="C").reshape(-1) for plane in planes[:3]]
+    _made(how.formula, *made)
+    return made
