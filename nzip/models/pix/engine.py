@@ -288,7 +288,7 @@ class State:
         self.tables = tables["squash"], tables["stretch"], tables["rates"]
         self.knots = tables["knots"]
         self.preset = preset
-        rows = 3 * layout.NODES + (layout.LEVELS + 81) * layout.SHORTS
+        rows = layout.KINDS * layout.NODES + (layout.LEVELS + 81) * layout.SHORTS
         self.memory = (
             np.zeros(preset.contexts * layout.ROWS * layout.NODES, np.uint32),
             np.full(rows * preset.lanes, preset.first, np.int32),
@@ -409,7 +409,7 @@ class State:
             sheet[: layout.S_REF] = (
                 room.origin(turn.sheet), room.height, room.width, room.stride, low, high, turn.kind,
                 min(turn.number, 23), shrink, len(refs), block, block // layout.BLOCK, preset.contexts, preset.sets,
-                preset.lanes, preset.rate, preset.limit, preset.strong, preset.start, preset.fall,
+                preset.lanes, preset.rate, preset.limit, preset.strong, preset.start, preset.fall, *turn.mean,
             )  # fmt: skip
             sheet[layout.S_REF : layout.S_REF + len(refs)] = refs
             _photo(

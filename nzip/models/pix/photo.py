@@ -14,8 +14,8 @@ from nzip.models.cm.components.sse import between, refine, spot_of
 from nzip.models.cm.components.vectors import dot, train
 from nzip.models.cm.layout import K1, K2, K3, K4
 from nzip.models.pix.layout import (
-    FINE, LEVELS, MARGIN, MEMO_BITS, MEMO_COUNTS, MEMOS, NODES, ROWS, S_BLOCK, S_CONTEXTS, S_EVERY, S_FALL, S_HEIGHT,
-    S_HIGH, S_KIND, S_LANES, S_LIMIT, S_LOW, S_NUMBER, S_ORIGIN, S_RATE, S_REF, S_REFS, S_SETS, S_SHRINK, S_START,
+    FINE, KINDS, LEVELS, MARGIN, MEMO_BITS, MEMO_COUNTS, MEMOS, NODES, ROWS, S_BLOCK, S_CONTEXTS, S_EVERY, S_FALL, S_HEIGHT,
+    S_HIGH, S_KIND, S_LANES, S_LIMIT, S_LOW, S_MEAN, S_NUMBER, S_OF, S_ORIGIN, S_RATE, S_REF, S_REFS, S_SETS, S_SHRINK, S_START,
     S_STRIDE, S_STRONG, S_WIDTH, SHORTS, SIDE,
 )  # fmt: skip
 from nzip.models.pix.squares import LARGEST, gather, solve, within
@@ -46,7 +46,7 @@ def more_contexts(
     values: Array, errs: Array, rows: Array, preds: Array, missed: Array, pos: int, stride: int, p: int, c: int,
     lvl: int, refs: int, sheet: Array, kind: int,
 ) -> None:  # fmt: skip
-    """Fill the contexts that only the strong preset has: rows[12:]."""
+    """Fill the contexts that only the strong preset has: rows[13:]."""
     coarse = min(lvl >> 1, i64(15))
     frac = max(min(p - (c << FINE), i64(15)), i64(0))
     W = i64(values[u64(pos - 1)]) << FINE
@@ -85,7 +85,7 @@ def more_contexts(
         r2w = i64(values[u64(o - 1)]) << FINE
         r2n = i64(values[u64(o - stride)]) << FINE
         e2 = i64(errs[u64(o)])
-    k = i64(12)
+    k = i64(13)
     # each prediction, by how far it is from the blend, and what was missed nearby
     for j in range(5):
         own = min(level(i64(missed[u64(j)]) >> 3), i64(23))
@@ -164,6 +164,8 @@ def code(
     start = i64(sheet[S_START])
     fall = i64(sheet[S_FALL])
     strong = i64(sheet[S_STRONG])
+    mean_at = i64(sheet[S_MEAN])
+    of = i64(sheet[S_OF])
     vectors = lanes >> 4
     blocks = (w + B - 1) // B
     system = zeros(size, i64)
@@ -307,7 +309,7 @@ def code(
                 rows[2] = (signed(ew >> 2, i64(6)) * 13 + signed(en >> 2, i64(6))) * 6 + min(coarse >> 1, i64(5))
                 rows[3] = (signed(dW >> 3, i64(7)) * 15 + signed(dN >> 3, i64(7))) * 4 + (frac >> 2)
                 rows[4] = (signed(dNE >> 3, i64(7)) * 15 + signed(dNW >> 3, i64(7))) * 4 + min(coarse >> 2, i64(3))
-                rows[5] = (signed(er1 >> 1, i64(12)) * 13 + min(near1 >> 1, i64(12))) * 3 + kind
+                rows[5] = (signed(er1 >> 1, i64(12)) * 13 + min(near1 >> 1, i64(12))) * 3 + min(kind, i64(2))
                 rows[6] = (signed(er1 >> 2, i64(6)) * 13 + signed(er2 >> 2, i64(6))) * 6 + min(coarse >> 1, i64(5))
                 rows[7] = (c & 255) * 4 + kind
                 rows[8] = lvl * 25 + signed((ew + en + ((ene + enw) >> 1)) >> 3, i64(12))
@@ -315,7 +317,14 @@ def code(
                 bottom = min(min(W, N), min(NE, NW))
                 rows[9] = min(level(top - bottom), i64(31)) * 32 + min(near1, i64(31))
                 rows[10] = lvl * 24 + number
-                rows[11] = (coarse * 16 + frac) * 3 + kind
+                rows[11] = (coarse * 16 + frac) * 3 + min(kind, i64(2))
+                mean = (W + N - NW) << FINE
+                if of > 0:
+                    mean = i64(0)
+                    for i in range(of):
+                        mean += i64(values[u64(pos + i64(off[u64(mean_at + i)]))]) << (FINE + 2)
+                    mean = mean >> (3 if of == 2 else 4)
+                rows[12] = (within(((mean - (c << FINE)) >> 2) - 2, i64(15)) + 15) * 32 + min(lvl, i64(31))
                 if strong > 0:
                     more_contexts(values, errs, rows, preds, missed, pos, stride, p, c, lvl, refs, sheet, kind)
                 for i in range(K):
@@ -336,11 +345,11 @@ def code(
                     agree = agree * 3 + min((i64(memo_count[u64(k)]) + 1) >> 1, i64(2))
                 # ---- weight sets
                 w_first[0] = kind * NODES
-                w_first[1] = 3 * NODES + lvl * SHORTS
-                w_first[2] = 3 * NODES + (LEVELS + agree) * SHORTS
-                w_first[3] = 3 * NODES + (LEVELS + 9 + min(level(abs(apart)), i64(23))) * SHORTS
-                w_first[4] = 3 * NODES + (LEVELS + 33 + min(near1, i64(31))) * SHORTS
-                w_first[5] = 3 * NODES + (LEVELS + 65 + frac) * SHORTS
+                w_first[1] = KINDS * NODES + lvl * SHORTS
+                w_first[2] = KINDS * NODES + (LEVELS + agree) * SHORTS
+                w_first[3] = KINDS * NODES + (LEVELS + 9 + min(level(abs(apart)), i64(23))) * SHORTS
+                w_first[4] = KINDS * NODES + (LEVELS + 33 + min(near1, i64(31))) * SHORTS
+                w_first[5] = KINDS * NODES + (LEVELS + 65 + frac) * SHORTS
                 # ---- decisions
                 node = i64(SIDE)
                 phase = i64(0)

@@ -33,10 +33,11 @@ class Turn(NamedTuple):
     Attributes:
         sheet: its number in the room.
         plane: whose bounds it has.
-        kind: 0 for the first sheet, 1 for one with others before it, 2 for one that these nearly give.
+        kind: 0 for the first sheet, 1 for the second, 2 for later ones, 3 for one that others may give.
         number: which statistics it shares with such sheets of other pictures.
         refs: sheets before it that foretell it.
         taps: places that foretell a sample: (0 for its own sheet or 1 + which of `refs`, row, column).
+        mean: the first, and how many (2 or 4), of the taps whose mean a sample may be.
     """
 
     sheet: int
@@ -45,6 +46,7 @@ class Turn(NamedTuple):
     number: int
     refs: tuple[int, ...]
     taps: tuple[tuple[int, int, int], ...]
+    mean: tuple[int, int] = (0, 0)
 
 
 def _taps(*shares: tuple[int, int, tuple[tuple[int, int], ...]]) -> tuple[tuple[int, int, int], ...]:
@@ -82,7 +84,6 @@ def split() -> list[Turn]:
         a = 4 * plane  # this plane's quarters: a, a + 1 to the right, a + 2 below, a + 3 both
         other = (a - 4,) if plane == 2 else ()
         both = ((1, 5, there),) if other else ()
-        more = ((1, 6, THERE[5:]),) if other else ()
         k = len(other)
         out.append(
             Turn(a, plane, 1, a, (*other, 0, 1, 2, 3), _taps(
@@ -91,22 +92,22 @@ def split() -> list[Turn]:
             ))
         )  # fmt: skip
         out.append(
-            Turn(a + 1, plane, 2, a + 1, (a, *[o + 1 for o in other], 1, 0, *other), _taps(
+            Turn(a + 1, plane, 3, a + 1, (a, *[o + 1 for o in other], 1, 0, *other), _taps(
                 (1, 8, RIGHT), (0, 2, own), *(((2, 1, there), (5, 2, RIGHT)) if other else ()), (k + 2, 1, there),
-                (k + 3, 2, RIGHT), (0, 6, own), (k + 2, 4, there), (k + 3, 4, RIGHT), *more[:0], (0, 12, own),
-            ))
+                (k + 3, 2, RIGHT), (0, 6, own), (k + 2, 4, there), (k + 3, 4, RIGHT), (0, 12, own),
+            ), (0, 2))
         )  # fmt: skip
         out.append(
-            Turn(a + 2, plane, 2, a + 2, (a, *[o + 2 for o in other], 2, 0, *other, a + 1), _taps(
+            Turn(a + 2, plane, 3, a + 2, (a, *[o + 2 for o in other], 2, 0, *other, a + 1), _taps(
                 (1, 8, BELOW), (0, 2, own), *(((2, 1, there), (5, 2, BELOW)) if other else ()), (k + 2, 1, there),
                 (k + 3, 2, BELOW), (0, 6, own), (k + 2, 4, there), (k + 3, 4, BELOW), (0, 12, own),
-            ))
+            ), (0, 2))
         )  # fmt: skip
         out.append(
-            Turn(a + 3, plane, 2, a + 3, (a + 1, a + 2, *[o + 3 for o in other], a, 3), _taps(
+            Turn(a + 3, plane, 3, a + 3, (a + 1, a + 2, *[o + 3 for o in other], a, 3), _taps(
                 (1, 4, BELOW), (2, 4, RIGHT), (k + 3, 4, BOTH), (0, 2, own), *(((3, 1, there),) if other else ()),
                 (k + 4, 1, there), (1, 4, BELOW), (2, 4, RIGHT), (0, 4, own), (k + 4, 4, there), (0, 12, own),
-            ))
+            ), (8, 4))
         )  # fmt: skip
     return out
 
