@@ -20,6 +20,8 @@ FORMULAS = 3
 ENOUGH = 0.96  # of a sample's pixels must have numbers that make them
 SAMPLE_ROWS = 24
 REACH = 3
+GIVEN = 4
+LUMA, CHROMA = 1, 4
 
 
 @inlined
@@ -50,30 +52,49 @@ def eight(x: int) -> Any:
 
 
 @inlined
-def missed(formula: int, a: int, b: int, c: int, r: int, g: int, l: int) -> Any:
+def missed(formula: int, a: int, b: int, c: int, r: int, g: int, u: int) -> Any:
     """Return by how much the colour that is made of a, b, c misses one."""
     return (
         abs(eight(red(formula, a, b, c)) - r) + abs(eight(green(formula, a, b, c)) - g)
-        + abs(eight(blue(formula, a, b, c)) - l)
+        + abs(eight(blue(formula, a, b, c)) - u)
     )  # fmt: skip
 
 
 @inlined
-def about(formula: int, r: int, g: int, l: int) -> Any:
+def about(formula: int, r: int, g: int, u: int) -> Any:
     """Return about which a, b, c make a colour."""
     if formula == JFIF:
-        a = (19595 * r + 38470 * g + 7471 * l + 32768) >> 16
-        return a, (36983 * (l - a) + 32768) >> 16, (46745 * (r - a) + 32768) >> 16
-    y = 19589 * (2 * r + 1) + 38463 * (2 * g + 1) + 7484 * (2 * l + 1)  # 2^17 of luma in red's units
+        a = (19595 * r + 38470 * g + 7471 * u + 32768) >> 16
+        return a, (36983 * (u - a) + 32768) >> 16, (46745 * (r - a) + 32768) >> 16
+    y = 19589 * (2 * r + 1) + 38463 * (2 * g + 1) + 7484 * (2 * u + 1)  # 2^17 of luma in red's units
     a = (y * 10000 // 13584 + (1 << 16)) >> 17
-    top = (13584 * a) // 10000
-    return a, ((2 * l + 1) * 5000 - 13584 * a + 11090) // 22179, ((2 * r + 1) * 5000 - 13584 * a + 9108) // 18215
+    return a, ((2 * u + 1) * 5000 - 13584 * a + 11090) // 22179, ((2 * r + 1) * 5000 - 13584 * a + 9108) // 18215
+
+
+@inlined
+def with_red_clipped(formula: int, g: int, u: int, c: int) -> Any:
+    """Return about which a, b make green and blue, where c is given."""
+    if formula == JFIF:
+        b = (65536 * (u - g) - 46802 * c + 69342) // 138684
+        return u - ((116130 * b + 32768) >> 16), b
+    b = (10000 * (u - g) - 9271 * c + 13241) // 26482
+    return (10000 * u + 5000 - 22179 * b + 6792) // 13584, b
+
+
+@inlined
+def with_blue_clipped(formula: int, r: int, g: int, b: int) -> Any:
+    """Return about which a, c make red and green, where b is given."""
+    if formula == JFIF:
+        c = (65536 * (r - g) - 22554 * b + 69341) // 138683
+        return r - ((91881 * c + 32768) >> 16), c
+    c = (10000 * (r - g) - 4303 * b + 13743) // 27486
+    return (10000 * r + 5000 - 18215 * c + 6792) // 13584, c
 
 
 @bare
 def found(
     formula: int, start: int, stop: int, width: int,
-    r: Array, g: Array, l: Array,  # int32: colours, row by row
+    r: Array, g: Array, u: Array,  # int32: colours, row by row
     a: Array, b: Array, c: Array,  # int32: written, numbers that make them, or nearly
 ) -> int:  # fmt: skip
     """Find numbers that make the pixels start..stop; return for how many there are none."""
@@ -81,7 +102,7 @@ def found(
     for at in range(start, stop):
         pr = i64(r[u64(at)])
         pg = i64(g[u64(at)])
-        pl = i64(l[u64(at)])
+        pu = i64(u[u64(at)])
         # what the neighbours have
         na, nb, nc = i64(0), i64(0), i64(0)
         if at > start:
@@ -90,21 +111,36 @@ def found(
             na = (na + i64(a[u64(at - width)]) + 1) >> 1
             nb = (nb + i64(b[u64(at - width)]) + 1) >> 1
             nc = (nc + i64(c[u64(at - width)]) + 1) >> 1
-        clipped = min(min(pr, pg), pl) == 0 or max(max(pr, pg), pl) == 255
+        red_clipped = pr == 0 or pr == 255
+        blue_clipped = pu == 0 or pu == 255
+        clipped = red_clipped or blue_clipped or pg == 0 or pg == 255
         best = i64(1) << 40
         ba, bb, bc = na, nb, nc
-        tries = 1 if not clipped else 4
+        tries = 1 if not clipped else 4 + 2 * GIVEN
         for attempt in range(tries):
             reach = i64(1)
             if attempt == 0:
-                oa, ob, oc = about(formula, pr, pg, pl)
+                oa, ob, oc = about(formula, pr, pg, pu)
             elif attempt == 1:
                 oa, ob, oc = na, nb, nc
                 reach = i64(REACH)
+            elif attempt < 2 + 2 * GIVEN:
+                # one chroma as the neighbours have it, or nearly
+                given = (attempt - 1) >> 1
+                if attempt & 1 > 0:
+                    given = -given
+                if red_clipped and not blue_clipped:
+                    oc = nc + given
+                    oa, ob = with_red_clipped(formula, pg, pu, oc)
+                elif blue_clipped and not red_clipped:
+                    ob = nb + given
+                    oa, oc = with_blue_clipped(formula, pr, pg, ob)
+                else:
+                    continue
             else:
                 # clipped channels as they would be with the neighbours' numbers
-                tr, tg, tl = pr, pg, pl
-                over = i64(24) * (attempt - 2)
+                tr, tg, tu = pr, pg, pu
+                over = i64(24) * (attempt - 2 - 2 * GIVEN)
                 if pr == 0:
                     tr = min(red(formula, na, nb, nc), i64(0)) - over
                 elif pr == 255:
@@ -113,21 +149,21 @@ def found(
                     tg = min(green(formula, na, nb, nc), i64(0)) - over
                 elif pg == 255:
                     tg = max(green(formula, na, nb, nc), i64(255)) + over
-                if pl == 0:
-                    tl = min(blue(formula, na, nb, nc), i64(0)) - over
-                elif pl == 255:
-                    tl = max(blue(formula, na, nb, nc), i64(255)) + over
-                oa, ob, oc = about(formula, tr, tg, tl)
+                if pu == 0:
+                    tu = min(blue(formula, na, nb, nc), i64(0)) - over
+                elif pu == 255:
+                    tu = max(blue(formula, na, nb, nc), i64(255)) + over
+                oa, ob, oc = about(formula, tr, tg, tu)
             for da in range(-reach, reach + 1):
                 for db in range(-reach, reach + 1):
                     for dc in range(-reach, reach + 1):
                         ta, tb, tc = oa + da, ob + db, oc + dc
-                        wrong = missed(formula, ta, tb, tc, pr, pg, pl)
-                        cost = (wrong << 20) + 2 * abs(ta - na) + 3 * abs(tb - nb) + 3 * abs(tc - nc)
+                        wrong = missed(formula, ta, tb, tc, pr, pg, pu)
+                        cost = (wrong << 20) + LUMA * abs(ta - na) + CHROMA * (abs(tb - nb) + abs(tc - nc))
                         if cost < best:
                             best = cost
                             ba, bb, bc = ta, tb, tc
-            if best < 1 << 20 and attempt > 0:
+            if best < 1 << 20 and attempt > 1 + 2 * GIVEN:
                 break
         a[u64(at)] = i32(ba)
         b[u64(at)] = i32(bb)
@@ -155,7 +191,7 @@ def moved(p: int, bit: int, by: int) -> Any:
 @bare
 def put_right(
     mode: int, width: int,
-    r: Array, g: Array, l: Array,  # int32: colours as they were made; decoding makes them right
+    r: Array, g: Array, u: Array,  # int32: colours as they were made; decoding makes them right
     wr: Array, wg: Array, wl: Array,  # int32: the right ones, for encoding
     flags: Array,  # uint8 (pixels,): written, whether a pixel was wrong
     chances: Array,  # uint16 (16 + 3 * 256,): of flags and of differences; all begin at 2^15
@@ -164,7 +200,7 @@ def put_right(
     """Code which pixels are wrong, and what is right."""
     low, high, window, at = taken(coder)
     for px in range(r.shape[0]):
-        pr, pg, pl = i64(r[u64(px)]), i64(g[u64(px)]), i64(l[u64(px)])
+        pr, pg, pl = i64(r[u64(px)]), i64(g[u64(px)]), i64(u[u64(px)])
         context = i64(min(min(pr, pg), pl) == 0 or max(max(pr, pg), pl) == 255)
         if px >= 1:
             context += 2 * i64(flags[u64(px - 1)])
@@ -206,5 +242,5 @@ def put_right(
                     elif k == 1:
                         g[u64(px)] = i32(right)
                     else:
-                        l[u64(px)] = i32(right)
+                        u[u64(px)] = i32(right)
     put_back(coder, low, high, window, at)

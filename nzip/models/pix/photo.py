@@ -14,9 +14,40 @@ from nzip.models.cm.components.sse import between, refine, spot_of
 from nzip.models.cm.components.vectors import dot, train
 from nzip.models.cm.layout import K1, K2, K3, K4
 from nzip.models.pix.layout import (
-    FINE, KINDS, LEVELS, MARGIN, MEMO_BITS, MEMO_COUNTS, MEMOS, NODES, ROWS, S_BLOCK, S_CONTEXTS, S_EVERY, S_FALL, S_HEIGHT,
-    S_HIGH, S_KIND, S_LANES, S_LIMIT, S_LOW, S_MEAN, S_NUMBER, S_OF, S_ORIGIN, S_RATE, S_REF, S_REFS, S_SETS, S_SHRINK, S_START,
-    S_STRIDE, S_STRONG, S_WIDTH, SHORTS, SIDE,
+    FINE,
+    KINDS,
+    LEVELS,
+    MARGIN,
+    MEMO_BITS,
+    MEMO_COUNTS,
+    MEMOS,
+    NODES,
+    ROWS,
+    S_BLOCK,
+    S_CONTEXTS,
+    S_EVERY,
+    S_FALL,
+    S_HEIGHT,
+    S_HIGH,
+    S_KIND,
+    S_LANES,
+    S_LIMIT,
+    S_LOW,
+    S_MEAN,
+    S_NUMBER,
+    S_OF,
+    S_ORIGIN,
+    S_RATE,
+    S_REF,
+    S_REFS,
+    S_SETS,
+    S_SHRINK,
+    S_START,
+    S_STRIDE,
+    S_STRONG,
+    S_WIDTH,
+    SHORTS,
+    SIDE,
 )  # fmt: skip
 from nzip.models.pix.squares import LARGEST, gather, solve, within
 
@@ -385,7 +416,8 @@ def code(
                         memo_bit[u64(k)] = guess
                         t = i64(0)
                         if guess != 0:
-                            cell = (k * MEMO_COUNTS + min(i64(memo_count[u64(k)]), i64(MEMO_COUNTS - 1))) * SHORTS + short
+                            grade = min(i64(memo_count[u64(k)]), i64(MEMO_COUNTS - 1))
+                            cell = (k * MEMO_COUNTS + grade) * SHORTS + short
                             memo_cell[u64(k)] = cell
                             t = guess * i64(stretch[u64(counted(memo_cells, cell) >> u32(20))])
                         x[u64(K + 1 + k)] = i32(t)
@@ -495,9 +527,8 @@ def code(
                 for f in range(P):
                     e_rows[u64(new + f * each + px)] = abs(fine - i64(preds[u64(f)]))
                 if px % every == 0:
-                    gather(
-                        row_sums, q * size, n, xt, i32(within((value - i64(bases[0])) >> shrink, i64(LARGEST)))
-                    )
+                    goal = i32(within((value - i64(bases[0])) >> shrink, i64(LARGEST)))
+                    gather(row_sums, q * size, n, xt, goal)
         last = row + w - 1
         for k in range(1, MARGIN + 1):
             values[u64(last + k)] = values[u64(last)]

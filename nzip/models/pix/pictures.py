@@ -1,6 +1,7 @@
 """The map of pictures: where in a block they stand, how large they are, and how their samples are written.
 
-It stands at the start of a payload; docs/reference/PIX.md specifies it. What is read is believed only within its bounds.
+It stands at the start of a payload; docs/reference/PIX.md specifies it. What is read is believed only within its
+bounds.
 """
 
 from __future__ import annotations

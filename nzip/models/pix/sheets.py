@@ -76,6 +76,32 @@ def whole(planes: list[int]) -> list[Turn]:
     return out
 
 
+def following(count: int) -> list[Turn]:
+    """Return the turns of planes that stand behind as many of the picture before, which has the same shape."""
+    own, there = AROUND, THERE
+    out = []
+    for plane in range(count):
+        sheet, same = count + plane, plane
+        before = tuple(range(sheet - 1, max(sheet - 3, count - 1), -1))
+        refs = (same,) if not before else (before[0], same, *[other - count for other in before[:1]], *before[1:])
+        if not before:
+            taps = _taps(
+                (0, 4, own), (1, 5, there), (0, 4, own), (1, 3, there), (0, 8, own), (1, 3, there), (0, 5, own)
+            )  # fmt: skip
+        elif len(before) == 1:
+            taps = _taps(
+                (0, 4, own), (1, 3, there), (2, 3, there), (3, 1, there), (0, 2, own), (1, 2, there), (2, 1, there),
+                (0, 6, own), (1, 3, there), (2, 4, there), (3, 3, there),
+            )  # fmt: skip
+        else:
+            taps = _taps(
+                (0, 4, own), (1, 3, there), (2, 3, there), (3, 1, there), (4, 3, there), (0, 2, own), (1, 2, there),
+                (2, 2, there), (4, 2, there), (0, 6, own), (1, 2, there), (3, 2, there),
+            )  # fmt: skip
+        out.append(Turn(sheet, plane, min(plane + 1, 2), 12 + plane, refs, taps))
+    return out
+
+
 def split() -> list[Turn]:
     """Return the turns of two planes of chroma that are coded in quarters, behind the quarters of luma."""
     own, there = AROUND, THERE
@@ -117,12 +143,12 @@ class Room(NamedTuple):
 
     Attributes:
         height, width: samples of a sheet, without margins.
-        count: sheets.
+        sheets: how many.
     """
 
     height: int
     width: int
-    count: int
+    sheets: int
 
     @property
     def stride(self) -> int:

@@ -37,7 +37,9 @@ def gather(sums: Array, at: int, n: int, inputs: Array, target: int) -> None:
 
 
 @bare
-def solve(system: Array, n: int, pull: Array, loose: int, lower: Array, products: Array, pivots: Array, out: Array) -> None:
+def solve(
+    system: Array, n: int, pull: Array, loose: int, lower: Array, products: Array, pivots: Array, out: Array
+) -> None:  # fmt: skip
     """Find the weights of a system.
 
     Args:
