@@ -37,7 +37,7 @@ class PixEngine(Engine):
     imports = ("numpy",)
 
     def accepts(self, content: Content) -> bool:
-        return all(pictures.of_segment(segment) is not None for segment in content.segments)
+        return all(not each.indexed and pictures.of_segment(each) is not None for each in content.segments)
 
     def memory(self, params: Params, size: int) -> int:
         return FIXED + PER_BYTE * size

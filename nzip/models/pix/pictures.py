@@ -17,6 +17,7 @@ MOST_CHANNELS = 8
 LEAST_SIDE = 16  # pixels, of pictures that are not small
 SMALL = 1 << 16  # pixels
 MOST_SIDE = 1 << 24
+MOST_BACK = 4  # pictures between a frame and the one before, and one
 
 
 class Picture(NamedTuple):
@@ -29,7 +30,7 @@ class Picture(NamedTuple):
         depth: bytes of a sample, 1 or 2.
         big: whether samples begin with their highest byte.
         filling: bytes behind the pixels of each row.
-        follows: whether it is the next frame after the picture before, which has the same shape.
+        follows: how many pictures back the frame before it is, which has the same shape; 0 for none.
     """
 
     gap: int
@@ -39,7 +40,7 @@ class Picture(NamedTuple):
     depth: int
     big: bool
     filling: int
-    follows: bool = False
+    follows: int = 0
 
     @property
     def row(self) -> int:
@@ -92,25 +93,32 @@ def of_content(content: Content) -> list[Picture]:
             gap += segment.length
             continue
         frames = _frames(picture, segment)
-        for number, part in enumerate(frames):
-            shape = part._replace(gap=gap + part.gap)
-            same = bool(found) and shape.shape == found[-1].shape
-            found.append(shape._replace(follows=same and number > 0 and segment.frame > 0))
+        for number, frame in enumerate(frames):
+            follows = 1 if number else _back(frame, segment, found)
+            found.append(frame._replace(gap=gap + frame.gap, follows=follows))
             gap = 0
-        gap += segment.length - sum(part.gap + part.size for part in frames)
+        gap += segment.length - sum(frame.gap + frame.size for frame in frames)
     return found
 
 
 def _frames(picture: Picture, segment: Segment) -> list[Picture]:
     """Return a segment's frames; the picture itself where there is one."""
-    if not segment.frame or segment.frame % picture.row or not 0 < segment.frame // picture.row < picture.height:
-        return [picture]
-    rows = segment.frame // picture.row
+    rows, between = divmod(segment.frame, picture.row)
     each = picture._replace(height=rows)
-    count = picture.height // rows
-    if not possible(each) or count > MOST // 2:
+    if not 0 < rows < picture.height or not possible(each):
         return [picture]
-    return [each, *[each._replace(gap=0)] * (count - 1)]
+    count = (segment.length - segment.offset + between) // segment.frame
+    if not 1 < count <= MOST // 2:
+        return [picture]
+    return [each, *[each._replace(gap=between)] * (count - 1)]
+
+
+def _back(picture: Picture, segment: Segment, found: list[Picture]) -> int:
+    """Return how many pictures back the frame before a segment's first one is."""
+    for back, other in enumerate(reversed(found[-MOST_BACK:]), 1):
+        if segment.frame and other.shape == picture.shape and back > 1:
+            return back
+    return 0
 
 
 def pack(pictures: list[Picture]) -> bytes:
@@ -120,11 +128,13 @@ def pack(pictures: list[Picture]) -> bytes:
     for picture in pictures:
         same = before is not None and picture.shape == before.shape
         out.append(
-            int(same) | int(picture.follows) << 1 | (picture.channels - 1) << 2 | (picture.depth - 1) << 5
+            int(same) | bool(picture.follows) << 1 | (picture.channels - 1) << 2 | (picture.depth - 1) << 5
             | int(picture.big) << 6 | int(picture.gap > 0) << 7
         )  # fmt: skip
         if picture.gap:
             out += uleb(picture.gap)
+        if picture.follows:
+            out.append(picture.follows)
         if not same:
             out += uleb(picture.width) + uleb(picture.height) + uleb(picture.filling)
         before = picture
@@ -145,14 +155,17 @@ def unpack(reader: Reader, size: int) -> list[Picture]:
     for _ in range(count):
         head = reader.u8()
         gap = reader.uleb() if head & 128 else 0
+        follows = reader.u8() if head & 2 else 0
         width, height, filling = (found[-1].width, found[-1].height, found[-1].filling) if found else (0, 0, 0)
         if not head & 1:
             width, height, filling = reader.uleb(), reader.uleb(), reader.uleb()
         picture = Picture(
-            gap, width, height, (head >> 2 & 7) + 1, (head >> 5 & 1) + 1, bool(head & 64), filling, bool(head & 2)
+            gap, width, height, (head >> 2 & 7) + 1, (head >> 5 & 1) + 1, bool(head & 64), filling, follows
         )
-        like = bool(found) and picture.shape == found[-1].shape
-        if (head & 1 and not like) or (picture.follows and not like) or not possible(picture):
+        like = not head & 1 or (len(found) > 0 and picture.shape == found[-1].shape)
+        if follows:
+            like = like and follows <= min(len(found), MOST_BACK) and picture.shape == found[-follows].shape
+        if not like or not possible(picture):
             raise CorruptError("a block's map of pictures is malformed")
         left -= gap + picture.size
         if left < 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from nzip.entropy.jit import Native
-from nzip.models.pix.pictures import Picture
+from nzip.models.pix.pictures import MOST_BACK, Picture
 from nzip.models.pix.plans import How, numbers, order, rgb
 from nzip.models.pix.presets import PRESETS, Preset
 
@@ -54,7 +54,7 @@ class State:
         )
         self.chances = np.full(16 + 3 * 256, 1 << 15, np.uint16)
         self.known: dict[int, Any] = {}
-        self.earlier: tuple[Any, list[list[Any]]] | None = None  # the picture before, for one that follows it
+        self.earlier: list[tuple[Any, list[list[Any]]] | None] = []  # the pictures before, for those that follow them
 
     def loose(self, data: Any) -> None:
         """Code bytes that are no samples; decoding fills `data`."""
@@ -113,22 +113,22 @@ class State:
         """Code the planes of a picture, each (height, width), and return them."""
         from nzip.models.pix import sheets
 
-        earlier, self.earlier = self.earlier, None
+        earlier = self.earlier[-picture.follows] if picture.follows else None
         plain = [0, *range(3, picture.channels)] if how.split else list(range(picture.channels))
         known = None if found is None else [found[plane] for plane in plain]
         alike = (picture.shape, how.formula, how.reversed, how.signed)
         can_follow = not how.split and not any(each.gaps for each in how.bounds)
         count, before, turns = 0, list[list[Any]](), sheets.whole(plain)
-        if picture.follows and can_follow and earlier is not None and earlier[0] == alike:
+        if can_follow and earlier is not None and earlier[0] == alike:
             count, before, turns = len(plain), earlier[1], sheets.following(len(plain))
         room = sheets.Room(picture.height, picture.width, count + len(plain))
         values, errors = self._code(room, turns, spans, known, before)
         planes: list[Any] = [None] * picture.channels
         for sheet, plane in enumerate(plain, count):
             planes[plane] = room.inside(values, sheet)
-        if can_follow:
-            here = range(count, count + len(plain))
-            self.earlier = alike, [[room.inside(array, sheet) for sheet in here] for array in (values, errors)]
+        here = range(count, count + len(plain))
+        kept = alike, [[room.inside(array, sheet) for sheet in here] for array in (values, errors)]
+        self.earlier = [*self.earlier[1 - MOST_BACK :], kept if can_follow else None]
         if how.split:
             before = [sheets.quarters(each, how.down, how.right) for each in (planes[0], room.inside(errors, 0))]
             height, width = before[0][0].shape
