@@ -149,6 +149,7 @@ ENGINES = Registry(
         ("columnar", 8, 1, "nzip.models.columnar:ColumnarEngine"),
         ("bundle", 9, 1, "nzip.models.bundle:BundleEngine"),
         ("pcm", 12, 1, "nzip.models.pcm.engine:PcmEngine"),
+        ("pix", 11, 1, "nzip.models.pix.engine:PixEngine"),
     ],
 )
 
