@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
-from collections.abc import Iterator
 
-from nzip import outputs
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY
 from nzip.codec.files.names import extracted_name
 from nzip.codec.files.restored import Members
@@ -15,7 +12,7 @@ from nzip.codec.files.results import FileResult, Prepare, Progress
 from nzip.codec.files.sources import CHUNK, Source
 from nzip.codec.files.targets import Run
 from nzip.codec.files.transfer import delete
-from nzip.codec.files.trees.unpacker import Unpacker
+from nzip.codec.files.trees.unpacker import Unpacker, new_room
 from nzip.outputs import AnyPath, sync_folder
 
 
@@ -67,7 +64,7 @@ def extract_tree(
             target = name if folder is None else os.path.join(folder, os.path.basename(name))
         if folder is None:
             folder = os.path.dirname(path) if target is None else os.path.dirname(os.fspath(target).rstrip("/"))
-        with _room(os.fspath(folder)) as room:
+        with new_room(os.fspath(folder)) as room:
             unpacker = Unpacker(
                 path,
                 room,
@@ -112,13 +109,3 @@ class _Stream:
         if self._progress is not None:
             self._progress(self._src.count, self._src.size, self.count)
         return data
-
-
-@contextlib.contextmanager
-def _room(folder: str) -> Iterator[str]:
-    """Make a directory in `folder`; remove it in the end with all that was not moved out of it."""
-    part, _ = outputs.begin(folder, lambda part: os.mkdir(part, 0o700))
-    try:
-        yield part
-    finally:
-        outputs.discard(part)

@@ -230,7 +230,7 @@ def _add(tar: tarfile.TarFile, item: Item) -> TreeEntry:
         return TreeEntry(
             item.name,
             KINDS[entry.type],
-            entry.mode,
+            entry.mode & 0o7777,
             entry.mtime,
             entry.size,
             entry.linkname,
