@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from nzip.codec.files.trees.extract import extract_tree
     from nzip.codec.files.trees.pack import compress_tree
     from nzip.codec.files.trees.tree import list_tree
-    from nzip.codec.inspect import BlockInfo, FileInfo, MemberInfo, inspect
+    from nzip.codec.inspect import BlockInfo, FileInfo, MemberInfo, OpenerInfo, PartInfo, inspect
     from nzip.codec.nzipfile import NzipFile, open
     from nzip.codec.salvage.content import Salvage, salvage
     from nzip.codec.salvage.faults import Fault
@@ -56,6 +56,8 @@ __all__ = [
     "MemberInfo",
     "NzipError",
     "NzipFile",
+    "OpenerInfo",
+    "PartInfo",
     "Salvage",
     "Tokens",
     "TreeEntry",
@@ -95,7 +97,7 @@ _HOMES = {
     "nzip.codec.files.trees.extract": ("extract_tree",),
     "nzip.codec.files.trees.tree": ("list_tree",),
     "nzip.formats.container.entries": ("TreeEntry",),
-    "nzip.codec.inspect": ("BlockInfo", "FileInfo", "MemberInfo", "inspect"),
+    "nzip.codec.inspect": ("BlockInfo", "FileInfo", "MemberInfo", "OpenerInfo", "PartInfo", "inspect"),
     "nzip.settings": ("Level", "levels"),
     "nzip.codec.signals.encode": ("compress_signal",),
     "nzip.codec.signals.decode": ("decompress_signal", "latents"),

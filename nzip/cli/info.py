@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nzip.cli import options
-from nzip.cli.list import SHOWN, inspected, more
+from nzip.cli.list import SHOWN, inspected, more, opened
 from nzip.cli.output.report import Report
 from nzip.cli.output.words import bits_text, columns, digits, ratio_text, shown, significant, size_text, time_text
 
@@ -136,7 +136,11 @@ def _member(number: int, member: MemberInfo, signal: dict[str, Any] | None) -> l
                 f"{block.header.check:016x}",
             )
         )
-    return lines + columns(rows, left=(0, 4, 5)) + more(len(member.blocks), "block", "  ")
+    shown_blocks = columns(rows, left=(0, 4, 5))
+    lines.append(shown_blocks[0])
+    for line, block in zip(shown_blocks[1:], member.blocks, strict=False):
+        lines += [line, *opened(block, "    ")]
+    return lines + more(len(member.blocks), "block", "  ")
 
 
 def _engine(block: BlockInfo) -> str:

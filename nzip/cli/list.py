@@ -13,7 +13,7 @@ from nzip.cli.output.report import Report
 from nzip.cli.output.words import columns, ratio_text, shown, significant, time_text
 
 if TYPE_CHECKING:
-    from nzip.codec.inspect import FileInfo
+    from nzip.codec.inspect import BlockInfo, FileInfo
     from nzip.formats.container.entries import TreeEntry
 
 SHOWN = 1000  # members of a file, and blocks of a member, that are shown each
@@ -27,7 +27,8 @@ def command(files: tuple[str, ...], entries: bool, verbose: int, as_json: bool) 
     """List each FILE (stdin without FILE, or for -): compressed and decoded size, ratio, blocks, engines. Nothing is
     decoded, so stdin must be a file (nzip list < FILE) and not a pipe.
 
-    With -v every member and its blocks stand below. The content is not checked: nzip test does that.
+    With -v every member and its blocks stand below, and what was opened in a block: how often, what was inside, and
+    what its parts came to. The content is not checked: nzip test does that.
 
     With --files each FILE is an archive, a packed directory or any tar archive that was compressed, and the files in it
     are listed by name. A packed directory has a table of them, which alone is decoded.
@@ -164,8 +165,23 @@ def _details(info: FileInfo) -> list[str]:
                 f"    block at {block.offset:,}: {block.size:,} -> {block.raw_size:,} bytes "
                 f"(ratio {ratio_text(block.size, block.raw_size)}), {block.engine}"
             )
+            lines += opened(block, "      ")
         lines += more(len(member.blocks), "block", "    ")
     return lines + more(len(info.members), "member", "  ")
+
+
+def opened(block: BlockInfo, indent: str) -> list[str]:
+    """Return what was opened in a block and what became of it, a line each."""
+    lines = []
+    for opener in block.openers:
+        times = f"{opener.times:,} time{'s' if opener.times != 1 else ''}"
+        lines.append(f"{indent}opened: {opener.name}, {times}, {opener.inner_size:,} bytes inside")
+    for part in block.parts:
+        engine = ", ".join((part.engine, *part.transforms))
+        streams = f", {part.streams:,} streams" if part.streams > 1 else ""
+        ratio = ratio_text(part.size, part.raw_size)
+        lines.append(f"{indent}part: {part.size:,} -> {part.raw_size:,} bytes (ratio {ratio}), {engine}{streams}")
+    return lines
 
 
 def more(count: int, word: str, indent: str) -> list[str]:
