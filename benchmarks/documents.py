@@ -61,8 +61,8 @@ class Coder(NamedTuple):
 CODERS = {
     **{
         f"nzip -{level}": Coder(
-            f"{NZIP} compress -q -{level} -r {{in}} -o {{out}}",
-            f"{NZIP} decompress -q {{out}} -o {{back}}",
+            f"{NZIP} compress -q -{level} -r {{in}} -o {{out}}.tar.nz",
+            f"{NZIP} decompress -q {{out}}.tar.nz -o {{back}}/{NAME}",
             f"{NZIP} --version",
         )
         for level in (3, 6, 9)
