@@ -39,7 +39,7 @@ def mixed(tmp_path: Path) -> Path:
 
 
 def test_alike_stand_together(mixed: Path) -> None:
-    names = ("empty", "y.py", "z.TXT", "w.bin", "x.wav", "picture")
+    names = ("empty", "y.py", "z.TXT", "w.bin", "picture", "x.wav")
     assert order(mixed) == [f"m/{folder}/{name}" for name in names for folder in "ab"] + ["m/b", "m/a", "m"]
 
 
@@ -73,7 +73,7 @@ def test_kinds(mixed: Path) -> None:
         "text",
         "binary",
         "audio",
-        "compressed",
+        "jpeg",
         "text",
     ]
 
@@ -81,3 +81,24 @@ def test_kinds(mixed: Path) -> None:
 def test_names_in_the_order_of_a_walk() -> None:
     names = ["a", "a/b", "a/b/c", "a/b.txt", "a-b"]
     assert sorted(reversed(names), key=walk_order) == ["a", "a/b", "a/b/c", "a/b.txt", "a-b"]
+
+
+def test_what_is_made_from_a_file_stands_beside_it(tmp_path: Path) -> None:
+    root = tmp_path / "m"
+    (root / "__pycache__").mkdir(parents=True)
+    for name in ("a", "a_b", "b"):
+        (root / f"{name}.py").write_bytes(b"pass\n")
+        (root / "__pycache__" / f"{name}.cpython-311.pyc").write_bytes(bytes(range(256)))
+        (root / f"{name}.TXT").write_bytes(b"words\n")
+    assert order(root)[:9] == [
+        "m/__pycache__/a.cpython-311.pyc", "m/a.py", "m/__pycache__/a_b.cpython-311.pyc", "m/a_b.py",
+        "m/__pycache__/b.cpython-311.pyc", "m/b.py", "m/a.TXT", "m/a_b.TXT", "m/b.TXT",
+    ]  # fmt: skip
+
+
+def test_kinds_that_are_not_known_here(mixed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nzip.formats.content import headers
+    from nzip.formats.content.kinds import Segment
+
+    monkeypatch.setattr(headers, "parse", lambda head, size: Segment("new", size))
+    assert kind_of(item(mixed / "a" / "y.py", mixed)) == "binary"
