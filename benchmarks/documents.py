@@ -171,7 +171,7 @@ def draw(result: dict[str, Any], path: Path = PICTURE) -> None:
     whole = result["bytes"]
 
     def bars(figure: Any) -> None:
-        axes = figure.add_axes((0.17, 0.04, 0.76, 0.8))
+        axes = figure.add_axes((0.19, 0.03, 0.75, 0.8))
         places = range(len(rows))
         ours = [row["name"].startswith("nzip") for row in rows]
         colors = [OURS if own else PEER for own in ours]
@@ -181,14 +181,16 @@ def draw(result: dict[str, Any], path: Path = PICTURE) -> None:
             style = {"color": OURS if own else INK, "fontweight": "bold" if own else "normal", "va": "center"}
             axes.text(size + whole / 1e6 * 0.008, place, f"{size:.2f} MB · {row['bytes'] / whole:.0%}", **style)
         axes.axvline(whole / 1e6, color=INK, linewidth=0.8, linestyle=":")
+        axes.text(whole / 1e6, -0.75, "as it is", fontsize=9, color=INK, ha="center")
         axes.set_yticks(places, [row["name"] for row in rows], fontsize=11)
         for label, own in zip(axes.get_yticklabels(), ours, strict=True):
             label.set_color(OURS if own else INK)
             label.set_fontweight("bold" if own else "normal")
-        axes.set_xlim(0, whole / 1e6 * 1.13)
+        axes.set_xlim(0, whole / 1e6 * 1.05)
         axes.set_xticks([])
         axes.invert_yaxis()
-        plain(axes, grid="none", hidden=("top", "right", "bottom"))
+        plain(axes, hidden=("top", "right", "bottom"))
+        axes.grid(False)
         words = f"A folder of documents, packed: {result['files']} files, {whole / 1e6:.1f} MB"
         figure.text(0.02, 0.94, words, fontsize=13, fontweight="bold", color=INK)
         kinds = "photographs, pictures, office files, PDF, text, sound; shorter is better; every bit comes back"

@@ -239,13 +239,11 @@ def test_the_independent_decoder_reads_tables_of_entries(tmp_path, monkeypatch):
 @given(st.binary(max_size=40))
 def test_both_decoders_take_the_same_tables(table):
     try:
-        found = spec_decoder.read_entries(table)
+        found = [(*entry[:1], *entry[2:]) for entry in spec_decoder.read_entries(table)]
     except spec_decoder.Corrupt:
         found = None
     try:
-        ours = entries.decode_table(table, lambda size: None)
+        ours = [(*entry[:1], *entry[2:]) for entry in entries.decode_table(table, lambda size: None)]
     except nzip.CorruptError:
         ours = None
-    assert (found is None) == (ours is None)
-    if found is not None:
-        assert [entry[0] for entry in found] == [entry.name for entry in ours]
+    assert found == ours
