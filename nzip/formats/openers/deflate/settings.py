@@ -1,0 +1,74 @@
+"""Settings of the encoder: what a level of zlib's stands for."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+Array = Any
+
+DEFAULT, FILTERED, HUFFMAN, RLE, FIXED_CODES, GZIP = range(6)  # strategies; the last is GNU gzip's own program
+NONE, SYNC, FULL, PARTIAL = range(4)
+
+# level: good, lazy, nice, chain
+LEVELS = (
+    (0, 0, 0, 0),
+    (4, 4, 8, 4),
+    (4, 5, 16, 8),
+    (4, 6, 32, 32),
+    (4, 4, 16, 16),
+    (8, 16, 32, 32),
+    (8, 16, 128, 128),
+    (8, 32, 128, 256),
+    (32, 128, 258, 1024),
+    (32, 258, 258, 4096),
+)
+GREEDIEST = 3  # levels up to this take what they find
+
+
+class Settings(NamedTuple):
+    """How an encoder is set.
+
+    Attributes:
+        level: 1 to 9.
+        strategy: one of the above.
+        memory: zlib's memLevel, 1 to 9: the table of hashes and the tokens of a block.
+        window: its logarithm, 9 to 15.
+        tokens: those of a block, less than memory says (0: as it says; 1: one less).
+        mark: what stands where the stream was flushed.
+    """
+
+    level: int = 6
+    strategy: int = DEFAULT
+    memory: int = 8
+    window: int = 15
+    tokens: int = 0
+    mark: int = SYNC
+
+    def block(self) -> int:
+        """Return the tokens of a full block."""
+        return 0x7FFF if self.strategy == GZIP else (1 << (self.memory + 6)) - 1 - self.tokens
+
+    def packed(self, steps: int) -> Array:
+        """Return the array that the kernel takes (int64)."""
+        import numpy as np
+
+        from nzip.formats.openers.deflate import redo_kernel as kernel
+
+        out = np.zeros(kernel.SETTINGS, np.int64)
+        good, lazy, nice, chain = LEVELS[self.level]
+        matcher = kernel.GREEDY if self.level <= GREEDIEST else kernel.PATIENT
+        if self.strategy == HUFFMAN:
+            matcher = kernel.NOTHING
+        elif self.strategy == RLE:
+            matcher = kernel.RUNS
+        bits = self.memory + 7
+        out[kernel.MATCHER], out[kernel.GOOD], out[kernel.LAZY] = matcher, good, lazy
+        out[kernel.NICE], out[kernel.CHAIN] = nice, chain
+        out[kernel.HASH_BITS], out[kernel.HASH_SHIFT] = bits, (bits + 2) // 3
+        out[kernel.WINDOW], out[kernel.BLOCK] = 1 << self.window, self.block()
+        out[kernel.SHORT] = self.strategy == FILTERED and self.level > GREEDIEST
+        out[kernel.FIXED] = self.strategy == FIXED_CODES
+        out[kernel.GZIP] = 0 if self.strategy != GZIP else (2 if self.level > 2 else 1)
+        out[kernel.MARK] = max(0, self.mark - SYNC)
+        out[kernel.STEPS] = steps
+        return out
