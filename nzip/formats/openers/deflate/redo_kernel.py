@@ -126,8 +126,8 @@ def redo(
         waiting = 0
         length = 2
         found = 0
-        if ahead < s - 2:
-            ahead = s - 2
+        if not patient:
+            ahead = s - 2  # those two are put into chains in any case
         if ahead < base:
             ahead = base
         while True:

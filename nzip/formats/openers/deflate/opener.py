@@ -1,0 +1,56 @@
+"""The opener of raw deflate streams."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nzip.errors import CorruptError
+from nzip.formats.container.wire import Reader
+from nzip.formats.openers.base import Opened, Opener
+from nzip.formats.openers.deflate import recipe as recipes
+from nzip.formats.openers.deflate.inflation import Inflated, tokens_of
+from nzip.formats.openers.deflate.redoing import Encoder
+from nzip.formats.openers.deflate.search import LIKELY, Structure, candidates
+
+
+class DeflateOpener(Opener):
+    """Gives what a raw deflate stream holds; the recipe says how it was deflated."""
+
+    name = "deflate"
+    id = 1
+    version = 1
+
+    def open(self, coded: bytes, most: int, **hints: Any) -> Opened | None:
+        stream = tokens_of(coded, 0, most)
+        if stream is None or stream.end != len(coded):
+            return None
+        exact = self._exact(coded, stream)
+        if exact is not None:
+            return Opened(stream.plain.tobytes(), exact)
+        return None
+
+    def _exact(self, coded: bytes, stream: Inflated) -> bytes | None:
+        if stream.padding or stream.odd:
+            return None
+        structure = Structure(stream)
+        encoder = Encoder(stream.plain)
+        wanted = structure.seen[:LIKELY]
+        for settings in candidates(structure):
+            if encoder.agrees(settings, structure.stops, wanted) == len(wanted) and encoder.redone(
+                settings, structure.stops, len(coded)
+            ) == coded:
+                return recipes.pack(settings, structure.stops)
+        return None
+
+    def close(self, inner: bytes, recipe: bytes, size: int) -> bytes:
+        source = Reader(recipe)
+        settings, stops = recipes.unpack(source, len(inner))
+        if source.left():
+            raise CorruptError("a deflate recipe has bytes too many")
+        redone = Encoder(inner).redone(settings, stops, size)
+        if redone is None:
+            raise CorruptError("a deflate stream does not have the size that is stated for it")
+        return redone
+
+    def memory(self, inner: int, size: int) -> int:
+        return inner + (1 << 20)

@@ -1,0 +1,126 @@
+"""Which settings an encoder had: found by trying, where the first tokens that differ rule one out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from nzip.formats.openers.deflate.inflation import Inflated
+from nzip.formats.openers.deflate.settings import (
+    DEFAULT,
+    FILTERED,
+    FIXED_CODES,
+    FULL,
+    GREEDIEST,
+    GZIP,
+    HUFFMAN,
+    PARTIAL,
+    RLE,
+    SYNC,
+    Settings,
+)
+
+Array = Any
+USUAL = (6, 9, 1, 8, 5, 7, 3, 4, 2)  # levels, the likeliest first
+LIKELY = 1 << 16  # tokens that are compared
+
+
+class Structure:
+    """What the blocks of a stream tell.
+
+    Attributes:
+        stops: where it was flushed, its end last.
+        mark: what stands there.
+        regular: whether the marks are such as zlib writes.
+        full: tokens of full blocks, as far as they are known; None if they differ.
+        seen: the first tokens, as far as no stored block hides some.
+    """
+
+    def __init__(self, stream: Inflated):
+        blocks = stream.blocks
+        kinds, sizes = blocks[:, 1] & 3, blocks[:, 4] - blocks[:, 3]
+        last = blocks[:, 1] >> 2
+        after = [*blocks[1:, 2].tolist(), len(stream.tokens)]
+        counts = [b - a for a, b in zip(blocks[:, 2].tolist(), after, strict=True)]
+        size = len(stream.plain)
+        self.regular = True
+        self.stops: list[int] = []
+        self.mark = SYNC
+        seen = None
+        whole: list[int] = []
+        marks = set()
+        tail = -1  # the block before a mark may be of any size
+        for k, (kind, long, final, n) in enumerate(
+            zip(kinds.tolist(), sizes.tolist(), last.tolist(), counts, strict=True)
+        ):
+            if long == 0 and not final and kind < 2:
+                marks.add(kind)
+                if self.stops and self.stops[-1] == int(blocks[k, 3]):
+                    self.regular = False
+                else:
+                    self.stops.append(int(blocks[k, 3]))
+                if tail == k - 1 and whole:
+                    whole.pop()
+                continue
+            if long == 0 and final and kind == 0:
+                self.regular = False
+            if kind == 0 and long > 0:
+                if seen is None:
+                    seen = after[k]
+                continue
+            if not final:
+                whole.append(n)
+                tail = k
+        if len(marks) > 1:
+            self.regular = False
+        if marks == {1}:
+            self.mark = PARTIAL
+        self.stops.append(size)
+        self.full = sorted(set(whole))
+        self.most = max(counts)
+        self.seen = stream.tokens if seen is None else stream.tokens[:seen]
+        self.fixed = not (kinds == 2).any()
+        matches = stream.tokens[stream.tokens > 511]
+        distances = matches >> 9
+        self.farthest = int(distances.max()) if len(distances) else 0
+        self.matches = len(matches)
+        self.shortest = int((matches & 511).min()) if len(matches) else 0
+
+
+def candidates(structure: Structure) -> Iterator[Settings]:
+    """Yield the settings that blocks do not rule out, the likeliest first. What only flushes or blocks decide, not
+    matches, is tried once."""
+    if not structure.regular or structure.farthest > 32768 - 262:
+        return
+    gzip = len(structure.stops) == 1 and all(n == 0x7FFF or n % 4096 == 0 for n in structure.full)
+    memories = []
+    for memory in (8, 9, 7, 6, 5, 4, 3, 2, 1):
+        full = (1 << (memory + 6)) - 1
+        for less in (0, 1):
+            if structure.most <= full - less and all(n == full - less for n in structure.full):
+                memories.append((memory, less))
+                break
+    marks = (structure.mark,) if structure.mark == PARTIAL or len(structure.stops) == 1 else (SYNC, FULL)
+    base = [Settings(memory=m, tokens=t, mark=mark) for m, t in memories for mark in marks]
+    if structure.matches == 0:
+        for each in base:
+            yield each
+            yield each._replace(strategy=HUFFMAN)
+    elif structure.farthest == 1:
+        for each in base:
+            yield each._replace(strategy=RLE)
+    if gzip:
+        usual = (9, 6, *(level for level in USUAL if level not in (9, 6)))
+        if not memories or structure.full:
+            yield from (Settings(level, GZIP) for level in usual)
+    for k, each in enumerate(base):
+        yield from (each._replace(level=level) for level in USUAL)
+        if structure.shortest > 5:
+            yield from (each._replace(level=level, strategy=FILTERED) for level in USUAL if level > GREEDIEST)
+        if k == 0 and gzip and not structure.full:
+            yield from (Settings(level, GZIP) for level in usual)
+    if structure.fixed:
+        yield from (each._replace(level=level, strategy=FIXED_CODES) for each in base for level in USUAL)
+
+
+__all__ = ["DEFAULT", "LIKELY", "Structure", "candidates"]
