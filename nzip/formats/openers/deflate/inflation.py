@@ -53,6 +53,7 @@ def tokens_of(data: bytes | bytearray | memoryview, start: int, most: int, keep:
     from nzip.formats.openers.deflate.constants import TABLES
 
     coded = np.frombuffer(data, np.uint8)[start:]
+    coded.flags.writeable = False  # the kernel is compiled for such only
     room = min(most, LEAST + GUESS * min(len(coded), 1 << 22))
     plain = np.empty(room, np.uint8)
     tokens = np.empty(min(room, 8 * len(coded)) if keep else 0, np.uint32)

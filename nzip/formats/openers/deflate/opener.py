@@ -7,10 +7,13 @@ from typing import Any
 from nzip.errors import CorruptError
 from nzip.formats.container.wire import Reader
 from nzip.formats.openers.base import Opened, Opener
+from nzip.formats.openers.deflate import following
 from nzip.formats.openers.deflate import recipe as recipes
 from nzip.formats.openers.deflate.inflation import Inflated, tokens_of
 from nzip.formats.openers.deflate.redoing import Encoder
 from nzip.formats.openers.deflate.search import LIKELY, Structure, candidates
+
+WORTH = 6  # a recipe of more than this part of the stream is not worth it
 
 
 class DeflateOpener(Opener):
@@ -27,7 +30,22 @@ class DeflateOpener(Opener):
         exact = self._exact(coded, stream)
         if exact is not None:
             return Opened(stream.plain.tobytes(), exact)
+        followed = self._followed(coded, stream)
+        if followed is not None and self.close(stream.plain.tobytes(), followed, len(coded)) == coded:
+            return Opened(stream.plain.tobytes(), followed)
         return None
+
+    def _followed(self, coded: bytes, stream: Inflated) -> bytes | None:
+        follower = following.Follower(coded, stream)
+        if not follower.able():
+            return None
+        guide, cost, reached = follower.best()
+        if cost * len(stream.plain) * WORTH > len(coded) * reached + 64 * WORTH * len(stream.plain):
+            return None
+        made = follower.coded_by(guide, following.ALL)
+        if made is None or len(made[0]) * WORTH > len(coded):
+            return None
+        return following.pack(guide, follower.most_tokens, stream.padding, made[0])
 
     def _exact(self, coded: bytes, stream: Inflated) -> bytes | None:
         if stream.padding or stream.odd:
@@ -43,6 +61,8 @@ class DeflateOpener(Opener):
         return None
 
     def close(self, inner: bytes, recipe: bytes, size: int) -> bytes:
+        if recipe[:1] == bytes((following.MARK,)):
+            return following.close(inner, recipe, size)
         source = Reader(recipe)
         settings, stops = recipes.unpack(source, len(inner))
         if source.left():

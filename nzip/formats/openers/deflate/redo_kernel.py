@@ -34,13 +34,16 @@ MARGIN = 262  # a match reaches no farther than the window without these
 
 
 @bare
-def _longest(
-    plain: Array, before: Array, mask: int, s: int, near: int, limit: int, best: int, nice: int, chain: int, most: int
-) -> int:
+def longest(
+    plain: Array, before: Array, mask: int, s: int, near: int, limit: int, best: int, nice: int, chain: int, most: int,
+    shift: int,
+) -> int:  # fmt: skip
     """Return the longest match at s as length | place << 9 | steps taken << 40; the length is `best` if none is longer.
 
-    near: the place that is looked at first. limit: places up to it are not looked at after that.
+    near: the place that is looked at first. limit: places up to it are not looked at after that. shift: what is to be
+    taken from an entry of `before`. A step is a place that is looked at, or eight bytes that are compared.
     """
+    cost = 0
     found = near
     place = near
     left = chain
@@ -50,17 +53,18 @@ def _longest(
             length = 0
             while length < most and plain[u64(place + length)] == plain[u64(s + length)]:
                 length += 1
+            cost += length >> 3
             if length > best:
                 best = length
                 found = place
                 if length >= nice:
                     break
                 end0, end1 = plain[u64(s + best - 1)], plain[u64(s + best)]
-        place = i64(before[u64(place & mask)])
+        place = i64(before[u64(place & mask)]) - shift
         left -= 1
         if place <= limit or left == 0:
             break
-    return best | found << 9 | (chain - left) << 40
+    return best | found << 9 | (cost + chain - left) << 40
 
 
 @bare
@@ -169,7 +173,7 @@ def redo(
                                     reach = look
                                 if look < enough:
                                     enough = look
-                            result = _longest(plain, before, mask, s, near, limit, best, enough, steps, reach)
+                            result = longest(plain, before, mask, s, near, limit, best, enough, steps, reach, 0)
                             length = result & 511
                             found = (result >> 9) & 0x7FFFFFFF
                             budget -= result >> 40

@@ -191,6 +191,88 @@ def _lengths(work: Array, tables: Array, tree: int, high: int, top: int, most: i
 
 
 @bare
+def build_sorted(work: Array, tree: int, elements: int, most: int) -> None:
+    """Give the symbols of a tree lengths as libdeflate, miniz and others do: by sorting them.
+
+    Symbols stand in the order of their counts, then of their numbers; two queues, of symbols and of nodes, give the
+    lengths, of which the longest go to the first symbols.
+    """
+    size = 0
+    for n in range(elements):
+        work[u64(LENS + tree + n)] = 0
+        freq = i64(work[u64(FREQ + tree + n)])
+        if freq > 0:
+            work[u64(HEAP + size)] = freq << 10 | n
+            size += 1
+    for k in range(16):
+        work[u64(COUNTS + k)] = 0
+    if size < 2:
+        # One code, or two of one bit.
+        for k in range(size):
+            work[u64(LENS + tree + (i64(work[u64(HEAP + k)]) & 1023))] = 1
+        if size > 0 and tree != DIST:
+            n = i64(work[HEAP]) & 1023
+            work[u64(LENS + tree + (1 if n == 0 else 0))] = 1
+        return
+    # Shell's way of sorting.
+    gap = 301
+    while gap > 0:
+        for k in range(gap, size):
+            key = i64(work[u64(HEAP + k)])
+            j = k
+            while j >= gap and i64(work[u64(HEAP + j - gap)]) > key:
+                work[u64(HEAP + j)] = work[u64(HEAP + j - gap)]
+                j -= gap
+            work[u64(HEAP + j)] = key
+        gap = 132 if gap == 301 else (57 if gap == 132 else (23 if gap == 57 else (10 if gap == 23 else
+              (4 if gap == 10 else (1 if gap == 4 else 0)))))  # fmt: skip
+    leaf = 0
+    node = 0  # the next to be taken, of the nodes made
+    made = 0
+    while made < size - 1:
+        weight = 0
+        for _ in range(2):
+            if leaf < size and (node >= made or (i64(work[u64(HEAP + leaf)]) >> 10) <= i64(work[u64(NODES + node)])):
+                weight += i64(work[u64(HEAP + leaf)]) >> 10
+                leaf += 1
+            else:
+                weight += i64(work[u64(NODES + node)])
+                work[u64(PARENT + node)] = made
+                node += 1
+        work[u64(NODES + made)] = weight
+        work[u64(DEPTH + made)] = leaf  # symbols that are taken so far
+        made += 1
+    # Depths of nodes from the root down; symbols hang where a node took them.
+    work[u64(NODE_LENS + made - 1)] = 0
+    for k in range(made - 2, -1, -1):
+        work[u64(NODE_LENS + k)] = work[u64(NODE_LENS + i64(work[u64(PARENT + k)]))] + 1
+    taken = 0
+    for k in range(made):
+        depth = i64(work[u64(NODE_LENS + k)]) + 1
+        if depth > most:
+            depth = most
+        work[u64(COUNTS + depth)] += i64(work[u64(DEPTH + k)]) - taken
+        taken = i64(work[u64(DEPTH + k)])
+    # Too long ones were cut: shorter ones make room.
+    total = 0
+    for k in range(1, most + 1):
+        total += i64(work[u64(COUNTS + k)]) << (most - k)
+    while total > 1 << most:
+        work[u64(COUNTS + most)] -= 1
+        for k in range(most - 1, 0, -1):
+            if i64(work[u64(COUNTS + k)]) > 0:
+                work[u64(COUNTS + k)] -= 1
+                work[u64(COUNTS + k + 1)] += 2
+                break
+        total -= 1
+    at = 0
+    for k in range(most, 0, -1):
+        for _ in range(i64(work[u64(COUNTS + k)])):
+            work[u64(LENS + tree + (i64(work[u64(HEAP + at)]) & 1023))] = k
+            at += 1
+
+
+@bare
 def codes(work: Array, tree: int, elements: int) -> None:
     """Make the codes of lengths, mirrored as they are written."""
     for k in range(16):
