@@ -624,7 +624,7 @@ def follow(
                     if mode == DECODING:
                         tokens[u64(done)] = u32(actual | distance << 9)
                     p += actual
-                    if sparse > 0 and ahead < p:
+                    if actual > sparse and ahead < p:
                         ahead = p
                 done += 1
             if mode == CODING:

@@ -18,7 +18,8 @@ STEPS = 1024  # of a search that a byte may take, on the average
 ALL = 1 << 60
 SAMPLE = 1 << 13  # tokens by which settings are chosen
 DEPTHS = (7, 5, 3, 0, 9, 12, 10, 6, 4, 2, 1)
-NICES = (258, 128, 64, 32, 16)
+NICES = (258, 128, 64, 32, 16, 8)
+SPARSE = (258, 4, 6, 5, 16, 32, 3)
 
 
 class Guide(NamedTuple):
@@ -28,7 +29,7 @@ class Guide(NamedTuple):
         depth: the logarithm of how many places are looked at for a match.
         nice: a match of this length is taken at once.
         family: 0: chains of places with three bytes alike, 1: with four.
-        sparse: 1: places inside of a match are in no chain.
+        sparse: places inside of longer matches are in no chain.
         builder: 0: codes as zlib makes them, 1: by sorting.
         joined: 1: lengths of both codes are written as one row.
     """
@@ -36,7 +37,7 @@ class Guide(NamedTuple):
     depth: int = 7
     nice: int = 258
     family: int = 0
-    sparse: int = 0
+    sparse: int = 258
     builder: int = 0
     joined: int = 0
 
@@ -130,14 +131,14 @@ class Follower:
         best = min((best._replace(depth=depth) for depth in DEPTHS), key=cost)
         best = min((best, best._replace(family=1 - best.family)), key=cost)
         best = min((best._replace(nice=nice) for nice in NICES), key=cost)
-        best = min((best, best._replace(sparse=1)), key=cost)
+        best = min((best._replace(sparse=sparse) for sparse in SPARSE), key=cost)
         return best, *tried[best]
 
 
 def pack(guide: Guide, most_tokens: int, padding: int, data: bytes) -> bytes:
     """Return the recipe."""
-    flags = guide.family | guide.sparse << 1 | guide.builder << 2 | guide.joined << 3
-    return bytes((MARK, guide.depth | flags << 4, guide.nice - 3)) + uleb(most_tokens << 8 | padding) + data
+    flags = guide.family | guide.builder << 1 | guide.joined << 2
+    return bytes((MARK, guide.depth | flags << 4, guide.nice - 3, guide.sparse - 3)) + uleb(most_tokens << 8 | padding) + data
 
 
 def close(inner: bytes, recipe: bytes, size: int) -> bytes:
@@ -153,12 +154,12 @@ def close(inner: bytes, recipe: bytes, size: int) -> bytes:
     from nzip.formats.openers.deflate.redo_kernel import PAD
 
     source = Reader(recipe, 1)
-    first, nice = source.u8(), source.u8() + 3
+    first, nice, sparse = source.u8(), source.u8() + 3, source.u8() + 3
     most_tokens, padding = divmod(source.uleb(), 256)
     depth, flags = first & 15, first >> 4
-    if depth > DEEPEST or most_tokens > min(MOST_TOKENS, len(inner)):
+    if depth > DEEPEST or most_tokens > min(MOST_TOKENS, len(inner)) or flags > 7:
         raise CorruptError("a deflate recipe has settings that do not exist")
-    guide = Guide(depth, nice, flags & 1, flags >> 1 & 1, flags >> 2 & 1, flags >> 3)
+    guide = Guide(depth, nice, flags & 1, sparse, flags >> 1 & 1, flags >> 2 & 1)
     data = np.frombuffer(source.bytes(source.left()), np.uint8).copy()
     plain = np.zeros(len(inner) + PAD, np.uint8)
     plain[: len(inner)] = np.frombuffer(inner, np.uint8)

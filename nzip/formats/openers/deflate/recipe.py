@@ -24,9 +24,10 @@ def pack(settings: Settings, stops: list[int]) -> bytes:
         else:
             gaps.append([stop - at, 1])
         at = stop
-    second = settings.memory - 1 | settings.window - 9 << 4 | settings.tokens << 7
+    second = settings.memory - 1 | settings.block - 1 << 4
+    third = settings.window - 9 | settings.less << 3 | (settings.mark - SYNC) << 4
     listed = b"".join(uleb(gap) + uleb(times) for gap, times in gaps)
-    return bytes((head | MORE, second)) + uleb(len(gaps) * 3 + settings.mark - SYNC) + listed
+    return bytes((head | MORE, second, third)) + uleb(len(gaps)) + listed
 
 
 def unpack(source: Reader, size: int) -> tuple[Settings, list[int]]:
@@ -42,11 +43,13 @@ def unpack(source: Reader, size: int) -> tuple[Settings, list[int]]:
     settings = Settings(level, strategy)
     if not head & MORE:
         return settings, [size]
-    second = source.u8()
-    if second & 15 > 8 or second >> 4 & 7 > 6:
+    second, third = source.u8(), source.u8()
+    if second & 15 > 8 or second >> 4 > 8 or third & 7 > 6 or third >> 4 > 2:
         raise CorruptError("a deflate recipe has settings that do not exist")
-    many, mark = divmod(source.uleb(), 3)
-    settings = Settings(level, strategy, (second & 15) + 1, (second >> 4 & 7) + 9, second >> 7, SYNC + mark)
+    settings = Settings(
+        level, strategy, (second & 15) + 1, (third & 7) + 9, (second >> 4) + 1, third >> 3 & 1, SYNC + (third >> 4)
+    )
+    many = source.uleb()
     stops = []
     at = 0
     for _ in range(many):

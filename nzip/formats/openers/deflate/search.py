@@ -93,15 +93,15 @@ def candidates(structure: Structure) -> Iterator[Settings]:
     if not structure.regular or structure.farthest > 32768 - 262:
         return
     gzip = len(structure.stops) == 1 and all(n == 0x7FFF or n % 4096 == 0 for n in structure.full)
-    memories = []
-    for memory in (8, 9, 7, 6, 5, 4, 3, 2, 1):
-        full = (1 << (memory + 6)) - 1
+    memories = []  # of hashes and of blocks
+    for block in (8, 9, 7, 6, 5, 4, 3, 2, 1):
+        full = (1 << (block + 6)) - 1
         for less in (0, 1):
             if structure.most <= full - less and all(n == full - less for n in structure.full):
-                memories.append((memory, less))
+                memories += [(memory, block, less) for memory in dict.fromkeys((block, 8))]
                 break
     marks = (structure.mark,) if structure.mark == PARTIAL or len(structure.stops) == 1 else (SYNC, FULL)
-    base = [Settings(memory=m, tokens=t, mark=mark) for m, t in memories for mark in marks]
+    base = [Settings(memory=m, block=b, less=l, mark=mark) for m, b, l in memories for mark in marks]
     if structure.matches == 0:
         for each in base:
             yield each

@@ -31,9 +31,10 @@ class Settings(NamedTuple):
     Attributes:
         level: 1 to 9.
         strategy: one of the above.
-        memory: zlib's memLevel, 1 to 9: the table of hashes and the tokens of a block.
+        memory: zlib's memLevel, 1 to 9: of the table of hashes.
         window: its logarithm, 9 to 15.
-        tokens: those of a block, less than memory says (0: as it says; 1: one less).
+        block: zlib's memLevel, as far as it says how many tokens a block has.
+        less: tokens that a block has less (0 or 1).
         mark: what stands where the stream was flushed.
     """
 
@@ -41,12 +42,13 @@ class Settings(NamedTuple):
     strategy: int = DEFAULT
     memory: int = 8
     window: int = 15
-    tokens: int = 0
+    block: int = 8
+    less: int = 0
     mark: int = SYNC
 
-    def block(self) -> int:
+    def full(self) -> int:
         """Return the tokens of a full block."""
-        return 0x7FFF if self.strategy == GZIP else (1 << (self.memory + 6)) - 1 - self.tokens
+        return 0x7FFF if self.strategy == GZIP else (1 << (self.block + 6)) - 1 - self.less
 
     def packed(self, steps: int) -> Array:
         """Return the array that the kernel takes (int64)."""
@@ -65,7 +67,7 @@ class Settings(NamedTuple):
         out[kernel.MATCHER], out[kernel.GOOD], out[kernel.LAZY] = matcher, good, lazy
         out[kernel.NICE], out[kernel.CHAIN] = nice, chain
         out[kernel.HASH_BITS], out[kernel.HASH_SHIFT] = bits, (bits + 2) // 3
-        out[kernel.WINDOW], out[kernel.BLOCK] = 1 << self.window, self.block()
+        out[kernel.WINDOW], out[kernel.BLOCK] = 1 << self.window, self.full()
         out[kernel.SHORT] = self.strategy == FILTERED and self.level > GREEDIEST
         out[kernel.FIXED] = self.strategy == FIXED_CODES
         out[kernel.GZIP] = 0 if self.strategy != GZIP else (2 if self.level > 2 else 1)
