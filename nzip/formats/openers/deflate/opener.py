@@ -53,21 +53,21 @@ class DeflateOpener(Opener):
         structure = Structure(stream)
         encoder = Encoder(stream.plain)
         wanted = structure.seen[:LIKELY]
-        for settings in candidates(structure):
-            if encoder.agrees(settings, structure.stops, wanted) == len(wanted) and encoder.redone(
-                settings, structure.stops, len(coded)
+        for settings, marks in candidates(structure):
+            if encoder.agrees(settings, structure.stops, marks, wanted) == len(wanted) and encoder.redone(
+                settings, structure.stops, marks, len(coded)
             ) == coded:
-                return recipes.pack(settings, structure.stops)
+                return recipes.pack(settings, structure.stops, marks)
         return None
 
     def close(self, inner: bytes, recipe: bytes, size: int) -> bytes:
         if recipe[:1] == bytes((following.MARK,)):
             return following.close(inner, recipe, size)
         source = Reader(recipe)
-        settings, stops = recipes.unpack(source, len(inner))
+        settings, stops, marks = recipes.unpack(source, len(inner))
         if source.left():
             raise CorruptError("a deflate recipe has bytes too many")
-        redone = Encoder(inner).redone(settings, stops, size)
+        redone = Encoder(inner).redone(settings, stops, marks, size)
         if redone is None:
             raise CorruptError("a deflate stream does not have the size that is stated for it")
         return redone

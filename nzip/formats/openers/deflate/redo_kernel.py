@@ -10,6 +10,7 @@ from nzip.entropy.integers import Array, i32, i64, u32, u64
 from nzip.entropy.jit import bare
 from nzip.formats.openers.deflate import constants
 from nzip.formats.openers.deflate.constants import END, LONGEST, SHORTEST
+from nzip.formats.openers.deflate.settings import CLEAR, PARTIAL, SYNC
 from nzip.formats.openers.deflate.trees_kernel import (
     AT,
     align,
@@ -23,10 +24,9 @@ from nzip.formats.openers.deflate.trees_kernel import (
 # The settings (int64).
 MATCHER, GOOD, LAZY, NICE, CHAIN = range(5)
 HASH_BITS, HASH_SHIFT, WINDOW, BLOCK = range(5, 9)
-SHORT, FIXED, GZIP, MARK, STEPS = range(9, 14)
+SHORT, FIXED, GZIP, STEPS = range(9, 13)
 SETTINGS = 16
 PATIENT, GREEDY, RUNS, NOTHING = range(4)  # matchers
-MARK_SYNC, MARK_FULL, MARK_PARTIAL = range(3)  # what stands where the stream was flushed
 
 PAD = LONGEST + 8  # bytes that may be looked at behind the end
 TOO_FAR = 4096  # from where on a match of three bytes is left out
@@ -82,12 +82,13 @@ def _stops_gzip(work: Array, tables: Array, tokens: Array, n: int, matches: int,
 
 @bare
 def redo(
-    plain: Array, size: int, settings: Array, stops: Array, head: Array, before: Array, tokens: Array, work: Array,
-    tables: Array, out: Array, wanted: Array,
+    plain: Array, size: int, settings: Array, stops: Array, marks: Array, head: Array, before: Array, tokens: Array,
+    work: Array, tables: Array, out: Array, wanted: Array,
 ) -> int:  # fmt: skip
     """Deflate.
 
-    plain (uint8): `size` bytes and `PAD` more. stops (int64): where the stream was flushed, the last is `size`. head
+    plain (uint8): `size` bytes and `PAD` more. stops (int64): where the stream was flushed, the last is `size`. marks
+    (int64): what stands there, but for the last. head
     (int32): 2^hash bits zeros. before (int32): as many as the window. tokens (uint32): those of a block. work: see
     `trees_kernel`; zeros at first. out (uint8): what is written. wanted (uint32): if it is not empty nothing is
     written, and the number of tokens that are as these is returned, which goes no farther than the first that is not.
@@ -238,26 +239,28 @@ def redo(
                 start = position
                 n = 0
                 matches = 0
-        if testing:
-            continue
-        if part == stops.shape[0] - 1:
-            put_block(work, tables, out, tokens, n, plain, start, stop, 1, fixed, start >= slid)
-            align(work, out, 0)
-        else:
-            if n > 0:
-                put_block(work, tables, out, tokens, n, plain, start, stop, 0, fixed, start >= slid)
-            start = stop
-            n = 0
-            matches = 0
-            if i64(settings[MARK]) == MARK_PARTIAL:
+        mark = i64(marks[u64(part)])
+        if not testing:
+            last = 1 if part == stops.shape[0] - 1 else 0
+            if n > 0 or last > 0:
+                put_block(work, tables, out, tokens, n, plain, start, stop, last, fixed, start >= slid)
+            if last > 0:
+                align(work, out, 0)
+                break
+            if mark & PARTIAL:
                 put(work, out, constants.FIXED << 1, 3)
                 fixed_codes(work)
                 put_tokens(work, tables, out, tokens, 0)
-            else:
+            if mark & SYNC:
                 put_stored(work, out, plain, stop, stop, 0)
-            if i64(settings[MARK]) == MARK_FULL:
-                for k in range(head.shape[0]):
-                    head[u64(k)] = 0
-                base = stop
-                ahead = stop
+            start = stop
+            n = 0
+            matches = 0
+            if i64(work[AT]) > out.shape[0]:
+                return -1
+        if mark & CLEAR:
+            for k in range(head.shape[0]):
+                head[u64(k)] = 0
+            base = stop
+            ahead = stop
     return tested

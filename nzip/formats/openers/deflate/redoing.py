@@ -30,7 +30,9 @@ class Encoder:
         self.plain[: self.size] = given
         self._none = np.empty(0, np.uint32)
 
-    def _run(self, settings: Settings, stops: list[int], out: Array, wanted: Array) -> tuple[int, int]:
+    def _run(
+        self, settings: Settings, stops: list[int], marks: list[int], out: Array, wanted: Array
+    ) -> tuple[int, int]:
         import numpy as np
 
         from nzip.formats.openers.deflate import redo_kernel, trees_kernel
@@ -42,20 +44,21 @@ class Encoder:
         before = np.empty(packed[redo_kernel.WINDOW], np.int32)
         tokens = np.empty(min(packed[redo_kernel.BLOCK], self.size) + 1, np.uint32)
         status = redo_kernel.redo(
-            self.plain, self.size, packed, np.array(stops, np.int64), head, before, tokens, work, TABLES, out, wanted
+            self.plain, self.size, packed, np.array(stops, np.int64),
+            np.array([*marks, 0], np.int64), head, before, tokens, work, TABLES, out, wanted
         )
         return int(status), int(work[trees_kernel.AT])
 
-    def agrees(self, settings: Settings, stops: list[int], tokens: Array) -> int:
+    def agrees(self, settings: Settings, stops: list[int], marks: list[int], tokens: Array) -> int:
         """Return how many tokens from the first on are those that these settings give."""
         if not len(tokens):
             return 0
-        return self._run(settings, stops, self.plain[:0], tokens)[0]
+        return self._run(settings, stops, marks, self.plain[:0], tokens)[0]
 
-    def redone(self, settings: Settings, stops: list[int], size: int) -> bytes | None:
+    def redone(self, settings: Settings, stops: list[int], marks: list[int], size: int) -> bytes | None:
         """Return the stream, None if it does not have `size` bytes."""
         import numpy as np
 
         out = np.empty(size, np.uint8)
-        status, written = self._run(settings, stops, out, self._none)
+        status, written = self._run(settings, stops, marks, out, self._none)
         return out.tobytes() if status >= 0 and written == size else None

@@ -7,10 +7,9 @@ from typing import Any
 
 from nzip.formats.openers.deflate.inflation import Inflated
 from nzip.formats.openers.deflate.settings import (
-    DEFAULT,
+    CLEAR,
     FILTERED,
     FIXED_CODES,
-    FULL,
     GREEDIEST,
     GZIP,
     HUFFMAN,
@@ -30,7 +29,7 @@ class Structure:
 
     Attributes:
         stops: where it was flushed, its end last.
-        mark: what stands there.
+        marks: what stands there, but for the end.
         regular: whether the marks are such as zlib writes.
         full: tokens of full blocks, as far as they are known; None if they differ.
         seen: the first tokens, as far as no stored block hides some.
@@ -45,36 +44,35 @@ class Structure:
         size = len(stream.plain)
         self.regular = True
         self.stops: list[int] = []
-        self.mark = SYNC
+        self.marks: list[int] = []
         seen = None
         whole: list[int] = []
-        marks = set()
-        tail = -1  # the block before a mark may be of any size
+        emptied = False  # the block before is a mark
+        tail = False  # the latest block may be of any size if a mark follows
         for k, (kind, long, final, n) in enumerate(
             zip(kinds.tolist(), sizes.tolist(), last.tolist(), counts, strict=True)
         ):
             if long == 0 and not final and kind < 2:
-                marks.add(kind)
-                if self.stops and self.stops[-1] == int(blocks[k, 3]):
+                if emptied and self.marks[-1] == PARTIAL and kind == 0:
+                    self.marks[-1] |= SYNC
+                elif emptied:
                     self.regular = False
                 else:
                     self.stops.append(int(blocks[k, 3]))
-                if tail == k - 1 and whole:
+                    self.marks.append(PARTIAL if kind else SYNC)
+                if tail:
                     whole.pop()
+                tail, emptied = False, True
                 continue
+            tail = emptied = False
             if long == 0 and final and kind == 0:
                 self.regular = False
             if kind == 0 and long > 0:
                 if seen is None:
                     seen = after[k]
-                continue
-            if not final:
+            elif not final:
                 whole.append(n)
-                tail = k
-        if len(marks) > 1:
-            self.regular = False
-        if marks == {1}:
-            self.mark = PARTIAL
+                tail = True
         self.stops.append(size)
         self.full = sorted(set(whole))
         self.most = max(counts)
@@ -87,11 +85,19 @@ class Structure:
         self.shortest = int((matches & 511).min()) if len(matches) else 0
 
 
-def candidates(structure: Structure) -> Iterator[Settings]:
+def candidates(structure: Structure) -> Iterator[tuple[Settings, list[int]]]:
     """Yield the settings that blocks do not rule out, the likeliest first. What only flushes or blocks decide, not
     matches, is tried once."""
     if not structure.regular or structure.farthest > 32768 - 262:
         return
+    marks = structure.marks
+    for settings in _settings(structure):
+        yield settings, marks
+        if marks:
+            yield settings, [mark | CLEAR for mark in marks]
+
+
+def _settings(structure: Structure) -> Iterator[Settings]:
     gzip = len(structure.stops) == 1 and all(n == 0x7FFF or n % 4096 == 0 for n in structure.full)
     memories = []  # of hashes and of blocks
     for block in (8, 9, 7, 6, 5, 4, 3, 2, 1):
@@ -100,8 +106,7 @@ def candidates(structure: Structure) -> Iterator[Settings]:
             if structure.most <= full - less and all(n == full - less for n in structure.full):
                 memories += [(memory, block, less) for memory in dict.fromkeys((block, 8))]
                 break
-    marks = (structure.mark,) if structure.mark == PARTIAL or len(structure.stops) == 1 else (SYNC, FULL)
-    base = [Settings(memory=m, block=b, less=l, mark=mark) for m, b, l in memories for mark in marks]
+    base = [Settings(memory=m, block=b, less=less) for m, b, less in memories]
     if structure.matches == 0:
         for each in base:
             yield each
@@ -122,5 +127,3 @@ def candidates(structure: Structure) -> Iterator[Settings]:
     if structure.fixed:
         yield from (each._replace(level=level, strategy=FIXED_CODES) for each in base for level in USUAL)
 
-
-__all__ = ["DEFAULT", "LIKELY", "Structure", "candidates"]

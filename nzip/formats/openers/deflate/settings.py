@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 Array = Any
 
 DEFAULT, FILTERED, HUFFMAN, RLE, FIXED_CODES, GZIP = range(6)  # strategies; the last is GNU gzip's own program
-NONE, SYNC, FULL, PARTIAL = range(4)
+PARTIAL, SYNC, CLEAR = 1, 2, 4  # where a stream was flushed: an empty fixed block, an empty stored one, all forgotten
 
 # level: good, lazy, nice, chain
 LEVELS = (
@@ -35,7 +35,6 @@ class Settings(NamedTuple):
         window: its logarithm, 9 to 15.
         block: zlib's memLevel, as far as it says how many tokens a block has.
         less: tokens that a block has less (0 or 1).
-        mark: what stands where the stream was flushed.
     """
 
     level: int = 6
@@ -44,7 +43,6 @@ class Settings(NamedTuple):
     window: int = 15
     block: int = 8
     less: int = 0
-    mark: int = SYNC
 
     def full(self) -> int:
         """Return the tokens of a full block."""
@@ -71,6 +69,5 @@ class Settings(NamedTuple):
         out[kernel.SHORT] = self.strategy == FILTERED and self.level > GREEDIEST
         out[kernel.FIXED] = self.strategy == FIXED_CODES
         out[kernel.GZIP] = 0 if self.strategy != GZIP else (2 if self.level > 2 else 1)
-        out[kernel.MARK] = max(0, self.mark - SYNC)
         out[kernel.STEPS] = steps
         return out
