@@ -23,7 +23,9 @@ from nzip.formats.openers.deflate.opener import DeflateOpener  # noqa: E402
 
 MOST = 1 << 28
 LEAST = 32  # coded bytes of a stream that counts
-ZLIB_STARTS = {bytes((a, b)) for a in range(0x08, 0x79, 16) for b in range(0, 256) if (a * 256 + b) % 31 == 0 and not b & 32}
+ZLIB_STARTS = {
+    bytes((a, b)) for a in range(0x08, 0x79, 16) for b in range(256) if (a * 256 + b) % 31 == 0 and not b & 32
+}
 
 
 def streams(data: bytes, depth: int = 0) -> Iterator[tuple[str, bytes]]:
@@ -132,7 +134,9 @@ def main() -> None:
                 row["recipes"] += len(opened.recipe)
                 row["plain"] += len(opened.inner)
             if args.verbose:
-                stated = "-" if opened is None else f"{len(opened.inner)} {len(opened.recipe)} {opened.recipe[:4].hex()}"
+                stated = "-"
+                if opened is not None:
+                    stated = f"{len(opened.inner)} {len(opened.recipe)} {opened.recipe[:4].hex()}"
                 print(f"  {path.name} {kind} {len(coded)} {stated}", flush=True)
         if row["streams"]:
             rows.append({"file": path.name, **row})

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 LENGTH_EXTRA = (0,) * 8 + (1,) * 4 + (2,) * 4 + (3,) * 4 + (4,) * 4 + (5,) * 4 + (0,)
-DISTANCE_EXTRA = (0, 0, 0, 0) + tuple(n // 2 for n in range(2, 28))
+DISTANCE_EXTRA = (0, 0, *(n // 2 for n in range(28)))
 CODE_ORDER = (16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15)
 
 LITERALS = 286  # symbols of literals and lengths that may occur

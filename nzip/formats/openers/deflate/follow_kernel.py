@@ -26,7 +26,6 @@ from nzip.formats.openers.deflate.trees_kernel import (
     OPT,
     STEP_COUNT,
     STEPS,
-    TOP,
     WORK,
     align,
     build,
@@ -185,19 +184,20 @@ def _match(
     limit = p - constants.FARTHEST
     if family == FOUR:
         near = i64(before[u64(MASK + 1 + (p & MASK))]) - 1
-        if near >= 0 and near >= limit and reach >= 3:
-            if (
-                plain[u64(near)] == plain[u64(p)]
-                and plain[u64(near + 1)] == plain[u64(p + 1)]
-                and plain[u64(near + 2)] == plain[u64(p + 2)]
-            ):
-                best = 3
-                found = near
+        if (
+            near >= 0
+            and near >= limit
+            and plain[u64(near)] == plain[u64(p)]
+            and plain[u64(near + 1)] == plain[u64(p + 1)]
+            and plain[u64(near + 2)] == plain[u64(p + 2)]
+        ):
+            best = 3
+            found = near
         if reach < 4:
             return best | found << 9
     near = i64(before[u64(p & MASK)]) - 1
     if near >= 0 and near >= limit:
-        result = longest(plain, before, MASK, p, near, limit if limit > 0 else -1, best, enough, depth, reach, 1)
+        result = longest(plain, before, MASK, p, near, limit if limit > 0 else -1, best, enough, depth, reach)
         if (result & 511) > best:
             return result
         taken_steps = result >> 40
@@ -471,7 +471,6 @@ def follow(
         final = bit(mode, final, KIND + 6 + now, probs, coder, data)
         kind = now
         n = 0  # tokens
-        stop = size
         if kind == 0:
             many = 0
             if mode == CODING:
@@ -490,7 +489,6 @@ def follow(
                 if (block + 1) < blocks.shape[0]:
                     last_token = i64(blocks[u64(block + 1), TOKEN_AT])
                 n = last_token - token
-                stop = i64(blocks[u64(block), STOP_AT])
             if final == 0:
                 n = number(mode, n, SIZE, probs, coder, data)
                 if n > i64(settings[MOST_TOKENS]):
@@ -600,9 +598,8 @@ def follow(
                     else:
                         # The chain that leads to it: of p, which is in it if it has the bytes.
                         hops = -1
-                        if p + need <= size:
-                            if mode == CODING:
-                                hops = _hops(plain, p, actual, distance, before, -1)
+                        if mode == CODING and p + need <= size:
+                            hops = _hops(plain, p, actual, distance, before, -1)
                         hops = number(mode, hops + 1, HOPS + 128 * same, probs, coder, data) - 1
                         if hops >= 0:
                             if p + need > size:

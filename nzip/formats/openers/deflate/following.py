@@ -138,7 +138,8 @@ class Follower:
 def pack(guide: Guide, most_tokens: int, padding: int, data: bytes) -> bytes:
     """Return the recipe."""
     flags = guide.family | guide.builder << 1 | guide.joined << 2
-    return bytes((MARK, guide.depth | flags << 4, guide.nice - 3, guide.sparse - 3)) + uleb(most_tokens << 8 | padding) + data
+    head = bytes((MARK, guide.depth | flags << 4, guide.nice - 3, guide.sparse - 3))
+    return head + uleb(most_tokens << 8 | padding) + data
 
 
 def close(inner: bytes, recipe: bytes, size: int) -> bytes:
@@ -172,7 +173,9 @@ def close(inner: bytes, recipe: bytes, size: int) -> bytes:
     return out.tobytes()
 
 
-def _decode(plain: Array, size: int, settings: Array, most_tokens: int, out: Array, data: Array) -> tuple[int, Array, int]:
+def _decode(
+    plain: Array, size: int, settings: Array, most_tokens: int, out: Array, data: Array
+) -> tuple[int, Array, int]:
     import numpy as np
 
     from nzip.formats.openers.deflate import follow_kernel as kernel

@@ -235,10 +235,10 @@ def _incomplete(scratch: Array, left: int, count: int) -> bool:
     """Whether a set of codes is incomplete in a way that zlib's inflate refuses."""
     if left == 0:
         return False
+    longer = 0
     for k in range(2, 16):
-        if i64(scratch[u64(count + k)]) > 0:
-            return True
-    return False
+        longer += i64(scratch[u64(count + k)])
+    return longer > 0
 
 
 @bare

@@ -1,7 +1,8 @@
 """The encoder: zlib's and GNU gzip's choice of matches and of blocks; apart because this imports numba.
 
-Positions count from the start of what is deflated. A chain of `before` leads from each position to the one before it
-whose first three bytes hash alike; position 0 is never found, as in zlib, where it means that there is none.
+Places count from the start of what is deflated. A chain of `before` leads from each place to the one before it whose
+first three bytes hash alike; entries are places + 1, 0 is none. Place 0 is not found by most encoders: in zlib, 0 means
+that there is none.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from nzip.formats.openers.deflate.trees_kernel import (
 # The settings (int64).
 MATCHER, GOOD, LAZY, NICE, CHAIN = range(5)
 HASH_BITS, HASH_SHIFT, WINDOW, BLOCK = range(5, 9)
-SHORT, FIXED, GZIP, STEPS = range(9, 13)
+SHORT, FIXED, GZIP, FIRST, STEPS = range(9, 14)
 SETTINGS = 16
 PATIENT, GREEDY, RUNS, NOTHING = range(4)  # matchers
 
@@ -35,13 +36,12 @@ MARGIN = 262  # a match reaches no farther than the window without these
 
 @bare
 def longest(
-    plain: Array, before: Array, mask: int, s: int, near: int, limit: int, best: int, nice: int, chain: int, most: int,
-    shift: int,
+    plain: Array, before: Array, mask: int, s: int, near: int, limit: int, best: int, nice: int, chain: int, most: int
 ) -> int:  # fmt: skip
     """Return the longest match at s as length | place << 9 | steps taken << 40; the length is `best` if none is longer.
 
-    near: the place that is looked at first. limit: places up to it are not looked at after that. shift: what is to be
-    taken from an entry of `before`. A step is a place that is looked at, or eight bytes that are compared.
+    near: the place that is looked at first. limit: places up to it are not looked at after that. A step is a place that
+    is looked at, or eight bytes that are compared.
     """
     cost = 0
     found = near
@@ -60,7 +60,7 @@ def longest(
                 if length >= nice:
                     break
                 end0, end1 = plain[u64(s + best - 1)], plain[u64(s + best)]
-        place = i64(before[u64(place & mask)]) - shift
+        place = i64(before[u64(place & mask)]) - 1
         left -= 1
         if place <= limit or left == 0:
             break
@@ -120,7 +120,8 @@ def redo(
         least = 1
 
     s = 0
-    base = 0  # no place up to here is found
+    first = i64(settings[FIRST])
+    base = -first  # no place up to here is found
     ahead = 0  # the next place to be put into its chain
     start = 0  # of the block
     n = 0  # tokens of the block
@@ -133,8 +134,8 @@ def redo(
         found = 0
         if not patient:
             ahead = s - 2  # those two are put into chains in any case
-        if ahead < base:
-            ahead = base
+        if ahead < base + first:
+            ahead = base + first
         while True:
             while known - s < least:
                 slides = s - slid >= window + farthest
@@ -157,9 +158,9 @@ def redo(
                         h = ((i64(plain[u64(ahead)]) << (2 * shift)) ^ (i64(plain[u64(ahead + 1)]) << shift)
                              ^ i64(plain[u64(ahead + 2)])) & hash_mask  # fmt: skip
                         before[u64(ahead & mask)] = head[u64(h)]
-                        head[u64(h)] = i32(ahead)
+                        head[u64(h)] = i32(ahead + 1)
                         ahead += 1
-                    near = i64(before[u64(s & mask)])
+                    near = i64(before[u64(s & mask)]) - 1
                     if near > base and s - near <= farthest and (not patient or old_length < lazy):
                         limit = s - farthest
                         if limit < base:
@@ -174,7 +175,7 @@ def redo(
                                     reach = look
                                 if look < enough:
                                     enough = look
-                            result = longest(plain, before, mask, s, near, limit, best, enough, steps, reach, 0)
+                            result = longest(plain, before, mask, s, near, limit, best, enough, steps, reach)
                             length = result & 511
                             found = (result >> 9) & 0x7FFFFFFF
                             budget -= result >> 40
@@ -261,6 +262,6 @@ def redo(
         if mark & CLEAR:
             for k in range(head.shape[0]):
                 head[u64(k)] = 0
-            base = stop
+            base = stop - first
             ahead = stop
     return tested

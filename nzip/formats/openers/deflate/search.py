@@ -124,6 +124,7 @@ def _settings(structure: Structure) -> Iterator[Settings]:
             yield from (each._replace(level=level, strategy=FILTERED) for level in USUAL if level > GREEDIEST)
         if k == 0 and gzip and not structure.full:
             yield from (Settings(level, GZIP) for level in usual)
+    yield from (each._replace(level=level, first=1) for each in base for level in USUAL)
     if structure.fixed:
         yield from (each._replace(level=level, strategy=FIXED_CODES) for each in base for level in USUAL)
 

@@ -35,6 +35,7 @@ class Settings(NamedTuple):
         window: its logarithm, 9 to 15.
         block: zlib's memLevel, as far as it says how many tokens a block has.
         less: tokens that a block has less (0 or 1).
+        first: 1: the first place of all is found as any other, which most encoders do not.
     """
 
     level: int = 6
@@ -43,6 +44,7 @@ class Settings(NamedTuple):
     window: int = 15
     block: int = 8
     less: int = 0
+    first: int = 0
 
     def full(self) -> int:
         """Return the tokens of a full block."""
@@ -69,5 +71,6 @@ class Settings(NamedTuple):
         out[kernel.SHORT] = self.strategy == FILTERED and self.level > GREEDIEST
         out[kernel.FIXED] = self.strategy == FIXED_CODES
         out[kernel.GZIP] = 0 if self.strategy != GZIP else (2 if self.level > 2 else 1)
+        out[kernel.FIRST] = self.first
         out[kernel.STEPS] = steps
         return out
