@@ -169,6 +169,7 @@ OPENERS = Registry(
     "opener",
     "nzip.openers",
     [
+        ("deflate", 1, 1, "nzip.formats.openers.deflate.opener:DeflateOpener"),
         ("lzw", 10, 1, "nzip.formats.openers.lzw:LzwOpener"),
         ("differences", 11, 1, "nzip.formats.openers.differences:DifferencesOpener"),
         ("base64", 12, 1, "nzip.formats.openers.base64:Base64Opener"),
