@@ -18,6 +18,8 @@ class Found(NamedTuple):
         hints: for the opener.
         segment: of a leaf: what it holds; `segment.length` is `stop - start`.
         inside: finds what the inner bytes hold; None for the usual search.
+        otherwise: finds what the stretch itself holds where it is not opened (places count from `start`); None where
+            it stays as it is.
     """
 
     start: int
@@ -26,3 +28,4 @@ class Found(NamedTuple):
     hints: Mapping[str, Any] = MappingProxyType({})
     segment: Segment | None = None
     inside: Callable[[bytes], Iterable[Found]] | None = None
+    otherwise: Callable[[bytes], Iterable[Found]] | None = None

@@ -1,0 +1,94 @@
+"""A block opened: what its containers hold, and what their contents hold, as a tree of stretches.
+
+What is opened is decided here and by the openers, from the bytes alone; the reader follows a plan and searches nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from nzip.formats.content.containers.base import Found
+from nzip.formats.content.containers.search import find
+from nzip.formats.content.kinds import Segment
+from nzip.formats.openers.base import Opener
+from nzip.formats.openers.plan import DEEPEST
+from nzip.registry import OPENERS
+
+DEPTH = DEEPEST - 1
+
+
+class Leaf(NamedTuple):
+    """Bytes that stay as they are; `segment` says what they hold where their container does."""
+
+    data: bytes
+    segment: Segment | None = None
+
+
+class Branch(NamedTuple):
+    """A stretch of `size` bytes that `opener` makes of the bytes of its children and a recipe."""
+
+    opener: Opener
+    recipe: bytes
+    size: int
+    children: tuple[Leaf | Branch, ...]
+
+
+Tree = tuple[Leaf | Branch, ...]
+
+
+def grow(block: bytes, most: int) -> Tree:
+    """Return what `block` is made of; one leaf without a segment where nothing is found in it.
+
+    Args:
+        block: the bytes.
+        most: bytes that may come out of containers, all together.
+    """
+    return _Grower(most).content(block, find(block), 0)
+
+
+def leaves(tree: Tree) -> Iterator[Leaf]:
+    """Yield the leaves of a tree in order."""
+    for node in tree:
+        if isinstance(node, Leaf):
+            yield node
+        else:
+            yield from leaves(node.children)
+
+
+class _Grower:
+    def __init__(self, most: int):
+        self._left = most
+
+    def content(self, data: bytes, found: Iterable[Found], depth: int) -> Tree:
+        nodes: list[Leaf | Branch] = []
+        at = 0
+        for each in found:
+            if not at <= each.start < each.stop <= len(data):
+                continue  # a finder's fault costs size only
+            grown = self._grown(data, each, depth)
+            if grown:
+                if at < each.start:
+                    nodes.append(Leaf(data[at : each.start]))
+                nodes += grown
+                at = each.stop
+        if at < len(data) or not nodes:
+            nodes.append(Leaf(data[at:]))
+        return tuple(nodes)
+
+    def _grown(self, data: bytes, found: Found, depth: int) -> Tree:
+        """Return the nodes for a stretch; none where it is not worth it."""
+        coded = data[found.start : found.stop]
+        if not found.opener:
+            return (Leaf(coded, found.segment),)
+        if depth < DEPTH and found.opener in OPENERS:
+            opener: Opener = OPENERS.by_name(found.opener)
+            opened = opener.open(coded, self._left, **found.hints)
+            if opened is not None and len(opened.inner) <= self._left:
+                self._left -= len(opened.inner)
+                inside = find(opened.inner) if found.inside is None else found.inside(opened.inner)
+                children = self.content(opened.inner, inside, depth + 1) if opened.inner else ()
+                return (Branch(opener, opened.recipe, len(coded), children),)
+        if found.otherwise is None:
+            return ()
+        return self.content(coded, found.otherwise(coded), depth)

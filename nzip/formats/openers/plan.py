@@ -1,0 +1,124 @@
+"""How opened bytes are put together again: the plan of a bundle.
+
+A plan says of some bytes, their *content*, which stretches they are made of, in order: bytes of a stream, or what an
+opener gives for an inner content, which has stretches of its own. docs/reference/FORMAT.md defines its form. Plans
+come from files: what they ask for is compared with limits before it is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nzip.errors import CorruptError
+from nzip.formats.container.wire import Reader, uleb
+from nzip.formats.openers.base import Opener
+
+DEEPEST = 8  # contents in contents
+LARGEST = 1 << 30  # bytes of a content
+ROOM = 64 << 20  # bytes that contents may have together, and
+EXPANSION = 16  # so many times what the plan's streams and its result have
+
+
+class Account:
+    """What putting together takes.
+
+    Args:
+        memory: bytes that may be held at once.
+        total: bytes that may be made in all.
+
+    Attributes:
+        peak: bytes that were held at once, at most.
+    """
+
+    def __init__(self, memory: int, total: int):
+        self._memory, self._total = memory, total
+        self._held = self.peak = 0
+
+    def take(self, size: int, working: int = 0) -> None:
+        """Hold `size` bytes more, and `working` more for a moment.
+
+        Raises:
+            CorruptError: that is more than was stated.
+        """
+        self._held += size
+        self._total -= size
+        self.peak = max(self.peak, self._held + working)
+        if self.peak > self._memory or self._total < 0:
+            raise CorruptError("a bundle's plan asks for more memory or work than is stated for it")
+
+    def give_back(self, size: int) -> None:
+        self._held -= size
+
+
+def most_made(size: int, streams: int) -> int:
+    """Return how many bytes a plan may make in all for a result of `size` bytes from `streams` bytes."""
+    return ROOM + EXPANSION * (size + streams)
+
+
+def stream_stretch(stream: int, length: int) -> bytes:
+    """Return the plan of a stretch: the next `length` bytes of a stream."""
+    return uleb(stream << 1) + uleb(length)
+
+
+def opened_stretch(opener: int, size: int, inner: int, recipe: bytes) -> bytes:
+    """Return what stands in a plan before the stretches of an inner content of `inner` bytes, of which an opener (by
+    its place in the bundle's list) makes `size` bytes."""
+    return uleb(opener << 1 | 1) + uleb(size) + uleb(inner) + uleb(len(recipe)) + recipe
+
+
+class Rebuilder:
+    """Puts a content together.
+
+    Args:
+        plan: as the functions above made it.
+        streams: the streams that it names, by number.
+        openers: the openers that it names, by number.
+        account: what it may take.
+    """
+
+    def __init__(self, plan: bytes, streams: Sequence[bytes], openers: Sequence[Opener], account: Account):
+        self._plan = Reader(plan)
+        self._streams = [Reader(stream) for stream in streams]
+        self._openers = openers
+        self._account = account
+
+    def rebuild(self, size: int) -> bytes:
+        """Return the content of `size` bytes that the whole plan stands for.
+
+        Raises:
+            CorruptError: there is none, or it takes more than it may.
+        """
+        made = self._content(size, 0)
+        if self._plan.left() or any(stream.left() for stream in self._streams):
+            raise CorruptError("a bundle holds more than its plan asks for")
+        return made
+
+    def _content(self, size: int, depth: int) -> bytes:
+        if size > LARGEST or depth > DEEPEST:
+            raise CorruptError("a bundle's plan has a content that is too large, or too deep inside of others")
+        self._account.take(size, size)
+        pieces, left = list[bytes](), size
+        while left:
+            piece = self._stretch(left, depth)
+            pieces.append(piece)
+            left -= len(piece)
+        return b"".join(pieces)
+
+    def _stretch(self, left: int, depth: int) -> bytes:
+        """Return the next stretch, which has 1 to `left` bytes."""
+        word, length = self._plan.uleb(), self._plan.uleb()
+        number = word >> 1
+        if not 1 <= length <= left or number >= len(self._openers if word & 1 else self._streams):
+            raise CorruptError("a bundle's plan names a stretch that is not there")
+        if not word & 1:
+            return self._streams[number].bytes(length)
+        opener, inner = self._openers[number], self._plan.uleb()
+        recipe = self._plan.bytes(self._plan.uleb())
+        content = self._content(inner, depth + 1)
+        # The result's bytes count as those of the content around it.
+        self._account.take(0, length + opener.memory(inner, length))
+        made = opener.close(content, recipe, length)
+        if len(made) != length:
+            raise CorruptError(f"opener {opener.name} gives {len(made):,} bytes where {length:,} belong")
+        self._account.give_back(inner)
+        return made
