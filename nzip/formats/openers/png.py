@@ -1,0 +1,245 @@
+"""Opener `png`: a PNG or APNG file becomes its chunks without checks, and its filtered rows.
+
+ISO/IEC 15948 and APNG 1.0. The inner bytes are the file's *skeleton* (each chunk's length, name and data, but for a run
+of image data its name alone) and then the streams that the runs hold, inflated. Checks of chunks, Adler-32, the
+lengths of image data and its sequence numbers are computed. The opener of deflate redoes the streams.
+docs/reference/OPENERS.md defines it to the bit.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator
+from itertools import chain, repeat
+from typing import Any, NamedTuple
+
+from nzip.errors import CorruptError
+from nzip.formats.container.wire import Reader, uleb
+from nzip.formats.openers.base import Opened, Opener
+from nzip.registry import OPENERS
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+IMAGE, FRAME, CONTROL, END = b"IDAT", b"fdAT", b"fcTL", b"IEND"
+LARGEST_CHUNK = 1 << 30
+MOST_STREAMS = 1 << 12
+TRAILER = 4  # bytes of Adler-32
+ONE, EACH = range(2)  # a run's form: one chunk, or chunks whose lengths are all stated
+
+
+class Run(NamedTuple):
+    """A run of chunks of image data.
+
+    Attributes:
+        pieces: bytes of each chunk; as read from a recipe: `ONE` for one chunk, or the bytes of all but the last.
+        inner: bytes that the stream has in the inner bytes.
+        whole: bytes of the stream, in its wrapping; 0 where it stays as it is.
+        header: what it begins with,
+        recipe: and what the opener of deflate needs.
+    """
+
+    pieces: tuple[int, ...]
+    inner: int
+    whole: int
+    header: bytes
+    recipe: bytes
+
+
+class Chunk(NamedTuple):
+    """A chunk of a file, or of a skeleton: its name and its data."""
+
+    name: bytes
+    data: bytes
+
+
+def chunks(data: bytes, at: int, checked: int) -> Iterator[Chunk]:
+    """Yield the chunks that follow each other from `at` to IEND or to the end of the bytes.
+
+    Args:
+        checked: bytes of the check behind each chunk, which is not looked at.
+
+    Raises:
+        ValueError: the bytes are no chunks.
+    """
+    while at < len(data):
+        length, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        stop = at + 8 + length
+        if length > LARGEST_CHUNK or stop + checked > len(data) or not (len(name) == 4 and name.isalpha()):
+            raise ValueError("not a chunk")
+        yield Chunk(name, data[at + 8 : stop])
+        if name == END:
+            return
+        at = stop + checked
+
+
+class PngOpener(Opener):
+    """Takes a whole file from its signature to its IEND."""
+
+    name = "png"
+    id = 9
+    version = 1
+
+    def open(self, coded: bytes, most: int, **hints: Any) -> Opened | None:
+        if coded[:8] != SIGNATURE:
+            return None
+        try:
+            skeleton, pieces = _taken_apart(coded)
+        except ValueError:
+            return None
+        left, runs, inners = most - len(skeleton), list[Run](), [skeleton]
+        for run in pieces[: MOST_STREAMS + 1]:
+            stream = b"".join(run)
+            opened = self._inflated(stream, left, hints)
+            inner, text = (stream, b"") if opened is None else opened
+            left -= len(inner)
+            inners.append(inner)
+            lengths = tuple(map(len, run))
+            runs.append(Run(lengths, len(inner), len(stream) if opened else 0, stream[:2] if opened else b"", text))
+        if not any(run.whole for run in runs) or len(runs) > MOST_STREAMS or left < 0:
+            return None
+        if _put_together(skeleton, runs, [b"".join(run) for run in pieces], len(coded)) != coded:
+            return None  # a check is wrong, say
+        return Opened(b"".join(inners), uleb(len(runs)) + b"".join(map(_written, runs)))
+
+    def _inflated(self, stream: bytes, most: int, hints: dict[str, Any]) -> Opened | None:
+        """Return what opens a zlib stream, where the opener of deflate does and the stream's check is right."""
+        if len(stream) <= 2 + TRAILER or stream[0] & 15 != 8 or stream[1] & 32:
+            return None
+        opened = _deflate().open(stream[2:-TRAILER], most, **hints)
+        if opened is None or zlib.adler32(opened.inner).to_bytes(4, "big") != stream[-TRAILER:]:
+            return None
+        return opened
+
+    def close(self, inner: bytes, recipe: bytes, size: int) -> bytes:
+        read = Reader(recipe)
+        count = read.uleb()
+        if not 1 <= count <= MOST_STREAMS:
+            raise CorruptError("a recipe of png has too many streams")
+        runs = [_read(read) for _ in range(count)]
+        start = len(inner) - sum(run.inner for run in runs)
+        if start < 0 or sum(run.whole for run in runs) > size or read.left():
+            raise CorruptError("a recipe of png is for other bytes")
+        skeleton, streams = inner[:start], list[bytes]()
+        for run in runs:
+            stream = inner[start : start + run.inner]
+            start += run.inner
+            if run.whole:
+                made = _deflate().close(stream, run.recipe, run.whole - 2 - TRAILER)
+                stream = run.header + made + zlib.adler32(stream).to_bytes(4, "big")
+            streams.append(stream)
+        return _put_together(skeleton, runs, streams, size)
+
+    def memory(self, inner: int, size: int) -> int:
+        return _deflate().memory(inner, size) + inner + 3 * size
+
+    def prepare(self) -> None:
+        _deflate().prepare()
+
+
+def _deflate() -> Opener:
+    opener: Opener = OPENERS.by_name("deflate")
+    return opener
+
+
+def _taken_apart(coded: bytes) -> tuple[bytes, list[list[bytes]]]:
+    """Return the skeleton of a file, and the pieces of each run of image data.
+
+    Raises:
+        ValueError: the file is none.
+    """
+    skeleton, runs = bytearray(), list[list[bytes]]()
+    before = b""
+    for name, data in chunks(coded, len(SIGNATURE), 4):
+        if name in (IMAGE, FRAME):
+            if name != before:
+                skeleton += bytes(4) + name
+                runs.append([])
+            if name == FRAME:
+                if len(data) < 4:
+                    raise ValueError("no sequence number")
+                data = data[4:]
+            runs[-1].append(data)
+        else:
+            skeleton += len(data).to_bytes(4, "big") + name + data
+        before = name
+    if before != END:
+        raise ValueError("no end")
+    return bytes(skeleton), runs
+
+
+def _written(run: Run) -> bytes:
+    """Return how a recipe states a run."""
+    first, last = run.pieces[0], run.pieces[-1]
+    if len(run.pieces) == 1:
+        text = uleb(ONE)
+    elif first > EACH and 1 <= last <= first and all(length == first for length in run.pieces[:-1]):
+        text = uleb(first)
+    else:
+        text = uleb(EACH) + uleb(len(run.pieces)) + b"".join(map(uleb, run.pieces))
+    text += uleb(run.inner) + uleb(run.whole)
+    return text + run.header + uleb(len(run.recipe)) + run.recipe if run.whole else text
+
+
+def _read(read: Reader) -> Run:
+    """Return the run that a recipe states next."""
+    form = read.uleb()
+    pieces: tuple[int, ...] = (form,)
+    if form == EACH:
+        count = read.uleb()
+        if count > read.left():
+            raise CorruptError("a recipe of png has too many pieces")
+        pieces = tuple(read.uleb() for _ in range(count))
+    inner, whole = read.uleb(), read.uleb()
+    if not whole:
+        return Run(pieces, inner, 0, b"", b"")
+    if whole < 2 + TRAILER:
+        raise CorruptError("a recipe of png has a stream that is too short")
+    header = read.bytes(2)
+    return Run(pieces, inner, whole, header, read.bytes(read.uleb()))
+
+
+def _put_together(skeleton: bytes, runs: list[Run], streams: list[bytes], size: int) -> bytes:
+    """Return the file of a skeleton and its streams."""
+    out, length, number, sequence = [SIGNATURE], len(SIGNATURE), 0, 0
+
+    def add(name: bytes, data: bytes) -> None:
+        nonlocal length
+        length += 12 + len(data)
+        if length > size:
+            raise CorruptError("a recipe of png makes too many bytes")
+        out.extend((len(data).to_bytes(4, "big"), name, data, zlib.crc32(data, zlib.crc32(name)).to_bytes(4, "big")))
+
+    try:
+        for name, data in chunks(skeleton, 0, 0):
+            if name == CONTROL:
+                sequence = int.from_bytes(data[:4], "big") + 1
+            if name not in (IMAGE, FRAME):
+                add(name, data)
+                continue
+            if number == len(streams):
+                raise CorruptError("a skeleton of png has more streams than there are")
+            at = 0
+            for piece in _pieces(runs[number].pieces, len(streams[number])):
+                head = b""
+                if name == FRAME:
+                    head = (sequence & 0xFFFFFFFF).to_bytes(4, "big")
+                    sequence += 1
+                add(name, head + streams[number][at : at + piece])
+                at += piece
+            number += 1
+    except ValueError:
+        raise CorruptError("a skeleton of png is no chunks") from None
+    if number != len(streams) or length != size:
+        raise CorruptError("a recipe of png is for other bytes")
+    return b"".join(out)
+
+
+def _pieces(stated: tuple[int, ...], size: int) -> Iterable[int]:
+    """Yield the lengths of the pieces of a stream of `size` bytes, as a recipe states them or as they are."""
+    if len(stated) > 1 or stated == (size,):
+        if sum(stated) != size:
+            raise CorruptError("a recipe of png has pieces of another stream")
+        return stated
+    if not stated or stated[0] == ONE:
+        return (size,)
+    whole, rest = divmod(size, stated[0])
+    return chain(repeat(stated[0], whole), (rest,) if rest else ())
