@@ -162,4 +162,14 @@ TRANSFORMS = Registry(
     ],
 )
 
-OPENERS = Registry("opener", "nzip.openers", [])
+OPENERS = Registry(
+    "opener",
+    "nzip.openers",
+    [
+        ("rows", 20, 1, "nzip.formats.openers.rows:RowsOpener"),
+        ("zip", 22, 1, "nzip.formats.openers.zip.opener:ZipOpener"),
+        ("png", 21, 1, "nzip.formats.openers.png:PngOpener"),
+        ("gzip", 23, 1, "nzip.formats.openers.wrapped:GzipOpener"),
+        ("zlib", 24, 1, "nzip.formats.openers.wrapped:ZlibOpener"),
+    ],
+)

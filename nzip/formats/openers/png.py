@@ -75,7 +75,7 @@ class PngOpener(Opener):
     """Takes a whole file from its signature to its IEND."""
 
     name = "png"
-    id = 9
+    id = 21
     version = 1
 
     def open(self, coded: bytes, most: int, **hints: Any) -> Opened | None:

@@ -32,7 +32,7 @@ class RowsOpener(Opener):
     """
 
     name = "rows"
-    id = 2
+    id = 20
     version = 1
 
     def open(self, coded: bytes, most: int, **hints: Any) -> Opened | None:

@@ -65,7 +65,7 @@ class ZlibOpener(WrappedOpener):
     """A zlib stream without a preset dictionary; its Adler-32 is computed."""
 
     name = "zlib"
-    id = 11
+    id = 24
     version = 1
     lead = b""
     trailing = 4
@@ -82,7 +82,7 @@ class GzipOpener(WrappedOpener):
     """One member of a gzip file; its CRC-32 and size are computed."""
 
     name = "gzip"
-    id = 10
+    id = 23
     version = 1
     lead = GZIP_MAGIC
     trailing = 8
