@@ -15,6 +15,7 @@ from nzip.registry import ENGINES
 MIB = 1 << 20
 DEFAULT_LEVEL = 6
 MIN_BLOCK_SIZE, MAX_BLOCK_SIZE = 1 << 10, 1 << 30
+MOST_OPENED = 16 * MIB  # bytes that may come out of the containers of a small block
 MODEL_ENGINE = "lm"  # the engine that is meant where a model is named, and no engine
 
 
@@ -43,10 +44,17 @@ class Settings:
         engines: in order; the first that accepts a block's content codes it; the last one is not asked.
         block_size: bytes cut from the input at a time. A larger block compresses better; the blocks of an input are
             coded side by side when there are threads for them.
+        opens: whether containers in blocks are opened.
     """
 
     engines: tuple[Choice, ...] = field(hash=False)
     block_size: int
+    opens: bool = False
+
+    @property
+    def opened(self) -> int:
+        """Bytes that may come out of the containers of a block; 0 where none is opened."""
+        return max(MOST_OPENED, self.block_size * 5 // 2) if self.opens else 0
 
     def encode_memory(self, size: int | None = None, threads: int = 1) -> int:
         """Return the bytes of memory that compressing `size` bytes (None if unknown) needs.
@@ -97,7 +105,7 @@ class Level(Settings):
 
 def _level(number: int, engines: list[tuple[str, dict[str, Any]]], block_size: int, summary: str) -> Level:
     choices = tuple(Choice(name, params) for name, params in engines)
-    return Level(number=number, engines=choices, block_size=block_size, summary=summary)
+    return Level(number=number, engines=choices, block_size=block_size, opens=number > 1, summary=summary)
 
 
 LEVELS: dict[int, Level] = {
@@ -163,7 +171,8 @@ def resolve(
         for name, own in engines.items():
             coder = ENGINES.by_name(name)
             coder.pack(coder.fit(own, block_size))
-    return Settings(engines=tuple(Choice(*item) for item in engines.items()), block_size=block_size)
+    opens = settings.opens and engine is None
+    return Settings(engines=tuple(Choice(*item) for item in engines.items()), block_size=block_size, opens=opens)
 
 
 def named(name: str) -> Settings:

@@ -16,7 +16,8 @@ from itertools import takewhile
 from typing import Any, NamedTuple
 
 from nzip.closing import Closing
-from nzip.codec.blocks import Coding, encode_block, encode_within, end_of_block
+from nzip.codec.blocks import encode_block, encode_within, end_of_block
+from nzip.codec.coding import Coding
 from nzip.codec.members import MemberWriter
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
 from nzip.formats.container.structures import Header
@@ -126,7 +127,7 @@ class Compressor(Closing):
         self._limit = 0 if window_bits is None else -(-window_bits // 8)
         if self._limit:
             self._block_size = min(self._block_size, MOST_GAIN * self._limit)
-        self._coding = Coding(settings.engines, verify=verify)
+        self._coding = Coding(settings.engines, opened=settings.opened, verify=verify)
         self._writer = MemberWriter(
             Header(name=name, mode=mode, mtime_ns=mtime_ns, content_size=content_size, kind=kind)
         )

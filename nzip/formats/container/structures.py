@@ -49,6 +49,7 @@ FIELD_KIND = 0x85
 
 KINDS = {1: "tar", 2: "image", 3: "audio"}
 STORE_ENGINE = 0
+BUNDLE_ENGINE = 9
 
 
 def valid_name(name: str) -> bool:
@@ -208,6 +209,32 @@ class TransformSpec:
     size: int
 
 
+def pack_transforms(transforms: Sequence[TransformSpec]) -> bytes:
+    """Return a list of transforms as it is stored."""
+    out = bytearray((len(transforms),))
+    for spec in transforms:
+        out += bytes((spec.id, spec.version, len(spec.packed))) + spec.packed + uleb(spec.size)
+    return bytes(out)
+
+
+def read_transforms(reader: Reader) -> tuple[TransformSpec, ...]:
+    """Read a list of transforms.
+
+    Raises:
+        CorruptError: there are too many, or one gives no bytes, or more than the format allows.
+    """
+    count = reader.u8()
+    if count > MAX_TRANSFORMS:
+        raise CorruptError(f"a block claims {count} transforms")
+    found = []
+    for _ in range(count):
+        spec = TransformSpec(reader.u8(), reader.u8(), reader.bytes(reader.u8()), reader.uleb())
+        if not 1 <= spec.size <= 2 * MAX_BLOCK:
+            raise CorruptError("a block claims a transform that gives no bytes, or more than the format allows")
+        found.append(spec)
+    return tuple(found)
+
+
 @dataclass(frozen=True)
 class BlockHeader:
     """What stands before a block's payload.
@@ -246,9 +273,7 @@ class BlockHeader:
         if self.engine != STORE_ENGINE:
             body += bytes((self.engine_version, pack_memory(self.memory), len(self.packed))) + self.packed
         if self.transforms:
-            body.append(len(self.transforms))
-            for spec in self.transforms:
-                body += bytes((spec.id, spec.version, len(spec.packed))) + spec.packed + uleb(spec.size)
+            body += pack_transforms(self.transforms)
         body += uleb(self.raw_size)
         head = bytes((BLOCK,)) + uleb(len(body) + 10 + self.payload_size) + body
         header_check = check16(head)
@@ -276,14 +301,9 @@ class BlockHeader:
             version = reader.u8()
             memory = unpack_memory(reader.u8())
             packed = reader.bytes(reader.u8())
-        transforms: list[TransformSpec] = []
-        if flags & TRANSFORMED:
-            count = reader.u8()
-            if not 1 <= count <= MAX_TRANSFORMS:
-                raise CorruptError(f"a block claims {count} transforms")
-            for _ in range(count):
-                id_, tversion = reader.u8(), reader.u8()
-                transforms.append(TransformSpec(id_, tversion, reader.bytes(reader.u8()), reader.uleb()))
+        transforms = read_transforms(reader) if flags & TRANSFORMED else ()
+        if flags & TRANSFORMED and not transforms:
+            raise CorruptError("a block claims 0 transforms")
         raw_size = reader.uleb()
         covered = bytes(reader.data[start : reader.pos])
         header_check = reader.u16()
@@ -295,9 +315,9 @@ class BlockHeader:
         payload_size = body_start + body_size - reader.pos
         if payload_size < 0:
             raise CorruptError("a block is shorter than its header")
-        if raw_size > MAX_BLOCK or any(spec.size > 2 * MAX_BLOCK for spec in transforms):
+        if raw_size > MAX_BLOCK:
             raise CorruptError("a block claims more decoded bytes than the format allows")
-        if (raw_size == 0 and engine != STORE_ENGINE) or any(spec.size == 0 for spec in transforms):
+        if raw_size == 0 and engine != STORE_ENGINE:
             raise CorruptError("a block claims to code no bytes")
         if payload_size > raw_size or (engine == STORE_ENGINE and (payload_size != raw_size or transforms)):
             raise CorruptError("a block's sizes do not fit together")
@@ -306,7 +326,7 @@ class BlockHeader:
             engine_version=version,
             memory=memory,
             packed=packed,
-            transforms=tuple(transforms),
+            transforms=transforms,
             raw_size=raw_size,
             payload_size=payload_size,
             check=check,

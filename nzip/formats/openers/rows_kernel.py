@@ -171,29 +171,3 @@ def magnitude(difference: Any) -> Any:
     """Return the magnitude of a difference modulo 256 that is taken as signed."""
     low = difference & 255
     return min(low, 256 - low)
-
-
-@kernel
-def differ(data: Any, row: int, step: int, width: int, big: bool, back: bool) -> None:
-    """Add to each sample of `width` (1 or 2) bytes the one `step` bytes before it in its row, in place; with `back`,
-    subtract it. `data` is uint8; the last row may end early, and its last sample too, which is then left as it is."""
-    for start in range(0, len(data), row):
-        stop = min(start + row, len(data))
-        if width == 1:
-            if back:
-                for i in range(stop - 1, start + step - 1, -1):
-                    data[i] = u8(i64(data[i]) - i64(data[i - step]))
-            else:
-                for i in range(start + step, stop):
-                    data[i] = u8(i64(data[i]) + i64(data[i - step]))
-        else:
-            high, low = (0, 1) if big else (1, 0)
-            count = (stop - start) // 2
-            hop = step // 2
-            for k in range(hop, count):
-                i = start + 2 * (count - 1 - k + hop if back else k)
-                before = i64(data[i - step + high]) * 256 + i64(data[i - step + low])
-                value = i64(data[i + high]) * 256 + i64(data[i + low])
-                value = value - before if back else value + before
-                data[i + high] = u8((value >> 8) & 255)
-                data[i + low] = u8(value & 255)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from nzip.formats.content.containers.base import Found
 from nzip.formats.content.containers.deflated import zlib_stream
@@ -49,15 +50,16 @@ def _inside(numbers: dict[bytes, int], indexed: bool) -> Callable[[bytes], Itera
     if predictor < 2:
         return _picture(width, height, bits, indexed) if width and height else None
     row, step = (columns * colors * bits + 7) // 8, max(1, colors * bits // 8)
-    hints: dict[str, int] = {"row": row, "step": step}
+    hints: dict[str, Any] = {"row": row, "step": step}
+    opener = "rows"
     if predictor == 2:
         if bits < 8:
             return None
-        hints |= {"width": bits // 8, "big": 1}
+        opener, hints = "differences", {"row": row, "width": bits // 8, "channels": colors, "big": True}
     leaf = pixels(row, bits, colors, indexed=indexed, big=True) if width and height else None
 
     def inside(inner: bytes) -> Iterable[Found]:
-        return [Found(0, len(inner), "rows", hints, inside=leaf)] if inner else []
+        return [Found(0, len(inner), opener, hints, inside=leaf)] if inner else []
 
     return inside
 

@@ -14,7 +14,6 @@ from nzip.formats.content.containers.jpeg import jpeg
 from nzip.formats.content.containers.pdf import pdf_stream
 from nzip.formats.content.containers.png import png
 from nzip.formats.content.containers.streams import Budget
-from nzip.formats.content.containers.tiff import tiff
 from nzip.formats.content.containers.zip import archive
 
 Finder = Callable[[bytes, int, Budget], list[Found]]
@@ -26,8 +25,6 @@ FINDERS: dict[int, Finder] = {
     scan.PNG: png,
     scan.JPEG: jpeg,
     scan.STREAM: pdf_stream,
-    scan.TIFF_LITTLE: tiff,
-    scan.TIFF_BIG: tiff,
 }
 LEAST = 64  # bytes that are searched
 FILE = 0  # beside the numbers of `scan`: a file begins here
