@@ -47,8 +47,8 @@ def _tables() -> tuple[Any, ...]:
     return table, as_array[0], np.array(starts, np.int64), as_array[1], kinds
 
 
-def places(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield where something may begin in `data`, in order, and which of the words it is."""
+def places(data: bytes, first: int = 0) -> Iterator[tuple[int, int]]:
+    """Yield where something may begin in `data` from `first` on, in order, and which of the words it is."""
     imported("numba", "nzip.formats.content.containers.scan_kernel")
     import numpy as np
 
@@ -56,7 +56,7 @@ def places(data: bytes) -> Iterator[tuple[int, int]]:
 
     table, words, starts, masks, kinds = _tables()
     array = np.frombuffer(data, np.uint8)
-    found, numbers, at = np.zeros(ROUND, np.int64), np.zeros(ROUND, np.int64), 0
+    found, numbers, at = np.zeros(ROUND, np.int64), np.zeros(ROUND, np.int64), first
     while True:
         count = scan_kernel.scan(array, table, words, starts, masks, found, numbers, at)
         for place, number in zip(found[:count].tolist(), numbers[:count].tolist(), strict=True):

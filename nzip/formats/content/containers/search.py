@@ -37,12 +37,12 @@ def find(data: bytes) -> list[Found]:
     return list(found_in(data, [0, *(member.start + segments.PAGE for member in segments.members(data))]))
 
 
-def found_in(data: bytes, starts: Iterable[int]) -> Iterator[Found]:
-    """As `find`; `starts` are where files are known to begin, in order."""
+def found_in(data: bytes, starts: Iterable[int], first: int = 0) -> Iterator[Found]:
+    """As `find`, from `first` on; `starts` are where files are known to begin, in order."""
     if len(data) < LEAST:
         return
-    budget, taken, ahead = Budget(len(data)), 0, deque[Found]()
-    for at, kind in merge(((start, FILE) for start in starts), scan.places(data)):
+    budget, taken, ahead = Budget(len(data)), first, deque[Found]()
+    for at, kind in merge(((start, FILE) for start in starts), scan.places(data, first)):
         while ahead and ahead[0].start <= at:
             taken = ahead[0].stop
             yield ahead.popleft()
