@@ -14,7 +14,7 @@ import nzip
 from nzip.codec import blocks
 from nzip.codec.coding import Coding
 from nzip.errors import CorruptError, NzipError
-from nzip.formats.container.structures import BlockHeader
+from nzip.formats.container.structures import BlockHeader, TransformSpec
 from nzip.formats.container.wire import Reader, uleb
 from nzip.formats.content import tree
 from nzip.formats.content.containers.base import Found
@@ -23,8 +23,10 @@ from nzip.formats.openers import plan
 from nzip.formats.openers.base import Opened, Opener
 from nzip.formats.openers.plan import Account, Rebuilder, opened_stretch, stream_stretch
 from nzip.models.bundle import Head
+from nzip.models.coding import Coder
 from nzip.registry import OPENERS
 from nzip.settings import resolve
+from tests import naive_bundle
 
 MARK = b"<<"
 TEXT = b"The quick brown fox jumps over the lazy dog, and then it sleeps in the sun for an hour or two. "
@@ -54,7 +56,7 @@ def mirrored(data: bytes) -> bytes:
 
 def find_mirrors(data: bytes) -> list[Found]:
     found, at = list[Found](), data.find(MARK)
-    while 0 <= at:
+    while at >= 0:
         stop = at + 6 + int.from_bytes(data[at + 2 : at + 6], "little")
         if at + 6 <= stop <= len(data):
             found.append(Found(at, stop, "mirror"))
@@ -150,6 +152,22 @@ def test_a_leaf_goes_to_the_engine_that_accepts_it() -> None:
     assert blocks.decode_block(header, payload) == data
 
 
+@pytest.mark.parametrize("level", [2, 6])
+def test_plain_python_reads_what_is_written(level: int) -> None:
+    data = nested(4)
+    header, payload = chunk_of(data, level)
+    found = naive_bundle.parse(payload)
+    assert found.openers == [(100, 1)]
+    streams = []
+    for part in found.parts:
+        coder = Coder(part.engine, part.version, part.params, [TransformSpec(*each) for each in part.transforms])
+        decoded = coder.decode(part.payload, sum(part.sizes), header.memory)
+        for size in part.sizes:
+            streams.append(decoded[:size])
+            decoded = decoded[size:]
+    assert naive_bundle.put_together(streams[0], streams[1:], [Mirror().close], len(data)) == data
+
+
 def rebuilt(made: bytes, streams: list[bytes], size: int, memory: int = 1 << 20, total: int = 1 << 20) -> bytes:
     return Rebuilder(made, streams, [Mirror()], Account(memory, total)).rebuild(size)
 
@@ -214,7 +232,7 @@ def test_damage_in_heads_and_payloads() -> None:
 
 def test_memory_that_is_not_stated_is_not_taken() -> None:
     data = nested(1)
-    header, payload = chunk_of(data, 3)
+    _header, payload = chunk_of(data, 3)
     bundle = nzip.engines()["bundle"]
     with pytest.raises(CorruptError, match="more memory"):
         bundle.decode(payload, len(data), {"memory": 0})
