@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from nzip.errors import CorruptError
 from nzip.formats.content.containers.base import Found
 from nzip.formats.content.containers.streams import Budget
+from nzip.formats.content.kinds import TEXT, Segment
 from nzip.formats.openers.zip import entries as parts
 from nzip.formats.openers.zip.opener import layout
 
@@ -112,7 +113,8 @@ def _inside(inner: bytes) -> Iterable[Found]:
         return
     first = parted.groups[0]
     yield Found(0, parted.names)
-    yield Found(parted.names, first)
+    # Names stand before what they name, where they help to predict it.
+    yield Found(parted.names, first, segment=Segment("text", first - parted.names, TEXT))
     at, border = first, 1
     for each in found_in(inner, parted.starts, first):
         while border < len(parted.groups) and parted.groups[border] <= each.start:
