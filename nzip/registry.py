@@ -172,5 +172,6 @@ OPENERS = Registry(
         ("png", 21, 1, "nzip.formats.openers.png:PngOpener"),
         ("gzip", 23, 1, "nzip.formats.openers.wrapped:GzipOpener"),
         ("zlib", 24, 1, "nzip.formats.openers.wrapped:ZlibOpener"),
+        ("shuffle", 25, 1, "nzip.formats.openers.shuffle:ShuffleOpener"),
     ],
 )

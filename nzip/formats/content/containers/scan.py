@@ -8,8 +8,8 @@ from typing import Any
 
 from nzip.process import imported
 
-ZLIB, GZIP, ZIP, PNG, JPEG, GIF, STREAM, RIFF, AIFF, TIFF_LITTLE, TIFF_BIG, BMP, ICO = range(1, 14)
-# The bytes that each begins with; a dot stands for any byte. Two of ICO's four may be many, so more of it is asked.
+ZLIB, GZIP, ZIP, PNG, JPEG, GIF, STREAM, RIFF, AIFF, TIFF_LITTLE, TIFF_BIG, HDF5 = range(1, 13)
+# The bytes that each begins with; where there are two forms, the bits in which they differ may be any.
 WORDS: dict[int, tuple[bytes, ...]] = {
     GZIP: (b"\x1f\x8b\x08",),
     ZIP: (b"PK\3\4",),
@@ -21,6 +21,7 @@ WORDS: dict[int, tuple[bytes, ...]] = {
     AIFF: (b"FORM",),
     TIFF_LITTLE: (b"II\x2a\0",),
     TIFF_BIG: (b"MM\0\x2a",),
+    HDF5: (b"\x89HDF\r\n\x1a\n",),
 }
 ROUND = 1 << 12  # places that are found at once
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from heapq import merge
 
 from nzip.formats.content import headers, segments
-from nzip.formats.content.containers import scan
+from nzip.formats.content.containers import hdf5, scan
 from nzip.formats.content.containers.base import Found
 from nzip.formats.content.containers.deflated import gzip_member, zlib_stream
 from nzip.formats.content.containers.jpeg import jpeg
@@ -41,14 +41,16 @@ def found_in(data: bytes, starts: Iterable[int], first: int = 0) -> Iterator[Fou
     """As `find`, from `first` on; `starts` are where files are known to begin, in order."""
     if len(data) < LEAST:
         return
-    budget, taken, ahead = Budget(len(data)), first, deque[Found]()
+    budget, taken, ahead, finders = Budget(len(data)), first, deque[Found](), FINDERS
     for at, kind in merge(((start, FILE) for start in starts), scan.places(data, first)):
         while ahead and ahead[0].start <= at:
             taken = ahead[0].stop
             yield ahead.popleft()
         if at < taken:
             continue
-        finder = _file if kind == FILE else FINDERS.get(kind, _file)
+        if kind == scan.HDF5:
+            finders = {**FINDERS, scan.ZLIB: hdf5.chunks(data, at, budget)}  # whose chunks are in its form
+        finder = _file if kind == FILE else finders.get(kind, _file)
         new = [each for each in finder(data, at, budget) if each.start >= at]
         ahead.extendleft(reversed([each for each in new if not ahead or each.stop <= ahead[0].start]))
     yield from ahead
