@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 from nzip.errors import CorruptError
 from nzip.formats.container.wire import Reader, uleb
 from nzip.formats.openers.base import Opened, Opener
-from nzip.registry import OPENERS
+from nzip.formats.openers.wrapped import ADLER, HEADER, deflate, zlib_header
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 IMAGE, FRAME, CONTROL, END = b"IDAT", b"fdAT", b"fcTL", b"IEND"
 LARGEST_CHUNK = 1 << 30
 MOST_STREAMS = 1 << 12
-TRAILER = 4  # bytes of Adler-32
+CHUNK = 12  # bytes of a chunk without data
 ONE, EACH = range(2)  # a run's form: one chunk, or chunks whose lengths are all stated
 
 
@@ -93,7 +93,8 @@ class PngOpener(Opener):
             left -= len(inner)
             inners.append(inner)
             lengths = tuple(map(len, run))
-            runs.append(Run(lengths, len(inner), len(stream) if opened else 0, stream[:2] if opened else b"", text))
+            whole, header = (len(stream), stream[:HEADER]) if opened else (0, b"")
+            runs.append(Run(lengths, len(inner), whole, header, text))
         if not any(run.whole for run in runs) or len(runs) > MOST_STREAMS or left < 0:
             return None
         if _put_together(skeleton, runs, [b"".join(run) for run in pieces], len(coded)) != coded:
@@ -102,10 +103,10 @@ class PngOpener(Opener):
 
     def _inflated(self, stream: bytes, most: int, hints: dict[str, Any]) -> Opened | None:
         """Return what opens a zlib stream, where the opener of deflate does and the stream's check is right."""
-        if len(stream) <= 2 + TRAILER or stream[0] & 15 != 8 or stream[1] & 32:
+        if len(stream) <= HEADER + ADLER or not zlib_header(stream):
             return None
-        opened = _deflate().open(stream[2:-TRAILER], most, **hints)
-        if opened is None or zlib.adler32(opened.inner).to_bytes(4, "big") != stream[-TRAILER:]:
+        opened = deflate().open(stream[HEADER:-ADLER], most, **hints)
+        if opened is None or zlib.adler32(opened.inner).to_bytes(4, "big") != stream[-ADLER:]:
             return None
         return opened
 
@@ -114,7 +115,9 @@ class PngOpener(Opener):
         count = read.uleb()
         if not 1 <= count <= MOST_STREAMS:
             raise CorruptError("a recipe of png has too many streams")
-        runs = [_read(read) for _ in range(count)]
+        runs = list[Run]()
+        for _ in range(count):
+            runs.append(_read(read, size // CHUNK - sum(len(run.pieces) for run in runs)))
         start = len(inner) - sum(run.inner for run in runs)
         if start < 0 or sum(run.whole for run in runs) > size or read.left():
             raise CorruptError("a recipe of png is for other bytes")
@@ -123,21 +126,16 @@ class PngOpener(Opener):
             stream = inner[start : start + run.inner]
             start += run.inner
             if run.whole:
-                made = _deflate().close(stream, run.recipe, run.whole - 2 - TRAILER)
+                made = deflate().close(stream, run.recipe, run.whole - HEADER - ADLER)
                 stream = run.header + made + zlib.adler32(stream).to_bytes(4, "big")
             streams.append(stream)
         return _put_together(skeleton, runs, streams, size)
 
     def memory(self, inner: int, size: int) -> int:
-        return _deflate().memory(inner, size) + inner + 3 * size
+        return deflate().memory(inner, size) + inner + 6 * size
 
     def prepare(self) -> None:
-        _deflate().prepare()
-
-
-def _deflate() -> Opener:
-    opener: Opener = OPENERS.by_name("deflate")
-    return opener
+        deflate().prepare()
 
 
 def _taken_apart(coded: bytes) -> tuple[bytes, list[list[bytes]]]:
@@ -179,34 +177,35 @@ def _written(run: Run) -> bytes:
     return text + run.header + uleb(len(run.recipe)) + run.recipe if run.whole else text
 
 
-def _read(read: Reader) -> Run:
-    """Return the run that a recipe states next."""
+def _read(read: Reader, most: int) -> Run:
+    """Return the run that a recipe states next, of `most` chunks at most."""
     form = read.uleb()
     pieces: tuple[int, ...] = (form,)
     if form == EACH:
         count = read.uleb()
-        if count > read.left():
+        if count > most:
             raise CorruptError("a recipe of png has too many pieces")
         pieces = tuple(read.uleb() for _ in range(count))
     inner, whole = read.uleb(), read.uleb()
     if not whole:
         return Run(pieces, inner, 0, b"", b"")
-    if whole < 2 + TRAILER:
+    if whole < HEADER + ADLER:
         raise CorruptError("a recipe of png has a stream that is too short")
-    header = read.bytes(2)
+    header = read.bytes(HEADER)
     return Run(pieces, inner, whole, header, read.bytes(read.uleb()))
 
 
 def _put_together(skeleton: bytes, runs: list[Run], streams: list[bytes], size: int) -> bytes:
     """Return the file of a skeleton and its streams."""
-    out, length, number, sequence = [SIGNATURE], len(SIGNATURE), 0, 0
+    out, number, sequence = bytearray(SIGNATURE), 0, 0
 
     def add(name: bytes, data: bytes) -> None:
-        nonlocal length
-        length += 12 + len(data)
-        if length > size:
+        nonlocal out
+        if len(out) + 12 + len(data) > size:
             raise CorruptError("a recipe of png makes too many bytes")
-        out.extend((len(data).to_bytes(4, "big"), name, data, zlib.crc32(data, zlib.crc32(name)).to_bytes(4, "big")))
+        out += len(data).to_bytes(4, "big") + name
+        out += data
+        out += zlib.crc32(data, zlib.crc32(name)).to_bytes(4, "big")
 
     try:
         for name, data in chunks(skeleton, 0, 0):
@@ -228,9 +227,9 @@ def _put_together(skeleton: bytes, runs: list[Run], streams: list[bytes], size: 
             number += 1
     except ValueError:
         raise CorruptError("a skeleton of png is no chunks") from None
-    if number != len(streams) or length != size:
+    if number != len(streams) or len(out) != size:
         raise CorruptError("a recipe of png is for other bytes")
-    return b"".join(out)
+    return bytes(out)
 
 
 def _pieces(stated: tuple[int, ...], size: int) -> Iterable[int]:

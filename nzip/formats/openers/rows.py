@@ -35,7 +35,9 @@ class RowsOpener(Opener):
     id = 20
     version = 1
 
-    def open(self, coded: bytes, most: int, *, row: int = 0, step: int = 1, height: int = 0, **hints: Any) -> Opened | None:
+    def open(
+        self, coded: bytes, most: int, *, row: int = 0, step: int = 1, height: int = 0, **hints: Any
+    ) -> Opened | None:
         if not (1 <= row <= MOST_ROW and 1 <= step <= MOST_STEP and coded and len(coded) <= most):
             return None
         if len(coded) % (row + 1) == 1:

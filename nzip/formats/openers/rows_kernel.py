@@ -10,9 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from nzip.entropy.integers import i64, u8
+from nzip.entropy.integers import i32, i64, u8
 from nzip.entropy.jit import inlined, kernel
 
 FILTERS = 5
@@ -146,8 +144,8 @@ def smallest_sums(raw: Any, row: int, step: int, height: int, filters: Any) -> N
             up, near = none, sub
         else:
             for i in range(step, count):
-                x, a = np.int32(raw[at + i]), np.int32(raw[at + i - step])
-                b, c = np.int32(raw[above + i]), np.int32(raw[above + i - step])
+                x, a = i32(raw[at + i]), i32(raw[at + i - step])
+                b, c = i32(raw[above + i]), i32(raw[above + i - step])
                 none += magnitude(x)
                 sub += magnitude(x - a)
                 up += magnitude(x - b)

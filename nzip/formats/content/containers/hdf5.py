@@ -51,7 +51,7 @@ def chunks(data: bytes, at: int, budget: Budget) -> Finder:
 
 
 def _places(data: bytes, base: int, address: int, count: int, depth: int) -> Iterable[int]:
-    """Yield where the chunks begin below the node of a tree at `address`; `count` is what a chunk's place is made of."""
+    """Yield where the chunks begin below the node of a tree at `address`; their places have `count` coordinates."""
     at = base + address
     if data[at : at + len(NODE)] != NODE or depth > DEEPEST:
         return

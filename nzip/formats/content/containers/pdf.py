@@ -17,7 +17,7 @@ from nzip.formats.content.containers.streams import Budget
 BEFORE = 4096  # bytes before the word that may be the stream's dictionary
 MOST = 1 << 24  # columns
 FLATE = re.compile(rb"/(?:FlateDecode|Fl)\b")
-OTHERS = re.compile(rb"/(?:ASCII85Decode|ASCIIHexDecode|LZWDecode|RunLengthDecode|DCTDecode|JPXDecode|A85|AHx|LZW|RL|DCT)\b")
+OTHERS = re.compile(rb"/(?:(?:ASCII85|ASCIIHex|LZW|RunLength|DCT|JPX)Decode|A85|AHx|LZW|RL|DCT)\b")
 NUMBER = re.compile(rb"/(Predictor|Columns|Colors|BitsPerComponent|BPC|Width|W|Height|H)\s+(\d{1,8})\b")
 INDEXED = re.compile(rb"/Indexed\b|/I\b")
 

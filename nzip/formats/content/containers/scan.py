@@ -38,7 +38,9 @@ def _tables() -> tuple[Any, ...]:
                 table[first << 8 | second] = ZLIB
     kinds, words, masks, starts = [0, ZLIB], b"", b"", [0, 0, 0]
     for kind, several in WORDS.items():
-        same = bytes(255 if len(set(column)) == 1 else 255 ^ (column[0] ^ column[1]) for column in zip(*several))
+        same = bytes(
+            255 if len(set(column)) == 1 else 255 ^ (column[0] ^ column[1]) for column in zip(*several, strict=True)
+        )
         words += several[0]
         masks += same
         starts.append(len(words))

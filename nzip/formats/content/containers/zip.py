@@ -10,11 +10,9 @@ from nzip.formats.content.containers.base import Found
 from nzip.formats.content.containers.streams import Budget
 from nzip.formats.content.kinds import TEXT, Segment
 from nzip.formats.openers.zip import entries as parts
-from nzip.formats.openers.zip.opener import layout
+from nzip.formats.openers.zip.opener import MOST_MEMBERS, layout
 
 MOST_ENDS = 64  # end records that are tried
-MOST_MEMBERS = 1 << 16
-ROOM = 0xFFFF + parts.END_SIZE
 
 
 def archive(data: bytes, at: int, budget: Budget) -> list[Found]:
@@ -46,7 +44,7 @@ def _whole(data: bytes, at: int, end: int, budget: Budget) -> Found | None:
         found = parts.whole(coded)
     except (ValueError, struct.error):
         return None
-    if not found.entries or found.entries[0].local.data < 0:
+    if not 1 <= len(found.entries) <= MOST_MEMBERS:
         return None
     return Found(at, stop, "zip", inside=_inside, otherwise=_Members(found).otherwise)
 

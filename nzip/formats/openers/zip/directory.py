@@ -16,9 +16,8 @@ ANY = 0  # the width of a field of any length
 # check and size where its data is kept as it is; then the directory's version, internal and external attributes, the
 # first four fields where they differ there, extra field and comment.
 WIDTHS = (2, 2, 2, 4, 1, ANY, ANY, ANY, ANY, 2, 2, 4, ANY, ANY, ANY)
-(NEEDED, FLAGS, METHOD, TIME, FORM, BETWEEN, EXTRA, RECIPE, KEPT, MADE, INNER, OUTER, FIXED, CENTRAL_EXTRA, COMMENT) = range(
-    len(WIDTHS)
-)
+NEEDED, FLAGS, METHOD, TIME, FORM, BETWEEN, EXTRA, RECIPE, KEPT = range(9)
+MADE, INNER, OUTER, FIXED, CENTRAL_EXTRA, COMMENT = range(9, len(WIDTHS))
 MASK = 2  # bytes
 
 Fields = Sequence[bytes]
@@ -77,8 +76,11 @@ def written(directory: Directory) -> bytes:
     return b"".join((*out, bytes(masks), *map(bytes, columns), sizes))
 
 
-def read(text: bytes) -> Directory:
+def read(text: bytes, most: int) -> Directory:
     """Return what `written` wrote.
+
+    Args:
+        most: members that there may be.
 
     Raises:
         CorruptError: it is not that.
@@ -86,7 +88,7 @@ def read(text: bytes) -> Directory:
     source = Reader(text)
     count, flags, base = source.uleb(), source.u8(), source.uleb()
     tail = source.bytes(source.uleb())
-    if count * (MASK + 1) > source.left() or flags > (LISTED | ORDERED | USUAL):
+    if count > most or flags > (LISTED | ORDERED | USUAL):
         raise CorruptError("a recipe of zip has too many members")
     order, last = list[int](), -1
     for _ in range(count if flags & ORDERED else 0):

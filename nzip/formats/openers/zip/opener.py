@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 from nzip.errors import CorruptError
 from nzip.formats.container.wire import Reader, uleb
 from nzip.formats.openers.base import Opened, Opener
+from nzip.formats.openers.wrapped import deflate
 from nzip.formats.openers.zip import directory as kept
 from nzip.formats.openers.zip import entries as parts
 from nzip.formats.openers.zip.directory import Directory
 from nzip.formats.openers.zip.entries import Archive, Entry
-from nzip.registry import OPENERS
 
 # The form of a member: the descriptor's kind in three bits; what its local header states of check and sizes in two;
 # whether the directory leaves the sizes to an extra field; how its data is kept in two.
@@ -27,6 +27,9 @@ TRUE, ZERO, UNSTATED, NEITHER = range(4)
 PLAIN, OPENED, KEPT = range(3)
 NAME_END = b"\n"
 MOST_ENDING = 8  # characters of a name's ending
+MOST_MEMBERS = 1 << 15
+LEAST = parts.LOCAL_SIZE + 1  # bytes of a member, without its entry in the directory
+MEMBER = 1 << 10  # bytes of memory that each takes
 
 
 class Inner(NamedTuple):
@@ -57,7 +60,8 @@ class ZipOpener(Opener):
             archive = parts.run(coded, sizes) if sizes else parts.whole(coded)
         except (ValueError, struct.error):
             return None
-        if not archive.entries or any(NAME_END in entry.local.name for entry in archive.entries):
+        names = [entry.local.name for entry in archive.entries]
+        if not 1 <= len(names) <= MOST_MEMBERS or any(NAME_END in name for name in names):
             return None
         left, fields, members, datas = most - len(coded), list[kept.Fields](), list[bytes](), list[bytes]()
         for entry in archive.entries:
@@ -67,13 +71,11 @@ class ZipOpener(Opener):
             fields.append(field)
             members.append(member)
             datas.append(data)
-        names = [entry.local.name for entry in archive.entries]
         comment = _usual_comment(archive, len(coded))
         order = archive.order if archive.order != sorted(archive.order) else []
-        listed = bool(archive.order)
-        found = Directory(
-            fields, list(map(len, members)), listed, order, archive.base, comment, b"" if comment is not None else archive.tail
-        )
+        tail = archive.tail if comment is None else b""
+        sizes_inside, listed = list(map(len, members)), bool(archive.order)
+        found = Directory(fields, sizes_inside, listed, order, archive.base, comment, tail)
         text = kept.written(found)
         lead = uleb(len(text)) + text + NAME_END.join(names) + NAME_END
         inner = lead + b"".join(members[number] for number in _sorted(names))
@@ -87,7 +89,7 @@ class ZipOpener(Opener):
     def close(self, inner: bytes, recipe: bytes, size: int) -> bytes:
         if recipe:
             raise CorruptError("a recipe of zip is too long")
-        found, names, starts, _ = _taken_apart(inner)
+        found, names, starts, _ = _taken_apart(inner, min(MOST_MEMBERS, size // LEAST))
         members = [inner[start : start + length] for start, length in zip(starts, found.sizes, strict=True)]
         datas, left = list[bytes](), size
         for member, fields in zip(members, found.fields, strict=True):
@@ -97,7 +99,7 @@ class ZipOpener(Opener):
                 length = source.uleb()
                 if length > left:
                     raise CorruptError("a recipe of zip makes too many bytes")
-                data = _deflate().close(member, fields[kept.RECIPE][source.pos :], length)
+                data = deflate().close(member, fields[kept.RECIPE][source.pos :], length)
             left -= len(data)
             if left < 0:
                 raise CorruptError("a recipe of zip makes too many bytes")
@@ -105,10 +107,10 @@ class ZipOpener(Opener):
         return _archive(found, names, members, datas, size)
 
     def memory(self, inner: int, size: int) -> int:
-        return _deflate().memory(inner, size) + 12 * inner + 2 * size
+        return deflate().memory(inner, size) + 2 * inner + 2 * size + MEMBER * min(MOST_MEMBERS, size // LEAST)
 
     def prepare(self) -> None:
-        _deflate().prepare()
+        deflate().prepare()
 
 
 def layout(inner: bytes) -> Inner:
@@ -117,7 +119,7 @@ def layout(inner: bytes) -> Inner:
     Raises:
         CorruptError: they are not such bytes.
     """
-    found, names, starts, names_at = _taken_apart(inner)
+    _, names, starts, names_at = _taken_apart(inner, MOST_MEMBERS)
     groups, ending, in_order = list[int](), b"\n", list[int]()
     for number in _sorted(names):
         if _ending(names[number]) != ending:
@@ -125,11 +127,6 @@ def layout(inner: bytes) -> Inner:
             groups.append(starts[number])
         in_order.append(starts[number])
     return Inner(len(uleb(names_at)), names_at, [*groups, len(inner)], in_order)
-
-
-def _deflate() -> Opener:
-    opener: Opener = OPENERS.by_name("deflate")
-    return opener
 
 
 def _ending(name: bytes) -> bytes:
@@ -146,10 +143,10 @@ def _sorted(names: list[bytes]) -> list[int]:
     return [number for group in groups.values() for number in group]
 
 
-def _taken_apart(inner: bytes) -> tuple[Directory, list[bytes], list[int], int]:
-    """Return the directory, the names, where each member begins, and where the names do."""
+def _taken_apart(inner: bytes, most: int) -> tuple[Directory, list[bytes], list[int], int]:
+    """Return the directory of `most` members at most, the names, where each member begins, and where the names do."""
     source = Reader(inner)
-    found = kept.read(source.bytes(source.uleb()))
+    found = kept.read(source.bytes(source.uleb()), most)
     at = names_at = source.pos
     names = list[bytes]()
     for _ in found.sizes:
@@ -175,7 +172,7 @@ def _member(entry: Entry, data: bytes, most: int, hints: dict[str, Any]) -> tupl
     if not local.flags & parts.ENCRYPTED and local.method == parts.STORED:
         how = PLAIN if len(data) == size and zlib.crc32(data) == check else KEPT
     elif not local.flags & parts.ENCRYPTED and local.method == parts.DEFLATED:
-        opened = _deflate().open(data, most, **hints)
+        opened = deflate().open(data, most, **hints)
         # What is inside is believed where nothing in the headers says how much it is: it is compared at the end.
         unstated = central is None and local.flags & parts.LATER
         if opened is not None and (unstated or zlib.crc32(opened.inner) == check):
@@ -232,7 +229,9 @@ def _archive(found: Directory, names: list[bytes], members: list[bytes], datas: 
             centrals.append(head + struct.pack("<I", (start + found.base) & parts.UNSTATED) + tail)
     if found.listed:
         listing = b"".join(centrals[number] for number in found.order or range(len(centrals)))
-        tail = found.tail if found.comment is None else _end_record(len(centrals), len(listing), at + found.base, found.comment)
+        tail = found.tail
+        if found.comment is not None:
+            tail = _end_record(len(centrals), len(listing), at + found.base, found.comment)
         out += (listing, tail)
         at += len(listing) + len(tail)
     elif found.comment is None:
@@ -273,7 +272,8 @@ def _headed(
         differs = fields[kept.FIXED]
         if len(differs) not in (0, len(fixed)):
             raise CorruptError("a recipe of zip has fields that are too long")
-        head = parts.CENTRAL + fields[kept.MADE] + (differs or fixed) + sizes + _lengths(name, extra, comment) + bytes(2)
+        lengths = _lengths(name, extra, comment) + bytes(2)
+        head = parts.CENTRAL + fields[kept.MADE] + (differs or fixed) + sizes + lengths
         yield pieces, (head + fields[kept.INNER] + fields[kept.OUTER], name + extra + comment)
 
 
