@@ -22,6 +22,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 IMAGE, FRAME, CONTROL, END = b"IDAT", b"fdAT", b"fcTL", b"IEND"
 LARGEST_CHUNK = 1 << 30
 MOST_STREAMS = 1 << 12
+KEPT = 0  # stands for the header of a stream that is not opened
 CHUNK = 12  # bytes of a chunk without data
 ONE, EACH = range(2)  # a run's form: one chunk, or chunks whose lengths are all stated
 
@@ -32,14 +33,12 @@ class Run(NamedTuple):
     Attributes:
         pieces: bytes of each chunk; as read from a recipe: `ONE` for one chunk, or the bytes of all but the last.
         inner: bytes that the stream has in the inner bytes.
-        whole: bytes of the stream, in its wrapping; 0 where it stays as it is.
-        header: what it begins with,
+        header: what the stream begins with; empty where it stays as it is.
         recipe: and what the opener of deflate needs.
     """
 
     pieces: tuple[int, ...]
     inner: int
-    whole: int
     header: bytes
     recipe: bytes
 
@@ -93,9 +92,8 @@ class PngOpener(Opener):
             left -= len(inner)
             inners.append(inner)
             lengths = tuple(map(len, run))
-            whole, header = (len(stream), stream[:HEADER]) if opened else (0, b"")
-            runs.append(Run(lengths, len(inner), whole, header, text))
-        if not any(run.whole for run in runs) or len(runs) > MOST_STREAMS or left < 0:
+            runs.append(Run(lengths, len(inner), stream[:HEADER] if opened else b"", text))
+        if not any(run.header for run in runs) or len(runs) > MOST_STREAMS or left < 0:
             return None
         if _put_together(skeleton, runs, [b"".join(run) for run in pieces], len(coded)) != coded:
             return None  # a check is wrong, say
@@ -119,16 +117,19 @@ class PngOpener(Opener):
         for _ in range(count):
             runs.append(_read(read, size // CHUNK - sum(len(run.pieces) for run in runs)))
         start = len(inner) - sum(run.inner for run in runs)
-        if start < 0 or sum(run.whole for run in runs) > size or read.left():
+        if start < 0 or read.left():
             raise CorruptError("a recipe of png is for other bytes")
-        skeleton, streams = inner[:start], list[bytes]()
+        skeleton, streams, left = inner[:start], list[bytes](), size
         for run in runs:
             stream = inner[start : start + run.inner]
             start += run.inner
-            if run.whole:
-                made = deflate().close(stream, run.recipe, run.whole - HEADER - ADLER)
+            if run.header:
+                made = deflate().close_within(stream, run.recipe, left)
                 stream = run.header + made + zlib.adler32(stream).to_bytes(4, "big")
             streams.append(stream)
+            left -= len(stream)
+            if left < 0:
+                raise CorruptError("a recipe of png makes too many bytes")
         return _put_together(skeleton, runs, streams, size)
 
     def memory(self, inner: int, size: int) -> int:
@@ -173,8 +174,8 @@ def _written(run: Run) -> bytes:
         text = uleb(first)
     else:
         text = uleb(EACH) + uleb(len(run.pieces)) + b"".join(map(uleb, run.pieces))
-    text += uleb(run.inner) + uleb(run.whole)
-    return text + run.header + uleb(len(run.recipe)) + run.recipe if run.whole else text
+    text += uleb(run.inner)
+    return text + run.header + uleb(len(run.recipe)) + run.recipe if run.header else text + bytes((KEPT,))
 
 
 def _read(read: Reader, most: int) -> Run:
@@ -186,13 +187,11 @@ def _read(read: Reader, most: int) -> Run:
         if count > most:
             raise CorruptError("a recipe of png has too many pieces")
         pieces = tuple(read.uleb() for _ in range(count))
-    inner, whole = read.uleb(), read.uleb()
-    if not whole:
-        return Run(pieces, inner, 0, b"", b"")
-    if whole < HEADER + ADLER:
-        raise CorruptError("a recipe of png has a stream that is too short")
-    header = read.bytes(HEADER)
-    return Run(pieces, inner, whole, header, read.bytes(read.uleb()))
+    inner, first = read.uleb(), read.u8()
+    if first == KEPT:
+        return Run(pieces, inner, b"", b"")
+    header = bytes((first, read.u8()))
+    return Run(pieces, inner, header, read.bytes(read.uleb()))
 
 
 def _put_together(skeleton: bytes, runs: list[Run], streams: list[bytes], size: int) -> bytes:

@@ -101,7 +101,7 @@ class ZlibOpener(Opener):
             inner += opened.inner
             text.append(coded[start : start + HEADER])
             if cuts:
-                text += (uleb(stop - start), uleb(len(opened.inner)), uleb(len(opened.recipe)))
+                text += (uleb(len(opened.inner)), uleb(len(opened.recipe)))
             text.append(opened.recipe)
         return Opened(bytes(inner), b"".join(text))
 
@@ -110,7 +110,7 @@ class ZlibOpener(Opener):
             return self._several(inner, Reader(recipe, 1), size)
         if not zlib_header(recipe) or size < HEADER + ADLER:
             raise CorruptError("a recipe of zlib holds no header")
-        return _wrapped(inner, recipe[:HEADER], recipe[HEADER:], size)
+        return recipe[:HEADER] + deflate().close(inner, recipe[HEADER:], size - HEADER - ADLER) + _adler(inner)
 
     def _several(self, inner: bytes, source: Reader, size: int) -> bytes:
         out, at = bytearray(), 0
@@ -118,12 +118,13 @@ class ZlibOpener(Opener):
         if count > MOST_STREAMS:
             raise CorruptError("a recipe of zlib has too many streams")
         for _ in range(count):
-            header, length, plain = source.bytes(HEADER), source.uleb(), source.uleb()
-            recipe = source.bytes(source.uleb())
-            if not HEADER + ADLER <= length <= size - len(out) or plain > len(inner) - at or not zlib_header(header):
+            header, length = source.bytes(HEADER), source.uleb()
+            recipe, plain = source.bytes(source.uleb()), inner[at : at + length]
+            at += length
+            left = size - len(out) - HEADER - ADLER
+            if at > len(inner) or left < 0 or not zlib_header(header):
                 raise CorruptError("a recipe of zlib is for other bytes")
-            out += _wrapped(inner[at : at + plain], header, recipe, length)
-            at += plain
+            out += header + deflate().close_within(plain, recipe, left) + _adler(plain)
         if at != len(inner) or len(out) != size or source.left():
             raise CorruptError("a recipe of zlib is for other bytes")
         return bytes(out)
@@ -135,14 +136,9 @@ class ZlibOpener(Opener):
         deflate().prepare()
 
 
-def deflate() -> Opener:
+def deflate() -> Any:
     """Return the opener of what is in the wrapping."""
-    opener: Opener = OPENERS.by_name("deflate")
-    return opener
-
-
-def _wrapped(inner: bytes, header: bytes, recipe: bytes, size: int) -> bytes:
-    return header + deflate().close(inner, recipe, size - HEADER - ADLER) + _adler(inner)
+    return OPENERS.by_name("deflate")
 
 
 def _adler(inner: bytes) -> bytes:

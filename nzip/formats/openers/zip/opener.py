@@ -95,11 +95,7 @@ class ZipOpener(Opener):
         for member, fields in zip(members, found.fields, strict=True):
             data = member
             if fields[kept.FORM][0] >> 6 == OPENED:
-                source = Reader(fields[kept.RECIPE])
-                length = source.uleb()
-                if length > left:
-                    raise CorruptError("a recipe of zip makes too many bytes")
-                data = deflate().close(member, fields[kept.RECIPE][source.pos :], length)
+                data = deflate().close_within(member, fields[kept.RECIPE], left)
             left -= len(data)
             if left < 0:
                 raise CorruptError("a recipe of zip makes too many bytes")
@@ -176,7 +172,7 @@ def _member(entry: Entry, data: bytes, most: int, hints: dict[str, Any]) -> tupl
         # What is inside is believed where nothing in the headers says how much it is: it is compared at the end.
         unstated = central is None and local.flags & parts.LATER
         if opened is not None and (unstated or zlib.crc32(opened.inner) == check):
-            how, member, recipe = OPENED, opened.inner, uleb(len(data)) + opened.recipe
+            how, member, recipe = OPENED, opened.inner, opened.recipe
     stated = (local.check, local.packed, local.size)
     if stated == (0, 0, 0) and local.flags & parts.LATER:
         heading = ZERO
