@@ -31,16 +31,29 @@ class Run(NamedTuple):
     """A run of chunks of image data.
 
     Attributes:
-        pieces: bytes of each chunk; as read from a recipe: `ONE` for one chunk, or the bytes of all but the last.
+        form: `ONE`, `EACH`, or the bytes of each chunk but the last.
+        lengths: with `EACH`, the bytes of each chunk.
         inner: bytes that the stream has in the inner bytes.
         header: what the stream begins with; empty where it stays as it is.
-        recipe: and what the opener of deflate needs.
+        recipe: what the opener of deflate needs.
     """
 
-    pieces: tuple[int, ...]
+    form: int
+    lengths: tuple[int, ...]
     inner: int
     header: bytes
     recipe: bytes
+
+    def pieces(self, size: int) -> Iterable[int]:
+        """Return the bytes of each chunk, where the stream has `size`."""
+        if self.form == ONE:
+            return (size,)
+        if self.form == EACH:
+            if sum(self.lengths) != size:
+                raise CorruptError("a recipe of png has chunks of another stream")
+            return self.lengths
+        whole, rest = divmod(size, self.form)
+        return chain(repeat(self.form, whole), (rest,) if rest else ())
 
 
 class Chunk(NamedTuple):
@@ -91,12 +104,14 @@ class PngOpener(Opener):
             inner, text = (stream, b"") if opened is None else opened
             left -= len(inner)
             inners.append(inner)
-            lengths = tuple(map(len, run))
-            runs.append(Run(lengths, len(inner), stream[:HEADER] if opened else b"", text))
+            runs.append(Run(*_form(list(map(len, run))), len(inner), stream[:HEADER] if opened else b"", text))
         if not any(run.header for run in runs) or len(runs) > MOST_STREAMS or left < 0:
             return None
-        if _put_together(skeleton, runs, [b"".join(run) for run in pieces], len(coded)) != coded:
-            return None  # a check is wrong, say
+        try:
+            if _put_together(skeleton, runs, [b"".join(run) for run in pieces], len(coded)) != coded:
+                return None  # a check is wrong, say
+        except CorruptError:
+            return None
         return Opened(b"".join(inners), uleb(len(runs)) + b"".join(map(_written, runs)))
 
     def _inflated(self, stream: bytes, most: int, hints: dict[str, Any]) -> Opened | None:
@@ -115,7 +130,7 @@ class PngOpener(Opener):
             raise CorruptError("a recipe of png has too many streams")
         runs = list[Run]()
         for _ in range(count):
-            runs.append(_read(read, size // CHUNK - sum(len(run.pieces) for run in runs)))
+            runs.append(_read(read, size // CHUNK - sum(len(run.lengths) for run in runs)))
         start = len(inner) - sum(run.inner for run in runs)
         if start < 0 or read.left():
             raise CorruptError("a recipe of png is for other bytes")
@@ -165,38 +180,43 @@ def _taken_apart(coded: bytes) -> tuple[bytes, list[list[bytes]]]:
     return bytes(skeleton), runs
 
 
+def _form(lengths: list[int]) -> tuple[int, tuple[int, ...]]:
+    """Return the form of a run whose chunks have so many bytes, and the lengths that stand with it."""
+    first, last = lengths[0], lengths[-1]
+    if len(lengths) == 1:
+        return ONE, ()
+    if first > EACH and 1 <= last <= first and all(length == first for length in lengths[:-1]):
+        return first, ()
+    return EACH, tuple(lengths)
+
+
 def _written(run: Run) -> bytes:
     """Return how a recipe states a run."""
-    first, last = run.pieces[0], run.pieces[-1]
-    if len(run.pieces) == 1:
-        text = uleb(ONE)
-    elif first > EACH and 1 <= last <= first and all(length == first for length in run.pieces[:-1]):
-        text = uleb(first)
-    else:
-        text = uleb(EACH) + uleb(len(run.pieces)) + b"".join(map(uleb, run.pieces))
+    text = uleb(run.form)
+    if run.form == EACH:
+        text += uleb(len(run.lengths)) + b"".join(map(uleb, run.lengths))
     text += uleb(run.inner)
     return text + run.header + uleb(len(run.recipe)) + run.recipe if run.header else text + bytes((KEPT,))
 
 
 def _read(read: Reader, most: int) -> Run:
-    """Return the run that a recipe states next, of `most` chunks at most."""
-    form = read.uleb()
-    pieces: tuple[int, ...] = (form,)
+    """Return the run that a recipe states next, whose lengths are `most` at most."""
+    form, lengths = read.uleb(), tuple[int, ...]()
     if form == EACH:
         count = read.uleb()
         if count > most:
-            raise CorruptError("a recipe of png has too many pieces")
-        pieces = tuple(read.uleb() for _ in range(count))
+            raise CorruptError("a recipe of png has too many chunks")
+        lengths = tuple(read.uleb() for _ in range(count))
     inner, first = read.uleb(), read.u8()
     if first == KEPT:
-        return Run(pieces, inner, b"", b"")
+        return Run(form, lengths, inner, b"", b"")
     header = bytes((first, read.u8()))
-    return Run(pieces, inner, header, read.bytes(read.uleb()))
+    return Run(form, lengths, inner, header, read.bytes(read.uleb()))
 
 
 def _put_together(skeleton: bytes, runs: list[Run], streams: list[bytes], size: int) -> bytes:
     """Return the file of a skeleton and its streams."""
-    out, number, sequence = bytearray(SIGNATURE), 0, 0
+    out, read, number, sequence = bytearray(SIGNATURE), 0, 0, 0
 
     def add(name: bytes, data: bytes) -> None:
         nonlocal out
@@ -208,6 +228,7 @@ def _put_together(skeleton: bytes, runs: list[Run], streams: list[bytes], size: 
 
     try:
         for name, data in chunks(skeleton, 0, 0):
+            read += 8 + len(data)
             if name == CONTROL:
                 sequence = int.from_bytes(data[:4], "big") + 1
             if name not in (IMAGE, FRAME):
@@ -216,7 +237,7 @@ def _put_together(skeleton: bytes, runs: list[Run], streams: list[bytes], size: 
             if number == len(streams):
                 raise CorruptError("a skeleton of png has more streams than there are")
             at = 0
-            for piece in _pieces(runs[number].pieces, len(streams[number])):
+            for piece in runs[number].pieces(len(streams[number])):
                 head = b""
                 if name == FRAME:
                     head = (sequence & 0xFFFFFFFF).to_bytes(4, "big")
@@ -226,18 +247,6 @@ def _put_together(skeleton: bytes, runs: list[Run], streams: list[bytes], size: 
             number += 1
     except ValueError:
         raise CorruptError("a skeleton of png is no chunks") from None
-    if number != len(streams) or len(out) != size:
+    if number != len(streams) or read != len(skeleton) or len(out) != size:
         raise CorruptError("a recipe of png is for other bytes")
     return bytes(out)
-
-
-def _pieces(stated: tuple[int, ...], size: int) -> Iterable[int]:
-    """Yield the lengths of the pieces of a stream of `size` bytes, as a recipe states them or as they are."""
-    if len(stated) > 1 or stated == (size,):
-        if sum(stated) != size:
-            raise CorruptError("a recipe of png has pieces of another stream")
-        return stated
-    if not stated or stated[0] == ONE:
-        return (size,)
-    whole, rest = divmod(size, stated[0])
-    return chain(repeat(stated[0], whole), (rest,) if rest else ())

@@ -38,16 +38,16 @@ class RowsOpener(Opener):
     def open(
         self, coded: bytes, most: int, *, row: int = 0, step: int = 1, height: int = 0, **hints: Any
     ) -> Opened | None:
-        if not (1 <= row <= MOST_ROW and 1 <= step <= MOST_STEP and coded and len(coded) <= most):
+        if not (1 <= row <= MOST_ROW and 1 <= step <= MOST_STEP and coded):
             return None
-        if len(coded) % (row + 1) == 1:
-            return None  # a filter of no bytes
+        rows = -(-len(coded) // (row + 1))
+        if len(coded) - rows > most or len(coded) % (row + 1) == 1:
+            return None  # too much, or a filter of no bytes
         imported("numba", "nzip.formats.openers.rows_kernel")
         import numpy as np
 
         from nzip.formats.openers import rows_kernel as kernels
 
-        rows = -(-len(coded) // (row + 1))
         raw, filters, guesses = (np.zeros(size, np.uint8) for size in (len(coded) - rows, rows, rows))
         if not kernels.open_rows(np.frombuffer(coded, np.uint8), row, step, height, raw, filters):
             return None

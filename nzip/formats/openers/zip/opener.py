@@ -167,7 +167,7 @@ def _member(entry: Entry, data: bytes, most: int, hints: dict[str, Any]) -> tupl
     how, member, recipe = KEPT, data, b""
     if not local.flags & parts.ENCRYPTED and local.method == parts.STORED:
         how = PLAIN if len(data) == size and zlib.crc32(data) == check else KEPT
-    elif not local.flags & parts.ENCRYPTED and local.method == parts.DEFLATED:
+    elif not local.flags & parts.ENCRYPTED and local.method == parts.DEFLATED and most > 0:
         opened = deflate().open(data, most, **hints)
         # What is inside is believed where nothing in the headers says how much it is: it is compared at the end.
         unstated = central is None and local.flags & parts.LATER
@@ -197,7 +197,7 @@ def _usual_comment(archive: Archive, size: int) -> bytes | None:
     """Return the archive's comment if all that stands behind the directory follows from it and the members."""
     if not archive.order:
         return b"" if not archive.tail else None
-    comment = archive.tail[parts.END_SIZE :]
+    comment = archive.tail[parts.END_SIZE :][:0xFFFF]
     start = archive.entries[-1]
     begin = start.stop + parts.DESCRIPTORS[start.descriptor] + len(start.between)
     stop = size - len(archive.tail)
@@ -206,9 +206,8 @@ def _usual_comment(archive: Archive, size: int) -> bytes | None:
 
 
 def _end_record(count: int, size: int, start: int, comment: bytes) -> bytes:
-    if count > 0xFFFF or max(size, start) > parts.UNSTATED or len(comment) > 0xFFFF:
-        return b""
-    return parts.END + struct.pack("<HHHHIIH", 0, 0, count, count, size, start, len(comment)) + comment
+    places = size & parts.UNSTATED, start & parts.UNSTATED
+    return parts.END + struct.pack("<HHHHII", 0, 0, count, count, *places) + _lengths(comment) + comment
 
 
 def _archive(found: Directory, names: list[bytes], members: list[bytes], datas: list[bytes], size: int) -> bytes:
