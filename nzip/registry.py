@@ -173,5 +173,10 @@ OPENERS = Registry(
         ("gzip", 23, 1, "nzip.formats.openers.wrapped:GzipOpener"),
         ("zlib", 24, 1, "nzip.formats.openers.wrapped:ZlibOpener"),
         ("shuffle", 25, 1, "nzip.formats.openers.shuffle:ShuffleOpener"),
+        ("lzw", 10, 1, "nzip.formats.openers.lzw:LzwOpener"),
+        ("differences", 11, 1, "nzip.formats.openers.differences:DifferencesOpener"),
+        ("base64", 12, 1, "nzip.formats.openers.base64:Base64Opener"),
+        ("hexadecimal", 13, 1, "nzip.formats.openers.hexadecimal:HexadecimalOpener"),
+        ("fax", 14, 1, "nzip.formats.openers.fax:FaxOpener"),
     ],
 )

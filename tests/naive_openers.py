@@ -128,7 +128,10 @@ def gzip(inner: bytes, recipe: bytes, redeflate: Redeflate) -> bytes:
     source.take(2 if flags & 2 else 0)
     header, rest = recipe[: source.at], recipe[source.at :]
     return (
-        b"\x1f\x8b\x08" + header + redeflate(inner, rest) + struct.pack("<II", zlib.crc32(inner), len(inner) % (1 << 32))
+        b"\x1f\x8b\x08"
+        + header
+        + redeflate(inner, rest)
+        + struct.pack("<II", zlib.crc32(inner), len(inner) % (1 << 32))
     )
 
 

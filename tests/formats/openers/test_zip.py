@@ -34,7 +34,7 @@ ARCHIVES = {
     "encrypted": zip_of([*PLAIN[:2], PLAIN[2]._replace(flags=1, data=b"noise" * 9), *PLAIN[3:]]),
     "other methods": zip_of([PLAIN[0], PLAIN[1]._replace(method=12, data=b"BZh" + bytes(30)), PLAIN[2]]),
     "a wrong check": zip_of([PLAIN[0], PLAIN[1]._replace(check=5), PLAIN[2]]),
-    "kinds": zip_of([Member(b"b%d.%s" % (k, end), TEXTS[k]) for k, end in enumerate((b"xml", b"py", b"XML", b"", b"py"))]),
+    "kinds": zip_of([Member(b"b%d.%s" % k, TEXTS[k[0]]) for k in enumerate((b"xml", b"py", b"XML", b"", b"py"))]),
     "an epub": zip_of([Member(b"mimetype", b"application/epub+zip", 0), *PLAIN]),
 }  # fmt: skip
 

@@ -23,23 +23,26 @@ NAMELESS = re.compile(rb"\x02\x00[\x00\x01]\x00\x01\x00(.)\x00\x00\x00", re.DOTA
 LAYOUT = re.compile(rb"\x03\x02([\x02-\x08])(.{6}\x00\x00)", re.DOTALL)
 NODE = b"TREE\x01"
 MOST_CHUNKS = 1 << 16
-DEEPEST = 8
+DEEPEST = 8  # levels of a tree
+SLOW = 8  # times as long a look at a byte takes here as elsewhere
 
 Finder = Callable[[bytes, int, Budget], list[Found]]
 
 
 def chunks(data: bytes, at: int, budget: Budget) -> Finder:
     """Return the finder of the zlib streams in the file that begins at `at`."""
-    budget.walked -= len(data) - at
+    budget.walked -= SLOW * (len(data) - at)
+    if budget.walked < 0:
+        return zlib_stream
     widths = {found[1][0] for pattern in (NAMED, NAMELESS) for found in pattern.finditer(data, at)} - {0, 1}
-    if not widths or budget.walked < 0:
+    if not widths:
         return zlib_stream
     places: dict[int, int] = {}
     for found in LAYOUT.finditer(data, at):
         count, root = found[1][0], int.from_bytes(found[2], "little")
         sizes = [int.from_bytes(data[k : k + 4], "little") for k in range(found.end(), found.end() + 4 * count, 4)]
         if sizes[-1] in widths:
-            for place in islice(_places(data, at, root, count, 0), MOST_CHUNKS):
+            for place in islice(_places(data, at, root, count, DEEPEST, budget), MOST_CHUNKS):
                 places[place] = sizes[-1]
     known = widths.pop() if len(widths) == 1 and not places else 0
 
@@ -50,19 +53,22 @@ def chunks(data: bytes, at: int, budget: Budget) -> Finder:
     return chunk
 
 
-def _places(data: bytes, base: int, address: int, count: int, depth: int) -> Iterable[int]:
+def _places(data: bytes, base: int, address: int, count: int, highest: int, budget: Budget) -> Iterable[int]:
     """Yield where the chunks begin below the node of a tree at `address`; their places have `count` coordinates."""
     at = base + address
-    if data[at : at + len(NODE)] != NODE or depth > DEEPEST:
+    if data[at : at + len(NODE)] != NODE or not data[at + 5 : at + 8] or data[at + 5] > highest:
         return
     level, used = data[at + 5], int.from_bytes(data[at + 6 : at + 8], "little")
     key = 8 + 8 * count
     for entry in range(at + 24, min(at + 24 + used * (key + 8), len(data)), key + 8):
         child = int.from_bytes(data[entry + key : entry + key + 8], "little")
+        budget.walked -= key
+        if budget.walked < 0:
+            return
         if level == 0:
             yield base + child
-        elif depth < level <= DEEPEST or depth == 0:
-            yield from _places(data, base, child, count, depth + 1)
+        else:
+            yield from _places(data, base, child, count, level - 1, budget)
 
 
 def _numbers(width: int) -> Callable[[bytes], Iterable[Found]]:

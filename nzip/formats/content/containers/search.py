@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from heapq import merge
 
 from nzip.formats.content import headers, segments
-from nzip.formats.content.containers import hdf5, scan
+from nzip.formats.content.containers import dib, encodings, gif, hdf5, scan, tiff
 from nzip.formats.content.containers.base import Found
 from nzip.formats.content.containers.deflated import gzip_member, zlib_stream
 from nzip.formats.content.containers.jpeg import jpeg
@@ -25,9 +25,13 @@ FINDERS: dict[int, Finder] = {
     scan.PNG: png,
     scan.JPEG: jpeg,
     scan.STREAM: pdf_stream,
+    scan.GIF: lambda data, at, budget: gif.find(data, at),
+    scan.TIFF_LITTLE: lambda data, at, budget: tiff.find(data, at),
+    scan.TIFF_BIG: lambda data, at, budget: tiff.find(data, at),
+    scan.DIB: lambda data, at, budget: dib.find(data, at),
 }
 LEAST = 64  # bytes that are searched
-FILE = 0  # beside the numbers of `scan`: a file begins here
+FILE, RUN = 0, -1  # beside the numbers of `scan`: a file begins here, a run of digits
 LEAVES = frozenset(("audio", "image", "bitmap"))
 FIRSTS = frozenset((b"RI", b"FO", b".s", b"BM", b"P4", b"P5", b"P6", b"\0\0"))
 
@@ -42,7 +46,9 @@ def found_in(data: bytes, starts: Iterable[int], first: int = 0) -> Iterator[Fou
     if len(data) < LEAST:
         return
     budget, taken, ahead, finders = Budget(len(data)), first, deque[Found](), FINDERS
-    for at, kind in merge(((start, FILE) for start in starts), scan.places(data, first)):
+    runs = {run.start: [run] for run in encodings.find(data) if run.start >= first}
+    files, digits = ((start, FILE) for start in starts), ((start, RUN) for start in runs)
+    for at, kind in merge(files, digits, scan.places(data, first)):
         while ahead and ahead[0].start <= at:
             taken = ahead[0].stop
             yield ahead.popleft()
@@ -50,9 +56,10 @@ def found_in(data: bytes, starts: Iterable[int], first: int = 0) -> Iterator[Fou
             continue
         if kind == scan.HDF5:
             finders = {**FINDERS, scan.ZLIB: hdf5.chunks(data, at, budget)}  # whose chunks are in its form
-        finder = _file if kind == FILE else finders.get(kind, _file)
-        new = [each for each in finder(data, at, budget) if each.start >= at]
-        ahead.extendleft(reversed([each for each in new if not ahead or each.stop <= ahead[0].start]))
+        new = runs[at] if kind == RUN else finders.get(kind, _file)(data, at, budget)
+        ahead.extendleft(
+            reversed([each for each in new if each.start >= at and (not ahead or each.stop <= ahead[0].start)])
+        )
     yield from ahead
 
 

@@ -36,7 +36,7 @@ class Budget:
     def __init__(self, size: int):
         self._made = ROOM + EXPANSION * size
         self._trials = TRIALS
-        self.walked = ROOM + EXPANSION * size  # bytes that may be stepped through, by those who look for other ends
+        self.walked = ROOM + EXPANSION * size  # bytes that others may step through
 
     def inflated(self, data: bytes, start: int, stop: int | None = None) -> Stream | None:
         """Return the stream that begins at `start`, if there is one that ends at `stop` or before it."""

@@ -17,15 +17,17 @@ MOST_ENDS = 64  # end records that are tried
 
 def archive(data: bytes, at: int, budget: Budget) -> list[Found]:
     """Find the archive whose first member's header stands at `at`; or the members that follow each other there."""
-    end = data.find(parts.END, at)
+    end = at
     for _ in range(MOST_ENDS):
-        if end < 0 or budget.walked <= 0:
+        if budget.walked <= 0:
             break
-        budget.walked -= 256
+        before, end = end, data.find(parts.END, end + 1)
+        budget.walked -= (end if end >= 0 else len(data)) - before
+        if end < 0:
+            break
         found = _whole(data, at, end, budget)
         if found is not None:
             return [found]
-        end = data.find(parts.END, end + 4)
     return _run(data, at, budget)
 
 

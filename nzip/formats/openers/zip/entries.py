@@ -142,7 +142,7 @@ def whole(data: bytes) -> Archive:
     end = data.rfind(END)
     if not 0 <= len(data) - end - END_SIZE <= 0xFFFF or data[end + 20 : end + 22] != _two(len(data) - end - END_SIZE):
         raise ValueError("no end record")
-    size = int.from_bytes(data[end + 12 : end + 16], "little")
+    size, stated = struct.unpack("<II", data[end + 12 : end + 20])
     start = end - size
     if data[start : start + 4] != CENTRAL:  # a record of 64-bit numbers may stand between
         found = data.rfind(b"PK\6\6", 0, end)
@@ -153,11 +153,15 @@ def whole(data: bytes) -> Archive:
     centrals, stop = directory(data, start)
     order = sorted(range(len(centrals)), key=lambda number: centrals[number].offset)
     base = centrals[order[0]].offset if order else 0
+    if stated not in (base + start, UNSTATED):
+        raise ValueError("a directory of other members")
     entries = list[Entry]()
     for place, number in enumerate(order):
         central = centrals[number]
         following = centrals[order[place + 1]].offset - base if place + 1 < len(order) else start
         header = local(data, central.offset - base)
+        if header.name != central.name:
+            raise ValueError("a directory of other members")
         packed = _stated_packed(central)
         entries.append(_entry(data, header, header.data + packed, following, central))
     places = {number: place for place, number in enumerate(order)}
