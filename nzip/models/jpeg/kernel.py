@@ -30,7 +30,7 @@ from nzip.models.cm.components.learners import adapted
 from nzip.models.cm.components.mixer import bounded, error_of, squashed, warmed
 from nzip.models.cm.components.vectors import dot, dot16, train, train16
 from nzip.models.cm.layout import BIAS, HALF
-from nzip.models.jpeg.layout import DECODE, FAR, FLAT, LARGEST, MOST, NODES, TREE, WAVE
+from nzip.models.jpeg.layout import DECODE, FAR, FLAT, LARGER, LARGEST, MOST, NODES, TREE, WAVE
 
 COUNT, ZERO, SIZE, SIGN, BITS = range(5)  # what a decision is about
 INNER, ROW, COLUMN, LOWEST, DONE = range(5)  # the groups of a block
@@ -250,7 +250,7 @@ def code(
                         rows[b + 3] = (of_set + both_ways(left_error, i64(15))) * 32 + both_ways(top_error, i64(15))
                         rows[b + 4] = (of_set + both_ways(pair_error, i64(15))) * 32 + fine
                         rows[b + 5] = (of_set + apart_way) * 32 + fine
-                        select = (18 + s) * 33
+                        select = (18 + s) * 36
                     elif stop != 49 + 7 * group:
                         # how many coefficients of the group are not zero
                         kind = i64(2)
@@ -292,7 +292,7 @@ def code(
                         rows[b + 8] = (of_group + classed(of_like, i64(15))) * 16 + min(of_pair, i64(15))
                         rows[b + 9] = (of_group + ((top_count + left_count + 2 * next_count + 2) >> 2)) * 16 + so_far
                         rows[b + 10] = (of_group + so_far) * 16 + rough
-                        select = 20 * 33 + (s * 3 + group) * 8
+                        select = 20 * 36 + (s * 3 + group) * 8
                     elif left == 0:
                         place = stop
                         group += 1
@@ -375,6 +375,10 @@ def code(
                         g[9] = clipped((i64(known[u64(spot - 24)]) * by) >> 16, i64(1023))
                         g[10] = clipped((i64(known[u64(spot + 2)]) * by) >> 16, i64(1023))
                         g[11] = clipped((i64(known[u64(spot + 24)]) * by) >> 16, i64(1023))
+                        g[12] = clipped((at_left * by) >> 16, i64(1023))
+                        g[13] = clipped((at_top * by) >> 16, i64(1023))
+                        g[14] = clipped((at_right * by) >> 16, i64(1023))
+                        g[15] = clipped((at_down * by) >> 16, i64(1023))
                         value_guess = clipped(i64(dot16(g, values, i64(0), line)) >> 8, i64(1023))
                         zone = min(u + v, i64(8))
                         zones = zone + 16 * s
@@ -423,7 +427,7 @@ def code(
                         rows[b + 7] = z * 47 + value_way
                         rows[b + 8] = (value_way * 16 + left_way) * 16 + top_way
                         rows[b + 9] = (value_way * 32 + size_class) * 2 + s
-                        select = (s * 9 + zone) * 33
+                        select = (s * 9 + zone) * 36
                     # ---- where the rows begin
                     sign_kind = kind + 1
                     b = kind * 33
@@ -448,12 +452,13 @@ def code(
                         inputs = i64(chosen[u64(b)])
                         row = (select + (bits if phase == COUNT else node)) * 16 * vectors
                         if phase == SIGN:
-                            row = (select + 32) * 16 * vectors
+                            node = min(size_so_far, i64(LARGER)) - 1
+                            row = (select + 32 + node) * 16 * vectors
                             c_at = sign_kind * 33
                             inputs = i64(chosen[u64(c_at)])
                             for k in range(inputs):
                                 j = sign_kind * MOST + i64(chosen[u64(c_at + 1 + k)])
-                                cell = i64(starts[u64(j)]) + i64(rows[u64(j)])
+                                cell = i64(starts[u64(j)]) + i64(rows[u64(j)]) * LARGER + node
                                 where[u64(k)] = cell
                                 x[u64(k)] = stretch[u64(u32(cells[u64(cell)] ^ u32(HALF)) >> u32(20))]
                         else:

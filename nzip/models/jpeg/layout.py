@@ -28,7 +28,8 @@ LOWEST = (128, 2048, 2048, 2048, 2048, 2048, 512, 2048, 2048, 2048, 128)
 LOWEST_SIGNS = (4096, 4096, 4096, 4096, 4096, 4096)
 
 KINDS = (COEFFICIENTS, SIGNS, COUNTS, LOWEST, LOWEST_SIGNS)
-WIDTHS = (NODES, 1, TREE, NODES, 1)
+LARGER = 4  # decisions of a sign: by the size of the value
+WIDTHS = (NODES, LARGER, TREE, NODES, LARGER)
 MOST = 32  # contexts of a kind, at most
 _SIZES = [size * width for kind, width in zip(KINDS, WIDTHS, strict=True) for size in kind]
 _STARTS = list(accumulate(_SIZES, initial=0))
@@ -44,7 +45,7 @@ def starts() -> list[int]:
     return found
 
 
-WEIGHT_ROWS = 20 * 33 + 6 * 8  # zones of coefficients and the lowest, by decision; counts, by group and bit
+WEIGHT_ROWS = 20 * 36 + 6 * 8  # zones of coefficients and the lowest, by decision; counts, by group and bit
 WEIGHT = 4587  # of each input at first: 0.07
 SIZE_WEIGHT = 5461  # of each input of the regression of magnitudes
 VALUE_WEIGHT = 20000  # of the two borders in that of values
