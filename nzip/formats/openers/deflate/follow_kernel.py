@@ -49,6 +49,7 @@ THREE, FOUR = range(2)  # families: chains of places whose first three or four b
 CODING, DECODING = range(2)
 HASH_BITS = 15
 MASK = constants.FARTHEST - 1
+SAMPLED = 1 << 11
 DEEPEST = 1 << 13  # places that are looked at for a distance
 
 # Contexts.
@@ -323,14 +324,19 @@ def _step_codes(mode: int, work: Array, total: int, lits: int, steps: Array, pro
             run = bit(mode, i64(symbol > 15), context, probs, coder, data)
         if run > 0:
             most = 6
+            again = 1  # the value before once more
             if value == 0:
+                again = 0
+                if before == 0:
+                    again = bit(mode, i64(symbol == 16), i64(RUN + 24), probs, coder, data)
+            if again > 0:
+                symbol = 16
+            else:
                 long = bit(mode, i64(symbol == 18), RUN + 16 + (1 if same > 10 else 0), probs, coder, data)
                 symbol = 17 + long
                 most = 10 if long == 0 else 138
                 if long > 0 and same < 11:
                     return False
-            else:
-                symbol = 16
             if same < most:
                 most = same
             whole = bit(mode, i64(repeat == most), RUN + 20 + symbol - 16, probs, coder, data)
@@ -440,7 +446,8 @@ def follow(
     """Code a stream's tokens and blocks, or decode them and write the stream.
 
     plain (uint8): `size` bytes and padding. head, short (int32): zeros. before (int32): two windows. CODING: tokens
-    and blocks are those of the stream `coded`, and coding ends behind the block in which token `limit` stands.
+    and blocks are those of the stream `coded`, and coding ends behind the block in which token `limit` stands, or in
+    it where it is long.
     DECODING: tokens (uint32) has room for a block's, and `out` takes the stream. data (uint8): what the coder writes or
     reads. Returns the bytes of the plain text that were coded, below 0 where the data stands for no stream.
     """
@@ -624,6 +631,8 @@ def follow(
                     if actual > sparse and ahead < p:
                         ahead = p
                 done += 1
+                if mode == CODING and token >= limit + 8 * SAMPLED:
+                    return p
             if mode == CODING:
                 count(work, tables, tokens[first_token:], done)
             else:

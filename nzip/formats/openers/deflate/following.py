@@ -126,12 +126,14 @@ class Follower:
                 tried[guide] = (1 << 40, 1) if made is None else (len(made[0]), made[1])
             return tried[guide][0]
 
-        best = min((Guide(family=family) for family in (0, 1)), key=cost)
-        best = min((best._replace(builder=b, joined=j) for b in (0, 1) for j in (0, 1)), key=cost)
-        best = min((best._replace(depth=depth) for depth in DEPTHS), key=cost)
-        best = min((best, best._replace(family=1 - best.family)), key=cost)
-        best = min((best._replace(nice=nice) for nice in NICES), key=cost)
-        best = min((best._replace(sparse=sparse) for sparse in SPARSE), key=cost)
+        first = min((Guide(family=family) for family in (0, 1)), key=cost)
+        first = min((first._replace(builder=b, joined=j) for b in (0, 1) for j in (0, 1)), key=cost)
+        for family in (0, 1):
+            best = first._replace(family=family)
+            best = min((best._replace(depth=depth) for depth in DEPTHS), key=cost)
+            best = min((best._replace(nice=nice) for nice in NICES), key=cost)
+            min((best._replace(sparse=sparse) for sparse in SPARSE), key=cost)
+        best = min(tried, key=cost)
         return best, *tried[best]
 
 
