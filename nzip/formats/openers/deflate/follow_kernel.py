@@ -209,32 +209,36 @@ def _match(
 def _hops(plain: Array, p: int, length: int, distance: int, before: Array, wanted: int) -> int:
     """Walk the chain of p over places that match `length` bytes.
 
-    wanted < 0: return how many come before the one at `distance`, -1 if it is not there. Else return the distance of
-    the place behind `wanted` such places, -1 if there is none.
+    wanted < 0: find how many come before the one at `distance`. Else find the distance of the place behind `wanted`
+    such places. Returns that + 1, 0 if it is not there, plus the steps that it took << 40.
     """
     place = i64(before[u64(p & MASK)]) - 1
     hops = 0
+    cost = 0
+    result = 0
     for _ in range(DEEPEST):
         away = p - place
-        if place < 0 or away > constants.FARTHEST or away <= 0:
-            return -1
-        if wanted < 0 and away > distance:
-            return -1
+        if place < 0 or away > constants.FARTHEST or away <= 0 or (wanted < 0 and away > distance):
+            break
+        cost += 1
         k = 0
         if plain[u64(place + length - 1)] == plain[u64(p + length - 1)]:
             while k < length and plain[u64(place + k)] == plain[u64(p + k)]:
                 k += 1
+            cost += k >> 3
         if k == length:
             if wanted < 0 and away == distance:
-                return hops
+                result = hops + 1
+                break
             if wanted == hops:
-                return away
+                result = away + 1
+                break
             hops += 1
         next_place = i64(before[u64(place & MASK)]) - 1
         if next_place >= place:
-            return -1
+            break
         place = next_place
-    return -1
+    return result | cost << 40
 
 
 @bare
@@ -604,15 +608,19 @@ def follow(
                         distance = distance1
                     else:
                         # The chain that leads to it: of p, which is in it if it has the bytes.
-                        hops = i64(-1)
+                        hops = i64(0)  # and 1
                         if mode == CODING and p + need <= size:
-                            hops = _hops(plain, p, actual, distance, before, i64(-1))
-                        hops = number(mode, hops + 1, HOPS + 128 * same, probs, coder, data) - 1
-                        if hops >= 0:
+                            found = _hops(plain, p, actual, distance, before, i64(-1))
+                            budget -= found >> 40
+                            hops = found & 0xFFFFFFFF
+                        hops = number(mode, hops, HOPS + 128 * same, probs, coder, data)
+                        if hops > 0:
                             if p + need > size:
                                 return -1
                             if mode == DECODING:
-                                distance = _hops(plain, p, actual, i64(0), before, hops)
+                                found = _hops(plain, p, actual, i64(0), before, hops - 1)
+                                budget -= found >> 40
+                                distance = (found & 0xFFFFFFFF) - 1
                                 if distance < 0:
                                     return -1
                         else:
@@ -639,8 +647,7 @@ def follow(
                 count(work, tables, tokens, done)
             if kind == 2:
                 if mode == CODING:
-                    found = read_lengths(coded, i64(blocks[u64(block), 0]) + 3, scratch, tables, steps)
-                    if found < 0:
+                    if read_lengths(coded, i64(blocks[u64(block), 0]) + 3, scratch, tables, steps) < 0:
                         return -1
                 if not _header(mode, work, tables, settings, scratch, steps, lens, probs, coder, data, sizes):
                     return -1

@@ -184,5 +184,6 @@ def _decode(
 
     tokens = np.empty(most_tokens + 1, np.uint32)
     blocks = np.empty((0, 5), np.int64)
-    status, coder = _run(kernel.DECODING, plain, size, settings, tokens, np.frombuffer(b"", np.uint8), blocks, data, out, 0)
+    none = np.frombuffer(b"", np.uint8)
+    status, coder = _run(kernel.DECODING, plain, size, settings, tokens, none, blocks, data, out, 0)
     return status, coder, int(settings[kernel.WRITTEN])
