@@ -174,6 +174,20 @@ class Compressor(Closing):
             self._feed(data)
             return self._take()
 
+    def border(self) -> None:
+        """Say that content of another kind begins here: a block that is half full ends. A smaller one goes on, for
+        each begins anew with what it learns.
+
+        Raises:
+            ValueError: `flush` or `close` was called before.
+        """
+        with exclusive(self._lock):
+            self._settle()
+            if self._closed or self._end is not None:
+                raise ValueError("the compressor has been flushed")
+            if not self._limit and 2 * len(self._rest.data) >= self._block_size:
+                self._cut()
+
     def add_table(self, chunk: bytes) -> None:
         """Have the table of a directory's entries (`formats.container.entries`) stand behind the blocks; with one, a
         member is never solo."""

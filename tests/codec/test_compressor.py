@@ -1,5 +1,6 @@
 """nzip.Compressor"""
 
+import io
 import threading
 
 import pytest
@@ -97,6 +98,32 @@ def test_members_can_be_joined():
     first, second = nzip.compress(TEXT, 1, block_size=1024), nzip.compress(MIXED, 2)
     assert nzip.decompress(first + second) == TEXT + MIXED
     assert spec_decoder.decode(first + second) == TEXT + MIXED
+
+
+def test_a_border_ends_a_block_that_is_half_full():
+    sizes = []
+    for parts in ((500, 100), (512, 100), (1024, 100), (1500, 3), (1600, 400), (600, 0)):
+        with nzip.Compressor(engine="store", block_size=1024) as compressor:
+            data = compressor.compress(bytes(parts[0]))
+            compressor.border()
+            data += compressor.compress(bytes(parts[1])) + compressor.flush()
+        assert nzip.decompress(data) == bytes(sum(parts))
+        sizes.append([block.raw_size for block in nzip.inspect(io.BytesIO(data)).blocks])
+        with pytest.raises(ValueError, match="flushed"):
+            compressor.border()
+    assert sizes == [[600], [512, 100], [1024, 100], [1024, 479], [1024, 576, 400], [600]]
+
+
+def test_a_table_stands_behind_the_blocks():
+    chunk = b"\x85\x02no"  # any optional chunk will do here
+    for size in (0, 10, 3000):
+        with nzip.Compressor(engine="store", block_size=1024) as compressor:
+            data = compressor.compress(bytes(size))
+            compressor.add_table(chunk)
+            data += compressor.flush()
+        assert nzip.decompress(data) == spec_decoder.decode(data) == bytes(size)
+        assert chunk in data
+        assert not nzip.inspect(io.BytesIO(data)).members[0].solo
 
 
 def test_level_default_is_6():

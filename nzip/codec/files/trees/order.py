@@ -15,6 +15,8 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Iterable
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from nzip.formats.content import headers, texts
@@ -61,8 +63,8 @@ def walk_order(name: str) -> bytes:
     return os.fsencode(name).replace(b"/", b"\0")
 
 
-def archive_order(items: Iterable[Item]) -> list[Item]:
-    """Return what is to be packed in the order of the archive.
+def archive_order(items: Iterable[Item]) -> list[list[Item]]:
+    """Return what is to be packed in the order of the archive: the files of each kind, and links and directories last.
 
     Raises:
         OSError: a file cannot be read.
@@ -71,8 +73,9 @@ def archive_order(items: Iterable[Item]) -> list[Item]:
     files = [item for item in found if stat.S_ISREG(item.mode)]
     folders = [item for item in found if stat.S_ISDIR(item.mode)]
     others = [item for item in found if not (stat.S_ISREG(item.mode) or stat.S_ISDIR(item.mode))]
-    files.sort(key=likeness)
-    return [*files, *others, *reversed(folders)]
+    keyed = sorted(((likeness(item), item) for item in files), key=itemgetter(0))
+    kinds = [[item for _, item in same] for _, same in groupby(keyed, key=lambda pair: pair[0][0])]
+    return [*kinds, [*others, *reversed(folders)]]
 
 
 def likeness(item: Item) -> tuple[Any, ...]:

@@ -105,7 +105,11 @@ def compress_tree(
         stream = cast(IO[bytes], _Compressed(compressor, out, report))
         tar = tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115
         tar.copybufsize = CHUNK  # type: ignore[attr-defined]
-        entries = [_add(tar, item) for item in archive_order(items)]
+        entries: list[TreeEntry] = []
+        for kind in archive_order(items):
+            if stat.S_ISREG(kind[0].mode):
+                compressor.border()
+            entries += [_add(tar, item) for item in kind]
         tar.close()
         if compressor.bytes_in >= LEAST:
             compressor.add_table(table.encode(entries, settings))

@@ -6,7 +6,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from codec.files.tools import FAST, content, names, not_root, posix
+from codec.files.tools import FAST, TEXT, content, names, not_root, posix
 
 import nzip
 from nzip.codec.files.restored import read_header
@@ -40,6 +40,19 @@ class TestPacked:
         folders = ["tree/sub/empty", "tree/sub", "tree"]
         assert found[-3:] == folders  # behind what is in them
         assert {*found} == {*folders, *(f"tree/{name}" for name in content(tree))}
+
+    def test_blocks_end_where_another_kind_begins(self, tmp_path: Path) -> None:
+        root = tmp_path / "d"
+        root.mkdir()
+        (root / "a.txt").write_bytes(TEXT[:8000])
+        (root / "b.bin").write_bytes(os.urandom(3000))
+        (root / "c.txt").write_bytes(TEXT[:8000])
+        compress_tree(root, block_size=20_000, **FAST)
+        blocks = nzip.inspect(tmp_path / "d.tar.nz").blocks
+        assert blocks[0].raw_size == 2 * (512 + 8192)  # both texts
+        assert len(blocks) == 2
+        compress_tree(root, block_size=50_000, force=True, **FAST)
+        assert len(nzip.inspect(tmp_path / "d.tar.nz").blocks) == 1
 
     def test_same_tree_same_bytes(self, tree: Path, tmp_path: Path) -> None:
         first, second = io.BytesIO(), io.BytesIO()
