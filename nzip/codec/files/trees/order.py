@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from nzip.formats.content import headers, texts
 
-LOOK = 4 << 10  # bytes of a file that are looked at
+LOOK, LOOK_AT_TEXT = 4 << 10, 1 << 10  # bytes of a file that are looked at, in search of a header and of text
 # What files hold, in the order of the archive: where a kind ends, neighbours share a block. Containers of text stand
 # beside text, pictures beside pictures.
 KINDS = (
@@ -113,5 +113,5 @@ def kind_of(item: Item) -> str:
     found = headers.parse(head, item.size)
     if found is not None:
         return found.kind if found.kind in KINDS else "binary"
-    counts = Counter(head)
+    counts = Counter(head[:LOOK_AT_TEXT])
     return "text" if texts.is_text([counts[byte] for byte in range(256)]) else "binary"

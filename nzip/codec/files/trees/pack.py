@@ -231,6 +231,7 @@ def _add(tar: tarfile.TarFile, item: Item) -> TreeEntry:
             if error.errno is None:  # tarfile: fewer bytes came than the size said
                 raise FileError(path, "changed its size while it was read; try again") from None
             raise named(error, path) from None
+        tar.getmembers().clear()  # it would keep them all
         return TreeEntry(
             item.name,
             KINDS[entry.type],
