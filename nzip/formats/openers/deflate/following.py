@@ -167,10 +167,10 @@ def close(inner: bytes, recipe: bytes, size: int) -> bytes:
     out = np.empty(size, np.uint8)
     settings = _settings(guide, len(inner), most_tokens, padding)
     work_end, coder, written = _decode(plain, len(inner), settings, most_tokens, out, data)
-    if work_end != len(inner) or written != size:
-        raise CorruptError("a deflate recipe stands for no stream of the size that is stated")
+    if work_end != len(inner) or written > size:
+        raise CorruptError("a deflate recipe stands for no stream of the size that is allowed")
     bounds.check_end(coder, len(data))
-    return out.tobytes()
+    return out[:written].tobytes()
 
 
 def _decode(

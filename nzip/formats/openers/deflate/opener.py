@@ -61,6 +61,13 @@ class DeflateOpener(Opener):
         return None
 
     def close(self, inner: bytes, recipe: bytes, size: int) -> bytes:
+        made = self.close_within(inner, recipe, size)
+        if len(made) != size:
+            raise CorruptError("a deflate stream does not have the size that is stated for it")
+        return made
+
+    def close_within(self, inner: bytes, recipe: bytes, size: int) -> bytes:
+        """As `close`, for a stream of at most `size` bytes: what wraps one need not say how long it is."""
         if recipe[:1] == bytes((following.MARK,)):
             return following.close(inner, recipe, size)
         source = Reader(recipe)

@@ -56,9 +56,9 @@ class Encoder:
         return self._run(settings, stops, marks, self.plain[:0], tokens)[0]
 
     def redone(self, settings: Settings, stops: list[int], marks: list[int], size: int) -> bytes | None:
-        """Return the stream, None if it does not have `size` bytes."""
+        """Return the stream, None if it has more than `size` bytes."""
         import numpy as np
 
         out = np.empty(size, np.uint8)
         status, written = self._run(settings, stops, marks, out, self._none)
-        return out.tobytes() if status >= 0 and written == size else None
+        return out[:written].tobytes() if status >= 0 and written <= size else None
