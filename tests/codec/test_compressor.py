@@ -100,18 +100,18 @@ def test_members_can_be_joined():
     assert spec_decoder.decode(first + second) == TEXT + MIXED
 
 
-def test_a_border_ends_a_block_that_is_half_full():
+def test_a_border_ends_a_block_where_what_comes_would_be_torn():
     sizes = []
-    for parts in ((500, 100), (512, 100), (1024, 100), (1500, 3), (1600, 400), (600, 0)):
+    for before, ahead in ((500, 600), (512, 512), (512, 513), (1024, 100), (1500, 549), (1600, 449), (600, 0)):
         with nzip.Compressor(engine="store", block_size=1024) as compressor:
-            data = compressor.compress(bytes(parts[0]))
-            compressor.border()
-            data += compressor.compress(bytes(parts[1])) + compressor.flush()
-        assert nzip.decompress(data) == bytes(sum(parts))
+            data = compressor.compress(bytes(before))
+            compressor.border(ahead)
+            data += compressor.compress(bytes(ahead)) + compressor.flush()
+        assert nzip.decompress(data) == bytes(before + ahead)
         sizes.append([block.raw_size for block in nzip.inspect(io.BytesIO(data)).blocks])
         with pytest.raises(ValueError, match="flushed"):
-            compressor.border()
-    assert sizes == [[600], [512, 100], [1024, 100], [1024, 479], [1024, 576, 400], [600]]
+            compressor.border(1)
+    assert sizes == [[1024, 76], [1024], [512, 513], [1024, 100], [1024, 1024, 1], [1024, 576, 449], [600]]
 
 
 def test_a_table_stands_behind_the_blocks():

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import stat
+import tarfile
 from collections import Counter
 from collections.abc import Iterable
 from itertools import groupby
@@ -57,6 +58,11 @@ class Item(NamedTuple):
     mode: int
     size: int
 
+    @property
+    def archived_size(self) -> int:
+        """Bytes that it takes in the archive, about: names of many bytes take more."""
+        return tarfile.BLOCKSIZE + self.size + -self.size % tarfile.BLOCKSIZE
+
 
 def walk_order(name: str) -> bytes:
     """Return the key of the order of names: a directory stands before what is in it, and siblings by their names."""
@@ -64,7 +70,7 @@ def walk_order(name: str) -> bytes:
 
 
 def archive_order(items: Iterable[Item]) -> list[list[Item]]:
-    """Return what is to be packed in the order of the archive: the files of each kind, and links and directories last.
+    """Return what is to be packed in the order of the archive: the files of each sort, and links and directories last.
 
     Raises:
         OSError: a file cannot be read.
@@ -74,12 +80,12 @@ def archive_order(items: Iterable[Item]) -> list[list[Item]]:
     folders = [item for item in found if stat.S_ISDIR(item.mode)]
     others = [item for item in found if not (stat.S_ISREG(item.mode) or stat.S_ISDIR(item.mode))]
     keyed = sorted(((likeness(item), item) for item in files), key=itemgetter(0))
-    kinds = [[item for _, item in same] for _, same in groupby(keyed, key=lambda pair: pair[0][0])]
-    return [*kinds, [*others, *reversed(folders)]]
+    sorts = [[item for _, item in same] for _, same in groupby(keyed, key=lambda pair: pair[0][:2])]
+    return [*sorts, [*others, *reversed(folders)]]
 
 
 def likeness(item: Item) -> tuple[Any, ...]:
-    """Return the key by which files that are alike stand together."""
+    """Return the key by which files that are alike stand together; its first two values are the file's sort."""
     folder, _, name = item.name.rpartition("/")
     ending = extension(name)
     group = GROUPS.get(ending, ending)

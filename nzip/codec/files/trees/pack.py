@@ -106,10 +106,9 @@ def compress_tree(
         tar = tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115
         tar.copybufsize = CHUNK  # type: ignore[attr-defined]
         entries: list[TreeEntry] = []
-        for kind in archive_order(items):
-            if stat.S_ISREG(kind[0].mode):
-                compressor.border()
-            entries += [_add(tar, item) for item in kind]
+        for alike in archive_order(items):
+            compressor.border(sum(item.archived_size for item in alike))
+            entries += [_add(tar, item) for item in alike]
         tar.close()
         if compressor.bytes_in >= LEAST:
             compressor.add_table(table.encode(entries, settings))

@@ -41,18 +41,16 @@ class TestPacked:
         assert found[-3:] == folders  # behind what is in them
         assert {*found} == {*folders, *(f"tree/{name}" for name in content(tree))}
 
-    def test_blocks_end_where_another_kind_begins(self, tmp_path: Path) -> None:
+    def test_blocks_end_where_another_sort_begins(self, tmp_path: Path) -> None:
         root = tmp_path / "d"
         root.mkdir()
-        (root / "a.txt").write_bytes(TEXT[:8000])
-        (root / "b.bin").write_bytes(os.urandom(3000))
-        (root / "c.txt").write_bytes(TEXT[:8000])
-        compress_tree(root, block_size=20_000, **FAST)
-        blocks = nzip.inspect(tmp_path / "d.tar.nz").blocks
-        assert blocks[0].raw_size == 2 * (512 + 8192)  # both texts
-        assert len(blocks) == 2
-        compress_tree(root, block_size=50_000, force=True, **FAST)
-        assert len(nzip.inspect(tmp_path / "d.tar.nz").blocks) == 1
+        for name, size in (("a.txt", 8000), ("b.bin", 10_000), ("c.txt", 8000)):
+            (root / name).write_bytes(TEXT[:size] if name.endswith("txt") else os.urandom(size))
+        for block_size, count in ((40_000, 1), (20_000, 2), (17_500, 2)):
+            compress_tree(root, block_size=block_size, force=True, **FAST)
+            blocks = nzip.inspect(tmp_path / "d.tar.nz").blocks
+            assert len(blocks) == count
+            assert count == 1 or blocks[0].raw_size == 2 * (512 + 8192)  # both texts
 
     def test_same_tree_same_bytes(self, tree: Path, tmp_path: Path) -> None:
         first, second = io.BytesIO(), io.BytesIO()
