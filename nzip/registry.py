@@ -172,5 +172,6 @@ OPENERS = Registry(
         ("base64", 12, 1, "nzip.formats.openers.base64:Base64Opener"),
         ("hexadecimal", 13, 1, "nzip.formats.openers.hexadecimal:HexadecimalOpener"),
         ("fax", 14, 1, "nzip.formats.openers.fax:FaxOpener"),
+        ("ascii85", 15, 1, "nzip.formats.openers.ascii85:Ascii85Opener"),
     ],
 )
