@@ -148,6 +148,7 @@ ENGINES = Registry(
         ("latents", 7, 1, "nzip.models.latent.engine:LatentsEngine"),
         ("columnar", 8, 1, "nzip.models.columnar:ColumnarEngine"),
         ("bundle", 9, 1, "nzip.models.bundle:BundleEngine"),
+        ("bilevel", 13, 1, "nzip.models.bilevel.engine:BilevelEngine"),
     ],
 )
 
