@@ -12,18 +12,18 @@ from nzip.formats.content.containers.base import Found
 from nzip.formats.content.kinds import Segment
 
 IMPULSE, SCREAM, FAST, PRO = b"IMPM", b"SCRM", b"Extended Module: ", b"M.K."
-MAGICS = {IMPULSE: 0, SCREAM: 44, FAST: 0, PRO: 1080}  # and how far from the start of the file they stand
+MAGICS = {IMPULSE: 0, SCREAM: 44, FAST: 0, PRO: 1080}  # the word of each, and how far from the start it stands
 LEAST = 256  # bytes of a sample
 HEADED = 95  # confidence
 
 Sample = tuple[int, int, int, bool]  # where it begins, its bytes, those of one value, whether it has differences
 
 
-def find(data: bytes, start: int) -> list[Found]:
-    """Return the samples of the module that begins at `start` of `data`, in the order in which they lie there."""
+def find(data: bytes, at: int) -> list[Found]:
+    """Return the samples of the module whose word is at `at` of `data`, in the order in which they lie there."""
     for magic, reader in ((IMPULSE, _impulse), (SCREAM, _scream), (FAST, _fast), (PRO, _pro)):
-        if data.startswith(magic, start + MAGICS[magic]):
-            return _apart(data, sorted(reader(data, start)))
+        if data.startswith(magic, at) and at >= MAGICS[magic]:
+            return _apart(data, sorted(reader(data, at - MAGICS[magic])))
     return []
 
 

@@ -55,11 +55,13 @@ def pro() -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("data", "widths"), [(impulse(), (1, 2)), (scream(), (1, 2)), (pro(), (1, 1))], ids=["it", "s3m", "mod"]
+    ("data", "word", "widths"),
+    [(impulse(), 0, (1, 2)), (scream(), 44, (1, 2)), (pro(), 1080, (1, 1))],
+    ids=["it", "s3m", "mod"],
 )
-def test_samples(data: bytes, widths: tuple[int, ...]) -> None:
+def test_samples(data: bytes, word: int, widths: tuple[int, ...]) -> None:
     data = b"before" + data + b"behind"
-    found = modules.find(data, 6)
+    found = modules.find(data, 6 + word)
     assert [data[each.start : each.stop] for each in found] == [FIRST, SECOND]
     segments = [each.segment for each in found if each.segment is not None]
     assert [(one.kind, one.width, one.length) for one in segments] == [
@@ -77,12 +79,14 @@ def test_samples_that_are_differences() -> None:
     assert found[1].hints["width"] == 2
 
 
-@pytest.mark.parametrize("data", [impulse(), scream(), fast(), pro()], ids=["it", "s3m", "xm", "mod"])
-def test_damage(data: bytes) -> None:
+@pytest.mark.parametrize(
+    ("data", "word"), [(impulse(), 0), (scream(), 44), (fast(), 0), (pro(), 1080)], ids=["it", "s3m", "xm", "mod"]
+)
+def test_damage(data: bytes, word: int) -> None:
     for cut in range(0, len(data), 7):
-        assert all(each.stop <= cut for each in modules.find(data[:cut], 0))
+        assert all(each.stop <= cut for each in modules.find(data[:cut], word))
     for k in range(min(len(data), 1200)):
         broken = data[:k] + bytes((data[k] ^ 0xFF,)) + data[k + 1 :]
-        found = modules.find(broken, 0)
+        found = modules.find(broken, word)
         assert all(each.stop <= len(data) for each in found)
         assert len(found) <= 4
