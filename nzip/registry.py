@@ -151,6 +151,7 @@ ENGINES = Registry(
         ("bundle", 9, 1, "nzip.models.bundle:BundleEngine"),
         ("pcm", 12, 1, "nzip.models.pcm.engine:PcmEngine"),
         ("pix", 11, 1, "nzip.models.pix.engine:PixEngine"),
+        ("bilevel", 13, 1, "nzip.models.bilevel.engine:BilevelEngine"),
     ],
 )
 
@@ -182,5 +183,6 @@ OPENERS = Registry(
         ("base64", 12, 1, "nzip.formats.openers.base64:Base64Opener"),
         ("hexadecimal", 13, 1, "nzip.formats.openers.hexadecimal:HexadecimalOpener"),
         ("fax", 14, 1, "nzip.formats.openers.fax:FaxOpener"),
+        ("ascii85", 15, 1, "nzip.formats.openers.ascii85:Ascii85Opener"),
     ],
 )
