@@ -12,6 +12,7 @@ from nzip.formats.content.kinds import TEXT, Segment
 from nzip.formats.openers.zip import entries as parts
 from nzip.formats.openers.zip.opener import MOST_MEMBERS, layout
 
+MANY_NAMES = 4096  # bytes of names that are text of their own
 MOST_ENDS = 64  # end records that are tried
 
 
@@ -112,9 +113,12 @@ def _inside(inner: bytes) -> Iterable[Found]:
     except CorruptError:
         return
     first = parted.groups[0]
-    yield Found(0, parted.names)
     # Names stand before what they name, where they help to predict it.
-    yield Found(parted.names, first, segment=Segment("text", first - parted.names, TEXT))
+    if first - parted.names < MANY_NAMES:
+        yield Found(0, first, segment=Segment("binary", first))
+    else:
+        yield Found(0, parted.names, segment=Segment("binary", parted.names))
+        yield Found(parted.names, first, segment=Segment("text", first - parted.names, TEXT))
     at, border = first, 1
     for each in found_in(inner, parted.starts, first):
         while border < len(parted.groups) and parted.groups[border] <= each.start:
