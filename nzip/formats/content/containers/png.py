@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from nzip.formats.content.containers.base import Found
 from nzip.formats.content.containers.pixels import pixels
-from nzip.formats.content.containers.streams import Budget
+from nzip.formats.content.containers.streams import Budget, Search
 from nzip.formats.openers import png as opener
 
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by the kind of colour
@@ -29,13 +30,11 @@ def png(data: bytes, at: int, budget: Budget) -> list[Found]:
             return []
         seen = seen or name == opener.IMAGE
         if name == opener.END:
-            return [Found(at, stop, "png", inside=inside)] if seen else []
+            return [Found(at, stop, "png", inside=partial(_inside, budget.again))] if seen else []
 
 
-def inside(inner: bytes) -> Iterable[Found]:
+def _inside(again: Search, inner: bytes) -> Iterable[Found]:
     """Find the rows in what the opener of PNG gives, and what else there is in its chunks."""
-    from nzip.formats.content.containers.search import find
-
     shapes, start = list[Frame](), 0
     header = control = b""
     try:
@@ -49,7 +48,7 @@ def inside(inner: bytes) -> Iterable[Found]:
                 shapes.append(Frame.of(header if name == opener.IMAGE else control[4:], name == opener.FRAME))
     except ValueError:
         return
-    yield from find(inner[:start])
+    yield from again(inner[:start], (), 0)
     before = Frame(0, 0, 0, 0)
     for shape in shapes:
         for each in _rows(header, shape, before, start):
