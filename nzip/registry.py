@@ -147,6 +147,7 @@ ENGINES = Registry(
         ("lm", 6, 1, "nzip.models.lm.engine:LmEngine"),
         ("latents", 7, 1, "nzip.models.latent.engine:LatentsEngine"),
         ("columnar", 8, 1, "nzip.models.columnar:ColumnarEngine"),
+        ("jpeg", 10, 1, "nzip.models.jpeg.engine:JpegEngine"),
         ("bundle", 9, 1, "nzip.models.bundle:BundleEngine"),
         ("pcm", 12, 1, "nzip.models.pcm.engine:PcmEngine"),
         ("pix", 11, 1, "nzip.models.pix.engine:PixEngine"),

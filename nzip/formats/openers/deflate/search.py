@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from nzip.formats.openers.deflate.inflation import Inflated
+from nzip.formats.openers.deflate.recipe import MOST_STOPS
 from nzip.formats.openers.deflate.settings import (
     CLEAR,
     FILTERED,
@@ -88,7 +89,7 @@ class Structure:
 def candidates(structure: Structure) -> Iterator[tuple[Settings, list[int]]]:
     """Yield the settings that blocks do not rule out, the likeliest first. What only flushes or blocks decide, not
     matches, is tried once."""
-    if not structure.regular or structure.farthest > 32768 - 262:
+    if not structure.regular or structure.farthest > 32768 - 262 or len(structure.stops) > MOST_STOPS:
         return
     marks = structure.marks
     for settings in _settings(structure):
