@@ -49,7 +49,7 @@ def found_in(data: bytes, starts: Iterable[int], first: int = 0) -> Iterator[Fou
     """As `find`, from `first` on; `starts` are where files are known to begin, in order."""
     if len(data) < LEAST:
         return
-    budget, taken, ahead, finders = Budget(len(data)), first, deque[Found](), FINDERS
+    budget, taken, ahead, finders = Budget(len(data), found_in), first, deque[Found](), FINDERS
     runs = {run.start: [run] for run in encodings.find(data) if run.start >= first}
     files, digits = ((start, FILE) for start in starts), ((start, RUN) for start in runs)
     for at, kind in merge(files, digits, scan.places(data, first)):
