@@ -194,11 +194,9 @@ def _match(
         ):
             best = 3
             found = near
-        if reach < 4:
-            return best | found << 9
     near = i64(before[u64(p & MASK)]) - 1
     if near >= 0 and near >= limit:
-        result = longest(plain, before, i64(MASK), p, near, limit if limit > 0 else -1, best, enough, depth, reach)
+        result = longest(plain, before, i64(MASK), p, near, limit if limit >= 0 else i64(-1), best, enough, depth, reach)
         if (result & 511) > best:
             return result
         taken_steps = result >> 40

@@ -182,7 +182,7 @@ def _decode(
 
     from nzip.formats.openers.deflate import follow_kernel as kernel
 
-    tokens = np.empty(most_tokens + 1, np.uint32)
+    tokens = np.empty(most_tokens, np.uint32)
     blocks = np.empty((0, 5), np.int64)
     none = np.frombuffer(b"", np.uint8)
     status, coder = _run(kernel.DECODING, plain, size, settings, tokens, none, blocks, data, out, 0)

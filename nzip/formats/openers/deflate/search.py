@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from nzip.formats.openers.deflate.constants import FARTHEST
 from nzip.formats.openers.deflate.inflation import Inflated
 from nzip.formats.openers.deflate.recipe import MOST_STOPS
 from nzip.formats.openers.deflate.settings import (
@@ -22,6 +23,7 @@ from nzip.formats.openers.deflate.settings import (
 
 Array = Any
 USUAL = (6, 9, 1, 8, 5, 7, 3, 4, 2)  # levels, the likeliest first
+MARGIN = 262  # a match of zlib's reaches no farther than the window without these
 LIKELY = 1 << 16  # tokens that are compared
 
 
@@ -89,7 +91,7 @@ class Structure:
 def candidates(structure: Structure) -> Iterator[tuple[Settings, list[int]]]:
     """Yield the settings that blocks do not rule out, the likeliest first. What only flushes or blocks decide, not
     matches, is tried once."""
-    if not structure.regular or structure.farthest > 32768 - 262 or len(structure.stops) > MOST_STOPS:
+    if not structure.regular or structure.farthest > FARTHEST - MARGIN or len(structure.stops) > MOST_STOPS:
         return
     marks = structure.marks
     for settings in _settings(structure):
@@ -126,6 +128,16 @@ def _settings(structure: Structure) -> Iterator[Settings]:
         if k == 0 and gzip and not structure.full:
             yield from (Settings(level, GZIP) for level in usual)
     yield from (each._replace(level=level, first=1) for each in base for level in USUAL)
+    # Smaller windows, where they would have made a difference.
+    for window in range(9, 15):
+        if structure.farthest <= (1 << window) - MARGIN < structure.stops[-1]:
+            narrow = [each._replace(window=window) for each in base]
+            yield from (each._replace(level=level) for each in narrow for level in USUAL)
+            if structure.fixed:
+                yield from (each._replace(level=level, strategy=FIXED_CODES) for each in narrow for level in USUAL)
+            if structure.shortest > 5:
+                levels = [level for level in USUAL if level > GREEDIEST]
+                yield from (each._replace(level=level, strategy=FILTERED) for each in narrow for level in levels)
     if structure.fixed:
         yield from (each._replace(level=level, strategy=FIXED_CODES) for each in base for level in USUAL)
 
