@@ -6,18 +6,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from nzip.formats.openers.deflate.constants import FARTHEST
+from nzip.formats.openers.deflate.flushes import CLEAR, PARTIAL, SYNC
 from nzip.formats.openers.deflate.inflation import Inflated
 from nzip.formats.openers.deflate.recipe import MOST_STOPS
 from nzip.formats.openers.deflate.settings import (
-    CLEAR,
     FILTERED,
     FIXED_CODES,
     GREEDIEST,
     GZIP,
     HUFFMAN,
-    PARTIAL,
     RLE,
-    SYNC,
     Settings,
 )
 
