@@ -14,7 +14,8 @@ Array = Any
 MARK = 0  # the first byte of such a recipe
 DEEPEST = 12  # the logarithm of places that are looked at
 MOST_TOKENS = 1 << 20  # of a block
-STEPS = 1024  # of a search that a byte may take, on the average
+STEPS = 1024  # of searches that a byte may take, on the average, and
+FEWEST = 1 << 16  # so many more
 ALL = 1 << 60
 SAMPLE = 1 << 13  # tokens by which settings are chosen
 DEPTHS = (7, 5, 3, 0, 9, 12, 10, 6, 4, 2, 1)
@@ -50,7 +51,7 @@ def _settings(guide: Guide, size: int, most_tokens: int, padding: int) -> Array:
     out = np.zeros(kernel.SETTINGS, np.int64)
     out[kernel.DEPTH], out[kernel.NICE], out[kernel.FAMILY] = 1 << guide.depth, guide.nice, guide.family
     out[kernel.SPARSE], out[kernel.BUILDER], out[kernel.JOINED] = guide.sparse, guide.builder, guide.joined
-    out[kernel.BUDGET], out[kernel.MOST_TOKENS] = STEPS * size + (1 << 16), most_tokens
+    out[kernel.BUDGET], out[kernel.MOST_TOKENS] = STEPS * size + FEWEST, most_tokens
     out[kernel.PADDING] = padding
     return out
 

@@ -8,7 +8,8 @@ from nzip.formats.openers.deflate.settings import Settings
 from nzip.process import imported
 
 Array = Any
-STEPS = 1024  # of a search that a byte may take, on the average
+STEPS = 1024  # of searches that a byte may take, on the average, and
+FEWEST = 1 << 16  # so many more
 
 
 class Encoder:
@@ -38,7 +39,7 @@ class Encoder:
         from nzip.formats.openers.deflate import redo_kernel, trees_kernel
         from nzip.formats.openers.deflate.constants import TABLES
 
-        packed = settings.packed(STEPS * self.size + (1 << 16))
+        packed = settings.packed(STEPS * self.size + FEWEST)
         work = np.zeros(trees_kernel.WORK, np.int64)
         head = np.zeros(1 << packed[redo_kernel.HASH_BITS], np.int32)
         before = np.empty(packed[redo_kernel.WINDOW], np.int32)
