@@ -397,7 +397,8 @@ def redone(inner: bytes, source: Cursor) -> bytes:
     window, less, first, stops = 15, 0, 0, []
     if head & 128:
         sizes, more = source.byte(), source.byte()
-        memory, blocks, window, less, first = (sizes & 15) + 1, (sizes >> 4) + 1, (more & 7) + 9, more >> 3 & 1, more >> 4
+        memory, blocks, window = (sizes & 15) + 1, (sizes >> 4) + 1, (more & 7) + 9
+        less, first = more >> 3 & 1, more >> 4
         check(memory <= 9 and blocks <= 9 and window <= 15 and first <= 1)
         at = 0
         for _ in range(source.uleb()):

@@ -92,7 +92,7 @@ def redo(
     many as the window. tokens (uint32): those of a block. work: see `trees_kernel`; zeros at first. out (uint8): what
     is written. wanted (uint32): if it is not empty nothing is written, and the number of tokens that are as these is
     returned, which goes no farther than the first that is not. Returns 0, or -1 where it takes more steps or bytes
-    than are allowed.
+    than are allowed. The steps that are left are noted in the settings.
     """
     matcher = i64(settings[MATCHER])
     good, lazy, nice, chain = i64(settings[GOOD]), i64(settings[LAZY]), i64(settings[NICE]), i64(settings[CHAIN])
@@ -179,6 +179,7 @@ def redo(
                             length = result & 511
                             found = (result >> 9) & 0x7FFFFFFF
                             budget -= result >> 40
+                            settings[STEPS] = budget
                             if budget < 0:
                                 return -1
                             if length > look:

@@ -34,6 +34,7 @@ class Structure:
         regular: whether the marks are such as zlib writes.
         full: tokens of full blocks, as far as they are known; None if they differ.
         seen: the first tokens, as far as no stored block hides some.
+        hidden: whether one does.
     """
 
     def __init__(self, stream: Inflated):
@@ -77,6 +78,7 @@ class Structure:
         self.stops.append(size)
         self.full = sorted(set(whole))
         self.most = max(counts)
+        self.hidden = seen is not None
         self.seen = stream.tokens if seen is None else stream.tokens[:seen]
         self.fixed = not (kinds == 2).any()
         matches = stream.tokens[stream.tokens > 511]
@@ -101,7 +103,7 @@ def candidates(structure: Structure) -> Iterator[tuple[Settings, list[int]]]:
 def _settings(structure: Structure) -> Iterator[Settings]:
     gzip = len(structure.stops) == 1 and all(n == 0x7FFF or n % 4096 == 0 for n in structure.full)
     memories = []  # of hashes and of blocks
-    for block in (8, 9, 7, 6, 5, 4, 3, 2, 1):
+    for block in (8, 9, 7, 6, 5, 4, 3, 2, 1) if structure.full else (8, 9, 7):
         full = (1 << (block + 6)) - 1
         for less in (0, 1):
             if structure.most <= full - less and all(n == full - less for n in structure.full):
@@ -138,4 +140,7 @@ def _settings(structure: Structure) -> Iterator[Settings]:
                 yield from (each._replace(level=level, strategy=FILTERED) for each in narrow for level in levels)
     if structure.fixed:
         yield from (each._replace(level=level, strategy=FIXED_CODES) for each in base for level in USUAL)
+    if not structure.full:
+        # Tables of hashes that are small, and rare.
+        yield from (Settings(level, memory=m, block=m) for m in (6, 5, 4, 3, 2, 1) for level in USUAL if structure.most < 64 << m)
 

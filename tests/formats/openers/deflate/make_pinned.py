@@ -15,6 +15,10 @@ from formats.openers.deflate.plains import PLAINS
 FLUSHES = {"sync": zlib.Z_SYNC_FLUSH, "full": zlib.Z_FULL_FLUSH, "partial": zlib.Z_PARTIAL_FLUSH}
 
 
+def _seen(stream: bytes) -> list[object]:
+    return [len(stream), hashlib.sha256(stream).hexdigest()[:16]]
+
+
 def main() -> None:
     assert zlib.ZLIB_RUNTIME_VERSION == "1.2.13"
     settings = [(level, 8, 15, strategy) for level in range(1, 10) for strategy in range(5)]
@@ -25,13 +29,13 @@ def main() -> None:
         for level, memory, window, strategy in settings:
             packer = zlib.compressobj(level, zlib.DEFLATED, -window, memory, strategy)
             stream = packer.compress(plain) + packer.flush()
-            rows.append([name, level, memory, window, strategy, "", len(stream), hashlib.sha256(stream).hexdigest()[:16]])
+            rows.append([name, level, memory, window, strategy, "", *_seen(stream)])
         for flush, value in FLUSHES.items():
             for level in (1, 6):
                 packer = zlib.compressobj(level, zlib.DEFLATED, -15, 8, 0)
-                stream = b"".join(packer.compress(plain[at : at + 5000]) + packer.flush(value) for at in (0, 5000, 10000))
-                stream += packer.compress(plain[15000:]) + packer.flush()
-                rows.append([name, level, 8, 15, 0, flush, len(stream), hashlib.sha256(stream).hexdigest()[:16]])
+                parts = [packer.compress(plain[at : at + 5000]) + packer.flush(value) for at in (0, 5000, 10000)]
+                stream = b"".join(parts) + packer.compress(plain[15000:]) + packer.flush()
+                rows.append([name, level, 8, 15, 0, flush, *_seen(stream)])
     text = "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n"
     Path(__file__).with_name("pinned.json").write_text(text)
 

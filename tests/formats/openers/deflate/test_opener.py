@@ -14,6 +14,7 @@ from nzip.formats.openers.deflate.settings import Settings
 from nzip.registry import OPENERS
 
 MOST = 1 << 22
+HUGE = b"\xff" * 8 + b"\x7f"  # the largest integer
 SLOW = bool(config.DISABLE_JIT)
 
 
@@ -65,9 +66,9 @@ def test_a_bomb_is_stopped() -> None:
 @pytest.mark.parametrize(
     "recipe",
     [
-        b"", b"\0", b"\0\7", b"\x0a", b"\x66", b"\x06\0", b"\x86\x77", b"\x86\x99\0\0", b"\x86\x77\x07\0", b"\x86\x77\x20\0",
-        b"\x86\x77\6\1\xff\xff\xff\xff\xff\xff\xff\xff\x7f\1", b"\x86\x77\6\1\2\xff\xff\xff\xff\xff\xff\xff\xff\x7f",
-        b"\x86\x77\6\1\0\xff\xff\xff\xff\xff\xff\xff\xff\x7f", b"\0\x8f\xff\xff\0", b"\0\7\xff\xff\xff\xff\xff\xff\xff\xff",
+        b"", b"\0", b"\0\7", b"\x0a", b"\x66", b"\x06\0", b"\x86\x77", b"\x86\x99\0\0", b"\x86\x77\x07\0",
+        b"\x86\x77\x20\0", b"\x86\x77\6\1" + HUGE + b"\1", b"\x86\x77\6\1\2" + HUGE, b"\x86\x77\6\1\0" + HUGE,
+        b"\0\x8f\xff\xff\0", b"\0\7\xff\xff" + HUGE,
         b"\6" * 300000,
     ],
 )  # fmt: skip

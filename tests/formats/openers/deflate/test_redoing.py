@@ -35,7 +35,8 @@ def test_what_zlib_made_once(name: str) -> None:
         settings = Settings(level, strategy, memory, window, memory)
         made = encoder.redone(settings, [*stops, len(plain)], [FLUSHES[flush]] * 3 if flush else [], size)
         assert made is not None
-        assert (len(made), hashlib.sha256(made).hexdigest()[:16]) == (size, digest), (level, memory, window, strategy, flush)
+        seen = (len(made), hashlib.sha256(made).hexdigest()[:16])
+        assert seen == (size, digest), (level, memory, window, strategy, flush)
 
 
 def settings_of(draw: st.DrawFn) -> Settings:
