@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from heapq import merge
 
 from nzip.formats.content import headers, segments
-from nzip.formats.content.containers import dib, encodings, gif, hdf5, scan, tiff
+from nzip.formats.content.containers import dib, encodings, gif, hdf5, modules, scan, tiff
 from nzip.formats.content.containers.base import Found
 from nzip.formats.content.containers.deflated import gzip_member, zlib_stream
 from nzip.formats.content.containers.jpeg import jpeg
@@ -29,6 +29,10 @@ FINDERS: dict[int, Finder] = {
     scan.TIFF_LITTLE: lambda data, at, budget: tiff.find(data, at),
     scan.TIFF_BIG: lambda data, at, budget: tiff.find(data, at),
     scan.DIB: lambda data, at, budget: dib.find(data, at),
+    scan.IMPULSE: lambda data, at, budget: modules.find(data, at),
+    scan.SCREAM: lambda data, at, budget: modules.find(data, at),
+    scan.FAST: lambda data, at, budget: modules.find(data, at),
+    scan.PRO: lambda data, at, budget: modules.find(data, at),
 }
 LEAST = 64  # bytes that are searched
 FILE, RUN = 0, -1  # beside the numbers of `scan`: a file begins here, a run of digits
