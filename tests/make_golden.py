@@ -159,7 +159,7 @@ def tabled() -> tuple[bytes, bytes]:
         chunk = encode_chunk(packed(encode_table(tree.entries), engine="store"))
     with nzip.Compressor(1, block_size=4096, kind="tar") as compressor:
         data = compressor.compress(raw)
-        compressor.add_table(chunk)
+        compressor._add_table(chunk)
         return data + compressor.flush(), raw
 
 

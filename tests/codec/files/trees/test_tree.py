@@ -209,7 +209,7 @@ def forged(path: Path, change: Any) -> Path:
     chunk = MemberWriter(Header()).solo(encode_block(encoded, Coding((("zstd", {"level": 3, "window": 23}),))))
     with nzip.Compressor(1, kind="tar", block_size=1024) as compressor:
         data = compressor.compress(raw)
-        compressor.add_table(entries.encode_chunk(chunk))
+        compressor._add_table(entries.encode_chunk(chunk))
         path.write_bytes(data + compressor.flush())
     return path
 
