@@ -17,7 +17,8 @@ DEFAULT_LEVEL = 6
 MIN_BLOCK_SIZE, MAX_BLOCK_SIZE = 1 << 10, 1 << 30
 MOST_OPENED = 16 * MIB  # bytes that may come out of the containers of a small block
 OPENS, OWN, STRONG = 2, 3, 7  # levels from which on containers are opened, and content has engines of its own; strong
-CONTENT = ("pix", "pcm")  # engines of pictures and sounds
+CONTENT = ("jpeg", "pix", "pcm")  # engines of pictures and sounds
+BITMAPS, OF_BITMAPS = 5, "bilevel"  # the level from which on bitmaps have an engine, which is slower than level 4's
 MODEL_ENGINE = "lm"  # the engine that is meant where a model is named, and no engine
 
 
@@ -110,6 +111,8 @@ def _level(number: int, engine: str, params: dict[str, Any], block_size: int, su
     engines = [Choice(engine, params)]
     if number >= OWN:
         engines = [Choice(name, {"preset": 1 if number < STRONG else 2}) for name in CONTENT] + engines
+    if number >= BITMAPS:
+        engines.insert(0, Choice(OF_BITMAPS, {}))
     return Level(number=number, engines=tuple(engines), block_size=block_size, opens=number >= OPENS, summary=summary)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 KINDS = (
     "text", "code", "json", "html", "xml", "csv", "log",
     "exe-x86", "exe-arm64", "audio", "image", "bitmap", "array", "compressed", "binary",
-    "jpeg",
+    "image-jpeg",
 )  # fmt: skip
 TEXT_KINDS = frozenset(KINDS[:7])
 CODE_KINDS = frozenset(KINDS[7:9])  # machine code
@@ -41,7 +41,7 @@ class Segment:
         offset: bytes before the first sample, pixel or record.
         frame: bytes from a pixel to the same pixel of the frame before; 0 if there is none.
         big: whether samples begin with their highest byte.
-        indexed: whether pixels are places in a palette.
+        indexed: whether pixels are places in a palette, or repeat exactly as these do (`photographs`).
         real: whether samples are IEEE 754 floats.
         confidence: 0..100; `SURE` and more rests on a header.
     """
@@ -69,7 +69,7 @@ class Segment:
     @property
     def numeric(self) -> bool:
         """Whether the bytes may be samples, pixels, numbers or records of them."""
-        return self.kind not in TEXT_KINDS and self.kind not in CODE_KINDS and self.kind not in ("compressed", "jpeg")
+        return self.kind not in TEXT_KINDS | CODE_KINDS | {"compressed", "image-jpeg"}
 
 
 @dataclass(frozen=True)
