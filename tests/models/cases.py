@@ -180,6 +180,13 @@ def _naive_columnar(block: bytes, params: Mapping[str, Any], payload: bytes) -> 
     return naively + block[first + count * len(rows) :]
 
 
+def _naive_pcm(block: bytes, params: Mapping[str, Any], payload: bytes) -> bytes:
+    import naive_pcm as naive
+
+    naively: bytes = naive.encode(block, params, payload)
+    return naively
+
+
 def _pairs_too() -> dict[str, bytes]:
     """`BLOCKS`, and one in which the first byte of two says what the second may be."""
     dice = random.Random(14)
@@ -262,7 +269,7 @@ CASES = (
     Case("lm", {"model": "tiny"}, inside=_a_language_model, compiled=True, text_only=True),
     Case("lm", {"model": "tiny", "streams": 3, "window": 64}, inside=_a_language_model, compiled=True, text_only=True),
     Case("columnar", naive=_naive_columnar, blocks=_pairs_too),
-    *(Case("pcm", {"preset": preset}, blocks=_sounds) for preset in (1, 2)),
+    *(Case("pcm", {"preset": preset}, naive=_naive_pcm, blocks=_sounds) for preset in (1, 2)),
     Case("latents", inside=_a_latent_model, blocks=_latents_of_sounds, pinned=False, faults=NzipError),
 )  # fmt: skip
 
