@@ -148,7 +148,10 @@ ENGINES = Registry(
         ("latents", 7, 1, "nzip.models.latent.engine:LatentsEngine"),
         ("columnar", 8, 1, "nzip.models.columnar:ColumnarEngine"),
         ("bundle", 9, 1, "nzip.models.bundle:BundleEngine"),
+        ("jpeg", 10, 1, "nzip.models.jpeg.engine:JpegEngine"),
+        ("pix", 11, 1, "nzip.models.pix.engine:PixEngine"),
         ("pcm", 12, 1, "nzip.models.pcm.engine:PcmEngine"),
+        ("bilevel", 13, 1, "nzip.models.bilevel.engine:BilevelEngine"),
     ],
 )
 
@@ -168,10 +171,18 @@ OPENERS = Registry(
     "opener",
     "nzip.openers",
     [
+        ("deflate", 1, 1, "nzip.formats.openers.deflate.opener:DeflateOpener"),
         ("lzw", 10, 1, "nzip.formats.openers.lzw:LzwOpener"),
         ("differences", 11, 1, "nzip.formats.openers.differences:DifferencesOpener"),
         ("base64", 12, 1, "nzip.formats.openers.base64:Base64Opener"),
         ("hexadecimal", 13, 1, "nzip.formats.openers.hexadecimal:HexadecimalOpener"),
         ("fax", 14, 1, "nzip.formats.openers.fax:FaxOpener"),
+        ("ascii85", 15, 1, "nzip.formats.openers.ascii85:Ascii85Opener"),
+        ("rows", 20, 1, "nzip.formats.openers.rows:RowsOpener"),
+        ("png", 21, 1, "nzip.formats.openers.png:PngOpener"),
+        ("zip", 22, 1, "nzip.formats.openers.zip.opener:ZipOpener"),
+        ("gzip", 23, 1, "nzip.formats.openers.wrapped:GzipOpener"),
+        ("zlib", 24, 1, "nzip.formats.openers.wrapped:ZlibOpener"),
+        ("shuffle", 25, 1, "nzip.formats.openers.shuffle:ShuffleOpener"),
     ],
 )

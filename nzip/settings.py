@@ -16,6 +16,9 @@ MIB = 1 << 20
 DEFAULT_LEVEL = 6
 MIN_BLOCK_SIZE, MAX_BLOCK_SIZE = 1 << 10, 1 << 30
 MOST_OPENED = 16 * MIB  # bytes that may come out of the containers of a small block
+OPENS, OWN, STRONG = 2, 3, 7  # levels from which on containers are opened, and content has engines of its own; strong
+CONTENT = ("jpeg", "pix", "pcm")  # engines of pictures and sounds
+BITMAPS, OF_BITMAPS = 5, "bilevel"  # the level from which on bitmaps have an engine, which is slower than level 4's
 MODEL_ENGINE = "lm"  # the engine that is meant where a model is named, and no engine
 
 
@@ -103,23 +106,28 @@ class Level(Settings):
         return self.encode_memory() + self.block_size
 
 
-def _level(number: int, engines: list[tuple[str, dict[str, Any]]], block_size: int, summary: str) -> Level:
-    choices = tuple(Choice(name, params) for name, params in engines)
-    return Level(number=number, engines=choices, block_size=block_size, opens=number > 1, summary=summary)
+def _level(number: int, engine: str, params: dict[str, Any], block_size: int, summary: str) -> Level:
+    """Return a level whose blocks `engine` codes, but for those of the content that has engines of its own."""
+    engines = [Choice(engine, params)]
+    if number >= OWN:
+        engines = [Choice(name, {"preset": 1 if number < STRONG else 2}) for name in CONTENT] + engines
+    if number >= BITMAPS:
+        engines.insert(0, Choice(OF_BITMAPS, {}))
+    return Level(number=number, engines=tuple(engines), block_size=block_size, opens=number >= OPENS, summary=summary)
 
 
 LEVELS: dict[int, Level] = {
     level.number: level
     for level in (
-        _level(1, [("zstd", {"level": 3, "window": 23})], 8 * MIB, "fastest"),
-        _level(2, [("zstd", {"level": 12, "window": 24})], 16 * MIB, "fast, decodes fast"),
-        _level(3, [("cmfast", {"streams": 2})], 8 * MIB, "context mixing at several MB/s"),
-        _level(4, [("cmfast", {"streams": 1})], 12 * MIB, "the same, a little smaller and slower"),
-        _level(5, [("cm", {"preset": 2})], 12 * MIB, "context mixing, quicker than the default"),
-        _level(6, [("cm", {"preset": 3})], 12 * MIB, "the default"),
-        _level(7, [("cmstrong", {"preset": 1})], 48 * MIB, "more contexts"),
-        _level(8, [("cmstrong", {"preset": 2})], 48 * MIB, "many contexts"),
-        _level(9, [("cmstrong", {"preset": 3})], 48 * MIB, "smallest"),
+        _level(1, "zstd", {"level": 3, "window": 23}, 8 * MIB, "fastest"),
+        _level(2, "zstd", {"level": 12, "window": 24}, 16 * MIB, "fast, decodes fast"),
+        _level(3, "cmfast", {"streams": 2}, 8 * MIB, "context mixing at several MB/s"),
+        _level(4, "cmfast", {"streams": 1}, 12 * MIB, "the same, a little smaller and slower"),
+        _level(5, "cm", {"preset": 2}, 12 * MIB, "context mixing, quicker than the default"),
+        _level(6, "cm", {"preset": 3}, 12 * MIB, "the default"),
+        _level(7, "cmstrong", {"preset": 1}, 48 * MIB, "more contexts"),
+        _level(8, "cmstrong", {"preset": 2}, 48 * MIB, "many contexts"),
+        _level(9, "cmstrong", {"preset": 3}, 48 * MIB, "smallest"),
     )
 }
 
@@ -141,8 +149,9 @@ def resolve(
     Args:
         level: 1..9; or settings that were resolved before, to be changed or returned.
         engine: in place of the level's: `"cm"`, or with parameters `"cm:preset=2,bits=18"`.
-        params: for that engine, or the level's only one; what the level says of this engine, and they do not, stays.
-            As texts they may name one of several engines: `"preset=2"`, `"cm:preset=2"`.
+        params: for that engine, or the level's last one, which codes all that has no engine of its own; what the
+            level says of this engine, and they do not, stays. As texts they may name another: `"preset=2"`,
+            `"pix:preset=2"`.
         block_size: in place of the level's.
 
     Raises:
@@ -213,20 +222,14 @@ def _changes(
     for text in params if isinstance(params, Sequence) else ():
         name, colon, rest = text.partition(":")
         if not colon or "=" in name:
-            name, rest = _only(engines, f"{text!r}"), text
+            name, rest = list(engines)[-1], text
         if name not in engines:
             raise ValueError(f"{text!r} is for an engine that does not take part; there are {known}")
         texts.setdefault(name, []).extend(rest.split(","))
     found = {name: ENGINES.by_name(name).parameters.parse(own) for name, own in texts.items()}
     if isinstance(params, Mapping) and params:
-        found[_only(engines, "params")] = dict(params)
+        found[list(engines)[-1]] = dict(params)
     return found
-
-
-def _only(engines: Mapping[str, Any], what: str) -> str:
-    if len(engines) > 1:
-        raise ValueError(f"{what} does not say which engine it is for; there are {', '.join(engines)}")
-    return next(iter(engines))
 
 
 def _text(params: Mapping[str, Any]) -> str:

@@ -136,6 +136,7 @@ class Compressor(Closing):
         self._rest = _Rest(0, bytearray())
         self._pieces: list[_Piece] = []  # what was not handed out, in order
         self._begun = False  # the header is made; a solo member's is part of its one piece
+        self._table = b""  # the chunk that stands behind the blocks of a packed directory
         self._end: _Piece | None = None
         self._closed = False
         self._dropped: int | None = None  # what bytes_out was when the work was dropped
@@ -172,6 +173,26 @@ class Compressor(Closing):
         with exclusive(self._lock):
             self._feed(data)
             return self._take()
+
+    def border(self, ahead: int) -> None:
+        """Say that `ahead` bytes of another kind begin here: a block that is half full ends, lest those be torn. Where
+        they fit in it, it goes on, for each block begins anew with what it learns.
+
+        Raises:
+            ValueError: `flush` or `close` was called before.
+        """
+        with exclusive(self._lock):
+            self._settle()
+            if self._closed or self._end is not None:
+                raise ValueError("the compressor has been flushed")
+            size = len(self._rest.data)
+            if not self._limit and 2 * size >= self._block_size and size + ahead > self._block_size:
+                self._cut()
+
+    def add_table(self, chunk: bytes) -> None:
+        """Have the table of a directory's entries (`formats.container.entries`) stand behind the blocks; with one, a
+        member is never solo."""
+        self._table = chunk
 
     def flush(self) -> bytes:
         """Finish the member and return the rest of the output.
@@ -221,14 +242,14 @@ class Compressor(Closing):
         expected = self._writer.header.content_size
         if expected is not None and expected != self.bytes_in:
             raise ValueError(f"content_size was {expected} and {self.bytes_in} bytes came")
-        if not self._begun and not (self._limit and self._rest.data):
+        if not self._begun and not self._table and not (self._limit and self._rest.data):
             end = self._writer.solo(encode_block(bytes(self._rest.data), self._coding))
         else:
             self._start()
             while self._rest.data:
                 self._cut()
             self._collect(0)
-            end = self._writer.end()
+            end = self._writer.end(self._table)
         self._add(_Piece(_END, self.bytes_in, offset=self._made, chunk=end))
 
     def _store_rest(self) -> None:

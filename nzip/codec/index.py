@@ -16,6 +16,7 @@ from typing import BinaryIO
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY, ENTRY_MEMORY, Limits
 from nzip.codec.members import Window, read_at, walk
 from nzip.errors import CorruptError, LimitError, NzipError
+from nzip.formats.container.entries import TABLE_HEAD, chunk_size
 from nzip.formats.container.structures import MAX_HEADER, TRAILER_MAGIC, End, Header
 from nzip.formats.container.wire import Reader
 
@@ -134,8 +135,8 @@ def members_from_the_end(file: BinaryIO, max_memory: int = DEFAULT_MAX_MEMORY) -
         if header.solo or header.size != end.header_size:
             raise CorruptError("the end index does not belong to the header it leads to")
         # What a gap hides is only known after a walk: optional chunks, or blocks of a file made to read differently
-        # from the front. This version writes no gaps.
-        if end.gap or end.index.has_gaps:
+        # from the front. The one gap that this version writes holds a table, which is seen at its beginning.
+        if end.index.has_gaps or (end.gap and not _is_table(file, position - end.size - end.gap, end.gap)):
             return None
         if header.content_size is not None and header.content_size != end.raw_size:
             return None
@@ -145,6 +146,11 @@ def members_from_the_end(file: BinaryIO, max_memory: int = DEFAULT_MAX_MEMORY) -
         found.append((start, end))
         position = start
     return found[::-1]
+
+
+def _is_table(file: BinaryIO, offset: int, size: int) -> bool:
+    """Whether the table of a directory's entries fills `size` bytes at `offset`."""
+    return chunk_size(read_at(file, offset, min(size, TABLE_HEAD))) == size
 
 
 def last_member(file: BinaryIO, position: int) -> tuple[int, End] | None:

@@ -75,9 +75,9 @@ class MemberWriter:
             self._added = _Added(number + 1, digest, added.size + len(chunk))
         self.index.add(0, len(chunk), len(raw))
 
-    def end(self) -> bytes:
-        """Return what stands behind the last chunk."""
-        return End(len(self._begin), self.index, 0, self._added.hash.intdigest()).encode()
+    def end(self, table: bytes = b"") -> bytes:
+        """Return what stands behind the last block: the chunk of a table of entries, if there is one, and the end."""
+        return table + End(len(self._begin), self.index, len(table), self._added.hash.intdigest()).encode()
 
     def solo(self, chunk: bytes) -> bytes:
         """Return the whole member where it is one block."""
