@@ -224,6 +224,13 @@ def _pictures() -> dict[str, bytes]:
     }
 
 
+def _naive_pcm(block: bytes, params: Mapping[str, Any], payload: bytes) -> bytes:
+    import naive_pcm as naive
+
+    naively: bytes = naive.encode(block, params, payload)
+    return naively
+
+
 def _naive_bilevel(block: bytes, params: Mapping[str, Any], payload: bytes) -> bytes:
     import naive_bilevel as naive
 
@@ -334,7 +341,7 @@ CASES = (
     Case("lm", {"model": "tiny", "streams": 3, "window": 64}, inside=_a_language_model, compiled=True, text_only=True),
     Case("bilevel", naive=_naive_bilevel, blocks=_bitmaps_too),
     Case("columnar", naive=_naive_columnar, blocks=_pairs_too),
-    *(Case("pcm", {"preset": preset}, blocks=_sounds) for preset in (1, 2)),
+    *(Case("pcm", {"preset": preset}, naive=_naive_pcm, blocks=_sounds) for preset in (1, 2)),
     Case("jpeg", {"preset": 1}, blocks=_jpegs),
     Case("jpeg", {"preset": 2}, blocks=_jpegs, brief=True),
     *(Case("pix", {"preset": preset}, naive=_naive_pix, blocks=_pictures) for preset in (1, 2)),
