@@ -11,6 +11,7 @@ from typing import Any
 
 from nzip.formats.content.containers.base import Found
 from nzip.formats.content.containers.deflated import zlib_stream
+from nzip.formats.content.containers.pdf_filters import filtered, stream_end
 from nzip.formats.content.containers.pixels import picture, pixels
 from nzip.formats.content.containers.streams import Budget, Search
 
@@ -23,21 +24,29 @@ INDEXED = re.compile(rb"/Indexed\b|/I\b")
 
 
 def pdf_stream(data: bytes, at: int, budget: Budget) -> list[Found]:
-    """Find the stream whose keyword is at `at`, if it is deflated."""
+    """Find the stream whose keyword is at `at`, if its filter is one that can be undone."""
     start = at + 7
     if data[start - 1] == 0x0D and data[start : start + 1] == b"\n":
         start += 1
-    if not (len(data) > start + 2 and data[start] & 15 == 8 and (data[start] << 8 | data[start + 1]) % 31 == 0):
-        return []
-    found = zlib_stream(data, start, budget)
-    if not found:
-        return []
     words = data[max(0, at - BEFORE) : at]
     words = words[words.rfind(b" obj") + 1 :]
+    found: list[Found] = []
+    if len(data) > start + 2 and data[start] & 15 == 8 and (data[start] << 8 | data[start + 1]) % 31 == 0:
+        found = zlib_stream(data, start, budget)
+    if not found:
+        return [] if data[at - 3 : at] == b"end" else _filtered(data, start, words, budget)
     if not FLATE.search(words) or OTHERS.search(words):
         return found
     numbers = {name: int(value) for name, value in NUMBER.findall(words)}
     return [found[0]._replace(inside=_inside(numbers, INDEXED.search(words) is not None, budget.again))]
+
+
+def _filtered(data: bytes, start: int, words: bytes, budget: Budget) -> list[Found]:
+    stop = stream_end(data, start, words, budget)
+    if stop == start:
+        return []
+    numbers = {name: int(value) for name, value in NUMBER.findall(words)}
+    return filtered(data[start:stop], start, words, _inside(numbers, INDEXED.search(words) is not None, budget.again))
 
 
 def _inside(numbers: dict[bytes, int], indexed: bool, again: Search) -> Callable[[bytes], Iterable[Found]] | None:
