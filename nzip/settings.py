@@ -17,7 +17,7 @@ DEFAULT_LEVEL = 6
 MIN_BLOCK_SIZE, MAX_BLOCK_SIZE = 1 << 10, 1 << 30
 MOST_OPENED = 16 * MIB  # bytes that may come out of the containers of a small block
 OPENS, OWN, STRONG = 2, 3, 7  # levels from which on containers are opened, and content has engines of its own; strong
-CONTENT = ("pix", "pcm")  # engines of pictures and sounds
+CONTENT = ("jpeg", "pix", "pcm")  # engines of pictures and sounds
 BITMAPS, OF_BITMAPS = 5, "bilevel"  # the level from which on bitmaps have an engine, which is slower than level 4's
 MODEL_ENGINE = "lm"  # the engine that is meant where a model is named, and no engine
 

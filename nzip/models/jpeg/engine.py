@@ -22,7 +22,7 @@ from nzip.models.cm.layout import DECODE, ENCODE, READ
 from nzip.models.jpeg import layout, plan
 from nzip.params import Number, Parameters, Params
 
-KIND = "jpeg"  # of segments
+KIND = "image-jpeg"  # of segments
 FIXED = 24 << 20  # memory of what does not grow with the block, but the cells
 PER_BLOCK = 130  # memory of a block of coefficients
 COPIES = 8  # of the block, in parts and whole, while it is put together

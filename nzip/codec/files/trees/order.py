@@ -26,12 +26,12 @@ LOOK, LOOK_AT_TEXT = 4 << 10, 1 << 10  # bytes of a file that are looked at, in 
 # What files hold, in the order of the archive: where a kind ends, neighbours share a block. Containers of text stand
 # beside text, pictures beside pictures.
 KINDS = (
-    "text", "container", "binary", "exe-x86", "exe-arm64", "array", "bitmap", "image", "picture", "jpeg", "audio",
+    "text", "container", "binary", "exe-x86", "exe-arm64", "array", "bitmap", "image", "picture", "image-jpeg", "audio",
     "compressed",
 )  # fmt: skip
 MAGICS = {
     b"PK\3\4": "container", b"\x1f\x8b": "container", b"%PDF-": "container", b"\x89PNG": "picture", b"GIF8": "picture",
-    b"\xff\xd8\xff": "jpeg",
+    b"\xff\xd8\xff": "image-jpeg",
 }  # fmt: skip
 # Extensions that go with each other: one file is made from the other, or they are the same by another name.
 TOGETHER = (

@@ -11,7 +11,7 @@ from nzip.entropy.integers import Array, i32, i64, u32, u64
 from nzip.entropy.jit import bare
 from nzip.formats.openers.deflate import constants
 from nzip.formats.openers.deflate.constants import END, LONGEST, SHORTEST
-from nzip.formats.openers.deflate.settings import CLEAR, PARTIAL, SYNC
+from nzip.formats.openers.deflate.flushes import CLEAR, PARTIAL, SYNC
 from nzip.formats.openers.deflate.trees_kernel import (
     AT,
     align,

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from nzip.formats.openers.deflate.flushes import CLEAR, PARTIAL, SYNC
 from nzip.formats.openers.deflate.inflation import Inflated
 from nzip.formats.openers.deflate.recipe import MOST_STOPS
 from nzip.formats.openers.deflate.settings import (
-    CLEAR,
     FILTERED,
     FIXED_CODES,
     GREEDIEST,
     GZIP,
     HUFFMAN,
-    PARTIAL,
     RLE,
-    SYNC,
     Settings,
 )
 

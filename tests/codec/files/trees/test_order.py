@@ -73,7 +73,7 @@ def test_kinds(mixed: Path) -> None:
         "text",
         "binary",
         "audio",
-        "jpeg",
+        "image-jpeg",
         "text",
     ]
 

@@ -77,10 +77,10 @@ WAV += b"data" + struct.pack("<I", 200) + bytes(range(200))
         (gzip_of(TEXT) + gzip_of(TEXT[::-1]), [("gzip",), ("gzip",)]),
         (gzip_of(gzip_of(TEXT) * 40), [("gzip", *[("gzip",)] * 40)]),
         (PNG, [("png", ("rows", "image"))]),
-        (jpeg(), ["jpeg"]),
-        (jpeg(3, 0xC2), ["jpeg"]),
+        (jpeg(), ["image-jpeg"]),
+        (jpeg(3, 0xC2), ["image-jpeg"]),
         (zip_of([Member(b"a.txt", TEXT), Member(b"b.png", PNG, 0)]), [("zip", "binary", ("png", ("rows", "image")))]),
-        (zip_of([Member(b"s.wav", WAV), Member(b"b.jpg", jpeg())]), [("zip", "binary", "audio", "jpeg")]),
+        (zip_of([Member(b"s.wav", WAV), Member(b"b.jpg", jpeg())]), [("zip", "binary", "audio", "image-jpeg")]),
     ],
 )
 def test_files_are_found_in_anything(data: bytes, expected: list[object], around: bytes) -> None:
