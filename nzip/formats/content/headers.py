@@ -303,6 +303,7 @@ ELF_MACHINES = {3: "exe-x86", 62: "exe-x86", 183: "exe-arm64"}
 PE_MACHINES = {0x14C: "exe-x86", 0x8664: "exe-x86", 0xAA64: "exe-arm64"}
 MACH_O_MACHINES = {7: "exe-x86", 0x01000007: "exe-x86", 0x0100000C: "exe-arm64"}
 
+
 def elf(head: bytes, size: int) -> Segment | None:
     kind = ELF_MACHINES.get(_int(head, 18, 2))
     if head[:4] == b"\x7fELF" and head[5:6] == b"\1" and kind is not None:
