@@ -21,6 +21,8 @@ from nzip.codec.coding import Coding
 from nzip.codec.members import MemberWriter
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
 from nzip.formats.container.structures import Header
+from nzip.formats.content.continued import behind
+from nzip.formats.content.kinds import Segment
 from nzip.settings import DEFAULT_LEVEL, STORED, Settings, resolve
 
 Buffer = bytes | bytearray | memoryview
@@ -136,6 +138,7 @@ class Compressor(Closing):
         self._rest = _Rest(0, bytearray())
         self._pieces: list[_Piece] = []  # what was not handed out, in order
         self._begun = False  # the header is made; a solo member's is part of its one piece
+        self._begun_before: Segment | None = None  # what the next block goes on with
         self._table = b""  # the chunk that stands behind the blocks of a packed directory
         self._end: _Piece | None = None
         self._closed = False
@@ -338,7 +341,8 @@ class Compressor(Closing):
             raw = raw[:count]
             task = Task(lambda: chunk)
         else:
-            task = self._workers.submit(partial(encode_block, raw, self._coding))
+            task = self._workers.submit(partial(encode_block, raw, self._coding, self._begun_before))
+            self._begun_before = behind(raw, self._begun_before) if more and self._coding.opened else None
         self._add(_Piece(number, self._rest.start, raw, task))
         self._collect(self._most_waiting)
 
@@ -378,5 +382,3 @@ def compress(
         verify=verify,
     ) as compressor:
         return compressor.compress(data) + compressor.flush()
-
-
