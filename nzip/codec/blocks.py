@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from nzip.codec.bundle import bundled
-from nzip.codec.coding import Coding, coded
+from nzip.codec.coding import Coding, coded, doubtful
 from nzip.errors import CorruptError, LimitError, over_memory
 from nzip.formats.container.structures import BUNDLE_ENGINE, MAX_BLOCK, STORE_ENGINE, BlockHeader
 from nzip.formats.container.wire import block_check, pack_memory, unpack_memory
@@ -114,16 +114,18 @@ def _opened(raw: bytes, coding: Coding, begun: Segment | None) -> tuple[Content 
 
 
 def _in_one_piece(raw: bytes, content: Content, coding: Coding) -> bytes:
-    """Return the chunk of a block by the first engine that makes it smaller, or the stored one."""
-    stored = _stored(raw)
+    """Return the chunk of a block by the first engine that makes it smaller, or the stored one. Where that is doubtful
+    the last engine is tried, too."""
+    stored = found = _stored(raw)
     last, _ = coding.last
     for name, params in coding.engines:
         engine: Engine = ENGINES.by_name(name)
         if engine is last or engine.accepts(content):
             chunk = _or_fallback(raw, content, coding, engine, _encoded(raw, content, coding, engine, params))
-            if len(chunk) < len(stored):
-                return chunk
-    return stored
+            found = min(found, chunk, key=len)
+            if len(found) < len(stored) and not (engine is not last and doubtful(raw, content)):
+                return found
+    return found
 
 
 def end_of_block(raw: bytes, coding: Coding) -> int:
