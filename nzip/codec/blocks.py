@@ -6,11 +6,11 @@ business of their callers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from nzip.errors import CorruptError, LimitError, over_memory
 from nzip.formats.container.structures import MAX_BLOCK, STORE_ENGINE, BlockHeader, TransformSpec
-from nzip.formats.container.wire import block_check, pack_memory, unpack_memory
+from nzip.formats.container.wire import Reader, block_check, pack_memory, unpack_memory
 from nzip.formats.content.choice import choose
 from nzip.formats.content.detection import detect
 from nzip.formats.content.kinds import Content, Segment
@@ -62,12 +62,13 @@ class Limits:
     max_memory: int = DEFAULT_MAX_MEMORY
     max_block: int = MAX_BLOCK
 
-    def admit(self, header: BlockHeader, blocks: int = 0) -> None:
+    def admit(self, header: BlockHeader, blocks: int = 0, kept: int = 0) -> None:
         """Check a block against the limits before anything is allocated for it.
 
         Args:
             header: of the block.
             blocks: how many blocks' places are kept.
+            kept: bytes that are kept beside, as blocks may copy from them.
 
         Raises:
             LimitError: the block needs more than is allowed.
@@ -76,7 +77,7 @@ class Limits:
             raise LimitError(
                 f"a block holds {header.raw_size:,} bytes and the limit is {self.max_block:,} (max_block); raise it"
             )
-        self.admit_memory(memory_needed(header), "decoding")
+        self.admit_memory(memory_needed(header) + kept, "decoding")
         self.admit_memory(ENTRY_MEMORY * blocks, f"a list of {blocks:,} blocks")
 
     def admit_memory(self, needed: int, what: str) -> None:
@@ -93,7 +94,9 @@ def memory_needed(header: BlockHeader) -> int:
     """Return the bytes of memory that decoding a block takes in all: a transform works when the engine is done."""
     sizes = [spec.size for spec in header.transforms]
     working = max(header.memory, WORKING * max(sizes, default=0))
-    return working + header.raw_size + header.payload_size + sum(sizes)
+    # What copies are made of is read when the engine is done, and takes no more than the content.
+    working = max(working, header.raw_size) + header.raw_size if header.copies_size else working
+    return working + header.literal_size + header.payload_size + sum(sizes)
 
 
 def encode_block(raw: bytes, coding: Coding) -> bytes:
@@ -193,15 +196,34 @@ def _finished(
     return chunk
 
 
+def encode_copied(literals: bytes, coding: Coding, copies: bytes, raw_size: int) -> bytes:
+    """Return the chunk of a block that copies.
+
+    Args:
+        literals: its bytes without those that it copies.
+        coding: how they are to be coded.
+        copies: as `copies.pack` returns them; empty where it copies nothing.
+        raw_size: bytes of content.
+    """
+    chunk = encode_block(literals, coding)
+    if not copies:
+        return chunk
+    reader = Reader(chunk)
+    header = BlockHeader.parse(reader)
+    payload = copies + chunk[reader.pos :]
+    header = replace(header, raw_size=raw_size, literal_size=len(literals), copies_size=len(copies))
+    return replace(header, payload_size=len(payload)).encode(literals, payload)
+
+
 def decode_block(header: BlockHeader, payload: bytes) -> bytes:
-    """Return the bytes of a block that a reader has admitted.
+    """Return the literals of a block that a reader has admitted: all its bytes, but for what it copies.
 
     Raises:
-        CorruptError: they do not match the block's check.
+        CorruptError: they do not match the block's check, which covers what says of copies too.
         UnsupportedError: the engine or a transform is not known here.
     """
-    with progress.block(header.raw_size):
-        raw = _decode(header, payload)
+    with progress.block(header.literal_size):
+        raw = _decode(header, payload[header.copies_size :] if header.copies_size else payload)
     if block_check(raw, payload, header.header_check) != header.check:
         raise CorruptError("a block is damaged (its decoded bytes do not match their check)")
     return raw
@@ -274,7 +296,7 @@ def _decode(header: BlockHeader, payload: bytes) -> bytes:
     chain_params = [transform.unpack(spec.packed) for transform, spec in zip(chain, header.transforms, strict=True)]
     imported(*engine.imports, *(("numpy",) if chain else ()))
     data = engine.decode(payload, header.coded_size, params)
-    sizes = [header.raw_size, *(spec.size for spec in header.transforms)]
+    sizes = [header.literal_size, *(spec.size for spec in header.transforms)]
     for transform, chosen, size in reversed(list(zip(chain, chain_params, sizes, strict=False))):
         data = transform.inverse(data, size, chosen)
     return data

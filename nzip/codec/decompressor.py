@@ -17,6 +17,7 @@ import xxhash
 from nzip.closing import Closing
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY, Limits, at_block, decode_block, memory_needed
 from nzip.codec.members import READ_SIZE, Read
+from nzip.codec.past import Past
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
 from nzip.errors import CorruptError, LimitError, TruncatedError
 from nzip.formats.container.parser import Block, Parser
@@ -30,6 +31,7 @@ class _Waiting(NamedTuple):
     """A block that is being decoded."""
 
     header: BlockHeader
+    copies: bytes
     task: Task[bytes]
 
 
@@ -71,6 +73,8 @@ class Decompressor(Closing):
         self._queue: deque[_Waiting] = deque()
         self._ready = bytearray()
         self._hash = xxhash.xxh3_64()
+        self._past = Past(0)
+        self._kept = 0  # bytes that it takes
         self._end: End | None = None
         self._admitted = 0
         self._collected = 0
@@ -178,7 +182,7 @@ class Decompressor(Closing):
         return out
 
     def _admit(self, header: BlockHeader) -> None:
-        self._limits.admit(header, self._parser.blocks)
+        self._limits.admit(header, self._parser.blocks, self._kept)
         if self._prepare is not None:
             self._prepare(header)
         self._admitted += header.raw_size
@@ -204,6 +208,8 @@ class Decompressor(Closing):
                 raise failure
             if isinstance(event, Block):
                 self._submit(event)
+            elif isinstance(event, Header):
+                self._begin(event)
             elif isinstance(event, End):
                 self._end = event
             elif event is None:
@@ -216,6 +222,14 @@ class Decompressor(Closing):
             raise failure
         return False
 
+    def _begin(self, header: Header) -> None:
+        """Make ready for what the header says that blocks copy from."""
+        if header.reach:
+            kept = header.reach if header.content_size is None else min(header.reach, header.content_size)
+            self._limits.admit_memory(kept, "keeping what later blocks may copy")
+            self._kept = kept
+            self._past = Past(header.reach)
+
     def _submit(self, block: Block) -> None:
         needed = memory_needed(block.header)
         while self._queue and sum(memory_needed(w.header) for w in self._queue) + needed > self._budget:
@@ -224,14 +238,14 @@ class Decompressor(Closing):
         # A solo member is one block, which no thread needs to be started for.
         alone = self._workers.count == 1 or (self.header is not None and self.header.solo)
         task = Task(call) if alone else self._workers.submit(call)
-        self._queue.append(_Waiting(block.header, task))
+        self._queue.append(_Waiting(block.header, block.payload[: block.header.copies_size], task))
         if alone:
             self._collect()
 
     def _collect(self) -> None:
-        header, task = self._queue[0]
+        header, copies, task = self._queue[0]
         try:
-            raw = task.result()
+            raw = self._past.content(header, copies, task.result())
         except CorruptError as error:
             blocks, before, _ = self._before
             raise at_block(error, blocks + self._collected, before + self.output_size, header.raw_size) from None

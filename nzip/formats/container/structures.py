@@ -26,6 +26,7 @@ MAX_CHUNK = 10 + MAX_BLOCK + MAX_BLOCK_HEADER  # bytes of the chunk of one block
 MAX_BLOCKS = 1 << 28  # in one member, so that the end index has a bound
 MAX_TRANSFORMS = 4
 MAX_NAME = 4096  # bytes of UTF-8
+MAX_REACH = 1 << 40  # bytes of literals that are kept for later blocks
 
 # Header flags
 SOLO = 0x01
@@ -33,7 +34,8 @@ FIELDS = 0x02
 RESERVED_FLAGS = 0x3C
 # Block flags
 TRANSFORMED = 0x01
-RESERVED_BLOCK_FLAGS = 0x3E
+COPIED = 0x02
+RESERVED_BLOCK_FLAGS = 0x3C
 
 # Chunk types; bit 7 set means a reader that does not know the type may skip the chunk.
 BLOCK = 0x01
@@ -46,6 +48,7 @@ FIELD_MODE = 0x82
 FIELD_MTIME = 0x83
 FIELD_CONTENT_SIZE = 0x84
 FIELD_KIND = 0x85
+FIELD_REACH = 0x06
 
 KINDS = {1: "tar", 2: "image", 3: "audio"}
 STORE_ENGINE = 0
@@ -72,6 +75,8 @@ class Header:
         content_size: decoded bytes in the member, when the writer knew.
         kind: `"tar"` when the content is a tar archive of one directory, `"image"` or `"audio"` when it is the latents
             of a lossy picture or sound.
+        reach: bytes of the literals of earlier blocks that a reader has to keep, as later blocks may copy from them; a
+            power of two, or 0.
         size: bytes of the encoded header (set by `parse`).
     """
 
@@ -81,6 +86,7 @@ class Header:
     mtime_ns: int | None = None
     content_size: int | None = None
     kind: str | None = None
+    reach: int = 0
     size: int = field(default=0, compare=False)
 
     def encode(self) -> bytes:
@@ -117,6 +123,10 @@ class Header:
             if not codes:
                 raise ValueError(f"unknown kind of content {self.kind!r}")
             add(FIELD_KIND, bytes(codes))
+        if self.reach:
+            if self.reach.bit_count() != 1 or self.reach > MAX_REACH:
+                raise ValueError(f"copies cannot reach back {self.reach} bytes")
+            add(FIELD_REACH, bytes((self.reach.bit_length() - 1,)))
         flags = (SOLO if self.solo else 0) | (FIELDS if fields else 0)
         out = MAGIC + bytes((FORMAT_VERSION, flags))
         if fields:
@@ -158,6 +168,8 @@ class Header:
             raise CorruptError("the header announces fields and has none")
         if flags & SOLO and "content_size" in values:
             raise CorruptError("a solo member's header states a content size, which its block does")
+        if flags & SOLO and "reach" in values:
+            raise CorruptError("a solo member's header states a reach of copies, which have no other block")
         return cls(solo=bool(flags & SOLO), size=reader.pos - start, **values)  # type: ignore[arg-type]
 
     @staticmethod
@@ -189,6 +201,11 @@ class Header:
             elif tag == FIELD_KIND:
                 # A kind is a hint about the content; an unknown one does not change the bytes.
                 values["kind"] = KINDS.get(body.u8())
+            elif tag == FIELD_REACH:
+                reach = body.u8()
+                if not 0 < reach < MAX_REACH.bit_length():
+                    raise CorruptError("the header states a reach of copies that the format does not allow")
+                values["reach"] = 1 << reach
             elif not tag & OPTIONAL:
                 raise UnsupportedError(f"header field {tag} is required and unknown; the file needs a later nzip")
             else:
@@ -218,9 +235,11 @@ class BlockHeader:
         memory: working memory in bytes that decoding needs, rounded up to what the memory byte can say.
         packed: the engine's parameters in packed form.
         transforms: in the order in which the encoder applied them.
-        raw_size: decoded bytes.
+        raw_size: bytes of content.
         payload_size: bytes of payload.
-        check: `block_check` of the block.
+        copies_size: how many of these, the first ones, say what the block copies (`container.copies`); 0 for nothing.
+        literal_size: bytes of content that it does not copy, which engine and transforms give; -1 for all.
+        check: `block_check` of the block's literals.
         size: bytes of the whole chunk (set by `parse`).
     """
 
@@ -231,18 +250,24 @@ class BlockHeader:
     transforms: tuple[TransformSpec, ...]
     raw_size: int
     payload_size: int
+    copies_size: int = 0
+    literal_size: int = -1
     check: int = 0
     header_check: int = 0
     size: int = 0
 
+    def __post_init__(self) -> None:
+        if self.literal_size < 0:
+            object.__setattr__(self, "literal_size", self.raw_size)
+
     @property
     def coded_size(self) -> int:
-        """Bytes between transforms and engine; equal to raw_size without transforms."""
-        return self.transforms[-1].size if self.transforms else self.raw_size
+        """Bytes between transforms and engine; equal to literal_size without transforms."""
+        return self.transforms[-1].size if self.transforms else self.literal_size
 
-    def encode(self, raw: bytes, payload: bytes) -> bytes:
-        """Return the whole chunk of a block that decodes from `payload` to `raw`."""
-        body = bytearray((TRANSFORMED if self.transforms else 0, self.engine))
+    def encode(self, literals: bytes, payload: bytes) -> bytes:
+        """Return the whole chunk of a block whose `payload` decodes to `literals`."""
+        body = bytearray(((TRANSFORMED if self.transforms else 0) | (COPIED if self.copies_size else 0), self.engine))
         if self.engine != STORE_ENGINE:
             body += bytes((self.engine_version, pack_memory(self.memory), len(self.packed))) + self.packed
         if self.transforms:
@@ -250,9 +275,11 @@ class BlockHeader:
             for spec in self.transforms:
                 body += bytes((spec.id, spec.version, len(spec.packed))) + spec.packed + uleb(spec.size)
         body += uleb(self.raw_size)
+        if self.copies_size:
+            body += uleb(self.literal_size) + uleb(self.copies_size)
         head = bytes((BLOCK,)) + uleb(len(body) + 10 + self.payload_size) + body
         header_check = check16(head)
-        return head + struct.pack("<HQ", header_check, block_check(raw, payload, header_check)) + payload
+        return head + struct.pack("<HQ", header_check, block_check(literals, payload, header_check)) + payload
 
     @classmethod
     def parse(cls, reader: Reader) -> BlockHeader:
@@ -284,7 +311,10 @@ class BlockHeader:
             for _ in range(count):
                 id_, tversion = reader.u8(), reader.u8()
                 transforms.append(TransformSpec(id_, tversion, reader.bytes(reader.u8()), reader.uleb()))
-        raw_size = reader.uleb()
+        raw_size = literal_size = reader.uleb()
+        copies_size = 0
+        if flags & COPIED:
+            literal_size, copies_size = reader.uleb(), reader.uleb()
         covered = bytes(reader.data[start : reader.pos])
         header_check = reader.u16()
         if header_check != check16(covered):
@@ -297,10 +327,15 @@ class BlockHeader:
             raise CorruptError("a block is shorter than its header")
         if raw_size > MAX_BLOCK or any(spec.size > 2 * MAX_BLOCK for spec in transforms):
             raise CorruptError("a block claims more decoded bytes than the format allows")
-        if (raw_size == 0 and engine != STORE_ENGINE) or any(spec.size == 0 for spec in transforms):
+        if (literal_size == 0 and engine != STORE_ENGINE) or any(spec.size == 0 for spec in transforms):
             raise CorruptError("a block claims to code no bytes")
-        if payload_size > raw_size or (engine == STORE_ENGINE and (payload_size != raw_size or transforms)):
+        coded = payload_size - copies_size
+        if payload_size > raw_size or not 0 <= coded <= literal_size or (engine == STORE_ENGINE and transforms):
             raise CorruptError("a block's sizes do not fit together")
+        if engine == STORE_ENGINE and coded != literal_size:
+            raise CorruptError("a block's sizes do not fit together")
+        if flags & COPIED and (literal_size >= raw_size or not copies_size):
+            raise CorruptError("a block's sizes do not fit what it copies")
         return cls(
             engine=engine,
             engine_version=version,
@@ -309,6 +344,8 @@ class BlockHeader:
             transforms=tuple(transforms),
             raw_size=raw_size,
             payload_size=payload_size,
+            copies_size=copies_size,
+            literal_size=literal_size,
             check=check,
             header_check=header_check,
             size=body_start + body_size - start,

@@ -1,0 +1,61 @@
+"""What blocks copy from: the literals of the blocks before them, as a reader from the front keeps them."""
+
+from __future__ import annotations
+
+from array import array
+
+from nzip.errors import CorruptError
+from nzip.formats.container.copies import Copies
+from nzip.formats.container.structures import BlockHeader
+
+
+class Past:
+    """The literals of a member's blocks, as far back as later ones reach.
+
+    Args:
+        reach: how many bytes; none are kept for 0.
+    """
+
+    def __init__(self, reach: int):
+        self._reach = reach
+        self._known = bytearray()
+        self._starts = array("Q", (0,))  # where each block's literals begin in the member's, and the next one's will
+        self._gone = 0
+
+    def content(self, header: BlockHeader, payload: bytes, literals: bytes) -> bytes:
+        """Return the content of the next block, and keep its literals.
+
+        Args:
+            header, payload: of the block; of the payload at least what says of copies.
+            literals: what `decode_block` made of them.
+
+        Raises:
+            CorruptError: what it says of copies is damaged.
+        """
+        content = literals
+        if header.copies_size:
+            data = payload[: header.copies_size]
+            found = Copies(data, header.raw_size, header.literal_size, len(self._starts) - 1)
+            content = found.content(literals, self._fetch)
+        self.add(literals)
+        return content
+
+    def add(self, literals: bytes) -> None:
+        """Keep the literals of the next block."""
+        if not self._reach:
+            return
+        self._known += literals
+        self._starts.append(self._starts[-1] + len(literals))
+        excess = len(self._known) - self._reach
+        if excess > 0:
+            del self._known[:excess]
+            self._gone += excess
+
+    def _fetch(self, back: int, offset: int, length: int) -> memoryview:
+        number = len(self._starts) - 1 - back
+        start = self._starts[number] + offset
+        if start >= self._starts[number + 1]:
+            raise CorruptError("a block copies what does not stand before it")
+        if start < self._gone:
+            raise CorruptError("a block copies from further back than the header says")
+        return memoryview(self._known)[start - self._gone : start - self._gone + length]
