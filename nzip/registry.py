@@ -147,6 +147,7 @@ ENGINES = Registry(
         ("lm", 6, 1, "nzip.models.lm.engine:LmEngine"),
         ("latents", 7, 1, "nzip.models.latent.engine:LatentsEngine"),
         ("columnar", 8, 1, "nzip.models.columnar:ColumnarEngine"),
+        ("bundle", 9, 1, "nzip.models.bundle:BundleEngine"),
     ],
 )
 

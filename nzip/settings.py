@@ -18,6 +18,7 @@ MIN_BLOCK_SIZE, MAX_BLOCK_SIZE = 1 << 10, 1 << 30
 LEAST_REPEATED = 1 << 16  # bytes of content, and of a block, that repeats are looked for in
 MOST_REPEATED = 48 << 20  # bytes of content of a block that are copies, at most,
 REPEATED = 3  # and so many times as many as a block's size
+MOST_OPENED = 16 * MIB  # bytes that may come out of the containers of a small block
 MODEL_ENGINE = "lm"  # the engine that is meant where a model is named, and no engine
 
 
@@ -48,11 +49,18 @@ class Settings:
             coded side by side when there are threads for them.
         reach: how far back repeats are looked for, in bytes that are no repeats themselves; a power of two, or 0 for
             not at all. Decoding keeps as many.
+        opens: whether containers in blocks are opened.
     """
 
     engines: tuple[Choice, ...] = field(hash=False)
     block_size: int
     reach: int = 0
+    opens: bool = False
+
+    @property
+    def opened(self) -> int:
+        """Bytes that may come out of the containers of a block; 0 where none is opened."""
+        return max(MOST_OPENED, self.block_size * 5 // 2) if self.opens else 0
 
     def encode_memory(self, size: int | None = None, threads: int = 1) -> int:
         """Return the bytes of memory that compressing `size` bytes (None if unknown) needs.
@@ -122,7 +130,9 @@ def _level(
     number: int, engines: list[tuple[str, dict[str, Any]]], block_size: int, summary: str, reach: int = 0
 ) -> Level:
     choices = tuple(Choice(name, params) for name, params in engines)
-    return Level(number=number, engines=choices, block_size=block_size, summary=summary, reach=reach)
+    return Level(
+        number=number, engines=choices, block_size=block_size, opens=number > 1, reach=reach, summary=summary
+    )
 
 
 LEVELS: dict[int, Level] = {
@@ -191,7 +201,8 @@ def resolve(
     choices = tuple(Choice(*item) for item in engines.items())
     # Who asks for bytes as they are wants no copies either.
     reach = 0 if choices[-1].engine == STORED.engine else settings.reach
-    return Settings(engines=choices, block_size=block_size, reach=reach)
+    opens = settings.opens and engine is None
+    return Settings(engines=choices, block_size=block_size, opens=opens, reach=reach)
 
 
 def named(name: str) -> Settings:

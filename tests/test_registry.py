@@ -114,10 +114,10 @@ def test_two_versions_side_by_side():
 
 
 def test_register_transform(monkeypatch):
-    from nzip.codec import blocks
+    from nzip.codec import coding
 
     nzip.register_transform(Swap())
-    monkeypatch.setattr(blocks, "choose", lambda block, content, **_: [("swap", {})])
+    monkeypatch.setattr(coding, "choose", lambda block, content, **_: [("swap", {})])
     packed = nzip.compress(TEXT, 1)
     assert nzip.inspect(io.BytesIO(packed)).blocks[0].transforms == [("swap", 1, {"p": 1})]
     assert nzip.decompress(packed) == TEXT

@@ -6,47 +6,28 @@ business of their callers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
+from nzip.codec.bundle import bundled
+from nzip.codec.coding import Coding, coded
 from nzip.errors import CorruptError, LimitError, over_memory
-from nzip.formats.container.structures import MAX_BLOCK, STORE_ENGINE, BlockHeader, TransformSpec
+from nzip.formats.container.structures import BUNDLE_ENGINE, MAX_BLOCK, STORE_ENGINE, BlockHeader
 from nzip.formats.container.wire import Reader, block_check, pack_memory, unpack_memory
-from nzip.formats.content.choice import choose
 from nzip.formats.content.detection import detect
-from nzip.formats.content.kinds import Content, Segment
+from nzip.formats.content.kinds import Content
 from nzip.formats.content.segments import last_border
+from nzip.formats.content.tree import Leaf, grow
 from nzip.formats.transforms.base import WORKING
 from nzip.models import progress
 from nzip.models.base import Engine
+from nzip.models.coding import Coder
 from nzip.params import Params
 from nzip.process import imported
-from nzip.registry import ENGINES, TRANSFORMS
+from nzip.registry import ENGINES
 
 DEFAULT_MAX_MEMORY = 2 << 30
+DOUBTED = 32  # a block that opening makes shorter by less than one byte in so many is coded as it is, too
 ENTRY_MEMORY = 32  # bytes that a block's place takes at most while a file is read
-
-
-@dataclass(frozen=True)
-class Coding:
-    """How blocks are to be coded.
-
-    Attributes:
-        engines: names and parameters for a full block, in order: the first that accepts the content codes it, or, where
-            it does not make it smaller, the next. The last one is not asked whether it accepts.
-        transforms: whether transforms may be tried.
-        verify: decode each block after encoding it; one that does not come back is stored, or left to the engine's
-            fallback. None for what the engine asks for.
-    """
-
-    engines: tuple[tuple[str, Params], ...] = field(hash=False)
-    transforms: bool = True
-    verify: bool | None = None
-
-    @property
-    def last(self) -> tuple[Engine, Params]:
-        """The engine for content that no other accepts, and its parameters."""
-        name, params = self.engines[-1]
-        return ENGINES.by_name(name), params
 
 
 @dataclass(frozen=True)
@@ -110,14 +91,33 @@ def encode_block(raw: bytes, coding: Coding) -> bytes:
     if last.id == STORE_ENGINE or not raw:
         return stored
     imported("numpy")
-    content = detect(raw, apart=last.sees_records)
     with progress.block(len(raw)):
-        for name, params in coding.engines:
-            engine: Engine = ENGINES.by_name(name)
-            if engine is last or engine.accepts(content):
-                chunk = _or_fallback(raw, content, coding, engine, _encoded(raw, content, coding, engine, params))
-                if len(chunk) < len(stored):
-                    return chunk
+        content, chunk = _opened(raw, coding) if coding.opened else (None, stored)
+        if len(chunk) * DOUBTED < len(stored) * (DOUBTED - 1):
+            return chunk
+        return min(chunk, _in_one_piece(raw, content or detect(raw, apart=last.sees_records), coding), key=len)
+
+
+def _opened(raw: bytes, coding: Coding) -> tuple[Content | None, bytes]:
+    """Return what a block holds, where that was found out, and its chunk if it was opened; else the stored one."""
+    tree = grow(raw, coding.opened)
+    if len(tree) == 1 and isinstance(tree[0], Leaf):
+        segment = tree[0].segment
+        return Content((segment,)) if segment else None, _stored(raw)
+    made = bundled(raw, tree, coding)
+    return None, _stored(raw) if made is None else _finished(raw, coding, ENGINES.by_id(BUNDLE_ENGINE, 1), *made)
+
+
+def _in_one_piece(raw: bytes, content: Content, coding: Coding) -> bytes:
+    """Return the chunk of a block by the first engine that makes it smaller, or the stored one."""
+    stored = _stored(raw)
+    last, _ = coding.last
+    for name, params in coding.engines:
+        engine: Engine = ENGINES.by_name(name)
+        if engine is last or engine.accepts(content):
+            chunk = _or_fallback(raw, content, coding, engine, _encoded(raw, content, coding, engine, params))
+            if len(chunk) < len(stored):
+                return chunk
     return stored
 
 
@@ -142,7 +142,8 @@ def encode_within(raw: bytes, coding: Coding, limit: int) -> tuple[int, bytes]:
     with progress.part(0.5 if verify else 1.0):
         count, payload, params = engine.encode_within(raw, params, limit)
         part = raw[:count]
-        chunk = _finished(part, part, (), engine, params, verify, payload) if payload else _stored(part)
+        coder = Coder(engine.id, engine.version, engine.pack(params))
+        chunk = _finished(part, coding, engine, coder, payload) if payload else _stored(part)
     return count, _or_fallback(part, None, coding, engine, chunk)
 
 
@@ -154,44 +155,32 @@ def _or_fallback(raw: bytes, content: Content | None, coding: Coding, engine: En
     """Return the shorter of a chunk and what the engine's fallback, if it has one, makes of the same bytes."""
     if engine.fallback is None:
         return chunk
-    other = Coding((engine.fallback,), coding.transforms, _verifies(coding, engine))
+    other = Coding((engine.fallback,), coding.transforms, verify=_verifies(coding, engine))
     return min(chunk, _encoded(raw, content or detect(raw), other, *other.last), key=len)
 
 
 def _encoded(raw: bytes, content: Content, coding: Coding, engine: Engine, params: Params) -> bytes:
-    imported(*engine.imports)
-    coded, specs, content = _transformed(raw, content, engine.sees_records) if coding.transforms else (raw, (), content)
-    fitted = engine.fit(params, len(coded))
-    verify = _verifies(coding, engine)
-    with progress.part(0.5 if verify else 1.0):
-        payload = engine.encode(coded, fitted, content)
-        return _finished(raw, coded, specs, engine, fitted, verify, payload)
+    with progress.part(0.5 if _verifies(coding, engine) else 1.0):
+        return _finished(raw, coding, engine, *coded(raw, content, coding, engine, params))
 
 
-def _finished(
-    raw: bytes,
-    coded: bytes,
-    specs: tuple[TransformSpec, ...],
-    engine: Engine,
-    params: Params,
-    verify: bool,
-    payload: bytes,
-) -> bytes:
+def _finished(raw: bytes, coding: Coding, engine: Engine, coder: Coder, payload: bytes) -> bytes:
+    """Return the chunk of a block, or that of the stored one where this is not shorter, or does not come back."""
     stored = _stored(raw)
     if len(payload) >= len(raw):
         return stored
-    memory = unpack_memory(pack_memory(engine.memory(params, len(coded))))
+    size = coder.transforms[-1].size if coder.transforms else len(raw)
     header = BlockHeader(
-        engine=engine.id,
-        engine_version=engine.version,
-        memory=memory,
-        packed=engine.pack(params),
-        transforms=specs,
+        engine=coder.engine,
+        engine_version=coder.version,
+        memory=unpack_memory(pack_memory(engine.memory(engine.unpack(coder.packed), size))),
+        packed=coder.packed,
+        transforms=tuple(coder.transforms),
         raw_size=len(raw),
         payload_size=len(payload),
     )
     chunk = header.encode(raw, payload)
-    if len(chunk) >= len(stored) or (verify and not _comes_back(header, payload, raw)):
+    if len(chunk) >= len(stored) or (_verifies(coding, engine) and not _comes_back(header, payload, raw)):
         return stored
     return chunk
 
@@ -259,47 +248,9 @@ def _stored(raw: bytes) -> bytes:
     return header.encode(raw, raw)
 
 
-def _transformed(raw: bytes, content: Content, sees_records: bool) -> tuple[bytes, tuple[TransformSpec, ...], Content]:
-    """Apply the transforms chosen for `raw`; all or none of them, and none that does not come back.
-
-    Returns:
-        The rewritten bytes, the transforms, and what the rewritten bytes hold.
-    """
-    coded, held = raw, content
-    specs: list[TransformSpec] = []
-    # A transform that is wrong costs size, whatever way it is wrong.
-    try:
-        for name, params in choose(raw, content, sees_records=sees_records):
-            transform = TRANSFORMS.by_name(name)
-            before = coded
-            coded = transform.forward(before, params)
-            if not 0 < len(coded) <= 2 * len(raw) or transform.inverse(coded, len(before), params) != before:
-                return raw, (), content
-            # To look at the new bytes takes as long as to code some: it is done for engines that use what is seen.
-            held = transform.content(coded, held, params) if sees_records else Content((Segment("binary", len(coded)),))
-            specs.append(TransformSpec(transform.id, transform.version, transform.pack(params), len(coded)))
-    except MemoryError:
-        raise
-    except Exception:
-        return raw, (), content
-    return coded, tuple(specs), held
-
-
 def _decode(header: BlockHeader, payload: bytes) -> bytes:
-    if header.engine == STORE_ENGINE:
-        return payload
-    engine = ENGINES.by_id(header.engine, header.engine_version)
-    params = engine.unpack(header.packed)
-    if engine.memory(params, header.coded_size) > header.memory:
-        raise CorruptError("a block needs more memory than its header states")
-    chain = [TRANSFORMS.by_id(spec.id, spec.version) for spec in header.transforms]
-    chain_params = [transform.unpack(spec.packed) for transform, spec in zip(chain, header.transforms, strict=True)]
-    imported(*engine.imports, *(("numpy",) if chain else ()))
-    data = engine.decode(payload, header.coded_size, params)
-    sizes = [header.literal_size, *(spec.size for spec in header.transforms)]
-    for transform, chosen, size in reversed(list(zip(chain, chain_params, sizes, strict=False))):
-        data = transform.inverse(data, size, chosen)
-    return data
+    coder = Coder(header.engine, header.engine_version, header.packed, header.transforms)
+    return coder.decode(payload, header.literal_size, header.memory)
 
 
 def _comes_back(header: BlockHeader, payload: bytes, raw: bytes) -> bool:

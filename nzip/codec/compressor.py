@@ -18,7 +18,8 @@ from itertools import takewhile
 from typing import Any, NamedTuple
 
 from nzip.closing import Closing
-from nzip.codec.blocks import Coding, encode_block, encode_copied, encode_within, end_of_block
+from nzip.codec.blocks import encode_block, encode_copied, encode_within, end_of_block
+from nzip.codec.coding import Coding
 from nzip.codec.members import MemberWriter
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
 from nzip.formats.container import copies
@@ -137,7 +138,7 @@ class Compressor(Closing):
         self._most_content = self._block_size if self._limit else settings.most_content
         self._reach = settings.reach if settings.finds_repeats and not self._limit else 0
         self._repeats: Finder | None = None
-        self._coding = Coding(settings.engines, verify=verify)
+        self._coding = Coding(settings.engines, opened=settings.opened, verify=verify)
         self._writer = MemberWriter(
             Header(name=name, mode=mode, mtime_ns=mtime_ns, content_size=content_size, kind=kind, reach=self._reach)
         )

@@ -9,7 +9,8 @@ from formats.content.contents import program, riff, wave
 
 import nzip
 from nzip.codec import blocks
-from nzip.codec.blocks import Coding, encode_block, end_of_block
+from nzip.codec.blocks import encode_block, end_of_block
+from nzip.codec.coding import Coding
 from nzip.formats.container.structures import Header
 from nzip.formats.content.detection import detect
 from nzip.formats.content.kinds import Content, Segment

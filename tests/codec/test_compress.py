@@ -144,7 +144,7 @@ def test_verify_stores_what_does_not_come_back(registries, fault):
 
 @pytest.mark.parametrize("fault", [None, "wrong bytes", "too long", "empty", "CorruptError", "IndexError", "forward"])
 def test_a_transform_that_does_not_come_back_is_dropped(registries, monkeypatch, fault):
-    from nzip.codec import blocks
+    from nzip.codec import coding
     from nzip.formats.transforms.base import Transform
     from nzip.params import Parameters
 
@@ -165,7 +165,7 @@ def test_a_transform_that_does_not_come_back_is_dropped(registries, monkeypatch,
             return bytes(size) if fault == "wrong bytes" else coded[::-1]
 
     nzip.register_transform(Reverse())
-    monkeypatch.setattr(blocks, "choose", lambda block, content, **_: [("reverse", {})])
+    monkeypatch.setattr(coding, "choose", lambda block, content, **_: [("reverse", {})])
     data = nzip.compress(TEXT, 1)
     assert nzip.decompress(data) == TEXT
     (block,) = nzip.inspect(io.BytesIO(data)).blocks

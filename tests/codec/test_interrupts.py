@@ -14,7 +14,7 @@ from sources import MIXED, NOISE, TEXT, OnlyWrite, Pipe, pieces
 import nzip
 from nzip.codec import compressor as compressor_module
 from nzip.codec import reader as reader_module
-from nzip.codec.blocks import Coding
+from nzip.codec.coding import Coding
 from nzip.settings import STORED
 
 CONTENT = (MIXED + NOISE[:700])[:6000]

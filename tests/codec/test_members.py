@@ -7,7 +7,8 @@ import pytest
 from sources import NOISE, TEXT
 
 import nzip
-from nzip.codec.blocks import Coding, encode_block
+from nzip.codec.blocks import encode_block
+from nzip.codec.coding import Coding
 from nzip.codec.decompressor import Contents
 from nzip.codec.members import MemberWriter, Window, read_header, walk, written
 from nzip.errors import CorruptError, TruncatedError, UnsupportedError

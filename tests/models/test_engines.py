@@ -84,7 +84,7 @@ def test_no_engine_loads_a_compiler_before_it_codes() -> None:
 
 
 def test_every_engine_and_every_preset_has_a_case() -> None:
-    assert {case.engine for case in CASES} == set(ENGINES)
+    assert {case.engine for case in CASES} == set(ENGINES) - {"bundle"}  # made of parts: tests/codec/test_bundle.py
     for name in ENGINES:
         numbers = [each for each in ENGINES.by_name(name).parameters if isinstance(each, Number)]
         for preset in (each for each in numbers if each.name == "preset"):

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import nzip
-from nzip.codec.blocks import Coding, encode_block
+from nzip.codec.blocks import encode_block
+from nzip.codec.coding import Coding
 from nzip.models import progress
 from nzip.registry import ENGINES
 

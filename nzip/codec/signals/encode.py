@@ -10,7 +10,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from nzip.codec.blocks import Coding, encode_block
+from nzip.codec.blocks import encode_block
+from nzip.codec.coding import Coding
 from nzip.codec.decompressor import Buffer
 from nzip.codec.members import written
 from nzip.codec.signals import pictures, sounds

@@ -52,6 +52,7 @@ FIELD_REACH = 0x06
 
 KINDS = {1: "tar", 2: "image", 3: "audio"}
 STORE_ENGINE = 0
+BUNDLE_ENGINE = 9
 
 
 def valid_name(name: str) -> bool:
@@ -225,6 +226,32 @@ class TransformSpec:
     size: int
 
 
+def pack_transforms(transforms: Sequence[TransformSpec]) -> bytes:
+    """Return a list of transforms as it is stored."""
+    out = bytearray((len(transforms),))
+    for spec in transforms:
+        out += bytes((spec.id, spec.version, len(spec.packed))) + spec.packed + uleb(spec.size)
+    return bytes(out)
+
+
+def read_transforms(reader: Reader) -> tuple[TransformSpec, ...]:
+    """Read a list of transforms.
+
+    Raises:
+        CorruptError: there are too many, or one gives no bytes, or more than the format allows.
+    """
+    count = reader.u8()
+    if count > MAX_TRANSFORMS:
+        raise CorruptError(f"a block claims {count} transforms")
+    found = []
+    for _ in range(count):
+        spec = TransformSpec(reader.u8(), reader.u8(), reader.bytes(reader.u8()), reader.uleb())
+        if not 1 <= spec.size <= 2 * MAX_BLOCK:
+            raise CorruptError("a block claims a transform that gives no bytes, or more than the format allows")
+        found.append(spec)
+    return tuple(found)
+
+
 @dataclass(frozen=True)
 class BlockHeader:
     """What stands before a block's payload.
@@ -271,9 +298,7 @@ class BlockHeader:
         if self.engine != STORE_ENGINE:
             body += bytes((self.engine_version, pack_memory(self.memory), len(self.packed))) + self.packed
         if self.transforms:
-            body.append(len(self.transforms))
-            for spec in self.transforms:
-                body += bytes((spec.id, spec.version, len(spec.packed))) + spec.packed + uleb(spec.size)
+            body += pack_transforms(self.transforms)
         body += uleb(self.raw_size)
         if self.copies_size:
             body += uleb(self.literal_size) + uleb(self.copies_size)
@@ -303,14 +328,9 @@ class BlockHeader:
             version = reader.u8()
             memory = unpack_memory(reader.u8())
             packed = reader.bytes(reader.u8())
-        transforms: list[TransformSpec] = []
-        if flags & TRANSFORMED:
-            count = reader.u8()
-            if not 1 <= count <= MAX_TRANSFORMS:
-                raise CorruptError(f"a block claims {count} transforms")
-            for _ in range(count):
-                id_, tversion = reader.u8(), reader.u8()
-                transforms.append(TransformSpec(id_, tversion, reader.bytes(reader.u8()), reader.uleb()))
+        transforms = read_transforms(reader) if flags & TRANSFORMED else ()
+        if flags & TRANSFORMED and not transforms:
+            raise CorruptError("a block claims 0 transforms")
         raw_size = literal_size = reader.uleb()
         copies_size = 0
         if flags & COPIED:
@@ -325,9 +345,9 @@ class BlockHeader:
         payload_size = body_start + body_size - reader.pos
         if payload_size < 0:
             raise CorruptError("a block is shorter than its header")
-        if raw_size > MAX_BLOCK or any(spec.size > 2 * MAX_BLOCK for spec in transforms):
+        if raw_size > MAX_BLOCK:
             raise CorruptError("a block claims more decoded bytes than the format allows")
-        if (literal_size == 0 and engine != STORE_ENGINE) or any(spec.size == 0 for spec in transforms):
+        if literal_size == 0 and engine != STORE_ENGINE:
             raise CorruptError("a block claims to code no bytes")
         coded = payload_size - copies_size
         if payload_size > raw_size or not 0 <= coded <= literal_size or (engine == STORE_ENGINE and transforms):
@@ -341,7 +361,7 @@ class BlockHeader:
             engine_version=version,
             memory=memory,
             packed=packed,
-            transforms=tuple(transforms),
+            transforms=transforms,
             raw_size=raw_size,
             payload_size=payload_size,
             copies_size=copies_size,

@@ -16,7 +16,8 @@ import xxhash
 from models.latent import tiny
 
 import nzip
-from nzip.codec.blocks import Coding, encode_block
+from nzip.codec.blocks import encode_block
+from nzip.codec.coding import Coding
 from nzip.errors import CorruptError, LimitError, UnsupportedError
 from nzip.formats.container.structures import End, Header, IndexEntry
 from nzip.formats.signals.base import Audio, Image

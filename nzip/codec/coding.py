@@ -1,0 +1,74 @@
+"""How blocks are to be coded, and what one engine makes of bytes: transforms, then the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from nzip.formats.container.structures import TransformSpec
+from nzip.formats.content.choice import choose
+from nzip.formats.content.kinds import Content, Segment
+from nzip.models.base import Engine
+from nzip.models.coding import Coder
+from nzip.params import Params
+from nzip.process import imported
+from nzip.registry import ENGINES, TRANSFORMS
+
+
+@dataclass(frozen=True)
+class Coding:
+    """How blocks are to be coded.
+
+    Attributes:
+        engines: names and parameters for a full block, in order: the first that accepts the content codes it, or, where
+            it does not make it smaller, the next. The last one is not asked whether it accepts.
+        transforms: whether transforms may be tried.
+        opened: bytes that may come out of the containers of a block; 0 where none is opened.
+        verify: decode each block after encoding it; one that does not come back is stored, or left to the engine's
+            fallback. None for what the engine asks for.
+    """
+
+    engines: tuple[tuple[str, Params], ...] = field(hash=False)
+    transforms: bool = True
+    opened: int = 0
+    verify: bool | None = None
+
+    @property
+    def last(self) -> tuple[Engine, Params]:
+        """The engine for content that no other accepts, and its parameters."""
+        name, params = self.engines[-1]
+        return ENGINES.by_name(name), params
+
+
+def coded(raw: bytes, content: Content, coding: Coding, engine: Engine, params: Params) -> tuple[Coder, bytes]:
+    """Return the coder and the payload of bytes that hold `content`. What it is not shorter than need not decode."""
+    imported(*engine.imports)
+    data, specs, content = _transformed(raw, content, engine.sees_records) if coding.transforms else (raw, (), content)
+    fitted = engine.fit(params, len(data))
+    payload = engine.encode(data, fitted, content)
+    return Coder(engine.id, engine.version, engine.pack(fitted), specs), payload
+
+
+def _transformed(raw: bytes, content: Content, sees_records: bool) -> tuple[bytes, tuple[TransformSpec, ...], Content]:
+    """Apply the transforms chosen for `raw`; all or none of them, and none that does not come back.
+
+    Returns:
+        The rewritten bytes, the transforms, and what the rewritten bytes hold.
+    """
+    coded, held = raw, content
+    specs: list[TransformSpec] = []
+    # A transform that is wrong costs size, whatever way it is wrong.
+    try:
+        for name, params in choose(raw, content, sees_records=sees_records):
+            transform = TRANSFORMS.by_name(name)
+            before = coded
+            coded = transform.forward(before, params)
+            if not 0 < len(coded) <= 2 * len(raw) or transform.inverse(coded, len(before), params) != before:
+                return raw, (), content
+            # To look at the new bytes takes as long as to code some: it is done for engines that use what is seen.
+            held = transform.content(coded, held, params) if sees_records else Content((Segment("binary", len(coded)),))
+            specs.append(TransformSpec(transform.id, transform.version, transform.pack(params), len(coded)))
+    except MemoryError:
+        raise
+    except Exception:
+        return raw, (), content
+    return coded, tuple(specs), held

@@ -1,0 +1,253 @@
+"""Blocks that are opened: what openers give, streams, parts, plans, and what damage does."""
+
+from __future__ import annotations
+
+import io
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import nzip
+from nzip.codec import blocks
+from nzip.codec.coding import Coding
+from nzip.errors import CorruptError, NzipError
+from nzip.formats.container.structures import BlockHeader, TransformSpec
+from nzip.formats.container.wire import Reader, uleb
+from nzip.formats.content import tree
+from nzip.formats.content.containers.base import Found
+from nzip.formats.content.kinds import Segment
+from nzip.formats.openers import plan
+from nzip.formats.openers.base import Opened, Opener
+from nzip.formats.openers.plan import Account, Rebuilder, opened_stretch, stream_stretch
+from nzip.models.bundle import Head
+from nzip.models.coding import Coder
+from nzip.registry import OPENERS
+from nzip.settings import resolve
+from tests import naive_bundle
+
+MARK = b"<<"
+TEXT = b"The quick brown fox jumps over the lazy dog, and then it sleeps in the sun for an hour or two. "
+
+
+class Mirror(Opener):
+    """Bytes that stand the other way round behind a mark and their length."""
+
+    name, id, version = "mirror", 100, 1
+
+    def open(self, coded: bytes, most: int, **hints: Any) -> Opened | None:
+        return Opened(coded[6:][::-1], coded[2:6]) if len(coded) - 6 <= most else None
+
+    def close(self, inner: bytes, recipe: bytes, size: int) -> bytes:
+        made = MARK + recipe + inner[::-1]
+        if len(recipe) != 4 or len(made) != size:
+            raise CorruptError("a mirror is broken")
+        return made
+
+    def memory(self, inner: int, size: int) -> int:
+        return inner
+
+
+def mirrored(data: bytes) -> bytes:
+    return MARK + len(data).to_bytes(4, "little") + data[::-1]
+
+
+def find_mirrors(data: bytes) -> list[Found]:
+    found, at = list[Found](), data.find(MARK)
+    while at >= 0:
+        stop = at + 6 + int.from_bytes(data[at + 2 : at + 6], "little")
+        if at + 6 <= stop <= len(data):
+            found.append(Found(at, stop, "mirror"))
+            at = data.find(MARK, stop)
+        else:
+            at = data.find(MARK, at + 1)
+    return found
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _mirrors() -> Any:
+    patch = pytest.MonkeyPatch()
+    patch.setitem(OPENERS._objects, (100, 1), Mirror())
+    patch.setitem(OPENERS._names, "mirror", (100, 1))
+    patch.setattr(tree, "find", find_mirrors)
+    yield
+    patch.undo()
+
+
+def coding(level: int) -> Coding:
+    chosen = resolve(level)
+    return Coding(chosen.engines, opened=chosen.opened)
+
+
+def chunk_of(data: bytes, level: int) -> tuple[BlockHeader, bytes]:
+    reader = Reader(blocks.encode_block(data, coding(level)))
+    header = BlockHeader.parse(reader)
+    return header, reader.bytes(header.payload_size)
+
+
+def nested(depth: int) -> bytes:
+    data = TEXT * 20
+    for _ in range(depth):
+        data = b"before " + mirrored(data + TEXT) + bytes(range(200))
+    return data
+
+
+@pytest.mark.parametrize("level", [2, 3, 6, 7])
+@pytest.mark.parametrize("depth", [1, 2, 12])
+def test_what_is_opened_comes_back(level: int, depth: int) -> None:
+    data = nested(depth)
+    header, payload = chunk_of(data, level)
+    assert header.engine == 9
+    assert blocks.decode_block(header, payload) == data
+    assert nzip.decompress(nzip.compress(data, level)) == data
+
+
+def test_opening_pays_and_can_be_read_in_the_head() -> None:
+    data = mirrored(TEXT * 50) * 3
+    header, payload = chunk_of(data, 6)
+    head = Head.parse(Reader(payload))
+    assert [(used.id, used.times, used.inner) for used in head.openers] == [(100, 3, 3 * 50 * len(TEXT))]
+    assert head.streamed > sum(used.inner for used in head.openers)
+    assert header.memory >= head.working()
+
+
+def test_level_1_and_an_engine_by_name_open_nothing() -> None:
+    data = nested(2)
+    assert chunk_of(data, 1)[0].engine == 1
+    assert nzip.inspect(io.BytesIO(nzip.compress(data, engine="cm"))).blocks[0].engine == "cm"
+
+
+def test_what_would_come_out_is_bounded() -> None:
+    data = mirrored(TEXT * 100)
+    some = Coding(resolve(6).engines, opened=1000)
+    header = BlockHeader.parse(Reader(blocks.encode_block(data, some)))
+    assert header.engine == 2
+
+
+def test_an_opener_that_lies_costs_size_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Mirror, "open", lambda self, coded, most, **hints: Opened(coded[6:], coded[2:6]))
+    data = nested(1)
+    header, payload = chunk_of(data, 6)
+    assert header.engine == 2
+    assert blocks.decode_block(header, payload) == data
+
+
+def test_a_leaf_goes_to_the_engine_that_accepts_it() -> None:
+    table = bytes(k * 7 & 255 for k in range(30000))
+    found = [Found(50, 30050, segment=Segment("array", 30000, width=2))]
+    patch = pytest.MonkeyPatch()
+    with patch.context() as context:
+        context.setattr(tree, "find", lambda data: found)
+        context.setattr("nzip.models.columnar.ColumnarEngine.accepts", lambda self, content: content.kind == "array")
+        some = Coding((("columnar", {}), *resolve(6).engines), opened=1 << 20)
+        data = TEXT[:50] + table + TEXT * 9
+        reader = Reader(blocks.encode_block(data, some))
+        header = BlockHeader.parse(reader)
+        payload = reader.bytes(header.payload_size)
+        head = Head.parse(Reader(payload))
+    assert [part.coder.engine for part in head.parts] == [2, 8]
+    assert head.parts[1].streams == (30000,)
+    assert blocks.decode_block(header, payload) == data
+
+
+@pytest.mark.parametrize("level", [2, 6])
+def test_plain_python_reads_what_is_written(level: int) -> None:
+    data = nested(4)
+    header, payload = chunk_of(data, level)
+    found = naive_bundle.parse(payload)
+    assert found.openers == [(100, 1)]
+    streams = []
+    for part in found.parts:
+        coder = Coder(part.engine, part.version, part.params, [TransformSpec(*each) for each in part.transforms])
+        decoded = coder.decode(part.payload, sum(part.sizes), header.memory)
+        for size in part.sizes:
+            streams.append(decoded[:size])
+            decoded = decoded[size:]
+    assert naive_bundle.put_together(streams[0], streams[1:], [Mirror().close], len(data)) == data
+
+
+def rebuilt(made: bytes, streams: list[bytes], size: int, memory: int = 1 << 20, total: int = 1 << 20) -> bytes:
+    return Rebuilder(made, streams, [Mirror()], Account(memory, total)).rebuild(size)
+
+
+def test_a_plan_by_hand() -> None:
+    made = stream_stretch(1, 3) + opened_stretch(0, 11, 5, b"abcd") + stream_stretch(0, 2) + stream_stretch(1, 3)
+    assert rebuilt(made, [b"xy", b"123456"], 14) == b"123" + b"<<abcd" + b"654yx"
+
+
+@pytest.mark.parametrize(
+    ("made", "streams", "size"),
+    [
+        (b"", [], 1),
+        (stream_stretch(0, 2), [b"ab"], 1),
+        (stream_stretch(0, 2), [b"abc"], 2),
+        (stream_stretch(1, 2), [b"ab"], 2),
+        (stream_stretch(0, 0) + stream_stretch(0, 2), [b"ab"], 2),
+        (stream_stretch(0, 2) + b"\0", [b"ab"], 2),
+        (stream_stretch(0, 3), [b"ab"], 3),
+        (opened_stretch(1, 7, 1, b"abcd") + stream_stretch(0, 1), [b"a"], 7),
+        (opened_stretch(0, 7, 1, b"abc") + stream_stretch(0, 1), [b"a"], 7),
+        (opened_stretch(0, 8, 1, b"abcd") + stream_stretch(0, 1), [b"a"], 8),
+        (opened_stretch(0, 7, 1 << 40, b"abcd") + stream_stretch(0, 1), [b"a"], 7),
+        (stream_stretch(0, 1 << 50), [b"a"], 1 << 50),
+        (b"\x80\x00\x01", [b"a"], 1),
+    ],
+)
+def test_wrong_plans(made: bytes, streams: list[bytes], size: int) -> None:
+    with pytest.raises(CorruptError):
+        rebuilt(made, streams, size)
+
+
+def test_a_plan_that_goes_too_deep_or_makes_too_much() -> None:
+    data, made = b"a", stream_stretch(0, 1)
+    for _ in range(plan.DEEPEST):
+        made = opened_stretch(0, len(data) + 6, len(data), bytes(4)) + made
+        data = MARK + bytes(4) + data[::-1]
+    assert rebuilt(made, [b"a"], len(data)) == data
+    for memory, total in ((30, 1 << 20), (1 << 20, 30)):
+        with pytest.raises(CorruptError, match="more memory or work"):
+            rebuilt(made, [b"a"], len(data), memory, total)
+    with pytest.raises(CorruptError, match="too deep"):
+        rebuilt(opened_stretch(0, len(data) + 6, len(data), bytes(4)) + made, [b"a"], len(data) + 6)
+
+
+def test_damage_in_heads_and_payloads() -> None:
+    header, payload = chunk_of(nested(2), 3)
+    rng = random.Random(1)
+    for _ in range(300):
+        bad = bytearray(payload)
+        at = rng.randrange(min(len(bad), 80)) if rng.random() < 0.7 else rng.randrange(len(bad))
+        bad[at] = rng.randrange(256)
+        try:
+            blocks.decode_block(header, bytes(bad))
+        except NzipError:
+            continue
+        assert bytes(bad) == payload
+    for size in range(0, len(payload), 7):
+        with pytest.raises(NzipError):
+            blocks.decode_block(header, payload[:size])
+
+
+def test_memory_that_is_not_stated_is_not_taken() -> None:
+    data = nested(1)
+    _header, payload = chunk_of(data, 3)
+    bundle = nzip.engines()["bundle"]
+    with pytest.raises(CorruptError, match="more memory"):
+        bundle.decode(payload, len(data), {"memory": 0})
+    with pytest.raises(nzip.LimitError):
+        nzip.decompress(nzip.compress(data, 3), max_memory=1 << 20)
+
+
+def test_a_bundle_in_a_bundle_is_refused() -> None:
+    payload = b"\0\1\x09\1\1\0\0\1" + uleb(10) + uleb(3) + b"abc"
+    with pytest.raises(CorruptError, match="malformed"):
+        nzip.engines()["bundle"].decode(payload, 10, {"memory": 255})
+
+
+@settings(max_examples=30)
+@given(st.lists(st.tuples(st.binary(max_size=60), st.binary(max_size=300)), min_size=1, max_size=6), st.integers(2, 3))
+def test_any_bytes_come_back(pieces: list[tuple[bytes, bytes]], level: int) -> None:
+    data = b"".join(plain + mirrored(inner) for plain, inner in pieces) * 3
+    assert nzip.decompress(nzip.compress(data, level)) == data
