@@ -1,9 +1,9 @@
 """Streaming compression: bytes in, bytes of one member out.
 
 The input is cut in blocks of a fixed size, each block is coded alone, and the chunks are written in order. Where
-repeats are looked for (`formats.repeats`), a block says what it copies from those before it, only what is left is coded,
-and the size of a block is that of what is left. What is written depends on the input and the settings, never on how the
-input was cut in calls or on the number of threads.
+repeats are looked for (`formats.repeats`), a block says what it copies from those before it; only what is left is
+coded, and has that size. What is written depends on the input and the settings, never on how the input was cut in calls
+or on the number of threads.
 
 An exception may come at any place: an interrupt, no memory, a thread that fails. So no state is kept twice, what is to
 be coded is kept until its chunk was handed out, and each step either happened or is made again by the next call.

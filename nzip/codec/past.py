@@ -21,6 +21,8 @@ class Past:
         self._known = bytearray()
         self._starts = array("Q", (0,))  # where each block's literals begin in the member's, and the next one's will
         self._gone = 0
+        self._lost: set[int] = set()  # blocks that have no literals
+        self._known_from = 0  # block before which no number is known
 
     def content(self, header: BlockHeader, payload: bytes, literals: bytes) -> bytes:
         """Return the content of the next block, and keep its literals.
@@ -51,11 +53,20 @@ class Past:
             del self._known[:excess]
             self._gone += excess
 
-    def _fetch(self, back: int, offset: int, length: int) -> memoryview:
+    def lose(self, *, placed: bool = True) -> None:
+        """Note that the next block is lost; and, if its place is not known, what stands before any further one too."""
+        self._lost.add(len(self._starts) - 1)
+        self._starts.append(self._starts[-1])
+        if not placed:
+            self._known_from = len(self._starts) - 1
+
+    def _fetch(self, back: int, offset: int, length: int) -> bytes:
         number = len(self._starts) - 1 - back
+        if number in self._lost or number < self._known_from:
+            raise CorruptError("a block copies from one that is lost")
         start = self._starts[number] + offset
         if start >= self._starts[number + 1]:
             raise CorruptError("a block copies what does not stand before it")
         if start < self._gone:
             raise CorruptError("a block copies from further back than the header says")
-        return memoryview(self._known)[start - self._gone : start - self._gone + length]
+        return bytes(self._known[start - self._gone : start - self._gone + length])

@@ -15,6 +15,7 @@ from typing import BinaryIO
 import xxhash
 
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY, Limits, decode_block, memory_needed
+from nzip.codec.past import Past
 from nzip.codec.salvage.evidence import Begun, Ended, Found, Missing, Part
 from nzip.codec.salvage.faults import Fault, Lost
 from nzip.codec.salvage.finder import Finder
@@ -25,6 +26,7 @@ from nzip.formats.container.structures import Header
 ZEROS = 1 << 20  # bytes of zeros that are handed out at a time
 ZEROS_RATIO = 1024  # bytes of zeros, for a byte of the file, that its word is taken for ...
 ZEROS_FREE = 64 << 20  # ... beside these
+REACH = 1 << 27  # bytes that blocks may copy from, where the header that says so is damaged
 
 
 class Salvage:
@@ -73,6 +75,7 @@ class Salvage:
         self._zeros_left = 0
         self._finder: Finder | None = None
         self._begun = 0  # where the member's content begins
+        self._past = Past(0)  # what blocks may copy from
         self._hash: xxhash.xxh3_64 | None = xxhash.xxh3_64()  # of the member's content; None where some is lost
         self.faults: list[Fault] = []
         self.size = 0
@@ -123,6 +126,8 @@ class Salvage:
         if isinstance(part, Begun):
             self._hash = xxhash.xxh3_64()
             self._begun = self.size
+            reach = REACH if part.reach is None else part.reach
+            self._past = Past(min(reach, self._limits.max_memory))
             return
         if isinstance(part, Ended):
             if self._hash is not None and self._hash.intdigest() != part.end.check:
@@ -132,11 +137,10 @@ class Salvage:
             return
         if isinstance(part, Found):
             try:
-                raw = part.raw if task is None else task.result()
+                raw = self._raw(part, task)
             except NzipError as error:
                 part = Missing(part.offset, str(error), part.header.raw_size)
             else:
-                assert raw is not None
                 self._admit(len(raw))
                 self._blocks += 1
                 self.size += len(raw)
@@ -144,6 +148,8 @@ class Salvage:
                     self._hash.update(raw)
                 yield raw
                 return
+        elif part.size != 0:
+            self._past.lose(placed=part.size is not None)
         if part.size == 0:
             self.faults.append(Fault(part.reason, part.offset))
             return
@@ -164,6 +170,24 @@ class Salvage:
             left -= count
             self.size += count
             yield bytes(count)
+
+    def _raw(self, part: Found, task: Task[bytes] | None) -> bytes:
+        """Return the content of a block, and keep what others may copy of it.
+
+        Raises:
+            NzipError: the block is damaged, or one that it copies from is lost.
+        """
+        try:
+            literals = part.raw if task is None else task.result()
+        except NzipError:
+            self._past.lose()
+            raise
+        assert literals is not None
+        try:
+            return self._past.content(part.header, part.payload, literals)
+        except NzipError:
+            self._past.add(literals)
+            raise
 
     def _admit(self, count: int) -> None:
         if self._max_output_size is not None and self.size + count > self._max_output_size:

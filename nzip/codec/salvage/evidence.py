@@ -54,9 +54,10 @@ class Ended(NamedTuple):
 
 
 class Begun(NamedTuple):
-    """The start of a member."""
+    """The start of a member, and how far back its blocks may copy, if its header can be read."""
 
     offset: int
+    reach: int | None
 
 
 Part = Begun | Found | Missing | Ended

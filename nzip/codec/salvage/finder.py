@@ -98,7 +98,8 @@ class Finder:
         position = self._start
         while True:
             end = known.get(position)
-            yield Begun(position)
+            header = header_at(self._window, position)
+            yield Begun(position, None if header is None else header.reach)
             try:
                 if end is not None:
                     yield from self._by_index(position, end, position + end.member_size)

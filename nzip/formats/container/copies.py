@@ -46,7 +46,7 @@ class Copy(NamedTuple):
 class Literals(Protocol):
     """Gives stretches of what a copy may copy from."""
 
-    def __call__(self, back: int, offset: int, length: int) -> bytes | memoryview:
+    def __call__(self, back: int, offset: int, length: int) -> bytes:
         """Return `length` bytes of the literals of earlier blocks, from `offset` of those of the block `back` (1 or
         more) blocks before on; fewer where these end with the block before this one.
 

@@ -106,8 +106,9 @@ class Finder:
         import numpy as np
 
         while self.scanned < len(block):
+            count = min(PIECE, self._grow())
             with memoryview(block) as view:
-                data = np.frombuffer(bytes(view[self.scanned : self.scanned + PIECE]), np.uint8)
+                data = np.frombuffer(bytes(view[self.scanned : self.scanned + count]), np.uint8)
             self._make_room(len(data))
             _scan(
                 data, self._known, self._table, self._copies, self._state, self._rolled, gear(), self._bits,
@@ -219,11 +220,18 @@ class Finder:
             copies = np.zeros(2 * needed, np.int64)
             copies[: len(self._copies)] = self._copies
             self._copies = copies
-        bits = (min(end + count, self._reach) >> self._rate).bit_length()
-        if bits > self._bits:
-            table = np.zeros(1 << bits, np.uint64)
-            _grown(self._table, table, bits)
+
+    def _grow(self) -> int:
+        """Have a table for what is known, and return for how many bytes more it is large enough: when it grows, as what
+        it forgets, depends on the content alone."""
+        import numpy as np
+
+        end = int(self._state[END])
+        while (room := (1 << self._bits + self._rate) - end) <= 0 and 1 << self._bits + self._rate < 2 * self._reach:
+            table = np.zeros(1 << self._bits + 1, np.uint64)
+            _grown(self._table, table, self._bits + 1)
             self._table = table
+        return room if room > 0 else PIECE
 
 
 @lru_cache(maxsize=1)

@@ -86,7 +86,7 @@ def scan(
             table[slot] = u64(u64(mark << u64(32)) | u64(end))
             if source < 0 and u64(entry >> u64(32)) == mark:
                 there = i64(entry & u64(0xFFFFFFFF))
-                if 0 < there and end - there <= reach:
+                if there > 0 and end - there <= reach:
                     most = min(min(end - last, end - there), there)
                     length = i64(0)
                     while length < most and known[u64(there - length - 1)] == known[u64(end - length - 1)]:
