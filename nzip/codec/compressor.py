@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from nzip.closing import Closing
 from nzip.codec.blocks import encode_block, encode_copied, encode_within, end_of_block
 from nzip.codec.coding import Coding
+from nzip.codec.like import Like, Old, encode_like, old_of
 from nzip.codec.members import MemberWriter
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
 from nzip.formats.container import copies
@@ -30,6 +31,7 @@ from nzip.settings import DEFAULT_LEVEL, LEAST_REPEATED, STORED, Settings, resol
 
 Buffer = bytes | bytearray | memoryview
 MOST_GAIN = 64  # bytes of text that one byte of a window may stand for
+LIKE_REACH = 1 << 26  # bytes that copies reach back, at levels without any, where a file is like another
 _HEADER = -1
 _END = -2
 
@@ -99,6 +101,7 @@ class Compressor(Closing):
         mode: permission bits to store.
         mtime_ns: modification time to store, nanoseconds since 1970 UTC.
         kind: `"tar"` when the content is a tar archive of one directory.
+        like: a file that the content is like, as a path or its bytes; who decodes needs it as well.
 
     Attributes:
         bytes_in: bytes of input taken.
@@ -124,6 +127,7 @@ class Compressor(Closing):
         mode: int | None = None,
         mtime_ns: int | None = None,
         kind: str | None = None,
+        like: Like = None,
     ):
         settings = resolve(level, engine=engine, params=params, block_size=block_size)
         self._block_size = settings.block_size
@@ -136,11 +140,25 @@ class Compressor(Closing):
         if self._limit:
             self._block_size = min(self._block_size, MOST_GAIN * self._limit)
         self._most_content = self._block_size if self._limit else settings.most_content
+        self._old = old_of(like)
         self._reach = settings.reach if settings.finds_repeats and not self._limit else 0
+        if self._old is not None:
+            if self._limit:
+                raise ValueError("blocks that are like a file cannot be cut by window_bits")
+            self._reach = settings.reach or LIKE_REACH
+            self._most_content = max(self._most_content, 4 * self._block_size)
         self._repeats: Finder | None = None
         self._coding = Coding(settings.engines, opened=settings.opened, verify=verify)
         self._writer = MemberWriter(
-            Header(name=name, mode=mode, mtime_ns=mtime_ns, content_size=content_size, kind=kind, reach=self._reach)
+            Header(
+                name=name,
+                mode=mode,
+                mtime_ns=mtime_ns,
+                content_size=content_size,
+                kind=kind,
+                reach=self._reach,
+                like=None if self._old is None else self._old.named,
+            )
         )
         self._workers = Workers(1 if self._limit else thread_count(threads))
         self._lock = threading.RLock()
@@ -237,7 +255,7 @@ class Compressor(Closing):
         raw = bytes(self._rest.data)
         cut = None if self._repeats is None else self._repeats.cut(self._block_size)
         if not self._begun and not (self._limit and raw) and (cut is None or cut.size == len(raw)):
-            end = self._writer.solo(_coded(raw, cut, self._coding))
+            end = self._writer.solo(_coded(raw, cut, self._coding, self._old, 0))
         else:
             self._start()
             while self._rest.data:
@@ -252,7 +270,7 @@ class Compressor(Closing):
         self._reach, self._repeats = 0, None
         for piece in self._pieces:
             if piece.chunk is None:
-                piece.task = Task(partial(_coded, piece.raw, piece.cut, self._coding))
+                piece.task = Task(partial(_coded, piece.raw, piece.cut, self._coding, None, 0))
 
     def _ready(self) -> list[_Piece]:
         """Return the pieces from the first on whose chunks are there."""
@@ -341,7 +359,7 @@ class Compressor(Closing):
             raw = raw[:count]
             task = Task(lambda: chunk)
         else:
-            task = self._workers.submit(partial(_coded, raw, cut, self._coding))
+            task = self._workers.submit(partial(_coded, raw, cut, self._coding, self._old, number))
         self._add(_Piece(number, self._rest.start, raw, task, cut=cut))
         self._collect(self._most_waiting)
 
@@ -372,19 +390,23 @@ class Compressor(Closing):
 
     def _look(self) -> None:
         """Look for repeats in what there is of the block: from so many bytes on, and then in all."""
-        if not self._reach or (self._repeats is None and self.bytes_in < LEAST_REPEATED):
+        if not self._reach or (self._repeats is None and self._old is None and self.bytes_in < LEAST_REPEATED):
             return
         if self._repeats is None:
             imported("numpy")
-            self._repeats = Finder(self._reach)
+            self._repeats = Finder(self._reach) if self._old is None else Finder(self._reach, self._old.data)
         self._repeats.scan(self._rest.data)
 
 
-def _coded(raw: bytes, cut: Cut | None, coding: Coding) -> bytes:
-    """Return the chunk of a block, where repeats were looked for with what it copies."""
-    if cut is None or not cut.copies:
+def _coded(raw: bytes, cut: Cut | None, coding: Coding, old: Old | None, before: int) -> bytes:
+    """Return the chunk of a block: where repeats were looked for with what it copies, and by what it is like."""
+    if cut is None or (not cut.copies and old is None):
         return encode_block(raw, coding)
-    return encode_copied(cut.literals, coding, copies.pack(cut.copies, raw, len(cut.literals)), len(raw))
+    packed = copies.pack(cut.copies, raw, len(cut.literals))
+    chunk = None
+    if old is not None:
+        chunk = encode_like(cut.literals, coding, old, before, list(cut.copies), packed, len(raw))
+    return encode_copied(cut.literals, coding, packed, len(raw)) if chunk is None else chunk
 
 
 def compress(
@@ -397,6 +419,7 @@ def compress(
     block_size: int | None = None,
     window_bits: int | None = None,
     verify: bool | None = None,
+    like: Like = None,
 ) -> bytes:
     """Return `data` as an nzip file of one member; see `Compressor` for the arguments."""
     with Compressor(
@@ -407,6 +430,7 @@ def compress(
         block_size=block_size,
         window_bits=window_bits,
         verify=verify,
+        like=like,
     ) as compressor:
         return compressor.compress(data) + compressor.flush()
 

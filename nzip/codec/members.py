@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import BinaryIO, NamedTuple, TypeVar
 
 import xxhash
@@ -82,7 +83,7 @@ class MemberWriter:
     def solo(self, chunk: bytes) -> bytes:
         """Return the whole member where it is one block."""
         said = self.header
-        header = Header(solo=True, name=said.name, mode=said.mode, mtime_ns=said.mtime_ns, kind=said.kind)
+        header = replace(said, solo=True, content_size=None, reach=0)
         return header.encode() + chunk
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 
+from nzip.codec.like import Old
 from nzip.errors import CorruptError
 from nzip.formats.container.copies import Copies
 from nzip.formats.container.structures import BlockHeader
@@ -14,10 +15,12 @@ class Past:
 
     Args:
         reach: how many bytes; none are kept for 0.
+        old: the file that the member is like: as the literals of a block that stands before the first.
     """
 
-    def __init__(self, reach: int):
+    def __init__(self, reach: int, old: Old | None = None):
         self._reach = reach
+        self._old = old
         self._known = bytearray()
         self._starts = array("Q", (0,))  # where each block's literals begin in the member's, and the next one's will
         self._gone = 0
@@ -37,17 +40,23 @@ class Past:
         content = literals
         if header.copies_size:
             data = payload[: header.copies_size]
-            found = Copies(data, header.raw_size, header.literal_size, len(self._starts) - 1)
+            found = Copies(data, header.raw_size, header.literal_size, self.blocks + (self._old is not None))
             content = found.content(literals, self._fetch)
         self.add(literals)
         return content
 
+    @property
+    def blocks(self) -> int:
+        """How many blocks stand before the next."""
+        return len(self._starts) - 1
+
     def add(self, literals: bytes) -> None:
         """Keep the literals of the next block."""
+        self._starts.append(self._starts[-1] + len(literals))
         if not self._reach:
+            self._gone = self._starts[-1]
             return
         self._known += literals
-        self._starts.append(self._starts[-1] + len(literals))
         excess = len(self._known) - self._reach
         if excess > 0:
             del self._known[:excess]
@@ -61,7 +70,12 @@ class Past:
             self._known_from = len(self._starts) - 1
 
     def _fetch(self, back: int, offset: int, length: int) -> bytes:
-        number = len(self._starts) - 1 - back
+        number = self.blocks - back
+        if number < 0:
+            assert self._old is not None
+            if not 0 <= offset <= len(self._old) - length:
+                raise CorruptError("a block copies what is not in the file that its member is like")
+            return self._old.read(offset, offset + length)
         if number in self._lost or number < self._known_from:
             raise CorruptError("a block copies from one that is lost")
         start = self._starts[number] + offset

@@ -10,7 +10,7 @@ import struct
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import overload
+from typing import NamedTuple, overload
 
 from nzip.errors import CorruptError, UnsupportedError
 from nzip.formats.container.wire import Reader, block_check, check16, check32, pack_memory, uleb, unpack_memory
@@ -26,6 +26,7 @@ MAX_CHUNK = 10 + MAX_BLOCK + MAX_BLOCK_HEADER  # bytes of the chunk of one block
 MAX_BLOCKS = 1 << 28  # in one member, so that the end index has a bound
 MAX_TRANSFORMS = 4
 MAX_NAME = 4096  # bytes of UTF-8
+DIGEST = 16  # bytes of the hash of what both sides have
 MAX_REACH = 1 << 40  # bytes of literals that are kept for later blocks
 
 # Header flags
@@ -35,7 +36,8 @@ RESERVED_FLAGS = 0x3C
 # Block flags
 TRANSFORMED = 0x01
 COPIED = 0x02
-RESERVED_BLOCK_FLAGS = 0x3C
+BESIDE = 0x04
+RESERVED_BLOCK_FLAGS = 0x38
 
 # Chunk types; bit 7 set means a reader that does not know the type may skip the chunk.
 BLOCK = 0x01
@@ -49,6 +51,7 @@ FIELD_MTIME = 0x83
 FIELD_CONTENT_SIZE = 0x84
 FIELD_KIND = 0x85
 FIELD_REACH = 0x06
+FIELD_LIKE = 0x07
 
 KINDS = {1: "tar", 2: "image", 3: "audio"}
 STORE_ENGINE = 0
@@ -62,6 +65,18 @@ def valid_name(name: str) -> bool:
         and not any(c in "/\\" or ord(c) < 32 or ord(c) == 127 for c in name)
         and len(name.encode("utf-8", "surrogatepass")) <= MAX_NAME
     )
+
+
+class Named(NamedTuple):
+    """Bytes that both sides have.
+
+    Attributes:
+        size: how many there are.
+        digest: their BLAKE2b hash of `DIGEST` bytes.
+    """
+
+    size: int
+    digest: bytes
 
 
 @dataclass(frozen=True)
@@ -78,6 +93,7 @@ class Header:
             of a lossy picture or sound.
         reach: bytes of the literals of earlier blocks that a reader has to keep, as later blocks may copy from them; a
             power of two, or 0.
+        like: the file that the member was made like, which decoding needs.
         size: bytes of the encoded header (set by `parse`).
     """
 
@@ -88,6 +104,7 @@ class Header:
     content_size: int | None = None
     kind: str | None = None
     reach: int = 0
+    like: Named | None = None
     size: int = field(default=0, compare=False)
 
     def encode(self) -> bytes:
@@ -128,6 +145,8 @@ class Header:
             if self.reach.bit_count() != 1 or self.reach > MAX_REACH:
                 raise ValueError(f"copies cannot reach back {self.reach} bytes")
             add(FIELD_REACH, bytes((self.reach.bit_length() - 1,)))
+        if self.like is not None:
+            add(FIELD_LIKE, uleb(self.like.size) + self.like.digest)
         flags = (SOLO if self.solo else 0) | (FIELDS if fields else 0)
         out = MAGIC + bytes((FORMAT_VERSION, flags))
         if fields:
@@ -207,6 +226,8 @@ class Header:
                 if not 0 < reach < MAX_REACH.bit_length():
                     raise CorruptError("the header states a reach of copies that the format does not allow")
                 values["reach"] = 1 << reach
+            elif tag == FIELD_LIKE:
+                values["like"] = Named(body.uleb(), body.bytes(DIGEST))
             elif not tag & OPTIONAL:
                 raise UnsupportedError(f"header field {tag} is required and unknown; the file needs a later nzip")
             else:
@@ -266,6 +287,8 @@ class BlockHeader:
         payload_size: bytes of payload.
         copies_size: how many of these, the first ones, say what the block copies (`container.copies`); 0 for nothing.
         literal_size: bytes of content that it does not copy, which engine and transforms give; -1 for all.
+        beside: how the engine reads in the file that the member is like (`repeats.beside`), and how many bytes that
+            makes; None where it does not.
         check: `block_check` of the block's literals.
         size: bytes of the whole chunk (set by `parse`).
     """
@@ -279,6 +302,7 @@ class BlockHeader:
     payload_size: int
     copies_size: int = 0
     literal_size: int = -1
+    beside: tuple[int, int] | None = None
     check: int = 0
     header_check: int = 0
     size: int = 0
@@ -294,7 +318,8 @@ class BlockHeader:
 
     def encode(self, literals: bytes, payload: bytes) -> bytes:
         """Return the whole chunk of a block whose `payload` decodes to `literals`."""
-        body = bytearray(((TRANSFORMED if self.transforms else 0) | (COPIED if self.copies_size else 0), self.engine))
+        flags = (TRANSFORMED if self.transforms else 0) | (COPIED if self.copies_size else 0)
+        body = bytearray((flags | (0 if self.beside is None else BESIDE), self.engine))
         if self.engine != STORE_ENGINE:
             body += bytes((self.engine_version, pack_memory(self.memory), len(self.packed))) + self.packed
         if self.transforms:
@@ -302,6 +327,8 @@ class BlockHeader:
         body += uleb(self.raw_size)
         if self.copies_size:
             body += uleb(self.literal_size) + uleb(self.copies_size)
+        if self.beside is not None:
+            body += uleb(self.beside[0]) + uleb(self.beside[1])
         head = bytes((BLOCK,)) + uleb(len(body) + 10 + self.payload_size) + body
         header_check = check16(head)
         return head + struct.pack("<HQ", header_check, block_check(literals, payload, header_check)) + payload
@@ -335,6 +362,7 @@ class BlockHeader:
         copies_size = 0
         if flags & COPIED:
             literal_size, copies_size = reader.uleb(), reader.uleb()
+        beside = (reader.uleb(), reader.uleb()) if flags & BESIDE else None
         covered = bytes(reader.data[start : reader.pos])
         header_check = reader.u16()
         if header_check != check16(covered):
@@ -354,6 +382,8 @@ class BlockHeader:
             raise CorruptError("a block's sizes do not fit together")
         if engine == STORE_ENGINE and coded != literal_size:
             raise CorruptError("a block's sizes do not fit together")
+        if beside is not None and (engine == STORE_ENGINE or transforms or not 0 < beside[1] <= MAX_BLOCK):
+            raise CorruptError("a block reads beside it what it cannot")
         if flags & COPIED and (literal_size >= raw_size or not copies_size):
             raise CorruptError("a block's sizes do not fit what it copies")
         return cls(
@@ -366,6 +396,7 @@ class BlockHeader:
             payload_size=payload_size,
             copies_size=copies_size,
             literal_size=literal_size,
+            beside=beside,
             check=check,
             header_check=header_check,
             size=body_start + body_size - start,

@@ -18,14 +18,18 @@ from typing import Any, NamedTuple
 from nzip.entropy.jit import Native
 from nzip.formats.container.copies import LEAST, Copy
 
-RATE = 7  # log2 of the bytes from a mark to the next, on average
-FAR, NEAR = 256, 4096  # bytes of a copy, at least: from another block, and from its own
+RATE = 6  # log2 of the bytes from a mark to the next, on average
+ROOM = 1  # log2 of the table's places for each mark
+FAR, NEAR = 128, 4096  # bytes of a copy, at least: from another block, and from its own
 LEAST_TABLE = 12  # log2 of its places
 PIECE = 1 << 20  # bytes that are scanned at a time
 # As the kernel has them
 AT, END, COPIES, COPIED, START, GONE, STATES, COLUMNS = 0, 1, 5, 6, 9, 10, 11, 3
 
+Buffer = bytes | bytearray | memoryview
+
 _scan = Native("nzip.formats.repeats.kernel", "scan")
+_learn = Native("nzip.formats.repeats.kernel", "learn")
 _advance = Native("nzip.formats.repeats.kernel", "advance")
 _slide = Native("nzip.formats.repeats.kernel", "slide")
 _grown = Native("nzip.formats.repeats.kernel", "grown")
@@ -68,22 +72,33 @@ class Finder:
 
     Args:
         reach: bytes of literals, and of content, from a copy back to its source, at most.
+        old: what both sides know before the member: as the literals of a block that stands before its first.
         rate, far, near: see the constants.
     """
 
-    def __init__(self, reach: int, *, rate: int = RATE, far: int = FAR, near: int = NEAR):
+    def __init__(self, reach: int, old: Buffer = b"", *, rate: int = RATE, far: int = FAR, near: int = NEAR):
         import numpy as np
 
         self._reach, self._rate, self._far, self._near = reach, rate, far, near
-        self._known = np.empty(1 << 16, np.uint8)
-        self._table = np.zeros(1 << LEAST_TABLE, np.uint64)
+        size = self._old = len(old)
+        bits = max(LEAST_TABLE, (size >> rate).bit_length() + ROOM)
+        self._known = np.empty(size + (1 << 16), np.uint8)
+        self._table = np.zeros(1 << bits, np.uint64)
         self._copies = np.zeros(COLUMNS * 64, np.int64)
         self._state = np.zeros(STATES, np.int64)
         self._state[2] = -1  # no match is open
         self._rolled = np.zeros(1, np.uint64)
-        self._maps: list[Map] = []  # of the blocks before
+        self._maps: list[Map] = []  # of the blocks before; the first is of what is known before them
         self._forgotten = 0  # blocks whose maps are not needed any more
         self._literal = array("q", (0,))  # where the literals of each block, and of the next, begin
+        if size:
+            self._known[:size] = np.frombuffer(old, np.uint8)
+            self._state[END] = size
+            self._state[8] = size
+            _learn(self._known[:size], self._table, gear(), bits, rate)
+            self._maps.append(Map(-size, -size, array("q", (-size,)), array("q", (-size,))))
+            self._literal.insert(0, -size)
+            self._forgotten = 1
 
     @property
     def start(self) -> int:
@@ -112,7 +127,7 @@ class Finder:
             self._make_room(len(data))
             _scan(
                 data, self._known, self._table, self._copies, self._state, self._rolled, gear(), self._bits,
-                self._reach, self._near, self._far, self._rate,
+                self._reach, self._near, self._far, self._rate, self._old,
             )  # fmt: skip
 
     def cut(self, most: int) -> Cut:
@@ -147,8 +162,9 @@ class Finder:
         for place, length, source in [*rows, (self.scanned, 0, 0)]:
             if not keep(place):
                 break
-            for literal, size in list(self._pieces(block, source + gone, length)):
-                if first + literals - literal > self._reach:
+            source += gone if source >= self._old else 0
+            for literal, size in list(self._pieces(block, source - self._old, length)):
+                if literal >= 0 and first + literals - literal > self._reach:
                     if not keep(at + size):
                         break
                     continue
@@ -158,7 +174,7 @@ class Finder:
                 block.literals.append(literal)
                 at += size
                 before = copies[-1] if copies else None
-                if before is not None and before.place == literals and (
+                if before is not None and before.place == literals and literal and (
                     self._literal[-1 - before.back] + before.offset + before.length == literal
                 ):
                     copies[-1] = before._replace(length=before.length + size)
@@ -194,9 +210,9 @@ class Finder:
             if len(self._literal) == len(self._maps):
                 self._literal.append(cut.map.literal + len(cut.literals))
             _advance(self._copies, self._state, cut.size)
-        count = int(self._state[END]) - self.scanned - self._reach
+        count = int(self._state[END]) - self.scanned - self._reach - self._old
         if count > self._reach // 2:
-            _slide(self._known, self._table, self._copies, self._state, count)
+            _slide(self._known, self._table, self._copies, self._state, count, self._old)
         gone = int(self._state[GONE])
         while self._forgotten + 1 < len(self._maps) and self._maps[self._forgotten + 1].start <= gone:
             old = self._maps[self._forgotten]
@@ -227,7 +243,8 @@ class Finder:
         import numpy as np
 
         end = int(self._state[END])
-        while (room := (1 << self._bits + self._rate) - end) <= 0 and 1 << self._bits + self._rate < 2 * self._reach:
+        most, bits = 2 * self._reach + self._old, self._rate - ROOM
+        while (room := (1 << self._bits + bits) - end) <= 0 and 1 << self._bits + bits < most:
             table = np.zeros(1 << self._bits + 1, np.uint64)
             _grown(self._table, table, self._bits + 1)
             self._table = table

@@ -1,6 +1,6 @@
 """The loops that look for repeats; apart because this module imports numba.
 
-A rolling hash of the last 64 bytes (the gear hash of Xia and others, "Ddelta", 2014) marks about one place in 128 by
+A rolling hash of the last 64 bytes (the gear hash of Xia and others, "Ddelta", 2014) marks about one place in 64 by
 the content alone; a table knows where each mark was seen last. What a mark leads to is compared byte by byte, to both
 sides, before it is believed. So what is found depends on the bytes alone, and not on how they were cut in calls.
 
@@ -53,6 +53,7 @@ def scan(
     near: int,  # bytes of a copy, at least, whose source stands in this block
     far: int,  # and elsewhere
     rate: int,  # marks are one place in 1 << rate
+    old: int,  # bytes of `known`, the first ones, that are no content and are never forgotten
 ) -> None:
     end = i64(state[END])
     begin = end - i64(state[AT])
@@ -66,7 +67,7 @@ def scan(
     for at in range(size):
         byte = data[u64(at)]
         if source >= 0:
-            if known[u64(source)] == byte and (taken == 0 or source < limit):
+            if known[u64(source)] == byte and (taken == 0 or source < limit) and source != old:
                 source += 1
                 length += 1
             else:
@@ -86,8 +87,8 @@ def scan(
             table[slot] = u64(u64(mark << u64(32)) | u64(end))
             if source < 0 and u64(entry >> u64(32)) == mark:
                 there = i64(entry & u64(0xFFFFFFFF))
-                if there > 0 and end - there <= reach:
-                    most = min(min(end - last, end - there), there)
+                if there > 0 and (end - there <= reach or there <= old):
+                    most = min(min(end - last, end - there), there - old if there > old else there)
                     length = i64(0)
                     while length < most and known[u64(there - length - 1)] == known[u64(end - length - 1)]:
                         length += 1
@@ -114,7 +115,6 @@ def scan(
 @bare
 def learn(
     data: Array,  # uint8: what is known before a member, to be found in it
-    first: int,  # where `known` begins with it
     table: Array,
     gear: Array,
     bits: int,
@@ -128,7 +128,7 @@ def learn(
         warm += 1
         if (h >> drop) == u64(0) and warm >= WINDOW:
             mark = mark_of(h)
-            table[u64(mark >> shift)] = u64(u64(mark << u64(32)) | u64(first + at + 1))
+            table[u64(mark >> shift)] = u64(u64(mark << u64(32)) | u64(at + 1))
 
 
 @bare
@@ -162,18 +162,20 @@ def advance(
 
 
 @bare
-def slide(known: Array, table: Array, copies: Array, state: Array, count: int) -> None:
-    """Forget the first `count` known bytes."""
+def slide(known: Array, table: Array, copies: Array, state: Array, count: int, old: int) -> None:
+    """Forget `count` known bytes, the first of the content."""
     end = i64(state[END])
-    for i in range(count, end):
+    for i in range(old + count, end):
         known[u64(i - count)] = known[u64(i)]
     for i in range(i64(table.shape[0])):
         entry = u64(table[u64(i)])
         there = i64(entry & u64(0xFFFFFFFF))
-        table[u64(i)] = u64(entry - u64(count)) if there > count else u64(0)
+        if there > old:
+            table[u64(i)] = u64(entry - u64(count)) if there > old + count else u64(0)
     for i in range(i64(state[COPIES])):
-        copies[u64(COLUMNS * i + 2)] = i64(copies[u64(COLUMNS * i + 2)]) - count
-    if i64(state[SOURCE]) >= 0:
+        if i64(copies[u64(COLUMNS * i + 2)]) >= old:
+            copies[u64(COLUMNS * i + 2)] = i64(copies[u64(COLUMNS * i + 2)]) - count
+    if i64(state[SOURCE]) >= old:
         state[SOURCE] = i64(state[SOURCE]) - count
     state[LAST] = i64(state[LAST]) - count
     state[END] = end - count
