@@ -220,7 +220,7 @@ def paq8px(name: str) -> Coder:
 def lepton() -> Coder:
     from importlib.metadata import version
 
-    import lepton_jpeg
+    import lepton_jpeg_python
 
     def wrapped(function: Callable[[bytes], bytes], data: bytes) -> bytes:
         try:
@@ -231,8 +231,8 @@ def lepton() -> Coder:
     return Coder(
         "lepton",
         version("lepton-jpeg-python"),
-        partial(wrapped, lepton_jpeg.compress_bytes),
-        partial(wrapped, lepton_jpeg.decompress_bytes),
+        partial(wrapped, lepton_jpeg_python.compress_bytes),
+        partial(wrapped, lepton_jpeg_python.decompress_bytes),
     )
 
 

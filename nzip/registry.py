@@ -163,4 +163,14 @@ TRANSFORMS = Registry(
     ],
 )
 
-OPENERS = Registry("opener", "nzip.openers", [])
+OPENERS = Registry(
+    "opener",
+    "nzip.openers",
+    [
+        ("lzw", 10, 1, "nzip.formats.openers.lzw:LzwOpener"),
+        ("differences", 11, 1, "nzip.formats.openers.differences:DifferencesOpener"),
+        ("base64", 12, 1, "nzip.formats.openers.base64:Base64Opener"),
+        ("hexadecimal", 13, 1, "nzip.formats.openers.hexadecimal:HexadecimalOpener"),
+        ("fax", 14, 1, "nzip.formats.openers.fax:FaxOpener"),
+    ],
+)

@@ -1,0 +1,188 @@
+"""GIF, TIFF and pictures behind headers of Windows' bitmaps: what the finders say of them."""
+
+import random
+import struct
+from typing import Any
+
+import pytest
+from naive_encodings import close_fax, close_lzw
+
+from nzip.formats.container.wire import uleb
+from nzip.formats.content.containers import dib, gif, tiff
+from nzip.formats.content.containers.base import Found
+from nzip.formats.content.kinds import Segment
+from nzip.registry import OPENERS
+
+DRAW = random.Random(8)
+
+
+class AnySize(int):
+    """A size that equals every other."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = int.__hash__
+
+
+def grown(data: bytes, found: list[Found]) -> list[tuple[bytes, Segment]]:
+    """The leaves that are pictures, with what they hold."""
+    leaves: list[tuple[bytes, Segment]] = []
+    at = 0
+    for each in found:
+        assert at <= each.start < each.stop <= len(data)
+        at = each.stop
+        coded = data[each.start : each.stop]
+        if each.segment is not None:
+            leaves.append((coded, each.segment))
+            continue
+        opened = OPENERS.by_name(each.opener).open(coded, 1 << 24, **each.hints)
+        assert opened is not None
+        assert each.inside is not None
+        leaves += grown(opened.inner, list(each.inside(opened.inner)))
+    return leaves
+
+
+def gif_file(frames: list[tuple[int, int, int, int, bytes, int]], palette: bytes) -> bytes:
+    """A GIF of frames (left, top, width, height, pixels, flags)."""
+    out = b"GIF89a" + struct.pack("<HHBBB", 99, 99, 0xF7, 0, 0) + palette
+    for left, top, width, height, pixels, flags in frames:
+        recipe = bytes.fromhex("0c08ff" if flags & 0x40 else "0408ff") + (uleb(width) if flags & 0x40 else b"")
+        out += b"\x21\xf9\4\0\0\0\0\0" + b"\x2c" + struct.pack("<HHHHB", left, top, width, height, flags)
+        out += close_lzw(pixels, recipe + bytes.fromhex("00010500"), AnySize())
+    return out + b";"
+
+
+def pixels(width: int, height: int) -> bytes:
+    return bytes((x // 3 + y // 2 + DRAW.randrange(2)) % 256 for y in range(height) for x in range(width))
+
+
+COLOURS = random.Random(1).randbytes(768)
+GREYS = bytes(k for k in range(256) for _ in range(3))
+
+
+def test_frames_of_a_gif() -> None:
+    places = [(0, 0, 40, 30, 0), (0, 5, 40, 20, 0x40), (1, 0, 40, 20, 0)]
+    frames = [(*place[:4], pixels(*place[2:4]), place[4]) for place in places]
+    data = b"before" + gif_file(frames, COLOURS) + b"behind"
+    leaves = grown(data, gif.find(data, 6))
+    assert [leaf for leaf, _ in leaves] == [frame[4] for frame in frames]
+    assert [(one.kind, one.row, one.stride, one.indexed) for _, one in leaves] == [("image", 40, 1, True)] * 3
+    assert [one.frame for _, one in leaves] == [0, 40 * 30 - 40 * 5, 0]
+
+
+def test_a_gif_of_greys_has_samples() -> None:
+    data = gif_file([(0, 0, 40, 30, pixels(40, 30), 0)], GREYS)
+    assert [one.indexed for _, one in grown(data, gif.find(data, 0))] == [False]
+
+
+def test_a_gif_that_is_cut_off() -> None:
+    data = gif_file([(0, 0, 40, 30, pixels(40, 30), 0), (0, 0, 40, 30, pixels(40, 30), 0)], COLOURS)
+    for cut in range(len(data)):
+        found = gif.find(data[:cut], 0)
+        assert all(each.stop <= cut for each in found)
+        assert len(found) <= 2
+    for k in range(0, len(data), 3):
+        broken = bytearray(data)
+        broken[k] ^= 0xFF
+        assert all(each.stop <= len(data) for each in gif.find(bytes(broken), 0))
+
+
+def tiff_file(fields: dict[int, tuple[int, ...]], strips: list[bytes], order: str = "<", gap: int = 0) -> bytes:
+    """A TIFF with strips, then its directory."""
+    data = (b"II*\0" if order == "<" else b"MM\0*") + bytes(4)
+    offsets = []
+    for strip in strips:
+        offsets.append(len(data))
+        data += strip + bytes(gap)
+    fields = {**fields, 273: tuple(offsets), 279: tuple(map(len, strips))}
+    extra, entries = b"", b""
+    end = len(data) + 2 + 12 * len(fields) + 4
+    for tag, values in sorted(fields.items()):
+        packed = struct.pack(f"{order}{len(values)}I", *values)
+        if len(packed) > 4:
+            place = struct.pack(f"{order}I", end + len(extra))
+            extra += packed
+        else:
+            place = packed
+        entries += struct.pack(f"{order}HHI", tag, 4, len(values)) + place
+    directory = struct.pack(f"{order}H", len(fields)) + entries + bytes(4) + extra
+    return data[:4] + struct.pack(f"{order}I", len(data)) + data[8:] + directory
+
+
+def lzw(data: bytes) -> bytes:
+    return close_lzw(data, bytes.fromhex("030800010500"), AnySize())
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("gap", [0, 1])
+def test_strips_of_a_tiff_are_one_picture(order: str, gap: int) -> None:
+    rows = pixels(60, 50)
+    fields: dict[int, tuple[int, ...]] = {256: (20,), 257: (50,), 258: (8, 8, 8), 259: (5,), 277: (3,), 278: (16,)}
+    data = tiff_file(fields, [lzw(rows[k : k + 960]) for k in range(0, 3000, 960)], order, gap)
+    [(leaf, segment)] = grown(data, tiff.find(data, 0))
+    assert leaf == rows
+    assert (segment.kind, segment.row, segment.stride, segment.channels) == ("image", 60, 3, 3)
+
+
+def test_differences_and_planes_of_a_tiff() -> None:
+    rows = pixels(20, 50)
+    fields: dict[int, tuple[int, ...]] = {256: (20,), 257: (25,), 258: (8, 8), 259: (5,), 277: (2,), 278: (25,)}
+    data = tiff_file({**fields, 284: (2,), 317: (2,)}, [lzw(rows[:500]), lzw(rows[500:])])
+    [(leaf, segment)] = grown(data, tiff.find(data, 0))
+    assert (segment.row, segment.stride, segment.frame) == (20, 1, 500)
+    assert leaf[:2] == bytes((rows[0], (rows[0] + rows[1]) % 256))
+
+
+def test_a_facsimile_in_a_tiff() -> None:
+    rows = bytes(DRAW.randrange(256) & DRAW.randrange(256) for _ in range(40 * 25))
+    fields: dict[int, tuple[int, ...]] = {256: (320,), 257: (25,), 258: (1,), 259: (4,), 278: (25,)}
+    data = tiff_file(fields, [close_fax(rows, bytes.fromhex("00c0020101"), AnySize())])
+    [(leaf, segment)] = grown(data, tiff.find(data, 0))
+    assert leaf == rows
+    assert (segment.kind, segment.row) == ("bitmap", 40)
+
+
+def test_a_tiff_without_compression() -> None:
+    rows = pixels(60, 50)
+    fields: dict[int, tuple[int, ...]] = {256: (10,), 257: (50,), 258: (16,) * 3, 277: (3,), 278: (50,)}
+    data = b"before" + tiff_file(fields, [rows], ">")
+    [(leaf, segment)] = grown(data, tiff.find(data, 6))
+    assert leaf == rows
+    assert (segment.width, segment.row, segment.big) == (2, 60, True)
+
+
+def test_a_tiff_that_is_damaged() -> None:
+    rows = pixels(20, 50)
+    fields: dict[int, tuple[int, ...]] = {256: (20,), 257: (50,), 258: (8,), 259: (5,), 278: (25,), 284: (1,)}
+    data = tiff_file(fields, [lzw(rows[:500]), lzw(rows[500:])])
+    for k in range(len(data)):
+        for value in (0, 255, data[k] ^ 1):
+            broken = data[:k] + bytes((value,)) + data[k + 1 :]
+            for each in tiff.find(broken, 0):
+                assert each.stop <= len(data)
+        assert all(each.stop <= k for each in tiff.find(data[:k], 0))
+
+
+@pytest.mark.parametrize(
+    ("bits", "height", "stated", "expected"),
+    [
+        (24, 30, 0, {"kind": "image", "channels": 3, "row": 60}),
+        (32, -30, 30 * 80, {"kind": "image", "channels": 4, "row": 80}),
+        (32, 40, 0, {"kind": "image", "channels": 4, "row": 80}),
+        (24, 40, 20 * 60 + 80, {"kind": "image", "channels": 3, "row": 60}),
+        (1, 400, 0, {"kind": "bitmap", "row": 4}),
+        (16, 30, 0, {}),
+        (24, 30, 7, {}),
+    ],
+)
+def test_a_picture_behind_a_header(bits: int, height: int, stated: int, expected: dict[str, Any]) -> None:
+    head = struct.pack("<IiiHHIIiiII", 40, 20, height, 1, bits, 0, stated, 0, 0, 0, 0)
+    data = b"x" + head + bytes(DRAW.randrange(256) for _ in range(8000))
+    found = dib.find(data, 1)
+    assert len(found) == (1 if expected else 0)
+    for each in found:
+        assert each.segment is not None
+        assert {name: getattr(each.segment, name) for name in expected} == expected
+        assert each.stop - each.start == each.segment.length <= len(data)
+    assert dib.find(data[:300], 1) == []
