@@ -13,7 +13,7 @@ from nzip.formats.container.copies import Copies, Copy
 from nzip.formats.container.structures import DIGEST, BlockHeader, Named
 from nzip.formats.container.wire import pack_memory, unpack_memory
 from nzip.formats.content.detection import detect
-from nzip.formats.repeats.beside import WHOLE, size_of, stretches
+from nzip.formats.repeats.beside import MARGIN, WHOLE, heads, size_of
 from nzip.models.base import Beside, Engine
 from nzip.process import imported
 from nzip.registry import ENGINES
@@ -21,9 +21,7 @@ from nzip.registry import ENGINES
 Path = str | bytes | os.PathLike[str]
 PIECE = 1 << 20
 MOST = 1 << 31  # bytes of an old file
-MARGINS = (1 << 14, 1 << 12, 1 << 10, 1 << 8, 1 << 6)
-LEAST_READ = 1 << 20  # bytes that may be read beside a block, however few it has
-READ = 4  # and so many for each of its bytes
+MOST_WHOLE = 1 << 20  # bytes of an old file that is read as a whole
 
 
 class Old:
@@ -97,9 +95,9 @@ def needed(like: Named | None, old: Old | None) -> Old | None:
 
 def beside(old: Old, copies: list[Copy], before: int, literals: int, margin: int) -> Beside:
     """Return what an engine reads beside a block; see `formats.repeats.beside`."""
-    texts, heads = stretches(copies, before, literals, len(old), margin)
-    text = b"".join(old.read(*stretch) for stretch in texts)
-    return Beside(text, [(place, old.read(start, stop)) for place, start, stop in heads])
+    text = old.read(0, len(old)) if margin == WHOLE else b""
+    found = heads(copies, before, literals, len(old), margin)
+    return Beside(text, [(place, b"".join(old.read(*part) for part in parts)) for place, parts in found])
 
 
 def encode_like(
@@ -116,15 +114,7 @@ def encode_like(
     engine, params = coding.last
     if not engine.learns_beside or not literals or not len(old):
         return None
-    most = max(LEAST_READ, READ * len(literals))
-    margin = next(
-        (
-            margin
-            for margin in (WHOLE, *MARGINS)
-            if size_of(*stretches(copies, before, len(literals), len(old), margin)) <= most
-        ),
-        MARGINS[-1],
-    )
+    margin = WHOLE if len(old) <= MOST_WHOLE else MARGIN
     imported("numpy", *engine.imports)
     read = beside(old, copies, before, len(literals), margin)
     if not read.size:
@@ -163,7 +153,8 @@ def decode_like(header: BlockHeader, payload: bytes, old: Old | None, before: in
         raise CorruptError("a block needs more memory than its header states")
     packed = payload[: header.copies_size]
     copies = list(Copies(packed, header.raw_size, header.literal_size, before + 1)) if packed else []
-    if size_of(*stretches(copies, before, header.literal_size, len(old), margin)) != size:
+    most = size_of(heads(copies, before, header.literal_size, len(old), margin))
+    if most + (len(old) if margin == WHOLE else 0) != size:
         raise CorruptError("a block reads another number of bytes than its header says")
     imported("numpy", *engine.imports)
     read = beside(old, copies, before, header.literal_size, margin)

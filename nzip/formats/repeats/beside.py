@@ -1,8 +1,8 @@
 """What an engine reads of an old file beside a block that is like a part of it.
 
 A block holds what is left between its copies. Where a copy from the old file ends, that file goes on with what stood
-there before: this is what the rest most likely resembles, and the engine reads it before the block. And before the
-first byte behind a copy the engine reads the last bytes of the copy, as they are what that byte follows.
+there before: this is what the rest most likely resembles, and the engine reads it before it codes the rest. Then it
+reads the last bytes of the copy, which is what the rest follows. A small file is read before the block, as a whole.
 
 docs/reference/FORMAT.md, section 2.6, defines it. Both sides make it of the block's copies, so nothing of it is stored
 but how much.
@@ -10,67 +10,61 @@ but how much.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from nzip.formats.container.copies import Copy
 
 HEAD = 32  # bytes that are read before the first one behind a copy
 WIDE = 4096  # bytes in the old file between two copies that are read, beside four times those between them in the new
 WHOLE = 0  # the margin that stands for all of the old file
+MARGIN = 64
 
-Read = Callable[[int, int], bytes]
-"""Gives the bytes of the old file from one place to another."""
-
-
-def stretches(
+def heads(
     copies: Iterable[Copy], before: int, literals: int, old: int, margin: int
-) -> tuple[list[tuple[int, int]], list[tuple[int, int, int]]]:
-    """Return what of the old file is read before a block, in its order; and where heads stand.
+) -> list[tuple[int, list[tuple[int, int]]]]:
+    """Return what of the old file is read within a block.
 
     Args:
         copies: of the block, in order.
         before: blocks of the member before it.
         literals: bytes of the block that are in no copy.
         old: bytes of the old file.
-        margin: bytes that are read beside what stands between two copies; `WHOLE` for the whole file.
+        margin: bytes that are read on either side of what stands between two copies; `WHOLE` where the whole file is
+            read before the block, and nothing of this.
 
     Returns:
-        Starts and ends in the old file; and of each head its place among the literals, start and end.
+        Places among the literals, and of each the starts and ends in the old file.
     """
-    found: list[tuple[int, int]] = [(0, old)] if margin == WHOLE else []
-    heads: list[tuple[int, int, int]] = []
-    end = -1  # in the old file, of the copy at the place; -1 for none from there
-    place = 0
+    found: list[tuple[int, list[tuple[int, int]]]] = []
+    place, end = 0, -1  # behind the latest copy: among the literals, and in the old file or -1
 
-    def between(start: int, stop: int, start_at: int) -> None:
-        """Note the literals from `start` to `stop`, when a copy from `start_at` (or -1) follows."""
-        size = stop - start
-        if size and end >= 0:
-            heads.append((start, max(0, end - HEAD), end))
-        if not size or margin == WHOLE:
+    def between(stop: int, start: int) -> None:
+        """Note what is read before the literals up to `stop`, behind which a copy from `start` (or -1) follows."""
+        size = stop - place
+        if not size:
             return
-        if end >= 0 and 0 <= start_at - end <= 4 * size + WIDE:
-            found.append((end - margin, start_at + margin))
-            return
+        parts = []
+        if margin != WHOLE:
+            if end >= 0 and 0 <= start - end <= 4 * size + WIDE:
+                parts.append((end - margin, start + margin))
+            elif end >= 0:
+                parts.append((end - margin, end + size + margin))
+            elif start >= 0:
+                parts.append((start - size - margin, start + margin))
         if end >= 0:
-            found.append((end - margin, end + size + margin))
-        if start_at >= 0:
-            found.append((start_at - size - margin, start_at + margin))
+            parts.append((end - HEAD, end))
+        parts = [(max(0, first), min(old, last)) for first, last in parts]
+        if any(first < last for first, last in parts):
+            found.append((place, parts))
 
     for copy in copies:
         start = copy.offset if copy.back == before + 1 else -1
-        between(place, copy.place, start)
+        between(copy.place, start)
         place, end = copy.place, (-1 if start < 0 else min(start + copy.length, old))
-    between(place, literals, -1)
-    joined: list[tuple[int, int]] = []
-    for start, stop in sorted((max(0, start), min(old, stop)) for start, stop in found):
-        if joined and start <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(joined[-1][1], stop))
-        elif stop > start:
-            joined.append((start, stop))
-    return joined, heads
+    between(literals, -1)
+    return found
 
 
-def size_of(stretches: list[tuple[int, int]], heads: list[tuple[int, int, int]]) -> int:
+def size_of(heads: list[tuple[int, list[tuple[int, int]]]]) -> int:
     """Return how many bytes these are."""
-    return sum(stop - start for start, stop in stretches) + sum(stop - start for _, start, stop in heads)
+    return sum(max(0, last - first) for _, parts in heads for first, last in parts)
