@@ -49,12 +49,14 @@ class Settings:
             coded side by side when there are threads for them.
         reach: how far back repeats are looked for, in bytes that are no repeats themselves; a power of two, or 0 for
             not at all. Decoding keeps as many.
+        beside: what codes blocks beside an old file that they are like; None for the last of the engines.
         opens: whether containers in blocks are opened.
     """
 
     engines: tuple[Choice, ...] = field(hash=False)
     block_size: int
     reach: int = 0
+    beside: Choice | None = None
     opens: bool = False
 
     @property
@@ -131,7 +133,14 @@ def _level(
 ) -> Level:
     choices = tuple(Choice(name, params) for name, params in engines)
     return Level(
-        number=number, engines=choices, block_size=block_size, opens=number > 1, reach=reach, summary=summary
+        number=number,
+        engines=choices,
+        block_size=block_size,
+        opens=number > 1,
+        reach=reach,
+        # Most of such a block is copied, and the rest is worth a closer look.
+        beside=GENERAL if 3 <= number <= 6 else None,
+        summary=summary,
     )
 
 
@@ -202,7 +211,8 @@ def resolve(
     # Who asks for bytes as they are wants no copies either.
     reach = 0 if choices[-1].engine == STORED.engine else settings.reach
     opens = settings.opens and engine is None
-    return Settings(engines=choices, block_size=block_size, opens=opens, reach=reach)
+    beside = settings.beside if engine is None and not params else None
+    return Settings(engines=choices, block_size=block_size, opens=opens, reach=reach, beside=beside)
 
 
 def named(name: str) -> Settings:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from nzip.codec.bundle import bundled
 from nzip.codec.coding import Coding, coded
-from nzip.codec.like import Old, decode_like
+from nzip.codec.like import UNKNOWN, Known, decode_known
 from nzip.errors import CorruptError, LimitError, over_memory
 from nzip.formats.container.structures import BUNDLE_ENGINE, MAX_BLOCK, STORE_ENGINE, BlockHeader
 from nzip.formats.container.wire import Reader, block_check, pack_memory, unpack_memory
@@ -205,12 +205,12 @@ def encode_copied(literals: bytes, coding: Coding, copies: bytes, raw_size: int)
     return replace(header, payload_size=len(payload)).encode(literals, payload)
 
 
-def decode_block(header: BlockHeader, payload: bytes, old: Old | None = None, before: int = 0) -> bytes:
+def decode_block(header: BlockHeader, payload: bytes, known: Known = UNKNOWN, before: int = 0) -> bytes:
     """Return the literals of a block that a reader has admitted: all its bytes, but for what it copies.
 
     Args:
         header, payload: of the block.
-        old: the file that the block's member is like.
+        known: what is known beside the block's member.
         before: how many blocks stand before it there.
 
     Raises:
@@ -218,8 +218,8 @@ def decode_block(header: BlockHeader, payload: bytes, old: Old | None = None, be
         UnsupportedError: the engine or a transform is not known here.
     """
     with progress.block(header.literal_size):
-        if header.beside is not None:
-            raw = decode_like(header, payload, old, before)
+        if header.beside is not None or header.primed:
+            raw = decode_known(header, payload, known, before)
         else:
             raw = _decode(header, payload[header.copies_size :] if header.copies_size else payload)
     if block_check(raw, payload, header.header_check) != header.check:

@@ -18,9 +18,9 @@ from itertools import takewhile
 from typing import Any, NamedTuple
 
 from nzip.closing import Closing
-from nzip.codec.blocks import encode_block, encode_copied, encode_within, end_of_block
+from nzip.codec.blocks import encode_copied, encode_within, end_of_block
 from nzip.codec.coding import Coding
-from nzip.codec.like import Like, Old, encode_like, old_of
+from nzip.codec.like import UNKNOWN, Known, Like, encode_like
 from nzip.codec.members import MemberWriter
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
 from nzip.formats.container import copies
@@ -102,6 +102,7 @@ class Compressor(Closing):
         mtime_ns: modification time to store, nanoseconds since 1970 UTC.
         kind: `"tar"` when the content is a tar archive of one directory.
         like: a file that the content is like, as a path or its bytes; who decodes needs it as well.
+        primer: one that `nzip.make_primer` made, as a path or its bytes; who decodes needs it as well.
 
     Attributes:
         bytes_in: bytes of input taken.
@@ -128,6 +129,7 @@ class Compressor(Closing):
         mtime_ns: int | None = None,
         kind: str | None = None,
         like: Like = None,
+        primer: Like = None,
     ):
         settings = resolve(level, engine=engine, params=params, block_size=block_size)
         self._block_size = settings.block_size
@@ -140,15 +142,16 @@ class Compressor(Closing):
         if self._limit:
             self._block_size = min(self._block_size, MOST_GAIN * self._limit)
         self._most_content = self._block_size if self._limit else settings.most_content
-        self._old = old_of(like)
+        self._beside = Known.of(like, primer)
+        self._old = self._beside.old
         self._reach = settings.reach if settings.finds_repeats and not self._limit else 0
+        if self._limit and self._beside != UNKNOWN:
+            raise ValueError("blocks that are like a file, or have a primer, cannot be cut by window_bits")
         if self._old is not None:
-            if self._limit:
-                raise ValueError("blocks that are like a file cannot be cut by window_bits")
             self._reach = settings.reach or LIKE_REACH
             self._most_content = max(self._most_content, 4 * self._block_size)
         self._repeats: Finder | None = None
-        self._coding = Coding(settings.engines, opened=settings.opened, verify=verify)
+        self._coding = Coding(settings.engines, opened=settings.opened, verify=verify, beside=settings.beside)
         self._writer = MemberWriter(
             Header(
                 name=name,
@@ -158,6 +161,7 @@ class Compressor(Closing):
                 kind=kind,
                 reach=self._reach,
                 like=None if self._old is None else self._old.named,
+                primer=None if self._beside.primer is None else self._beside.primer.id,
             )
         )
         self._workers = Workers(1 if self._limit else thread_count(threads))
@@ -255,7 +259,7 @@ class Compressor(Closing):
         raw = bytes(self._rest.data)
         cut = None if self._repeats is None else self._repeats.cut(self._block_size)
         if not self._begun and not (self._limit and raw) and (cut is None or cut.size == len(raw)):
-            end = self._writer.solo(_coded(raw, cut, self._coding, self._old, 0))
+            end = self._writer.solo(_coded(raw, cut, self._coding, self._beside, 0))
         else:
             self._start()
             while self._rest.data:
@@ -270,7 +274,7 @@ class Compressor(Closing):
         self._reach, self._repeats = 0, None
         for piece in self._pieces:
             if piece.chunk is None:
-                piece.task = Task(partial(_coded, piece.raw, piece.cut, self._coding, None, 0))
+                piece.task = Task(partial(_coded, piece.raw, piece.cut, self._coding, UNKNOWN, 0))
 
     def _ready(self) -> list[_Piece]:
         """Return the pieces from the first on whose chunks are there."""
@@ -359,7 +363,7 @@ class Compressor(Closing):
             raw = raw[:count]
             task = Task(lambda: chunk)
         else:
-            task = self._workers.submit(partial(_coded, raw, cut, self._coding, self._old, number))
+            task = self._workers.submit(partial(_coded, raw, cut, self._coding, self._beside, number))
         self._add(_Piece(number, self._rest.start, raw, task, cut=cut))
         self._collect(self._most_waiting)
 
@@ -398,15 +402,16 @@ class Compressor(Closing):
         self._repeats.scan(self._rest.data)
 
 
-def _coded(raw: bytes, cut: Cut | None, coding: Coding, old: Old | None, before: int) -> bytes:
-    """Return the chunk of a block: where repeats were looked for with what it copies, and by what it is like."""
-    if cut is None or (not cut.copies and old is None):
-        return encode_block(raw, coding)
-    packed = copies.pack(cut.copies, raw, len(cut.literals))
+def _coded(raw: bytes, cut: Cut | None, coding: Coding, known: Known, before: int) -> bytes:
+    """Return the chunk of a block: with what it copies where repeats were looked for, and by what is known beside."""
+    literals, found = (raw, []) if cut is None else (cut.literals, list(cut.copies))
+    packed = copies.pack(found, raw, len(literals))
     chunk = None
-    if old is not None:
-        chunk = encode_like(cut.literals, coding, old, before, list(cut.copies), packed, len(raw))
-    return encode_copied(cut.literals, coding, packed, len(raw)) if chunk is None else chunk
+    if known.old is not None:
+        chunk = encode_like(literals, coding, known.old, before, found, packed, len(raw))
+    elif known.primer is not None:
+        chunk = known.primer.encode(literals, coding, packed, len(raw))
+    return encode_copied(literals, coding, packed, len(raw)) if chunk is None else chunk
 
 
 def compress(
@@ -420,6 +425,7 @@ def compress(
     window_bits: int | None = None,
     verify: bool | None = None,
     like: Like = None,
+    primer: Like = None,
 ) -> bytes:
     """Return `data` as an nzip file of one member; see `Compressor` for the arguments."""
     with Compressor(
@@ -431,6 +437,7 @@ def compress(
         window_bits=window_bits,
         verify=verify,
         like=like,
+        primer=primer,
     ) as compressor:
         return compressor.compress(data) + compressor.flush()
 

@@ -16,7 +16,7 @@ import xxhash
 
 from nzip.closing import Closing
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY, Limits, at_block, decode_block, memory_needed
-from nzip.codec.like import Like, Old, needed, old_of
+from nzip.codec.like import UNKNOWN, Known, Like
 from nzip.codec.members import READ_SIZE, Read
 from nzip.codec.past import Past
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
@@ -49,7 +49,7 @@ class Decompressor(Closing):
             need more together.
         max_block: most decoded bytes of one block; None for the format's own limit.
         threads: blocks decoded at the same time; 0 for all cores.
-        like: the file that the member was made like, as a path or its bytes, where it was.
+        like, primer: the file that the member was made like, or the primer, as a path or its bytes, where it has one.
 
     Attributes:
         eof: the member's end was reached and verified.
@@ -67,9 +67,10 @@ class Decompressor(Closing):
         max_block: int | None = None,
         threads: int = 1,
         like: Like = None,
+        primer: Like = None,
     ):
-        self._like = old_of(like)
-        self._old: Old | None = None  # that, where the member is like it
+        self._given = Known.of(like, primer)
+        self._beside = UNKNOWN  # what of this the member needs
         self._limits = Limits(max_memory, MAX_BLOCK if max_block is None else max_block)
         self._max_output_size = max_output_size
         self._workers = Workers(thread_count(threads))
@@ -151,7 +152,8 @@ class Decompressor(Closing):
             max_memory=self._limits.max_memory,
             max_block=self._limits.max_block,
             threads=self._workers.count,
-            like=self._like,
+            like=self._given.old,
+            primer=self._given.primer,
         )
         blocks, raw, size = self._before
         member._before = (blocks + self._parser.blocks, raw + self.output_size, size + self._parser.offset)
@@ -230,19 +232,19 @@ class Decompressor(Closing):
 
     def _begin(self, header: Header) -> None:
         """Make ready for what the header says that blocks copy from."""
-        self._old = needed(header.like, self._like)
+        self._beside = self._given.needed(header)
         if header.reach:
             kept = header.reach if header.content_size is None else min(header.reach, header.content_size)
             self._limits.admit_memory(kept, "keeping what later blocks may copy")
             self._kept = kept
-        self._past = Past(header.reach, self._old)
+        self._past = Past(header.reach, self._beside.old)
 
     def _submit(self, block: Block) -> None:
         needed = memory_needed(block.header)
         while self._queue and sum(memory_needed(w.header) for w in self._queue) + needed > self._budget:
             self._collect()
         number = self._collected + len(self._queue)
-        call = partial(decode_block, block.header, block.payload, self._old, number)
+        call = partial(decode_block, block.header, block.payload, self._beside, number)
         # A solo member is one block, which no thread needs to be started for.
         alone = self._workers.count == 1 or (self.header is not None and self.header.solo)
         task = Task(call) if alone else self._workers.submit(call)
@@ -302,7 +304,7 @@ class Contents(Closing):
     Args:
         read: gives the next bytes of the file.
         begin: bytes of it that were read before.
-        max_output_size, max_memory, threads, like: as for `Decompressor`.
+        max_output_size, max_memory, threads, like, primer: as for `Decompressor`.
         budget: most bytes of memory for all blocks under way, where `max_memory` is for each of them.
         prepare: called with each block's header, which is within the limits, before the block is waited for.
 
@@ -322,11 +324,12 @@ class Contents(Closing):
         budget: int | None = None,
         prepare: Callable[[BlockHeader], None] | None = None,
         like: Like = None,
+        primer: Like = None,
     ):
         self._read = read
         self._begin = begin
         self._member: Decompressor | None = Decompressor(
-            max_output_size=max_output_size, max_memory=max_memory, threads=threads, like=like
+            max_output_size=max_output_size, max_memory=max_memory, threads=threads, like=like, primer=primer
         )
         self._member._budget = max_memory if budget is None else budget
         self._member._prepare = prepare
@@ -373,6 +376,7 @@ def decompress(
     max_memory: int = DEFAULT_MAX_MEMORY,
     threads: int = 1,
     like: Like = None,
+    primer: Like = None,
 ) -> bytes:
     """Return what `data`, an nzip file of one or more members, was made from.
 
@@ -381,7 +385,7 @@ def decompress(
         max_output_size: most decoded bytes to return; None for no limit. Set it for data you do not trust.
         max_memory: most bytes of memory for the blocks decoded at one time.
         threads: blocks decoded at the same time; 0 for all cores.
-        like: the file that it was made like, as a path or its bytes, where it was.
+        like, primer: as for `Decompressor`.
 
     Raises:
         CorruptError, UnsupportedError, LimitError: see `Decompressor`. `salvage` gives what is sound of damaged data.
@@ -394,6 +398,7 @@ def decompress(
         max_memory=max_memory,
         threads=threads,
         like=like,
+        primer=primer,
     ) as contents:
         out = bytearray()
         while piece := contents.read():

@@ -6,11 +6,12 @@ import hashlib
 import mmap
 import os
 from functools import cached_property
+from typing import NamedTuple
 
 from nzip.codec.coding import Coding
 from nzip.errors import CorruptError, UnsupportedError
 from nzip.formats.container.copies import Copies, Copy
-from nzip.formats.container.structures import DIGEST, BlockHeader, Named
+from nzip.formats.container.structures import DIGEST, PRIMER_DIGEST, BlockHeader, Header, Named
 from nzip.formats.container.wire import pack_memory, unpack_memory
 from nzip.formats.content.detection import detect
 from nzip.formats.repeats.beside import MARGIN, WHOLE, heads, size_of
@@ -21,6 +22,7 @@ from nzip.registry import ENGINES
 Path = str | bytes | os.PathLike[str]
 PIECE = 1 << 20
 MOST = 1 << 31  # bytes of an old file
+KEPT = 64 << 20  # bytes of what an engine keeps that has read a primer
 MOST_WHOLE = 1 << 20  # bytes of an old file that is read as a whole
 
 
@@ -66,31 +68,134 @@ class Old:
         return bytes(self.data[start:stop])
 
 
+class Primer(Old):
+    """A primer of the user's."""
+
+    @classmethod
+    def of(cls, primer: Path | bytearray | memoryview | Old) -> Primer:
+        """Return a primer from its file, or the bytes of that.
+
+        Raises:
+            CorruptError, UnsupportedError: it is no primer, or a damaged one.
+            ValueError: it is too large.
+            OSError: it cannot be read.
+        """
+        from nzip.codec.primers import text_of
+
+        file = primer if isinstance(primer, Old) else Old(primer)
+        made = cls(text_of(bytes(file.data), file.name))
+        made.name = file.name
+        return made
+
+    @property
+    def id(self) -> bytes:
+        """What headers say of it."""
+        return self.named.digest[:PRIMER_DIGEST]
+
+    @cached_property
+    def text(self) -> bytes:
+        """What is read before a block: one object, as engines keep what they learned of it."""
+        return bytes(self.data)
+
+    def encode(self, literals: bytes, coding: Coding, packed: bytes, raw_size: int) -> bytes | None:
+        """Return the chunk of a block behind the primer; None where that is no use. Arguments as for `encode_like`."""
+        name, params = coding.engines[-1]
+        engine: Engine = ENGINES.by_name(name)
+        if not engine.learns_beside or not literals:
+            return None
+        imported("numpy", *engine.imports)
+        size = len(literals) + len(self)
+        fitted = engine.fit(engine.alone(params, kept=True), size)
+        payload = engine.encode_beside(literals, fitted, None, Beside(self.text, kept=True))
+        if len(payload) >= len(literals):
+            return None
+        header = BlockHeader(
+            engine=engine.id,
+            engine_version=engine.version,
+            memory=unpack_memory(pack_memory(engine.memory(fitted, size) + KEPT)),
+            packed=engine.pack(fitted),
+            transforms=(),
+            raw_size=raw_size,
+            payload_size=len(packed) + len(payload),
+            copies_size=len(packed),
+            literal_size=len(literals),
+            primed=True,
+        )
+        return header.encode(literals, packed + payload)
+
+    def decode(self, header: BlockHeader, payload: bytes) -> bytes:
+        """Return the literals of a block behind the primer.
+
+        Raises:
+            CorruptError: the payload is damaged.
+        """
+        engine: Engine = ENGINES.by_id(header.engine, header.engine_version)
+        params = engine.unpack(header.packed)
+        if engine.memory(params, header.literal_size + len(self)) + KEPT > header.memory:
+            raise CorruptError("a block needs more memory than its header states")
+        imported("numpy", *engine.imports)
+        beside = Beside(self.text, kept=True)
+        return engine.decode_beside(payload[header.copies_size :], header.literal_size, params, beside)
+
+
 Like = Path | bytearray | memoryview | Old | None
 
 
-def old_of(like: Like) -> Old | None:
-    """Return the old file of a path or bytes, where there is one."""
-    return like if like is None or isinstance(like, Old) else Old(like)
+class Known(NamedTuple):
+    """What is known beside a member.
 
-
-def needed(like: Named | None, old: Old | None) -> Old | None:
-    """Return the old file of a member whose header names `like`.
-
-    Raises:
-        UnsupportedError: it is not there, or another one.
+    Attributes:
+        old: the file that it is like.
+        primer: a primer of the user's.
     """
-    if like is None:
-        return None
-    what = f"the file that it was made like, of {like.size:,} bytes and with the BLAKE2b-128 hash {like.digest.hex()}"
-    if old is None:
-        raise UnsupportedError(f"decoding needs {what} (--like)")
-    if old.named != like:
-        raise UnsupportedError(
-            f"decoding needs {what}; {old.name} is another one, of {old.named.size:,} bytes and with the hash "
-            f"{old.named.digest.hex()}"
+
+    old: Old | None = None
+    primer: Primer | None = None
+
+    @classmethod
+    def of(cls, like: Like, primer: Like) -> Known:
+        """Return what is known by paths or bytes.
+
+        Raises:
+            ValueError: both are given, or what is given cannot be such.
+            OSError: it cannot be read.
+        """
+        if like is not None and primer is not None:
+            raise ValueError("a file is like another one or has a primer, not both")
+        return cls(
+            like if like is None or isinstance(like, Old) else Old(like),
+            primer if primer is None or isinstance(primer, Primer) else Primer.of(primer),
         )
-    return old
+
+    def needed(self, header: Header) -> Known:
+        """Return what of this a member with this header is decoded with.
+
+        Raises:
+            UnsupportedError: what it needs is not there, or another one is.
+        """
+        old = primer = None
+        if header.like is not None:
+            size, digest = header.like
+            what = f"the file that it was made like, of {size:,} bytes and with the BLAKE2b-128 hash {digest.hex()}"
+            if self.old is None:
+                raise UnsupportedError(f"decoding needs {what} (--like)")
+            old, there = self.old, self.old.named
+            if there != header.like:
+                raise UnsupportedError(
+                    f"decoding needs {what}; {old.name} is another one, of {there.size:,} bytes and with the hash "
+                    f"{there.digest.hex()}"
+                )
+        if header.primer is not None:
+            what = f"the primer whose BLAKE2b-128 hash begins with {header.primer.hex()}"
+            if self.primer is None:
+                raise UnsupportedError(f"decoding needs {what} (--primer)")
+            primer = self.primer
+            if primer.id != header.primer:
+                raise UnsupportedError(f"decoding needs {what}; {primer.name} is another one, {primer.id.hex()}")
+        return Known(old, primer)
+
+
+UNKNOWN = Known()
 
 
 def beside(old: Old, copies: list[Copy], before: int, literals: int, margin: int) -> Beside:
@@ -111,7 +216,8 @@ def encode_like(
         before: blocks of the member before this one.
         copies: what `packed` says.
     """
-    engine, params = coding.last
+    name, params = coding.engines[-1] if coding.beside is None else coding.beside
+    engine: Engine = ENGINES.by_name(name)
     if not engine.learns_beside or not literals or not len(old):
         return None
     margin = WHOLE if len(old) <= MOST_WHOLE else MARGIN
@@ -136,6 +242,19 @@ def encode_like(
         beside=(margin, read.size),
     )
     return header.encode(literals, packed + payload)
+
+
+def decode_known(header: BlockHeader, payload: bytes, known: Known, before: int) -> bytes:
+    """Return the literals of a block that reads in what is known beside its member.
+
+    Raises:
+        CorruptError: the payload is damaged, or the member names nothing to be read.
+    """
+    if not header.primed:
+        return decode_like(header, payload, known.old, before)
+    if known.primer is None:
+        raise CorruptError("a block reads a primer that its member does not name")
+    return known.primer.decode(header, payload)
 
 
 def decode_like(header: BlockHeader, payload: bytes, old: Old | None, before: int) -> bytes:

@@ -24,10 +24,12 @@ class Beside(NamedTuple):
     Attributes:
         text: bytes to be read before it.
         heads: in order, places in the block and what stood before the byte there, of which the block holds nothing.
+        kept: the same text, and no heads, stand beside many blocks: an engine may keep what it learned of it.
     """
 
     text: bytes = b""
     heads: Sequence[tuple[int, bytes]] = ()
+    kept: bool = False
 
     @property
     def size(self) -> int:
@@ -143,8 +145,8 @@ class Engine(ABC):
             CorruptError: the payload cannot be decoded.
         """
 
-    def alone(self, params: Params) -> Params:
-        """Return `params` for a block beside which something is known."""
+    def alone(self, params: Params, kept: bool = False) -> Params:
+        """Return `params` for a block beside which something is known, as `Beside` has it."""
         return params
 
     def encode_beside(self, block: bytes, params: Params, content: Content | None, beside: Beside) -> bytes:

@@ -27,6 +27,7 @@ MAX_BLOCKS = 1 << 28  # in one member, so that the end index has a bound
 MAX_TRANSFORMS = 4
 MAX_NAME = 4096  # bytes of UTF-8
 DIGEST = 16  # bytes of the hash of what both sides have
+PRIMER_DIGEST = 4  # and of a primer, as it stands before short records: what a wrong one gives, a block's check finds
 MAX_REACH = 1 << 40  # bytes of literals that are kept for later blocks
 
 # Header flags
@@ -37,7 +38,8 @@ RESERVED_FLAGS = 0x3C
 TRANSFORMED = 0x01
 COPIED = 0x02
 BESIDE = 0x04
-RESERVED_BLOCK_FLAGS = 0x38
+PRIMED = 0x08
+RESERVED_BLOCK_FLAGS = 0x30
 
 # Chunk types; bit 7 set means a reader that does not know the type may skip the chunk.
 BLOCK = 0x01
@@ -52,8 +54,9 @@ FIELD_CONTENT_SIZE = 0x84
 FIELD_KIND = 0x85
 FIELD_REACH = 0x06
 FIELD_LIKE = 0x07
+FIELD_PRIMER = 0x08
 
-KINDS = {1: "tar", 2: "image", 3: "audio"}
+KINDS = {1: "tar", 2: "image", 3: "audio", 4: "primer"}
 STORE_ENGINE = 0
 BUNDLE_ENGINE = 9
 
@@ -94,6 +97,7 @@ class Header:
         reach: bytes of the literals of earlier blocks that a reader has to keep, as later blocks may copy from them; a
             power of two, or 0.
         like: the file that the member was made like, which decoding needs.
+        primer: the first bytes of the hash of the primer that decoding needs.
         size: bytes of the encoded header (set by `parse`).
     """
 
@@ -105,6 +109,7 @@ class Header:
     kind: str | None = None
     reach: int = 0
     like: Named | None = None
+    primer: bytes | None = None
     size: int = field(default=0, compare=False)
 
     def encode(self) -> bytes:
@@ -147,6 +152,8 @@ class Header:
             add(FIELD_REACH, bytes((self.reach.bit_length() - 1,)))
         if self.like is not None:
             add(FIELD_LIKE, uleb(self.like.size) + self.like.digest)
+        if self.primer is not None:
+            add(FIELD_PRIMER, self.primer)
         flags = (SOLO if self.solo else 0) | (FIELDS if fields else 0)
         out = MAGIC + bytes((FORMAT_VERSION, flags))
         if fields:
@@ -228,6 +235,8 @@ class Header:
                 values["reach"] = 1 << reach
             elif tag == FIELD_LIKE:
                 values["like"] = Named(body.uleb(), body.bytes(DIGEST))
+            elif tag == FIELD_PRIMER:
+                values["primer"] = body.bytes(PRIMER_DIGEST)
             elif not tag & OPTIONAL:
                 raise UnsupportedError(f"header field {tag} is required and unknown; the file needs a later nzip")
             else:
@@ -289,6 +298,7 @@ class BlockHeader:
         literal_size: bytes of content that it does not copy, which engine and transforms give; -1 for all.
         beside: how the engine reads in the file that the member is like (`repeats.beside`), and how many bytes that
             makes; None where it does not.
+        primed: the engine reads the member's primer.
         check: `block_check` of the block's literals.
         size: bytes of the whole chunk (set by `parse`).
     """
@@ -303,6 +313,7 @@ class BlockHeader:
     copies_size: int = 0
     literal_size: int = -1
     beside: tuple[int, int] | None = None
+    primed: bool = False
     check: int = 0
     header_check: int = 0
     size: int = 0
@@ -319,7 +330,8 @@ class BlockHeader:
     def encode(self, literals: bytes, payload: bytes) -> bytes:
         """Return the whole chunk of a block whose `payload` decodes to `literals`."""
         flags = (TRANSFORMED if self.transforms else 0) | (COPIED if self.copies_size else 0)
-        body = bytearray((flags | (0 if self.beside is None else BESIDE), self.engine))
+        flags |= (0 if self.beside is None else BESIDE) | (PRIMED if self.primed else 0)
+        body = bytearray((flags, self.engine))
         if self.engine != STORE_ENGINE:
             body += bytes((self.engine_version, pack_memory(self.memory), len(self.packed))) + self.packed
         if self.transforms:
@@ -384,6 +396,8 @@ class BlockHeader:
             raise CorruptError("a block's sizes do not fit together")
         if beside is not None and (engine == STORE_ENGINE or transforms or not 0 < beside[1] <= MAX_BLOCK):
             raise CorruptError("a block reads beside it what it cannot")
+        if flags & PRIMED and (engine == STORE_ENGINE or transforms or beside is not None):
+            raise CorruptError("a block reads a primer where it cannot")
         if flags & COPIED and (literal_size >= raw_size or not copies_size):
             raise CorruptError("a block's sizes do not fit what it copies")
         return cls(
@@ -397,6 +411,7 @@ class BlockHeader:
             copies_size=copies_size,
             literal_size=literal_size,
             beside=beside,
+            primed=bool(flags & PRIMED),
             check=check,
             header_check=header_check,
             size=body_start + body_size - start,

@@ -20,6 +20,7 @@ from nzip.formats.container.copies import LEAST, Copy
 
 RATE = 6  # log2 of the bytes from a mark to the next, on average
 ROOM = 1  # log2 of the table's places for each mark
+CLOSE_RATE = 4  # the same where an old file is looked in
 FAR, NEAR = 128, 4096  # bytes of a copy, at least: from another block, and from its own
 LEAST_TABLE = 12  # log2 of its places
 PIECE = 1 << 20  # bytes that are scanned at a time
@@ -73,12 +74,13 @@ class Finder:
     Args:
         reach: bytes of literals, and of content, from a copy back to its source, at most.
         old: what both sides know before the member: as the literals of a block that stands before its first.
-        rate, far, near: see the constants.
+        far, near: see the constants.
     """
 
-    def __init__(self, reach: int, old: Buffer = b"", *, rate: int = RATE, far: int = FAR, near: int = NEAR):
+    def __init__(self, reach: int, old: Buffer = b"", *, far: int = FAR, near: int = NEAR):
         import numpy as np
 
+        rate = CLOSE_RATE if len(old) else RATE
         self._reach, self._rate, self._far, self._near = reach, rate, far, near
         size = self._old = len(old)
         bits = max(LEAST_TABLE, (size >> rate).bit_length() + ROOM)

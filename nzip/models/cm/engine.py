@@ -40,6 +40,8 @@ SAMPLE = 1 << 14  # bytes from a block's middle that say whether it is a bitmap
 SHORT_PRIMER = "09c27dd89e71370d71b7ea81d82b62a4f38370da26b146019f28255984d44e23"  # SHA-256 of its text
 KEPT_BLOCK = 1 << 16  # blocks up to here begin with a state kept in a file; larger ones take longer than reading does
 STATES = 4  # so many files are kept, the latest; each takes about 55 MB
+OWN_KEPT = 2  # states after what is known beside blocks that are kept, the latest
+KNOWN_TYPE = 1 << 16  # blocks up to here are taken to be of the type of what is known beside many
 SKIMMED = sum(primer.size for primer in primers.PRIMERS.values())  # bytes that are skimmed, at most
 
 
@@ -50,11 +52,15 @@ class Reading(NamedTuple):
         text: the bytes.
         skimmed: how many of them, the first ones, are only skimmed.
         number: of the primer, or 0.
+        type: of the mixture that serves.
+        own: it is what the user has beside blocks.
     """
 
     text: bytes = b""
     skimmed: int = 0
     number: int = 0
+    type: int = TEXT
+    own: bool = False
 
 
 class _Run(NamedTuple):
@@ -121,6 +127,7 @@ class ContextMixing(Engine):
 
     def __init__(self) -> None:
         self._states: OrderedDict[tuple[Any, ...], KeptState] = OrderedDict()
+        self._own_states: OrderedDict[tuple[Any, ...], KeptState] = OrderedDict()
         self._lock = lock()
 
     # ---- parameters
@@ -179,6 +186,8 @@ class ContextMixing(Engine):
 
     def _encode(self, block: bytes, params: Params, content: Content | None, beside: Beside) -> bytes:
         full = self._full(params)
+        if beside.kept and len(block) <= KNOWN_TYPE:
+            return self._coded(block, full, [Stretch(_type_of(beside.text), len(block))], beside)
         found = segments.stretches(plain(block) if content is None or content.size != len(block) else content)
         at = 0
         for number, stretch in enumerate(found):
@@ -215,7 +224,10 @@ class ContextMixing(Engine):
 
         size = len(block) - len(block) % full["streams"]
         found = segments.even(found, full["streams"], size)
-        reading, named = self._reading_for(block, full, found)
+        if beside.kept:
+            reading, named, beside = _own(beside), b"", NOTHING
+        else:
+            reading, named = self._reading_for(block, full, found)
         head = segments.pack(found) + named + block[size:]
         known, state = self._begin(full, reading, size + beside.size)
         data = np.empty(known + beside.size + size, np.uint8)
@@ -240,8 +252,9 @@ class ContextMixing(Engine):
 
     learns_beside = True
 
-    def alone(self, params: Params) -> Params:
-        return params if "streams" not in self._given(self._full(params)) else {**params, "streams": 1}
+    def alone(self, params: Params, kept: bool = False) -> Params:
+        own = {"streams": 1, **({"primer": 0} if kept else {})}
+        return {**params, **{key: value for key, value in own.items() if key in self._given(self._full(params))}}
 
     def encode_beside(self, block: bytes, params: Params, content: Content | None, beside: Beside) -> bytes:
         return self._encode(block, params, content, beside)
@@ -258,7 +271,7 @@ class ContextMixing(Engine):
         if any(stretch.length % full["streams"] for stretch in found) or (full["streams"] > 1 and beside.size):
             raise CorruptError(f"a {self.name} block has a segment that its streams cannot share")
         number = 0
-        if self.numbered and full["primer"] and any(stretch.type == TEXT for stretch in found):
+        if not beside.kept and self.numbered and full["primer"] and any(stretch.type == TEXT for stretch in found):
             if at >= len(payload):
                 raise CorruptError(f"a {self.name} block does not start as it should")
             number, at = payload[at], at + 1
@@ -267,7 +280,10 @@ class ContextMixing(Engine):
         rest = at + size - whole
         if len(payload) < rest:
             raise CorruptError(f"a {self.name} block does not start as it should")
-        reading = self._reading(full, found, number)
+        if beside.kept:
+            reading, beside = _own(beside), NOTHING
+        else:
+            reading = self._reading(full, found, number)
         known, state = self._begin(full, reading, whole + beside.size)
         data = np.empty(known + beside.size + size, np.uint8)
         data[:known] = np.frombuffer(reading.text, np.uint8)
@@ -340,20 +356,23 @@ class ContextMixing(Engine):
             return 0, State(self.loop, preset, bits, sizes)
         # The preset counts as it stands here: whoever measures parts of it changes it while the program runs.
         key = (preset, bits, self.loop.bits_of_match(sizes), memory.counter_bits(preset, sizes), reading)
+        states = self._own_states if reading.own else self._states
         with self._lock:
-            kept = self._states.get(key)
+            kept = states.get(key)
             if kept is not None:
-                self._states.move_to_end(key)
+                states.move_to_end(key)
         if kept is not None:
             return begin, kept.state()
         state = self._read(preset, bits, sizes, reading, size)
-        if self.loop.memory(preset, bits, sizes) > self.beside:
+        if not reading.own and self.loop.memory(preset, bits, sizes) > self.beside:
             with self._lock:
                 self._states.clear()  # such a block's memory is stated without them
             return begin, state
-        kept = KeptState(state, preset.mixtures[TEXT])
+        kept = KeptState(state, preset.mixtures[reading.type])
         with self._lock:
-            self._states[key] = kept
+            states[key] = kept
+            while len(self._own_states) > OWN_KEPT:
+                self._own_states.popitem(last=False)
             while sum(entry.size for entry in self._states.values()) > self.kept:
                 self._states.popitem(last=False)
         return begin, state
@@ -365,7 +384,7 @@ class ContextMixing(Engine):
     def _read(self, preset: Preset, bits: int, sizes: int, reading: Reading, size: int) -> State:
         """Return a state after what is read."""
         state = State(self.loop, preset, bits, sizes)
-        read(state, reading.text, preset.mixtures[TEXT], reading.skimmed)
+        read(state, reading.text, preset.mixtures[reading.type], reading.skimmed)
         return state
 
     # ---- cost after other bytes
@@ -391,6 +410,17 @@ class ContextMixing(Engine):
 
     def prepare(self) -> None:
         self.encode(bytes(64), self.fit({"bits": 12}, 64))
+
+
+def _own(beside: Beside) -> Reading:
+    """Return what is read where the user says what."""
+    return Reading(beside.text, type=_type_of(beside.text), own=True)
+
+
+@lru_cache(maxsize=4)
+def _type_of(text: bytes) -> int:
+    """Return the type of the mixture that serves for a text, and for short blocks beside it."""
+    return TEXT if guess(text)[0] == TEXT else BINARY
 
 
 def _shape(stretch: Stretch, at: int) -> dict[str, int]:
