@@ -222,7 +222,8 @@ def decode_block(header: BlockHeader, payload: bytes, known: Known = UNKNOWN, be
             raw = decode_known(header, payload, known, before)
         else:
             raw = _decode(header, payload[header.copies_size :] if header.copies_size else payload)
-    if block_check(raw, payload, header.header_check) != header.check:
+    check = block_check(raw, payload, header.header_check)
+    if header.check != (check & 0xFFFFFFFF if header.brief else check):
         raise CorruptError("a block is damaged (its decoded bytes do not match their check)")
     return raw
 

@@ -259,7 +259,7 @@ class Compressor(Closing):
         raw = bytes(self._rest.data)
         cut = None if self._repeats is None else self._repeats.cut(self._block_size)
         if not self._begun and not (self._limit and raw) and (cut is None or cut.size == len(raw)):
-            end = self._writer.solo(_coded(raw, cut, self._coding, self._beside, 0))
+            end = self._writer.solo(raw, _coded(raw, cut, self._coding, self._beside, 0))
         else:
             self._start()
             while self._rest.data:

@@ -80,9 +80,16 @@ class MemberWriter:
         """Return what stands behind the last chunk."""
         return End(len(self._begin), self.index, 0, self._added.hash.intdigest()).encode()
 
-    def solo(self, chunk: bytes) -> bytes:
-        """Return the whole member where it is one block."""
+    def solo(self, raw: bytes, chunk: bytes) -> bytes:
+        """Return the whole member where it is one block, which decodes to `raw`."""
         said = self.header
+        bare = Header(primer=said.primer, content_size=said.content_size, reach=said.reach)
+        if said.primer is not None and said == bare:
+            reader = Reader(chunk)
+            block = BlockHeader.parse(reader)
+            brief = block.encode_brief(said.primer, raw, chunk[reader.pos :])
+            if brief is not None:
+                return brief
         header = replace(said, solo=True, content_size=None, reach=0)
         return header.encode() + chunk
 
@@ -103,7 +110,7 @@ def written(header: Header, blocks: Iterable[tuple[bytes, bytes]]) -> bytes:
         writer.add(number, raw, chunk)
         chunks.append(chunk)
     if len(chunks) == 1:
-        return writer.solo(chunks[0])
+        return writer.solo(raw, chunks[0])
     return b"".join((writer.begin(), *chunks, writer.end()))
 
 

@@ -345,7 +345,7 @@ class Finder:
         """
         solo = walk.header is not None and walk.header.solo
         kind = self._window.at(position, 1)[0]
-        if kind == BLOCK:
+        if kind == BLOCK or (walk.header is not None and walk.header.brief):
             block = parsed(self._window, position, BlockHeader.parse, MAX_BLOCK_HEADER)
             after = position + block.size
             if after > self._window.size:

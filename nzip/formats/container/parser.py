@@ -13,6 +13,7 @@ from nzip.errors import CorruptError, TruncatedError, UnsupportedError
 from nzip.formats.container.structures import (
     BLOCK,
     END,
+    MAGIC,
     MAX_BLOCKS,
     OPTIONAL,
     BlockHeader,
@@ -22,7 +23,7 @@ from nzip.formats.container.structures import (
 )
 from nzip.formats.container.wire import OutOfBytes, Reader
 
-BLOCK_MARK, END_MARK = bytes((BLOCK,)), bytes((END,))
+BLOCK_MARK, END_MARK, BRIEF_MARK = bytes((BLOCK,)), bytes((END,)), MAGIC[:1]
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,8 @@ class Parser:
             self.finished = self.header.solo
             return Block(header, self._taken(header.payload_size))
         reader = Reader(self._buffer, partial=True)
-        if self._buffer[:1] == BLOCK_MARK:
+        brief = self.header.brief or (self._inside and self._buffer[:1] == BRIEF_MARK)
+        if self._buffer[:1] == BLOCK_MARK or brief:
             # A block header is at most MAX_BLOCK_HEADER bytes, so waiting for it keeps little.
             header = self._start_block(reader)
             if self._payloads:

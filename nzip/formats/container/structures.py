@@ -33,7 +33,8 @@ MAX_REACH = 1 << 40  # bytes of literals that are kept for later blocks
 # Header flags
 SOLO = 0x01
 FIELDS = 0x02
-RESERVED_FLAGS = 0x3C
+BRIEF = 0x04
+RESERVED_FLAGS = 0x38
 # Block flags
 TRANSFORMED = 0x01
 COPIED = 0x02
@@ -98,6 +99,7 @@ class Header:
             power of two, or 0.
         like: the file that the member was made like, which decoding needs.
         primer: the first bytes of the hash of the primer that decoding needs.
+        brief: the member is one record behind a primer, in the short form (`BlockHeader.encode_brief`).
         size: bytes of the encoded header (set by `parse`).
     """
 
@@ -110,6 +112,7 @@ class Header:
     reach: int = 0
     like: Named | None = None
     primer: bytes | None = None
+    brief: bool = False
     size: int = field(default=0, compare=False)
 
     def encode(self) -> bytes:
@@ -179,6 +182,10 @@ class Header:
                 f"format version {version} is not known to this nzip (it reads version {FORMAT_VERSION}); upgrade nzip"
             )
         flags = reader.u8()
+        if flags & BRIEF and not flags & (RESERVED_FLAGS | FIELDS) and flags & SOLO:
+            primer = reader.bytes(PRIMER_DIGEST)
+            reader.pos = start  # what stands here is the block as well
+            return cls(solo=True, primer=primer, brief=True)
         raw_fields = b""
         if flags & FIELDS:
             size = reader.uleb()
@@ -188,7 +195,7 @@ class Header:
         covered = bytes(reader.data[start : reader.pos])
         if reader.u32() != check32(covered):
             raise CorruptError("the header is damaged (its check does not match)")
-        if flags & RESERVED_FLAGS:
+        if flags & (RESERVED_FLAGS | BRIEF):
             raise UnsupportedError("the header sets reserved flags; the file needs a later nzip")
         values = cls._parse_fields(Reader(raw_fields))
         if flags & FIELDS and not raw_fields:
@@ -299,6 +306,7 @@ class BlockHeader:
         beside: how the engine reads in the file that the member is like (`repeats.beside`), and how many bytes that
             makes; None where it does not.
         primed: the engine reads the member's primer.
+        brief: in the short form, of which the check has 32 bits.
         check: `block_check` of the block's literals.
         size: bytes of the whole chunk (set by `parse`).
     """
@@ -314,6 +322,7 @@ class BlockHeader:
     literal_size: int = -1
     beside: tuple[int, int] | None = None
     primed: bool = False
+    brief: bool = False
     check: int = 0
     header_check: int = 0
     size: int = 0
@@ -345,16 +354,60 @@ class BlockHeader:
         header_check = check16(head)
         return head + struct.pack("<HQ", header_check, block_check(literals, payload, header_check)) + payload
 
+    def encode_brief(self, primer: bytes, raw: bytes, payload: bytes) -> bytes | None:
+        """Return the whole member of a block behind a primer in the short form; None where that cannot say it."""
+        plain = not self.transforms and not self.copies_size and self.primed and self.engine_version == 1
+        if not plain or self.engine > 31 or len(self.packed) > 7:
+            return None
+        head = MAGIC + bytes((FORMAT_VERSION, SOLO | BRIEF)) + primer
+        head += bytes((self.engine | len(self.packed) << 5, pack_memory(self.memory))) + self.packed
+        head += uleb(self.raw_size) + uleb(len(payload))
+        return head + struct.pack("<I", block_check(raw, payload, check16(head)) & 0xFFFFFFFF) + payload
+
+    @classmethod
+    def _parse_brief(cls, reader: Reader) -> BlockHeader:
+        start = reader.pos
+        begin = reader.bytes(len(MAGIC) + 2 + PRIMER_DIGEST)
+        if begin[: len(MAGIC) + 1] != MAGIC + bytes((FORMAT_VERSION,)) or begin[len(MAGIC) + 1] & 0x3F != SOLO | BRIEF:
+            raise CorruptError("a block was expected")
+        engine = reader.u8()
+        memory = unpack_memory(reader.u8())
+        packed = reader.bytes(engine >> 5)
+        engine &= 31
+        raw_size, payload_size = reader.uleb(), reader.uleb()
+        header_check = check16(bytes(reader.data[start : reader.pos]))
+        check = reader.u32()
+        if engine == STORE_ENGINE or not 0 < payload_size <= raw_size <= MAX_BLOCK:
+            raise CorruptError("a block's sizes do not fit together")
+        return cls(
+            engine=engine,
+            engine_version=1,
+            memory=memory,
+            packed=packed,
+            transforms=(),
+            raw_size=raw_size,
+            payload_size=payload_size,
+            primed=True,
+            brief=True,
+            check=check,
+            header_check=header_check,
+            size=reader.pos - start + payload_size,
+        )
+
     @classmethod
     def parse(cls, reader: Reader) -> BlockHeader:
-        """Read the block header that starts at the chunk's type byte, up to the payload.
+        """Read the block header that starts at the chunk's type byte, or at a short member's first, up to the payload.
 
         Raises:
             CorruptError: the header is damaged.
             UnsupportedError: reserved flags are set.
         """
         start = reader.pos
-        if reader.u8() != BLOCK:
+        kind = reader.u8()
+        if kind == MAGIC[0]:
+            reader.pos = start
+            return cls._parse_brief(reader)
+        if kind != BLOCK:
             raise CorruptError("a block was expected")
         body_size = reader.uleb()
         body_start = reader.pos
