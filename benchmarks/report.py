@@ -5,8 +5,8 @@
     python benchmarks/report.py --print NAME
 
 A table stands between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->` in README.md or a page of docs/; what is between
-the two is replaced. Names: `summary`, `levels`, `ahead`, `memory`, `small-processes`, `versions`, `lm`, `lm-windows`,
-`lm-mixing`, `lm-exactness`, `lossy-summary`, `lossy-least`, `latents-webp`, `vqgan-books`, `vqgan-lost`,
+the two is replaced. Names: `summary`, `levels`, `ahead`, `memory`, `documents`, `small-processes`, `versions`, `lm`,
+`lm-windows`, `lm-mixing`, `lm-exactness`, `lossy-summary`, `lossy-least`, `latents-webp`, `vqgan-books`, `vqgan-lost`,
 `lossy-pictures`, `lossy-speech`, `lossy-music`; of engines and transforms (made by `engine_tables.py`) `cm-ablation`,
 `cm-large-ablation`, `cmfast-ablation`, `cmstrong-ablation`, `cmstrong-levels`, `midicoth-ablation`, `columnar`,
 `transforms`; of `nzip eval` (made by `eval_tables.py`) `eval-summary`, `ratio`, `ratio-2k`, `kolmogorov-codecs`,
@@ -213,6 +213,17 @@ def memory_table() -> str:
                     "yes" if side["within"] else "no",
                 ]
             )
+    return markdown(rows)
+
+
+def documents() -> str:
+    """Return what `documents.py` found."""
+    result = own("documents")
+    rows = [["packed by", "bytes", "of the folder", "s in", "s out", "version"]]
+    for row in sorted(result["coders"], key=lambda row: int(row["bytes"])):
+        name = bold(row["name"], row["name"])
+        share = f"{row['bytes'] / result['bytes']:.1%}"
+        rows.append([name, f"{row['bytes']:,}", share, f"{row['in_s']:.1f}", f"{row['out_s']:.1f}", row["version"]])
     return markdown(rows)
 
 
@@ -431,6 +442,7 @@ def tables(results: dict[str, Result]) -> dict[str, Callable[[], str]]:
         "levels": lambda: level_table(results),
         "ahead": lambda: ahead(results),
         "memory": memory_table,
+        "documents": documents,
         "small-processes": small_files,
         "lm": lambda: lm_table(results),
         "lm-windows": lm_windows,

@@ -17,14 +17,20 @@ if TYPE_CHECKING:
     from nzip.codec.compressor import Compressor, compress
     from nzip.codec.conditional import conditional
     from nzip.codec.decompressor import Decompressor, decompress
-    from nzip.codec.inspect import BlockInfo, FileInfo, MemberInfo, inspect
+    from nzip.codec.files.results import FileResult
+    from nzip.codec.files.trees.extract import extract_tree
+    from nzip.codec.files.trees.pack import compress_tree
+    from nzip.codec.files.trees.tree import list_tree
+    from nzip.codec.inspect import BlockInfo, FileInfo, MemberInfo, OpenerInfo, PartInfo, inspect
     from nzip.codec.nzipfile import NzipFile, open
+    from nzip.codec.primers import make_primer
     from nzip.codec.salvage.content import Salvage, salvage
     from nzip.codec.salvage.faults import Fault
     from nzip.codec.signals.decode import decompress_signal, latents
     from nzip.codec.signals.encode import compress_signal
     from nzip.codec.tokens.tokenizer import EqualInfoTokenizer, Tokens, detokenize
     from nzip.errors import CorruptError, LimitError, NzipError, TruncatedError, UnsupportedError
+    from nzip.formats.container.entries import TreeEntry
     from nzip.formats.container.structures import FORMAT_VERSION
     from nzip.formats.signals.audio import write_audio
     from nzip.formats.signals.base import Audio, Image
@@ -44,27 +50,35 @@ __all__ = [
     "EqualInfoTokenizer",
     "Fault",
     "FileInfo",
+    "FileResult",
     "Image",
     "Level",
     "LimitError",
     "MemberInfo",
     "NzipError",
     "NzipFile",
+    "OpenerInfo",
+    "PartInfo",
     "Salvage",
     "Tokens",
+    "TreeEntry",
     "TruncatedError",
     "UnsupportedError",
     "__version__",
     "compress",
     "compress_signal",
+    "compress_tree",
     "conditional",
     "decompress",
     "decompress_signal",
     "detokenize",
     "engines",
+    "extract_tree",
     "inspect",
     "latents",
     "levels",
+    "list_tree",
+    "make_primer",
     "open",
     "read_signal",
     "register_engine",
@@ -80,13 +94,19 @@ _HOMES = {
     "nzip.codec.compressor": ("Compressor", "compress"),
     "nzip.codec.decompressor": ("Decompressor", "decompress"),
     "nzip.codec.nzipfile": ("NzipFile", "open"),
-    "nzip.codec.inspect": ("BlockInfo", "FileInfo", "MemberInfo", "inspect"),
+    "nzip.codec.files.results": ("FileResult",),
+    "nzip.codec.files.trees.pack": ("compress_tree",),
+    "nzip.codec.files.trees.extract": ("extract_tree",),
+    "nzip.codec.files.trees.tree": ("list_tree",),
+    "nzip.formats.container.entries": ("TreeEntry",),
+    "nzip.codec.inspect": ("BlockInfo", "FileInfo", "MemberInfo", "OpenerInfo", "PartInfo", "inspect"),
     "nzip.settings": ("Level", "levels"),
     "nzip.codec.signals.encode": ("compress_signal",),
     "nzip.codec.signals.decode": ("decompress_signal", "latents"),
     "nzip.codec.conditional": ("conditional",),
     "nzip.codec.salvage.content": ("Salvage", "salvage"),
     "nzip.codec.salvage.faults": ("Fault",),
+    "nzip.codec.primers": ("make_primer",),
     "nzip.codec.tokens.tokenizer": ("EqualInfoTokenizer", "Tokens", "detokenize"),
     "nzip.errors": ("CorruptError", "LimitError", "NzipError", "TruncatedError", "UnsupportedError"),
     "nzip.formats.container.structures": ("FORMAT_VERSION",),

@@ -148,6 +148,8 @@ ENGINES = Registry(
         ("latents", 7, 1, "nzip.models.latent.engine:LatentsEngine"),
         ("columnar", 8, 1, "nzip.models.columnar:ColumnarEngine"),
         ("bundle", 9, 1, "nzip.models.bundle:BundleEngine"),
+        ("pcm", 12, 1, "nzip.models.pcm.engine:PcmEngine"),
+        ("pix", 11, 1, "nzip.models.pix.engine:PixEngine"),
     ],
 )
 
@@ -167,6 +169,13 @@ OPENERS = Registry(
     "opener",
     "nzip.openers",
     [
+        ("deflate", 1, 1, "nzip.formats.openers.deflate.opener:DeflateOpener"),
+        ("rows", 20, 1, "nzip.formats.openers.rows:RowsOpener"),
+        ("zip", 22, 1, "nzip.formats.openers.zip.opener:ZipOpener"),
+        ("png", 21, 1, "nzip.formats.openers.png:PngOpener"),
+        ("gzip", 23, 1, "nzip.formats.openers.wrapped:GzipOpener"),
+        ("zlib", 24, 1, "nzip.formats.openers.wrapped:ZlibOpener"),
+        ("shuffle", 25, 1, "nzip.formats.openers.shuffle:ShuffleOpener"),
         ("lzw", 10, 1, "nzip.formats.openers.lzw:LzwOpener"),
         ("differences", 11, 1, "nzip.formats.openers.differences:DifferencesOpener"),
         ("base64", 12, 1, "nzip.formats.openers.base64:Base64Opener"),

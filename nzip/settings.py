@@ -19,6 +19,8 @@ LEAST_REPEATED = 1 << 16  # bytes of content, and of a block, that repeats are l
 MOST_REPEATED = 48 << 20  # bytes of content of a block that are copies, at most,
 REPEATED = 3  # and so many times as many as a block's size
 MOST_OPENED = 16 * MIB  # bytes that may come out of the containers of a small block
+OPENS, OWN, STRONG = 2, 3, 7  # levels from which on containers are opened, and content has engines of its own; strong
+CONTENT = ("pix", "pcm")  # engines of pictures and sounds
 MODEL_ENGINE = "lm"  # the engine that is meant where a model is named, and no engine
 
 
@@ -129,17 +131,20 @@ class Level(Settings):
 
 
 def _level(
-    number: int, engines: list[tuple[str, dict[str, Any]]], block_size: int, summary: str, reach: int = 0
+    number: int, engine: str, params: dict[str, Any], block_size: int, summary: str, reach: int = 0
 ) -> Level:
-    choices = tuple(Choice(name, params) for name, params in engines)
+    """Return a level whose blocks `engine` codes, but for those of the content that has engines of its own."""
+    engines = [Choice(engine, params)]
+    if number >= OWN:
+        engines = [Choice(name, {"preset": 1 if number < STRONG else 2}) for name in CONTENT] + engines
     return Level(
         number=number,
-        engines=choices,
+        engines=tuple(engines),
         block_size=block_size,
-        opens=number > 1,
+        opens=number >= OPENS,
         reach=reach,
         # Most of such a block is copied, and the rest is worth a closer look.
-        beside=GENERAL if 3 <= number <= 6 else None,
+        beside=GENERAL if OWN <= number < STRONG else None,
         summary=summary,
     )
 
@@ -147,15 +152,15 @@ def _level(
 LEVELS: dict[int, Level] = {
     level.number: level
     for level in (
-        _level(1, [("zstd", {"level": 3, "window": 23})], 8 * MIB, "fastest"),
-        _level(2, [("zstd", {"level": 12, "window": 24})], 16 * MIB, "fast, decodes fast", 64 * MIB),
-        _level(3, [("cmfast", {"streams": 2})], 8 * MIB, "context mixing at several MB/s", 64 * MIB),
-        _level(4, [("cmfast", {"streams": 1})], 12 * MIB, "the same, a little smaller and slower", 64 * MIB),
-        _level(5, [("cm", {"preset": 2})], 12 * MIB, "context mixing, quicker than the default", 64 * MIB),
-        _level(6, [("cm", {"preset": 3})], 12 * MIB, "the default", 64 * MIB),
-        _level(7, [("cmstrong", {"preset": 1})], 48 * MIB, "more contexts", 128 * MIB),
-        _level(8, [("cmstrong", {"preset": 2})], 48 * MIB, "many contexts", 128 * MIB),
-        _level(9, [("cmstrong", {"preset": 3})], 48 * MIB, "smallest", 128 * MIB),
+        _level(1, "zstd", {"level": 3, "window": 23}, 8 * MIB, "fastest"),
+        _level(2, "zstd", {"level": 12, "window": 24}, 16 * MIB, "fast, decodes fast", 64 * MIB),
+        _level(3, "cmfast", {"streams": 2}, 8 * MIB, "context mixing at several MB/s", 64 * MIB),
+        _level(4, "cmfast", {"streams": 1}, 12 * MIB, "the same, a little smaller and slower", 64 * MIB),
+        _level(5, "cm", {"preset": 2}, 12 * MIB, "context mixing, quicker than the default", 64 * MIB),
+        _level(6, "cm", {"preset": 3}, 12 * MIB, "the default", 64 * MIB),
+        _level(7, "cmstrong", {"preset": 1}, 48 * MIB, "more contexts", 128 * MIB),
+        _level(8, "cmstrong", {"preset": 2}, 48 * MIB, "many contexts", 128 * MIB),
+        _level(9, "cmstrong", {"preset": 3}, 48 * MIB, "smallest", 128 * MIB),
     )
 }
 
@@ -177,8 +182,9 @@ def resolve(
     Args:
         level: 1..9; or settings that were resolved before, to be changed or returned.
         engine: in place of the level's: `"cm"`, or with parameters `"cm:preset=2,bits=18"`.
-        params: for that engine, or the level's only one; what the level says of this engine, and they do not, stays.
-            As texts they may name one of several engines: `"preset=2"`, `"cm:preset=2"`.
+        params: for that engine, or the level's last one, which codes all that has no engine of its own; what the
+            level says of this engine, and they do not, stays. As texts they may name another: `"preset=2"`,
+            `"pix:preset=2"`.
         block_size: in place of the level's.
 
     Raises:
@@ -253,20 +259,14 @@ def _changes(
     for text in params if isinstance(params, Sequence) else ():
         name, colon, rest = text.partition(":")
         if not colon or "=" in name:
-            name, rest = _only(engines, f"{text!r}"), text
+            name, rest = list(engines)[-1], text
         if name not in engines:
             raise ValueError(f"{text!r} is for an engine that does not take part; there are {known}")
         texts.setdefault(name, []).extend(rest.split(","))
     found = {name: ENGINES.by_name(name).parameters.parse(own) for name, own in texts.items()}
     if isinstance(params, Mapping) and params:
-        found[_only(engines, "params")] = dict(params)
+        found[list(engines)[-1]] = dict(params)
     return found
-
-
-def _only(engines: Mapping[str, Any], what: str) -> str:
-    if len(engines) > 1:
-        raise ValueError(f"{what} does not say which engine it is for; there are {', '.join(engines)}")
-    return next(iter(engines))
 
 
 def _text(params: Mapping[str, Any]) -> str:

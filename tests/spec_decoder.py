@@ -54,6 +54,7 @@ class Member:
     fields: dict[int, bytes] = field(default_factory=dict)
     blocks: list[Block] = field(default_factory=list)
     content_check: int | None = None
+    table: bytes | None = None
 
 
 # Section 1: conventions.
@@ -355,9 +356,62 @@ def read_member(data: bytes, offset: int) -> Member:
             raise Unsupported("required chunk")
         else:
             size = cursor.uleb()
+            if kind == 0x81:
+                member.table = checked_table(data, position, cursor.pos, size)
             cursor.take(size)
             gap += cursor.pos - position
             position = cursor.pos
+
+
+# Section 2.5
+
+
+def checked_table(data: bytes, start: int, body: int, size: int) -> bytes:
+    """Return the member that an Entries chunk at `start` holds, whose body of `size` bytes begins at `body`."""
+    end = body + size
+    if not 4 <= size <= 1 << 26 or end > len(data):
+        raise Corrupt("Entries")
+    if int.from_bytes(data[end - 4 : end], "little") != xxh3(data[start : end - 4]) % (1 << 32):
+        raise Corrupt("Entries_Check")
+    return data[body : end - 4]
+
+
+def read_entries(table: bytes) -> list[tuple[str, int, int, int, int, str, int, int]]:
+    """Return name, kind, mode, time, size, target, bytes of headers and place of each entry in a table's raw bytes."""
+    cursor = Cursor(table)
+    count = cursor.uleb()
+    if count > (len(table) - cursor.pos) / 6:
+        raise Corrupt("Count")
+    kinds = [cursor.unsigned(1) for _ in range(count)]
+    shared, modes, steps, headers = ([cursor.uleb() for _ in range(count)] for _ in range(4))
+    sizes = [cursor.uleb() if kind == 0 else 0 for kind in kinds]
+    rests = [word(cursor) for _ in range(count)]
+    targets = [word(cursor) if kind in (2, 3) else b"" for kind in kinds]
+    if cursor.pos != len(table) or any(kind > 3 for kind in kinds):
+        raise Corrupt("Entries")
+    found, name, time, place = [], b"", 0, 0
+    for number in range(count):
+        if shared[number] > len(name) or modes[number] > 0o7777 or not 1 <= headers[number] <= 1 << 26:
+            raise Corrupt("Entries")
+        name = name[: shared[number]] + rests[number]
+        time += steps[number] // 2 if steps[number] % 2 == 0 else -(steps[number] + 1) // 2
+        if not 1 <= len(name) <= 4096 or len(targets[number]) > 4096 or abs(time) >= 1 << 63:
+            raise Corrupt("Entries")
+        texts = [raw.decode("utf-8", "surrogateescape") for raw in (name, targets[number])]
+        taken = headers[number] * 512
+        found.append((texts[0], kinds[number], modes[number], time, sizes[number], texts[1], taken, place))
+        place += taken + (sizes[number] + 511) // 512 * 512
+        if place >= 1 << 63:
+            raise Corrupt("Entries")
+    return found
+
+
+def word(cursor: Cursor) -> bytes:
+    """Return the bytes up to the next zero."""
+    found = b""
+    while (byte := cursor.take(1)) != b"\0":
+        found += byte
+    return found
 
 
 def decode(data: bytes, engines: Mapping[int, Function] = {}, transforms: Mapping[int, Function] = {}) -> bytes:

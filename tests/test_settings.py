@@ -7,7 +7,7 @@ import pytest
 import nzip
 from nzip.errors import NzipError
 from nzip.formats.container.structures import MAX_BLOCK
-from nzip.settings import LATENTS, LEVELS, MAX_BLOCK_SIZE, Choice, Level, Settings, named, resolve
+from nzip.settings import CONTENT, LATENTS, LEVELS, MAX_BLOCK_SIZE, Choice, Level, Settings, named, resolve
 
 TWO = Settings(engines=(Choice("zstd", {"level": 3}), Choice("cm", {"preset": 2})), block_size=1 << 20)
 
@@ -37,7 +37,9 @@ def test_a_level_alone_is_itself() -> None:
         (resolve(6, engine="zstd:level=7", params=["window=20"]), [("zstd", {"level": 7, "window": 20})]),
         (resolve(TWO, params=["cm:preset=1"]), [("zstd", {"level": 3}), ("cm", {"preset": 1})]),
         (resolve(TWO, params=["zstd:level=9", "cm:preset=1"]), [("zstd", {"level": 9}), ("cm", {"preset": 1})]),
-        (named("nzip"), [("cm", {"preset": 3})]),
+        (resolve(TWO, params=["preset=1"]), [("zstd", {"level": 3}), ("cm", {"preset": 1})]),
+        (resolve(TWO, params={"preset": 1}), [("zstd", {"level": 3}), ("cm", {"preset": 1})]),
+        (named("nzip"), [(name, dict(params)) for name, params in LEVELS[6].engines]),
         (named("nzip-1"), [("zstd", {"level": 3, "window": 23})]),
         (named("cm:preset=2"), [("cm", {"preset": 2})]),
         (named("nzip:cm:preset=2,bits=18"), [("cm", {"preset": 2, "bits": 18})]),
@@ -46,6 +48,19 @@ def test_a_level_alone_is_itself() -> None:
 )
 def test_what_settings_come_to(settings: Settings, engines: list[tuple[str, dict[str, int]]]) -> None:
     assert [(name, dict(params)) for name, params in settings.engines] == engines
+
+
+def test_which_levels_open_containers_and_have_engines_for_content() -> None:
+    for number, level in LEVELS.items():
+        names = [name for name, _ in level.engines]
+        assert level.opens == (number > 1)
+        assert level.opened >= level.block_size * level.opens
+        assert len(names) == (1 if number < 3 else len(CONTENT) + 1)
+        for name, params in level.engines[:-1]:
+            assert name in CONTENT
+            assert params == {"preset": 1 if number < 7 else 2}
+    assert not resolve(6, engine="cm").opens
+    assert resolve(6, params=["preset=2"]).opens
 
 
 def test_settings_are_said_as_they_are_read() -> None:
@@ -69,8 +84,7 @@ def test_settings_are_said_as_they_are_read() -> None:
         (6, {"engine": "zstd", "params": ["cm:preset=2"]}, "'cm:preset=2' is for an engine that does not take part; "),
         (6, {"params": ["level=2"]}, "engine cm does not know the parameter 'level'; it knows preset (1..4)"),
         (6, {"params": ["preset=x"]}, "cm preset 'x' is not in 1..4"),
-        (TWO, {"params": ["preset=2"]}, "'preset=2' does not say which engine it is for; there are zstd, cm"),
-        (TWO, {"params": {"preset": 2}}, "params does not say which engine it is for; there are zstd, cm"),
+        (TWO, {"params": ["level=2"]}, "engine cm does not know the parameter 'level'; it knows preset (1..4)"),
     ],
 )
 def test_what_is_wrong_is_said_with_what_is_allowed(level: int, settings: dict, message: str) -> None:

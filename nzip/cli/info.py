@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from nzip.cli import options
-from nzip.cli.list import SHOWN, inspected, more
+from nzip.cli.list import SHOWN, inspected, more, opened
 from nzip.cli.output.report import Report
-from nzip.cli.output.words import bits_text, columns, digits, ratio_text, shown, significant, size_text
+from nzip.cli.output.words import bits_text, columns, digits, ratio_text, shown, significant, size_text, time_text
 
 if TYPE_CHECKING:
     from nzip.codec.inspect import BlockInfo, FileInfo, MemberInfo
@@ -116,7 +115,7 @@ def _member(number: int, member: MemberInfo, signal: dict[str, Any] | None) -> l
     if header.mode is not None:
         lines.append(f"  mode   {header.mode:04o}")
     if header.mtime_ns is not None:
-        lines.append(f"  mtime  {_time_text(header.mtime_ns)}")
+        lines.append(f"  mtime  {time_text(header.mtime_ns // 10**9)}")
     if header.kind is not None:
         lines.append(f"  kind   {header.kind}")
     if signal is not None:
@@ -137,16 +136,13 @@ def _member(number: int, member: MemberInfo, signal: dict[str, Any] | None) -> l
                 f"{block.header.check:016x}",
             )
         )
-    return lines + columns(rows, left=(0, 4, 5)) + more(len(member.blocks), "block", "  ")
+    shown_blocks = columns(rows, left=(0, 4, 5))
+    lines.append(shown_blocks[0])
+    for line, block in zip(shown_blocks[1:], member.blocks, strict=False):
+        lines += [line, *opened(block, "    ")]
+    return lines + more(len(member.blocks), "block", "  ")
 
 
 def _engine(block: BlockInfo) -> str:
     params = "".join(f" {key}={value}" for key, value in (block.params or {}).items())
     return f"{block.engine} v{block.engine_version}{params}"
-
-
-def _time_text(mtime_ns: int) -> str:
-    try:
-        return datetime.fromtimestamp(mtime_ns // 1_000_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    except (OverflowError, OSError, ValueError):
-        return f"{mtime_ns} ns"

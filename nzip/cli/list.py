@@ -3,34 +3,44 @@
 from __future__ import annotations
 
 import dataclasses
+import stat
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from nzip.cli import options
 from nzip.cli.output.report import Report
-from nzip.cli.output.words import columns, ratio_text, shown, significant
+from nzip.cli.output.words import columns, ratio_text, shown, significant, time_text
 
 if TYPE_CHECKING:
-    from nzip.codec.inspect import FileInfo
+    from nzip.codec.inspect import BlockInfo, FileInfo
+    from nzip.formats.container.entries import TreeEntry
 
 SHOWN = 1000  # members of a file, and blocks of a member, that are shown each
 
 @click.command(cls=options.Command, short_help="List sizes and ratios of compressed files.")
 @options.files_argument
+@click.option("--files", "entries", is_flag=True, help="List what is in archives; with -v modes, sizes and times too.")
 @options.verbose_option
 @options.json_option
-def command(files: tuple[str, ...], verbose: int, as_json: bool) -> None:
+def command(files: tuple[str, ...], entries: bool, verbose: int, as_json: bool) -> None:
     """List each FILE (stdin without FILE, or for -): compressed and decoded size, ratio, blocks, engines. Nothing is
     decoded, so stdin must be a file (nzip list < FILE) and not a pipe.
 
-    With -v every member and its blocks stand below. The content is not checked: nzip test does that.
+    With -v every member and its blocks stand below, and what was opened in a block: how often, what was inside, and
+    what its parts came to. The content is not checked: nzip test does that.
+
+    With --files each FILE is an archive, a packed directory or any tar archive that was compressed, and the files in it
+    are listed by name. A packed directory has a table of them, which alone is decoded.
     """
     from nzip.cli.habits import is_fed
 
     if not files and not is_fed():
         raise click.UsageError("missing argument: name a file, or feed one to stdin", click.get_current_context())
     report = Report("list", verbose=verbose, as_json=as_json)
+    if entries:
+        report.each(options.inputs(files), lambda file: _files(file, report))
+        return
     infos: list[FileInfo] = []
 
     def one(file: str) -> None:
@@ -44,6 +54,35 @@ def command(files: tuple[str, ...], verbose: int, as_json: bool) -> None:
         if infos and not as_json:
             for line in _table(infos, verbose):
                 click.echo(line)
+
+
+def _files(name: str, report: Report) -> None:
+    """Print what is in an archive."""
+    from nzip.codec.files.trees.tree import list_tree
+    from nzip.errors import FileError
+
+    source: Any = options.stdin() if name == "-" else name
+    if name == "-" and not source.seekable():
+        raise FileError("stdin", "is a pipe, and archives are read here and there; save it to a file first")
+    found = list_tree(source)
+    if report.as_json:
+        keys = ("name", "kind", "mode", "mtime", "size", "linkname")
+        files = [{key: getattr(entry, key) for key in keys} for entry in found]
+        report.json({"ok": True, "source": name, "files": files})
+        return
+    described = columns([_described(entry) for entry in found], left=(0, 2)) if report.verbose and found else []
+    for number, entry in enumerate(found):
+        line = shown(entry.name)
+        if described:
+            line = f"{described[number]}  {line}" + (f" -> {shown(entry.linkname)}" if entry.linkname else "")
+        click.echo(line)
+
+
+def _described(entry: TreeEntry) -> tuple[str, str, str]:
+    """Return mode, size and time of an entry, as `ls -l` shows them."""
+    letters = {"file": stat.S_IFREG, "directory": stat.S_IFDIR, "link": stat.S_IFLNK, "hard link": stat.S_IFREG}
+    mode = stat.filemode(letters.get(entry.kind, 0) | entry.mode)
+    return mode, f"{entry.size:,}", time_text(entry.mtime)
 
 
 def inspected(name: str) -> FileInfo:
@@ -126,8 +165,23 @@ def _details(info: FileInfo) -> list[str]:
                 f"    block at {block.offset:,}: {block.size:,} -> {block.raw_size:,} bytes "
                 f"(ratio {ratio_text(block.size, block.raw_size)}), {block.engine}"
             )
+            lines += opened(block, "      ")
         lines += more(len(member.blocks), "block", "    ")
     return lines + more(len(info.members), "member", "  ")
+
+
+def opened(block: BlockInfo, indent: str) -> list[str]:
+    """Return what was opened in a block and what became of it, a line each."""
+    lines = []
+    for opener in block.openers:
+        times = f"{opener.times:,} time{'s' if opener.times != 1 else ''}"
+        lines.append(f"{indent}opened: {opener.name}, {times}, {opener.inner_size:,} bytes inside")
+    for part in block.parts:
+        engine = ", ".join((part.engine, *part.transforms))
+        streams = f", {part.streams:,} streams" if part.streams > 1 else ""
+        ratio = ratio_text(part.size, part.raw_size)
+        lines.append(f"{indent}part: {part.size:,} -> {part.raw_size:,} bytes (ratio {ratio}), {engine}{streams}")
+    return lines
 
 
 def more(count: int, word: str, indent: str) -> list[str]:

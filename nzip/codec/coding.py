@@ -44,7 +44,9 @@ class Coding:
 def coded(raw: bytes, content: Content, coding: Coding, engine: Engine, params: Params) -> tuple[Coder, bytes]:
     """Return the coder and the payload of bytes that hold `content`. What it is not shorter than need not decode."""
     imported(*engine.imports)
-    data, specs, content = _transformed(raw, content, engine.sees_records) if coding.transforms else (raw, (), content)
+    data, specs = raw, tuple[TransformSpec, ...]()
+    if coding.transforms and engine.takes_transformed:
+        data, specs, content = _transformed(raw, content, engine.sees_records)
     fitted = engine.fit(params, len(data))
     payload = engine.encode(data, fitted, content)
     return Coder(engine.id, engine.version, engine.pack(fitted), specs), payload

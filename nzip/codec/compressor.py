@@ -169,6 +169,7 @@ class Compressor(Closing):
         self._rest = _Rest(0, bytearray())
         self._pieces: list[_Piece] = []  # what was not handed out, in order
         self._begun = False  # the header is made; a solo member's is part of its one piece
+        self._table = b""  # the chunk that stands behind the blocks of a packed directory
         self._end: _Piece | None = None
         self._closed = False
         self._dropped: int | None = None  # what bytes_out was when the work was dropped
@@ -205,6 +206,11 @@ class Compressor(Closing):
         with exclusive(self._lock):
             self._feed(data)
             return self._take()
+
+    def add_table(self, chunk: bytes) -> None:
+        """Have the table of a directory's entries (`formats.container.entries`) stand behind the blocks; with one, a
+        member is never solo."""
+        self._table = chunk
 
     def flush(self) -> bytes:
         """Finish the member and return the rest of the output.
@@ -258,14 +264,14 @@ class Compressor(Closing):
         self._look()
         raw = bytes(self._rest.data)
         cut = None if self._repeats is None else self._repeats.cut(self._block_size)
-        if not self._begun and not (self._limit and raw) and (cut is None or cut.size == len(raw)):
-            end = self._writer.solo(raw, _coded(raw, cut, self._coding, self._beside, 0))
+        if not self._begun and not self._table and not (self._limit and raw) and (cut is None or cut.size == len(raw)):
+            end = self._writer.solo(_coded(raw, cut, self._coding, self._beside, 0), raw)
         else:
             self._start()
             while self._rest.data:
                 self._cut()
             self._collect(0)
-            end = self._writer.end()
+            end = self._writer.end(self._table)
         self._add(_Piece(_END, self.bytes_in, offset=self._made, chunk=end))
 
     def _store_rest(self) -> None:

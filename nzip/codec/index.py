@@ -16,6 +16,7 @@ from typing import BinaryIO
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY, ENTRY_MEMORY, Limits
 from nzip.codec.members import Window, read_at, walk
 from nzip.errors import CorruptError, LimitError, NzipError
+from nzip.formats.container.entries import TABLE_HEAD, chunk_size
 from nzip.formats.container.structures import MAX_HEADER, TRAILER_MAGIC, End, Header
 from nzip.formats.container.wire import Reader
 
@@ -47,6 +48,8 @@ class Places:
         self._firsts = array("Q")  # number of the first block of each member that has a check of its content
         self._ends = array("Q")  # number behind its last block
         self._checks = array("Q")
+        self._member_firsts = array("Q")  # number of the first block of each member, ascending,
+        self._member_offsets = array("Q")  # and where the member begins
         self.raw_size = 0
 
     def __len__(self) -> int:
@@ -63,6 +66,19 @@ class Places:
         self._sizes.append(size)
         self._raw_offsets.append(self.raw_size)
         self.raw_size += raw_size
+
+    def begin_member(self, offset: int) -> None:
+        """Say that the next block is the first of the member that begins at `offset`."""
+        if self._member_firsts and self._member_firsts[-1] == len(self):
+            self._member_offsets[-1] = offset  # the one before has no blocks
+            return
+        self._member_firsts.append(len(self))
+        self._member_offsets.append(offset)
+
+    def start_of(self, number: int) -> tuple[int, int]:
+        """Return the first block of the member of a block, and where that member begins."""
+        member = bisect_right(self._member_firsts, number) - 1
+        return self._member_firsts[member], self._member_offsets[member]
 
     def close_member(self, first: int, check: int) -> None:
         """Say that the blocks from number `first` on are a member whose content has the check `check`."""
@@ -102,6 +118,7 @@ def load_index(file: BinaryIO, max_memory: int = DEFAULT_MAX_MEMORY) -> Places:
         for offset, event in walk(Window(file)):
             if isinstance(event, Header):
                 first = len(places)
+                places.begin_member(offset)
             elif isinstance(event, End):
                 places.close_member(first, event.check)
             elif event.header.raw_size:
@@ -113,6 +130,7 @@ def load_index(file: BinaryIO, max_memory: int = DEFAULT_MAX_MEMORY) -> Places:
     for start, end in ends:
         offset = start + end.header_size
         first = len(places)
+        places.begin_member(start)
         for entry in end.index:
             places.add(offset, entry.chunk_size, entry.raw_size)
             offset += entry.chunk_size
@@ -134,8 +152,8 @@ def members_from_the_end(file: BinaryIO, max_memory: int = DEFAULT_MAX_MEMORY) -
         if header.solo or header.size != end.header_size:
             raise CorruptError("the end index does not belong to the header it leads to")
         # What a gap hides is only known after a walk: optional chunks, or blocks of a file made to read differently
-        # from the front. This version writes no gaps.
-        if end.gap or end.index.has_gaps:
+        # from the front. The one gap that this version writes holds a table, which is seen at its beginning.
+        if end.index.has_gaps or (end.gap and not _is_table(file, position - end.size - end.gap, end.gap)):
             return None
         if header.content_size is not None and header.content_size != end.raw_size:
             return None
@@ -145,6 +163,11 @@ def members_from_the_end(file: BinaryIO, max_memory: int = DEFAULT_MAX_MEMORY) -
         found.append((start, end))
         position = start
     return found[::-1]
+
+
+def _is_table(file: BinaryIO, offset: int, size: int) -> bool:
+    """Whether the table of a directory's entries fills `size` bytes at `offset`."""
+    return chunk_size(read_at(file, offset, min(size, TABLE_HEAD))) == size
 
 
 def last_member(file: BinaryIO, position: int) -> tuple[int, End] | None:

@@ -6,17 +6,55 @@ import os
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, TypeVar, overload
+from typing import Any, BinaryIO, NamedTuple, TypeVar, overload
 
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY, ENTRY_MEMORY, Limits
 from nzip.codec.members import Window, walk
 from nzip.errors import NzipError
 from nzip.formats.container.parser import Block
-from nzip.formats.container.structures import FORMAT_VERSION, BlockHeader, Header
-from nzip.formats.container.wire import Reader
-from nzip.registry import ENGINES, TRANSFORMS
+from nzip.formats.container.structures import BUNDLE_ENGINE, FORMAT_VERSION, BlockHeader, Header
+from nzip.formats.container.wire import OutOfBytes, Reader
+from nzip.models.bundle import Head
+from nzip.registry import ENGINES, OPENERS, TRANSFORMS
+
+BUNDLE_HEAD, MOST_BUNDLE_HEAD = 1 << 12, 1 << 17  # bytes that a bundle's head takes mostly, and at most
+BUNDLE_MEMORY = 200  # bytes that the head of a block that was opened takes beside its own
 
 T = TypeVar("T")
+
+
+class OpenerInfo(NamedTuple):
+    """What an opener undid in a block that was opened.
+
+    Attributes:
+        name: the opener's name, or `"opener N"` when it is not known here.
+        version: the opener's version.
+        times: how many stretches it opened.
+        inner_size: bytes that were inside of them.
+    """
+
+    name: str
+    version: int
+    times: int
+    inner_size: int
+
+
+class PartInfo(NamedTuple):
+    """A part of a block that was opened: what an engine codes together.
+
+    Attributes:
+        engine: the engine's name, or `"engine N"` when it is not known here.
+        transforms: names of the part's transforms.
+        streams: how many streams of bytes it holds.
+        raw_size: bytes in them.
+        size: bytes of payload.
+    """
+
+    engine: str
+    transforms: tuple[str, ...]
+    streams: int
+    raw_size: int
+    size: int
 
 
 @dataclass(frozen=True)
@@ -28,12 +66,16 @@ class BlockInfo:
         size: bytes of its chunk.
         raw_offset: of its first decoded byte in the file's decoded content.
         header: the block header as it stands in the file.
+        openers: what was opened in it, and
+        parts: what was coded of what was found; none of both for a block that was not opened.
     """
 
     offset: int
     size: int
     raw_offset: int
     header: BlockHeader
+    openers: tuple[OpenerInfo, ...] = ()
+    parts: tuple[PartInfo, ...] = ()
 
     @property
     def raw_size(self) -> int:
@@ -104,6 +146,8 @@ class BlockInfo:
             "transforms": [{"name": n, "version": v, "params": p} for n, v, p in self.transforms],
             "memory": self.memory,
             "check": f"{self.header.check:016x}",
+            "openers": [opener._asdict() for opener in self.openers],
+            "parts": [{**part._asdict(), "transforms": [*part.transforms]} for part in self.parts],
         }
 
 
@@ -120,6 +164,8 @@ class _Table:
         self.raw_offsets = array("Q", (0,))
         self.heads = array("Q", (0,))
         self.head_bytes = bytearray()
+        self.bundles: dict[int, bytes] = {}  # by the number of a block that was opened: what its payload begins with
+        self.bundle_bytes = 0
         # Of each member, likewise.
         self.member_offsets = array("Q", (0,))
         self.member_blocks = array("Q", (0,))
@@ -134,7 +180,8 @@ class _Table:
     def memory(self) -> int:
         """Bytes that this takes, and what is made of it for a moment."""
         blocks, members = len(self.offsets), len(self.checks)
-        return ENTRY_MEMORY * (blocks + members) + len(self.head_bytes) + len(self.member_head_bytes)
+        heads = len(self.head_bytes) + len(self.member_head_bytes)
+        return ENTRY_MEMORY * (blocks + members) + heads + self.bundle_bytes + BUNDLE_MEMORY * len(self.bundles)
 
     def add_block(self, offset: int, header: BlockHeader, head: bytes) -> None:
         self.offsets.append(offset)
@@ -144,6 +191,11 @@ class _Table:
         self.heads.append(len(self.head_bytes))
         self.engines.add(header.engine)
         self.needed = max(self.needed, header.memory + header.raw_size + header.payload_size)
+
+    def add_bundle(self, head: bytes) -> None:
+        """Add what the payload of the latest block begins with, which was opened."""
+        self.bundles[len(self.offsets) - 1] = head
+        self.bundle_bytes += len(head)
 
     def add_member(self, end: int, head: bytes, check: int) -> None:
         """Close the member of the latest blocks, which ends where the next begins: at byte `end`."""
@@ -155,12 +207,9 @@ class _Table:
 
     def block(self, number: int) -> BlockInfo:
         head = bytes(self.head_bytes[self.heads[number] : self.heads[number + 1]])
-        return BlockInfo(
-            self.offsets[number],
-            self.sizes[number],
-            self.raw_offsets[number],
-            BlockHeader.parse(Reader(head)),
-        )
+        header = BlockHeader.parse(Reader(head))
+        openers, parts = _opened(self.bundles[number]) if number in self.bundles else ((), ())
+        return BlockInfo(self.offsets[number], self.sizes[number], self.raw_offsets[number], header, openers, parts)
 
     def member(self, number: int) -> MemberInfo:
         offset, end = self.member_offsets[number], self.member_offsets[number + 1]
@@ -323,6 +372,40 @@ def inspect(file: str | os.PathLike[str] | BinaryIO, *, max_memory: int = DEFAUL
     return _scan(file, None, Limits(max_memory))
 
 
+def _bundle_head(window: Window, offset: int, size: int) -> bytes:
+    """Return what a bundle's payload begins with, up to the payloads of its parts; nothing where it is damaged."""
+    for count in (BUNDLE_HEAD, MOST_BUNDLE_HEAD):
+        data = window.read(offset, min(count, size))
+        reader = Reader(data, partial=True)
+        try:
+            Head.parse(reader)
+        except OutOfBytes:
+            continue
+        except NzipError:
+            break
+        return data[: reader.pos]
+    return b""
+
+
+def _opened(data: bytes) -> tuple[tuple[OpenerInfo, ...], tuple[PartInfo, ...]]:
+    """Return what the head of a bundle says."""
+    if not data:
+        return (), ()
+    head = Head.parse(Reader(data))
+    openers = [OpenerInfo(OPENERS.name_of(used.id), used.version, used.times, used.inner) for used in head.openers]
+    parts = [
+        PartInfo(
+            ENGINES.name_of(part.coder.engine),
+            tuple(TRANSFORMS.name_of(spec.id) for spec in part.coder.transforms),
+            len(part.streams),
+            sum(part.streams),
+            part.payload,
+        )
+        for part in head.parts
+    ]
+    return tuple(openers), tuple(parts)
+
+
 def _scan(file: BinaryIO, path: str | None, limits: Limits) -> FileInfo:
     window = Window(file)
     table = _Table()
@@ -334,6 +417,8 @@ def _scan(file: BinaryIO, path: str | None, limits: Limits) -> FileInfo:
         elif isinstance(event, Block):
             block = event.header
             table.add_block(offset, block, window.at(offset, block.size - block.payload_size))
+            if block.engine == BUNDLE_ENGINE:
+                table.add_bundle(_bundle_head(window, offset + block.size - block.payload_size, block.payload_size))
             if header.solo:
                 table.add_member(offset + block.size, window.at(start, header.size), 0)
         else:

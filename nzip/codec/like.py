@@ -194,6 +194,13 @@ class Known(NamedTuple):
                 raise UnsupportedError(f"decoding needs {what}; {primer.name} is another one, {primer.id.hex()}")
         return Known(old, primer)
 
+    def beside(self, header: Header | None) -> Known:
+        """Return what is known beside a member that may be damaged: nothing where it is not there."""
+        try:
+            return UNKNOWN if header is None else self.needed(header)
+        except UnsupportedError:
+            return UNKNOWN
+
 
 UNKNOWN = Known()
 

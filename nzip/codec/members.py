@@ -76,15 +76,15 @@ class MemberWriter:
             self._added = _Added(number + 1, digest, added.size + len(chunk))
         self.index.add(0, len(chunk), len(raw))
 
-    def end(self) -> bytes:
-        """Return what stands behind the last chunk."""
-        return End(len(self._begin), self.index, 0, self._added.hash.intdigest()).encode()
+    def end(self, table: bytes = b"") -> bytes:
+        """Return what stands behind the last block: the chunk of a table of entries, if there is one, and the end."""
+        return table + End(len(self._begin), self.index, len(table), self._added.hash.intdigest()).encode()
 
-    def solo(self, raw: bytes, chunk: bytes) -> bytes:
-        """Return the whole member where it is one block, which decodes to `raw`."""
+    def solo(self, chunk: bytes, raw: bytes | None = None) -> bytes:
+        """Return the whole member where it is one block; by its content also in the short form, where there is one."""
         said = self.header
         bare = Header(primer=said.primer, content_size=said.content_size, reach=said.reach)
-        if said.primer is not None and said == bare:
+        if raw is not None and said.primer is not None and said == bare:
             reader = Reader(chunk)
             block = BlockHeader.parse(reader)
             brief = block.encode_brief(said.primer, raw, chunk[reader.pos :])
@@ -110,7 +110,7 @@ def written(header: Header, blocks: Iterable[tuple[bytes, bytes]]) -> bytes:
         writer.add(number, raw, chunk)
         chunks.append(chunk)
     if len(chunks) == 1:
-        return writer.solo(raw, chunks[0])
+        return writer.solo(chunks[0], raw)
     return b"".join((writer.begin(), *chunks, writer.end()))
 
 

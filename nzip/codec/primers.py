@@ -9,7 +9,7 @@ has. An engine of context mixing learns more of whole records than of scraps, so
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from heapq import heapify, heappop, heappush
 from typing import Any
 
@@ -138,3 +138,18 @@ def _hashes(data: bytes) -> Any:
     count = max(0, len(data) - GRAM + 1)
     value = np.ndarray((count,), "<u8", data + bytes(8), strides=(1,)).astype(np.uint64)
     return ((value * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(64 - TABLE_BITS)).astype(np.int64)
+
+
+def records(paths: Iterable[str], *, lines: bool = False) -> Iterator[bytes]:
+    """Give the records in files, and in the files of directories; each line of them one where `lines` says so.
+
+    Raises:
+        OSError: one cannot be read.
+    """
+    for path in paths:
+        files = [path]
+        if os.path.isdir(path):
+            files = sorted(os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names)
+        for file in files:
+            data = bytes(Old(file).data)
+            yield from (line for line in data.splitlines(keepends=True) if line.strip()) if lines else (data,)

@@ -11,6 +11,7 @@ import io
 from array import array
 from bisect import bisect_right
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from functools import partial
 from typing import Any, BinaryIO, NamedTuple, cast
 
@@ -19,7 +20,8 @@ import xxhash
 from nzip.codec.blocks import Limits, at_block, decode_block, memory_needed
 from nzip.codec.decompressor import Contents
 from nzip.codec.index import Places, load_index
-from nzip.codec.members import HEAD, READ_SIZE, read_at
+from nzip.codec.like import UNKNOWN, Known
+from nzip.codec.members import HEAD, READ_SIZE, Window, parsed, read_at
 from nzip.codec.salvage.content import Salvage
 from nzip.codec.threads import Task, Workers, thread_count
 from nzip.errors import CorruptError, NzipError
@@ -39,9 +41,13 @@ def can_seek(file: Any) -> bool:
 class ContentReader(io.RawIOBase):
     """The decoded content of a file as a raw stream."""
 
-    def __init__(self, file: BinaryIO, *, max_memory: int, threads: int):
+    def __init__(self, file: BinaryIO, *, max_memory: int, threads: int, known: Known = UNKNOWN):
         self._file = file
-        self._limits: dict[str, Any] = {"max_memory": max_memory, "threads": threads}
+        self._known = known
+        self._member: tuple[int, Known] = (-1, UNKNOWN)  # the latest member's first block, and what is known beside it
+        self._limits: dict[str, Any] = {
+            "max_memory": max_memory, "threads": threads, "like": known.old, "primer": known.primer,
+        }  # fmt: skip
         self._max_memory = max_memory
         self._workers = Workers(thread_count(threads))
         self._seekable = can_seek(file)
@@ -191,7 +197,7 @@ class ContentReader(io.RawIOBase):
             header, payload = self._load(number)
             needed = memory_needed(header)
             self._make_room(needed)
-            self._ahead.append(_Ahead(number, header, payload, Task(partial(decode_block, header, payload))))
+            self._ahead.append(_Ahead(number, header, payload, Task(self._decoder(number, header, payload))))
         place = self._index()[number]
         _, header, copies, task = self._ahead[0]
         try:
@@ -215,7 +221,7 @@ class ContentReader(io.RawIOBase):
                 needed = memory_needed(header) * (len(self._ahead) + 1)
                 if needed > self._max_memory:
                     break
-                task = self._workers.submit(partial(decode_block, header, payload))
+                task = self._workers.submit(self._decoder(ahead, header, payload))
                 self._ahead.append(_Ahead(ahead, header, payload, task))
         self._make_room(needed)
         self._kept[number] = raw
@@ -225,15 +231,22 @@ class ContentReader(io.RawIOBase):
 
     def _copied(self, number: int, header: BlockHeader, payload: bytes, literals: bytes) -> bytes:
         """Return the content of block `number`, which copies."""
-        member = self._index().member_of(number)
-        first = number if member is None else member[0]
-        found = Copies(payload[: header.copies_size], header.raw_size, header.literal_size, number - first)
+        first, _ = self._index().start_of(number)
+        old = self._beside(number).old
+        before = number - first + (old is not None)
+        found = Copies(payload[: header.copies_size], header.raw_size, header.literal_size, before)
         # Each block is decoded once, whatever the order of what is copied from it.
         starts = self._starts(first, number)
         wanted: dict[int, list[tuple[int, int, int]]] = {}
+        inside: list[tuple[int, int, int]] = []
         count = 0
         for copy in found:
             if not copy.back:
+                continue
+            count += 1
+            if copy.back > number - first:
+                assert old is not None
+                inside.append((count - 1, copy.offset, copy.length))
                 continue
             at, left = starts[number - copy.back - first] + copy.offset, copy.length
             if at >= starts[number - copy.back - first + 1]:
@@ -241,16 +254,38 @@ class ContentReader(io.RawIOBase):
             while left and at < starts[number - first]:
                 block = bisect_right(starts, at, hi=number - first) - 1
                 part = min(left, starts[block + 1] - at)
-                wanted.setdefault(first + block, []).append((count, at - starts[block], part))
+                wanted.setdefault(first + block, []).append((count - 1, at - starts[block], part))
                 at, left = at + part, left - part
-            count += 1
         pieces = [b""] * count
+        for piece, at, length in inside:
+            if old is None or at + length > len(old):
+                raise CorruptError("a block copies what is not in the file that its member is like")
+            pieces[piece] = old.read(at, at + length)
         for block in sorted(wanted):
             source = self._literals_of(block)
             for piece, begin, length in wanted[block]:
                 pieces[piece] += source[begin : begin + length]
         following = iter(pieces)
         return found.content(literals, lambda *_: next(following))
+
+    def _beside(self, number: int) -> Known:
+        """Return what is known beside the member of a block.
+
+        Raises:
+            UnsupportedError: it is not there.
+        """
+        first, offset = self._index().start_of(number)
+        if self._member[0] != first:
+            header = parsed(Window(self._file), offset, Header.parse, MAX_HEADER)
+            self._member = (first, self._known.needed(header))
+        return self._member[1]
+
+    def _decoder(self, number: int, header: BlockHeader, payload: bytes) -> Callable[[], bytes]:
+        """Return what decodes a block."""
+        if header.beside is None and not header.primed:
+            return partial(decode_block, header, payload)
+        before = number - self._index().start_of(number)[0]
+        return partial(decode_block, header, payload, self._beside(number), before)
 
     def _starts(self, first: int, number: int) -> array[int]:
         """Return where the literals of each block begin that is before `number` in the member from block `first` on,
@@ -281,7 +316,7 @@ class ContentReader(io.RawIOBase):
             header, payload = self._load(number)
             needed = memory_needed(header)
             self._make_room(needed)
-            found = decode_block(header, payload)
+            found = self._decoder(number, header, payload)()
             self._literals[number] = found
         elif number in self._literals:
             self._literals.move_to_end(number)

@@ -55,6 +55,8 @@ class Engine(ABC):
         imports: modules that coding needs; imported whole before it begins.
         sees_records: whether contexts tell it a byte's place in its record and the byte above it, so that transforms
             which only sort bytes give it nothing.
+        takes_transformed: whether transforms may rewrite a block before it; not so where it codes what `content`
+            says as what it is.
         fallback: an engine and its parameters that code a block where this one fails, or does not make it smaller
             than that one does; None for none.
     """
@@ -69,6 +71,7 @@ class Engine(ABC):
     offered: ClassVar[bool] = True
     imports: ClassVar[tuple[str, ...]] = ("numpy",)
     sees_records: ClassVar[bool] = True
+    takes_transformed: ClassVar[bool] = True
     fallback: ClassVar[tuple[str, dict[str, Any]] | None] = None
 
     def pack(self, params: Params) -> bytes:

@@ -391,3 +391,27 @@ class TestEngines:
         assert result.exit_code == 2
         assert result.stderr.startswith(f"nzip: {message}")
         assert result.stderr.count("\n") == 1
+
+
+class TestOpened:
+    @pytest.fixture
+    def opened(self, here: Path) -> str:
+        """A file of one block that was opened, as far as its headers say."""
+        from codec.test_inspect import OPENED, bundle
+
+        (here / "o.nz").write_bytes(bundle(OPENED).getvalue())
+        return "o.nz"
+
+    def test_list(self, run: Run, opened: str) -> None:
+        assert run("list", "-v", opened).stdout.splitlines()[4:] == [
+            "      opened: opener 250, 7 times, 12,345 bytes inside",
+            "      part: 900 -> 7,050 bytes (ratio 7.833), zstd, 2 streams",
+            "      part: 30 -> 30 bytes (ratio 1.000), store",
+        ]
+
+    def test_info(self, run: Run, opened: str) -> None:
+        assert "    part: 30 -> 30 bytes (ratio 1.000), store" in run("info", opened).stdout.splitlines()
+        values = json.loads(run("info", "--json", opened).stdout)
+        assert values["members"][0]["blocks"][0]["openers"] == [
+            {"name": "opener 250", "version": 1, "times": 7, "inner_size": 12_345}
+        ]

@@ -7,6 +7,10 @@ import pytest
 from sources import MIXED, NOISE, TEXT, ShortFile
 
 import nzip
+from nzip.formats.container.structures import BUNDLE_ENGINE, BlockHeader, Header
+from nzip.models.bundle import Head, Part, Used, joined
+from nzip.models.coding import Coder
+from nzip.registry import ENGINES
 
 
 def sample():
@@ -60,7 +64,7 @@ def test_to_dict_is_json():
     assert set(document["members"][0]) >= {"offset", "size", "raw_size", "format_version", "solo", "name", "blocks"}
     assert set(document["members"][0]["blocks"][0]) == {
         "offset", "size", "raw_offset", "raw_size", "payload_size", "engine", "engine_version", "params", "transforms",
-        "memory", "check",
+        "memory", "check", "openers", "parts",
     }  # fmt: skip
 
 
@@ -98,3 +102,43 @@ def test_unknown_engines_and_transforms_are_named_by_number():
     assert (block.engine, block.params) == ("engine 63", None)
     (block,) = nzip.inspect(io.BytesIO(make.UNSUPPORTED["transform-99"].data)).blocks
     assert block.transforms == [("transform 99", 1, None)]
+
+
+def bundle(head, *, openers=True):
+    """Return a file of one block that claims to be opened so."""
+    payload = joined(head, [bytes(part.payload) for part in head.parts]) if isinstance(head, Head) else head
+    raw = bytes(10_000)
+    header = BlockHeader(
+        engine=BUNDLE_ENGINE, engine_version=1, memory=1 << 20, packed=bytes(1), transforms=(), raw_size=len(raw),
+        payload_size=len(payload),
+    )  # fmt: skip
+    return io.BytesIO(Header(solo=True).encode() + header.encode(raw, payload))
+
+
+ZSTD = ENGINES.by_name("zstd")
+OPENED = Head(
+    [Used(250, 1, 7, 12_345)],
+    [Part(Coder(ZSTD.id, 1, ZSTD.pack({"level": 3, "window": 20})), (50, 7000), 900), Part(Coder(0), (30,), 30)],
+)
+
+
+def test_what_was_opened():
+    block = nzip.inspect(bundle(OPENED)).blocks[0]
+    assert block.engine == "bundle"
+    assert block.openers == (("opener 250", 1, 7, 12_345),)
+    assert block.parts == (("zstd", (), 2, 7050, 900), ("store", (), 1, 30, 30))
+    assert block.to_dict()["parts"][0] == {
+        "engine": "zstd", "transforms": [], "streams": 2, "raw_size": 7050, "size": 900
+    }  # fmt: skip
+    assert nzip.inspect(io.BytesIO(sample())).blocks[0].parts == ()
+
+
+def test_a_head_of_many_parts():
+    many = Head([], [Part(Coder(ZSTD.id, 1, ZSTD.pack({"level": 3, "window": 20})), (1 << 20,) * 4, 100)] * 60)
+    assert len(nzip.inspect(bundle(many)).blocks[0].parts) == 60
+
+
+@pytest.mark.parametrize("payload", [b"\1", b"\0\0", b"\xff" * 5000, b"\0\1\x09" + bytes(20)])
+def test_a_damaged_head(payload):
+    block = nzip.inspect(bundle(payload)).blocks[0]
+    assert (block.engine, block.openers, block.parts) == ("bundle", (), ())

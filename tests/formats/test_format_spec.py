@@ -1,6 +1,7 @@
 """docs/reference/FORMAT.md against nzip: the independent decoder, the document's examples, the growth it promises."""
 
 import io
+import os
 import random
 import re
 from pathlib import Path
@@ -13,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nzip
+from nzip.codec.files.trees import pack
+from nzip.formats.container import entries
 from nzip.formats.container.wire import pack_memory, unpack_memory
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "reference" / "FORMAT.md"
@@ -209,3 +212,38 @@ def test_100_random_bytes_take_at_most_124():
     for level in (1, 2, 3):
         assert len(nzip.compress(noise, level)) <= 124
     assert len(nzip.compress(noise, engine="store")) == 124
+
+
+def test_the_independent_decoder_reads_tables_of_entries(tmp_path, monkeypatch):
+    monkeypatch.setattr(pack, "LEAST", 1)
+    root = tmp_path / "d"
+    (root / "sub").mkdir(parents=True)
+    (root / "sub" / "\N{SNOWMAN}").write_bytes(TEXT)
+    for number in range(5):
+        (root / f"{number}").write_bytes(bytes(number))
+        os.utime(root / f"{number}", (-5 * number, -5 * number))
+    out = io.BytesIO()
+    nzip.compress_tree(root, out, level=1, block_size=1024)
+    data = out.getvalue()
+    (member,) = spec_decoder.read_members(data)
+    assert spec_decoder.decode(data) == spec_decoder.decode_backwards(data) == nzip.decompress(data)
+    found = spec_decoder.read_entries(spec_decoder.decode(member.table))
+    listed = nzip.list_tree(io.BytesIO(data))
+    assert sorted(entry[0] for entry in found) == sorted(entry.name for entry in listed)
+    kinds = ("file", "directory", "link", "hard link")
+    for name, kind, *rest in found:
+        (same,) = (entry for entry in listed if entry.name == name)
+        assert (kinds[kind], *rest) == same[1:]
+
+
+@given(st.binary(max_size=40))
+def test_both_decoders_take_the_same_tables(table):
+    try:
+        found = [(*entry[:1], *entry[2:]) for entry in spec_decoder.read_entries(table)]
+    except spec_decoder.Corrupt:
+        found = None
+    try:
+        ours = [(*entry[:1], *entry[2:]) for entry in entries.decode_table(table, lambda size: None)]
+    except nzip.CorruptError:
+        ours = None
+    assert found == ours

@@ -12,8 +12,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import nzip
 from nzip.codec.files.trees.extract import extract_tree
+from nzip.codec.files.trees.tree import Tree, list_tree
 from nzip.errors import FileError, NzipError
+from nzip.formats.container.entries import encode_chunk, encode_table
 from nzip.formats.container.structures import FIELD_KIND, FIELDS, Header
 
 from . import mutate, wire
@@ -241,6 +244,80 @@ class TarTarget(Target):
         return ANY
 
 
+class SomeTarget(TarTarget):
+    """Single files of such archives, with tables of their entries that say other things; also `list_tree`."""
+
+    name = "some"
+    share = 3.0
+    paths = (
+        ["top"], ["*"], ["top/sub", "a.txt"], ["**/*a*", "*/*i*"], ["top/hard", "nothing"], ["top/**/l*", "/etc/x"]
+    )  # fmt: skip
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.tables: list[bytes] = []
+        self.raws = [b"".join(b"".join(entry) for entry in seed) + bytes(2 * BLOCK) for seed in self.seeds[:2]]
+        for raw in self.raws:
+            compressor = nzip.Compressor(1, engine="store", kind="tar")
+            with Tree(io.BytesIO(compressor.compress(raw) + compressor.flush())) as tree:
+                found = tree.entries
+            self.tables.append(encode_table(found))
+
+    def mutation(self, r: Random) -> bytes:
+        if r.random() < 0.5:
+            return super().mutation(r)
+        number = r.randrange(len(self.raws))
+        raw, table = self.raws[number], mutate.octets(r, self.tables[number])
+        if r.random() < 0.3:
+            raw = mutate.octets(r, raw)
+        compressor = nzip.Compressor(1, engine="store", block_size=1024, kind="tar")
+        data = compressor.compress(raw)
+        chunk = encode_chunk(nzip.compress(table[: 1 << 20], engine="store"))
+        compressor.add_table(mutate.octets(r, chunk) if r.random() < 0.1 else chunk)
+        return bytes((r.randrange(8 * len(self.paths)),)) + data + compressor.flush()
+
+    def extracted(self, case: bytes) -> str:
+        way, paths, data = case[0] % 8, self.paths[case[0] // 8 % len(self.paths)], case[1:]
+        room, victim = self.folder / "room", self.folder / "victim"
+        for folder in (room, victim, room / "victim"):
+            folder.mkdir()
+            (folder / "key").write_bytes(b"a secret of " + folder.name.encode())
+        source = self.folder / "archive.tar.nz"
+        source.write_bytes(data)
+        before = _tree(self.folder)
+        try:
+            list_tree(source, max_memory=self.limit)
+            extract_tree(
+                source,
+                folder=room,
+                paths=paths,
+                max_memory=self.limit,
+                outside_links=way == 6,
+                force=bool(way & 4),
+            )
+        except (NzipError, OSError) as error:
+            if isinstance(error, OSError) and not error.errno:
+                raise
+            if _tree(self.folder) != before:
+                raise Wrong("a failed extraction of some files changed what was there") from error
+            if isinstance(error, OSError):
+                raise FileError(source, str(error)) from error
+            raise
+        after = _tree(self.folder)
+        kept = {name for name in before if not (way & 4 and name.startswith("room/"))}
+        if any(after.get(name) != before[name] for name in kept):
+            raise Wrong("an extraction of some files changed what was there")
+        if any(not name.startswith("room/") for name in {*after} - {*before}):
+            raise Wrong("an extraction of some files put something outside")
+        if way != 6:
+            root = os.path.realpath(room)
+            for name, what in after.items():
+                leads = os.path.realpath(self.folder / name)
+                if what[0] == "link" and leads != root and not leads.startswith(root + os.sep):
+                    raise Wrong("a link leads outside of the directory")
+        return ANY
+
+
 def _plain(name: str) -> str:
     return re.sub(r"[0-9a-f]{8,}", "…", re.sub(r"/.*", "/…", name))
 
@@ -389,4 +466,4 @@ def _deep(depth: int) -> bytes:
     return info.tobuf(tarfile.USTAR_FORMAT) + head + body + tarfile.TarInfo("top/x").tobuf(tarfile.USTAR_FORMAT)
 
 
-TARGETS = [TarTarget]
+TARGETS = [TarTarget, SomeTarget]

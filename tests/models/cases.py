@@ -236,6 +236,14 @@ def _latents_of_sounds() -> dict[str, bytes]:
     return found
 
 
+def _sounds() -> dict[str, bytes]:
+    """`BLOCKS`, and sounds of every form: with headers, so that what they hold is seen."""
+    from models.pcm import sounds
+
+    found = {**BLOCKS, SMALL: sounds.riff(sounds.tones(24, 1), 2, 1), **sounds.every()}
+    return {about: block[:120] for about, block in found.items()} if JIT_OFF else found
+
+
 CASES = (
     Case("store"),
     Case("zstd", {"level": 1, "window": 10}, pinned=False),
@@ -254,6 +262,7 @@ CASES = (
     Case("lm", {"model": "tiny"}, inside=_a_language_model, compiled=True, text_only=True),
     Case("lm", {"model": "tiny", "streams": 3, "window": 64}, inside=_a_language_model, compiled=True, text_only=True),
     Case("columnar", naive=_naive_columnar, blocks=_pairs_too),
+    *(Case("pcm", {"preset": preset}, blocks=_sounds) for preset in (1, 2)),
     Case("latents", inside=_a_latent_model, blocks=_latents_of_sounds, pinned=False, faults=NzipError),
 )  # fmt: skip
 

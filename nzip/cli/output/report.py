@@ -135,6 +135,11 @@ class Report:
             text = f"{shown_input(name)}: {result.faults[0]}"
             faults = [dataclasses.asdict(fault) for fault in result.faults]
             values.update(kind="corrupt", error=text, faults=faults)
+        if result.missing:
+            self.failed = True
+            text = f"{shown_input(name)}: holds nothing that answers to {', '.join(map(repr, result.missing))}"
+            values.update(ok=False, kind="missing", error=text, missing=list(result.missing))
+            complain(text)
         if result.entries:
             values["entries"] = result.entries
             values["skipped"] = list(result.skipped)
@@ -180,7 +185,7 @@ class Report:
 
 def _rates(result: FileResult) -> dict[str, Any]:
     """Return what `--json` says of how small something became; of a lossy file no ratio, for the source was packed."""
-    if result.kind in ("image", "audio"):
+    if result.kind in ("image", "audio", "files"):
         return {}
     if result.kind != "lossy":
         raw_size = result.raw_size

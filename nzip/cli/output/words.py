@@ -109,3 +109,13 @@ def columns(rows: Sequence[tuple[str, ...]], left: tuple[int, ...] = (0,)) -> li
         ).rstrip()
         for row in rows
     ]
+
+
+def time_text(seconds: int) -> str:
+    """Return a time, given in seconds since 1970, as `2001-09-09 01:46:40 UTC`."""
+    from datetime import UTC, datetime
+
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (OverflowError, OSError, ValueError):
+        return f"{seconds} s"

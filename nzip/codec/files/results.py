@@ -25,8 +25,9 @@ class FileResult:
         size: bytes compressed.
         seconds: how long it took.
         members: members in the compressed file.
-        kind: `"tar"` when the content is a packed directory, `"image"` or `"audio"` when a picture or sound was made
-            from latents, `"lossy"` when one was turned into them.
+        kind: `"tar"` when the content is a packed directory, `"files"` when some files of an archive were extracted,
+            `"image"` or `"audio"` when a picture or sound was made from latents, `"lossy"` when one was turned into
+            them.
         removed: the source was deleted.
         entries: files, directories and links of a packed directory.
         skipped: paths in a directory that hold no bytes to pack (sockets, devices, pipes).
@@ -34,6 +35,7 @@ class FileResult:
         pixels: of a picture that was compressed with loss; else 0.
         length: seconds of a sound that was compressed with loss; else 0.
         psnr: decibels of what comes back of such a picture or sound; None where it was not measured.
+        missing: paths that an archive of which some files were extracted does not hold.
         faults: what is lost of a damaged file that was saved.
     """
 
@@ -51,6 +53,7 @@ class FileResult:
     pixels: int = 0
     length: float = 0.0
     psnr: float | None = None
+    missing: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
 
     @property

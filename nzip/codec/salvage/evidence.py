@@ -54,10 +54,10 @@ class Ended(NamedTuple):
 
 
 class Begun(NamedTuple):
-    """The start of a member, and how far back its blocks may copy, if its header can be read."""
+    """The start of a member, and its header, if that can be read."""
 
     offset: int
-    reach: int | None
+    header: Header | None
 
 
 Part = Begun | Found | Missing | Ended

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from nzip.codec.blocks import ENTRY_MEMORY, Limits, decode_block
 from nzip.codec.index import MEMBER_MEMORY, last_member
+from nzip.codec.like import UNKNOWN, Known
 from nzip.codec.members import Window, parsed
 from nzip.codec.salvage.evidence import (
     Begun,
@@ -73,12 +74,15 @@ class Finder:
         start: where its first member begins.
         limits: what a block may need; one that needs more is lost.
         unplaced: search on where the place of what is found is not known.
+        known: what is known beside the file.
 
     Attributes:
         header: the first header of a member that could be read, once it was read.
     """
 
-    def __init__(self, file: BinaryIO, start: int, limits: Limits, *, unplaced: bool):
+    def __init__(self, file: BinaryIO, start: int, limits: Limits, *, unplaced: bool, known: Known = UNKNOWN):
+        self._given = known
+        self._beside = UNKNOWN  # what of that is beside the member
         self._file, self._start, self._limits, self._unplaced = file, start, limits, unplaced
         self._window = Window(file)
         self._work = WORK_RATIO * self._window.size + WORK_FREE  # bytes that may still be hashed or decoded in vain
@@ -99,7 +103,8 @@ class Finder:
         while True:
             end = known.get(position)
             header = header_at(self._window, position)
-            yield Begun(position, None if header is None else header.reach)
+            yield Begun(position, header)
+            self._beside = self._given.beside(header)
             try:
                 if end is not None:
                     yield from self._by_index(position, end, position + end.member_size)
@@ -199,7 +204,7 @@ class Finder:
                 and ((careful and walk.placed) or not self._begins(after))
             ):
                 # Its end may not be where its header says: bytes may have gone, or come.
-                part = self._proof(part)
+                part = self._proof(part, len(walk.index))
                 if part is None:
                     trouble = CorruptError("the block is damaged, and so is what follows it")
             if trouble is None:
@@ -475,10 +480,10 @@ class Finder:
             position += SEARCH
         return stop, None
 
-    def _proof(self, part: Found) -> Found | None:
-        """Return a block with its bytes, if they match its check."""
+    def _proof(self, part: Found, before: int = 0) -> Found | None:
+        """Return a block with its bytes, if they match its check, when so many stand before it."""
         try:
-            return part._replace(raw=decode_block(part.header, part.payload))
+            return part._replace(raw=decode_block(part.header, part.payload, self._beside, before))
         except NzipError:
             self._spend(part.header.size + part.header.raw_size)
             return None

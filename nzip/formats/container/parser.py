@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from nzip.errors import CorruptError, TruncatedError, UnsupportedError
+from nzip.formats.container.entries import ENTRIES, MAX_TABLE, decode_chunk
 from nzip.formats.container.structures import (
     BLOCK,
     END,
@@ -204,9 +205,16 @@ class Parser:
                 f"the file is damaged or made by a later nzip (at byte {self._offset:,} of its member is a chunk of "
                 f"type {kind}, which is required and unknown)"
             )
+        if kind == ENTRIES:
+            if size > MAX_TABLE:
+                raise CorruptError("a table of entries is larger than the format allows")
+            if self._payloads:
+                reader.bytes(size)
+                decode_chunk(bytes(self._buffer[: reader.pos]))
+                size = 0
+        self._gap += reader.pos + size
         self._consume(reader.pos)
         self._skip = size
-        self._gap += reader.pos + size
         return None
 
     def _start_block(self, reader: Reader) -> BlockHeader:

@@ -3,8 +3,8 @@
 Each parser takes the first bytes of a stretch and its size, and returns a `Segment`, or None where the header is not
 its format's. Nothing a header says is believed beyond the stretch; no parser raises, loops over more than the bytes it
 was given, or looks further than `HEAD` bytes. `length` is what the header says the file has, the stretch's where it
-does not say. Fields are from the formats' own documents (RIFF/WAVE, AIFF, AU, BMP, Netpbm, IDX, NPY, safetensors,
-NetCDF, HDF5, ELF, PE/COFF, Mach-O).
+does not say. Fields are from the formats' own documents (RIFF/WAVE, Wave64, AIFF, AU, CAF, BMP, Netpbm, IDX, NPY,
+safetensors, NetCDF, HDF5, ELF, PE/COFF, Mach-O).
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Literal
 
 from nzip.formats.content.kinds import BITMAP, Segment
 
+Order = Literal["little", "big"]
+
 HEAD = 16 << 10  # bytes that the parsers look at
 MAX_FRAME = 255  # bytes of an audio frame
 
@@ -23,6 +25,20 @@ COMPRESSED_MAGICS = (
     b"\xff\xd8\xff", b"GIF8", b"OggS", b"fLaC", b"ID3", b"\xff\xfb", b"Rar!\x1a\7", b"\x04\x22\x4d\x18",
     b"wOF2", b"\x1a\x45\xdf\xa3", b"LZIP", b"wvpk", b"MAC ", b"\xff\x0a", b"%PDF-",
 )  # fmt: skip
+
+
+# RIFF/WAVE and its kin.
+PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
+UNKNOWN = 0xFFFFFFFF  # a size that the writer did not know, or that 64 bits say elsewhere
+W64_END = bytes.fromhex("f3acd3118cd100c04f8edb8a")  # of the names in Wave64
+W64_RIFF = bytes.fromhex("726966662e91cf11a5d628db04c10000")
+W64_WAVE, W64_FMT, W64_DATA = (name + W64_END for name in (b"wave", b"fmt ", b"data"))
+# Codings of AIFC that are samples, with the bits of one where the coding says so.
+AIFC_CODINGS = {
+    b"NONE": 0, b"twos": 0, b"sowt": 0, b"raw ": 8, b"in24": 24, b"in32": 32, b"42n1": 24, b"23ni": 32,
+    b"fl32": 32, b"FL32": 32, b"fl64": 64, b"FL64": 64,
+}  # fmt: skip
+AIFC_LITTLE, AIFC_FLOATS = (b"sowt", b"42n1", b"23ni"), (b"fl32", b"fl64")
 
 
 def parse(head: bytes, size: int) -> Segment | None:
@@ -39,7 +55,7 @@ def parse(head: bytes, size: int) -> Segment | None:
     return None
 
 
-def _int(data: bytes, start: int, size: int, order: Literal["little", "big"] = "little") -> int:
+def _int(data: bytes, start: int, size: int, order: Order = "little") -> int:
     return int.from_bytes(data[start : start + size], order)
 
 
@@ -52,53 +68,114 @@ def _ends(end: int, size: int) -> int:
 
 
 def wav(head: bytes, size: int) -> Segment | None:
-    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+    """RIFF/WAVE; RIFX, whose numbers are big-endian; RF64 and BW64, whose sizes have 64 bits (EBU Tech 3306)."""
+    if head[:4] not in (b"RIFF", b"RIFX", b"RF64", b"BW64") or head[8:12] != b"WAVE":
         return None
-    place, channels, align, bits = 12, 0, 0, 0
+    order: Order = "big" if head[:4] == b"RIFX" else "little"
+    place, form, long = 12, None, 0
     while place + 8 <= len(head):
-        name, length = head[place : place + 4], _int(head, place + 4, 4)
+        name, length = head[place : place + 4], _int(head, place + 4, 4, order)
         if name == b"fmt " and length >= 16:
-            if _int(head, place + 8, 2) not in (1, 3, 0xFFFE):
-                return Segment("compressed", size, confidence=80)
-            channels, align, bits = _int(head, place + 10, 2), _int(head, place + 20, 2), _int(head, place + 22, 2)
-        if name == b"data":
-            end = place + 8 + length if length else size
-            return _audio(size, channels, align, bits, place + 8, end, big=False)
+            form = head[place + 8 : place + 8 + length]
+        elif name == b"ds64" and length >= 24:
+            long = _int(head, place + 16, 8)
+        elif name == b"data" and form is not None:
+            known = long if length == UNKNOWN else length
+            return _wave(form, size, order, place + 8, place + 8 + known if known else size)
         place += 8 + length + length % 2
     return None
+
+
+def wave64(head: bytes, size: int) -> Segment | None:
+    """Sony Wave64: names of 16 bytes, sizes of 8 that count their own header."""
+    if head[:16] != W64_RIFF or head[24:40] != W64_WAVE:
+        return None
+    place, form = 40, None
+    while place + 24 <= len(head):
+        name, length = head[place : place + 16], _int(head, place + 16, 8)
+        if name == W64_FMT:
+            form = head[place + 24 : place + length]
+        elif name == W64_DATA and form is not None:
+            return _wave(form, size, "little", place + 24, place + length if length > 24 else size)
+        place += max(24, length + -length % 8)
+    return None
+
+
+def _wave(form: bytes, size: int, order: Order, offset: int, end: int) -> Segment | None:
+    """Return what the chunk `fmt ` of a wave says."""
+    tag, channels, align, bits = (_int(form, place, 2, order) for place in (0, 2, 12, 14))
+    if tag == EXTENSIBLE and len(form) >= 26:
+        tag = _int(form, 24, 2, order)
+    if tag not in (PCM, FLOAT):
+        return Segment("compressed", size, confidence=80)
+    align = align or channels * ((bits + 7) // 8)
+    return _audio(size, channels, align, bits, offset, end, big=order == "big", real=tag == FLOAT)
 
 
 def aiff(head: bytes, size: int) -> Segment | None:
     if head[:4] != b"FORM" or head[8:12] not in (b"AIFF", b"AIFC"):
         return None
-    place, channels, bits = 12, 0, 0
+    place, channels, bits, coding = 12, 0, 0, b"NONE"
     while place + 8 <= len(head):
         name, length = head[place : place + 4], _int(head, place + 4, 4, "big")
-        if name == b"COMM":
-            if head[8:12] == b"AIFC" and head[place + 26 : place + 30] != b"NONE":
-                return None
+        if name == b"COMM" and length >= 18:
             channels, bits = _int(head, place + 8, 2, "big"), _int(head, place + 14, 2, "big")
-        if name == b"SSND":
-            align = channels * ((bits + 7) // 8)
-            return _audio(size, channels, align, bits, place + 16, place + 8 + length, big=True)
+            if head[8:12] == b"AIFC":
+                coding = head[place + 26 : place + 30]
+        elif name == b"SSND" and channels:
+            if coding not in AIFC_CODINGS:
+                return Segment("compressed", size, confidence=80)
+            bits = AIFC_CODINGS[coding] or bits
+            offset, align = place + 16 + _int(head, place + 8, 4, "big"), channels * ((bits + 7) // 8)
+            big, real = coding not in AIFC_LITTLE, coding.lower() in AIFC_FLOATS
+            return _audio(size, channels, align, bits, offset, place + 8 + length, big=big, real=real)
         place += 8 + length + length % 2
     return None
 
 
 def au(head: bytes, size: int) -> Segment | None:
-    if head[:4] != b".snd" or len(head) < 24:
+    if head[:4] not in (b".snd", b"dns.") or len(head) < 24:
         return None
-    width = {2: 1, 3: 2, 4: 3, 5: 4, 6: 4}.get(_int(head, 12, 4, "big"), 0)
-    offset, channels = _int(head, 4, 4, "big"), _int(head, 20, 4, "big")
-    return _audio(size, channels, channels * width, width * 8, offset, offset + _int(head, 8, 4, "big"), big=True)
+    order: Order = "big" if head[:4] == b".snd" else "little"
+    coding = _int(head, 12, 4, order)
+    width = {2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8}.get(coding, 0)
+    offset, channels, length = _int(head, 4, 4, order), _int(head, 20, 4, order), _int(head, 8, 4, order)
+    end = size if length == UNKNOWN else offset + length
+    big, real = order == "big", coding in (6, 7)
+    return _audio(size, channels, channels * width, width * 8, offset, end, big=big, real=real)
 
 
-def _audio(size: int, channels: int, align: int, bits: int, offset: int, end: int, *, big: bool) -> Segment | None:
+def caf(head: bytes, size: int) -> Segment | None:
+    """Apple's Core Audio Format."""
+    if head[:6] != b"caff\0\1":
+        return None
+    place, form = 8, b""
+    while place + 12 <= len(head):
+        name, length = head[place : place + 4], _int(head, place + 4, 8, "big")
+        if name == b"desc":
+            form = head[place + 12 : place + 12 + min(length, 32)]
+        elif name == b"data" and len(form) == 32:
+            if form[8:12] != b"lpcm":
+                return Segment("compressed", size, confidence=80)
+            flags, align, channels, bits = (_int(form, at, 4, "big") for at in (12, 16, 24, 28))
+            end = size if length >> 63 else place + 12 + length
+            return _audio(size, channels, align, bits, place + 16, end, big=not flags & 2, real=bool(flags & 1))
+        place += 12 + length
+    return None
+
+
+def _audio(
+    size: int, channels: int, align: int, bits: int, offset: int, end: int, *, big: bool, real: bool = False
+) -> Segment | None:
     width = align // channels if channels else 0
-    if not (1 <= width <= 8 and width * channels == align <= MAX_FRAME and bits <= width * 8):
+    if not (1 <= width <= 8 and width * channels == align <= MAX_FRAME and bits <= width * 8 and offset <= size):
         return None
-    length, big = _ends(end, size), big and width > 1
-    return Segment("audio", length, width=width, channels=channels, stride=align, offset=offset, big=big, confidence=95)
+    if real and width not in (4, 8):
+        return None
+    return Segment(
+        "audio", _ends(end, size), width=width, channels=channels, stride=align, offset=offset, big=big and width > 1,
+        real=real, confidence=95,
+    )  # fmt: skip
 
 
 # Images and bitmaps
@@ -250,4 +327,4 @@ def compressed(head: bytes, size: int) -> Segment | None:
     return None
 
 
-PARSERS = (wav, aiff, au, bmp, pnm, idx, npy, safetensors, elf, pe, mach_o, netcdf, hdf5, compressed)
+PARSERS = (wav, wave64, aiff, au, caf, bmp, pnm, idx, npy, safetensors, elf, pe, mach_o, netcdf, hdf5, compressed)

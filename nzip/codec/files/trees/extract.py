@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
+from typing import Any
 
-from nzip import outputs
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY
 from nzip.codec.files.names import extracted_name
 from nzip.codec.files.restored import Members
@@ -15,7 +14,8 @@ from nzip.codec.files.results import FileResult, Prepare, Progress
 from nzip.codec.files.sources import CHUNK, Source
 from nzip.codec.files.targets import Run
 from nzip.codec.files.transfer import delete
-from nzip.codec.files.trees.unpacker import Unpacker
+from nzip.codec.files.trees.some import extract_some
+from nzip.codec.files.trees.unpacker import Unpacker, new_room
 from nzip.outputs import AnyPath, sync_folder
 
 
@@ -24,6 +24,7 @@ def extract_tree(
     target: AnyPath | None = None,
     *,
     folder: AnyPath | None = None,
+    paths: Iterable[str] | None = None,
     threads: int = 0,
     max_memory: int | None = None,
     restore: bool = False,
@@ -44,6 +45,8 @@ def extract_tree(
         source: the path of the archive.
         target: the path that the directory shall have; the name of `extracted_name` in `folder` where left out.
         folder: the directory to extract into; the archive's own where left out.
+        paths: extract only these, from the blocks that hold them; see `extract_some`. Then `source` may be any tar
+            archive that was compressed, and `target`, `restore` and `remove` are left out.
         restore: where `target` is left out, take the name that the archive states for the directory.
         threads, max_memory, progress, prepare: as for `decompress_file`.
         outside_links: also make symbolic links that lead outside. Nothing is written through them.
@@ -56,7 +59,13 @@ def extract_tree(
         CorruptError, UnsupportedError, LimitError: see `Decompressor`; CorruptError also for a damaged archive.
         FileError: the target exists, or the archive holds something that is not safe to extract.
         OSError: reading or writing failed.
+        ValueError: an argument does not go with `paths`.
     """
+    if paths is not None:
+        if target is not None or restore or remove:
+            raise ValueError("target, restore and remove are for whole archives")
+        limits: dict[str, Any] = {"max_memory": max_memory, "outside_links": outside_links, "force": force, "run": run}
+        return extract_some(source, paths, folder, progress=progress, prepare=prepare, **limits)
     started = time.perf_counter()
     path = os.fspath(source)
     with Source(path) as src:
@@ -67,7 +76,7 @@ def extract_tree(
             target = name if folder is None else os.path.join(folder, os.path.basename(name))
         if folder is None:
             folder = os.path.dirname(path) if target is None else os.path.dirname(os.fspath(target).rstrip("/"))
-        with _room(os.fspath(folder)) as room:
+        with new_room(os.fspath(folder)) as room:
             unpacker = Unpacker(
                 path,
                 room,
@@ -112,13 +121,3 @@ class _Stream:
         if self._progress is not None:
             self._progress(self._src.count, self._src.size, self.count)
         return data
-
-
-@contextlib.contextmanager
-def _room(folder: str) -> Iterator[str]:
-    """Make a directory in `folder`; remove it in the end with all that was not moved out of it."""
-    part, _ = outputs.begin(folder, lambda part: os.mkdir(part, 0o700))
-    try:
-        yield part
-    finally:
-        outputs.discard(part)

@@ -18,13 +18,19 @@ from nzip.codec.files.restored import read_header
 from nzip.codec.files.results import FileResult, Prepare, Progress
 from nzip.codec.files.sources import CHUNK, stream_name
 from nzip.codec.files.targets import NewFile, Run
+from nzip.codec.files.trees import table
 from nzip.codec.files.trees.links import Links
+from nzip.codec.files.trees.order import Item, archive_order, walk_order
+from nzip.codec.files.trees.tar import KINDS
 from nzip.codec.files.trees.unpacker import MAX_DEPTH
 from nzip.errors import FileError, NzipError
+from nzip.formats.container.entries import TreeEntry
 from nzip.formats.container.structures import Header
 from nzip.outputs import AnyPath, named, special
 from nzip.registry import ENGINES
 from nzip.settings import DEFAULT_LEVEL, Settings, resolve
+
+LEAST = 1 << 20  # bytes of an archive that gets a table of its entries: a smaller one is decoded as soon as it is asked
 
 
 def compress_tree(
@@ -46,9 +52,11 @@ def compress_tree(
 ) -> FileResult:
     """Pack a directory as one compressed tar archive.
 
-    Entries stand in the order of their names, so the same tree gives the same bytes. Files, directories, symbolic
-    and hard links are packed with mode and modification time (in seconds), without owners. Symbolic links are not
-    followed. Sockets, devices and pipes hold no bytes to pack and are listed in the result.
+    Files that are alike stand together, links and directories behind them, and the same tree gives the same bytes.
+    Files, directories, symbolic and hard links are packed with mode and modification time (in seconds), without owners.
+    Symbolic links are not followed. Sockets, devices and pipes hold no bytes to pack and are listed in the result.
+    A table of the entries, by which `list_tree` and `extract_tree` find single ones, stands behind the blocks of all
+    but small archives.
 
     Args:
         folder: the directory.
@@ -81,8 +89,9 @@ def compress_tree(
             for path in (out.path, getattr(out, "part", None))
             if path is not None
         }
-        paths, skipped, total = _entries(os.path.join(root, ""), top, left_out)
-        most = total + 4096 * len(paths) + tarfile.RECORDSIZE  # headers included
+        items, skipped = _items(os.path.join(root, ""), top, left_out)
+        total = sum(item.size for item in items)
+        most = total + 4096 * len(items) + tarfile.RECORDSIZE  # headers included
         count = encode_threads(threads, most, max_memory, settings)
         if prepare is not None:
             prepare(ENGINES.by_name(settings.engines[-1].engine))
@@ -96,9 +105,10 @@ def compress_tree(
         stream = cast(IO[bytes], _Compressed(compressor, out, report))
         tar = tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115
         tar.copybufsize = CHUNK  # type: ignore[attr-defined]
-        for path, name in paths:
-            _add(tar, path, name)
+        entries = [_add(tar, item) for item in archive_order(items)]
         tar.close()
+        if compressor.bytes_in >= LEAST:
+            compressor.add_table(table.encode(entries, settings))
         out.write(compressor.flush())
         out.finish()
         out.commit()
@@ -113,9 +123,9 @@ def compress_tree(
             out.size,
             time.perf_counter() - started,
             kind="tar",
-            entries=len(paths),
+            entries=len(entries),
             skipped=tuple(skipped),
-            outside=_links_outside(paths),
+            outside=_links_outside(entries),
         )
 
 
@@ -159,11 +169,10 @@ def _is_packed(path: str) -> bool:
         return False
 
 
-def _entries(root: str, top: str, left_out: set[str]) -> tuple[list[tuple[str, str]], list[str], int]:
-    """Return path and archive name of everything below `root`, what is skipped, and the bytes of all files."""
-    found: list[tuple[str, str]] = [(root, top)]
+def _items(root: str, top: str, left_out: set[str]) -> tuple[list[Item], list[str]]:
+    """Return everything below `root`, itself included, and what is skipped."""
+    found = [Item(root, top, os.stat(root).st_mode, 0)]
     skipped: list[str] = []
-    total = 0
     stack = [(root, top)]
     while stack:
         folder, name = stack.pop()
@@ -179,30 +188,25 @@ def _entries(root: str, top: str, left_out: set[str]) -> tuple[list[tuple[str, s
                     continue
                 if inside.count("/") >= MAX_DEPTH:
                     raise FileError(entry.path, f"lies more than {MAX_DEPTH} levels deep, which is not extracted again")
-                found.append((entry.path, inside))
+                size = info.st_size if stat.S_ISREG(info.st_mode) else 0
+                found.append(Item(entry.path, inside, info.st_mode, size))
                 if stat.S_ISDIR(info.st_mode):
                     stack.append((entry.path, inside))
-                elif stat.S_ISREG(info.st_mode):
-                    total += info.st_size
-    # A directory stands before what is in it, and siblings in the order of their names.
-    found.sort(key=lambda item: os.fsencode(item[1]).split(b"/"))
-    return found, skipped, total
+    return found, sorted(skipped, key=walk_order)
 
 
-def _links_outside(paths: Iterable[tuple[str, str]]) -> int:
+def _links_outside(entries: Iterable[TreeEntry]) -> int:
     """Return how many links of a packed directory lead outside of it, as `extract_tree` would see it."""
-    leads: dict[str, str] = {}
-    for path, name in paths:
-        with contextlib.suppress(OSError):  # no link; or it went meanwhile
-            leads[name] = os.readlink(path)
+    leads = {entry.name: entry.linkname for entry in entries if entry.kind == "link"}
     tree = Links()
     for name, linkname in leads.items():
         tree.add(name.split("/")[1:], linkname)
     return sum(tree.lead_outside(name.split("/")[1:-1], linkname) for name, linkname in leads.items())
 
 
-def _add(tar: tarfile.TarFile, path: str, name: str) -> None:
+def _add(tar: tarfile.TarFile, item: Item) -> TreeEntry:
     """Add one entry, without its owner and with whole seconds, so that equal trees give equal archives."""
+    path = item.path
     file: IO[bytes] | None = None
     try:
         info = os.lstat(path)
@@ -210,18 +214,29 @@ def _add(tar: tarfile.TarFile, path: str, name: str) -> None:
             flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
             file = os.fdopen(os.open(path, flags | getattr(os, "O_BINARY", 0)), "rb")
             info = os.fstat(file.fileno())
-            entry = tar.gettarinfo(arcname=name, fileobj=file)
+            entry = tar.gettarinfo(arcname=item.name, fileobj=file)
         else:
-            entry = tar.gettarinfo(path, name)
+            entry = tar.gettarinfo(path, item.name)
         entry.uid = entry.gid = 0
         entry.uname = entry.gname = ""
         entry.mtime = info.st_mtime_ns // 10**9  # rounded down, before 1970 too
+        start: int = tar.offset
         try:
             tar.addfile(entry, file if entry.isreg() else None)
         except OSError as error:
             if error.errno is None:  # tarfile: fewer bytes came than the size said
                 raise FileError(path, "changed its size while it was read; try again") from None
             raise named(error, path) from None
+        return TreeEntry(
+            item.name,
+            KINDS[entry.type],
+            entry.mode & 0o7777,
+            entry.mtime,
+            entry.size,
+            entry.linkname,
+            tar.offset - start - entry.size - -entry.size % tarfile.BLOCKSIZE,
+            start,
+        )
     finally:
         if file is not None:
             file.close()

@@ -91,14 +91,31 @@ class Entry:
         self._left -= len(data)
         return data
 
+    def pass_over(self) -> None:
+        """Pass over what is left of the content.
+
+        Raises:
+            CorruptError: the archive ends before.
+        """
+        skip = getattr(self._stream, "skip", None)
+        if skip is not None:
+            skip(self._left)
+            self._left = 0
+        while self.read():
+            pass
+
 
 def broken(why: str) -> CorruptError:
     """Return the error for an archive that cannot be read."""
     return CorruptError(f"the content is no intact tar archive ({why}); --no-extract gives it as it is")
 
 
-def entries(stream: Input) -> Iterator[Entry]:
+def entries(stream: Input, *, whole: bool = True) -> Iterator[Entry]:
     """Yield the entries of an archive; what was not read of one's content is passed over.
+
+    Args:
+        stream: read from its start to its end; where it has a `skip`, by that many bytes, that passes over contents.
+        whole: read what stands behind the end mark too.
 
     Raises:
         CorruptError: it is damaged.
@@ -114,7 +131,8 @@ def entries(stream: Input) -> Iterator[Entry]:
             if block == _NOTHING or not block:
                 if extended:
                     raise broken("it ends after an extension header")
-                _expect_zeros(stream)
+                if whole:
+                    _expect_zeros(stream)
                 return
             try:
                 info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
@@ -127,8 +145,7 @@ def entries(stream: Input) -> Iterator[Entry]:
         entry = _entry(info, {**lasting, **records}, stream)
         padding = -entry.size % BLOCK
         yield entry
-        while entry.read():
-            pass
+        entry.pass_over()
         if padding and len(_exactly(stream, padding)) < padding:
             raise broken("it ends within a file")
 

@@ -66,29 +66,33 @@ class Unpacker:
         count = 0
         for entry in self._entries(stream):
             count += 1
-            place = self._place(entry)
-            if entry.kind == "link":
-                # Links are made last, so that nothing is ever written through one.
-                if not entry.linkname:
-                    raise self._unsafe(f"the link {entry.name!r} leads nowhere")
-                self._keep(place, entry.linkname)
-                if place in self._links:
-                    self._older(place)
-                self._links[place] = entry.linkname, entry.mtime_ns
-            elif entry.kind == "directory":
-                if place not in self._folders:
-                    self._keep(place)
-                self._folders[place] = entry.mode & self._permitted, entry.mtime_ns
-                self._make(place, self._make_folder)
-            elif entry.kind == "hard link":
-                self._hard_link(entry, place)
-            elif entry.kind == "file":
-                self._file(entry, place)
-            else:
-                raise self._unsafe(f"{entry.name!r} is no file, directory or link ({entry.kind})")
+            self.take(entry)
         if self._top is None:
             raise CorruptError("the content is an empty tar archive; --no-extract gives it as it is")
         return count
+
+    def take(self, entry: Entry) -> None:
+        """Extract one entry; a symbolic link is remembered."""
+        place = self._place(entry)
+        if entry.kind == "link":
+            # Links are made last, so that nothing is ever written through one.
+            if not entry.linkname:
+                raise self._unsafe(f"the link {entry.name!r} leads nowhere")
+            self._keep(place, entry.linkname)
+            if place in self._links:
+                self._older(place)
+            self._links[place] = entry.linkname, entry.mtime_ns
+        elif entry.kind == "directory":
+            if place not in self._folders:
+                self._keep(place)
+            self._folders[place] = entry.mode & self._permitted, entry.mtime_ns
+            self._make(place, self._make_folder)
+        elif entry.kind == "hard link":
+            self._hard_link(entry, place)
+        elif entry.kind == "file":
+            self._file(entry, place)
+        else:
+            raise self._unsafe(f"{entry.name!r} is no file, directory or link ({entry.kind})")
 
     def _entries(self, stream: tar.Input) -> Iterator[Entry]:
         try:
@@ -384,6 +388,10 @@ class Unpacker:
             raise FileError(
                 place, "already exists, and only the archive asks for that name; choose another place with -o"
             )
+        self._refuse_folder(place)
+
+    def _refuse_folder(self, place: str) -> None:
+        """Raise FileError where no directory is to be put in the place of what is at `place`."""
         if not self._force:
             raise FileError(place, "already exists; add -f to replace it, or choose another place with -o")
         if os.path.islink(place) or not os.path.isdir(place):
@@ -426,3 +434,13 @@ class Unpacker:
             # Last, for a directory that may not be written cannot be moved.
             self._seal(place, *top)
         return place
+
+
+@contextlib.contextmanager
+def new_room(folder: str) -> Iterator[str]:
+    """Make a directory in `folder`; remove it in the end with all that was not moved out of it."""
+    part, _ = outputs.begin(folder, lambda part: os.mkdir(part, 0o700))
+    try:
+        yield part
+    finally:
+        outputs.discard(part)

@@ -1,10 +1,75 @@
-"""The search for containers in any bytes."""
+"""The usual search: where in bytes the containers lie that a finder knows."""
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from heapq import merge
+
+from nzip.formats.content import headers, segments
+from nzip.formats.content.containers import dib, encodings, gif, hdf5, scan, tiff
 from nzip.formats.content.containers.base import Found
+from nzip.formats.content.containers.deflated import gzip_member, zlib_stream
+from nzip.formats.content.containers.jpeg import jpeg
+from nzip.formats.content.containers.pdf import pdf_stream
+from nzip.formats.content.containers.png import png
+from nzip.formats.content.containers.streams import Budget
+from nzip.formats.content.containers.zip import archive
+
+Finder = Callable[[bytes, int, Budget], list[Found]]
+
+FINDERS: dict[int, Finder] = {
+    scan.ZLIB: zlib_stream,
+    scan.GZIP: gzip_member,
+    scan.ZIP: archive,
+    scan.PNG: png,
+    scan.JPEG: jpeg,
+    scan.STREAM: pdf_stream,
+    scan.GIF: lambda data, at, budget: gif.find(data, at),
+    scan.TIFF_LITTLE: lambda data, at, budget: tiff.find(data, at),
+    scan.TIFF_BIG: lambda data, at, budget: tiff.find(data, at),
+    scan.DIB: lambda data, at, budget: dib.find(data, at),
+}
+LEAST = 64  # bytes that are searched
+FILE, RUN = 0, -1  # beside the numbers of `scan`: a file begins here, a run of digits
+LEAVES = frozenset(("audio", "image", "bitmap"))
+FIRSTS = frozenset((b"RI", b"FO", b".s", b"BM", b"P4", b"P5", b"P6", b"\0\0"))
 
 
 def find(data: bytes) -> list[Found]:
-    """Return what is found in `data`, in order; stretches do not overlap."""
-    return []
+    """Return what was found in `data`: stretches that do not overlap, in order."""
+    return list(found_in(data, [0, *(member.start + segments.PAGE for member in segments.members(data))]))
+
+
+def found_in(data: bytes, starts: Iterable[int], first: int = 0) -> Iterator[Found]:
+    """As `find`, from `first` on; `starts` are where files are known to begin, in order."""
+    if len(data) < LEAST:
+        return
+    budget, taken, ahead, finders = Budget(len(data)), first, deque[Found](), FINDERS
+    runs = {run.start: [run] for run in encodings.find(data) if run.start >= first}
+    files, digits = ((start, FILE) for start in starts), ((start, RUN) for start in runs)
+    for at, kind in merge(files, digits, scan.places(data, first)):
+        while ahead and ahead[0].start <= at:
+            taken = ahead[0].stop
+            yield ahead.popleft()
+        if at < taken:
+            continue
+        if kind == scan.HDF5:
+            finders = {**FINDERS, scan.ZLIB: hdf5.chunks(data, at, budget)}  # whose chunks are in its form
+        new = runs[at] if kind == RUN else finders.get(kind, _file)(data, at, budget)
+        ahead.extendleft(
+            reversed([each for each in new if each.start >= at and (not ahead or each.stop <= ahead[0].start)])
+        )
+    yield from ahead
+
+
+def _file(data: bytes, at: int, budget: Budget) -> list[Found]:
+    """Find a file without a container at `at`, if its header says that it is pictures or sound, and where it ends."""
+    if data[at : at + 2] not in FIRSTS:
+        return []
+    segment = headers.parse(data[at : at + headers.HEAD], len(data) - at)
+    if segment is None or not segment.sure or segment.kind not in LEAVES or not segment.stride:
+        return []
+    if segment.length - segment.offset < LEAST:
+        return []
+    return [Found(at, at + segment.length, segment=segment)]

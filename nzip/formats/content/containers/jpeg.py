@@ -1,0 +1,26 @@
+"""Finder of JPEG files, which may stand in anything: in PDFs, in archives, in icons, in films."""
+
+from __future__ import annotations
+
+from nzip.formats.content.containers.base import Found
+from nzip.formats.content.containers.streams import Budget
+from nzip.formats.content.kinds import Segment
+from nzip.process import imported
+
+LEAST = 256  # bytes
+
+
+def jpeg(data: bytes, at: int, budget: Budget) -> list[Found]:
+    """Find the JPEG file that begins at `at`."""
+    imported("numba", "nzip.formats.content.containers.scan_kernel")
+    import numpy as np
+
+    from nzip.formats.content.containers import scan_kernel
+
+    if budget.walked <= 0:
+        return []
+    end = scan_kernel.jpeg_end(np.frombuffer(data, np.uint8), at, budget.walked)
+    budget.walked -= abs(end) - at
+    if end - at < LEAST:
+        return []
+    return [Found(at, end, segment=Segment("jpeg", end - at, confidence=95))]

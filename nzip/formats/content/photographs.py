@@ -1,0 +1,47 @@
+"""Which pictures are photographs: whether a pixel lies near its neighbours, or is just what stood there before.
+
+A palette's pictures, screenshots and drawings repeat whole arrangements of pixels; a photograph does not. Where more
+than one pixel in `REPEATS` is the one that followed the same four neighbours the last time (flat places left aside),
+what finds repeats makes a picture smaller than what foretells samples.
+"""
+
+from __future__ import annotations
+
+from nzip.formats.content.kinds import Segment
+
+REPEATS = 8
+SAMPLE = 1 << 17  # pixels of the middle that are looked at
+LEAST = 64  # of them that must not be flat
+BITS = 16
+
+
+def photographic(data: bytes, segment: Segment) -> bool:
+    """Return whether a segment of kind `image`, which holds `data`, is a photograph."""
+    if segment.indexed:
+        return False
+    import numpy as np
+
+    rows = (segment.length - segment.offset) // segment.row if segment.row else 0
+    width = segment.row // segment.stride if segment.stride else 0
+    if rows < 2 or width < 4:
+        return True
+    count = min(rows, max(2, SAMPLE // width))
+    start = segment.offset + (rows - count) // 2 * segment.row
+    lines = np.frombuffer(data, np.uint8, count * segment.row, start).reshape(count, segment.row)
+    pixels = lines[:, : width * segment.stride].reshape(count, width, segment.stride).astype(np.uint64)
+    whole = np.zeros((count, width), np.uint64)
+    for k in range(segment.stride):
+        whole = whole * np.uint64(0x100000001B3) + pixels[:, :, k]
+    left, above = whole[1:, 1:-2], whole[:-1, 2:-1]
+    before, behind, here = whole[:-1, 1:-2], whole[:-1, 3:], whole[1:, 2:-1]
+    key = left * np.uint64(0x9E3779B97F4A7C15)
+    for other in (above, before, behind):
+        key = (key ^ (key >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9) + other
+    key = ((key ^ (key >> np.uint64(32))) * np.uint64(0x94D049BB133111EB)) >> np.uint64(64 - BITS)
+    flat = ((left == above) & (above == before) & (before == behind)).reshape(-1)
+    key, here = key.reshape(-1), here.reshape(-1)
+    order = np.argsort(key, kind="stable")
+    again = np.zeros(len(key), bool)
+    again[order[1:]] = (key[order[1:]] == key[order[:-1]]) & (here[order[1:]] == here[order[:-1]])
+    lively = len(flat) - int(flat.sum())
+    return lively < LEAST or int((again & ~flat).sum()) * REPEATS < lively

@@ -1,0 +1,186 @@
+"""Streams of other encoders: coded as differences from what a search makes likely, under settings that fit them best.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from nzip.errors import CorruptError
+from nzip.formats.container.wire import Reader, uleb
+from nzip.formats.openers.deflate.inflation import Inflated
+from nzip.process import imported
+
+Array = Any
+MARK = 0  # the first byte of such a recipe
+DEEPEST = 12  # the logarithm of places that are looked at
+MOST_TOKENS = 1 << 20  # of a block
+STEPS = 1024  # of a search that a byte may take, on the average
+ALL = 1 << 60
+SAMPLE = 1 << 13  # tokens by which settings are chosen
+DEPTHS = (7, 5, 3, 0, 9, 12, 10, 6, 4, 2, 1)
+NICES = (258, 128, 64, 32, 16, 8)
+SPARSE = (258, 4, 6, 5, 16, 32, 3)
+
+
+class Guide(NamedTuple):
+    """How matches and codes are foreseen.
+
+    Attributes:
+        depth: the logarithm of how many places are looked at for a match.
+        nice: a match of this length is taken at once.
+        family: 0: chains of places with three bytes alike, 1: with four.
+        sparse: places inside of longer matches are in no chain.
+        builder: 0: codes as zlib makes them, 1: by sorting.
+        joined: 1: lengths of both codes are written as one row.
+    """
+
+    depth: int = 7
+    nice: int = 258
+    family: int = 0
+    sparse: int = 258
+    builder: int = 0
+    joined: int = 0
+
+
+def _settings(guide: Guide, size: int, most_tokens: int, padding: int) -> Array:
+    import numpy as np
+
+    from nzip.formats.openers.deflate import follow_kernel as kernel
+
+    out = np.zeros(kernel.SETTINGS, np.int64)
+    out[kernel.DEPTH], out[kernel.NICE], out[kernel.FAMILY] = 1 << guide.depth, guide.nice, guide.family
+    out[kernel.SPARSE], out[kernel.BUILDER], out[kernel.JOINED] = guide.sparse, guide.builder, guide.joined
+    out[kernel.BUDGET], out[kernel.MOST_TOKENS] = STEPS * size + (1 << 16), most_tokens
+    out[kernel.PADDING] = padding
+    return out
+
+
+def _run(mode: int, plain: Array, size: int, settings: Array, tokens: Array, coded: Array, blocks: Array, data: Array,
+         limit: int) -> tuple[int, Array]:  # fmt: skip
+    import numpy as np
+
+    from nzip.entropy import bounds
+    from nzip.formats.openers.deflate import follow_kernel as kernel
+    from nzip.formats.openers.deflate import inflate_kernel, trees_kernel
+    from nzip.formats.openers.deflate.constants import TABLES
+
+    coder = bounds.begin(data if mode == kernel.DECODING else None)
+    heads = np.zeros(2 << kernel.HASH_BITS, np.int32)
+    status = kernel.follow(
+        mode, plain, size, settings, heads[: 1 << kernel.HASH_BITS], heads[1 << kernel.HASH_BITS :],
+        np.zeros(2 * (kernel.MASK + 1), np.int32), tokens, np.zeros(trees_kernel.WORK + 336, np.int64), TABLES, coded,
+        blocks, np.zeros(inflate_kernel.SCRATCH, np.int32), np.zeros(512, np.int32),
+        np.full(kernel.CONTEXTS, 1 << 31, np.int64), coder, data, limit,
+    )  # fmt: skip
+    return int(status), coder
+
+
+class Follower:
+    """Codes a stream.
+
+    Args:
+        coded: its bytes.
+        stream: what they hold.
+    """
+
+    def __init__(self, coded: bytes, stream: Inflated):
+        import numpy as np
+
+        imported("numba", "nzip.formats.openers.deflate.follow_kernel")
+        from nzip.formats.openers.deflate.redo_kernel import PAD
+
+        self.coded = np.frombuffer(coded, np.uint8).copy()
+        self.stream = stream
+        self.size = len(stream.plain)
+        self.plain = np.concatenate((stream.plain, np.zeros(PAD, np.uint8)))
+        after = [*stream.blocks[1:, 2].tolist(), len(stream.tokens)]
+        self.most_tokens = max(b - a for a, b in zip(stream.blocks[:, 2].tolist(), after, strict=True))
+
+    def able(self) -> bool:
+        """Whether the stream is of a form that a recipe can have."""
+        return self.most_tokens <= MOST_TOKENS and not self.stream.odd
+
+    def coded_by(self, guide: Guide, limit: int) -> tuple[bytes, int] | None:
+        """Return (what the coder wrote, the bytes of plain text that it stands for), as far as token `limit`."""
+        import numpy as np
+
+        from nzip.entropy import bounds
+
+        data = np.empty(len(self.coded) + 256, np.uint8)
+        settings = _settings(guide, self.size, self.most_tokens, 0)
+        status, coder = _run(0, self.plain, self.size, settings, self.stream.tokens, self.coded, self.stream.blocks,
+                             data, limit)  # fmt: skip
+        if status < 0:
+            return None
+        end = bounds.finish(coder, data)
+        return None if end > len(data) else (data[:end].tobytes(), status)
+
+    def best(self) -> tuple[Guide, int, int]:
+        """Return the guide that suits the first tokens best, the bytes that these take with it, and those of plain
+        text that they stand for."""
+        tried: dict[Guide, tuple[int, int]] = {}
+
+        def cost(guide: Guide) -> int:
+            if guide not in tried:
+                made = self.coded_by(guide, SAMPLE)
+                tried[guide] = (1 << 40, 1) if made is None else (len(made[0]), made[1])
+            return tried[guide][0]
+
+        best = min((Guide(family=family) for family in (0, 1)), key=cost)
+        best = min((best._replace(builder=b, joined=j) for b in (0, 1) for j in (0, 1)), key=cost)
+        best = min((best._replace(depth=depth) for depth in DEPTHS), key=cost)
+        best = min((best, best._replace(family=1 - best.family)), key=cost)
+        best = min((best._replace(nice=nice) for nice in NICES), key=cost)
+        best = min((best._replace(sparse=sparse) for sparse in SPARSE), key=cost)
+        return best, *tried[best]
+
+
+def pack(guide: Guide, most_tokens: int, padding: int, data: bytes) -> bytes:
+    """Return the recipe."""
+    flags = guide.family | guide.builder << 1 | guide.joined << 2
+    head = bytes((MARK, guide.depth | flags << 4, guide.nice - 3, guide.sparse - 3))
+    return head + uleb(most_tokens << 8 | padding) + data
+
+
+def close(inner: bytes, recipe: bytes, size: int) -> bytes:
+    """Return the stream that a recipe, as `pack` made it, and what is inside stand for.
+
+    Raises:
+        CorruptError: there is none.
+    """
+    imported("numba", "nzip.formats.openers.deflate.follow_kernel")
+    import numpy as np
+
+    from nzip.entropy import bounds
+    from nzip.formats.openers.deflate.redo_kernel import PAD
+
+    source = Reader(recipe, 1)
+    first, nice, sparse = source.u8(), source.u8() + 3, source.u8() + 3
+    most_tokens, padding = divmod(source.uleb(), 256)
+    depth, flags = first & 15, first >> 4
+    if depth > DEEPEST or most_tokens > min(MOST_TOKENS, len(inner)) or flags > 7:
+        raise CorruptError("a deflate recipe has settings that do not exist")
+    guide = Guide(depth, nice, flags & 1, sparse, flags >> 1 & 1, flags >> 2 & 1)
+    data = np.frombuffer(source.bytes(source.left()), np.uint8).copy()
+    plain = np.zeros(len(inner) + PAD, np.uint8)
+    plain[: len(inner)] = np.frombuffer(inner, np.uint8)
+    out = np.empty(size, np.uint8)
+    settings = _settings(guide, len(inner), most_tokens, padding)
+    work_end, coder, written = _decode(plain, len(inner), settings, most_tokens, out, data)
+    if work_end != len(inner) or written > size:
+        raise CorruptError("a deflate recipe stands for no stream of the size that is allowed")
+    bounds.check_end(coder, len(data))
+    return out[:written].tobytes()
+
+
+def _decode(
+    plain: Array, size: int, settings: Array, most_tokens: int, out: Array, data: Array
+) -> tuple[int, Array, int]:
+    import numpy as np
+
+    from nzip.formats.openers.deflate import follow_kernel as kernel
+
+    tokens = np.empty(most_tokens + 1, np.uint32)
+    blocks = np.empty((0, 5), np.int64)
+    status, coder = _run(kernel.DECODING, plain, size, settings, tokens, out, blocks, data, 0)
+    return status, coder, int(settings[kernel.WRITTEN])

@@ -1,0 +1,88 @@
+"""Inflating: from a raw deflate stream to its tokens, its blocks and what it holds."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from nzip.process import imported
+
+Array = Any
+GUESS = 4  # bytes that a coded byte is first thought to hold
+LEAST = 512
+
+
+class Inflated(NamedTuple):
+    """A stream that was read to its end.
+
+    Attributes:
+        plain: what it holds.
+        end: where it ends among the bytes that were read.
+        padding: the bits between its last block and the end of its last byte.
+        odd: whether bits before a stored block are not zero.
+        tokens: (n,) uint32.
+        blocks: (n, FIELDS) int64.
+    """
+
+    plain: Array
+    end: int
+    padding: int
+    odd: bool
+    tokens: Array
+    blocks: Array
+
+
+def inflate(data: bytes | bytearray | memoryview, start: int = 0, most: int = 1 << 30) -> tuple[bytes, int] | None:
+    """Inflate the raw deflate stream at `start`.
+
+    Args:
+        data: bytes that may go on behind the stream.
+        most: bytes that it may hold.
+    Returns:
+        (what it holds, where it ends); None where there is no whole stream, or it holds more.
+    """
+    found = tokens_of(data, start, most, keep=False)
+    return None if found is None else (found.plain.tobytes(), found.end)
+
+
+def tokens_of(data: bytes | bytearray | memoryview, start: int, most: int, keep: bool = True) -> Inflated | None:
+    """As `inflate`, with tokens and blocks if `keep` says so."""
+    imported("numba", "nzip.formats.openers.deflate.inflate_kernel")
+    import numpy as np
+
+    from nzip.formats.openers.deflate import inflate_kernel as kernel
+    from nzip.formats.openers.deflate.constants import TABLES
+
+    coded = np.frombuffer(data, np.uint8)[start:]
+    coded.flags.writeable = False  # the kernel is compiled for such only
+    room = min(most, LEAST + GUESS * min(len(coded), 1 << 22))
+    plain = np.empty(room, np.uint8)
+    tokens = np.empty(min(room, 8 * len(coded)) if keep else 0, np.uint32)
+    blocks = np.empty((8 + len(coded) // 8192) * kernel.FIELDS if keep else 0, np.int64)
+    state = np.zeros(8, np.int64)
+    scratch = np.empty(kernel.SCRATCH, np.int32)
+    while True:
+        status = kernel.inflate(coded, state, plain, tokens, blocks, scratch, TABLES)
+        if status != kernel.MORE:
+            break
+        if keep and (state[kernel.BLOCKS] + 1) * kernel.FIELDS > len(blocks):
+            blocks = np.concatenate((blocks, np.empty_like(blocks)))
+            continue
+        if len(plain) >= most:
+            return None
+        room = min(most, 2 * len(plain) + LEAST)
+        plain = np.concatenate((plain[: state[kernel.OUT]], np.empty(room - state[kernel.OUT], np.uint8)))
+        if keep:
+            room = min(room, 8 * len(coded))
+            tokens = np.concatenate((tokens[: state[kernel.TOKENS]], np.empty(room - state[kernel.TOKENS], np.uint32)))
+    if status != kernel.DONE:
+        return None
+    bits = int(state[kernel.BIT])
+    padding = int(coded[bits >> 3]) >> (bits & 7) if bits & 7 else 0
+    return Inflated(
+        plain[: state[kernel.OUT]],
+        start + (bits + 7) // 8,
+        padding,
+        bool(state[kernel.PADDING]),
+        tokens[: state[kernel.TOKENS]],
+        blocks[: state[kernel.BLOCKS] * kernel.FIELDS].reshape(-1, kernel.FIELDS),
+    )

@@ -1,0 +1,267 @@
+"""The encoder: zlib's and GNU gzip's choice of matches and of blocks; apart because this imports numba.
+
+Places count from the start of what is deflated. A chain of `before` leads from each place to the one before it whose
+first three bytes hash alike; entries are places + 1, 0 is none. Place 0 is not found by most encoders: in zlib, 0 means
+that there is none.
+"""
+
+from __future__ import annotations
+
+from nzip.entropy.integers import Array, i32, i64, u32, u64
+from nzip.entropy.jit import bare
+from nzip.formats.openers.deflate import constants
+from nzip.formats.openers.deflate.constants import END, LONGEST, SHORTEST
+from nzip.formats.openers.deflate.settings import CLEAR, PARTIAL, SYNC
+from nzip.formats.openers.deflate.trees_kernel import (
+    AT,
+    align,
+    fixed_codes,
+    put,
+    put_block,
+    put_stored,
+    put_tokens,
+)
+
+# The settings (int64).
+MATCHER, GOOD, LAZY, NICE, CHAIN = range(5)
+HASH_BITS, HASH_SHIFT, WINDOW, BLOCK = range(5, 9)
+SHORT, FIXED, GZIP, FIRST, STEPS = range(9, 14)
+SETTINGS = 16
+PATIENT, GREEDY, RUNS, NOTHING = range(4)  # matchers
+
+PAD = LONGEST + 8  # bytes that may be looked at behind the end
+TOO_FAR = 4096  # from where on a match of three bytes is left out
+MARGIN = 262  # a match reaches no farther than the window without these
+
+
+@bare
+def longest(
+    plain: Array, before: Array, mask: int, s: int, near: int, limit: int, best: int, nice: int, chain: int, most: int
+) -> int:  # fmt: skip
+    """Return the longest match at s as length | place << 9 | steps taken << 40; the length is `best` if none is longer.
+
+    near: the place that is looked at first. limit: places up to it are not looked at after that. A step is a place that
+    is looked at, or eight bytes that are compared.
+    """
+    cost = 0
+    found = near
+    place = near
+    left = chain
+    end0, end1 = plain[u64(s + best - 1)], plain[u64(s + best)]
+    while True:
+        if plain[u64(place + best)] == end1 and plain[u64(place + best - 1)] == end0:
+            length = 0
+            while length < most and plain[u64(place + length)] == plain[u64(s + length)]:
+                length += 1
+            cost += length >> 3
+            if length > best:
+                best = length
+                found = place
+                if length >= nice:
+                    break
+                end0, end1 = plain[u64(s + best - 1)], plain[u64(s + best)]
+        place = i64(before[u64(place & mask)]) - 1
+        left -= 1
+        if place <= limit or left == 0:
+            break
+    return best | found << 9 | (cost + chain - left) << 40
+
+
+@bare
+def _stops_gzip(work: Array, tables: Array, tokens: Array, n: int, matches: int, size: int) -> bool:
+    """GNU gzip's guess whether a block of n tokens and `size` bytes is better ended."""
+    bits = 8 * n
+    for k in range(n):
+        token = i64(tokens[u64(k)])
+        if token > END:
+            d = (token >> 9) - 1
+            symbol = i64(tables[u64(constants.DISTANCE_SYMBOL + (d if d < 256 else 256 + (d >> 7)))])
+            bits += 5 + i64(tables[u64(constants.DISTANCE_BITS + symbol)])
+    return matches < n // 2 and bits >> 3 < size // 2
+
+
+@bare
+def redo(
+    plain: Array, size: int, settings: Array, stops: Array, marks: Array, head: Array, before: Array, tokens: Array,
+    work: Array, tables: Array, out: Array, wanted: Array,
+) -> int:  # fmt: skip
+    """Deflate.
+
+    plain (uint8): `size` bytes and `PAD` more. stops (int64): where the stream was flushed, the last is `size`. marks
+    (int64): what stands there, but for the last. head
+    (int32): 2^hash bits zeros. before (int32): as many as the window. tokens (uint32): those of a block. work: see
+    `trees_kernel`; zeros at first. out (uint8): what is written. wanted (uint32): if it is not empty nothing is
+    written, and the number of tokens that are as these is returned, which goes no farther than the first that is not.
+    Returns 0, or -1 where it takes more steps than are allowed.
+    """
+    matcher = i64(settings[MATCHER])
+    good, lazy, nice, chain = i64(settings[GOOD]), i64(settings[LAZY]), i64(settings[NICE]), i64(settings[CHAIN])
+    shift = i64(settings[HASH_SHIFT])
+    hash_mask = (1 << i64(settings[HASH_BITS])) - 1
+    window = i64(settings[WINDOW])
+    mask = window - 1
+    farthest = window - MARGIN
+    full = i64(settings[BLOCK])
+    short = i64(settings[SHORT])
+    fixed = i64(settings[FIXED])
+    gzip = i64(settings[GZIP])
+    budget = i64(settings[STEPS])
+    patient = matcher == PATIENT
+    hashes = matcher <= GREEDY
+    testing = wanted.shape[0] > 0
+
+    # What is known of the input, and where the window begins that zlib holds: of what has left it, nothing is stored.
+    known = 0
+    slid = 0
+    least = MARGIN
+    if matcher == RUNS:
+        least = LONGEST + 1
+    elif matcher == NOTHING:
+        least = 1
+
+    s = 0
+    first = i64(settings[FIRST])
+    base = -first  # no place up to here is found
+    ahead = 0  # the next place to be put into its chain
+    start = 0  # of the block
+    n = 0  # tokens of the block
+    matches = 0
+    tested = 0
+    for part in range(stops.shape[0]):
+        stop = i64(stops[u64(part)])
+        waiting = 0
+        length = 2
+        found = 0
+        if not patient:
+            ahead = s - 2  # those two are put into chains in any case
+        if ahead < base + first:
+            ahead = base + first
+        while True:
+            while known - s < least:
+                slides = s - slid >= window + farthest
+                if slides:
+                    slid += window
+                if known < size:
+                    known = slid + 2 * window if slid + 2 * window < size else size
+                elif not slides:
+                    break
+                if known == size:
+                    break
+            look = stop - s
+            if look == 0 and waiting == 0:
+                break
+            old_length, old_found = length, found
+            length = 2
+            if look >= SHORTEST:
+                if hashes:
+                    while ahead <= s:
+                        h = ((i64(plain[u64(ahead)]) << (2 * shift)) ^ (i64(plain[u64(ahead + 1)]) << shift)
+                             ^ i64(plain[u64(ahead + 2)])) & hash_mask  # fmt: skip
+                        before[u64(ahead & mask)] = head[u64(h)]
+                        head[u64(h)] = i32(ahead + 1)
+                        ahead += 1
+                    near = i64(before[u64(s & mask)]) - 1
+                    if near > base and s - near <= farthest and (not patient or old_length < lazy):
+                        limit = s - farthest
+                        if limit < base:
+                            limit = base
+                        best = old_length if patient else 2
+                        steps = chain >> 2 if best >= good else chain
+                        if gzip > 0 or best < look:
+                            reach = LONGEST
+                            enough = nice
+                            if gzip == 0:
+                                if look < reach:
+                                    reach = look
+                                if look < enough:
+                                    enough = look
+                            result = longest(plain, before, mask, s, near, limit, best, enough, steps, reach)
+                            length = result & 511
+                            found = (result >> 9) & 0x7FFFFFFF
+                            budget -= result >> 40
+                            if budget < 0:
+                                return -1
+                            if length > look:
+                                length = look
+                            if length <= 5 and (short > 0 or (patient and length == 3 and s - found > TOO_FAR)):
+                                length = 2
+                elif matcher == RUNS and s > 0:
+                    value = plain[u64(s - 1)]
+                    k = 0
+                    while k < LONGEST and k < look and plain[u64(s + k)] == value:
+                        k += 1
+                    if k >= SHORTEST:
+                        length = k
+                        found = s - 1
+            # Which token is decided now, and where it stands.
+            last_literal = False
+            if patient:
+                if waiting == 0:
+                    waiting = 1
+                    s += 1
+                    continue
+                t = s - 1
+                size_of = old_length if old_length >= SHORTEST and length <= old_length else 0
+                place = old_found
+                last_literal = look == 0
+            else:
+                t = s
+                size_of = length if length >= SHORTEST else 0
+                place = found
+            token = size_of | (t - place) << 9 if size_of > 0 else i64(plain[u64(t)])
+            if testing:
+                if tested >= wanted.shape[0] or i64(wanted[u64(tested)]) != token:
+                    return tested
+                tested += 1
+            else:
+                tokens[u64(n)] = u32(token)
+            n += 1
+            if size_of > 0:
+                matches += 1
+                s = t + size_of
+                if patient:
+                    waiting = 0
+                    length = 2
+                elif size_of > lazy or (stop - s < SHORTEST and gzip == 0):
+                    ahead = s
+            elif last_literal:
+                waiting = 0
+            else:
+                s += 1
+            ended = n == full or matches == full + 1
+            position = s if not patient or size_of > 0 else s - 1
+            if gzip > 0 and n & 4095 == 0 and not last_literal and gzip > 1 and not testing:
+                ended = ended or _stops_gzip(work, tables, tokens, n, matches, t + (1 if patient else 0) - start)
+            if ended and not last_literal:
+                if not testing:
+                    put_block(work, tables, out, tokens, n, plain, start, position, 0, fixed, start >= slid)
+                    if i64(work[AT]) > out.shape[0]:
+                        return -1
+                start = position
+                n = 0
+                matches = 0
+        mark = i64(marks[u64(part)])
+        if not testing:
+            last = 1 if part == stops.shape[0] - 1 else 0
+            if n > 0 or last > 0:
+                put_block(work, tables, out, tokens, n, plain, start, stop, last, fixed, start >= slid)
+            if last > 0:
+                align(work, out, 0)
+                break
+            if mark & PARTIAL:
+                put(work, out, constants.FIXED << 1, 3)
+                fixed_codes(work)
+                put_tokens(work, tables, out, tokens, 0)
+            if mark & SYNC:
+                put_stored(work, out, plain, stop, stop, 0)
+            start = stop
+            n = 0
+            matches = 0
+            if i64(work[AT]) > out.shape[0]:
+                return -1
+        if mark & CLEAR:
+            for k in range(head.shape[0]):
+                head[u64(k)] = 0
+            base = stop - first
+            ahead = stop
+    return tested

@@ -1,0 +1,1 @@
+"""Opener `zip`: archives, or runs of their members, without what can be computed of them."""
