@@ -97,7 +97,8 @@ def command(
         {
             "-r": recursive, "--engine": engine, "--param": params or None, "--window-bits": window_bits,
             "-B": block_size, "--verify": verify is True, "--no-verify": verify is False, "-M": memory,
-            "-T": threads, "a level": ctx.meta.get("nzip.level"), "--like": like, "--primer": primer, "--rm (what comes back is not the same)": remove,
+            "-T": threads, "a level": ctx.meta.get("nzip.level"),
+            "--like": like, "--primer": primer, "--rm (what comes back is not the same)": remove,
         },
     )  # fmt: skip
     engine, params = options.engine_and_params(engine, params, None if lossy else model)

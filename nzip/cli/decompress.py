@@ -162,8 +162,8 @@ def command(
                 return
             path = path or goal.of(decompressed_name(file, header if restore else None))
         target: Any = options.stdout() if path is None else path
-        pass_through = goal.to_stdout and force
-        result = watched(file, decompress_file, source, target, strip=strip, pass_through=pass_through, **damage, **beside)
+        more = {"strip": strip, "pass_through": goal.to_stdout and force, **damage, **beside}
+        result = watched(file, decompress_file, source, target, **more)
         report.result(file, result, compressing=False, to_stdout=path is None)
         if keep_going:
             report.lost(file, result.faults)

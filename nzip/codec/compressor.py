@@ -18,7 +18,7 @@ from itertools import takewhile
 from typing import Any, NamedTuple
 
 from nzip.closing import Closing
-from nzip.codec.blocks import encode_copied, encode_within, end_of_block
+from nzip.codec.blocks import encode_block, encode_copied, encode_within, end_of_block
 from nzip.codec.coding import Coding
 from nzip.codec.like import UNKNOWN, Known, Like, encode_like
 from nzip.codec.members import MemberWriter
@@ -417,7 +417,9 @@ def _coded(raw: bytes, cut: Cut | None, coding: Coding, known: Known, before: in
         chunk = encode_like(literals, coding, known.old, before, found, packed, len(raw))
     elif known.primer is not None:
         chunk = known.primer.encode(literals, coding, packed, len(raw))
-    return encode_copied(literals, coding, packed, len(raw)) if chunk is None else chunk
+    if chunk is not None:
+        return chunk
+    return encode_copied(literals, coding, packed, len(raw)) if packed else encode_block(literals, coding)
 
 
 def compress(

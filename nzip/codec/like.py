@@ -11,6 +11,7 @@ from typing import NamedTuple
 from nzip.codec.coding import Coding
 from nzip.errors import CorruptError, UnsupportedError
 from nzip.formats.container.copies import Copies, Copy
+from nzip.formats.container.primer import parse
 from nzip.formats.container.structures import DIGEST, PRIMER_DIGEST, BlockHeader, Header, Named
 from nzip.formats.container.wire import pack_memory, unpack_memory
 from nzip.formats.content.detection import detect
@@ -80,10 +81,8 @@ class Primer(Old):
             ValueError: it is too large.
             OSError: it cannot be read.
         """
-        from nzip.codec.primers import text_of
-
         file = primer if isinstance(primer, Old) else Old(primer)
-        made = cls(text_of(bytes(file.data), file.name))
+        made = cls(parse(bytes(file.data)))
         made.name = file.name
         return made
 

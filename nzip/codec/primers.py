@@ -1,8 +1,7 @@
 """Primers of one's own: a text that engines have read before the first byte of each record, made of samples of such.
 
-A primer is an nzip file whose header says that it is one; its content is the text. What goes in is chosen as zstd
-chooses its dictionaries (Liao, Petri, Moffat and Wirth, "Effective construction of relative Lempel-Ziv dictionaries",
-WWW 2016): a piece of a sample is worth the strings in it that other samples hold too, and that no piece chosen before
+What goes into a primer is chosen as zstd chooses its dictionaries (Liao, Petri, Moffat and Wirth, "Effective
+construction of relative Lempel-Ziv dictionaries", WWW 2016): a piece of a sample is worth the strings in it that other samples hold too, and that no piece chosen before
 has. An engine of context mixing learns more of whole records than of scraps, so short samples are taken whole.
 """
 
@@ -14,15 +13,14 @@ from heapq import heapify, heappop, heappush
 from typing import Any
 
 from nzip.codec.like import Old
-from nzip.errors import CorruptError
+from nzip.formats.container.primer import MOST, pack
 
 SIZE = 112 << 10  # bytes of a primer, as zstd's dictionaries have
-LEAST, MOST = 256, 16 << 20
+LEAST = 256
 GRAM = 8  # bytes of the strings that are compared
 PIECE = 1 << 10  # bytes of a piece; shorter samples are one
 MOST_SAMPLES = 256 << 20  # bytes that are looked at
 TABLE_BITS = 22
-LEVEL = 2  # reading a primer should take no time
 
 
 def make_primer(samples: Iterable[bytes | str | os.PathLike[str]], size: int = SIZE) -> bytes:
@@ -36,8 +34,6 @@ def make_primer(samples: Iterable[bytes | str | os.PathLike[str]], size: int = S
         ValueError: there are no samples, or the size is out of range.
         OSError: one cannot be read.
     """
-    from nzip.codec.compressor import Compressor
-
     if not LEAST <= size <= MOST:
         raise ValueError(f"a primer of {size:,} bytes is not within {LEAST:,} and {MOST:,}")
     pieces: list[bytes] = []
@@ -52,25 +48,7 @@ def make_primer(samples: Iterable[bytes | str | os.PathLike[str]], size: int = S
     if not total:
         raise ValueError("the samples are empty")
     text = b"".join(pieces) if total <= size else _chosen(pieces, size)
-    with Compressor(LEVEL, kind="primer") as compressor:
-        return compressor.compress(text) + compressor.flush()
-
-
-def text_of(data: bytes, name: str) -> bytes:
-    """Return the text of a primer's file.
-
-    Raises:
-        CorruptError, UnsupportedError: it is none, or a damaged one.
-    """
-    from nzip.codec.decompressor import Decompressor
-
-    with Decompressor(max_output_size=MOST) as decompressor:
-        text = decompressor.decompress(data)
-        if not decompressor.eof or decompressor.unused_data or decompressor.header is None:
-            raise CorruptError(f"{name} is no primer")
-        if decompressor.header.kind != "primer":
-            raise CorruptError(f"{name} is an nzip file and no primer; make one with nzip primer make")
-    return text
+    return pack(text)
 
 
 def _pieces(sample: bytes) -> list[bytes]:

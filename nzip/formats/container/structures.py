@@ -57,7 +57,7 @@ FIELD_REACH = 0x06
 FIELD_LIKE = 0x07
 FIELD_PRIMER = 0x08
 
-KINDS = {1: "tar", 2: "image", 3: "audio", 4: "primer"}
+KINDS = {1: "tar", 2: "image", 3: "audio"}
 STORE_ENGINE = 0
 BUNDLE_ENGINE = 9
 
