@@ -1,8 +1,9 @@
 """Primers of one's own: a text that engines have read before the first byte of each record, made of samples of such.
 
 What goes into a primer is chosen as zstd chooses its dictionaries (Liao, Petri, Moffat and Wirth, "Effective
-construction of relative Lempel-Ziv dictionaries", WWW 2016): a piece of a sample is worth the strings in it that other samples hold too, and that no piece chosen before
-has. An engine of context mixing learns more of whole records than of scraps, so short samples are taken whole.
+construction of relative Lempel-Ziv dictionaries", WWW 2016): a piece of a sample is worth the strings in it that other
+samples hold too, and that no piece chosen before has. An engine of context mixing learns more of whole records than of
+scraps, so short samples are taken whole.
 """
 
 from __future__ import annotations
