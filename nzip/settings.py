@@ -20,7 +20,8 @@ MOST_REPEATED = 48 << 20  # bytes of content of a block that are copies, at most
 REPEATED = 3  # and so many times as many as a block's size
 MOST_OPENED = 16 * MIB  # bytes that may come out of the containers of a small block
 OPENS, OWN, STRONG = 2, 3, 7  # levels from which on containers are opened, and content has engines of its own; strong
-CONTENT = ("pix", "pcm")  # engines of pictures and sounds
+CONTENT = ("jpeg", "pix", "pcm")  # engines of pictures and sounds
+BITMAPS, OF_BITMAPS = 5, "bilevel"  # the level from which on bitmaps have an engine, which is slower than level 4's
 MODEL_ENGINE = "lm"  # the engine that is meant where a model is named, and no engine
 
 
@@ -137,6 +138,8 @@ def _level(
     engines = [Choice(engine, params)]
     if number >= OWN:
         engines = [Choice(name, {"preset": 1 if number < STRONG else 2}) for name in CONTENT] + engines
+    if number >= BITMAPS:
+        engines.insert(0, Choice(OF_BITMAPS, {}))
     return Level(
         number=number,
         engines=tuple(engines),

@@ -97,6 +97,19 @@ def close_hexadecimal(inner: bytes, recipe: bytes, size: int) -> bytes:
     return done(broken(text.encode(), cursor), cursor, size)
 
 
+def close_ascii85(inner: bytes, recipe: bytes, size: int) -> bytes:
+    cursor = Recipe(recipe)
+    plain = cursor.byte()
+    need(plain < 2)
+    text = b""
+    for k in range(0, len(inner), 4):
+        group = inner[k : k + 4]
+        value = int.from_bytes(group.ljust(4, b"\0"), "big")
+        digits = bytes(33 + value // 85**power % 85 for power in (4, 3, 2, 1, 0))[: len(group) + 1]
+        text += b"z" if group == bytes(4) and not plain else digits
+    return done(broken(text, cursor), cursor, size)
+
+
 def close_differences(inner: bytes, recipe: bytes, size: int) -> bytes:
     cursor = Recipe(recipe)
     form, channels, row = cursor.byte(), cursor.uleb(), cursor.uleb()

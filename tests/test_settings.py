@@ -7,7 +7,7 @@ import pytest
 import nzip
 from nzip.errors import NzipError
 from nzip.formats.container.structures import MAX_BLOCK
-from nzip.settings import CONTENT, LATENTS, LEVELS, MAX_BLOCK_SIZE, Choice, Level, Settings, named, resolve
+from nzip.settings import CONTENT, LATENTS, LEVELS, MAX_BLOCK_SIZE, OF_BITMAPS, Choice, Level, Settings, named, resolve
 
 TWO = Settings(engines=(Choice("zstd", {"level": 3}), Choice("cm", {"preset": 2})), block_size=1 << 20)
 
@@ -55,10 +55,9 @@ def test_which_levels_open_containers_and_have_engines_for_content() -> None:
         names = [name for name, _ in level.engines]
         assert level.opens == (number > 1)
         assert level.opened >= level.block_size * level.opens
-        assert len(names) == (1 if number < 3 else len(CONTENT) + 1)
+        assert names[:-1] == [OF_BITMAPS] * (number >= 5) + list(CONTENT) * (number >= 3)
         for name, params in level.engines[:-1]:
-            assert name in CONTENT
-            assert params == {"preset": 1 if number < 7 else 2}
+            assert params == ({} if name == OF_BITMAPS else {"preset": 1 if number < 7 else 2})
     assert not resolve(6, engine="cm").opens
     assert resolve(6, params=["preset=2"]).opens
 

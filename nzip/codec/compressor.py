@@ -207,6 +207,21 @@ class Compressor(Closing):
             self._feed(data)
             return self._take()
 
+    def border(self, ahead: int) -> None:
+        """Say that `ahead` bytes of another kind begin here: a block that is half full ends, lest those be torn. Where
+        they fit in it, it goes on, for each block begins anew with what it learns.
+
+        Raises:
+            ValueError: `flush` or `close` was called before.
+        """
+        with exclusive(self._lock):
+            self._settle()
+            if self._closed or self._end is not None:
+                raise ValueError("the compressor has been flushed")
+            size = len(self._rest.data)
+            if not self._limit and 2 * size >= self._block_size and size + ahead > self._block_size:
+                self._cut()
+
     def add_table(self, chunk: bytes) -> None:
         """Have the table of a directory's entries (`formats.container.entries`) stand behind the blocks; with one, a
         member is never solo."""

@@ -1,5 +1,6 @@
 """nzip.Compressor"""
 
+import io
 import threading
 
 import pytest
@@ -97,6 +98,32 @@ def test_members_can_be_joined():
     first, second = nzip.compress(TEXT, 1, block_size=1024), nzip.compress(MIXED, 2)
     assert nzip.decompress(first + second) == TEXT + MIXED
     assert spec_decoder.decode(first + second) == TEXT + MIXED
+
+
+def test_a_border_ends_a_block_where_what_comes_would_be_torn():
+    sizes = []
+    for before, ahead in ((500, 600), (512, 512), (512, 513), (1024, 100), (1500, 549), (1600, 449), (600, 0)):
+        with nzip.Compressor(engine="store", block_size=1024) as compressor:
+            data = compressor.compress(bytes(before))
+            compressor.border(ahead)
+            data += compressor.compress(bytes(ahead)) + compressor.flush()
+        assert nzip.decompress(data) == bytes(before + ahead)
+        sizes.append([block.raw_size for block in nzip.inspect(io.BytesIO(data)).blocks])
+        with pytest.raises(ValueError, match="flushed"):
+            compressor.border(1)
+    assert sizes == [[1024, 76], [1024], [512, 513], [1024, 100], [1024, 1024, 1], [1024, 576, 449], [600]]
+
+
+def test_a_table_stands_behind_the_blocks():
+    chunk = b"\x85\x02no"  # any optional chunk will do here
+    for size in (0, 10, 3000):
+        with nzip.Compressor(engine="store", block_size=1024) as compressor:
+            data = compressor.compress(bytes(size))
+            compressor.add_table(chunk)
+            data += compressor.flush()
+        assert nzip.decompress(data) == spec_decoder.decode(data) == bytes(size)
+        assert chunk in data
+        assert not nzip.inspect(io.BytesIO(data)).members[0].solo
 
 
 def test_level_default_is_6():

@@ -180,6 +180,23 @@ def _naive_columnar(block: bytes, params: Mapping[str, Any], payload: bytes) -> 
     return naively + block[first + count * len(rows) :]
 
 
+def _naive_bilevel(block: bytes, params: Mapping[str, Any], payload: bytes) -> bytes:
+    import naive_bilevel as naive
+
+    naively: bytes = naive.encode(block, payload)
+    return naively
+
+
+def _bitmaps_too() -> dict[str, bytes]:
+    """`BLOCKS`, and rows of bits that resemble each other."""
+    dice = random.Random(15)
+    rows = [bytearray(dice.randbytes(5))]
+    for _ in range(60):
+        rows.append(bytearray(rows[-1]))
+        rows[-1][dice.randrange(5)] ^= 1 << dice.randrange(8)
+    return {**BLOCKS, "bitmap": b"P4\n40 60\n" + b"".join(rows)[:303]}
+
+
 def _pairs_too() -> dict[str, bytes]:
     """`BLOCKS`, and one in which the first byte of two says what the second may be."""
     dice = random.Random(14)
@@ -261,6 +278,7 @@ CASES = (
     Case("midicoth", {"bits": 10}, naive=_naive_midicoth),
     Case("lm", {"model": "tiny"}, inside=_a_language_model, compiled=True, text_only=True),
     Case("lm", {"model": "tiny", "streams": 3, "window": 64}, inside=_a_language_model, compiled=True, text_only=True),
+    Case("bilevel", naive=_naive_bilevel, blocks=_bitmaps_too),
     Case("columnar", naive=_naive_columnar, blocks=_pairs_too),
     *(Case("pcm", {"preset": preset}, blocks=_sounds) for preset in (1, 2)),
     Case("latents", inside=_a_latent_model, blocks=_latents_of_sounds, pinned=False, faults=NzipError),

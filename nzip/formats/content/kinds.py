@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 KINDS = (
     "text", "code", "json", "html", "xml", "csv", "log",
     "exe-x86", "exe-arm64", "audio", "image", "bitmap", "array", "compressed", "binary",
-    "jpeg",
+    "image-jpeg",
 )  # fmt: skip
 TEXT_KINDS = frozenset(KINDS[:7])
 CODE_KINDS = frozenset(KINDS[7:9])  # machine code
@@ -69,7 +69,7 @@ class Segment:
     @property
     def numeric(self) -> bool:
         """Whether the bytes may be samples, pixels, numbers or records of them."""
-        return self.kind not in TEXT_KINDS and self.kind not in CODE_KINDS and self.kind not in ("compressed", "jpeg")
+        return self.kind not in TEXT_KINDS | CODE_KINDS | {"compressed", "image-jpeg"}
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Any
 from nzip.errors import CorruptError
 from nzip.formats.container.wire import Reader, uleb
 from nzip.formats.openers.base import Opened, Opener
+from nzip.formats.openers.deflate.opener import DeflateOpener
 from nzip.registry import OPENERS
 
 GZIP_MAGIC = b"\x1f\x8b\x08"
@@ -136,9 +137,10 @@ class ZlibOpener(Opener):
         deflate().prepare()
 
 
-def deflate() -> Any:
+def deflate() -> DeflateOpener:
     """Return the opener of what is in the wrapping."""
-    return OPENERS.by_name("deflate")
+    opener: DeflateOpener = OPENERS.by_name("deflate")
+    return opener
 
 
 def _adler(inner: bytes) -> bytes:

@@ -246,6 +246,8 @@ def code(
             share += 1
         new = (y & 1) * P * each + 4
         old = P * each - (y & 1) * P * each + 4
+        for f in range(P):
+            e_rows[u64(new + f * each - 1)] = e_rows[u64(old + f * each)]
         for q in range(blocks):
             # ---- weights for this block
             for f in range(P):
@@ -536,7 +538,6 @@ def code(
         for f in range(P):
             o = new + f * each
             e_rows[u64(o + w)] = e_rows[u64(o + w - 1)]
-            e_rows[u64(o - 1)] = e_rows[u64(o)]
         for i in range(size):
             known[u64(i)] -= known[u64(i)] >> 7
         known[u64(size)] -= known[u64(size)] >> 7

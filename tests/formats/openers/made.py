@@ -7,11 +7,13 @@ import struct
 import zlib
 from typing import NamedTuple
 
+from nzip.registry import OPENERS
+
 
 def deflated(plain: bytes, level: int = 6) -> bytes:
-    """Return a raw deflate stream that the opener of deflate redoes."""
-    packer = zlib.compressobj(level, zlib.DEFLATED, -15)
-    return packer.compress(plain) + packer.flush()
+    """Return a raw deflate stream, as zlib makes it at a level, whatever zlib there is."""
+    made: bytes = OPENERS.by_name("deflate").close_within(plain, bytes((level,)), 1 << 24)
+    return made
 
 
 def zlib_of(plain: bytes, header: bytes = b"\x78\x9c") -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from naive_encodings import close_base64, close_differences, close_fax, close_hexadecimal, close_lzw
+from naive_encodings import close_ascii85, close_base64, close_differences, close_fax, close_hexadecimal, close_lzw
 
 from nzip.errors import CorruptError
 from nzip.formats.container.wire import uleb
@@ -20,6 +20,7 @@ NAIVE = {
     "base64": close_base64,
     "hexadecimal": close_hexadecimal,
     "fax": close_fax,
+    "ascii85": close_ascii85,
 }
 MOST = 1 << 20
 
@@ -114,6 +115,9 @@ CASES: list[tuple[str, bytes, bytes, dict[str, Any]]] = [
         {"first": 80, "line": 64, "last": 72, "between": b"\n"},
     ),
     ("hexadecimal", NOISE[:300], bytes.fromhex("0100"), {}),
+    ("ascii85", NOISE[:400] + bytes(40), bytes.fromhex("00505000010a"), {"first": 80, "line": 80, "between": b"\n"}),
+    ("ascii85", NOISE[:401] + bytes(41), bytes.fromhex("0100"), {}),
+    ("ascii85", bytes(9), bytes.fromhex("0000"), {}),
     ("fax", scan(1, 333, 40), bytes.fromhex("00cd020101"), {"width": 333, "rows": (40,)}),
     ("fax", scan(2, 1728, 30), bytes.fromhex("03c00d0100"), {"width": 1728, "rows": (30,), "turned": 1, "aligned": 1}),
     ("fax", scan(3, 9000, 9), bytes.fromhex("00a8460102070211ee"), {"width": 9000, "rows": (9,)}),
@@ -123,7 +127,8 @@ CASES: list[tuple[str, bytes, bytes, dict[str, Any]]] = [
 PINS = [
     "afdbc465", "f5b4b283", "c097ab75", "e4131eda", "11ccc4a8", "a80235bb", "15511ef7", "f9ba418b", "88ae4c7c",
     "9de7cc2f", "950d4c9a", "0f6ce943", "c68e153e", "5208195f", "c811dc45", "76ae14d0", "d0b0cc42", "093bdd19",
-    "c991b46f", "a0d3682e", "453023fd", "8c73ba5d", "7356aa40", "711261d0", "8bfdf90c", "7af743b6",
+    "c991b46f", "a0d3682e", "453023fd", "8c73ba5d", "2549fbde", "5d111bbb", "a8ad2adb", "7356aa40", "711261d0",
+    "8bfdf90c", "7af743b6",
 ]  # fmt: skip
 
 
@@ -227,8 +232,8 @@ def test_fax_is_as_in_plain_python(inner: bytes, width: int, flags: int, marks: 
 
 
 @given(
-    st.sampled_from(("base64", "hexadecimal")), st.binary(max_size=200), st.integers(0, 7), st.integers(1, 99), small,
-    st.integers(0, 90), st.binary(min_size=1, max_size=9),
+    st.sampled_from(("base64", "hexadecimal", "ascii85")), st.binary(max_size=200), st.integers(0, 7),
+    st.integers(1, 99), small, st.integers(0, 90), st.binary(min_size=1, max_size=9),
 )  # fmt: skip
 def test_lines_are_as_in_plain_python(
     name: str, inner: bytes, flags: int, line: int, first: int, last: int, between: bytes

@@ -13,22 +13,25 @@ from __future__ import annotations
 
 import os
 import stat
+import tarfile
 from collections import Counter
 from collections.abc import Iterable
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from nzip.formats.content import headers, texts
 
-LOOK = 4 << 10  # bytes of a file that are looked at
+LOOK, LOOK_AT_TEXT = 4 << 10, 1 << 10  # bytes of a file that are looked at, in search of a header and of text
 # What files hold, in the order of the archive: where a kind ends, neighbours share a block. Containers of text stand
 # beside text, pictures beside pictures.
 KINDS = (
-    "text", "container", "binary", "exe-x86", "exe-arm64", "array", "bitmap", "image", "picture", "jpeg", "audio",
+    "text", "container", "binary", "exe-x86", "exe-arm64", "array", "bitmap", "image", "picture", "image-jpeg", "audio",
     "compressed",
 )  # fmt: skip
 MAGICS = {
     b"PK\3\4": "container", b"\x1f\x8b": "container", b"%PDF-": "container", b"\x89PNG": "picture", b"GIF8": "picture",
-    b"\xff\xd8\xff": "jpeg",
+    b"\xff\xd8\xff": "image-jpeg",
 }  # fmt: skip
 # Extensions that go with each other: one file is made from the other, or they are the same by another name.
 TOGETHER = (
@@ -55,14 +58,19 @@ class Item(NamedTuple):
     mode: int
     size: int
 
+    @property
+    def archived_size(self) -> int:
+        """Bytes that it takes in the archive, about: names of many bytes take more."""
+        return tarfile.BLOCKSIZE + self.size + -self.size % tarfile.BLOCKSIZE
+
 
 def walk_order(name: str) -> bytes:
     """Return the key of the order of names: a directory stands before what is in it, and siblings by their names."""
     return os.fsencode(name).replace(b"/", b"\0")
 
 
-def archive_order(items: Iterable[Item]) -> list[Item]:
-    """Return what is to be packed in the order of the archive.
+def archive_order(items: Iterable[Item]) -> list[list[Item]]:
+    """Return what is to be packed in the order of the archive: the files of each sort, and links and directories last.
 
     Raises:
         OSError: a file cannot be read.
@@ -71,12 +79,13 @@ def archive_order(items: Iterable[Item]) -> list[Item]:
     files = [item for item in found if stat.S_ISREG(item.mode)]
     folders = [item for item in found if stat.S_ISDIR(item.mode)]
     others = [item for item in found if not (stat.S_ISREG(item.mode) or stat.S_ISDIR(item.mode))]
-    files.sort(key=likeness)
-    return [*files, *others, *reversed(folders)]
+    keyed = sorted(((likeness(item), item) for item in files), key=itemgetter(0))
+    sorts = [[item for _, item in same] for _, same in groupby(keyed, key=lambda pair: pair[0][:2])]
+    return [*sorts, [*others, *reversed(folders)]]
 
 
 def likeness(item: Item) -> tuple[Any, ...]:
-    """Return the key by which files that are alike stand together."""
+    """Return the key by which files that are alike stand together; its first two values are the file's sort."""
     folder, _, name = item.name.rpartition("/")
     ending = extension(name)
     group = GROUPS.get(ending, ending)
@@ -110,5 +119,5 @@ def kind_of(item: Item) -> str:
     found = headers.parse(head, item.size)
     if found is not None:
         return found.kind if found.kind in KINDS else "binary"
-    counts = Counter(head)
+    counts = Counter(head[:LOOK_AT_TEXT])
     return "text" if texts.is_text([counts[byte] for byte in range(256)]) else "binary"

@@ -105,7 +105,10 @@ def compress_tree(
         stream = cast(IO[bytes], _Compressed(compressor, out, report))
         tar = tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115
         tar.copybufsize = CHUNK  # type: ignore[attr-defined]
-        entries = [_add(tar, item) for item in archive_order(items)]
+        entries: list[TreeEntry] = []
+        for alike in archive_order(items):
+            compressor.border(sum(item.archived_size for item in alike))
+            entries += [_add(tar, item) for item in alike]
         tar.close()
         if compressor.bytes_in >= LEAST:
             compressor.add_table(table.encode(entries, settings))
@@ -227,6 +230,7 @@ def _add(tar: tarfile.TarFile, item: Item) -> TreeEntry:
             if error.errno is None:  # tarfile: fewer bytes came than the size said
                 raise FileError(path, "changed its size while it was read; try again") from None
             raise named(error, path) from None
+        tar.getmembers().clear()  # it would keep them all
         return TreeEntry(
             item.name,
             KINDS[entry.type],

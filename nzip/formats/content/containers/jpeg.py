@@ -23,4 +23,4 @@ def jpeg(data: bytes, at: int, budget: Budget) -> list[Found]:
     budget.walked -= abs(end) - at
     if end - at < LEAST:
         return []
-    return [Found(at, end, segment=Segment("jpeg", end - at, confidence=95))]
+    return [Found(at, end, segment=Segment("image-jpeg", end - at, confidence=95))]

@@ -12,7 +12,7 @@ from typing import Any
 from nzip.formats.content.containers.base import Found
 from nzip.formats.content.containers.deflated import zlib_stream
 from nzip.formats.content.containers.pixels import picture, pixels
-from nzip.formats.content.containers.streams import Budget
+from nzip.formats.content.containers.streams import Budget, Search
 
 BEFORE = 4096  # bytes before the word that may be the stream's dictionary
 MOST = 1 << 24  # columns
@@ -37,10 +37,10 @@ def pdf_stream(data: bytes, at: int, budget: Budget) -> list[Found]:
     if not FLATE.search(words) or OTHERS.search(words):
         return found
     numbers = {name: int(value) for name, value in NUMBER.findall(words)}
-    return [found[0]._replace(inside=_inside(numbers, INDEXED.search(words) is not None))]
+    return [found[0]._replace(inside=_inside(numbers, INDEXED.search(words) is not None, budget.again))]
 
 
-def _inside(numbers: dict[bytes, int], indexed: bool) -> Callable[[bytes], Iterable[Found]] | None:
+def _inside(numbers: dict[bytes, int], indexed: bool, again: Search) -> Callable[[bytes], Iterable[Found]] | None:
     """Return what finds rows and pictures in a stream with these numbers in its dictionary; None for the usual."""
     predictor, bits = numbers.get(b"Predictor", 1), numbers.get(b"BitsPerComponent", numbers.get(b"BPC", 8))
     width, height = numbers.get(b"Width", numbers.get(b"W", 0)), numbers.get(b"Height", numbers.get(b"H", 0))
@@ -48,7 +48,7 @@ def _inside(numbers: dict[bytes, int], indexed: bool) -> Callable[[bytes], Itera
     if bits not in (1, 2, 4, 8, 16) or not (0 < columns < MOST and width < MOST and height < MOST and 0 < colors < 33):
         return None
     if predictor < 2:
-        return _picture(width, height, bits, indexed) if width and height else None
+        return _picture(width, height, bits, indexed, again) if width and height else None
     row, step = (columns * colors * bits + 7) // 8, max(1, colors * bits // 8)
     hints: dict[str, Any] = {"row": row, "step": step}
     opener = "rows"
@@ -64,7 +64,7 @@ def _inside(numbers: dict[bytes, int], indexed: bool) -> Callable[[bytes], Itera
     return inside
 
 
-def _picture(width: int, height: int, bits: int, indexed: bool) -> Callable[[bytes], Iterable[Found]]:
+def _picture(width: int, height: int, bits: int, indexed: bool, again: Search) -> Callable[[bytes], Iterable[Found]]:
     """Return what finds a picture without a predictor, whose channels its size tells."""
 
     def inside(inner: bytes) -> Iterable[Found]:
@@ -73,8 +73,6 @@ def _picture(width: int, height: int, bits: int, indexed: bool) -> Callable[[byt
             if 0 <= len(inner) - row * height <= 2:
                 segment = picture(len(inner), row, bits, channels, indexed=indexed, big=True)
                 return [] if segment is None else [Found(0, len(inner), segment=segment)]
-        from nzip.formats.content.containers.search import find
-
-        return find(inner)
+        return again(inner, (0,), 0)
 
     return inside

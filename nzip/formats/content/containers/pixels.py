@@ -12,7 +12,7 @@ LEAST = 16  # bytes of a picture
 
 def picture(
     length: int, row: int, depth: int, channels: int, *, indexed: bool = False, big: bool = False, real: bool = False,
-    offset: int = 0,
+    frame: int = 0,
 ) -> Segment | None:  # fmt: skip
     """Return the segment of `length` bytes of pixels; None where they are none that is told apart.
 
@@ -20,28 +20,28 @@ def picture(
         row: bytes of a row.
         depth: bits of a sample.
         channels: samples of a pixel.
-        indexed, big, real, offset: as in `Segment`.
+        indexed, big, real, frame: as in `Segment`.
     """
-    if length - offset < max(LEAST, row) or row < 1:
+    if length < max(LEAST, row) or row < 1:
         return None
     if depth == 1 and channels == 1:
-        return Segment("bitmap", length, BITMAP, 1, 1, row=row, offset=offset, confidence=95)
+        return Segment("bitmap", length, BITMAP, 1, 1, row=row, frame=frame, confidence=95)
     width, channels = (depth // 8, channels) if depth >= 8 else (1, 1)
     if depth not in (1, 2, 4, 8, 16, 24, 32, 64) or row < width * channels:
         return None
     return Segment(
-        "image", length, width=width, channels=channels, stride=width * channels, row=row, offset=offset,
+        "image", length, width=width, channels=channels, stride=width * channels, row=row, frame=frame,
         big=big and width > 1, indexed=indexed or depth < 8, real=real, confidence=95,
     )  # fmt: skip
 
 
 def pixels(
-    row: int, depth: int, channels: int, *, indexed: bool = False, big: bool = False, real: bool = False
+    row: int, depth: int, channels: int, *, indexed: bool = False, big: bool = False, frame: int = 0
 ) -> Callable[[bytes], Iterable[Found]]:
     """Return what finds one picture in bytes that are nothing else."""
 
     def inside(inner: bytes) -> Iterable[Found]:
-        segment = picture(len(inner), row, depth, channels, indexed=indexed, big=big, real=real)
+        segment = picture(len(inner), row, depth, channels, indexed=indexed, big=big, frame=frame)
         return [] if segment is None else [Found(0, len(inner), segment=segment)]
 
     return inside

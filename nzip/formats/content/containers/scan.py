@@ -9,6 +9,7 @@ from typing import Any
 from nzip.process import imported
 
 ZLIB, GZIP, ZIP, PNG, JPEG, GIF, STREAM, RIFF, AIFF, TIFF_LITTLE, TIFF_BIG, HDF5, DIB = range(1, 14)
+IMPULSE, SCREAM, FAST, PRO = range(14, 18)  # tracker modules
 # The bytes that each begins with; where there are two forms, the bits in which they differ may be any.
 WORDS: dict[int, tuple[bytes, ...]] = {
     GZIP: (b"\x1f\x8b\x08",),
@@ -22,6 +23,10 @@ WORDS: dict[int, tuple[bytes, ...]] = {
     TIFF_LITTLE: (b"II\x2a\0",),
     TIFF_BIG: (b"MM\0\x2a",),
     HDF5: (b"\x89HDF\r\n\x1a\n",),
+    IMPULSE: (b"IMPM",),
+    SCREAM: (b"SCRM",),
+    FAST: (b"Extended Module: ",),
+    PRO: (b"M.K.",),
     DIB: (b"\x28\0\0\0" + b"\0" * 8 + b"\1\0", b"\x28\0\0\0" + b"\xff" * 8 + b"\1\0"),
 }
 ROUND = 1 << 12  # places that are found at once

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from heapq import merge
 
 from nzip.formats.content import headers, segments
-from nzip.formats.content.containers import dib, encodings, gif, hdf5, scan, tiff
+from nzip.formats.content.containers import dib, encodings, gif, hdf5, modules, scan, tiff
 from nzip.formats.content.containers.base import Found
 from nzip.formats.content.containers.deflated import gzip_member, zlib_stream
 from nzip.formats.content.containers.jpeg import jpeg
@@ -29,6 +29,10 @@ FINDERS: dict[int, Finder] = {
     scan.TIFF_LITTLE: lambda data, at, budget: tiff.find(data, at),
     scan.TIFF_BIG: lambda data, at, budget: tiff.find(data, at),
     scan.DIB: lambda data, at, budget: dib.find(data, at),
+    scan.IMPULSE: lambda data, at, budget: modules.find(data, at),
+    scan.SCREAM: lambda data, at, budget: modules.find(data, at),
+    scan.FAST: lambda data, at, budget: modules.find(data, at),
+    scan.PRO: lambda data, at, budget: modules.find(data, at),
 }
 LEAST = 64  # bytes that are searched
 FILE, RUN = 0, -1  # beside the numbers of `scan`: a file begins here, a run of digits
@@ -45,7 +49,7 @@ def found_in(data: bytes, starts: Iterable[int], first: int = 0) -> Iterator[Fou
     """As `find`, from `first` on; `starts` are where files are known to begin, in order."""
     if len(data) < LEAST:
         return
-    budget, taken, ahead, finders = Budget(len(data)), first, deque[Found](), FINDERS
+    budget, taken, ahead, finders = Budget(len(data), found_in), first, deque[Found](), FINDERS
     runs = {run.start: [run] for run in encodings.find(data) if run.start >= first}
     files, digits = ((start, FILE) for start in starts), ((start, RUN) for start in runs)
     for at, kind in merge(files, digits, scan.places(data, first)):

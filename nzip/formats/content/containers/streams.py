@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
+
+from nzip.formats.content.containers.base import Found
 
 PIECE = 1 << 16  # bytes that are looked at, and made, at once
 FIRST = 1 << 10  # bytes that are looked at first: noise seldom lasts longer
 EXPANSION, ROOM = 12, 64 << 20  # bytes that trials may make: so many times those searched, and these
 TRIALS = 1 << 16  # trials in one search
+
+
+Search = Callable[[bytes, Iterable[int], int], Iterable[Found]]
 
 
 class Stream(NamedTuple):
@@ -31,12 +37,17 @@ class Budget:
 
     Args:
         size: bytes that are searched.
+        again: the search itself, of bytes, where files begin in them, and from where on.
+
+    Attributes:
+        walked: bytes that finders may still step through.
     """
 
-    def __init__(self, size: int):
+    def __init__(self, size: int, again: Search):
+        self.again = again
         self._made = ROOM + EXPANSION * size
         self._trials = TRIALS
-        self.walked = ROOM + EXPANSION * size  # bytes that others may step through
+        self.walked = ROOM + EXPANSION * size
 
     def inflated(self, data: bytes, start: int, stop: int | None = None) -> Stream | None:
         """Return the stream that begins at `start`, if there is one that ends at `stop` or before it."""

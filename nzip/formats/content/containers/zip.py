@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
+from functools import partial
 
 from nzip.errors import CorruptError
 from nzip.formats.content.containers.base import Found
-from nzip.formats.content.containers.streams import Budget
+from nzip.formats.content.containers.streams import Budget, Search
 from nzip.formats.content.kinds import TEXT, Segment
 from nzip.formats.openers.zip import entries as parts
 from nzip.formats.openers.zip.opener import MOST_MEMBERS, layout
 
+MANY_NAMES = 4096  # bytes of names that are text of their own
 MOST_ENDS = 64  # end records that are tried
 
 
@@ -48,7 +50,9 @@ def _whole(data: bytes, at: int, end: int, budget: Budget) -> Found | None:
         return None
     if not 1 <= len(found.entries) <= MOST_MEMBERS:
         return None
-    return Found(at, stop, "zip", inside=_inside, otherwise=_Members(found).otherwise)
+    return Found(
+        at, stop, "zip", inside=partial(_inside, budget.again), otherwise=_Members(found, budget.again).otherwise
+    )
 
 
 def _run(data: bytes, at: int, budget: Budget) -> list[Found]:
@@ -81,42 +85,51 @@ def _run(data: bytes, at: int, budget: Budget) -> list[Found]:
         found = parts.run(data[start:at], tuple(sizes))
     except (ValueError, struct.error):
         return []
-    return [Found(start, at, "zip", {"sizes": tuple(sizes)}, inside=_inside, otherwise=_Members(found).otherwise)]
+    return [
+        Found(
+            start,
+            at,
+            "zip",
+            {"sizes": tuple(sizes)},
+            inside=partial(_inside, budget.again),
+            otherwise=_Members(found, budget.again).otherwise,
+        )
+    ]
 
 
 class _Members:
     """The members of an archive that was not opened as one."""
 
-    def __init__(self, found: parts.Archive):
+    def __init__(self, found: parts.Archive, again: Search):
+        self._again = again
         self._spans = [(each.local.data, each.stop, each.local) for each in found.entries]
 
     def otherwise(self, coded: bytes) -> Iterable[Found]:
-        from nzip.formats.content.containers.search import found_in
-
         for start, stop, local in self._spans:
             if local.flags & parts.ENCRYPTED:
                 continue
             if local.method == parts.DEFLATED and stop > start:
                 yield Found(start, stop, "deflate")
             elif local.method == parts.STORED:
-                for each in found_in(coded[start:stop], [0]):
+                for each in self._again(coded[start:stop], (0,), 0):
                     yield each._replace(start=start + each.start, stop=start + each.stop)
 
 
-def _inside(inner: bytes) -> Iterable[Found]:
+def _inside(again: Search, inner: bytes) -> Iterable[Found]:
     """Find the directory, the names, groups of members whose names end alike, and what is in the members."""
-    from nzip.formats.content.containers.search import found_in
-
     try:
         parted = layout(inner)
     except CorruptError:
         return
     first = parted.groups[0]
-    yield Found(0, parted.names)
     # Names stand before what they name, where they help to predict it.
-    yield Found(parted.names, first, segment=Segment("text", first - parted.names, TEXT))
+    if first - parted.names < MANY_NAMES:
+        yield Found(0, first, segment=Segment("binary", first))
+    else:
+        yield Found(0, parted.names, segment=Segment("binary", parted.names))
+        yield Found(parted.names, first, segment=Segment("text", first - parted.names, TEXT))
     at, border = first, 1
-    for each in found_in(inner, parted.starts, first):
+    for each in again(inner, parted.starts, first):
         while border < len(parted.groups) and parted.groups[border] <= each.start:
             if parted.groups[border] > at:
                 yield Found(at, parted.groups[border])

@@ -49,6 +49,7 @@ THREE, FOUR = range(2)  # families: chains of places whose first three or four b
 CODING, DECODING = range(2)
 HASH_BITS = 15
 MASK = constants.FARTHEST - 1
+SAMPLED = 1 << 11
 DEEPEST = 1 << 13  # places that are looked at for a distance
 
 # Contexts.
@@ -109,7 +110,7 @@ def number(mode: int, value: int, context: int, probs: Array, coder: Array, data
     wide = width(i64(value))
     n = 1
     while n < 25:
-        more = bit(mode, 1 if wide > n else 0, context + n, probs, coder, data)
+        more = bit(mode, i64(wide > n), context + n, probs, coder, data)
         if more == 0:
             break
         n += 1
@@ -197,7 +198,7 @@ def _match(
             return best | found << 9
     near = i64(before[u64(p & MASK)]) - 1
     if near >= 0 and near >= limit:
-        result = longest(plain, before, MASK, p, near, limit if limit > 0 else -1, best, enough, depth, reach)
+        result = longest(plain, before, i64(MASK), p, near, limit if limit > 0 else -1, best, enough, depth, reach)
         if (result & 511) > best:
             return result
         taken_steps = result >> 40
@@ -208,32 +209,36 @@ def _match(
 def _hops(plain: Array, p: int, length: int, distance: int, before: Array, wanted: int) -> int:
     """Walk the chain of p over places that match `length` bytes.
 
-    wanted < 0: return how many come before the one at `distance`, -1 if it is not there. Else return the distance of
-    the place behind `wanted` such places, -1 if there is none.
+    wanted < 0: find how many come before the one at `distance`. Else find the distance of the place behind `wanted`
+    such places. Returns that + 1, 0 if it is not there, plus the steps that it took << 40.
     """
     place = i64(before[u64(p & MASK)]) - 1
     hops = 0
+    cost = 0
+    result = 0
     for _ in range(DEEPEST):
         away = p - place
-        if place < 0 or away > constants.FARTHEST or away <= 0:
-            return -1
-        if wanted < 0 and away > distance:
-            return -1
+        if place < 0 or away > constants.FARTHEST or away <= 0 or (wanted < 0 and away > distance):
+            break
+        cost += 1
         k = 0
         if plain[u64(place + length - 1)] == plain[u64(p + length - 1)]:
             while k < length and plain[u64(place + k)] == plain[u64(p + k)]:
                 k += 1
+            cost += k >> 3
         if k == length:
             if wanted < 0 and away == distance:
-                return hops
+                result = hops + 1
+                break
             if wanted == hops:
-                return away
+                result = away + 1
+                break
             hops += 1
         next_place = i64(before[u64(place & MASK)]) - 1
         if next_place >= place:
-            return -1
+            break
         place = next_place
-    return -1
+    return result | cost << 40
 
 
 @bare
@@ -248,13 +253,13 @@ def _lengths(mode: int, work: Array, which: int, elements: int, most: int, actua
         if mode == CODING:
             now = i64(actual[u64(first + n)])
         known = 1 if i64(work[u64(FREQ + which + n)]) > 0 else 0
-        differs = bit(mode, 1 if now != foreseen else 0, base + known * 4 + last, probs, coder, data)
+        differs = bit(mode, i64(now != foreseen), base + known * 4 + last, probs, coder, data)
         if differs > 0:
-            below = bit(mode, 1 if now < foreseen else 0, base + 8 + known * 4 + last, probs, coder, data)
+            below = bit(mode, i64(now < foreseen), base + 8 + known * 4 + last, probs, coder, data)
             step = 1
             while step < 15:
                 away = foreseen - now if now < foreseen else now - foreseen
-                more = bit(mode, 1 if away > step else 0, base + 16 + known * 16 + step, probs, coder, data)
+                more = bit(mode, i64(away > step), base + 16 + known * 16 + step, probs, coder, data)
                 if more == 0:
                     break
                 step += 1
@@ -282,15 +287,15 @@ def _foreseen_steps(work: Array, joined: int, lits: int, dists: int, lens: Array
     """Make the steps of a header; `lens` (int64, 320) is scratch."""
     work[STEP_COUNT] = 0
     if joined == 0:
-        runs(work, LENS + LIT, lits)
-        runs(work, LENS + DIST, dists)
+        runs(work, i64(LENS + LIT), lits)
+        runs(work, i64(LENS + DIST), dists)
         return
     # Behind one another, where the counts of symbols stand, which are not needed any more.
     for n in range(lits):
         work[u64(FREQ + n)] = work[u64(LENS + LIT + n)]
     for n in range(dists):
         work[u64(FREQ + lits + n)] = work[u64(LENS + DIST + n)]
-    runs(work, FREQ, lits + dists)
+    runs(work, i64(FREQ), lits + dists)
 
 
 @bare
@@ -320,25 +325,30 @@ def _step_codes(mode: int, work: Array, total: int, lits: int, steps: Array, pro
         run = 0
         if able:
             context = RUN + (0 if value == 0 else 8) + (same if same < 7 else 7)
-            run = bit(mode, 1 if symbol > 15 else 0, context, probs, coder, data)
+            run = bit(mode, i64(symbol > 15), context, probs, coder, data)
         if run > 0:
             most = 6
+            again = 1  # the value before once more
             if value == 0:
-                long = bit(mode, 1 if symbol == 18 else 0, RUN + 16 + (1 if same > 10 else 0), probs, coder, data)
+                again = 0
+                if before == 0:
+                    again = bit(mode, i64(symbol == 16), i64(RUN + 24), probs, coder, data)
+            if again > 0:
+                symbol = 16
+            else:
+                long = bit(mode, i64(symbol == 18), RUN + 16 + (1 if same > 10 else 0), probs, coder, data)
                 symbol = 17 + long
                 most = 10 if long == 0 else 138
                 if long > 0 and same < 11:
                     return False
-            else:
-                symbol = 16
             if same < most:
                 most = same
-            whole = bit(mode, 1 if repeat == most else 0, RUN + 20 + symbol - 16, probs, coder, data)
+            whole = bit(mode, i64(repeat == most), RUN + 20 + symbol - 16, probs, coder, data)
             least = 11 if symbol == 18 else 3
             if whole > 0:
                 repeat = most
             else:
-                repeat = least + tree(mode, (repeat - least) & 127, 7, RUN_BITS, probs, coder, data)
+                repeat = least + tree(mode, (repeat - least) & 127, i64(7), i64(RUN_BITS), probs, coder, data)
             if repeat > most:
                 return False
         else:
@@ -361,11 +371,11 @@ def _header(mode: int, work: Array, tables: Array, settings: Array, scratch: Arr
     """
     work[OPT] = 0
     if i64(settings[BUILDER]) == 0:
-        build(work, tables, LIT, LITERALS, 15)
-        build(work, tables, DIST, DISTANCES, 15)
+        build(work, tables, i64(LIT), i64(LITERALS), i64(15))
+        build(work, tables, i64(DIST), i64(DISTANCES), i64(15))
     else:
-        build_sorted(work, LIT, LITERALS, 15)
-        build_sorted(work, DIST, DISTANCES, 15)
+        build_sorted(work, i64(LIT), i64(LITERALS), i64(15))
+        build_sorted(work, i64(DIST), i64(DISTANCES), i64(15))
     first = inflate_kernel.LENGTHS
     for side in range(2):
         which = LIT if side == 0 else DIST
@@ -376,7 +386,7 @@ def _header(mode: int, work: Array, tables: Array, settings: Array, scratch: Arr
             differs = _any_differs(work, which, elements, scratch, place)
         differs = bit(mode, differs, TREE_SAME + side, probs, coder, data)
         if differs > 0:
-            _lengths(mode, work, which, elements, 15, scratch, place, probs, coder, data)
+            _lengths(mode, work, which, elements, i64(15), scratch, place, probs, coder, data)
         top = elements - 1
         least = 256 if side == 0 else 0
         while top > least and i64(work[u64(LENS + which + top)]) == 0:
@@ -384,9 +394,9 @@ def _header(mode: int, work: Array, tables: Array, settings: Array, scratch: Arr
         many = top + 1
         if mode == CODING:
             many = i64(steps[u64(side)])
-        more = bit(mode, 1 if many != top + 1 else 0, TREE_SAME + 2 + side, probs, coder, data)
+        more = bit(mode, i64(many != top + 1), TREE_SAME + 2 + side, probs, coder, data)
         if more > 0:
-            many = least + 1 + tree(mode, many - least - 1, 5, RUN_BITS + 32 * side, probs, coder, data)
+            many = least + 1 + tree(mode, many - least - 1, i64(5), RUN_BITS + 32 * side, probs, coder, data)
             if many > elements:
                 return False
         else:
@@ -400,31 +410,31 @@ def _header(mode: int, work: Array, tables: Array, settings: Array, scratch: Arr
         for k in range(i64(steps[22])):
             if i64(steps[u64(23 + k)]) != i64(work[u64(STEPS + k)]):
                 differs = 1
-    differs = bit(mode, differs, TREE_SAME + 4, probs, coder, data)
+    differs = bit(mode, differs, i64(TREE_SAME + 4), probs, coder, data)
     if differs > 0 and not _step_codes(mode, work, lits + dists, lits, steps[23:], probs, coder, data):
         return False
     count_steps(work)
     if i64(settings[BUILDER]) == 0:
-        build(work, tables, BL, CODE_LENGTHS, 7)
+        build(work, tables, i64(BL), i64(CODE_LENGTHS), i64(7))
     else:
-        build_sorted(work, BL, CODE_LENGTHS, 7)
+        build_sorted(work, i64(BL), i64(CODE_LENGTHS), i64(7))
     if mode == CODING:
         written = i64(steps[2])
         for k in range(CODE_LENGTHS):
             lens[u64(k)] = 0
         for k in range(written):
             lens[u64(i64(tables[u64(ORDER + k)]))] = i64(steps[u64(3 + k)])
-        differs = _any_differs(work, BL, CODE_LENGTHS, lens, 0)
-    differs = bit(mode, differs, TREE_SAME + 5, probs, coder, data)
+        differs = _any_differs(work, i64(BL), i64(CODE_LENGTHS), lens, i64(0))
+    differs = bit(mode, differs, i64(TREE_SAME + 5), probs, coder, data)
     if differs > 0:
-        _lengths(mode, work, BL, CODE_LENGTHS, 7, lens, 0, probs, coder, data)
+        _lengths(mode, work, i64(BL), i64(CODE_LENGTHS), i64(7), lens, i64(0), probs, coder, data)
     foreseen = codes_written(work, tables)
     written = foreseen
     if mode == CODING:
         written = i64(steps[2])
-    differs = bit(mode, 1 if written != foreseen else 0, TREE_SAME + 6, probs, coder, data)
+    differs = bit(mode, i64(written != foreseen), i64(TREE_SAME + 6), probs, coder, data)
     if differs > 0:
-        written = 4 + tree(mode, written - 4, 4, RUN_BITS + 64, probs, coder, data)
+        written = 4 + tree(mode, written - 4, i64(4), i64(RUN_BITS + 64), probs, coder, data)
         if written > CODE_LENGTHS:
             return False
     work[CODES] = written
@@ -435,14 +445,15 @@ def _header(mode: int, work: Array, tables: Array, settings: Array, scratch: Arr
 def follow(
     mode: int, plain: Array, size: int, settings: Array, head: Array, short: Array, before: Array, tokens: Array,
     work: Array, tables: Array, coded: Array, blocks: Array, scratch: Array, steps: Array, probs: Array, coder: Array,
-    data: Array, limit: int,
+    data: Array, out: Array, limit: int,
 ) -> int:  # fmt: skip
     """Code a stream's tokens and blocks, or decode them and write the stream.
 
     plain (uint8): `size` bytes and padding. head, short (int32): zeros. before (int32): two windows. CODING: tokens
-    and blocks are those of the stream `coded`, and coding ends behind the block in which token `limit` stands.
-    DECODING: tokens (uint32) has room for a block's, and `coded` takes the stream. data (uint8): what the coder writes
-    or reads. Returns the bytes of the plain text that were coded, below 0 where the data stands for no stream.
+    and blocks are those of the stream `coded`, and coding ends behind the block in which token `limit` stands, or in
+    it where it is long.
+    DECODING: tokens (uint32) has room for a block's, and `out` takes the stream. data (uint8): what the coder writes or
+    reads. Returns the bytes of the plain text that were coded, below 0 where the data stands for no stream.
     """
     depth, nice = i64(settings[DEPTH]), i64(settings[NICE])
     family, sparse = i64(settings[FAMILY]), i64(settings[SPARSE])
@@ -450,36 +461,36 @@ def follow(
     lens = work[WORK:]
     sizes = work[WORK + 320 :]
     need = SHORTEST if family == THREE else 4
-    p = 0
-    ahead = 0
-    block = 0
-    kind = 2
-    token = 0  # CODING: the next of the stream
-    history = 0  # whether lengths were the longest, the latest bit last
+    p = i64(0)
+    ahead = i64(0)
+    block = i64(0)
+    kind = i64(2)
+    token = i64(0)  # CODING: the next of the stream
+    history = i64(0)  # whether lengths were the longest, the latest bit last
     while True:
-        final = 0
-        now = 2
+        final = i64(0)
+        now = i64(2)
         if mode == CODING:
             now = i64(blocks[u64(block), KIND_AT])
             final = now >> 2
             now &= 3
-        own = bit(mode, 1 if now == 2 else 0, KIND + kind, probs, coder, data)
+        own = bit(mode, i64(now == 2), KIND + kind, probs, coder, data)
         if own == 0:
-            now = bit(mode, 1 if now == 1 else 0, KIND + 3 + kind, probs, coder, data)
+            now = bit(mode, i64(now == 1), KIND + 3 + kind, probs, coder, data)
         else:
-            now = 2
+            now = i64(2)
         final = bit(mode, final, KIND + 6 + now, probs, coder, data)
         kind = now
-        n = 0  # tokens
+        n = i64(0)  # tokens
         if kind == 0:
-            many = 0
+            many = i64(0)
             if mode == CODING:
                 many = i64(blocks[u64(block), STOP_AT]) - i64(blocks[u64(block), START_AT])
-            many = number(mode, many, STORED_SIZE, probs, coder, data)
+            many = number(mode, many, i64(STORED_SIZE), probs, coder, data)
             if many > size - p or many > 65535:
                 return -1
             if mode == DECODING:
-                put_stored(work, coded, plain, p, p + many, final)
+                put_stored(work, out, plain, p, p + many, final)
             p += many
         else:
             last_token = -1
@@ -490,13 +501,13 @@ def follow(
                     last_token = i64(blocks[u64(block + 1), TOKEN_AT])
                 n = last_token - token
             if final == 0:
-                n = number(mode, n, SIZE, probs, coder, data)
+                n = number(mode, n, i64(SIZE), probs, coder, data)
                 if n > i64(settings[MOST_TOKENS]):
                     return -1
             cached = 0
-            one = 0
+            one = i64(0)
             was_literal = 0
-            done = 0
+            done = i64(0)
             while (done < n) if final == 0 else (p < size):
                 look = size - p
                 if look <= 0 or (mode == DECODING and done >= tokens.shape[0]):
@@ -505,13 +516,13 @@ def follow(
                     while ahead <= p and ahead + need <= size:
                         _insert(plain, size, ahead, family, head, short, before)
                         ahead += 1
-                    one = 2
+                    one = i64(2)
                     if p + need <= size:
                         one = _match(plain, size, p, family, before, depth, nice)
                         budget -= one >> 40
                 length1 = one & 511
                 place1 = (one >> 9) & 0x7FFFFFFF
-                two = 2
+                two = i64(2)
                 cached = 0
                 if length1 >= SHORTEST and length1 < LONGEST and look > SHORTEST:
                     while ahead <= p + 1 and ahead + need <= size:
@@ -525,8 +536,8 @@ def follow(
                     return -1
                 length2 = two & 511
                 # What is coded or was.
-                actual = 0
-                distance = 0
+                actual = i64(0)
+                distance = i64(0)
                 if mode == CODING:
                     value = i64(tokens[u64(token)])
                     token += 1
@@ -557,7 +568,7 @@ def follow(
                 context = TAKEN + ((size1 * 10 + relation) * 4 + away) * 2 + was_literal
                 match = 0
                 if look >= SHORTEST:
-                    match = bit(mode, 1 if actual > 0 else 0, context, probs, coder, data)
+                    match = bit(mode, i64(actual > 0), context, probs, coder, data)
                 if match == 0:
                     if mode == DECODING:
                         tokens[u64(done)] = u32(plain[u64(p)])
@@ -570,46 +581,50 @@ def follow(
                     same = 0
                     if length1 >= SHORTEST:
                         same = bit(
-                            mode, 1 if actual == length1 else 0, SAME_LENGTH + size1 * 8 + (history & 7), probs, coder,
+                            mode, i64(actual == length1), SAME_LENGTH + size1 * 8 + (history & 7), probs, coder,
                             data,
                         )  # fmt: skip
                         history = (history << 1 | same) & 255
                         if same > 0:
                             actual = length1
                         else:
-                            above = bit(mode, 1 if actual > length1 else 0, LONGER + size1, probs, coder, data)
+                            above = bit(mode, i64(actual > length1), LONGER + size1, probs, coder, data)
                             if above > 0:
                                 actual = length1 + 1 + number(
-                                    mode, actual - length1 - 1, LONGER_BY, probs, coder, data
+                                    mode, actual - length1 - 1, i64(LONGER_BY), probs, coder, data
                                 )
                             else:
                                 actual = length1 - 1 - number(
-                                    mode, length1 - 1 - actual, SHORTER_BY, probs, coder, data
+                                    mode, length1 - 1 - actual, i64(SHORTER_BY), probs, coder, data
                                 )
                     else:
-                        actual = SHORTEST + tree(mode, actual - SHORTEST, 8, ANY_LENGTH, probs, coder, data)
+                        actual = SHORTEST + tree(mode, actual - SHORTEST, i64(8), i64(ANY_LENGTH), probs, coder, data)
                     if actual > look or actual < SHORTEST or actual > LONGEST:
                         return -1
                     near = 0
                     if same > 0:
-                        near = bit(mode, 1 if distance == distance1 else 0, NEAREST + size1, probs, coder, data)
+                        near = bit(mode, i64(distance == distance1), NEAREST + size1, probs, coder, data)
                     if near > 0:
                         distance = distance1
                     else:
                         # The chain that leads to it: of p, which is in it if it has the bytes.
-                        hops = -1
+                        hops = i64(0)  # and 1
                         if mode == CODING and p + need <= size:
-                            hops = _hops(plain, p, actual, distance, before, -1)
-                        hops = number(mode, hops + 1, HOPS + 128 * same, probs, coder, data) - 1
-                        if hops >= 0:
+                            found = _hops(plain, p, actual, distance, before, i64(-1))
+                            budget -= found >> 40
+                            hops = found & 0xFFFFFFFF
+                        hops = number(mode, hops, HOPS + 128 * same, probs, coder, data)
+                        if hops > 0:
                             if p + need > size:
                                 return -1
                             if mode == DECODING:
-                                distance = _hops(plain, p, actual, 0, before, hops)
+                                found = _hops(plain, p, actual, i64(0), before, hops - 1)
+                                budget -= found >> 40
+                                distance = (found & 0xFFFFFFFF) - 1
                                 if distance < 0:
                                     return -1
                         else:
-                            wide = tree(mode, width(i64(distance - 1)), 4, DISTANCE_WIDTH, probs, coder, data)
+                            wide = tree(mode, width(i64(distance - 1)), i64(4), i64(DISTANCE_WIDTH), probs, coder, data)
                             rest = 1 if wide > 0 else 0
                             for k in range(wide - 2, -1, -1):
                                 rest = rest << 1 | bit(
@@ -624,31 +639,32 @@ def follow(
                     if actual > sparse and ahead < p:
                         ahead = p
                 done += 1
+                if mode == CODING and token >= limit + 8 * SAMPLED:
+                    return p
             if mode == CODING:
                 count(work, tables, tokens[first_token:], done)
             else:
                 count(work, tables, tokens, done)
             if kind == 2:
                 if mode == CODING:
-                    found = read_lengths(coded, i64(blocks[u64(block), 0]) + 3, scratch, tables, steps)
-                    if found < 0:
+                    if read_lengths(coded, i64(blocks[u64(block), 0]) + 3, scratch, tables, steps) < 0:
                         return -1
                 if not _header(mode, work, tables, settings, scratch, steps, lens, probs, coder, data, sizes):
                     return -1
             if mode == DECODING:
-                put(work, coded, kind << 1 | final, 3)
+                put(work, out, kind << 1 | final, i64(3))
                 if kind == 2:
-                    put_header(work, tables, coded, i64(sizes[0]), i64(sizes[1]))
+                    put_header(work, tables, out, i64(sizes[0]), i64(sizes[1]))
                 else:
                     fixed_codes(work)
-                if not put_tokens(work, tables, coded, tokens, done):
+                if not put_tokens(work, tables, out, tokens, done):
                     return -1
         block += 1
-        if mode == DECODING and i64(work[AT]) > coded.shape[0]:
+        if mode == DECODING and i64(work[AT]) > out.shape[0]:
             return -1
         if final > 0 or (mode == CODING and token >= limit):
             break
     if mode == DECODING:
-        align(work, coded, i64(settings[PADDING]))
+        align(work, out, i64(settings[PADDING]))
         settings[WRITTEN] = work[AT]
     return p

@@ -56,7 +56,7 @@ def _settings(guide: Guide, size: int, most_tokens: int, padding: int) -> Array:
 
 
 def _run(mode: int, plain: Array, size: int, settings: Array, tokens: Array, coded: Array, blocks: Array, data: Array,
-         limit: int) -> tuple[int, Array]:  # fmt: skip
+         out: Array, limit: int) -> tuple[int, Array]:  # fmt: skip
     import numpy as np
 
     from nzip.entropy import bounds
@@ -70,7 +70,7 @@ def _run(mode: int, plain: Array, size: int, settings: Array, tokens: Array, cod
         mode, plain, size, settings, heads[: 1 << kernel.HASH_BITS], heads[1 << kernel.HASH_BITS :],
         np.zeros(2 * (kernel.MASK + 1), np.int32), tokens, np.zeros(trees_kernel.WORK + 336, np.int64), TABLES, coded,
         blocks, np.zeros(inflate_kernel.SCRATCH, np.int32), np.zeros(512, np.int32),
-        np.full(kernel.CONTEXTS, 1 << 31, np.int64), coder, data, limit,
+        np.full(kernel.CONTEXTS, 1 << 31, np.int64), coder, data, out, limit,
     )  # fmt: skip
     return int(status), coder
 
@@ -89,7 +89,7 @@ class Follower:
         imported("numba", "nzip.formats.openers.deflate.follow_kernel")
         from nzip.formats.openers.deflate.redo_kernel import PAD
 
-        self.coded = np.frombuffer(coded, np.uint8).copy()
+        self.coded = np.frombuffer(coded, np.uint8)
         self.stream = stream
         self.size = len(stream.plain)
         self.plain = np.concatenate((stream.plain, np.zeros(PAD, np.uint8)))
@@ -109,7 +109,7 @@ class Follower:
         data = np.empty(len(self.coded) + 256, np.uint8)
         settings = _settings(guide, self.size, self.most_tokens, 0)
         status, coder = _run(0, self.plain, self.size, settings, self.stream.tokens, self.coded, self.stream.blocks,
-                             data, limit)  # fmt: skip
+                             data, data[:0], limit)  # fmt: skip
         if status < 0:
             return None
         end = bounds.finish(coder, data)
@@ -126,12 +126,14 @@ class Follower:
                 tried[guide] = (1 << 40, 1) if made is None else (len(made[0]), made[1])
             return tried[guide][0]
 
-        best = min((Guide(family=family) for family in (0, 1)), key=cost)
-        best = min((best._replace(builder=b, joined=j) for b in (0, 1) for j in (0, 1)), key=cost)
-        best = min((best._replace(depth=depth) for depth in DEPTHS), key=cost)
-        best = min((best, best._replace(family=1 - best.family)), key=cost)
-        best = min((best._replace(nice=nice) for nice in NICES), key=cost)
-        best = min((best._replace(sparse=sparse) for sparse in SPARSE), key=cost)
+        first = min((Guide(family=family) for family in (0, 1)), key=cost)
+        first = min((first._replace(builder=b, joined=j) for b in (0, 1) for j in (0, 1)), key=cost)
+        for family in (0, 1):
+            best = first._replace(family=family)
+            best = min((best._replace(depth=depth) for depth in DEPTHS), key=cost)
+            best = min((best._replace(nice=nice) for nice in NICES), key=cost)
+            min((best._replace(sparse=sparse) for sparse in SPARSE), key=cost)
+        best = min(tried, key=cost)
         return best, *tried[best]
 
 
@@ -182,5 +184,6 @@ def _decode(
 
     tokens = np.empty(most_tokens + 1, np.uint32)
     blocks = np.empty((0, 5), np.int64)
-    status, coder = _run(kernel.DECODING, plain, size, settings, tokens, out, blocks, data, 0)
+    none = np.frombuffer(b"", np.uint8)
+    status, coder = _run(kernel.DECODING, plain, size, settings, tokens, none, blocks, data, out, 0)
     return status, coder, int(settings[kernel.WRITTEN])

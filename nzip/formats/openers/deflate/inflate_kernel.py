@@ -163,7 +163,7 @@ def read_lengths(coded: Array, bit: int, scratch: Array, tables: Array, runs: Ar
         if keep:
             runs[u64(3 + k)] = length
     bit += 3 * codes
-    if canonical(scratch, LENGTHS, constants.CODE_LENGTHS, DIST_COUNT, DIST_SORTED) != 0:
+    if canonical(scratch, i64(LENGTHS), i64(constants.CODE_LENGTHS), i64(DIST_COUNT), i64(DIST_SORTED)) != 0:
         return -1
     for k in range(128):
         scratch[u64(DIST + k)] = 0
@@ -304,22 +304,22 @@ def inflate(
                     return BAD
                 if bit > end:
                     return SHORT
-            left = canonical(scratch, LENGTHS, 288, LIT_COUNT, LIT_SORTED)
-            if left < 0 or _incomplete(scratch, left, LIT_COUNT):
+            left = canonical(scratch, i64(LENGTHS), i64(288), i64(LIT_COUNT), i64(LIT_SORTED))
+            if left < 0 or _incomplete(scratch, left, i64(LIT_COUNT)):
                 return BAD
-            fill(scratch, tables, LIT_COUNT, LIT_SORTED, LIT, LIT_BITS, 1)
-            left = canonical(scratch, LENGTHS + 288, 32, DIST_COUNT, DIST_SORTED)
-            if left < 0 or _incomplete(scratch, left, DIST_COUNT):
+            fill(scratch, tables, i64(LIT_COUNT), i64(LIT_SORTED), i64(LIT), i64(LIT_BITS), i64(1))
+            left = canonical(scratch, i64(LENGTHS + 288), i64(32), i64(DIST_COUNT), i64(DIST_SORTED))
+            if left < 0 or _incomplete(scratch, left, i64(DIST_COUNT)):
                 return BAD
-            fill(scratch, tables, DIST_COUNT, DIST_SORTED, DIST, DIST_BITS, 0)
+            fill(scratch, tables, i64(DIST_COUNT), i64(DIST_SORTED), i64(DIST), i64(DIST_BITS), i64(0))
             while True:
                 window = bits_at(coded, bit)
                 entry = i64(scratch[u64(LIT + i64(window & u64(1023)))])
                 if entry == 0:
-                    found = long_code(scratch, LIT_COUNT, LIT_SORTED, window)
+                    found = long_code(scratch, i64(LIT_COUNT), i64(LIT_SORTED), window)
                     if found < 0 or found >> 4 > 285:
                         return BAD
-                    entry = entry_of(tables, found >> 4, 1) | (found & 15)
+                    entry = entry_of(tables, found >> 4, i64(1)) | (found & 15)
                 value = entry >> 8
                 used = entry & 15
                 if value < _END:
@@ -347,10 +347,10 @@ def inflate(
                 window >>= u64(used)
                 entry = i64(scratch[u64(DIST + i64(window & u64(255)))])
                 if entry == 0:
-                    found = long_code(scratch, DIST_COUNT, DIST_SORTED, window)
+                    found = long_code(scratch, i64(DIST_COUNT), i64(DIST_SORTED), window)
                     if found < 0 or found >> 4 > 29:
                         return BAD
-                    entry = entry_of(tables, found >> 4, 0) | (found & 15)
+                    entry = entry_of(tables, found >> 4, i64(0)) | (found & 15)
                 more = entry & 15
                 extra = (entry >> 4) & 15
                 distance = (entry >> 8) + i64((window >> u64(more)) & ((u64(1) << u64(extra)) - u64(1)))

@@ -15,6 +15,9 @@ from nzip.formats.openers.deflate.search import LIKELY, Structure, candidates
 
 WORTH = 6  # a recipe of more than this part of the stream is not worth it
 
+MOST_SETTINGS = 1 << 18  # bytes of settings, at most
+SAMPLES = (b"\x03\0", b"\1\0\0\xff\xff")  # nothing, as zlib and as another writes it: all kernels are used
+
 
 class DeflateOpener(Opener):
     """Gives what a raw deflate stream holds; the recipe says how it was deflated."""
@@ -68,6 +71,8 @@ class DeflateOpener(Opener):
 
     def close_within(self, inner: bytes, recipe: bytes, size: int) -> bytes:
         """As `close`, for a stream of at most `size` bytes: what wraps one need not say how long it is."""
+        if len(recipe) > size + MOST_SETTINGS:
+            raise CorruptError("a deflate recipe is longer than its stream")
         if recipe[:1] == bytes((following.MARK,)):
             return following.close(inner, recipe, size)
         source = Reader(recipe)
@@ -80,4 +85,8 @@ class DeflateOpener(Opener):
         return redone
 
     def memory(self, inner: int, size: int) -> int:
-        return inner + (1 << 20)
+        return inner + 3 * size + 4 * min(inner, following.MOST_TOKENS) + (4 << 20)
+
+    def prepare(self) -> None:
+        for stream in SAMPLES:
+            self.open(stream, 64)

@@ -7,7 +7,7 @@ from nzip.formats.container.wire import Reader, uleb
 from nzip.formats.openers.deflate.settings import GZIP, Settings
 
 MORE = 0x80
-MOST_STOPS = 1 << 20
+MOST_STOPS = 1 << 14
 
 
 def pack(settings: Settings, stops: list[int], marks: list[int]) -> bytes:

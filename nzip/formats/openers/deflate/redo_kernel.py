@@ -11,7 +11,7 @@ from nzip.entropy.integers import Array, i32, i64, u32, u64
 from nzip.entropy.jit import bare
 from nzip.formats.openers.deflate import constants
 from nzip.formats.openers.deflate.constants import END, LONGEST, SHORTEST
-from nzip.formats.openers.deflate.settings import CLEAR, PARTIAL, SYNC
+from nzip.formats.openers.deflate.flushes import CLEAR, PARTIAL, SYNC
 from nzip.formats.openers.deflate.trees_kernel import (
     AT,
     align,
@@ -111,27 +111,27 @@ def redo(
     testing = wanted.shape[0] > 0
 
     # What is known of the input, and where the window begins that zlib holds: of what has left it, nothing is stored.
-    known = 0
-    slid = 0
+    known = i64(0)
+    slid = i64(0)
     least = MARGIN
     if matcher == RUNS:
         least = LONGEST + 1
     elif matcher == NOTHING:
         least = 1
 
-    s = 0
+    s = i64(0)
     first = i64(settings[FIRST])
     base = -first  # no place up to here is found
-    ahead = 0  # the next place to be put into its chain
-    start = 0  # of the block
-    n = 0  # tokens of the block
-    matches = 0
-    tested = 0
+    ahead = i64(0)  # the next place to be put into its chain
+    start = i64(0)  # of the block
+    n = i64(0)  # tokens of the block
+    matches = i64(0)
+    tested = i64(0)
     for part in range(stops.shape[0]):
         stop = i64(stops[u64(part)])
         waiting = 0
-        length = 2
-        found = 0
+        length = i64(2)
+        found = i64(0)
         if not patient:
             ahead = s - 2  # those two are put into chains in any case
         if ahead < base + first:
@@ -151,7 +151,7 @@ def redo(
             if look == 0 and waiting == 0:
                 break
             old_length, old_found = length, found
-            length = 2
+            length = i64(2)
             if look >= SHORTEST:
                 if hashes:
                     while ahead <= s:
@@ -165,7 +165,7 @@ def redo(
                         limit = s - farthest
                         if limit < base:
                             limit = base
-                        best = old_length if patient else 2
+                        best = old_length if patient else i64(2)
                         steps = chain >> 2 if best >= good else chain
                         if gzip > 0 or best < look:
                             reach = LONGEST
@@ -234,29 +234,29 @@ def redo(
                 ended = ended or _stops_gzip(work, tables, tokens, n, matches, t + (1 if patient else 0) - start)
             if ended and not last_literal:
                 if not testing:
-                    put_block(work, tables, out, tokens, n, plain, start, position, 0, fixed, start >= slid)
+                    put_block(work, tables, out, tokens, n, plain, start, position, i64(0), fixed, start >= slid)
                     if i64(work[AT]) > out.shape[0]:
                         return -1
                 start = position
-                n = 0
-                matches = 0
+                n = i64(0)
+                matches = i64(0)
         mark = i64(marks[u64(part)])
         if not testing:
-            last = 1 if part == stops.shape[0] - 1 else 0
+            last = i64(part == stops.shape[0] - 1)
             if n > 0 or last > 0:
                 put_block(work, tables, out, tokens, n, plain, start, stop, last, fixed, start >= slid)
             if last > 0:
-                align(work, out, 0)
+                align(work, out, i64(0))
                 break
             if mark & PARTIAL:
-                put(work, out, constants.FIXED << 1, 3)
+                put(work, out, i64(constants.FIXED << 1), i64(3))
                 fixed_codes(work)
-                put_tokens(work, tables, out, tokens, 0)
+                put_tokens(work, tables, out, tokens, i64(0))
             if mark & SYNC:
-                put_stored(work, out, plain, stop, stop, 0)
+                put_stored(work, out, plain, stop, stop, i64(0))
             start = stop
-            n = 0
-            matches = 0
+            n = i64(0)
+            matches = i64(0)
             if i64(work[AT]) > out.shape[0]:
                 return -1
         if mark & CLEAR:

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from nzip.formats.openers.deflate.flushes import CLEAR, PARTIAL, SYNC
 from nzip.formats.openers.deflate.inflation import Inflated
+from nzip.formats.openers.deflate.recipe import MOST_STOPS
 from nzip.formats.openers.deflate.settings import (
-    CLEAR,
     FILTERED,
     FIXED_CODES,
     GREEDIEST,
     GZIP,
     HUFFMAN,
-    PARTIAL,
     RLE,
-    SYNC,
     Settings,
 )
 
@@ -88,7 +87,7 @@ class Structure:
 def candidates(structure: Structure) -> Iterator[tuple[Settings, list[int]]]:
     """Yield the settings that blocks do not rule out, the likeliest first. What only flushes or blocks decide, not
     matches, is tried once."""
-    if not structure.regular or structure.farthest > 32768 - 262:
+    if not structure.regular or structure.farthest > 32768 - 262 or len(structure.stops) > MOST_STOPS:
         return
     marks = structure.marks
     for settings in _settings(structure):

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 Array = Any
 
 DEFAULT, FILTERED, HUFFMAN, RLE, FIXED_CODES, GZIP = range(6)  # strategies; the last is GNU gzip's own program
-PARTIAL, SYNC, CLEAR = 1, 2, 4  # where a stream was flushed: an empty fixed block, an empty stored one, all forgotten
 
 # level: good, lazy, nice, chain
 LEVELS = (

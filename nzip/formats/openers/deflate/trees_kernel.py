@@ -122,7 +122,7 @@ def build(work: Array, tables: Array, tree: int, elements: int, most: int) -> No
         a = i64(work[HEAP + 1])
         work[HEAP + 1] = work[u64(HEAP + size)]
         size -= 1
-        _sink(work, 1, size)
+        _sink(work, i64(1), size)
         b = i64(work[HEAP + 1])
         work[u64(HEAP + high - 1)] = a
         work[u64(HEAP + high - 2)] = b
@@ -134,7 +134,7 @@ def build(work: Array, tables: Array, tree: int, elements: int, most: int) -> No
         work[u64(PARENT + b)] = node
         work[HEAP + 1] = node
         node += 1
-        _sink(work, 1, size)
+        _sink(work, i64(1), size)
         if size < 2:
             break
     high -= 1
@@ -381,13 +381,13 @@ def build_all(work: Array, tables: Array) -> None:
     """Make all lengths of a block's codes from the counts, and its header's steps."""
     work[OPT] = 0
     work[STATIC] = 0
-    build(work, tables, LIT, LITERALS, 15)
-    build(work, tables, DIST, DISTANCES, 15)
+    build(work, tables, i64(LIT), i64(LITERALS), i64(15))
+    build(work, tables, i64(DIST), i64(DISTANCES), i64(15))
     work[STEP_COUNT] = 0
-    runs(work, LENS + LIT, i64(work[TOP]) + 1)
-    runs(work, LENS + DIST, i64(work[TOP + 1]) + 1)
+    runs(work, i64(LENS + LIT), i64(work[TOP]) + 1)
+    runs(work, i64(LENS + DIST), i64(work[TOP + 1]) + 1)
     count_steps(work)
-    build(work, tables, BL, CODE_LENGTHS, 7)
+    build(work, tables, i64(BL), i64(CODE_LENGTHS), i64(7))
     work[CODES] = codes_written(work, tables)
     work[OPT] += 3 * i64(work[CODES]) + 14
 
@@ -420,9 +420,9 @@ def align(work: Array, out: Array, padding: int) -> None:
 @bare
 def put_stored(work: Array, out: Array, plain: Array, start: int, stop: int, last: int) -> None:
     """Write a stored block of at most 65535 bytes."""
-    put(work, out, last, 3)
-    align(work, out, 0)
-    put(work, out, (stop - start) | ((stop - start) ^ 0xFFFF) << 16, 32)
+    put(work, out, last, i64(3))
+    align(work, out, i64(0))
+    put(work, out, (stop - start) | ((stop - start) ^ 0xFFFF) << 16, i64(32))
     at = i64(work[AT])
     size = stop - start
     if size > out.shape[0] - at:
@@ -436,35 +436,35 @@ def put_stored(work: Array, out: Array, plain: Array, start: int, stop: int, las
 def fixed_codes(work: Array) -> None:
     """Let the codes be the fixed ones."""
     for n in range(LITERALS):
-        work[u64(LENS + LIT + n)] = fixed_length(LIT, n)
+        work[u64(LENS + LIT + n)] = fixed_length(i64(LIT), n)
     work[u64(LENS + LIT + 286)] = 8  # two codes that stand for nothing, and count
     work[u64(LENS + LIT + 287)] = 8
     for n in range(DISTANCES):
         work[u64(LENS + DIST + n)] = 5
-    codes(work, LIT, 288)
-    codes(work, DIST, DISTANCES)
+    codes(work, i64(LIT), i64(288))
+    codes(work, i64(DIST), i64(DISTANCES))
 
 
 @bare
 def put_header(work: Array, tables: Array, out: Array, literals: int, distances: int) -> None:
     """Write the header of a dynamic block behind its first three bits, and make its codes."""
-    codes(work, BL, CODE_LENGTHS)
+    codes(work, i64(BL), i64(CODE_LENGTHS))
     written = i64(work[CODES])
-    put(work, out, (literals - 257) | (distances - 1) << 5 | (written - 4) << 10, 14)
+    put(work, out, (literals - 257) | (distances - 1) << 5 | (written - 4) << 10, i64(14))
     for k in range(written):
-        put(work, out, i64(work[u64(LENS + BL + i64(tables[u64(ORDER + k)]))]), 3)
+        put(work, out, i64(work[u64(LENS + BL + i64(tables[u64(ORDER + k)]))]), i64(3))
     for k in range(i64(work[STEP_COUNT])):
         step = i64(work[u64(STEPS + k)])
         symbol = step & 255
         put(work, out, i64(work[u64(CODE + BL + symbol)]), i64(work[u64(LENS + BL + symbol)]))
         if symbol == 16:
-            put(work, out, (step >> 8) - 3, 2)
+            put(work, out, (step >> 8) - 3, i64(2))
         elif symbol == 17:
-            put(work, out, (step >> 8) - 3, 3)
+            put(work, out, (step >> 8) - 3, i64(3))
         elif symbol == 18:
-            put(work, out, (step >> 8) - 11, 7)
-    codes(work, LIT, LITERALS)
-    codes(work, DIST, DISTANCES)
+            put(work, out, (step >> 8) - 11, i64(7))
+    codes(work, i64(LIT), i64(LITERALS))
+    codes(work, i64(DIST), i64(DISTANCES))
 
 
 @bare
@@ -527,10 +527,10 @@ def put_block(
     if size + 4 <= own and size <= 65535 and storable:
         put_stored(work, out, plain, start, stop, last)
     elif common == own:
-        put(work, out, constants.FIXED << 1 | last, 3)
+        put(work, out, constants.FIXED << 1 | last, i64(3))
         fixed_codes(work)
         put_tokens(work, tables, out, tokens, n)
     else:
-        put(work, out, constants.DYNAMIC << 1 | last, 3)
+        put(work, out, constants.DYNAMIC << 1 | last, i64(3))
         put_header(work, tables, out, i64(work[TOP]) + 1, i64(work[TOP + 1]) + 1)
         put_tokens(work, tables, out, tokens, n)

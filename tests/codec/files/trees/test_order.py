@@ -21,7 +21,7 @@ def order(root: Path, seed: int = 0) -> list[str]:
     """Return the names of all below `root` in the order of the archive."""
     items = [item(path, root) for path in (root, *root.rglob("*"))]
     random.Random(seed).shuffle(items)
-    return [found.name for found in archive_order(items)]
+    return [found.name for kind in archive_order(items) for found in kind]
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_kinds(mixed: Path) -> None:
         "text",
         "binary",
         "audio",
-        "jpeg",
+        "image-jpeg",
         "text",
     ]
 
@@ -102,3 +102,11 @@ def test_kinds_that_are_not_known_here(mixed: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(headers, "parse", lambda head, size: Segment("new", size))
     assert kind_of(item(mixed / "a" / "y.py", mixed)) == "binary"
+
+
+def test_sorts_are_told_apart(mixed: Path) -> None:
+    items = [item(path, mixed) for path in (mixed, *mixed.rglob("*"))]
+    sorts = [[found.name.rpartition("/")[2] for found in alike] for alike in archive_order(items)]
+    assert sorts == [
+        ["empty"] * 2, ["y.py"] * 2, ["z.TXT"] * 2, ["w.bin"] * 2, ["picture"] * 2, ["x.wav"] * 2, ["b", "a", "m"]
+    ]  # fmt: skip

@@ -6,7 +6,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from codec.files.tools import FAST, content, names, not_root, posix
+from codec.files.tools import FAST, TEXT, content, names, not_root, posix
 
 import nzip
 from nzip.codec.files.restored import read_header
@@ -40,6 +40,17 @@ class TestPacked:
         folders = ["tree/sub/empty", "tree/sub", "tree"]
         assert found[-3:] == folders  # behind what is in them
         assert {*found} == {*folders, *(f"tree/{name}" for name in content(tree))}
+
+    def test_blocks_end_where_another_sort_begins(self, tmp_path: Path) -> None:
+        root = tmp_path / "d"
+        root.mkdir()
+        for name, size in (("a.txt", 8000), ("b.bin", 10_000), ("c.txt", 8000)):
+            (root / name).write_bytes(TEXT[:size] if name.endswith("txt") else os.urandom(size))
+        for block_size, count in ((40_000, 1), (20_000, 2), (17_500, 2)):
+            compress_tree(root, block_size=block_size, force=True, **FAST)
+            blocks = nzip.inspect(tmp_path / "d.tar.nz").blocks
+            assert len(blocks) == count
+            assert count == 1 or blocks[0].raw_size == 2 * (512 + 8192)  # both texts
 
     def test_same_tree_same_bytes(self, tree: Path, tmp_path: Path) -> None:
         first, second = io.BytesIO(), io.BytesIO()

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from nzip.formats.content.containers.base import Found
 from nzip.formats.content.containers.search import find
-from nzip.formats.content.tree import Branch, Leaf, Tree, grow
+from nzip.formats.content.tree import Branch, Leaf, Tree, grow, leaves
 
 TEXT = words(400)
 NOISE = random.Random(9).randbytes(3000).replace(b"\x78", b"\0")
@@ -77,10 +77,10 @@ WAV += b"data" + struct.pack("<I", 200) + bytes(range(200))
         (gzip_of(TEXT) + gzip_of(TEXT[::-1]), [("gzip",), ("gzip",)]),
         (gzip_of(gzip_of(TEXT) * 40), [("gzip", *[("gzip",)] * 40)]),
         (PNG, [("png", ("rows", "image"))]),
-        (jpeg(), ["jpeg"]),
-        (jpeg(3, 0xC2), ["jpeg"]),
-        (zip_of([Member(b"a.txt", TEXT), Member(b"b.png", PNG, 0)]), [("zip", "text", ("png", ("rows", "image")))]),
-        (zip_of([Member(b"s.wav", WAV), Member(b"b.jpg", jpeg())]), [("zip", "text", "audio", "jpeg")]),
+        (jpeg(), ["image-jpeg"]),
+        (jpeg(3, 0xC2), ["image-jpeg"]),
+        (zip_of([Member(b"a.txt", TEXT), Member(b"b.png", PNG, 0)]), [("zip", "binary", ("png", ("rows", "image")))]),
+        (zip_of([Member(b"s.wav", WAV), Member(b"b.jpg", jpeg())]), [("zip", "binary", "audio", "image-jpeg")]),
     ],
 )
 def test_files_are_found_in_anything(data: bytes, expected: list[object], around: bytes) -> None:
@@ -90,7 +90,7 @@ def test_files_are_found_in_anything(data: bytes, expected: list[object], around
 def test_a_picture_in_an_archive_in_an_archive_in_an_archive() -> None:
     inner = zip_of([Member(b"p.png", PNG, 0), Member(b"t.txt", TEXT)])
     outer = gzip_of(zip_of([Member(b"inner.zip", inner), Member(b"more.txt", TEXT)]))
-    assert opened(outer) == [("gzip", ("zip", "text", ("zip", "text", ("png", ("rows", "image")))))]
+    assert opened(outer) == [("gzip", ("zip", "binary", ("zip", "binary", ("png", ("rows", "image")))))]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,10 @@ def test_interlaced() -> None:
 def test_animated() -> None:
     frames = [rows(30, 40), rows(30, 40)[::-1], rows(30, 40)]
     frames[1] = bytes(len(frames[1]))
-    assert opened(made.apng_of(frames, image_header(10, 40), 10, 40, 300)) == [("png", *[("rows", "image")] * 3)]
+    data = made.apng_of(frames, image_header(10, 40), 10, 40, 300)
+    assert opened(data) == [("png", *[("rows", "image")] * 3)]
+    pictures = [leaf.segment for leaf in leaves(grow(data, MOST)) if leaf.segment is not None]
+    assert [picture.frame for picture in pictures] == [0, 1200, 1200]
 
 
 def test_a_picture_that_is_cut_off() -> None:
@@ -178,9 +181,9 @@ def test_archives_that_are_cut_off() -> None:
     members = [Member(b"folder/a%d.txt" % k, words(200, k), descriptor="word<III" if k % 2 else "") for k in range(6)]
     data = zip_of(members)
     second = data.find(b"PK\3\4", 4)
-    assert opened(data[:-200]) == [("zip", "text")]
-    assert opened(data[second - 30 :]) == [("zip", "text")]
-    assert opened(data[second - 30 : -200]) == [("zip", "text")]
+    assert opened(data[:-200]) == [("zip", "binary")]
+    assert opened(data[second - 30 :]) == [("zip", "binary")]
+    assert opened(data[second - 30 : -200]) == [("zip", "binary")]
     for cut in range(1, len(data), 97):
         assert rebuilt(grow(data[cut:], MOST)) == data[cut:]
         assert rebuilt(grow(data[:cut], MOST)) == data[:cut]
@@ -188,12 +191,12 @@ def test_archives_that_are_cut_off() -> None:
 
 def test_an_archive_that_is_odd_is_opened_member_by_member() -> None:
     data = zip_of([Member(b"two\nlines", TEXT), Member(b"b.zip", zip_of([Member(b"c.txt", TEXT)]), 0)])
-    assert opened(data) == [("deflate",), ("zip", "text")]
+    assert opened(data) == [("deflate",), ("zip", "binary")]
 
 
 def test_a_program_that_unpacks_itself() -> None:
     data = zip_of([Member(b"a.txt", TEXT), Member(b"b.txt", TEXT[::-1])], base=len(NOISE))
-    assert opened(b"MZ" + NOISE[2:] + data) == [("zip", "text")]
+    assert opened(b"MZ" + NOISE[2:] + data) == [("zip", "binary")]
 
 
 def test_groups_of_members_are_leaves() -> None:
@@ -202,8 +205,14 @@ def test_groups_of_members_are_leaves() -> None:
     data = zip_of([Member(b"%d.%s" % (k, end), text) for k, (end, text) in enumerate(zip(endings, texts, strict=True))])
     (archive,) = grow(data, MOST)
     assert isinstance(archive, Branch)
-    leaves = [node.data for node in archive.children if isinstance(node, Leaf)]
-    assert leaves[1:] == [b"0.xml\n1.py\n2.xml\n3.py\n", texts[0] + texts[2], texts[1] + texts[3]]
+    found = [node.data for node in archive.children if isinstance(node, Leaf)]
+    assert found[0].endswith(b"0.xml\n1.py\n2.xml\n3.py\n")
+    assert found[1:] == [texts[0] + texts[2], texts[1] + texts[3]]
+
+
+def test_many_names_are_text_before_what_they_name() -> None:
+    data = zip_of([Member(b"folder/with/a/long/name/%d.txt" % k, TEXT[k : k + 9], 0) for k in range(200)])
+    assert opened(data) == [("zip", "binary", "text")]
 
 
 def test_members_of_a_tar_archive_begin_files() -> None:

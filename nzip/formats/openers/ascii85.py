@@ -1,0 +1,99 @@
+"""Opener `ascii85`: four bytes as five characters (PostScript's and PDF's ASCII85Decode), on one line or many.
+
+docs/reference/ENCODINGS.md defines the recipe to the byte.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nzip.errors import CorruptError
+from nzip.formats.container.wire import Reader
+from nzip.formats.openers.base import Opened, Opener
+from nzip.formats.openers.lines import Lines, broken, joined, length, read
+from nzip.process import imported
+
+PLAIN = 1  # zeros are not written as "z"
+FIRST = 33  # the character of 0
+POWERS = (85**4, 85**3, 85**2, 85, 1)
+WORKING = 1 << 16
+
+
+class Ascii85Opener(Opener):
+    """Streams in PDF and PostScript."""
+
+    name = "ascii85"
+    id = 15
+    version = 1
+
+    def open(
+        self, coded: bytes, most: int, *, first: int = 0, line: int = 0, last: int = 0, between: bytes = b"",
+        **hints: Any,
+    ) -> Opened | None:  # fmt: skip
+        """Return the bytes that the characters stand for.
+
+        Args:
+            coded: from the first to the last character, without the mark of the end.
+            most: bytes that `inner` may have.
+            first, line, last, between: as in `Lines`.
+            hints: what others take.
+        """
+        lines = Lines(first, line, last, between)
+        text = joined(coded, lines)
+        if text is None or len(text) * 4 > most:
+            return None
+        plain = b"z" not in text
+        text = text.replace(b"z", b"!!!!!")
+        if not text or len(text) % 5 == 1 or min(text) < FIRST or max(text) >= FIRST + 85:
+            return None
+        inner = _bytes(text)
+        plain &= inner.find(bytes(4)) >= 0
+        recipe = bytes((plain * PLAIN,)) + lines.pack()
+        try:
+            return Opened(inner, recipe) if self.close(inner, recipe, len(coded)) == coded else None
+        except CorruptError:
+            return None
+
+    def close(self, inner: bytes, recipe: bytes, size: int) -> bytes:
+        reader = Reader(recipe)
+        flags = reader.u8()
+        lines = read(reader)
+        if flags > 1 or reader.left() or len(inner) > 4 * size:
+            raise CorruptError("a recipe of base 85 has a form that there is not")
+        text = _characters(inner, flags == PLAIN)
+        if length(len(text), lines) != size:
+            raise CorruptError(f"base 85 does not take the {size:,} bytes that belong there")
+        return broken(text, lines)
+
+    def memory(self, inner: int, size: int) -> int:
+        return WORKING + 24 * inner + 4 * size
+
+
+def _bytes(text: bytes) -> bytes:
+    """Return what characters stand for, none of them a short form; a group that is too large gives any bytes."""
+    imported("numpy")
+    import numpy as np
+
+    missing = -len(text) % 5
+    digits = np.frombuffer(text + b"u" * missing, np.uint8).reshape(-1, 5) - np.uint8(FIRST)
+    words = digits.astype(np.int64) @ np.array(POWERS, np.int64)
+    made = words.astype(">u4").tobytes()
+    return made[: len(made) - missing]
+
+
+def _characters(inner: bytes, plain: bool) -> bytes:
+    imported("numpy")
+    import numpy as np
+
+    missing = -len(inner) % 4
+    words = np.frombuffer(inner + bytes(missing), ">u4").astype(np.uint32)
+    digits = np.stack([words // np.uint32(power) % np.uint32(85) for power in POWERS], axis=1).astype(np.uint8)
+    rows = (digits + np.uint8(FIRST)).reshape(-1, 5)
+    if plain or not (short := np.flatnonzero(words[: len(inner) // 4] == 0)).size:
+        text = rows.tobytes()
+        return text[: len(text) - missing]
+    keep = np.ones(rows.shape, np.bool_)
+    keep[short, 1:] = False
+    rows[short, 0] = ord("z")
+    text = rows[keep].tobytes()
+    return text[: len(text) - missing]

@@ -1,0 +1,1 @@
+"""The engine `bilevel`: pictures of black and white."""

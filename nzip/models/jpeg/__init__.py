@@ -1,0 +1,1 @@
+"""Engine `jpeg`: whole JPEG files, their coefficients predicted and mixed."""

@@ -1,0 +1,130 @@
+"""The arrays that the loops work on."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from nzip.formats.jpeg.recoding import Outline
+from nzip.formats.jpeg.structure import ZIGZAG
+from nzip.models.cm import tables
+from nzip.models.jpeg import layout, standard
+from nzip.models.jpeg.layout import Preset
+from nzip.process import lock
+
+_lock = lock()
+_kept: dict[str, Any] = {}
+
+
+class State(NamedTuple):
+    """What the loop over coefficients learns, and constants, in the order of its arguments from `settings` on."""
+
+    settings: Any
+    chosen: Any
+    starts: Any
+    cells: Any
+    weights: Any
+    uses: Any
+    extra: Any
+    sizes: Any
+    values: Any
+    logs: Any
+    squash: Any
+    stretch: Any
+    rates: Any
+
+
+class ByteState(NamedTuple):
+    """The same of the loop over bytes, from `cells` on."""
+
+    cells: Any
+    places: Any
+    weights: Any
+    squash: Any
+    stretch: Any
+    rates: Any
+
+
+def constants() -> dict[str, Any]:
+    """Return the tables that never change, made once."""
+    import numpy as np
+
+    with _lock:
+        if not _kept:
+            _kept.update(
+                squash=np.array(tables.squash_values(), np.uint16),
+                stretch=np.array(tables.stretch_values(), np.int16),
+                rates=np.array(tables.rates(), np.int32),
+                logs=np.array(layout.logarithms(), np.int32),
+                starts=np.array(layout.starts(), np.int64),
+                order=np.array(layout.order(), np.int64),
+                before=np.frombuffer(standard.read_before(), np.uint8).copy(),
+            )
+    return _kept
+
+
+def state(preset: Preset) -> State:
+    """Return what the loop over coefficients starts from."""
+    import numpy as np
+
+    known = constants()
+    lanes = 16 * preset.vectors
+    weights = np.zeros((layout.WEIGHT_ROWS, lanes), np.int32)
+    weights[:, :-1] = layout.WEIGHT
+    values = np.zeros((128, 16), np.int32)
+    values[:, :2] = layout.VALUE_WEIGHT
+    chosen = np.zeros((len(layout.KINDS), layout.MOST + 1), np.int64)
+    for row, contexts in zip(chosen, preset.contexts, strict=True):
+        row[0] = len(contexts)
+        row[1 : 1 + len(contexts)] = contexts
+    return State(
+        settings=np.array((preset.vectors, preset.rate, preset.limit, 0, 0, 0), np.int64),
+        chosen=chosen.reshape(-1),
+        starts=known["starts"],
+        cells=np.zeros(layout.CELLS, np.uint32),
+        weights=weights.reshape(-1),
+        uses=np.zeros(layout.WEIGHT_ROWS, np.int64),
+        extra=np.array(layout.warming(), np.int64),
+        sizes=np.full(128 * 16, layout.SIZE_WEIGHT, np.int32),
+        values=values.reshape(-1),
+        logs=known["logs"],
+        squash=known["squash"],
+        stretch=known["stretch"],
+        rates=known["rates"],
+    )
+
+
+def byte_state() -> ByteState:
+    """Return what the loop over bytes starts from."""
+    import numpy as np
+
+    from nzip.models.jpeg import bytes_layout as sizes
+
+    known = constants()
+    weights = np.full((sizes.ROWS, 8), sizes.WEIGHT, np.int32)
+    weights[:, 6:] = 0
+    return ByteState(
+        np.zeros(sizes.CELLS, np.uint32), np.zeros(1 << sizes.MATCH_BITS, np.int64), weights.reshape(-1),
+        known["squash"], known["stretch"], known["rates"],
+    )  # fmt: skip
+
+
+def picture(outline: Outline) -> tuple[Any, Any, list[Any]]:
+    """Return the shape and the quantisers of a picture as the loop takes them, and arrays that last for it alone."""
+    import numpy as np
+
+    frame = outline.frame
+    shape = [len(frame.components), frame.blocks]
+    quantisers = np.ones((len(frame.components), 64), np.int64)
+    for k, component in enumerate(frame.components):
+        shape += [component.first, component.wide, component.high, int(k in (1, 2))]
+        table = outline.quantisers.get(component.table)
+        if table is not None:
+            quantisers[k, ZIGZAG] = np.maximum(table, 1)
+    shape += [0] * (18 - len(shape))
+    widest = max(component.wide for component in frame.components)
+    second = frame.components[1] if len(frame.components) > 1 else None
+    passing = [
+        np.zeros(8 * widest, np.int64), np.zeros(4 * widest + 4, np.int64), np.zeros(widest + 1, np.int64),
+        np.zeros(second.wide * second.high if second else 1, np.int16),
+    ]  # fmt: skip
+    return np.array(shape, np.int64), quantisers.reshape(-1), passing
