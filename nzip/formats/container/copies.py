@@ -2,7 +2,7 @@
 
 A block's engine codes its *literals*. A copy says: before the literal of this number stand so many bytes that are among
 the literals of this block, or of one before it. So a copy never leads to a copy, and nothing is followed twice.
-docs/reference/FORMAT.md, section 2.5, defines the bytes.
+docs/reference/FORMAT.md, section 2.6, defines the bytes.
 
 Invariants: what is read is compared with the sizes in the block's header before it is used; a source lies within bytes
 that are known at that place. What can be followed is bounded by the content's size, whatever the copies say.

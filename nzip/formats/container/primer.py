@@ -1,4 +1,4 @@
-"""The file of a primer of one's own: a text, packed, and its hash. docs/reference/FORMAT.md, section 2.7, defines it.
+"""The file of a primer of one's own: a text, packed, and its hash. docs/reference/FORMAT.md, section 2.8, defines it.
 
 Invariants: nothing is allocated on the word of a length field; a text that does not match its hash is never returned.
 """

@@ -4,7 +4,7 @@ A block holds what is left between its copies. Where a copy from the old file en
 there before: this is what the rest most likely resembles, and the engine reads it before it codes the rest. Then it
 reads the last bytes of the copy, which is what the rest follows. A small file is read before the block, as a whole.
 
-docs/reference/FORMAT.md, section 2.6, defines it. Both sides make it of the block's copies, so nothing of it is stored
+docs/reference/FORMAT.md, section 2.7, defines it. Both sides make it of the block's copies, so nothing of it is stored
 but how much.
 """
 
