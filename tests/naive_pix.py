@@ -39,7 +39,7 @@ QUARTERS = (
 ALL = None
 FITS = {1: [(16, 1, 0), (16, ALL, 0)], 2: [(16, 1, 0), (32, ALL, 0), (8, 0, 2), (32, 2, 0), (24, 1, 0)]}
 TAPS, CONTEXTS, SETS, LANES = {1: 16, 2: 32}, {1: 13, 2: 41}, {1: 2, 2: 6}, {1: 16, 2: 48}
-RATES = {1: (40, 0, 100), 2: (12, 60, 200)}
+RATES = {1: (60, 0, 100), 2: (20, 60, 200)}
 FIRST = {1: 7864, 2: 700}
 PULLS = {(0, -1): 49152, (-1, 0): 49152, (-1, -1): -32768}
 
@@ -509,34 +509,16 @@ class Picture:
     """A picture and how it is coded, as a payload has it."""
 
 
-class Payload:
-    """A payload of `size` bytes, decoded.
+class Head:
+    """The map of pictures of a payload, and how each is coded."""
 
-    Attributes:
-        block: the bytes.
-    """
-
-    def __init__(self, payload, size, preset):
-        self.payload, self.size, self.preset, self.at = payload, size, preset, 0
+    def __init__(self, payload):
+        self.payload, self.at = payload, 0
         self.pictures = []
         for _ in range(self._uleb()):
             self.pictures.append(self._entry())
         for picture in self.pictures:
             self._how(picture)
-        model = Model(preset, BinaryCoder(payload[self.at :]))
-        used = sum(p.width * p.height * p.channels * p.depth for p in self.pictures)
-        bitmaps = sum((high - low + 8) // 8 for p in self.pictures for low, high, _, gaps in p.bounds if gaps)
-        self.loose = model.loose(None, size - used + bitmaps)
-        self._run(model)
-
-    def again(self):
-        """Return the payload that the same numbers give."""
-        model = Model(self.preset, BinaryCoder())
-        model.loose(self.loose, len(self.loose))
-        self._run(model)
-        return self.payload[: self.at] + model.coder.end()
-
-    # ---- the head
 
     def _u8(self):
         self.at += 1
@@ -571,6 +553,29 @@ class Payload:
             high = low + self._uleb()
             last = self._u8()
             picture.bounds.append((low, high, last & 127, last >> 7))
+
+class Payload(Head):
+    """A payload of `size` bytes, decoded.
+
+    Attributes:
+        block: the bytes.
+    """
+
+    def __init__(self, payload, size, preset):
+        super().__init__(payload)
+        self.size, self.preset = size, preset
+        model = Model(preset, BinaryCoder(payload[self.at :]))
+        used = sum(p.width * p.height * p.channels * p.depth for p in self.pictures)
+        bitmaps = sum((high - low + 8) // 8 for p in self.pictures for low, high, _, gaps in p.bounds if gaps)
+        self.loose = model.loose(None, size - used + bitmaps)
+        self._run(model)
+
+    def again(self):
+        """Return the payload that the same numbers give."""
+        model = Model(self.preset, BinaryCoder())
+        model.loose(self.loose, len(self.loose))
+        self._run(model)
+        return self.payload[: self.at] + model.coder.end()
 
     # ---- the pictures
 
@@ -645,7 +650,8 @@ class Payload:
 
     def _quarters(self, model, p, luma, spans, planes):
         room = {}
-        for k, (rows, errors) in enumerate(zip(self._cut(p, luma.rows()), self._cut(p, luma.rows(luma.e)), strict=True)):
+        both = zip(self._cut(p, luma.rows()), self._cut(p, luma.rows(luma.e)), strict=True)
+        for k, (rows, errors) in enumerate(both):
             room[k] = Sheet(len(rows), len(rows[0]), 0, rows, errors)
         parts = {4 * k + j: part for k in (1, 2) for j, part in enumerate(self._cut(p, planes[k]))} if planes else {}
         for number, refs, shares, means in QUARTERS:

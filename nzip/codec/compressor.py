@@ -25,6 +25,8 @@ from nzip.codec.members import MemberWriter
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
 from nzip.formats.container import copies
 from nzip.formats.container.structures import Header
+from nzip.formats.content.continued import behind
+from nzip.formats.content.kinds import Segment
 from nzip.formats.repeats.finder import Cut, Finder
 from nzip.process import imported
 from nzip.settings import DEFAULT_LEVEL, LEAST_REPEATED, STORED, Settings, resolve
@@ -169,6 +171,7 @@ class Compressor(Closing):
         self._rest = _Rest(0, bytearray())
         self._pieces: list[_Piece] = []  # what was not handed out, in order
         self._begun = False  # the header is made; a solo member's is part of its one piece
+        self._begun_before: Segment | None = None  # what the next block goes on with
         self._table = b""  # the chunk that stands behind the blocks of a packed directory
         self._end: _Piece | None = None
         self._closed = False
@@ -207,26 +210,6 @@ class Compressor(Closing):
             self._feed(data)
             return self._take()
 
-    def border(self, ahead: int) -> None:
-        """Say that `ahead` bytes of another kind begin here: a block that is half full ends, lest those be torn. Where
-        they fit in it, it goes on, for each block begins anew with what it learns.
-
-        Raises:
-            ValueError: `flush` or `close` was called before.
-        """
-        with exclusive(self._lock):
-            self._settle()
-            if self._closed or self._end is not None:
-                raise ValueError("the compressor has been flushed")
-            size = len(self._rest.data)
-            if not self._limit and 2 * size >= self._block_size and size + ahead > self._block_size:
-                self._cut()
-
-    def add_table(self, chunk: bytes) -> None:
-        """Have the table of a directory's entries (`formats.container.entries`) stand behind the blocks; with one, a
-        member is never solo."""
-        self._table = chunk
-
     def flush(self) -> bytes:
         """Finish the member and return the rest of the output.
 
@@ -246,6 +229,28 @@ class Compressor(Closing):
         """Drop unfinished work and end the threads. Safe to call at any time."""
         with self._lock:
             self._close()
+
+    # For archives of directories
+
+    def _border(self, ahead: int) -> None:
+        """Say that `ahead` bytes of another kind begin here: a block that is half full ends, lest those be torn. Where
+        they fit in it, it goes on, for each block begins anew with what it learns.
+
+        Raises:
+            ValueError: `flush` or `close` was called before.
+        """
+        with exclusive(self._lock):
+            self._settle()
+            if self._closed or self._end is not None:
+                raise ValueError("the compressor has been flushed")
+            size = len(self._rest.data)
+            if not self._limit and 2 * size >= self._block_size and size + ahead > self._block_size:
+                self._cut()
+
+    def _add_table(self, chunk: bytes) -> None:
+        """Have the table of a directory's entries (`formats.container.entries`) stand behind the blocks; with one, a
+        member is never solo."""
+        self._table = chunk
 
     # What follows `NzipFile` uses too: it hands out each piece as the file under it takes it.
 
@@ -384,7 +389,9 @@ class Compressor(Closing):
             raw = raw[:count]
             task = Task(lambda: chunk)
         else:
-            task = self._workers.submit(partial(_coded, raw, cut, self._coding, self._beside, number))
+            begun, text = self._begun_before, raw if cut is None else cut.literals
+            task = self._workers.submit(partial(_coded, raw, cut, self._coding, self._beside, number, begun))
+            self._begun_before = behind(text, begun) if more and self._coding.opened else None
         self._add(_Piece(number, self._rest.start, raw, task, cut=cut))
         self._collect(self._most_waiting)
 
@@ -423,7 +430,9 @@ class Compressor(Closing):
         self._repeats.scan(self._rest.data)
 
 
-def _coded(raw: bytes, cut: Cut | None, coding: Coding, known: Known, before: int) -> bytes:
+def _coded(
+    raw: bytes, cut: Cut | None, coding: Coding, known: Known, before: int, begun: Segment | None = None
+) -> bytes:
     """Return the chunk of a block: with what it copies where repeats were looked for, and by what is known beside."""
     literals, found = (raw, []) if cut is None else (cut.literals, list(cut.copies))
     packed = copies.pack(found, raw, len(literals))
@@ -434,7 +443,9 @@ def _coded(raw: bytes, cut: Cut | None, coding: Coding, known: Known, before: in
         chunk = known.primer.encode(literals, coding, packed, len(raw))
     if chunk is not None:
         return chunk
-    return encode_copied(literals, coding, packed, len(raw)) if packed else encode_block(literals, coding)
+    if packed:
+        return encode_copied(literals, coding, packed, len(raw), begun)
+    return encode_block(literals, coding, begun)
 
 
 def compress(
@@ -463,5 +474,3 @@ def compress(
         primer=primer,
     ) as compressor:
         return compressor.compress(data) + compressor.flush()
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import random
 from dataclasses import replace
@@ -204,10 +205,8 @@ def test_an_interrupted_writer_goes_on(monkeypatch):
     compressor, out = Compressor(SMALL), b""
     at = 0
     while at < len(DATA):
-        try:
+        with contextlib.suppress(KeyboardInterrupt):
             out += compressor.compress(DATA[at : at + 50_000])
-        except KeyboardInterrupt:
-            pass
         at = compressor.bytes_in
     while True:
         try:

@@ -180,6 +180,57 @@ def _naive_columnar(block: bytes, params: Mapping[str, Any], payload: bytes) -> 
     return naively + block[first + count * len(rows) :]
 
 
+def _naive_pix(block: bytes, params: Mapping[str, Any], payload: bytes) -> bytes:
+    import naive_pix as naive
+
+    found = naive.Payload(payload, len(block), params["preset"])
+    assert found.block == block
+    naively: bytes = found.again()
+    return naively
+
+
+def _pictures() -> dict[str, bytes]:
+    """Pictures behind headers of PNM: grey, of two bytes, in colours, in those of JFIF; and bytes that are none."""
+    dice = random.Random(15)
+    most = 5 if JIT_OFF else 24
+
+    def slope(width: int, height: int, channels: int, step: int = 5) -> list[int]:
+        return [
+            min(255, max(0, 40 * channel + step * x + 3 * y + dice.randrange(4)))
+            for y in range(height) for x in range(width) for channel in range(channels)
+        ]  # fmt: skip
+
+    def jfif(a: int, b: int, c: int) -> bytes:
+        red, blue = a + (91881 * c + 32768 >> 16), a + (116130 * b + 32768 >> 16)
+        green = a + (32768 - 22554 * b - 46802 * c >> 16)
+        return bytes(min(255, max(0, x)) for x in (red, green, blue))
+
+    small = bytes(slope(6, 5, 1))
+    grey = bytes(slope(9, most, 1))
+    wide = b"".join((200 * x).to_bytes(2, "big") for x in slope(8, most // 2, 1))
+    colours = bytes(slope(7, most // 2, 3))
+    smooth = b"".join(
+        jfif(80 + 3 * x + dice.randrange(9), 5 - y // 2, x // 3) for y in range(most // 2) for x in range(12)
+    )
+    return {
+        SMALL: b"P5\n6 5\n255\n" + small,
+        "one byte": b"a",
+        "noise": NOISE[:100],
+        "run": b"P5\n40 %d\n255\n" % most + b"\7" * 40 * most,
+        "text": b"P6\n7 %d\n255\n" % (most // 2) + colours + b"and some words behind",
+        "records": b"P5\n8 %d\n65535\n" % (most // 2) + wide,
+        "text, then noise": b"P5\n9 %d\n255\n" % most + grey + NOISE[:20],
+        SEVERAL: b"P6\n12 %d\n255\n" % (most // 2) + smooth,
+    }
+
+
+def _naive_pcm(block: bytes, params: Mapping[str, Any], payload: bytes) -> bytes:
+    import naive_pcm as naive
+
+    naively: bytes = naive.encode(block, params, payload)
+    return naively
+
+
 def _naive_bilevel(block: bytes, params: Mapping[str, Any], payload: bytes) -> bytes:
     import naive_bilevel as naive
 
@@ -246,9 +297,7 @@ def _latents_of_sounds() -> dict[str, bytes]:
     found = {"noise": NOISE[:100], "one byte": b"a"}
     for name, count in ((SMALL, 64), ("run", 900), ("text", 2500), ("records", 400)):
         data = record.to_bytes([codec.analyse(tiny.sound(1, 2, count), (50,), NumpyOps())])
-        head = record.Head(
-            1, model, (50,), record.SOUND, (count,), 2, rate=44100, subtype="PCM_16", symbols=len(data)
-        )
+        head = record.Head(1, model, (50,), record.SOUND, (count,), 2, rate=44100, subtype="PCM_16", symbols=len(data))
         found[name] = head.encode() + data
     return found
 
@@ -259,6 +308,18 @@ def _sounds() -> dict[str, bytes]:
 
     found = {**BLOCKS, SMALL: sounds.riff(sounds.tones(24, 1), 2, 1), **sounds.every()}
     return {about: block[:120] for about, block in found.items()} if JIT_OFF else found
+
+
+def _jpegs() -> dict[str, bytes]:
+    """`BLOCKS`, and in the place of some JPEG files."""
+    from formats.jpeg import made
+
+    tiny = made.file("tiny")
+    if JIT_OFF:
+        return {**BLOCKS, SMALL: tiny, "run": tiny}
+    files = {"text": "baseline_420", "run": "flat", "records": "progressive_444_restarts", "two runs": "cmyk"}
+    noisy = made.file("thumbnail") + NOISE[:300]
+    return {**BLOCKS, SMALL: tiny, **{name: made.file(file) for name, file in files.items()}, "text, then noise": noisy}
 
 
 CASES = (
@@ -280,7 +341,10 @@ CASES = (
     Case("lm", {"model": "tiny", "streams": 3, "window": 64}, inside=_a_language_model, compiled=True, text_only=True),
     Case("bilevel", naive=_naive_bilevel, blocks=_bitmaps_too),
     Case("columnar", naive=_naive_columnar, blocks=_pairs_too),
-    *(Case("pcm", {"preset": preset}, blocks=_sounds) for preset in (1, 2)),
+    *(Case("pcm", {"preset": preset}, naive=_naive_pcm, blocks=_sounds) for preset in (1, 2)),
+    Case("jpeg", {"preset": 1}, blocks=_jpegs),
+    Case("jpeg", {"preset": 2}, blocks=_jpegs, brief=True),
+    *(Case("pix", {"preset": preset}, naive=_naive_pix, blocks=_pictures) for preset in (1, 2)),
     Case("latents", inside=_a_latent_model, blocks=_latents_of_sounds, pinned=False, faults=NzipError),
 )  # fmt: skip
 

@@ -41,7 +41,7 @@ class Segment:
         offset: bytes before the first sample, pixel or record.
         frame: bytes from a pixel to the same pixel of the frame before; 0 if there is none.
         big: whether samples begin with their highest byte.
-        indexed: whether pixels are places in a palette.
+        indexed: whether pixels are places in a palette, or repeat exactly as these do (`photographs`).
         real: whether samples are IEEE 754 floats.
         confidence: 0..100; `SURE` and more rests on a header.
     """

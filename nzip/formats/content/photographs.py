@@ -7,6 +7,8 @@ what finds repeats makes a picture smaller than what foretells samples.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from nzip.formats.content.kinds import Segment
 
 REPEATS = 8
@@ -45,3 +47,10 @@ def photographic(data: bytes, segment: Segment) -> bool:
     again[order[1:]] = (key[order[1:]] == key[order[:-1]]) & (here[order[1:]] == here[order[:-1]])
     lively = len(flat) - int(flat.sum())
     return lively < LEAST or int((again & ~flat).sum()) * REPEATS < lively
+
+
+def judged(data: bytes, segment: Segment) -> Segment:
+    """Return a segment, which holds `data`, as one with places in a palette where it is a picture and no photograph."""
+    if segment.kind != "image" or segment.indexed or photographic(data, segment):
+        return segment
+    return replace(segment, indexed=True)

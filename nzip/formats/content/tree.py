@@ -11,6 +11,7 @@ from typing import NamedTuple
 from nzip.formats.content.containers.base import Found
 from nzip.formats.content.containers.search import find
 from nzip.formats.content.kinds import Segment
+from nzip.formats.content.photographs import judged
 from nzip.formats.openers.base import Opener
 from nzip.formats.openers.plan import DEEPEST
 from nzip.registry import OPENERS
@@ -80,7 +81,7 @@ class _Grower:
         """Return the nodes for a stretch; none where it is not worth it."""
         coded = data[found.start : found.stop]
         if not found.opener:
-            return (Leaf(coded, found.segment),)
+            return (Leaf(coded, judged(coded, found.segment) if found.segment else None),)
         if depth < DEPTH and found.opener in OPENERS:
             opener: Opener = OPENERS.by_name(found.opener)
             opened = opener.open(coded, self._left, **found.hints)

@@ -28,6 +28,7 @@ SEEN = 1500  # what filters should see of the mean error, 2^-FRACTION
 ALONE = 0.05  # a correlation that makes no partner
 LIST_GAIN = 0.125  # bits of a sample that a list of values must seem to save, and so many times what it takes
 LIST_WORTH = 2
+OUTLIERS = 256  # one float in so many may be larger than what integers reach
 LIST_SHARE = 8  # of samples, floats have one value that is new at most
 
 
@@ -123,7 +124,9 @@ def _reals(words: Words, sound: Sound) -> list[Made]:
     simple = not (words[~usual] > 0).any()
     if simple and highest - lowest < DIGITS and lowest >= -126:
         return [_cut(words, exponents, mantissas, sound._replace(form=SCALED, exponent=lowest))]
-    split = _cut(words, exponents, mantissas, sound._replace(form=SPLIT, exponent=max(highest - DIGITS + 2, -126)))
+    above = np.cumsum(np.bincount(exponents[usual], minlength=255)[::-1])[::-1]  # of each exponent, those not below it
+    most = int(np.flatnonzero(above * OUTLIERS > len(words))[-1]) - 127 if len(words) >= OUTLIERS else highest
+    split = _cut(words, exponents, mantissas, sound._replace(form=SPLIT, exponent=max(most - DIGITS + 2, -126)))
     return [split, *_listed(words, sound._replace(form=REAL_LISTED), 0)]
 
 
@@ -134,9 +137,9 @@ def _zeros_below(values: Integers) -> Integers:
 
 
 def _cut(words: Words, exponents: Integers, mantissas: Integers, sound: Sound) -> Made:
-    """Return floats cut to multiples of 2^exponent."""
+    """Return floats cut to multiples of 2^exponent; to 0 where they are too large."""
     digits = exponents - np.int32(126 + sound.exponent)  # of the integer, 24 at most
-    cut = np.where((exponents > 0) & (exponents < 255) & (digits > 0), mantissas | np.int32(1 << 23), 0)
+    cut = np.where((exponents > 0) & (exponents < 255) & (digits <= DIGITS), mantissas | np.int32(1 << 23), 0)
     cut = cut >> np.clip(DIGITS - digits, 0, 31).astype(np.int32)
     return Made(sound, np.where(words >> np.uint32(31) > 0, -cut, cut).astype(np.int32), words)
 

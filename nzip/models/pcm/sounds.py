@@ -11,7 +11,7 @@ from nzip.errors import CorruptError
 from nzip.formats.container.wire import Reader, uleb
 
 MOST = 4096  # sounds of a block
-MOST_CHANNELS = 255
+MOST_CHANNELS = 64
 MOST_VALUES = 1 << 20  # of a list of values
 PART = 32  # levels that filters see may be shifted by so much, either way
 WHOLE, LISTED, SCALED, SPLIT, REAL_LISTED = range(5)  # how samples are made of integers
@@ -113,7 +113,7 @@ def unpack(reader: Reader, size: int) -> list[Sound]:
 
 def _sound(reader: Reader, sound: Sound) -> Sound:
     shape, channels = reader.u8(), reader.u8()
-    _expect(channels > 0 and shape >> 4 <= REAL_LISTED)
+    _expect(0 < channels <= MOST_CHANNELS and shape >> 4 <= REAL_LISTED)
     sound = sound._replace(
         width=(shape & 3) + 1, big=bool(shape & 4), unsigned=bool(shape & 8), form=shape >> 4, channels=channels
     )

@@ -22,6 +22,7 @@ from nzip.models.pix.presets import PRESETS
 from nzip.params import Number, Parameters, Params
 
 FIXED, PER_BYTE = 48 << 20, 20  # memory
+PLANNED = 12  # bytes of a byte whose picture's planes are known before the first one is coded
 
 
 class PixEngine(Engine):
@@ -32,7 +33,7 @@ class PixEngine(Engine):
     version = 1
     parameters = Parameters(
         "engine pix",
-        Number(name="preset", help="1 quick, 2 small", bits=8, low=1, high=2, default=1, newer=True),
+        Number(name="preset", help="1 is quick, 2 makes smaller.", bits=8, low=1, high=2, default=1, newer=True),
     )
     imports = ("numpy",)
 
@@ -41,6 +42,9 @@ class PixEngine(Engine):
 
     def memory(self, params: Params, size: int) -> int:
         return FIXED + PER_BYTE * size
+
+    def encode_memory(self, params: Params, size: int) -> int:
+        return self.memory(params, size) + PLANNED * size
 
     def encode(self, block: bytes, params: Params, content: Content | None = None) -> bytes:
         import numpy as np

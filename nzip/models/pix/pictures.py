@@ -94,7 +94,7 @@ def of_content(content: Content) -> list[Picture]:
             continue
         frames = _frames(picture, segment)
         for number, frame in enumerate(frames):
-            follows = 1 if number else _back(frame, segment, found)
+            follows = 1 if number else _back(frame, segment.frame, gap + frame.gap, found)
             found.append(frame._replace(gap=gap + frame.gap, follows=follows))
             gap = 0
         gap += segment.length - sum(frame.gap + frame.size for frame in frames)
@@ -113,12 +113,15 @@ def _frames(picture: Picture, segment: Segment) -> list[Picture]:
     return [each, *[each._replace(gap=between)] * (count - 1)]
 
 
-def _back(picture: Picture, segment: Segment, found: list[Picture]) -> int:
-    """Return how many pictures back the frame before a segment's first one is."""
+def _back(picture: Picture, frame: int, gap: int, found: list[Picture]) -> int:
+    """Return how many pictures back the frame before one is, which stands about `frame` bytes back; 0 for none."""
+    best, least, distance = 0, frame, gap
     for back, other in enumerate(reversed(found[-MOST_BACK:]), 1):
-        if segment.frame and other.shape == picture.shape and back > 1:
-            return back
-    return 0
+        distance += other.size
+        if other.shape == picture.shape and abs(distance - frame) < least:
+            best, least = back, abs(distance - frame)
+        distance += other.gap
+    return best
 
 
 def pack(pictures: list[Picture]) -> bytes:

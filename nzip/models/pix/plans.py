@@ -107,9 +107,9 @@ def _bounds(plane: Any, rank: bool) -> Bounds:
     steps = np.abs(np.diff(plane, axis=1)).reshape(-1)
     large = int(np.partition(steps, len(steps) * 99 // 100)[len(steps) * 99 // 100]) if len(steps) else 0
     low, high = int(plane.min()), int(plane.max())
-    if rank and high - low + 1 < plane.size:
+    if rank and high - low + 1 <= 8 * plane.size:
         used = int(np.count_nonzero(np.bincount(plane.reshape(-1) - low)))
-        if 4 * used <= 3 * (high - low + 1):
+        if 4 * used <= 3 * (high - low + 1) and 2 * used <= plane.size:
             return Bounds(low, high, max(0, used.bit_length() - 10), True)
     return Bounds(low, high, max(0, large.bit_length() - 9))
 

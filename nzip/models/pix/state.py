@@ -10,7 +10,7 @@ from nzip.models.pix.plans import How, numbers, order, rgb
 from nzip.models.pix.presets import PRESETS, Preset
 
 ENCODE, DECODE = 0, 1
-LEAST_SPLIT = 48  # rows and columns
+LEAST_SPLIT = 32  # rows and columns
 SAMPLE_SIDE = 128  # rows and columns of the sample that decides
 
 

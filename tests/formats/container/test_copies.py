@@ -43,10 +43,14 @@ def made(
     columns += [b"".join(uleb(row[i]) for row in rows) for i in (2, 3)]
     lengths = [len(column) for column in columns[:-1]] if sizes is None else sizes
     plain = b"".join(map(uleb, lengths)) + b"".join(columns)
-    return check64(content).to_bytes(8, "little") + uleb(len(rows) if count is None else count) + bytes((PLAIN,)) + plain
+    head = check64(content).to_bytes(8, "little") + uleb(len(rows) if count is None else count)
+    return head + bytes((PLAIN,)) + plain
 
 
-@given(st.lists(st.tuples(st.integers(0, 300), st.integers(64, 400), st.sampled_from([0, 1, 3])), max_size=40), st.data())
+ROWS = st.tuples(st.integers(0, 300), st.integers(64, 400), st.sampled_from([0, 1, 3]))
+
+
+@given(st.lists(ROWS, max_size=40), st.data())
 def test_comes_back(rows, data):
     literals = random.Random(5).randbytes(1000)
     copies, place = [], 0

@@ -15,7 +15,9 @@ from nzip.formats.repeats.finder import Cut, Finder
 BLOCK = 3000
 
 
-def blocks_of(data: bytes, pieces: list[int], *, reach: int = 1 << 16, old: bytes = b"", block: int = BLOCK) -> list[Cut]:
+def blocks_of(
+    data: bytes, pieces: list[int], *, reach: int = 1 << 16, old: bytes = b"", block: int = BLOCK
+) -> list[Cut]:
     """Return what a finder makes of `data` given in pieces of these sizes, over and over."""
     finder, rest, cuts, at, turn = Finder(reach, old), bytearray(), [], 0, 0
     while at < len(data):
@@ -47,7 +49,8 @@ def content_of(cuts: list[Cut], reach: int, old: bytes = b"") -> bytes:
             text += cut.literals[at:place]
             at = place
             if back > len(starts) - 1:
-                assert back == len(starts) and offset + length <= len(old)
+                assert back == len(starts)
+                assert offset + length <= len(old)
                 text += old[offset : offset + length]
                 continue
             start = starts[len(starts) - 1 - back] + offset

@@ -14,7 +14,11 @@ Array = Any
 MARK = 0  # the first byte of such a recipe
 DEEPEST = 12  # the logarithm of places that are looked at
 MOST_TOKENS = 1 << 20  # of a block
-STEPS = 1024  # of a search that a byte may take, on the average
+STEPS = 1024  # of searches that a byte may take, on the average, and
+FEWEST = 1 << 16  # so many more
+QUICK = 32  # and in a trial
+FEW = 512  # tokens for which only depths are tried
+ENOUGH = 200  # of a sample of so many coded bytes, a byte and 16 more are not worth looking for better
 ALL = 1 << 60
 SAMPLE = 1 << 13  # tokens by which settings are chosen
 DEPTHS = (7, 5, 3, 0, 9, 12, 10, 6, 4, 2, 1)
@@ -42,7 +46,7 @@ class Guide(NamedTuple):
     joined: int = 0
 
 
-def _settings(guide: Guide, size: int, most_tokens: int, padding: int) -> Array:
+def _settings(guide: Guide, size: int, most_tokens: int, padding: int, steps: int = STEPS) -> Array:
     import numpy as np
 
     from nzip.formats.openers.deflate import follow_kernel as kernel
@@ -50,7 +54,7 @@ def _settings(guide: Guide, size: int, most_tokens: int, padding: int) -> Array:
     out = np.zeros(kernel.SETTINGS, np.int64)
     out[kernel.DEPTH], out[kernel.NICE], out[kernel.FAMILY] = 1 << guide.depth, guide.nice, guide.family
     out[kernel.SPARSE], out[kernel.BUILDER], out[kernel.JOINED] = guide.sparse, guide.builder, guide.joined
-    out[kernel.BUDGET], out[kernel.MOST_TOKENS] = STEPS * size + (1 << 16), most_tokens
+    out[kernel.BUDGET], out[kernel.MOST_TOKENS] = steps * size + FEWEST, most_tokens
     out[kernel.PADDING] = padding
     return out
 
@@ -107,7 +111,8 @@ class Follower:
         from nzip.entropy import bounds
 
         data = np.empty(len(self.coded) + 256, np.uint8)
-        settings = _settings(guide, self.size, self.most_tokens, 0)
+        steps = STEPS if limit == ALL else QUICK
+        settings = _settings(guide, self.size, self.most_tokens, 0, steps)
         status, coder = _run(0, self.plain, self.size, settings, self.stream.tokens, self.coded, self.stream.blocks,
                              data, data[:0], limit)  # fmt: skip
         if status < 0:
@@ -128,9 +133,13 @@ class Follower:
 
         first = min((Guide(family=family) for family in (0, 1)), key=cost)
         first = min((first._replace(builder=b, joined=j) for b in (0, 1) for j in (0, 1)), key=cost)
-        for family in (0, 1):
+        enough = cost(first) <= 16 + len(self.coded) // ENOUGH * min(1, tried[first][1] / max(1, self.size))
+        few = len(self.stream.tokens) < FEW
+        for family in () if enough else (0, 1):
             best = first._replace(family=family)
-            best = min((best._replace(depth=depth) for depth in DEPTHS), key=cost)
+            best = min((best._replace(depth=depth) for depth in (DEPTHS[:6] if few else DEPTHS)), key=cost)
+            if few:
+                continue
             best = min((best._replace(nice=nice) for nice in NICES), key=cost)
             min((best._replace(sparse=sparse) for sparse in SPARSE), key=cost)
         best = min(tried, key=cost)
@@ -182,7 +191,7 @@ def _decode(
 
     from nzip.formats.openers.deflate import follow_kernel as kernel
 
-    tokens = np.empty(most_tokens + 1, np.uint32)
+    tokens = np.empty(most_tokens, np.uint32)
     blocks = np.empty((0, 5), np.int64)
     none = np.frombuffer(b"", np.uint8)
     status, coder = _run(kernel.DECODING, plain, size, settings, tokens, none, blocks, data, out, 0)

@@ -56,11 +56,16 @@ class DeflateOpener(Opener):
         structure = Structure(stream)
         encoder = Encoder(stream.plain)
         wanted = structure.seen[:LIKELY]
+        whole = len(wanted) == len(stream.tokens) == len(structure.seen) and not structure.hidden
+        failed: set[tuple[object, ...]] = set()
         for settings, marks in candidates(structure):
-            if encoder.agrees(settings, structure.stops, marks, wanted) == len(wanted) and encoder.redone(
-                settings, structure.stops, marks, len(coded)
-            ) == coded:
+            form = settings.form(marks)
+            if form in failed or encoder.agrees(settings, structure.stops, marks, wanted) != len(wanted):
+                continue
+            if encoder.redone(settings, structure.stops, marks, len(coded)) == coded:
                 return recipes.pack(settings, structure.stops, marks)
+            if whole:
+                failed.add(form)  # all tokens are alike: others that write blocks in this way fail too
         return None
 
     def close(self, inner: bytes, recipe: bytes, size: int) -> bytes:

@@ -87,12 +87,12 @@ def redo(
 ) -> int:  # fmt: skip
     """Deflate.
 
-    plain (uint8): `size` bytes and `PAD` more. stops (int64): where the stream was flushed, the last is `size`. marks
-    (int64): what stands there, but for the last. head
-    (int32): 2^hash bits zeros. before (int32): as many as the window. tokens (uint32): those of a block. work: see
-    `trees_kernel`; zeros at first. out (uint8): what is written. wanted (uint32): if it is not empty nothing is
-    written, and the number of tokens that are as these is returned, which goes no farther than the first that is not.
-    Returns 0, or -1 where it takes more steps than are allowed.
+    plain (uint8): `size` bytes and `PAD` zeros. stops (int64): where the stream was flushed, the last is `size`. marks
+    (int64): what stands there, as many; the last means nothing. head (int32): 2^hash bits zeros. before (int32): as
+    many as the window. tokens (uint32): those of a block. work: see `trees_kernel`; zeros at first. out (uint8): what
+    is written. wanted (uint32): if it is not empty nothing is written, and the number of tokens that are as these is
+    returned, which goes no farther than the first that is not. Returns 0, or -1 where it takes more steps or bytes
+    than are allowed. The steps that are left are noted in the settings.
     """
     matcher = i64(settings[MATCHER])
     good, lazy, nice, chain = i64(settings[GOOD]), i64(settings[LAZY]), i64(settings[NICE]), i64(settings[CHAIN])
@@ -179,6 +179,7 @@ def redo(
                             length = result & 511
                             found = (result >> 9) & 0x7FFFFFFF
                             budget -= result >> 40
+                            settings[STEPS] = budget
                             if budget < 0:
                                 return -1
                             if length > look:
@@ -228,9 +229,9 @@ def redo(
                 waiting = 0
             else:
                 s += 1
-            ended = n == full or matches == full + 1
+            ended = n == full
             position = s if not patient or size_of > 0 else s - 1
-            if gzip > 0 and n & 4095 == 0 and not last_literal and gzip > 1 and not testing:
+            if gzip > 1 and n & 4095 == 0 and not last_literal and not testing:
                 ended = ended or _stops_gzip(work, tables, tokens, n, matches, t + (1 if patient else 0) - start)
             if ended and not last_literal:
                 if not testing:

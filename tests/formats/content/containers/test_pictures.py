@@ -167,18 +167,19 @@ def test_a_tiff_that_is_damaged() -> None:
 @pytest.mark.parametrize(
     ("bits", "height", "stated", "expected"),
     [
-        (24, 30, 0, {"kind": "image", "channels": 3, "row": 60}),
-        (32, -30, 30 * 80, {"kind": "image", "channels": 4, "row": 80}),
-        (32, 40, 0, {"kind": "image", "channels": 4, "row": 80}),
-        (24, 40, 20 * 60 + 80, {"kind": "image", "channels": 3, "row": 60}),
-        (1, 400, 0, {"kind": "bitmap", "row": 4}),
-        (16, 30, 0, {}),
-        (24, 30, 7, {}),
+        (24, 100, 0, {"kind": "image", "channels": 3, "row": 300}),
+        (32, -100, 100 * 400, {"kind": "image", "channels": 4, "row": 400}),
+        (32, 200, 0, {"kind": "image", "channels": 4, "row": 400, "length": 40000}),
+        (24, 200, 100 * 300 + 100 * 16, {"kind": "image", "channels": 3, "row": 300, "length": 30000}),
+        (1, 4000, 0, {"kind": "bitmap", "row": 16}),
+        (16, 100, 0, {}),
+        (24, 100, 7, {}),
+        (24, 20, 0, {}),
     ],
 )
 def test_a_picture_behind_a_header(bits: int, height: int, stated: int, expected: dict[str, Any]) -> None:
-    head = struct.pack("<IiiHHIIiiII", 40, 20, height, 1, bits, 0, stated, 0, 0, 0, 0)
-    data = b"x" + head + bytes(DRAW.randrange(256) for _ in range(8000))
+    head = struct.pack("<IiiHHIIiiII", 40, 100, height, 1, bits, 0, stated, 0, 0, 0, 0)
+    data = b"x" + head + DRAW.randbytes(70_000)
     found = dib.find(data, 1)
     assert len(found) == (1 if expected else 0)
     for each in found:
