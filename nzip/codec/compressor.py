@@ -426,7 +426,7 @@ class Compressor(Closing):
             return
         if self._repeats is None:
             imported("numpy")
-            self._repeats = Finder(self._reach) if self._old is None else Finder(self._reach, self._old.data)
+            self._repeats = Finder(self._reach) if self._old is None else self._old.finder(self._reach)
         self._repeats.scan(self._rest.data)
 
 

@@ -16,6 +16,7 @@ from nzip.formats.container.structures import DIGEST, PRIMER_DIGEST, BlockHeader
 from nzip.formats.container.wire import pack_memory, unpack_memory
 from nzip.formats.content.detection import detect
 from nzip.formats.repeats.beside import MARGIN, WHOLE, heads, size_of
+from nzip.formats.repeats.finder import FAR, Finder
 from nzip.models.base import Beside, Engine
 from nzip.process import imported
 from nzip.registry import ENGINES
@@ -24,6 +25,7 @@ Path = str | bytes | os.PathLike[str]
 PIECE = 1 << 20
 MOST = 1 << 31  # bytes of an old file
 KEPT = 64 << 20  # bytes of what an engine keeps that has read a primer
+FAR_WHOLE = 1 << 16  # bytes of a copy, at least, from a file that is read as a whole
 MOST_WHOLE = 1 << 20  # bytes of an old file that is read as a whole
 
 
@@ -63,6 +65,15 @@ class Old:
         for at in range(0, len(self.data), PIECE):
             digest.update(self.data[at : at + PIECE])
         return Named(len(self.data), digest.digest())
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is read before each block as a whole."""
+        return len(self) <= MOST_WHOLE
+
+    def finder(self, reach: int) -> Finder:
+        """Return what finds the file in content: an engine that has read all of it needs no help but for speed."""
+        return Finder(reach, self.data, far=FAR_WHOLE if self.whole else FAR)
 
     def read(self, start: int, stop: int) -> bytes:
         """Return the bytes from one place to another."""
@@ -226,7 +237,7 @@ def encode_like(
     engine: Engine = ENGINES.by_name(name)
     if not engine.learns_beside or not literals or not len(old):
         return None
-    margin = WHOLE if len(old) <= MOST_WHOLE else MARGIN
+    margin = WHOLE if old.whole else MARGIN
     imported("numpy", *engine.imports)
     read = beside(old, copies, before, len(literals), margin)
     if not read.size:
