@@ -8,7 +8,7 @@ that there is none.
 from __future__ import annotations
 
 from nzip.entropy.integers import Array, i32, i64, u32, u64
-from nzip.entropy.jit import bare
+from nzip.entropy.jit import bare, inlined
 from nzip.formats.openers.deflate import constants
 from nzip.formats.openers.deflate.constants import END, LONGEST, SHORTEST
 from nzip.formats.openers.deflate.flushes import CLEAR, PARTIAL, SYNC
@@ -34,6 +34,21 @@ TOO_FAR = 4096  # from where on a match of three bytes is left out
 MARGIN = 262  # a match reaches no farther than the window without these
 
 
+@inlined
+def _eight(plain: Array, at: int) -> int:
+    """Return eight bytes (uint64)."""
+    return (
+        u64(plain[u64(at)])
+        | u64(plain[u64(at + 1)]) << u64(8)
+        | u64(plain[u64(at + 2)]) << u64(16)
+        | u64(plain[u64(at + 3)]) << u64(24)
+        | u64(plain[u64(at + 4)]) << u64(32)
+        | u64(plain[u64(at + 5)]) << u64(40)
+        | u64(plain[u64(at + 6)]) << u64(48)
+        | u64(plain[u64(at + 7)]) << u64(56)
+    )
+
+
 @bare
 def longest(
     plain: Array, before: Array, mask: int, s: int, near: int, limit: int, best: int, nice: int, chain: int, most: int
@@ -51,6 +66,8 @@ def longest(
     while True:
         if plain[u64(place + best)] == end1 and plain[u64(place + best - 1)] == end0:
             length = 0
+            while length + 8 <= most and _eight(plain, place + length) == _eight(plain, s + length):
+                length += 8
             while length < most and plain[u64(place + length)] == plain[u64(s + length)]:
                 length += 1
             cost += length >> 3
