@@ -50,6 +50,66 @@ def columnar(found: Result) -> str:
     return markdown(rows)
 
 
+def pcm(found: Result) -> str:
+    """Return the sizes of sounds by the presets of `pcm`, other programs, and `cm`; and their speeds on all of them."""
+    rows = found["rows"]
+    names = [name for name in rows[0]["codecs"] if all(row["codecs"].get(name) for row in rows[:7])]
+    lines = [["file", "bytes", *names]]
+    for row in rows:
+        sizes = [row["codecs"].get(name) for name in names]
+        lines.append([row["file"], f"{row['bytes']:,}", *(f"{each['size']:,}" if each else "-" for each in sizes)])
+    for title, key in (("MB/s in", "encoding"), ("MB/s out", "decoding")):
+        speeds = []
+        for name in names:
+            done = [(row["bytes"], row["codecs"][name][key]) for row in rows if row["codecs"].get(name)]
+            speeds.append(digits(sum(size for size, _ in done) / sum(spent for _, spent in done) / 1e6))
+        lines.append([f"all: {title}", "", *speeds])
+    return markdown(lines)
+
+
+def pcm_ablation(found: Result) -> str:
+    """Return what sounds are without each part of `pcm`."""
+    whole = found["rows"][0]
+    rows = [["without", "bytes", "change", "ns/byte", "change"]]
+    for row in found["rows"]:
+        change, slower = row["bytes"] - whole["bytes"], row["ns_per_byte"] - whole["ns_per_byte"]
+        cells = [row["without"], f"{row['bytes']:,}", f"{change:+,}" if change else "0"]
+        rows.append([*cells, f"{row['ns_per_byte']:.0f}", f"{slower:+.0f}" if row is not whole else "0"])
+    return markdown(rows)
+
+
+def jpeg(found: Result) -> str:
+    """Return sums of sets of JPEG files by the engine's presets and the peers, and their speeds."""
+    sets = found["sets"]
+    names = list(sets[0]["codecs"])
+    rows = [["set (files)", "bytes", *names, "MB/s in / out, preset 1", "preset 2"]]
+    for each in sets:
+        raw, cells, speeds = each["raw"], [], []
+        for name in names:
+            measured = each["codecs"][name]
+            done = [k for k, one in enumerate(measured) if one]
+            size = sum(measured[k]["bytes"] for k in done)
+            text = f"{size:,} ({size / sum(raw[k] for k in done):.3f})"
+            if len(done) < len(raw):
+                own = sum(each["codecs"][names[0]][k]["bytes"] for k in done)
+                text += f" of {len(done)} files (preset 1: {own:,})"
+            cells.append(text)
+            rates = (sum(raw[k] for k in done) / 1e6 / sum(measured[k][key] for k in done) for key in ("in_s", "out_s"))
+            speeds.append(" / ".join(f"{rate:.2f}" for rate in rates))
+        rows.append([f"{each['set']} ({len(raw)})", f"{sum(raw):,}", *cells, *speeds[:2]])
+    return markdown(rows)
+
+
+def jpeg_ablation(found: Result) -> str:
+    """Return what coefficients take without each context, and the time of one."""
+    whole = found["rows"][0]["bytes"]
+    rows = [["without", "bytes", "change", "ns a value"]]
+    for row in found["rows"]:
+        change = f"{100 * (row['bytes'] - whole) / whole:+.2f} %"
+        rows.append([row["without"], f"{row['bytes']:,}", change, f"{row['ns_per_value']:.0f}"])
+    return markdown(rows)
+
+
 def transforms(found: Result) -> str:
     """Return what blocks take without and with the transforms that are chosen for them."""
     rows = [["file", "level 2", "with", "chain", "level 6", "with", "chain"]]
@@ -93,6 +153,10 @@ def tables(results: Mapping[str, Result], own: Callable[[str, str], Result]) -> 
         "cmstrong-ablation": lambda: ablation(own("cmstrong_ablation", ""), times=False),
         "cmstrong-levels": lambda: strong(results),
         "columnar": lambda: columnar(own("columnar", "")),
+        "jpeg": lambda: jpeg(own("jpeg", "")),
+        "jpeg-ablation": lambda: jpeg_ablation(own("jpeg_ablation", "")),
         "midicoth-ablation": lambda: midicoth(own("midicoth_ablation", "")),
+        "pcm": lambda: pcm(own("pcm", "")),
+        "pcm-ablation": lambda: pcm_ablation(own("pcm_ablation", "")),
         "transforms": lambda: transforms(own("transforms", "")),
     }

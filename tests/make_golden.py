@@ -26,6 +26,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nzip
+from nzip.codec.files.trees.tree import Tree
+from nzip.formats.container.entries import encode_chunk, encode_table
 
 WORDS = """
 the a of to and in that is was he for it with as his on be at by had not are but from or have an they which one would
@@ -139,6 +141,28 @@ if __name__ == "__main__":
 """
 
 
+def tabled() -> tuple[bytes, bytes]:
+    """Return a packed directory with the table of its entries, and its tar archive."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name, kind, size, link in (
+            ("top/a.txt", tarfile.REGTYPE, 1300, ""), ("top/größe", tarfile.REGTYPE, 0, ""),
+            ("top/hard", tarfile.LNKTYPE, 0, "top/a.txt"), ("top/link", tarfile.SYMTYPE, 0, "sub/../a.txt"),
+            ("top/sub", tarfile.DIRTYPE, 0, ""), ("top", tarfile.DIRTYPE, 0, ""),
+        ):  # fmt: skip
+            member = tarfile.TarInfo(name)
+            member.type, member.size, member.linkname = kind, size, link
+            member.mode, member.mtime = 0o755 if kind == tarfile.DIRTYPE else 0o640, 1_700_000_000 - size
+            tar.addfile(member, io.BytesIO(prose(size)))
+    raw = out.getvalue()
+    with Tree(io.BytesIO(packed(raw, engine="store"))) as tree:
+        chunk = encode_chunk(packed(encode_table(tree.entries), engine="store"))
+    with nzip.Compressor(1, block_size=4096, kind="tar") as compressor:
+        data = compressor.compress(raw)
+        compressor._add_table(chunk)
+        return data + compressor.flush(), raw
+
+
 def golden(with_cm: bool) -> Iterator[tuple[str, Callable[[], tuple[bytes, bytes]]]]:
     """Yield name and maker; a maker returns (file, content)."""
 
@@ -147,6 +171,7 @@ def golden(with_cm: bool) -> Iterator[tuple[str, Callable[[], tuple[bytes, bytes
 
     text, table = prose(6000), records(400)
     yield "store-empty", one(b"", engine="store")
+    yield "zstd-table", tabled
     yield "store-one-byte", one(b"\0", engine="store")
     yield "store-solo", one(noise(300), engine="store")
     yield "store-blocks", one(noise(5000), engine="store", block_size=2048)

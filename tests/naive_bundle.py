@@ -76,14 +76,17 @@ def put_together(plan: bytes, streams: Sequence[bytes], openers: Sequence[Close]
         made = b""
         while len(made) < size:
             word, length = cursor.uleb(), cursor.uleb()
-            if word % 2:
+            if word % 4 == 1:
                 inner_size = cursor.uleb()
                 recipe = cursor.take(cursor.uleb())
-                made += openers[word // 2](content(inner_size), recipe, length)
+                made += openers[word // 4](content(inner_size), recipe, length)
+            elif word % 4 == 2:
+                start = cursor.uleb()
+                made += streams[word // 4][start : start + length]
             else:
-                at = places[word // 2]
-                made += streams[word // 2][at : at + length]
-                places[word // 2] += length
+                at = places[word // 4]
+                made += streams[word // 4][at : at + length]
+                places[word // 4] += length
         return made
 
     made = content(size)

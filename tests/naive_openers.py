@@ -110,7 +110,7 @@ def zlib_streams(inner: bytes, recipe: bytes, redeflate: Redeflate) -> bytes:
         header = source.take(2)
         plain = held.take(source.uleb())
         check(zlib_header(header))
-        out += zlib_stream(plain, header, source.text(), redeflate)
+        out += zlib_stream(plain, header, source.text(), redeflate) + source.text()
     check(held.done() and source.done())
     return out
 

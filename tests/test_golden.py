@@ -10,6 +10,7 @@ from formats.transforms import cases as transform_cases
 from models import cases as engine_cases
 
 import nzip
+from nzip.codec.files.trees import table
 from nzip.registry import ENGINES, TRANSFORMS
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -69,3 +70,21 @@ def test_golden_file(folder, content, file, name):
     # The container by the independent decoder; only the models and the transforms are nzip's own.
     assert spec_decoder.decode(data, ENGINES_OF_NZIP, TRANSFORMS_OF_NZIP) == raw
     assert spec_decoder.decode_backwards(data, ENGINES_OF_NZIP, TRANSFORMS_OF_NZIP) in (None, raw)
+
+
+def test_the_table_of_a_golden_directory():
+    path = GOLDEN / "v1" / "zstd-table.nz"
+    with path.open("rb") as file:
+        found = table.decode(file, 1 << 20, lambda size: None)
+    assert [(entry.name, entry.kind, entry.size, entry.mtime, entry.linkname) for entry in found] == [
+        ("top/a.txt", "file", 1300, 1_699_998_700, ""),
+        ("top/größe", "file", 0, 1_700_000_000, ""),
+        ("top/hard", "hard link", 0, 1_700_000_000, "top/a.txt"),
+        ("top/link", "link", 0, 1_700_000_000, "sub/../a.txt"),
+        ("top/sub", "directory", 0, 1_700_000_000, ""),
+        ("top", "directory", 0, 1_700_000_000, ""),
+    ]
+    (member,) = spec_decoder.read_members(path.read_bytes())
+    assert [entry[0] for entry in spec_decoder.read_entries(spec_decoder.decode(member.table))] == [
+        entry.name for entry in found
+    ]

@@ -6,17 +6,17 @@ business of their callers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nzip.codec.bundle import bundled
-from nzip.codec.coding import Coding, coded
+from nzip.codec.coding import Coding, coded, doubtful
 from nzip.errors import CorruptError, LimitError, over_memory
 from nzip.formats.container.structures import BUNDLE_ENGINE, MAX_BLOCK, STORE_ENGINE, BlockHeader
 from nzip.formats.container.wire import block_check, pack_memory, unpack_memory
 from nzip.formats.content.detection import detect
-from nzip.formats.content.kinds import Content
+from nzip.formats.content.kinds import Content, Segment
 from nzip.formats.content.segments import last_border
-from nzip.formats.content.tree import Leaf, grow
+from nzip.formats.content.tree import Leaf, Tree, grow
 from nzip.formats.transforms.base import WORKING
 from nzip.models import progress
 from nzip.models.base import Engine
@@ -77,8 +77,13 @@ def memory_needed(header: BlockHeader) -> int:
     return working + header.raw_size + header.payload_size + sum(sizes)
 
 
-def encode_block(raw: bytes, coding: Coding) -> bytes:
+def encode_block(raw: bytes, coding: Coding, begun: Segment | None = None) -> bytes:
     """Return the chunk for one block: its header and its payload.
+
+    Args:
+        raw: the bytes.
+        coding: how they are to be coded.
+        begun: what they begin with, where that began in the block before (`nzip.formats.content.continued`).
 
     A block that no engine shrinks is stored, so a chunk is never more than 23 bytes longer than `raw`. Where an engine
     has a fallback, the shorter of both chunks is taken.
@@ -89,15 +94,18 @@ def encode_block(raw: bytes, coding: Coding) -> bytes:
         return stored
     imported("numpy")
     with progress.block(len(raw)):
-        content, chunk = _opened(raw, coding) if coding.opened else (None, stored)
+        content, chunk = _opened(raw, coding, begun) if coding.opened else (None, stored)
         if len(chunk) * DOUBTED < len(stored) * (DOUBTED - 1):
             return chunk
         return min(chunk, _in_one_piece(raw, content or detect(raw, apart=last.sees_records), coding), key=len)
 
 
-def _opened(raw: bytes, coding: Coding) -> tuple[Content | None, bytes]:
+def _opened(raw: bytes, coding: Coding, begun: Segment | None) -> tuple[Content | None, bytes]:
     """Return what a block holds, where that was found out, and its chunk if it was opened; else the stored one."""
-    tree = grow(raw, coding.opened)
+    first = min(begun.length, len(raw)) if begun else 0
+    tree: Tree = grow(raw[first:], coding.opened) if first < len(raw) else ()
+    if begun:
+        tree = (Leaf(raw[:first], replace(begun, length=first)), *tree)
     if len(tree) == 1 and isinstance(tree[0], Leaf):
         segment = tree[0].segment
         return Content((segment,)) if segment else None, _stored(raw)
@@ -106,16 +114,18 @@ def _opened(raw: bytes, coding: Coding) -> tuple[Content | None, bytes]:
 
 
 def _in_one_piece(raw: bytes, content: Content, coding: Coding) -> bytes:
-    """Return the chunk of a block by the first engine that makes it smaller, or the stored one."""
-    stored = _stored(raw)
+    """Return the chunk of a block by the first engine that makes it smaller, or the stored one. Where that is doubtful
+    the last engine is tried, too."""
+    stored = found = _stored(raw)
     last, _ = coding.last
     for name, params in coding.engines:
         engine: Engine = ENGINES.by_name(name)
         if engine is last or engine.accepts(content):
             chunk = _or_fallback(raw, content, coding, engine, _encoded(raw, content, coding, engine, params))
-            if len(chunk) < len(stored):
-                return chunk
-    return stored
+            found = min(found, chunk, key=len)
+            if len(found) < len(stored) and not (engine is not last and doubtful(raw, content)):
+                return found
+    return found
 
 
 def end_of_block(raw: bytes, coding: Coding) -> int:

@@ -1,21 +1,23 @@
 """A block that was opened: its leaves sorted into streams, the parts coded, and the plan of how they meet again.
 
-A leaf that an engine of the level accepts goes to that engine's part. All others go to the part of the level's last
-engine, which sees text, machine code and other bytes one after another, behind the plan.
+A leaf that an engine of the level accepts goes to that engine's part, unless the level's last one is tried too and
+does better. All others go to the part of the last engine, which sees text, machine code and other bytes one after
+another, behind the plan. What is the same as an earlier leaf goes nowhere: the plan takes that one again.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
-from nzip.codec.coding import Coding, coded
+from nzip.codec.coding import Coding, coded, doubtful
 from nzip.errors import CorruptError
 from nzip.formats.container.structures import BUNDLE_ENGINE, STORE_ENGINE
 from nzip.formats.content.detection import detect, look
 from nzip.formats.content.kinds import CODE_KINDS, TEXT_KINDS, Content, Segment
 from nzip.formats.content.tree import Leaf, Tree
 from nzip.formats.openers.base import Opener
-from nzip.formats.openers.plan import Account, Rebuilder, most_made, opened_stretch, stream_stretch
+from nzip.formats.openers.plan import Account, Rebuilder, again_stretch, most_made, opened_stretch, stream_stretch
 from nzip.models import progress
 from nzip.models.base import Engine
 from nzip.models.bundle import Head, Part, Used, joined, memory_params
@@ -23,17 +25,27 @@ from nzip.models.coding import Coder
 from nzip.params import Params
 from nzip.registry import ENGINES
 
-SEEN = 64  # bytes of a leaf that are looked at; fewer go where the last leaf went
+SEEN = 64  # bytes that are looked at, or looked for; fewer go where the last ones went
+
+
+class Place(NamedTuple):
+    """Where a leaf's bytes are: in a stream, from `start` on; `again` if another leaf has put them there."""
+
+    stream: str | int
+    start: int
+    again: bool
 
 
 class Stream:
     """Leaves of one kind, joined."""
 
     def __init__(self) -> None:
+        self.size = 0
         self.pieces: list[bytes] = []
         self.segments: list[Segment | int] = []  # what a piece holds, or its bytes where that has to be looked for
 
     def add(self, leaf: Leaf) -> None:
+        self.size += len(leaf.data)
         self.pieces.append(leaf.data)
         if leaf.segment is not None:
             self.segments.append(replace(leaf.segment, length=len(leaf.data)))
@@ -64,49 +76,75 @@ class Sorted:
     """
 
     def __init__(self, tree: Tree, coding: Coding):
+        self._coding = coding
         self._engines: list[tuple[Engine, Params]] = [
             (ENGINES.by_name(name), params) for name, params in coding.engines[:-1]
         ]
-        self._last = "binary"
-        self._wheres: list[str | int] = []  # of each leaf: the kind of general bytes, or the number of its engine
+        self._general = "binary"  # the stream of bytes that are no leaf of an engine's
+        self._seen: dict[bytes, Place] = {}
+        self._places: list[Place] = []  # of each leaf: the kind of general bytes, or the number of its engine
         self.streams: dict[str | int, Stream] = {}
         self.openers: dict[Opener, list[int]] = {}
         self._place(tree)
         order: list[str | int] = ["binary", "code", "text", *range(len(self._engines))]
         self.names = [name for name in order if name in self.streams]
         self._numbers = {name: number for number, name in enumerate(self.names)}
-        self._next = iter(self._wheres)
+        self._next = iter(self._places)
         self.plan = self._planned(tree)
 
     def _place(self, tree: Tree) -> None:
+        # What lies around the containers of a file is torn, and still one file.
+        around = b"".join(node.data for node in tree if isinstance(node, Leaf) and node.segment is None)
+        if len(around) >= SEEN:
+            kind = look(around, closely=False).kind
+            self._general = "text" if kind in TEXT_KINDS else "code" if kind in CODE_KINDS else "binary"
+        general = self._general
         for node in tree:
             if isinstance(node, Leaf):
-                where = self._where(node)
-                self._wheres.append(where)
-                self.streams.setdefault(where, Stream()).add(node)
+                self._places.append(self._placed(node, general))
             else:
                 uses = self.openers.setdefault(node.opener, [0, 0])
                 uses[0] += 1
                 self._place(node.children)
 
-    def _where(self, leaf: Leaf) -> str | int:
-        if leaf.segment is not None:
-            content = Content((replace(leaf.segment, length=len(leaf.data)),))
-            for number, (engine, _) in enumerate(self._engines):
-                if engine.accepts(content):
-                    return number
-            return "binary"
+    def _placed(self, leaf: Leaf, general: str) -> Place:
+        """Return the place of a leaf, after it was put there; in stream `general` if no engine has it."""
+        found = self._seen.get(leaf.data)
+        if found is not None:
+            return found._replace(again=True)
+        name = general if leaf.segment is None else self._stream(leaf, leaf.segment)
+        stream = self.streams.setdefault(name, Stream())
+        place = Place(name, stream.size, False)
+        stream.add(leaf)
         if len(leaf.data) >= SEEN:
-            kind = look(leaf.data, closely=False).kind
-            self._last = "text" if kind in TEXT_KINDS else "code" if kind in CODE_KINDS else "binary"
-        return self._last
+            self._seen[leaf.data] = place
+        return place
+
+    def _stream(self, leaf: Leaf, segment: Segment) -> str | int:
+        """Return the name of the stream that a leaf of a known kind belongs to."""
+        content = Content((replace(segment, length=len(leaf.data)),))
+        for number, (engine, params) in enumerate(self._engines):
+            if engine.accepts(content) and self._better(leaf.data, content, engine, params):
+                return number
+        return "binary"
+
+    def _better(self, data: bytes, content: Content, engine: Engine, params: Params) -> bool:
+        """Return whether an engine that accepts a leaf does better than the last one; it is tried where that is
+        doubtful."""
+        if not doubtful(data, content):
+            return True
+        _, own = coded(data, content, self._coding, engine, params)
+        _, other = coded(data, content, self._coding, *self._coding.last)
+        return len(own) < len(other)
 
     def _planned(self, tree: Tree) -> bytes:
         """Return the plan of a content."""
         out: list[bytes] = []
         for node in tree:
             if isinstance(node, Leaf):
-                out.append(stream_stretch(self._numbers[next(self._next)], len(node.data)))
+                place, size = next(self._next), len(node.data)
+                number = self._numbers[place.stream]
+                out.append(again_stretch(number, size, place.start) if place.again else stream_stretch(number, size))
             else:
                 inner = sum(len(child.data) if isinstance(child, Leaf) else child.size for child in node.children)
                 self.openers[node.opener][1] += inner

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from nzip.formats.container.structures import TransformSpec
+from nzip.formats.content import estimate
 from nzip.formats.content.choice import choose
 from nzip.formats.content.kinds import Content, Segment
 from nzip.models.base import Engine
@@ -12,6 +13,8 @@ from nzip.models.coding import Coder
 from nzip.params import Params
 from nzip.process import imported
 from nzip.registry import ENGINES, TRANSFORMS
+
+REPETITIVE = 4  # one place in so many with eight bytes that stand elsewhere, too
 
 
 @dataclass(frozen=True)
@@ -74,3 +77,9 @@ def _transformed(raw: bytes, content: Content, sees_records: bool) -> tuple[byte
     except Exception:
         return raw, (), content
     return coded, tuple(specs), held
+
+
+def doubtful(data: bytes, content: Content) -> bool:
+    """Return whether an engine of contexts may be better with numbers than the engine that is made for them: they
+    repeat each other, as drawn pictures do."""
+    return content.whole.numeric and estimate.repeated(data) * REPETITIVE >= 256

@@ -21,6 +21,8 @@ from nzip.codec.coding import Coding
 from nzip.codec.members import MemberWriter
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
 from nzip.formats.container.structures import Header
+from nzip.formats.content.continued import behind
+from nzip.formats.content.kinds import Segment
 from nzip.settings import DEFAULT_LEVEL, STORED, Settings, resolve
 
 Buffer = bytes | bytearray | memoryview
@@ -136,6 +138,7 @@ class Compressor(Closing):
         self._rest = _Rest(0, bytearray())
         self._pieces: list[_Piece] = []  # what was not handed out, in order
         self._begun = False  # the header is made; a solo member's is part of its one piece
+        self._begun_before: Segment | None = None  # what the next block goes on with
         self._table = b""  # the chunk that stands behind the blocks of a packed directory
         self._end: _Piece | None = None
         self._closed = False
@@ -174,26 +177,6 @@ class Compressor(Closing):
             self._feed(data)
             return self._take()
 
-    def border(self, ahead: int) -> None:
-        """Say that `ahead` bytes of another kind begin here: a block that is half full ends, lest those be torn. Where
-        they fit in it, it goes on, for each block begins anew with what it learns.
-
-        Raises:
-            ValueError: `flush` or `close` was called before.
-        """
-        with exclusive(self._lock):
-            self._settle()
-            if self._closed or self._end is not None:
-                raise ValueError("the compressor has been flushed")
-            size = len(self._rest.data)
-            if not self._limit and 2 * size >= self._block_size and size + ahead > self._block_size:
-                self._cut()
-
-    def add_table(self, chunk: bytes) -> None:
-        """Have the table of a directory's entries (`formats.container.entries`) stand behind the blocks; with one, a
-        member is never solo."""
-        self._table = chunk
-
     def flush(self) -> bytes:
         """Finish the member and return the rest of the output.
 
@@ -213,6 +196,28 @@ class Compressor(Closing):
         """Drop unfinished work and end the threads. Safe to call at any time."""
         with self._lock:
             self._close()
+
+    # For archives of directories
+
+    def _border(self, ahead: int) -> None:
+        """Say that `ahead` bytes of another kind begin here: a block that is half full ends, lest those be torn. Where
+        they fit in it, it goes on, for each block begins anew with what it learns.
+
+        Raises:
+            ValueError: `flush` or `close` was called before.
+        """
+        with exclusive(self._lock):
+            self._settle()
+            if self._closed or self._end is not None:
+                raise ValueError("the compressor has been flushed")
+            size = len(self._rest.data)
+            if not self._limit and 2 * size >= self._block_size and size + ahead > self._block_size:
+                self._cut()
+
+    def _add_table(self, chunk: bytes) -> None:
+        """Have the table of a directory's entries (`formats.container.entries`) stand behind the blocks; with one, a
+        member is never solo."""
+        self._table = chunk
 
     # What follows `NzipFile` uses too: it hands out each piece as the file under it takes it.
 
@@ -336,7 +341,8 @@ class Compressor(Closing):
             raw = raw[:count]
             task = Task(lambda: chunk)
         else:
-            task = self._workers.submit(partial(encode_block, raw, self._coding))
+            task = self._workers.submit(partial(encode_block, raw, self._coding, self._begun_before))
+            self._begun_before = behind(raw, self._begun_before) if more and self._coding.opened else None
         self._add(_Piece(number, self._rest.start, raw, task))
         self._collect(self._most_waiting)
 
@@ -376,5 +382,3 @@ def compress(
         verify=verify,
     ) as compressor:
         return compressor.compress(data) + compressor.flush()
-
-

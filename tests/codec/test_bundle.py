@@ -21,7 +21,7 @@ from nzip.formats.content.containers.base import Found
 from nzip.formats.content.kinds import Segment
 from nzip.formats.openers import plan
 from nzip.formats.openers.base import Opened, Opener
-from nzip.formats.openers.plan import Account, Rebuilder, opened_stretch, stream_stretch
+from nzip.formats.openers.plan import Account, Rebuilder, again_stretch, opened_stretch, stream_stretch
 from nzip.models.bundle import Head
 from nzip.models.coding import Coder
 from nzip.registry import OPENERS
@@ -105,10 +105,10 @@ def test_what_is_opened_comes_back(level: int, depth: int) -> None:
 
 
 def test_opening_pays_and_can_be_read_in_the_head() -> None:
-    data = mirrored(TEXT * 50) * 3
+    data = b"".join(mirrored(b"%d" % k + TEXT * 50) for k in range(3))
     header, payload = chunk_of(data, 6)
     head = Head.parse(Reader(payload))
-    assert [(used.id, used.times, used.inner) for used in head.openers] == [(100, 3, 3 * 50 * len(TEXT))]
+    assert [(used.id, used.times, used.inner) for used in head.openers] == [(100, 3, 3 * (1 + 50 * len(TEXT)))]
     assert head.streamed > sum(used.inner for used in head.openers)
     assert header.memory >= head.working()
 
@@ -135,7 +135,8 @@ def test_an_opener_that_lies_costs_size_only(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_leaf_goes_to_the_engine_that_accepts_it() -> None:
-    table = bytes(k * 7 & 255 for k in range(30000))
+    rng = random.Random(7)
+    table = bytes(rng.randrange(16) for _ in range(30000))
     found = [Found(50, 30050, segment=Segment("array", 30000, width=2))]
     patch = pytest.MonkeyPatch()
     with patch.context() as context:
@@ -177,6 +178,15 @@ def test_a_plan_by_hand() -> None:
     assert rebuilt(made, [b"xy", b"123456"], 14) == b"123" + b"<<abcd" + b"654yx"
 
 
+def test_what_stood_before_is_taken_again() -> None:
+    made = stream_stretch(0, 5) + again_stretch(0, 3, 1) + opened_stretch(0, 8, 2, b"abcd") + again_stretch(0, 2, 3)
+    assert rebuilt(made, [b"12345"], 16) == b"12345" + b"234" + b"<<abcd" + b"54"
+    data = mirrored(TEXT * 9) + b"between" + mirrored(TEXT * 9) + b"and" + mirrored(TEXT * 9)
+    header, payload = chunk_of(data, 6)
+    assert Head.parse(Reader(payload)).streamed < 2 * 9 * len(TEXT)
+    assert blocks.decode_block(header, payload) == data
+
+
 @pytest.mark.parametrize(
     ("made", "streams", "size"),
     [
@@ -192,6 +202,10 @@ def test_a_plan_by_hand() -> None:
         (opened_stretch(0, 8, 1, b"abcd") + stream_stretch(0, 1), [b"a"], 8),
         (opened_stretch(0, 7, 1 << 40, b"abcd") + stream_stretch(0, 1), [b"a"], 7),
         (stream_stretch(0, 1 << 50), [b"a"], 1 << 50),
+        (stream_stretch(0, 2) + again_stretch(0, 2, 1), [b"ab"], 4),
+        (stream_stretch(0, 2) + again_stretch(0, 1, 1 << 62), [b"ab"], 3),
+        (stream_stretch(0, 2) + again_stretch(1, 1, 0), [b"ab"], 3),
+        (uleb(3) + uleb(2), [b"ab"], 2),
         (b"\x80\x00\x01", [b"a"], 1),
     ],
 )

@@ -105,12 +105,12 @@ def test_a_border_ends_a_block_where_what_comes_would_be_torn():
     for before, ahead in ((500, 600), (512, 512), (512, 513), (1024, 100), (1500, 549), (1600, 449), (600, 0)):
         with nzip.Compressor(engine="store", block_size=1024) as compressor:
             data = compressor.compress(bytes(before))
-            compressor.border(ahead)
+            compressor._border(ahead)
             data += compressor.compress(bytes(ahead)) + compressor.flush()
         assert nzip.decompress(data) == bytes(before + ahead)
         sizes.append([block.raw_size for block in nzip.inspect(io.BytesIO(data)).blocks])
         with pytest.raises(ValueError, match="flushed"):
-            compressor.border(1)
+            compressor._border(1)
     assert sizes == [[1024, 76], [1024], [512, 513], [1024, 100], [1024, 1024, 1], [1024, 576, 449], [600]]
 
 
@@ -119,7 +119,7 @@ def test_a_table_stands_behind_the_blocks():
     for size in (0, 10, 3000):
         with nzip.Compressor(engine="store", block_size=1024) as compressor:
             data = compressor.compress(bytes(size))
-            compressor.add_table(chunk)
+            compressor._add_table(chunk)
             data += compressor.flush()
         assert nzip.decompress(data) == spec_decoder.decode(data) == bytes(size)
         assert chunk in data

@@ -273,7 +273,7 @@ class SomeTarget(TarTarget):
         compressor = nzip.Compressor(1, engine="store", block_size=1024, kind="tar")
         data = compressor.compress(raw)
         chunk = encode_chunk(nzip.compress(table[: 1 << 20], engine="store"))
-        compressor.add_table(mutate.octets(r, chunk) if r.random() < 0.1 else chunk)
+        compressor._add_table(mutate.octets(r, chunk) if r.random() < 0.1 else chunk)
         return bytes((r.randrange(8 * len(self.paths)),)) + data + compressor.flush()
 
     def extracted(self, case: bytes) -> str:

@@ -224,6 +224,13 @@ def _pictures() -> dict[str, bytes]:
     }
 
 
+def _naive_pcm(block: bytes, params: Mapping[str, Any], payload: bytes) -> bytes:
+    import naive_pcm as naive
+
+    naively: bytes = naive.encode(block, params, payload)
+    return naively
+
+
 def _naive_bilevel(block: bytes, params: Mapping[str, Any], payload: bytes) -> bytes:
     import naive_bilevel as naive
 
@@ -290,9 +297,7 @@ def _latents_of_sounds() -> dict[str, bytes]:
     found = {"noise": NOISE[:100], "one byte": b"a"}
     for name, count in ((SMALL, 64), ("run", 900), ("text", 2500), ("records", 400)):
         data = record.to_bytes([codec.analyse(tiny.sound(1, 2, count), (50,), NumpyOps())])
-        head = record.Head(
-            1, model, (50,), record.SOUND, (count,), 2, rate=44100, subtype="PCM_16", symbols=len(data)
-        )
+        head = record.Head(1, model, (50,), record.SOUND, (count,), 2, rate=44100, subtype="PCM_16", symbols=len(data))
         found[name] = head.encode() + data
     return found
 
@@ -303,6 +308,18 @@ def _sounds() -> dict[str, bytes]:
 
     found = {**BLOCKS, SMALL: sounds.riff(sounds.tones(24, 1), 2, 1), **sounds.every()}
     return {about: block[:120] for about, block in found.items()} if JIT_OFF else found
+
+
+def _jpegs() -> dict[str, bytes]:
+    """`BLOCKS`, and in the place of some JPEG files."""
+    from formats.jpeg import made
+
+    tiny = made.file("tiny")
+    if JIT_OFF:
+        return {**BLOCKS, SMALL: tiny, "run": tiny}
+    files = {"text": "baseline_420", "run": "flat", "records": "progressive_444_restarts", "two runs": "cmyk"}
+    noisy = made.file("thumbnail") + NOISE[:300]
+    return {**BLOCKS, SMALL: tiny, **{name: made.file(file) for name, file in files.items()}, "text, then noise": noisy}
 
 
 CASES = (
@@ -324,7 +341,9 @@ CASES = (
     Case("lm", {"model": "tiny", "streams": 3, "window": 64}, inside=_a_language_model, compiled=True, text_only=True),
     Case("bilevel", naive=_naive_bilevel, blocks=_bitmaps_too),
     Case("columnar", naive=_naive_columnar, blocks=_pairs_too),
-    *(Case("pcm", {"preset": preset}, blocks=_sounds) for preset in (1, 2)),
+    *(Case("pcm", {"preset": preset}, naive=_naive_pcm, blocks=_sounds) for preset in (1, 2)),
+    Case("jpeg", {"preset": 1}, blocks=_jpegs),
+    Case("jpeg", {"preset": 2}, blocks=_jpegs, brief=True),
     *(Case("pix", {"preset": preset}, naive=_naive_pix, blocks=_pictures) for preset in (1, 2)),
     Case("latents", inside=_a_latent_model, blocks=_latents_of_sounds, pinned=False, faults=NzipError),
 )  # fmt: skip

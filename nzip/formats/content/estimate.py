@@ -12,6 +12,7 @@ from nzip.process import lock
 
 UNIT_BITS = 12
 UNIT = 1 << UNIT_BITS  # one bit
+SAMPLE = 1 << 18  # bytes in which repeats are counted
 
 _lock = lock()
 _table: list[Any] = []
@@ -95,3 +96,17 @@ def columns(data: Any, period: int) -> int:
         mine = data[1:][column::period]
         total += min(order0(mine), conditional(mine, before[column::period]))
     return total
+
+
+def repeated(data: bytes) -> int:
+    """Return how many of 256 places in a sample of `data` have eight bytes that another place of it has as well."""
+    import numpy as np
+
+    start = max(0, (len(data) - SAMPLE) // 2)
+    sample = np.frombuffer(data, np.uint8)[start : start + SAMPLE]
+    if len(sample) < 8:
+        return 0
+    places = np.zeros(len(sample) - 7, np.uint64)
+    for k in range(8):
+        places = places << np.uint64(8) | sample[k : len(sample) - 7 + k]
+    return 256 - 256 * len(np.unique(places)) // len(places)

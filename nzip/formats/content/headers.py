@@ -10,6 +10,7 @@ IDX, NPY, safetensors, NetCDF, HDF5, ELF, PE/COFF, Mach-O).
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from math import prod
 from typing import Literal
 
@@ -190,7 +191,14 @@ def bmp(head: bytes, size: int) -> Segment | None:
     rows = _int(head, 22, 4)
     row = (columns * bits + 31) // 32 * 4
     end = offset + row * min(rows, (1 << 32) - rows)  # a negative height: the highest row comes first
-    return _image(size, bits, 1, max(1, bits // 8), offset, row, end)
+    found = _image(size, bits, 1, max(1, bits // 8), offset, row, end)
+    return replace(found, indexed=bits == 8 and not grey(head[14 + _int(head, 14, 4) : offset], 4))
+
+
+def grey(palette: bytes, entry: int) -> bool:
+    """Whether a palette of `entry` bytes a colour has greys only, ever lighter: its places are as good as samples."""
+    red, green, blue = palette[0::entry], palette[1::entry], palette[2::entry]
+    return bool(red) and red == green == blue and bytes(sorted(red)) == red
 
 
 PNM = re.compile(rb"P([456])(?:\s|#[^\n]{0,200}\n){1,20}(\d{1,6})(?:\s|#[^\n]{0,200}\n){1,20}(\d{1,6})\s")
@@ -358,6 +366,7 @@ def hdf5(head: bytes, size: int) -> Segment | None:
 ELF_MACHINES = {3: "exe-x86", 62: "exe-x86", 183: "exe-arm64"}
 PE_MACHINES = {0x14C: "exe-x86", 0x8664: "exe-x86", 0xAA64: "exe-arm64"}
 MACH_O_MACHINES = {7: "exe-x86", 0x01000007: "exe-x86", 0x0100000C: "exe-arm64"}
+
 
 def elf(head: bytes, size: int) -> Segment | None:
     kind = ELF_MACHINES.get(_int(head, 18, 2))

@@ -1,7 +1,7 @@
 """How opened bytes are put together again: the plan of a bundle.
 
-A plan says of some bytes, their *content*, which stretches they are made of, in order: bytes of a stream, or what an
-opener gives for an inner content, which has stretches of its own. docs/reference/FORMAT.md defines its form. Plans
+A plan says of some bytes, their *content*, which stretches they are made of, in order: bytes of a stream, or what
+an opener gives for an inner content, which has stretches of its own. docs/reference/FORMAT.md defines its form. Plans
 come from files: what they ask for is compared with limits before it is done.
 """
 
@@ -13,6 +13,7 @@ from nzip.errors import CorruptError
 from nzip.formats.container.wire import Reader, uleb
 from nzip.formats.openers.base import Opener
 
+NEXT, MADE, AGAIN = range(3)  # kinds of stretches: the next bytes of a stream, those of an opener, a stream's again
 DEEPEST = 8  # contents in contents
 LARGEST = 1 << 30  # bytes of a content
 ROOM = 64 << 20  # bytes that contents may have together, and
@@ -57,13 +58,18 @@ def most_made(size: int, streams: int) -> int:
 
 def stream_stretch(stream: int, length: int) -> bytes:
     """Return the plan of a stretch: the next `length` bytes of a stream."""
-    return uleb(stream << 1) + uleb(length)
+    return uleb(stream << 2) + uleb(length)
+
+
+def again_stretch(stream: int, length: int, start: int) -> bytes:
+    """Return the plan of a stretch: `length` bytes of a stream from its byte `start` on, which others have as well."""
+    return uleb(stream << 2 | AGAIN) + uleb(length) + uleb(start)
 
 
 def opened_stretch(opener: int, size: int, inner: int, recipe: bytes) -> bytes:
     """Return what stands in a plan before the stretches of an inner content of `inner` bytes, of which an opener (by
     its place in the bundle's list) makes `size` bytes."""
-    return uleb(opener << 1 | 1) + uleb(size) + uleb(inner) + uleb(len(recipe)) + recipe
+    return uleb(opener << 2 | MADE) + uleb(size) + uleb(inner) + uleb(len(recipe)) + recipe
 
 
 class Rebuilder:
@@ -78,7 +84,7 @@ class Rebuilder:
 
     def __init__(self, plan: bytes, streams: Sequence[bytes], openers: Sequence[Opener], account: Account):
         self._plan = Reader(plan)
-        self._streams = [Reader(stream) for stream in streams]
+        self._streams = [Reader(bytes(stream)) for stream in streams]
         self._openers = openers
         self._account = account
 
@@ -107,11 +113,17 @@ class Rebuilder:
     def _stretch(self, left: int, depth: int) -> bytes:
         """Return the next stretch, which has 1 to `left` bytes."""
         word, length = self._plan.uleb(), self._plan.uleb()
-        number = word >> 1
-        if not 1 <= length <= left or number >= len(self._openers if word & 1 else self._streams):
+        number, kind = word >> 2, word & 3
+        known: Sequence[object] = self._openers if kind == MADE else self._streams
+        if not 1 <= length <= left or number >= len(known) or kind > AGAIN:
             raise CorruptError("a bundle's plan names a stretch that is not there")
-        if not word & 1:
+        if kind == NEXT:
             return self._streams[number].bytes(length)
+        if kind == AGAIN:
+            stream, start = self._streams[number], self._plan.uleb()
+            if start + length > stream.end:
+                raise CorruptError("a bundle's plan names bytes behind the end of a stream")
+            return bytes(stream.data[start : start + length])
         opener, inner = self._openers[number], self._plan.uleb()
         recipe = self._plan.bytes(self._plan.uleb())
         content = self._content(inner, depth + 1)

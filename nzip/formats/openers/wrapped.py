@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 from nzip.errors import CorruptError
@@ -82,19 +81,22 @@ class GzipOpener(Opener):
 class ZlibOpener(Opener):
     """A zlib stream without a preset dictionary, or several that follow each other; each Adler-32 is computed.
 
-    Hint of several: `cuts`, where all but the first begin.
+    Hints of several: `cuts`, where all but the first begin; `ends`, where each ends, if bytes stand between them.
     """
 
     name = "zlib"
     id = 24
     version = 1
 
-    def open(self, coded: bytes, most: int, *, cuts: Sequence[int] = (), **hints: Any) -> Opened | None:
+    def open(
+        self, coded: bytes, most: int, *, cuts: Sequence[int] = (), ends: Sequence[int] = (), **hints: Any
+    ) -> Opened | None:
         inner, text = bytearray(), [] if not cuts else [bytes((SEVERAL,)), uleb(len(cuts) + 1)]
-        if len(cuts) >= MOST_STREAMS:
+        borders, stops = (*cuts, len(coded)), tuple(ends) or (*cuts, len(coded))
+        if len(cuts) >= MOST_STREAMS or len(stops) != len(borders) or list(borders) != sorted(borders):
             return None
-        for start, stop in pairwise((0, *cuts, len(coded))):
-            if stop - start <= HEADER + ADLER or not zlib_header(coded[start : start + HEADER]):
+        for start, stop, border in zip((0, *cuts), stops, borders, strict=True):
+            if border < stop or stop - start <= HEADER + ADLER or not zlib_header(coded[start : start + HEADER]):
                 return None
             opened = deflate().open(coded[start + HEADER : stop - ADLER], most - len(inner), **hints)
             if opened is None or _adler(opened.inner) != coded[stop - ADLER : stop]:
@@ -104,6 +106,10 @@ class ZlibOpener(Opener):
             if cuts:
                 text += (uleb(len(opened.inner)), uleb(len(opened.recipe)))
             text.append(opened.recipe)
+            if cuts:
+                text += (uleb(border - stop), coded[stop:border])
+            elif border > stop:
+                return None
         return Opened(bytes(inner), b"".join(text))
 
     def close(self, inner: bytes, recipe: bytes, size: int) -> bytes:
@@ -126,6 +132,7 @@ class ZlibOpener(Opener):
             if at > len(inner) or left < 0 or not zlib_header(header):
                 raise CorruptError("a recipe of zlib is for other bytes")
             out += header + deflate().close_within(plain, recipe, left) + _adler(plain)
+            out += source.bytes(source.uleb())
         if at != len(inner) or len(out) != size or source.left():
             raise CorruptError("a recipe of zlib is for other bytes")
         return bytes(out)

@@ -18,7 +18,7 @@ from nzip.formats.content.kinds import Content
 from nzip.formats.jpeg.recoding import Apart, Outline
 from nzip.formats.jpeg.structure import PER_BYTE
 from nzip.models.base import Engine
-from nzip.models.cm.layout import DECODE, ENCODE, READ
+from nzip.models.cm.layout import DECODE, ENCODE
 from nzip.models.jpeg import layout, plan
 from nzip.params import Number, Parameters, Params
 
@@ -70,7 +70,7 @@ class JpegEngine(Engine):
             return bytes(len(block) + 1)
         coded = np.empty(len(block), np.uint8)
         coder = bounds.begin()
-        before, state = _begun(memory)
+        before, state = memory.constants()["before"], memory.byte_state()
         data = np.concatenate((before, np.frombuffer(said, np.uint8)))
         _bytes(ENCODE, len(before), data, coded, coder, *state)
         learned = memory.state(preset)
@@ -97,7 +97,7 @@ class JpegEngine(Engine):
             raise CorruptError("a jpeg block is damaged (its plan is longer than the block)")
         coded = np.frombuffer(payload, np.uint8)[reader.pos :].copy()
         coder = bounds.begin(coded)
-        before, state = _begun(memory)
+        before, state = memory.constants()["before"], memory.byte_state()
         data = np.concatenate((before, np.zeros(length, np.uint8)))
         _bytes(DECODE, len(before), data, coded, coder, *state)
         learned = memory.state(preset)
@@ -124,12 +124,3 @@ class JpegEngine(Engine):
 
         block = standard.small_file()
         self.decode(self.encode(block * 3, {}), 3 * len(block), {})
-
-
-def _begun(memory: Any) -> tuple[Any, Any]:
-    """Return what is read before a block, and the state of the loop over bytes behind it."""
-    from nzip.entropy import bounds
-
-    before, state = memory.constants()["before"], memory.byte_state()
-    _bytes(READ, 0, before, before[:0].copy(), bounds.begin(), *state)
-    return before, state

@@ -569,6 +569,8 @@ def code(
                             part = amount * (FLAT if v == 0 else WAVE)
                             on_top[u] -= part
                             down[u] += part if v & 1 == 0 else -part
+                        if place == stop:
+                            left = i64(0)
                 for k in range(8):
                     below[u64(8 * bx + k)] = down[k]
             if spent > afford or (mode != DECODE and at > coded.shape[0]):

@@ -19,7 +19,7 @@ NODES = 32  # decisions of a coefficient: zero, sizes, bits
 TREE = 64  # decisions of a count
 # Sizes of contexts: of coefficients, of their signs, of counts, of the lowest coefficient and of its sign.
 COEFFICIENTS = (
-    4096, 4096, 2048, 8192, 8192, 8192, 16384, 8192, 2048, 2048, 2048, 16384, 2048, 16384, 8192,
+    4096, 4096, 2048, 8192, 8192, 8192, 16384, 16384, 2048, 2048, 2048, 16384, 2048, 16384, 8192,
     4096, 16384, 16384,
 )  # fmt: skip
 SIGNS = (4096, 8192, 1152, 2592, 384, 576, 1152, 6016, 12032, 3008)

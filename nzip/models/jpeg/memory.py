@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from nzip.entropy.jit import Native
 from nzip.formats.jpeg.recoding import Outline
 from nzip.formats.jpeg.structure import ZIGZAG
 from nzip.models.cm import tables
+from nzip.models.cm.layout import READ
 from nzip.models.jpeg import layout, standard
 from nzip.models.jpeg.layout import Preset
 from nzip.process import lock
 
+_read = Native("nzip.models.jpeg.bytes_kernel", "code")
 _lock = lock()
 _kept: dict[str, Any] = {}
 
@@ -94,12 +97,26 @@ def state(preset: Preset) -> State:
 
 
 def byte_state() -> ByteState:
-    """Return what the loop over bytes starts from."""
+    """Return what the loop over bytes has learned before a block."""
+    from nzip.entropy import bounds
+
+    known = constants()
+    with _lock:
+        if "bytes" not in _kept:
+            first = _empty_byte_state()
+            coder = bounds.begin()
+            _read(READ, 0, known["before"], known["before"][:0].copy(), coder, *first)
+            _kept["bytes"] = first
+        first = _kept["bytes"]
+    return first._replace(cells=first.cells.copy(), places=first.places.copy(), weights=first.weights.copy())
+
+
+def _empty_byte_state() -> ByteState:
     import numpy as np
 
     from nzip.models.jpeg import bytes_layout as sizes
 
-    known = constants()
+    known = _kept
     weights = np.full((sizes.ROWS, 8), sizes.WEIGHT, np.int32)
     weights[:, 6:] = 0
     return ByteState(

@@ -137,8 +137,10 @@ def code(
                 o = i64(places[u64(2 * (c * count + k))])
                 w = i64(places[u64(2 * (c * count + k) + 1)])
                 known = own + other * has
-                if t & ((1 << each) - 1) == 0 and t > 0:
-                    size = i64(1) << each
+                period = i64(1) << each
+                # Until the first period is over, as often as the samples double.
+                if t >= min(2 * own, period) and t & (min(t, period) - 1) == 0:
+                    size = period if t > period else (t >> 1 if t >> 1 >= 2 * own else t)
                     decay = i64(solvers[u64(k * SOLVER + 3)])
                     gather(
                         sums, o, x, own, here - size, here, has, mate - size, other * has, decay,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 FRACTION = 4  # binary digits of a prediction behind the point
 SCALE = 6  # and of a mean error, behind those
+SCALE_FIRST = 3 << 15  # a mean error at first, where filters see what is left as it is
 
 # Linear prediction solved from sums of products.
 TOP = 44  # binary digits that the largest sum of a system has, scaled

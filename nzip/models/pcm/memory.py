@@ -23,8 +23,8 @@ _constants: dict[str, Any] = {}
 
 
 def padding(preset: Preset) -> int:
-    """Return how many zeros stand before a channel: what predicts its first sample, and the sums for it."""
-    return max((1 << s.each) + s.own + s.partner + 2 for s in preset.solvers)
+    """Return how many zeros stand before a channel: what predicts its first sample."""
+    return max(s.own + s.partner for s in preset.solvers) + 2
 
 
 def rows(preset: Preset) -> list[int]:
@@ -119,8 +119,13 @@ def predictors(preset: Preset, sound: Sound) -> dict[str, Any]:
         "rings": np.zeros(2 * channels * all_taps, np.int32),
         "filter_weights": np.zeros(channels * all_taps, np.int32),
         "energies": np.zeros(channels * stages, np.int64),
-        "scales": np.full(channels * layout.DISTRIBUTIONS, 64 << layout.FRACTION + layout.SCALE, np.int64),
+        "scales": np.repeat([_scale(part) for part in sound.parts], layout.DISTRIBUTIONS).astype(np.int64),
     }
+
+
+def _scale(part: int) -> int:
+    """Return the mean error that a channel begins with: what its part says, about."""
+    return max(1 << layout.SCALE, layout.SCALE_FIRST << part if part >= 0 else layout.SCALE_FIRST >> -part)
 
 
 def plain() -> dict[str, Any]:

@@ -35,13 +35,8 @@ class Preset(NamedTuple):
     filters: tuple[Filter, ...]
 
 
+FILTERS = (Filter(1024, 1 << 23), Filter(256, 1 << 24), Filter(16, 1 << 25))
 PRESETS = {
-    1: Preset(
-        (Solver(32, 16, 6, 3), Solver(16, 8, 5, 3), Solver(8, 4, 4, 2)),
-        (Filter(1024, 1 << 22), Filter(256, 1 << 24), Filter(32, 1 << 24)),
-    ),
-    2: Preset(
-        (Solver(32, 16, 4, 5), Solver(16, 8, 4, 4), Solver(8, 4, 3, 3), Solver(32, 16, 6, 5)),
-        (Filter(2048, 1 << 22), Filter(256, 1 << 24), Filter(32, 1 << 24), Filter(16, 1 << 24)),
-    ),
+    1: Preset((Solver(32, 16, 6, 3), Solver(16, 8, 5, 3), Solver(8, 4, 4, 2), Solver(128, 32, 11, 1)), FILTERS),
+    2: Preset((Solver(32, 16, 3, 6), Solver(16, 8, 3, 5), Solver(8, 2, 2, 4), Solver(256, 64, 9, 3)), FILTERS),
 }

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from nzip.errors import CorruptError
 from nzip.formats.container.wire import Reader, uleb
 from nzip.models.pcm.layout import FRACTION
-from nzip.models.pcm.sounds import LISTED, MOST_VALUES, PART, REAL_LISTED, SCALED, SPLIT, WHOLE, Sound
+from nzip.models.pcm.sounds import LISTED, MOST_VALUES, PART, REAL_LISTED, SCALED, SPLIT, WHOLE, Sound, most_listed
 
 Words = npt.NDArray[np.uint32]  # samples as they are written, as numbers of 32 bits without a sign
 Integers = npt.NDArray[np.int32]
@@ -28,6 +28,7 @@ SEEN = 1500  # what filters should see of the mean error, 2^-FRACTION
 ALONE = 0.05  # a correlation that makes no partner
 LIST_GAIN = 0.125  # bits of a sample that a list of values must seem to save, and so many times what it takes
 LIST_WORTH = 2
+OUTLIERS = 256  # one float in so many may be larger than what integers reach
 LIST_SHARE = 8  # of samples, floats have one value that is new at most
 
 
@@ -71,18 +72,10 @@ def make(data: bytes, sound: Sound, real: bool) -> list[Made]:
     return [_described(made) for made in found]
 
 
-def unmake(made: Made) -> bytes:
-    """Return the bytes of the samples.
-
-    Raises:
-        CorruptError: the list of values is damaged.
-    """
-    sound, integers = made.sound, made.integers
-    if sound.listing:
-        values = _unlisted(made.values, sound)
+def unmake(integers: Integers, sound: Sound, values: Words | None) -> bytes:
+    """Return the bytes of samples that are no floats, or stand in a list of values."""
+    if values is not None:
         return bytes_of(_disordered(values[integers - np.int32(sound.low)], sound), sound)
-    if made.words is not None:
-        return bytes_of(made.words, sound)
     words = (integers << np.int32(sound.exponent)).view(np.uint32)
     return bytes_of(words ^ _top(sound) if sound.unsigned else words, sound)
 
@@ -123,7 +116,9 @@ def _reals(words: Words, sound: Sound) -> list[Made]:
     simple = not (words[~usual] > 0).any()
     if simple and highest - lowest < DIGITS and lowest >= -126:
         return [_cut(words, exponents, mantissas, sound._replace(form=SCALED, exponent=lowest))]
-    split = _cut(words, exponents, mantissas, sound._replace(form=SPLIT, exponent=max(highest - DIGITS + 2, -126)))
+    above = np.cumsum(np.bincount(exponents[usual], minlength=255)[::-1])[::-1]  # of each exponent, those not below it
+    most = int(np.flatnonzero(above * OUTLIERS > len(words))[-1]) - 127 if len(words) >= OUTLIERS else highest
+    split = _cut(words, exponents, mantissas, sound._replace(form=SPLIT, exponent=max(most - DIGITS + 2, -126)))
     return [split, *_listed(words, sound._replace(form=REAL_LISTED), 0)]
 
 
@@ -134,9 +129,9 @@ def _zeros_below(values: Integers) -> Integers:
 
 
 def _cut(words: Words, exponents: Integers, mantissas: Integers, sound: Sound) -> Made:
-    """Return floats cut to multiples of 2^exponent."""
+    """Return floats cut to multiples of 2^exponent; to 0 where they are too large."""
     digits = exponents - np.int32(126 + sound.exponent)  # of the integer, 24 at most
-    cut = np.where((exponents > 0) & (exponents < 255) & (digits > 0), mantissas | np.int32(1 << 23), 0)
+    cut = np.where((exponents > 0) & (exponents < 255) & (digits <= DIGITS), mantissas | np.int32(1 << 23), 0)
     cut = cut >> np.clip(DIGITS - digits, 0, 31).astype(np.int32)
     return Made(sound, np.where(words >> np.uint32(31) > 0, -cut, cut).astype(np.int32), words)
 
@@ -165,7 +160,9 @@ def _listed(words: Words, sound: Sound, step: int) -> list[Made]:
     if sound.width > 2 and len(np.unique(some)) * 2 > len(some):
         return []
     if sound.width <= 2:
-        counts = np.bincount(ordered, minlength=1)
+        counts = np.zeros(1 << 8 * sound.width, np.int64)
+        for at in range(0, len(ordered), 1 << 16):
+            counts += np.bincount(ordered[at : at + (1 << 16)], minlength=len(counts))
         values = np.flatnonzero(counts).astype(np.uint32)
         counts = counts[values]
     else:
@@ -181,14 +178,20 @@ def _listed(words: Words, sound: Sound, step: int) -> list[Made]:
             return []
     elif len(values) * LIST_SHARE > len(words):
         return []
+    if len(listed) > most_listed(sound):
+        return []
     low = -(len(values) >> 1)
     places = (np.searchsorted(values, ordered) + low).astype(np.int32)
     sound = sound._replace(values=len(values), listed=len(listed), low=low, high=low + len(values) - 1)
     return [Made(sound, places, None, listed)]
 
 
-def _unlisted(listed: bytes, sound: Sound) -> Words:
-    """Return a list of values, in order."""
+def unlisted(listed: bytes, sound: Sound) -> Words:
+    """Return a list of values, in order.
+
+    Raises:
+        CorruptError: it is damaged.
+    """
     reader, values, last = Reader(listed), np.zeros(sound.values, np.uint32), -1
     for k in range(sound.values):
         last += reader.uleb() + 1

@@ -11,7 +11,7 @@ from nzip.errors import CorruptError
 from nzip.formats.container.wire import Reader, uleb
 
 MOST = 4096  # sounds of a block
-MOST_CHANNELS = 255
+MOST_CHANNELS = 64
 MOST_VALUES = 1 << 20  # of a list of values
 PART = 32  # levels that filters see may be shifted by so much, either way
 WHOLE, LISTED, SCALED, SPLIT, REAL_LISTED = range(5)  # how samples are made of integers
@@ -113,7 +113,7 @@ def unpack(reader: Reader, size: int) -> list[Sound]:
 
 def _sound(reader: Reader, sound: Sound) -> Sound:
     shape, channels = reader.u8(), reader.u8()
-    _expect(channels > 0 and shape >> 4 <= REAL_LISTED)
+    _expect(0 < channels <= MOST_CHANNELS and shape >> 4 <= REAL_LISTED)
     sound = sound._replace(
         width=(shape & 3) + 1, big=bool(shape & 4), unsigned=bool(shape & 8), form=shape >> 4, channels=channels
     )
@@ -121,7 +121,7 @@ def _sound(reader: Reader, sound: Sound) -> Sound:
     _expect(sound.width == 4 or not sound.real)
     if sound.listing:
         values, listed = reader.uleb(), reader.uleb()
-        _expect(1 <= values <= min(MOST_VALUES, sound.frames * channels) and values <= listed <= 5 * values)
+        _expect(1 <= values <= min(MOST_VALUES, sound.frames * channels) and values <= listed <= most_listed(sound))
         low = -(values >> 1)
         sound = sound._replace(values=values, listed=listed, low=low, high=low + values - 1)
     else:
@@ -139,6 +139,11 @@ def _sound(reader: Reader, sound: Sound) -> Sound:
     parts = tuple(byte - PART for byte in reader.bytes(channels))
     _expect(max(partners) < channels and all(-PART <= part <= PART for part in parts))
     return sound._replace(partners=partners, parts=parts)
+
+
+def most_listed(sound: Sound) -> int:
+    """Return the bytes that a list of values may take: a quarter of the samples', or a few."""
+    return max(64, sound.samples // 4)
 
 
 def _zigzag(value: int) -> int:

@@ -36,6 +36,67 @@ def test_audio_is_described() -> None:
     assert shape(au + b"behind") == audio(24 + size, 2, 1, 24, True)
 
 
+def test_other_sounds_are_described() -> None:
+    data = wave(300, 2, 2, 9)
+    size = len(data)
+
+    def fmt(tag: int, width: int, channels: int, order: str = "<", sub: int = 0) -> bytes:
+        frame = width * channels
+        common = struct.pack(f"{order}HHIIHH", tag, channels, 8000, 8000 * frame, frame, 8 * width)
+        return common + (struct.pack(f"{order}HHIH", 22, 8 * width, 3, sub) + bytes(14) if sub else b"")
+
+    def wav(form: bytes, stated: int, *, name: bytes = b"RIFF", order: str = "<", before: bytes = b"") -> bytes:
+        head = name + bytes(4) + b"WAVE" + before + b"fmt " + struct.pack(f"{order}I", len(form)) + form
+        return head + b"data" + struct.pack(f"{order}I", stated) + data
+
+    ds64 = b"ds64" + struct.pack("<IQQQI", 28, 0, size, 0, 0)
+    none = 0xFFFFFFFF
+    for block, width, channels, offset, big, real in (
+        (wav(fmt(0xFFFE, 3, 2, sub=1), size), 3, 2, 68, False, False),
+        (wav(fmt(0xFFFE, 4, 1, sub=3), size), 4, 1, 68, False, True),
+        (wav(fmt(3, 4, 2), size), 4, 2, 44, False, True),
+        (wav(fmt(3, 8, 2), size), 8, 2, 44, False, True),
+        (wav(fmt(1, 2, 6), size), 2, 6, 44, False, False),
+        (wav(fmt(1, 2, 2, ">"), size, name=b"RIFX", order=">"), 2, 2, 44, True, False),
+        (wav(fmt(1, 2, 2), none, name=b"RF64", before=ds64), 2, 2, 80, False, False),
+        (wav(fmt(1, 2, 2), 0), 2, 2, 44, False, False),
+        (wav(fmt(1, 2, 2), none), 2, 2, 44, False, False),
+        (b"dns." + struct.pack("<IIIII", 24, none, 6, 8000, 2) + data, 4, 2, 24, False, True),
+        (
+            b"caff\0\1\0\0desc" + struct.pack(">QdIIIIII", 32, 8000, 0x6C70636D, 2, 4, 1, 2, 16)
+            + b"data" + struct.pack(">QI", size + 4, 0) + data, 2, 2, 68, False, False,
+        ),
+    ):  # fmt: skip
+        found = shape(block)
+        assert found is not None
+        assert (found.kind, found.sure, found.length) == ("audio", True, len(block))
+        assert (found.width, found.channels, found.offset, found.big, found.real) == (
+            width, channels, offset, big, real,
+        )  # fmt: skip
+
+    def aifc(coding: bytes, bits: int) -> bytes:
+        common = b"COMM" + struct.pack(">IHIH", 24, 2, 300, bits) + bytes(10) + coding + b"\0\0"
+        return b"FORM" + bytes(4) + b"AIFC" + common + b"SSND" + struct.pack(">I", size + 8) + bytes(8) + data
+
+    for coding, bits, big, real in (
+        (b"NONE", 16, True, False), (b"sowt", 16, False, False), (b"twos", 24, True, False), (b"fl32", 32, True, True),
+        (b"42n1", 24, False, False),
+    ):  # fmt: skip
+        found = shape(aifc(coding, bits))
+        assert found is not None
+        assert (found.kind, found.width, found.big, found.real) == ("audio", bits // 8, big, real)
+    for block in (aifc(b"ima4", 4), wav(fmt(0x11, 1, 1), size)):
+        found = shape(block)
+        assert found is not None
+        assert found.kind == "compressed"
+    riff64 = bytes.fromhex("726966662e91cf11a5d628db04c10000")
+    name = bytes.fromhex("f3acd3118cd100c04f8edb8a")
+    w64 = riff64 + struct.pack("<Q", 0) + b"wave" + name + b"fmt " + name + struct.pack("<Q", 40) + fmt(1, 2, 2)
+    found = shape(w64 + b"data" + name + struct.pack("<Q", 24 + size) + data)
+    assert found is not None
+    assert (found.kind, found.width, found.offset, found.length) == ("audio", 2, 104, 104 + size)
+
+
 def test_images_are_described() -> None:
     def image(length: int, width: int, channels: int, row: int, offset: int, big: bool = False) -> Segment:
         return Segment(

@@ -45,6 +45,20 @@ def test_several_streams_are_one_stretch() -> None:
     left_alone("zlib", coded, cuts=[3])
     left_alone("zlib", coded, cuts=[cuts[1], cuts[0]])
     left_alone("zlib", coded, cuts=[len(coded) + 5])
+    ends = [*cuts, len(coded)]
+    assert opened("zlib", coded, cuts=cuts, ends=ends) == found
+    left_alone("zlib", coded, cuts=cuts, ends=ends[1:])
+    left_alone("zlib", coded, cuts=cuts, ends=[end + 1 for end in ends])
+
+
+def test_bytes_between_streams() -> None:
+    streams = [zlib_of(words(300, seed)) for seed in range(3)]
+    coded = streams[0] + b"\0" + streams[1] + streams[2] + b"end"
+    cuts = [len(streams[0]) + 1, len(streams[0]) + 1 + len(streams[1])]
+    found = opened("zlib", coded, cuts=cuts, ends=[cuts[0] - 1, cuts[1], len(coded) - 3])
+    damaged("zlib", found, len(coded), 4)
+    left_alone("zlib", coded, cuts=cuts)
+    left_alone("zlib", streams[0] + b"x", ends=[len(streams[0])])
 
 
 @pytest.mark.parametrize("name", ["zlib", "gzip"])

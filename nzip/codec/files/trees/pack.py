@@ -107,11 +107,11 @@ def compress_tree(
         tar.copybufsize = CHUNK  # type: ignore[attr-defined]
         entries: list[TreeEntry] = []
         for alike in archive_order(items):
-            compressor.border(sum(item.archived_size for item in alike))
+            compressor._border(sum(item.archived_size for item in alike))
             entries += [_add(tar, item) for item in alike]
         tar.close()
         if compressor.bytes_in >= LEAST:
-            compressor.add_table(table.encode(entries, settings))
+            compressor._add_table(table.encode(entries, settings))
         out.write(compressor.flush())
         out.finish()
         out.commit()

@@ -6,6 +6,7 @@ the headers of the archive are read one after another, and contents are passed o
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from typing import BinaryIO, cast
@@ -16,7 +17,7 @@ from nzip.codec.files.sources import refuse_unreadable
 from nzip.codec.files.trees import table, tar
 from nzip.codec.files.trees.order import walk_order
 from nzip.codec.nzipfile import NzipFile
-from nzip.errors import CorruptError, FileError, over_memory
+from nzip.errors import CorruptError, FileError, UnsupportedError, over_memory
 from nzip.formats.container.entries import TreeEntry
 from nzip.outputs import AnyPath
 
@@ -65,7 +66,9 @@ class Tree(Closing):
         self._limit = self._left = limit
         self._stream: _Stream | None = None
         try:
-            found = table.decode(self._file, limit, self._keep)
+            found = None
+            with contextlib.suppress(UnsupportedError):  # a table of a later nzip; the archive says the same
+                found = table.decode(self._file, limit, self._keep)
             self.tabled = found is not None
             self._file.seek(0)
             self._content = NzipFile(self._file, max_memory=limit)

@@ -6,11 +6,12 @@ The header is BITMAPINFOHEADER with what its later versions add. Only rows of wh
 from __future__ import annotations
 
 from nzip.formats.content.containers.base import Found
+from nzip.formats.content.headers import grey
 from nzip.formats.content.kinds import BITMAP, Segment
 
 MAGIC = b"\x28\0\0\0"
 MOST = 1 << 15  # pixels of a row or column
-SMALLEST = 512  # bytes of rows
+SMALLEST = 1 << 14  # bytes of rows; fewer are told as well by what stands around them
 HEADED = 92  # confidence
 
 
@@ -44,9 +45,3 @@ def find(data: bytes, start: int) -> list[Found]:
             confidence=HEADED,
         )  # fmt: skip
     return [Found(begin, end, segment=segment)]
-
-
-def grey(palette: bytes, entry: int) -> bool:
-    """Whether a palette of `entry` bytes a colour has greys only, ever lighter: its places are as good as samples."""
-    red, green, blue = palette[0::entry], palette[1::entry], palette[2::entry]
-    return bool(red) and red == green == blue and bytes(sorted(red)) == red

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from nzip.formats.content.containers.base import Found
-from nzip.formats.content.containers.dib import grey
+from nzip.formats.content.headers import grey
 from nzip.formats.content.kinds import Segment
 
 MAGIC = (b"GIF87a", b"GIF89a")

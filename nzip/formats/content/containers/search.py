@@ -37,7 +37,9 @@ FINDERS: dict[int, Finder] = {
 LEAST = 64  # bytes that are searched
 FILE, RUN = 0, -1  # beside the numbers of `scan`: a file begins here, a run of digits
 LEAVES = frozenset(("audio", "image", "bitmap"))
-FIRSTS = frozenset((b"RI", b"FO", b".s", b"BM", b"P4", b"P5", b"P6", b"\0\0", b"SI", b"\x5c\1"))
+FIRSTS = frozenset((
+    b"RI", b"RF", b"BW", b"ri", b"FO", b".s", b"dn", b"ca", b"BM", b"P4", b"P5", b"P6", b"\0\0", b"SI", b"\x5c\1",
+))  # fmt: skip
 
 
 def find(data: bytes) -> list[Found]:

@@ -1,8 +1,7 @@
-"""The pictures of a TIFF file (Adobe, "TIFF", revision 6.0), with LZW, PackBits, CCITT or no compression.
+"""The pictures of a TIFF file (Adobe, "TIFF", revision 6.0), with LZW, deflate, PackBits, CCITT or no compression.
 
 Strips or tiles that follow each other in the file are opened together, so that what is inside is one picture. Pictures
-whose strips stand apart or in another order, and those with a fill order turned round, are left. Deflated strips are
-zlib streams, which are found as such.
+whose strips stand apart or in another order, and those with a fill order turned round, are left.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ WIDTH, HEIGHT, BITS, COMPRESSION, COLOURS, FILL, PLANES, PREDICTOR = 256, 257, 2
 OFFSETS, SAMPLES, ROWS, COUNTS, FAX = 273, 277, 278, 279, 293
 TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_COUNTS, FORMAT = 322, 323, 324, 325, 339
 PLAIN, LZW, PACKED, GROUP4 = 1, 5, 32773, 4
+DEFLATED = 8, 32946
 WANTED = {
     WIDTH, HEIGHT, BITS, COMPRESSION, COLOURS, FILL, PLANES, PREDICTOR, OFFSETS, SAMPLES, ROWS, COUNTS, TILE_WIDTH,
     TILE_HEIGHT, TILE_OFFSETS, TILE_COUNTS, FORMAT, FAX,
@@ -131,21 +131,34 @@ def _picture(fields: dict[int, list[int]], start: int, big: bool) -> Found | Non
         big and bits[0] > 8,
         one(COLOURS, 0) == 3,
         one(FORMAT, 1) == 3,
-        one(PREDICTOR, 1) == 2 and compression == LZW,
+        one(PREDICTOR, 1) == 2 and compression in (LZW, *DEFLATED),
     )
     if (not picture.width and bits[0] != 1) or (one(FILL, 1) != 1 and compression != GROUP4):
         return None
     first, last = offsets[0], ends[-1]
     if compression == PLAIN:
         return Found(start + first, start + last, segment=_segment(picture, last - first)) if last > first else None
+    starts = tuple(offset - first for offset in offsets)
+    if compression in DEFLATED:
+        return _deflated(starts, tuple(end - first for end in ends), start + first, _pixels(picture))
     hints: dict[str, Any] = {
-        "cuts": tuple(offset - first for offset in offsets[1:]),
+        "cuts": starts[1:],
         "sizes": tuple(high * row for high in heights),
     }
     if compression == GROUP4 and bits[0] == 1:
         hints |= {"width": columns, "rows": tuple(heights), "turned": one(FILL, 1) == 2}
     opener = {LZW: "lzw", PACKED: "runs", GROUP4: "fax" if bits[0] == 1 else ""}.get(compression, "")
     return Found(start + first, start + last, opener, hints, inside=_pixels(picture)) if opener else None
+
+
+def _deflated(
+    starts: tuple[int, ...], ends: tuple[int, ...], at: int, inside: Callable[[bytes], Iterable[Found]]
+) -> Found:
+    """Return zlib streams that follow each other from `at` on: one stretch, or each alone where one is not opened."""
+    each = [Found(start, end, "zlib", inside=inside) for start, end in zip(starts, ends, strict=True)]
+    hints = {"cuts": starts[1:], "ends": ends} if len(ends) > 1 else {}
+    otherwise = None if len(ends) == 1 else lambda coded: each
+    return Found(at, at + ends[-1], "zlib", hints, inside=inside, otherwise=otherwise)
 
 
 def _heights(rows: int, high: int, strips: int, planes: int) -> list[int]:

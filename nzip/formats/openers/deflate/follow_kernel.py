@@ -194,11 +194,11 @@ def _match(
         ):
             best = 3
             found = near
-        if reach < 4:
-            return best | found << 9
     near = i64(before[u64(p & MASK)]) - 1
     if near >= 0 and near >= limit:
-        result = longest(plain, before, i64(MASK), p, near, limit if limit > 0 else -1, best, enough, depth, reach)
+        if limit < 0:
+            limit = i64(-1)
+        result = longest(plain, before, i64(MASK), p, near, limit, best, enough, depth, reach)
         if (result & 511) > best:
             return result
         taken_steps = result >> 40
@@ -646,9 +646,11 @@ def follow(
             else:
                 count(work, tables, tokens, done)
             if kind == 2:
+                found = i64(0)
                 if mode == CODING:
-                    if read_lengths(coded, i64(blocks[u64(block), 0]) + 3, scratch, tables, steps) < 0:
-                        return -1
+                    found = read_lengths(coded, i64(blocks[u64(block), 0]) + 3, scratch, tables, steps)
+                if found < 0:
+                    return -1
                 if not _header(mode, work, tables, settings, scratch, steps, lens, probs, coder, data, sizes):
                     return -1
             if mode == DECODING:

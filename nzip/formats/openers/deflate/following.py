@@ -14,7 +14,11 @@ Array = Any
 MARK = 0  # the first byte of such a recipe
 DEEPEST = 12  # the logarithm of places that are looked at
 MOST_TOKENS = 1 << 20  # of a block
-STEPS = 1024  # of a search that a byte may take, on the average
+STEPS = 1024  # of searches that a byte may take, on the average, and
+FEWEST = 1 << 16  # so many more
+QUICK = 32  # and in a trial
+FEW = 512  # tokens for which only depths are tried
+ENOUGH = 200  # of a sample of so many coded bytes, a byte and 16 more are not worth looking for better
 ALL = 1 << 60
 SAMPLE = 1 << 13  # tokens by which settings are chosen
 DEPTHS = (7, 5, 3, 0, 9, 12, 10, 6, 4, 2, 1)
@@ -42,7 +46,7 @@ class Guide(NamedTuple):
     joined: int = 0
 
 
-def _settings(guide: Guide, size: int, most_tokens: int, padding: int) -> Array:
+def _settings(guide: Guide, size: int, most_tokens: int, padding: int, steps: int = STEPS) -> Array:
     import numpy as np
 
     from nzip.formats.openers.deflate import follow_kernel as kernel
@@ -50,29 +54,47 @@ def _settings(guide: Guide, size: int, most_tokens: int, padding: int) -> Array:
     out = np.zeros(kernel.SETTINGS, np.int64)
     out[kernel.DEPTH], out[kernel.NICE], out[kernel.FAMILY] = 1 << guide.depth, guide.nice, guide.family
     out[kernel.SPARSE], out[kernel.BUILDER], out[kernel.JOINED] = guide.sparse, guide.builder, guide.joined
-    out[kernel.BUDGET], out[kernel.MOST_TOKENS] = STEPS * size + (1 << 16), most_tokens
+    out[kernel.BUDGET], out[kernel.MOST_TOKENS] = steps * size + FEWEST, most_tokens
     out[kernel.PADDING] = padding
     return out
 
 
-def _run(mode: int, plain: Array, size: int, settings: Array, tokens: Array, coded: Array, blocks: Array, data: Array,
-         out: Array, limit: int) -> tuple[int, Array]:  # fmt: skip
-    import numpy as np
+class Arrays:
+    """What a run of the kernel works in."""
 
-    from nzip.entropy import bounds
-    from nzip.formats.openers.deflate import follow_kernel as kernel
-    from nzip.formats.openers.deflate import inflate_kernel, trees_kernel
-    from nzip.formats.openers.deflate.constants import TABLES
+    def __init__(self) -> None:
+        import numpy as np
 
-    coder = bounds.begin(data if mode == kernel.DECODING else None)
-    heads = np.zeros(2 << kernel.HASH_BITS, np.int32)
-    status = kernel.follow(
-        mode, plain, size, settings, heads[: 1 << kernel.HASH_BITS], heads[1 << kernel.HASH_BITS :],
-        np.zeros(2 * (kernel.MASK + 1), np.int32), tokens, np.zeros(trees_kernel.WORK + 336, np.int64), TABLES, coded,
-        blocks, np.zeros(inflate_kernel.SCRATCH, np.int32), np.zeros(512, np.int32),
-        np.full(kernel.CONTEXTS, 1 << 31, np.int64), coder, data, out, limit,
-    )  # fmt: skip
-    return int(status), coder
+        from nzip.formats.openers.deflate import follow_kernel as kernel
+        from nzip.formats.openers.deflate import inflate_kernel, trees_kernel
+
+        self.heads = np.zeros(2 << kernel.HASH_BITS, np.int32)
+        self.before = np.empty(2 * (kernel.MASK + 1), np.int32)
+        self.work = np.zeros(trees_kernel.WORK + 336, np.int64)
+        self.scratch = np.zeros(inflate_kernel.SCRATCH, np.int32)
+        self.steps = np.zeros(512, np.int32)
+        self.probs = np.empty(kernel.CONTEXTS, np.int64)
+        self.used = False
+
+    def run(self, mode: int, plain: Array, size: int, settings: Array, tokens: Array, coded: Array, blocks: Array,
+            data: Array, out: Array, limit: int) -> tuple[int, Array]:  # fmt: skip
+        """Return what the kernel returns, and the coder behind it."""
+        from nzip.entropy import bounds
+        from nzip.formats.openers.deflate import follow_kernel as kernel
+        from nzip.formats.openers.deflate.constants import TABLES
+
+        if self.used:
+            self.heads[:] = 0
+            self.work[:] = 0
+        self.used = True
+        self.probs[:] = 1 << 31
+        coder = bounds.begin(data if mode == kernel.DECODING else None)
+        half = len(self.heads) // 2
+        status = kernel.follow(
+            mode, plain, size, settings, self.heads[:half], self.heads[half:], self.before, tokens, self.work, TABLES,
+            coded, blocks, self.scratch, self.steps, self.probs, coder, data, out, limit,
+        )  # fmt: skip
+        return int(status), coder
 
 
 class Follower:
@@ -91,6 +113,7 @@ class Follower:
 
         self.coded = np.frombuffer(coded, np.uint8)
         self.stream = stream
+        self.arrays = Arrays()
         self.size = len(stream.plain)
         self.plain = np.concatenate((stream.plain, np.zeros(PAD, np.uint8)))
         after = [*stream.blocks[1:, 2].tolist(), len(stream.tokens)]
@@ -107,9 +130,10 @@ class Follower:
         from nzip.entropy import bounds
 
         data = np.empty(len(self.coded) + 256, np.uint8)
-        settings = _settings(guide, self.size, self.most_tokens, 0)
-        status, coder = _run(0, self.plain, self.size, settings, self.stream.tokens, self.coded, self.stream.blocks,
-                             data, data[:0], limit)  # fmt: skip
+        steps = STEPS if limit == ALL else QUICK
+        settings = _settings(guide, self.size, self.most_tokens, 0, steps)
+        status, coder = self.arrays.run(0, self.plain, self.size, settings, self.stream.tokens, self.coded,
+                                        self.stream.blocks, data, data[:0], limit)  # fmt: skip
         if status < 0:
             return None
         end = bounds.finish(coder, data)
@@ -128,9 +152,13 @@ class Follower:
 
         first = min((Guide(family=family) for family in (0, 1)), key=cost)
         first = min((first._replace(builder=b, joined=j) for b in (0, 1) for j in (0, 1)), key=cost)
-        for family in (0, 1):
+        enough = cost(first) <= 16 + len(self.coded) // ENOUGH * min(1, tried[first][1] / max(1, self.size))
+        few = len(self.stream.tokens) < FEW
+        for family in () if enough else (0, 1):
             best = first._replace(family=family)
-            best = min((best._replace(depth=depth) for depth in DEPTHS), key=cost)
+            best = min((best._replace(depth=depth) for depth in (DEPTHS[:6] if few else DEPTHS)), key=cost)
+            if few:
+                continue
             best = min((best._replace(nice=nice) for nice in NICES), key=cost)
             min((best._replace(sparse=sparse) for sparse in SPARSE), key=cost)
         best = min(tried, key=cost)
@@ -182,8 +210,8 @@ def _decode(
 
     from nzip.formats.openers.deflate import follow_kernel as kernel
 
-    tokens = np.empty(most_tokens + 1, np.uint32)
+    tokens = np.empty(most_tokens, np.uint32)
     blocks = np.empty((0, 5), np.int64)
     none = np.frombuffer(b"", np.uint8)
-    status, coder = _run(kernel.DECODING, plain, size, settings, tokens, none, blocks, data, out, 0)
+    status, coder = Arrays().run(kernel.DECODING, plain, size, settings, tokens, none, blocks, data, out, 0)
     return status, coder, int(settings[kernel.WRITTEN])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from nzip.formats.openers.deflate.settings import Settings
 from nzip.process import imported
 
 Array = Any
-STEPS = 1024  # of a search that a byte may take, on the average
+STEPS = 1024  # of searches that a byte may take, on the average, and
+FEWEST = 1 << 16  # so many more
+TRIES = 4  # times that, to find settings
 
 
 class Encoder:
@@ -22,43 +25,46 @@ class Encoder:
         imported("numba", "nzip.formats.openers.deflate.redo_kernel")
         import numpy as np
 
-        from nzip.formats.openers.deflate.redo_kernel import PAD
+        from nzip.formats.openers.deflate import redo_kernel, trees_kernel
 
         given = np.frombuffer(plain, np.uint8)
         self.size = len(given)
-        self.plain = np.zeros(self.size + PAD, np.uint8)
+        self.plain = np.zeros(self.size + redo_kernel.PAD, np.uint8)
         self.plain[: self.size] = given
-        self._none = np.empty(0, np.uint32)
+        self._work = np.zeros(trees_kernel.WORK, np.int64)
 
-    def _run(
-        self, settings: Settings, stops: list[int], marks: list[int], out: Array, wanted: Array
-    ) -> tuple[int, int]:
+    def agreements(self, settings: Sequence[Settings], stops: list[int], marks: list[int], tokens: Array) -> list[int]:
+        """Return for each of the settings how many tokens from the first on are those that they give."""
         import numpy as np
 
-        from nzip.formats.openers.deflate import redo_kernel, trees_kernel
-        from nzip.formats.openers.deflate.constants import TABLES
+        from nzip.formats.openers.deflate import redo_kernel
+        from nzip.formats.openers.deflate.constants import FARTHEST, TABLES
 
-        packed = settings.packed(STEPS * self.size + (1 << 16))
-        work = np.zeros(trees_kernel.WORK, np.int64)
-        head = np.zeros(1 << packed[redo_kernel.HASH_BITS], np.int32)
-        before = np.empty(packed[redo_kernel.WINDOW], np.int32)
-        tokens = np.empty(min(packed[redo_kernel.BLOCK], self.size) + 1, np.uint32)
-        status = redo_kernel.redo(
-            self.plain, self.size, packed, np.array(stops, np.int64),
-            np.array([*marks, 0], np.int64), head, before, tokens, work, TABLES, out, wanted
-        )
-        return int(status), int(work[trees_kernel.AT])
-
-    def agrees(self, settings: Settings, stops: list[int], marks: list[int], tokens: Array) -> int:
-        """Return how many tokens from the first on are those that these settings give."""
-        if not len(tokens):
-            return 0
-        return self._run(settings, stops, marks, self.plain[:0], tokens)[0]
+        found = np.zeros(len(settings), np.int64)
+        if len(tokens) and len(settings):
+            rows = np.stack([each.packed() for each in settings])
+            rows[0, redo_kernel.STEPS] = TRIES * (STEPS * self.size + FEWEST)
+            redo_kernel.agreements(
+                self.plain, self.size, rows, np.array(stops, np.int64), np.array([*marks, 0], np.int64),
+                np.zeros(1 << 16, np.int32), np.empty(FARTHEST, np.int32), self._work, TABLES, tokens, found,
+            )  # fmt: skip
+        return [int(count) for count in found]
 
     def redone(self, settings: Settings, stops: list[int], marks: list[int], size: int) -> bytes | None:
         """Return the stream, None if it has more than `size` bytes."""
         import numpy as np
 
+        from nzip.formats.openers.deflate import redo_kernel, trees_kernel
+        from nzip.formats.openers.deflate.constants import TABLES
+
+        packed = settings.packed().copy()
+        packed[redo_kernel.STEPS] = STEPS * self.size + FEWEST
         out = np.empty(size, np.uint8)
-        status, written = self._run(settings, stops, marks, out, self._none)
+        self._work[:] = 0
+        status = redo_kernel.redo(
+            self.plain, self.size, packed, np.array(stops, np.int64), np.array([*marks, 0], np.int64),
+            np.zeros(1 << int(packed[redo_kernel.HASH_BITS]), np.int32), np.empty(1 << settings.window, np.int32),
+            np.empty(min(settings.full(), self.size) + 1, np.uint32), self._work, TABLES, out, np.empty(0, np.uint32),
+        )  # fmt: skip
+        written = int(self._work[trees_kernel.AT])
         return out[:written].tobytes() if status >= 0 and written <= size else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from nzip.formats.openers.deflate.constants import FARTHEST
 from nzip.formats.openers.deflate.flushes import CLEAR, PARTIAL, SYNC
 from nzip.formats.openers.deflate.inflation import Inflated
 from nzip.formats.openers.deflate.recipe import MOST_STOPS
@@ -20,6 +21,7 @@ from nzip.formats.openers.deflate.settings import (
 
 Array = Any
 USUAL = (6, 9, 1, 8, 5, 7, 3, 4, 2)  # levels, the likeliest first
+MARGIN = 262  # a match of zlib's reaches no farther than the window without these
 LIKELY = 1 << 16  # tokens that are compared
 
 
@@ -32,6 +34,7 @@ class Structure:
         regular: whether the marks are such as zlib writes.
         full: tokens of full blocks, as far as they are known; None if they differ.
         seen: the first tokens, as far as no stored block hides some.
+        hidden: whether one does.
     """
 
     def __init__(self, stream: Inflated):
@@ -75,6 +78,7 @@ class Structure:
         self.stops.append(size)
         self.full = sorted(set(whole))
         self.most = max(counts)
+        self.hidden = seen is not None
         self.seen = stream.tokens if seen is None else stream.tokens[:seen]
         self.fixed = not (kinds == 2).any()
         matches = stream.tokens[stream.tokens > 511]
@@ -87,7 +91,7 @@ class Structure:
 def candidates(structure: Structure) -> Iterator[tuple[Settings, list[int]]]:
     """Yield the settings that blocks do not rule out, the likeliest first. What only flushes or blocks decide, not
     matches, is tried once."""
-    if not structure.regular or structure.farthest > 32768 - 262 or len(structure.stops) > MOST_STOPS:
+    if not structure.regular or structure.farthest > FARTHEST - MARGIN or len(structure.stops) > MOST_STOPS:
         return
     marks = structure.marks
     for settings in _settings(structure):
@@ -99,7 +103,7 @@ def candidates(structure: Structure) -> Iterator[tuple[Settings, list[int]]]:
 def _settings(structure: Structure) -> Iterator[Settings]:
     gzip = len(structure.stops) == 1 and all(n == 0x7FFF or n % 4096 == 0 for n in structure.full)
     memories = []  # of hashes and of blocks
-    for block in (8, 9, 7, 6, 5, 4, 3, 2, 1):
+    for block in (8, 9, 7, 6, 5, 4, 3, 2, 1) if structure.full else (8, 9, 7):
         full = (1 << (block + 6)) - 1
         for less in (0, 1):
             if structure.most <= full - less and all(n == full - less for n in structure.full):
@@ -124,6 +128,20 @@ def _settings(structure: Structure) -> Iterator[Settings]:
         if k == 0 and gzip and not structure.full:
             yield from (Settings(level, GZIP) for level in usual)
     yield from (each._replace(level=level, first=1) for each in base for level in USUAL)
+    # Smaller windows, where they would have made a difference.
+    for window in range(9, 15):
+        if structure.farthest <= (1 << window) - MARGIN < structure.stops[-1]:
+            narrow = [each._replace(window=window) for each in base]
+            yield from (each._replace(level=level) for each in narrow for level in USUAL)
+            if structure.fixed:
+                yield from (each._replace(level=level, strategy=FIXED_CODES) for each in narrow for level in USUAL)
+            if structure.shortest > 5:
+                levels = [level for level in USUAL if level > GREEDIEST]
+                yield from (each._replace(level=level, strategy=FILTERED) for each in narrow for level in levels)
     if structure.fixed:
         yield from (each._replace(level=level, strategy=FIXED_CODES) for each in base for level in USUAL)
+    if not structure.full:
+        # Tables of hashes that are small, and rare.
+        small = [memory for memory in (6, 5, 4, 3, 2, 1) if structure.most < 64 << memory]
+        yield from (Settings(level, memory=memory, block=memory) for memory in small for level in USUAL)
 

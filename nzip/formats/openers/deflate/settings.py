@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 Array = Any
@@ -49,8 +50,19 @@ class Settings(NamedTuple):
         """Return the tokens of a full block."""
         return 0x7FFF if self.strategy == GZIP else (1 << (self.block + 6)) - 1 - self.less
 
-    def packed(self, steps: int) -> Array:
-        """Return the array that the kernel takes (int64)."""
+    def form(self, marks: list[int]) -> tuple[object, ...]:
+        """Return what decides how given tokens are written."""
+        stopping = self.strategy == GZIP and self.level > 2
+        return self.full(), stopping, self.strategy == FIXED_CODES, self.window, tuple(marks)
+
+    def matching(self) -> tuple[int, ...]:
+        """Return what decides which tokens are chosen."""
+        strategy = DEFAULT if self.strategy == FIXED_CODES else self.strategy
+        return self.level, strategy, self.memory, self.window, self.first
+
+    @lru_cache(maxsize=512)  # noqa: B019 - settings are values
+    def packed(self) -> Array:
+        """Return the array that the kernel takes (int64), but for the steps that are allowed."""
         import numpy as np
 
         from nzip.formats.openers.deflate import redo_kernel as kernel
@@ -71,5 +83,4 @@ class Settings(NamedTuple):
         out[kernel.FIXED] = self.strategy == FIXED_CODES
         out[kernel.GZIP] = 0 if self.strategy != GZIP else (2 if self.level > 2 else 1)
         out[kernel.FIRST] = self.first
-        out[kernel.STEPS] = steps
         return out

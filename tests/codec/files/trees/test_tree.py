@@ -21,7 +21,7 @@ from nzip.codec.members import MemberWriter
 from nzip.errors import CorruptError, FileError, LimitError
 from nzip.formats.container import entries
 from nzip.formats.container.entries import TreeEntry
-from nzip.formats.container.structures import Header
+from nzip.formats.container.structures import BlockHeader, Header
 
 
 @pytest.fixture
@@ -209,7 +209,7 @@ def forged(path: Path, change: Any) -> Path:
     chunk = MemberWriter(Header()).solo(encode_block(encoded, Coding((("zstd", {"level": 3, "window": 23}),))))
     with nzip.Compressor(1, kind="tar", block_size=1024) as compressor:
         data = compressor.compress(raw)
-        compressor.add_table(entries.encode_chunk(chunk))
+        compressor._add_table(entries.encode_chunk(chunk))
         path.write_bytes(data + compressor.flush())
     return path
 
@@ -229,6 +229,20 @@ class TestForged:
         assert nzip.decompress(forged(large, change_first).read_bytes())
         with Tree(large) as tree, pytest.raises(CorruptError):
             tree.open(tree.entries[0])
+
+    def test_of_an_engine_that_is_not_here(self, large: Path) -> None:
+        """The archive's headers say the same."""
+        expected = list_tree(large)
+        raw = nzip.decompress(large.read_bytes())
+        block = BlockHeader(99, 1, 0, b"", (), 100, 3).encode(bytes(100), b"abc")
+        with nzip.Compressor(1, kind="tar", block_size=1024) as compressor:
+            data = compressor.compress(raw)
+            compressor._add_table(entries.encode_chunk(Header(solo=True).encode() + block))
+            large.write_bytes(data + compressor.flush())
+        assert nzip.decompress(large.read_bytes()) == raw
+        with Tree(large) as tree:
+            assert not tree.tabled
+        assert list_tree(large) == expected
 
     def test_no_table(self, large: Path) -> None:
         with pytest.raises(CorruptError, match="table of entries"):

@@ -1,5 +1,6 @@
 """GIF, TIFF and pictures behind headers of Windows' bitmaps: what the finders say of them."""
 
+import base64
 import random
 import struct
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 from naive_encodings import close_fax, close_lzw
 
 from nzip.formats.container.wire import uleb
-from nzip.formats.content.containers import dib, gif, tiff
+from nzip.formats.content.containers import dib, gif, search, tiff
 from nzip.formats.content.containers.base import Found
 from nzip.formats.content.kinds import Segment
 from nzip.registry import OPENERS
@@ -143,6 +144,25 @@ def test_a_facsimile_in_a_tiff() -> None:
     assert (segment.kind, segment.row) == ("bitmap", 40)
 
 
+def test_a_facsimile_in_a_pdf() -> None:
+    rows = bytes(DRAW.randrange(256) & DRAW.randrange(256) for _ in range(40 * 25))
+    coded = close_fax(rows, bytes.fromhex("00c0020101"), AnySize())
+    words = b"%PDF-1.4\n1 0 obj\n<</Filter /CCITTFaxDecode /DecodeParms <</K -1 /Columns 320>> /Height 25>>\n"
+    data = words + b"stream\n" + coded + b"\nendstream\nendobj\n"
+    [(leaf, segment)] = grown(data, list(search.find(data)))
+    assert leaf == rows
+    assert (segment.kind, segment.row) == ("bitmap", 40)
+    assert search.find(data.replace(b"/K -1", b"/K 0")) == []
+
+
+def test_base_85_of_a_pdf_with_two_ends_a_line() -> None:
+    text = base64.a85encode(COLOURS)
+    broken = b"\r\r".join(text[k : k + 81] for k in range(0, len(text), 81))
+    data = b"1 0 obj\n<</Filter /ASCII85Decode>>\nstream\r\n" + broken + b"~>\r\nendstream\nendobj\n"
+    [found] = search.find(data)
+    assert OPENERS.by_name(found.opener).open(data[found.start : found.stop], 1 << 20, **found.hints).inner == COLOURS
+
+
 def test_a_tiff_without_compression() -> None:
     rows = pixels(60, 50)
     fields: dict[int, tuple[int, ...]] = {256: (10,), 257: (50,), 258: (16,) * 3, 277: (3,), 278: (50,)}
@@ -167,18 +187,19 @@ def test_a_tiff_that_is_damaged() -> None:
 @pytest.mark.parametrize(
     ("bits", "height", "stated", "expected"),
     [
-        (24, 30, 0, {"kind": "image", "channels": 3, "row": 60}),
-        (32, -30, 30 * 80, {"kind": "image", "channels": 4, "row": 80}),
-        (32, 40, 0, {"kind": "image", "channels": 4, "row": 80}),
-        (24, 40, 20 * 60 + 80, {"kind": "image", "channels": 3, "row": 60}),
-        (1, 400, 0, {"kind": "bitmap", "row": 4}),
-        (16, 30, 0, {}),
-        (24, 30, 7, {}),
+        (24, 100, 0, {"kind": "image", "channels": 3, "row": 300}),
+        (32, -100, 100 * 400, {"kind": "image", "channels": 4, "row": 400}),
+        (32, 200, 0, {"kind": "image", "channels": 4, "row": 400, "length": 40000}),
+        (24, 200, 100 * 300 + 100 * 16, {"kind": "image", "channels": 3, "row": 300, "length": 30000}),
+        (1, 4000, 0, {"kind": "bitmap", "row": 16}),
+        (16, 100, 0, {}),
+        (24, 100, 7, {}),
+        (24, 20, 0, {}),
     ],
 )
 def test_a_picture_behind_a_header(bits: int, height: int, stated: int, expected: dict[str, Any]) -> None:
-    head = struct.pack("<IiiHHIIiiII", 40, 20, height, 1, bits, 0, stated, 0, 0, 0, 0)
-    data = b"x" + head + bytes(DRAW.randrange(256) for _ in range(8000))
+    head = struct.pack("<IiiHHIIiiII", 40, 100, height, 1, bits, 0, stated, 0, 0, 0, 0)
+    data = b"x" + head + DRAW.randbytes(70_000)
     found = dib.find(data, 1)
     assert len(found) == (1 if expected else 0)
     for each in found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 import struct
 import time
@@ -146,7 +147,7 @@ def pdf(words: bytes, stream: bytes, ending: bytes = b"\n") -> bytes:
     ("words", "plain", "expected"),
     [
         (b"/Filter /FlateDecode ", TEXT, [("zlib",)]),
-        (b"/Filter/FlateDecode/DecodeParms<</Columns 30/Predictor 12>>", rows(30, 20), [("zlib", ("rows",))]),
+        (b"/Filter/FlateDecode/DecodeParms<</Columns 30/Predictor 12>>", rows(30, 20), [("zlib",)]),
         (b"/Filter[/FlateDecode]/Width 10/Height 20/BitsPerComponent 8/ColorSpace/DeviceRGB", bytes(range(200)) * 3,
          [("zlib", "image")]),
         (b"/Filter/FlateDecode/Width 10/Height 20/BitsPerComponent 8/DecodeParms<</Columns 10/Colors 3/Predictor 15>>",
@@ -159,6 +160,40 @@ def test_streams_of_pdf(words: bytes, plain: bytes, expected: list[object], endi
     assert opened(pdf(words, zlib_of(plain), ending)) == expected
     small = zlib_of(plain, b"\x48\x89")
     assert opened(pdf(words, small, ending)) == expected
+
+
+def in_base_85(plain: bytes, line: int) -> bytes:
+    text = base64.a85encode(plain)
+    return b"\n".join(text[at : at + line] for at in range(0, len(text), line)) + b"~>"
+
+
+@pytest.mark.parametrize("line", [72, 1 << 20])
+def test_streams_of_pdf_in_other_codings(line: int) -> None:
+    words = b"/Filter [ /ASCII85Decode /FlateDecode ] "
+    assert opened(pdf(words, in_base_85(zlib_of(TEXT), line))) == [("ascii85", ("zlib",))]
+    assert opened(pdf(b"/Filter /A85", in_base_85(bytes(range(99)) * 4, line))) == [("ascii85",)]
+    codes = [256, *range(99), 257]  # the first one clears the table, the last one ends it
+    bits = "".join(f"{code:09b}" for code in codes).ljust(8 * -(-9 * len(codes) // 8), "0")
+    packed = int(bits, 2).to_bytes(len(bits) // 8, "big")
+    assert opened(pdf(b"/Filter /LZWDecode ", packed)) == [("lzw",)]
+    assert opened(pdf(b"/Filter [/A85 /LZW] ", in_base_85(packed, line))) == [("ascii85", ("lzw",))]
+    assert opened(pdf(b"/Filter [/A85 /LZW] ", in_base_85(packed, line))[:-20]) == []
+    assert opened(pdf(b"/Filter /LZWDecode ", b"")) == []
+
+
+def test_deflated_strips_of_tiff_are_one_picture() -> None:
+    strips = [zlib_of(bytes(range(60)) * 10), zlib_of(bytes(range(60)) * 5)]
+    for gap in (b"", b"\0"):
+        second = 8 + len(strips[0]) + len(gap)
+        fields = [(256, 3, 1, 20), (257, 3, 1, 15), (258, 3, 1, 8), (259, 3, 1, 8), (277, 3, 1, 3), (278, 3, 1, 10)]
+        place = second + len(strips[1])
+        fields += [(273, 4, 2, place), (279, 4, 2, place + 8)]
+        data = b"II\x2a\0" + struct.pack("<I", place + 16) + strips[0] + gap + strips[1]
+        data += struct.pack("<4I", 8, second, *map(len, strips)) + struct.pack("<H", len(fields))
+        data += b"".join(struct.pack("<HHII", *field) for field in sorted(fields)) + bytes(4)
+        assert opened(data) == [("zlib", "image")]
+        (leaf,) = [leaf.segment for leaf in leaves(grow(data, MOST)) if leaf.segment is not None]
+        assert (leaf.row, leaf.channels, leaf.length) == (60, 3, 900)
 
 
 def test_hdf5() -> None:

@@ -1,0 +1,147 @@
+"""The engine of JPEG files: what it accepts, several files, heads within heads, and hostile payloads."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import time
+from typing import Any
+
+import pytest
+from formats.jpeg import made
+
+from nzip.errors import CorruptError
+from nzip.formats.container.wire import Reader, uleb
+from nzip.formats.content.kinds import Content, Segment
+from nzip.formats.jpeg.recoding import Apart
+from nzip.models.jpeg import layout, plan, standard
+from nzip.models.jpeg.engine import KIND, JpegEngine
+
+JIT_OFF = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+ENGINE = JpegEngine()
+
+
+def coded(block: bytes, preset: int = 1) -> bytes:
+    payload = ENGINE.encode(block, {"preset": preset})
+    assert len(payload) < len(block)
+    assert ENGINE.decode(payload, len(block), {"preset": preset}) == block
+    return payload
+
+
+def test_what_it_accepts() -> None:
+    one = Segment(KIND, 10)
+    assert ENGINE.accepts(Content((one, one)))
+    assert not ENGINE.accepts(Content((one, Segment("binary", 10))))
+
+
+@pytest.mark.skipif(JIT_OFF, reason="takes long")
+@pytest.mark.parametrize("preset", [1, 2])
+def test_all_kinds_of_files_shrink(preset: int) -> None:
+    for name, block in made.variants().items():
+        assert len(coded(block, preset)) < 0.83 * len(block), name
+
+
+@pytest.mark.skipif(JIT_OFF, reason="takes long")
+def test_files_share_what_is_learned() -> None:
+    files = [made.file(name) for name in ("baseline_420", "progressive_420", "grey")]
+    assert len(coded(b"and".join(files))) < 0.95 * sum(len(coded(file)) for file in files)
+
+
+@pytest.mark.skipif(JIT_OFF, reason="takes long")
+def test_a_thumbnail_in_a_head_is_coded_as_a_file() -> None:
+    found: list[Apart] = []
+    plan.planned(made.file("thumbnail"), 1 << 20, found)
+    assert len(found) == 2
+    assert found[0].outline.frame.width == 24
+
+
+def test_bytes_that_are_no_file_are_left_to_others() -> None:
+    for block in (b"", b"a", b"\xff\xd8\xff" * 1000, bytes(3000), made.file("grey")[5:]):
+        assert len(ENGINE.encode(block, {"preset": 1})) == len(block) + 1
+
+
+def _planes(outline: Any, size: int) -> Any:
+    import numpy as np
+
+    return np.zeros(64 * (outline.frame.blocks + 1), np.int16)
+
+
+@pytest.mark.skipif(JIT_OFF, reason="takes long")
+def test_changed_plans_are_found() -> None:
+    dice = random.Random(7)
+    for name, block in made.variants().items():
+        right = plan.planned(block, 1 << 20, [])
+        for _ in range(60):
+            wrong = bytearray(right)
+            for _ in range(dice.randrange(1, 4)):
+                wrong[dice.randrange(min(len(wrong), 500))] = dice.randrange(256)
+            try:
+                out = plan.restored(Reader(bytes(wrong)), len(block), 1 << 20, _planes)
+            except CorruptError:
+                continue
+            assert len(out) <= len(block), name
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        b"",
+        uleb(1 << 40),
+        uleb(9),  # more files than fit
+        uleb(1) + uleb(0) + uleb(5000) + b"\1\1",  # a file longer than the block
+        uleb(1) + uleb(0) + uleb(900) + b"\x41\1",  # unknown flags
+        uleb(1) + uleb(0) + uleb(900) + b"\3\1",
+        uleb(1) + uleb(0) + uleb(900) + b"\1" + uleb(300),  # scans
+        uleb(1) + uleb(0) + uleb(900) + b"\1\0" + uleb(0) + uleb(2) + b"\xff\xd8",  # no scan
+        (uleb(1) + uleb(0) + uleb(900) + b"\1\1") * 6 + b"\0\0",  # heads in heads
+    ],
+)
+def test_plans_that_are_none(wrong: bytes) -> None:
+    with pytest.raises(CorruptError):
+        plan.restored(Reader(wrong), 1000, 1 << 20, _planes)
+
+
+def test_a_huge_picture_is_refused_before_memory_is_taken() -> None:
+    small = standard.small_file()
+    huge = small.replace(b"\xff\xc0\0\x0b\x08\0\x10\0\x10", b"\xff\xc0\0\x0b\x08\xff\xff\xff\xff")
+    head = huge[: huge.index(b"\xff\xda") + 10]
+    record = uleb(1) + uleb(0) + uleb(1 << 20) + b"\1\1" + b"\0" + uleb(len(head)) + head
+    with pytest.raises(CorruptError, match="too large"):
+        plan.restored(Reader(record + uleb(0)), 1 << 20, layout.PRESETS[2].blocks, _planes)
+
+
+@pytest.mark.skipif(JIT_OFF, reason="takes long")
+@pytest.mark.parametrize("preset", [1, 2])
+def test_changed_payloads_give_the_size_or_an_error(preset: int) -> None:
+    dice = random.Random(preset)
+    block = made.file("thumbnail") + made.file("progressive_444_restarts")
+    right = coded(block, preset)
+    began = time.perf_counter()
+    for _ in range(50):
+        wrong = bytearray(right)
+        wrong[dice.randrange(len(wrong))] ^= 1 << dice.randrange(8)
+        cut = dice.choice((len(wrong), dice.randrange(len(wrong))))
+        with contextlib.suppress(CorruptError):
+            assert len(ENGINE.decode(bytes(wrong[:cut]), len(block), {"preset": preset})) == len(block)
+    assert time.perf_counter() - began < 300
+
+
+@pytest.mark.skipif(JIT_OFF, reason="takes long")
+def test_coefficients_that_no_file_holds_are_found_early() -> None:
+    """The plan of a picture of many blocks, and then noise."""
+    block = made.file("flat")
+    payload = coded(block)
+    for seed in range(8):
+        wrong = payload[:-8] + random.Random(seed).randbytes(4000)
+        with pytest.raises(CorruptError):
+            ENGINE.decode(wrong, len(block), {"preset": 1})
+
+
+def test_sizes_of_contexts_and_the_standard_tables() -> None:
+    assert len(layout.order()) == 64
+    assert sorted(layout.order()) == list(range(64))
+    assert layout.starts()[1] == layout.COEFFICIENTS[0] * layout.NODES
+    assert standard.codes() in made.file("baseline_420")
+    for name, quality in (("grey", 75), ("baseline_420", 80)):
+        assert standard.quantiser(standard.LUMA, quality) in made.file(name)

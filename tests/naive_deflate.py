@@ -1,0 +1,752 @@
+"""The opener of deflate streams in plain Python: what docs/reference/DEFLATE.md says, as short as it can be said.
+
+`close(inner, recipe, size)` gives the stream; `Corrupt` is what the page calls corrupt. Nothing is shared with the
+kernels. `inflated(stream)` is RFC 1951.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from naive import BinaryCoder
+from naive_openers import Corrupt, Cursor, check
+
+LEVELS = {
+    1: (4, 4, 8, 4), 2: (4, 5, 16, 8), 3: (4, 6, 32, 32), 4: (4, 4, 16, 16), 5: (8, 16, 32, 32), 6: (8, 16, 128, 128),
+    7: (8, 32, 128, 256), 8: (32, 128, 258, 1024), 9: (32, 258, 258, 4096),
+}  # fmt: skip
+LENGTH_BITS = [0] * 8 + [k // 4 for k in range(4, 24)] + [0]
+LENGTH_BASE = [3 + sum(1 << b for b in LENGTH_BITS[:k]) for k in range(28)] + [258]
+FAR_BITS = [0, 0] + [k // 2 for k in range(28)]
+FAR_BASE = [1 + sum(1 << b for b in FAR_BITS[:k]) for k in range(30)]
+STEP_BITS = [0] * 16 + [2, 3, 7]
+ORDER = (16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15)
+FIXED = ([8] * 144 + [9] * 112 + [7] * 24 + [8] * 8, [5] * 32)
+
+Token = Any  # a byte, or (length, distance)
+
+
+def last_at_most(bases: list[int], value: int) -> int:
+    return max(k for k, base in enumerate(bases) if base <= value)
+
+
+# ---- RFC 1951
+
+
+class Bits:
+    def __init__(self, data: bytes):
+        self.value, self.left = int.from_bytes(data, "little"), 8 * len(data)
+
+    def take(self, count: int) -> int:
+        check(count <= self.left)
+        value = self.value & ((1 << count) - 1)
+        self.value >>= count
+        self.left -= count
+        return value
+
+    def symbol(self, codes: dict[tuple[int, int], int]) -> int:
+        code = 0
+        for length in range(1, 16):
+            code = code << 1 | self.take(1)
+            if (length, code) in codes:
+                return codes[length, code]
+        raise Corrupt
+
+
+def codes_of(lengths: list[int]) -> dict[int, tuple[int, int]]:
+    """symbol -> (length, code)."""
+    out, code = {}, 0
+    for length in range(1, 16):
+        for symbol in (s for s, has in enumerate(lengths) if has == length):
+            out[symbol] = (length, code)
+            code += 1
+        code <<= 1
+    return out
+
+
+def inflated(stream: bytes) -> bytes:
+    """Return what a stream holds; Corrupt where it is none, or anything is behind it."""
+    bits, out = Bits(stream), bytearray()
+    final = 0
+    while not final:
+        final, kind = bits.take(1), bits.take(2)
+        check(kind < 3)
+        if kind == 0:
+            bits.take(bits.left % 8)
+            size = bits.take(16)
+            check(bits.take(16) == size ^ 0xFFFF)
+            out += bytes(bits.take(8) for _ in range(size))
+            continue
+        if kind == 1:
+            pair = FIXED
+        else:
+            lits, fars, steps = bits.take(5) + 257, bits.take(5) + 1, bits.take(4) + 4
+            lengths = [0] * 19
+            for k in ORDER[:steps]:
+                lengths[k] = bits.take(3)
+            codes = {v: k for k, v in codes_of(lengths).items()}
+            row: list[int] = []
+            while len(row) < lits + fars:
+                symbol = bits.symbol(codes)
+                if symbol < 16:
+                    row.append(symbol)
+                else:
+                    many = bits.take(STEP_BITS[symbol]) + (11 if symbol == 18 else 3)
+                    row += [row[-1] if symbol == 16 else 0] * many
+            check(len(row) == lits + fars)
+            pair = (row[:lits], row[lits:])
+        first, second = ({v: k for k, v in codes_of(side).items()} for side in pair)
+        while (symbol := bits.symbol(first)) != 256:
+            if symbol < 256:
+                out.append(symbol)
+                continue
+            check(symbol < 286)
+            length = LENGTH_BASE[symbol - 257] + bits.take(LENGTH_BITS[symbol - 257])
+            symbol = bits.symbol(second)
+            check(symbol < 30)
+            far = FAR_BASE[symbol] + bits.take(FAR_BITS[symbol])
+            check(far <= len(out))
+            for _ in range(length):
+                out.append(out[-far])
+    check(bits.left < 8)
+    return bytes(out)
+
+
+# ---- writing blocks
+
+
+class Writer:
+    def __init__(self) -> None:
+        self.bits: list[int] = []
+
+    def put(self, value: int, count: int) -> None:
+        self.bits += [value >> k & 1 for k in range(count)]
+
+    def code(self, pair: tuple[int, int]) -> None:
+        length, code = pair
+        self.bits += [code >> k & 1 for k in range(length - 1, -1, -1)]
+
+    def align(self, padding: int = 0) -> None:
+        self.put(padding, -len(self.bits) % 8)
+
+    def stored(self, data: bytes, last: int) -> None:
+        self.put(last, 3)
+        self.align()
+        self.put(len(data), 16)
+        self.put(len(data) ^ 0xFFFF, 16)
+        for byte in data:
+            self.put(byte, 8)
+
+    def tokens(self, tokens: list[Token], lits: list[int], fars: list[int]) -> None:
+        first, second = codes_of(lits), codes_of(fars)
+        for token in [*tokens, 256]:
+            if isinstance(token, int):
+                check(token in first)
+                self.code(first[token])
+                continue
+            for value, bases, extra, codes, shift in (
+                (token[0], LENGTH_BASE, LENGTH_BITS, first, 257),
+                (token[1], FAR_BASE, FAR_BITS, second, 0),
+            ):
+                k = last_at_most(bases, value)
+                check(k + shift in codes)
+                self.code(codes[k + shift])
+                self.put(value - bases[k], extra[k])
+
+    def header(self, header: Header) -> None:
+        self.put(header.lits - 257, 5)
+        self.put(header.fars - 1, 5)
+        self.put(header.written - 4, 4)
+        for k in ORDER[: header.written]:
+            self.put(header.step_lengths[k], 3)
+        codes = codes_of(header.step_lengths)
+        for symbol, many in header.steps:
+            if symbol in codes:
+                self.code(codes[symbol])
+            if symbol > 15:
+                self.put(many - (11 if symbol == 18 else 3), STEP_BITS[symbol])
+
+    def data(self) -> bytes:
+        value = sum(bit << k for k, bit in enumerate(self.bits))
+        return value.to_bytes((len(self.bits) + 7) // 8, "little")
+
+
+class Header:
+    """The header of a block with its own codes."""
+
+    lits: int
+    fars: int
+    written: int
+    steps: list[tuple[int, int]]
+    step_lengths: list[int]
+
+
+def counts_of(tokens: list[Token]) -> tuple[list[int], list[int]]:
+    lits, fars = [0] * 286, [0] * 30
+    lits[256] = 1
+    for token in tokens:
+        if isinstance(token, int):
+            lits[token] += 1
+        else:
+            lits[257 + last_at_most(LENGTH_BASE, token[0])] += 1
+            fars[last_at_most(FAR_BASE, token[1])] += 1
+    return lits, fars
+
+
+def by_heap(counts: list[int], most: int) -> tuple[list[int], int]:
+    """zlib's lengths, and the highest symbol that has one."""
+    weight = {k: f for k, f in enumerate(counts) if f}
+    heap, top = [None, *weight], max(weight, default=-1)
+    while len(heap) < 3:
+        top, added = (top + 1, top + 1) if top < 2 else (top, 0)
+        weight[added] = 1
+        heap.append(added)
+    depth = dict.fromkeys(weight, 0)
+
+    def below(a: Any, b: Any) -> bool:
+        return (weight[a], depth[a]) < (weight[b], depth[b] + 1)
+
+    def sink(k: int) -> None:
+        node = heap[k]
+        while 2 * k < len(heap):
+            child = 2 * k
+            if child + 1 < len(heap) and below(heap[child + 1], heap[child]):
+                child += 1
+            if below(node, heap[child]):
+                break
+            heap[k] = heap[child]
+            k = child
+        heap[k] = node
+
+    for k in range((len(heap) - 1) // 2, 0, -1):
+        sink(k)
+    noted, parent, fresh = [], {}, len(counts)
+    while True:
+        a, last = heap[1], heap.pop()
+        heap[1] = last
+        sink(1)
+        b = heap[1]
+        noted += [a, b]
+        weight[fresh], depth[fresh] = weight[a] + weight[b], max(depth[a], depth[b]) + 1
+        parent[a] = parent[b] = fresh
+        heap[1] = fresh
+        fresh += 1
+        sink(1)
+        if len(heap) == 2:
+            break
+    lengths, cut = {heap[1]: 0}, 0
+    for node in reversed(noted):
+        wanted = lengths[parent[node]] + 1
+        cut += wanted > most
+        lengths[node] = min(wanted, most)
+    leaves = [node for node in reversed(noted) if node < len(counts)]
+    if cut:
+        many = [sum(lengths[leaf] == k for leaf in leaves) for k in range(most + 1)]
+        while cut > 0:
+            k = max(k for k in range(1, most) if many[k])
+            many[k] -= 1
+            many[k + 1] += 2
+            many[most] -= 1
+            cut -= 2
+        left = iter(reversed(leaves))
+        for k in range(most, 0, -1):
+            for _ in range(many[k]):
+                lengths[next(left)] = k
+    return [lengths[k] if k in leaves else 0 for k in range(len(counts))], top
+
+
+def by_sorting(counts: list[int], most: int, distances: bool) -> list[int]:
+    out = [0] * len(counts)
+    leaves = sorted((f, k) for k, f in enumerate(counts) if f)
+    if len(leaves) < 2:
+        for _, k in leaves:
+            out[k] = 1
+            if not distances:
+                out[0 if k else 1] = 1
+        return out
+    symbols, nodes = [(f, [k]) for f, k in leaves], []
+    depth = dict.fromkeys((k for _, k in leaves), 0)
+    while len(symbols) + len(nodes) > 1:
+        pair = []
+        for _ in range(2):
+            if symbols and (not nodes or symbols[0][0] <= nodes[0][0]):
+                pair.append(symbols.pop(0))
+            else:
+                pair.append(nodes.pop(0))
+        inside = pair[0][1] + pair[1][1]
+        for k in inside:
+            depth[k] += 1
+        nodes.append((pair[0][0] + pair[1][0], inside))
+    many = [sum(min(d, most) == k for d in depth.values()) for k in range(most + 1)]
+    while sum(n << (most - k) for k, n in enumerate(many) if k) > 1 << most:
+        many[most] -= 1
+        k = max(k for k in range(1, most) if many[k])
+        many[k] -= 1
+        many[k + 1] += 2
+    order = iter(leaves)
+    for k in range(most, 0, -1):
+        for _ in range(many[k]):
+            out[next(order)[1]] = k
+    return out
+
+
+def steps_of(row: list[int]) -> list[tuple[int, int]]:
+    out: list[tuple[int, int]] = []
+    at, before = 0, None
+    while at < len(row):
+        value = row[at]
+        most, least = (138, 3) if value == 0 else (6, 3) if value == before else (7, 4)
+        many = 1
+        while many < most and at + many < len(row) and row[at + many] == value:
+            many += 1
+        at += many
+        if many < least:
+            out += [(value, 1)] * many
+        elif value == 0:
+            out.append((17 if many <= 10 else 18, many))
+        else:
+            if value != before:
+                out.append((value, 1))
+                many -= 1
+            out.append((16, many))
+        before = value
+    return out
+
+
+def step_counts(steps: list[tuple[int, int]]) -> list[int]:
+    return [sum(symbol == k for symbol, _ in steps) for k in range(19)]
+
+
+def written_of(lengths: list[int]) -> int:
+    return max([4, *(k + 1 for k, symbol in enumerate(ORDER) if lengths[symbol])])
+
+
+def put_block(out: Writer, tokens: list[Token], data: bytes, last: int, fixed: bool, storable: bool) -> None:
+    counts = counts_of(tokens)
+    header = Header()
+    lits, top = by_heap(counts[0], 15)
+    fars, far = by_heap(counts[1], 15)
+    header.lits, header.fars = top + 1, far + 1
+    header.steps = steps_of(lits[: top + 1]) + steps_of(fars[: far + 1])
+    header.step_lengths, _ = by_heap(step_counts(header.steps), 7)
+    header.written = written_of(header.step_lengths)
+
+    def size_with(pair: Any, head: bool) -> int:
+        trial = Writer()
+        if head:
+            trial.header(header)
+        trial.tokens(tokens, *pair)
+        return (len(trial.bits) + 10) // 8
+
+    own, common = size_with((lits, fars), True), size_with(FIXED, False)
+    least = common if common <= own or fixed else own
+    if len(data) + 4 <= least and len(data) <= 65535 and storable:
+        out.stored(data, last)
+    elif least == common:
+        out.put(2 | last, 3)
+        out.tokens(tokens, *FIXED)
+    else:
+        out.put(4 | last, 3)
+        out.header(header)
+        out.tokens(tokens, lits, fars)
+
+
+# ---- section 2
+
+
+class Matches:
+    """Places in chains."""
+
+    def __init__(self, data: bytes, hashed: Any):
+        self.data, self.hashed = data, hashed
+        self.head: dict[int, int] = {}
+        self.before: dict[int, int] = {}
+
+    def enter(self, place: int) -> None:
+        h = self.hashed(place)
+        self.before[place] = self.head.get(h, -1)
+        self.head[h] = place
+
+    def equal(self, a: int, b: int, most: int) -> int:
+        k = 0
+        while k < most and self.data[a + k] == self.data[b + k]:
+            k += 1
+        return k
+
+    def search(self, s: int, best: int, first: Any, further: Any, chain: int, nice: int, reach: int) -> tuple[int, int]:
+        """(length, place), or (0, 0)."""
+        found, place, allowed = (0, 0), self.before[s], first
+        while chain and allowed(place):
+            allowed = further
+            length = self.equal(place, s, reach)
+            if length > best:
+                best, found = length, (length, place)
+                if length >= nice:
+                    break
+            place = self.before.get(place, -1)
+            chain -= 1
+        return found
+
+
+def redone(inner: bytes, source: Cursor) -> bytes:
+    head = source.byte()
+    level, strategy = head & 15, head >> 4 & 7
+    check(1 <= level <= 9 and strategy <= 5)
+    memory = blocks = 8
+    window, less, first, stops = 15, 0, 0, []
+    if head & 128:
+        sizes, more = source.byte(), source.byte()
+        memory, blocks, window = (sizes & 15) + 1, (sizes >> 4) + 1, (more & 7) + 9
+        less, first = more >> 3 & 1, more >> 4
+        check(memory <= 9 and blocks <= 9 and window <= 15 and first <= 1)
+        at = 0
+        for _ in range(source.uleb()):
+            gap, times = source.uleb(), source.uleb()
+            check(len(stops) + times <= 1 << 14 and at + (gap >> 3) * times <= len(inner))
+            for _ in range(times):
+                at += gap >> 3
+                stops.append((at, gap & 7))
+    check(source.done())
+    stops.append((len(inner), 0))
+    good, lazy, nice, chain = LEVELS[level]
+    full = 32767 if strategy == 5 else (1 << (blocks + 6)) - 1 - less
+    reach_back = (1 << window) - 262
+    shift, mask = (memory + 9) // 3, (1 << (memory + 7)) - 1
+    data = inner + bytes(300)
+    chains = Matches(data, lambda p: (data[p] << 2 * shift ^ data[p + 1] << shift ^ data[p + 2]) & mask)
+    patient, hashes = level > 3 and strategy not in (2, 3), strategy not in (2, 3)
+    least = {2: 1, 3: 259}.get(strategy, 262)
+    out, base, ahead, start, known, slid = Writer(), -first, 0, 0, 0, 0
+    tokens: list[Token] = []
+    s = 0
+    for number, (stop, mark) in enumerate(stops):
+        pending: tuple[int, int] | None = None
+        if not patient:
+            ahead = max(s - 2, base + first)
+        while True:
+            while known - s < least:
+                slides = s - slid >= (1 << window) + reach_back
+                slid += (1 << window) * slides
+                if known < len(inner):
+                    known = min(len(inner), slid + (2 << window))
+                elif not slides:
+                    break
+                if known == len(inner):
+                    break
+            look = stop - s
+            if look == 0 and pending is None:
+                break
+            found, past = (0, 0), pending[0] if pending and pending[0] else 2
+            if look >= 3 and hashes:
+                for place in range(ahead, s + 1):
+                    chains.enter(place)
+                ahead = max(ahead, s + 1)
+                if not patient or past < lazy:
+                    bound = 258 if strategy == 5 else min(look, 258)
+                    at = s
+                    found = chains.search(
+                        s, past,
+                        lambda c, at=at, base=base: c > base and at - c <= reach_back,
+                        lambda c, at=at, base=base: c > base and at - c < reach_back,
+                        chain // 4 if past >= good else chain, nice if strategy == 5 else min(nice, look), bound,
+                    )  # fmt: skip
+                    found = (min(found[0], look), found[1])
+                    if found[0] <= 5 and patient and (strategy == 1 or (found[0] == 3 and s - found[1] > 4096)):
+                        found = (0, 0)
+            elif look >= 3 and strategy == 3 and s:
+                length = chains.equal(s - 1, s, min(look, 258))
+                found = (length, s - 1) if length >= 3 else (0, 0)
+            last = False
+            if not patient:
+                t, match = s, found
+            elif pending is None:
+                pending = found
+                s += 1
+                continue
+            else:
+                t, last = s - 1, look == 0
+                match = pending if pending[0] >= 3 and found[0] <= pending[0] else (0, 0)
+            if match[0] >= 3:
+                tokens.append((match[0], t - match[1]))
+                s = end = t + match[0]
+                pending = None
+                if not patient and (match[0] > lazy or (stop - s < 3 and strategy != 5)):
+                    ahead = s
+            else:
+                tokens.append(data[t])
+                end = t + 1
+                pending = found if patient and not last else None
+                s += not last
+            n = len(tokens)
+            ended = n == full
+            if strategy == 5 and level > 2 and n % 4096 == 0:
+                matches = [token for token in tokens if not isinstance(token, int)]
+                bits = 8 * n + sum(5 + FAR_BITS[last_at_most(FAR_BASE, far)] for _, far in matches)
+                ended = ended or (len(matches) < n // 2 and bits // 8 < (t + patient - start) // 2)
+            if ended and not last:
+                put_block(out, tokens, inner[start:end], 0, strategy == 4, start >= slid)
+                start, tokens = end, []
+        final = number == len(stops) - 1
+        if tokens or final:
+            put_block(out, tokens, inner[start:stop], int(final), strategy == 4, start >= slid)
+        start, tokens = stop, []
+        if not final and mark & 1:
+            out.put(2, 3)
+            out.tokens([], *FIXED)
+        if not final and mark & 2:
+            out.stored(b"", 0)
+        if mark & 4:
+            chains.head.clear()
+            base, ahead = stop - first, stop
+    return out.data()
+
+
+# ---- section 3
+
+KIND, SIZE, STORED, TAKEN, SAME, LONGER, SHORTER_BY, LONGER_BY = 0, 16, 144, 272, 1552, 1680, 1696, 1824
+ANY, NEAREST, HOPS, FAR, TREE, TREE_SAME, RUN, RUN_BITS, WIDTH = 1952, 2208, 2256, 2512, 2544, 2736, 2744, 2808, 2936
+
+
+class Decisions:
+    def __init__(self, data: bytes):
+        self.coder, self.length = BinaryCoder(data), len(data)
+        self.cells = defaultdict(lambda: [1 << 21, 0])
+
+    def bit(self, context: int) -> int:
+        cell = self.cells[context]
+        y = self.coder.code(max(1, cell[0] // 64))
+        c, t = cell
+        c = c + 2 * ((1 << 22) - 1 - c) // (2 * t + 3) if y else c - 2 * c // (2 * t + 3)
+        cell[:] = c, min(t + 1, 1023)
+        return y
+
+    def number(self, x: int) -> int:
+        w = 1
+        while w < 25 and self.bit(x + w):
+            w += 1
+        value = 1
+        for i in range(w - 1):
+            value = value << 1 | self.bit(x + 32 + 3 * w + i if i < 3 else x + 122)
+        return value - 1
+
+    def tree(self, x: int, count: int) -> int:
+        node = 1
+        for _ in range(count):
+            node = node << 1 | self.bit(x + node)
+        return node - (1 << count)
+
+
+def size_class(length: int) -> int:
+    if length < 3:
+        return 0
+    bounds = (3, 4, 5, 6, 7, 8, 10, 15, 23, 31, 63, 127, 257, 258)
+    return 1 + next(k for k, bound in enumerate(bounds) if length <= bound)
+
+
+def corrected(bits: Decisions, x: int, foreseen: list[int], counts: list[int], most: int) -> list[int]:
+    out, last = [], 0
+    for length, count in zip(foreseen, counts, strict=True):
+        k = int(count > 0)
+        if bits.bit(x + 4 * k + last):
+            shorter, step = bits.bit(x + 8 + 4 * k + last), 1
+            while step < 15 and bits.bit(x + 16 + 16 * k + step):
+                step += 1
+            length, last = min(max(length - step if shorter else length + step, 0), most), 1 + shorter
+        else:
+            last = 0
+        out.append(length)
+    return out
+
+
+def read_header(bits: Decisions, tokens: list[Token], builder: int, joined: int) -> tuple[Header, list[int], list[int]]:
+    counts, sides, many = counts_of(tokens), [], []
+    for side, (total, least) in enumerate(((286, 257), (30, 1))):
+        f = counts[side]
+        lengths = by_sorting(f, 15, side == 1) if builder else by_heap(f, 15)[0]
+        if bits.bit(TREE_SAME + side):
+            lengths = corrected(bits, TREE + 64 * side, lengths, f, 15)
+        n = max([least, *(k + 1 for k in range(total) if lengths[k])])
+        if bits.bit(TREE_SAME + 2 + side):
+            n = least + bits.tree(RUN_BITS + 32 * side, 5)
+        check(n <= total)
+        sides.append(lengths)
+        many.append(n)
+    header = Header()
+    header.lits, header.fars = many
+    rows = [sides[0][: many[0]], sides[1][: many[1]]]
+    row = rows[0] + rows[1]
+    header.steps = steps_of(row) if joined else steps_of(rows[0]) + steps_of(rows[1])
+    if bits.bit(TREE_SAME + 4):
+        header.steps, at, before = [], 0, None
+        while at < len(row):
+            value, same = row[at], 1
+            while same < 138 and at + same < len(row) and row[at + same] == value:
+                same += 1
+            symbol, repeat = value, 1
+            if same >= 3 and value in (0, before) and bits.bit(RUN + 8 * (value != 0) + min(same, 7)):
+                if value == 0 and not (before == 0 and bits.bit(RUN + 24)):
+                    symbol = 17 + bits.bit(RUN + 16 + (same > 10))
+                    check(symbol == 17 or same > 10)
+                else:
+                    symbol = 16
+                most = min(same, {16: 6, 17: 10, 18: 138}[symbol])
+                repeat = most
+                if not bits.bit(RUN + 4 + symbol):
+                    repeat = (11 if symbol == 18 else 3) + bits.tree(RUN_BITS, 7)
+                check(repeat <= most)
+            header.steps.append((symbol, repeat))
+            at += repeat
+            before = value
+    f = step_counts(header.steps)
+    header.step_lengths = by_sorting(f, 7, False) if builder else by_heap(f, 7)[0]
+    if bits.bit(TREE_SAME + 5):
+        header.step_lengths = corrected(bits, TREE + 128, header.step_lengths, f, 7)
+    header.written = written_of(header.step_lengths)
+    if bits.bit(TREE_SAME + 6):
+        header.written = 4 + bits.tree(RUN_BITS + 64, 4)
+    check(header.written <= 19)
+    return header, sides[0], sides[1]
+
+
+def followed(inner: bytes, source: Cursor) -> bytes:
+    source.byte()
+    form, nice, sparse = source.byte(), source.byte() + 3, source.byte() + 3
+    depth, family, builder, joined = form & 15, form >> 4 & 1, form >> 5 & 1, form >> 6 & 1
+    blocks, padding = divmod(source.uleb(), 256)
+    m = len(inner)
+    check(depth <= 12 and form < 128 and blocks <= min(1 << 20, m))
+    data = source.data[source.at :]
+    bits, out = Decisions(data), Writer()
+    need = 4 if family else 3
+
+    def multiplied(p: int, count: int) -> int:
+        return (int.from_bytes(inner[p : p + count], "little") * 0x1E35A7BD & 0xFFFFFFFF) >> 17
+
+    chains = Matches(inner, lambda p: multiplied(p, 4))
+    if not family:
+        chains.hashed = lambda p: (inner[p] << 10 ^ inner[p + 1] << 5 ^ inner[p + 2]) & 0x7FFF
+    table: dict[int, int] = {}
+    near: dict[int, int] = {}
+    ahead = 0
+
+    def enter_to(p: int) -> None:
+        nonlocal ahead
+        while ahead <= p and ahead + need <= m:
+            chains.enter(ahead)
+            h = multiplied(ahead, 3)
+            near[ahead] = table.get(h, -1)
+            table[h] = ahead
+            ahead += 1
+
+    def match_at(p: int) -> tuple[int, int]:
+        if p + need > m:
+            return 0, 1
+        reach, best, found = min(258, m - p), 2, (0, p - 1)
+        c = near[p]
+        if family and c >= 0 and p - c <= 32768 and chains.equal(c, p, 3) == 3:
+            best, found = 3, (3, c)
+        longer = chains.search(
+            p, best, lambda c: c >= 0 and p - c <= 32768, lambda c: c >= 0 and p - c < 32768, 1 << depth,
+            min(nice, reach), reach,
+        )  # fmt: skip
+        found = longer if longer[0] else found
+        return found[0], p - found[1]
+
+    p = history = 0
+    kind, last = 2, 0
+    while not last:
+        kind = 2 if bits.bit(KIND + kind) else bits.bit(KIND + 3 + kind)
+        last = bits.bit(KIND + 6 + kind)
+        if kind == 0:
+            size = bits.number(STORED)
+            check(size <= 65535 and p + size <= m)
+            out.stored(inner[p : p + size], last)
+            p += size
+            continue
+        count = -1 if last else bits.number(SIZE)
+        check(count <= blocks)
+        tokens: list[Token] = []
+        after, cached = 0, None
+        while p < m if last else len(tokens) < count:
+            check(p < m and len(tokens) < blocks)
+            look = m - p
+            enter_to(p)
+            l1, d1 = cached or match_at(p)
+            l2, d2, cached = 0, 1, None
+            if 3 <= l1 < 258 and look > 3:
+                enter_to(p + 1)
+                l2, d2 = cached = match_at(p + 1)
+            g, e = l2 - l1, d1.bit_length() - d2.bit_length()
+            relation = 0
+            if l2:
+                relation = 1 if g < 0 else (2 + (e > 2), 4 + (e > -2), 6 + (e > -6))[g] if g < 3 else 8
+            away = (d1 > 4096) + (d1 > 8192) + (d1 > 16384) if l1 <= 5 else history & 3
+            size = size_class(l1)
+            if look < 3 or not bits.bit(TAKEN + ((10 * size + relation) * 4 + away) * 2 + after):
+                tokens.append(inner[p])
+                after = int(l1 >= 3)
+                p += 1
+                continue
+            after, same, cached = 0, 0, None
+            if l1 >= 3:
+                same = bits.bit(SAME + 8 * size + (history & 7))
+                history = (history << 1 | same) & 255
+                if same:
+                    length = l1
+                elif bits.bit(LONGER + size):
+                    length = l1 + 1 + bits.number(LONGER_BY)
+                else:
+                    length = l1 - 1 - bits.number(SHORTER_BY)
+            else:
+                length = 3 + bits.tree(ANY, 8)
+            check(3 <= length <= min(258, look))
+            if same and bits.bit(NEAREST + size):
+                far = d1
+            else:
+                hops = bits.number(HOPS + 128 * same)
+                if hops:
+                    check(p + need <= m)
+                    c, far = chains.before[p], 0
+                    for _ in range(8192):
+                        if c < 0 or p - c > 32768:
+                            break
+                        if chains.equal(c, p, length) == length:
+                            hops -= 1
+                            if hops == 0:
+                                far = p - c
+                                break
+                        c = chains.before.get(c, -1)
+                    check(far)
+                else:
+                    w = bits.tree(WIDTH, 4)
+                    value = int(w > 0)
+                    for k in range(w - 2, -1, -1):
+                        value = value << 1 | bits.bit(FAR + k)
+                    far = value + 1
+                    check(far <= min(p, 32768))
+            tokens.append((length, far))
+            p += length
+            if length > sparse:
+                ahead = max(ahead, p)
+        if kind == 1:
+            out.put(2 | last, 3)
+            out.tokens(tokens, *FIXED)
+        else:
+            header, lits, fars = read_header(bits, tokens, builder, joined)
+            out.put(4 | last, 3)
+            out.header(header)
+            out.tokens(tokens, lits, fars)
+    check(p == m)
+    out.align(padding)
+    check(bits.coder.end() == bytes(data))
+    return out.data()
+
+
+def close(inner: bytes, recipe: bytes, size: int) -> bytes:
+    """Return the stream."""
+    check(len(recipe) <= size + (1 << 18))
+    source = Cursor(recipe)
+    made = followed(inner, source) if recipe[:1] == b"\0" else redone(inner, source)
+    check(len(made) == size)
+    return made
