@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from nzip.formats.content.containers.base import Found
 from nzip.formats.content.containers.pixels import picture
+from nzip.formats.content.photographs import FILMED
 
 MAGIC = b"YUV4MPEG2 "
 LONGEST = 256  # bytes of a line
@@ -45,6 +47,6 @@ def find(data: bytes, start: int) -> list[Found]:
         for (w, _), size in zip(shapes, sizes, strict=True):
             segment = picture(size, w * depth // 8, depth, 1, frame=sum(sizes) + end - at)
             if segment is not None:
-                found.append(Found(end, end + size, segment=segment))
+                found.append(Found(end, end + size, segment=replace(segment, confidence=FILMED)))
             at = end = end + size
     return found
