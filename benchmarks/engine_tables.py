@@ -50,6 +50,34 @@ def columnar(found: Result) -> str:
     return markdown(rows)
 
 
+def pcm(found: Result) -> str:
+    """Return the sizes of sounds by the presets of `pcm`, other programs, and `cm`; and their speeds on all of them."""
+    rows = found["rows"]
+    names = [name for name in rows[0]["codecs"] if all(row["codecs"].get(name) for row in rows[:7])]
+    lines = [["file", "bytes", *names]]
+    for row in rows:
+        sizes = [row["codecs"].get(name) for name in names]
+        lines.append([row["file"], f"{row['bytes']:,}", *(f"{each['size']:,}" if each else "-" for each in sizes)])
+    for title, key in (("MB/s in", "encoding"), ("MB/s out", "decoding")):
+        speeds = []
+        for name in names:
+            done = [(row["bytes"], row["codecs"][name][key]) for row in rows if row["codecs"].get(name)]
+            speeds.append(digits(sum(size for size, _ in done) / sum(spent for _, spent in done) / 1e6))
+        lines.append([f"all: {title}", "", *speeds])
+    return markdown(lines)
+
+
+def pcm_ablation(found: Result) -> str:
+    """Return what sounds are without each part of `pcm`."""
+    whole = found["rows"][0]
+    rows = [["without", "bytes", "change", "ns/byte", "change"]]
+    for row in found["rows"]:
+        change, slower = row["bytes"] - whole["bytes"], row["ns_per_byte"] - whole["ns_per_byte"]
+        cells = [row["without"], f"{row['bytes']:,}", f"{change:+,}" if change else "0"]
+        rows.append([*cells, f"{row['ns_per_byte']:.0f}", f"{slower:+.0f}" if row is not whole else "0"])
+    return markdown(rows)
+
+
 def jpeg(found: Result) -> str:
     """Return sums of sets of JPEG files by the engine's presets and the peers, and their speeds."""
     sets = found["sets"]
@@ -128,5 +156,7 @@ def tables(results: Mapping[str, Result], own: Callable[[str, str], Result]) -> 
         "jpeg": lambda: jpeg(own("jpeg", "")),
         "jpeg-ablation": lambda: jpeg_ablation(own("jpeg_ablation", "")),
         "midicoth-ablation": lambda: midicoth(own("midicoth_ablation", "")),
+        "pcm": lambda: pcm(own("pcm", "")),
+        "pcm-ablation": lambda: pcm_ablation(own("pcm_ablation", "")),
         "transforms": lambda: transforms(own("transforms", "")),
     }

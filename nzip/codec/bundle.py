@@ -25,7 +25,7 @@ from nzip.models.coding import Coder
 from nzip.params import Params
 from nzip.registry import ENGINES
 
-SEEN = 64  # bytes of a leaf that is looked at; a shorter one goes where the last leaf went
+SEEN = 64  # bytes that are looked at, or looked for; fewer go where the last ones went
 
 
 class Place(NamedTuple):
@@ -80,7 +80,7 @@ class Sorted:
         self._engines: list[tuple[Engine, Params]] = [
             (ENGINES.by_name(name), params) for name, params in coding.engines[:-1]
         ]
-        self._before = "binary"
+        self._general = "binary"  # the stream of bytes that are no leaf of an engine's
         self._seen: dict[bytes, Place] = {}
         self._places: list[Place] = []  # of each leaf: the kind of general bytes, or the number of its engine
         self.streams: dict[str | int, Stream] = {}
@@ -93,20 +93,26 @@ class Sorted:
         self.plan = self._planned(tree)
 
     def _place(self, tree: Tree) -> None:
+        # What lies around the containers of a file is torn, and still one file.
+        around = b"".join(node.data for node in tree if isinstance(node, Leaf) and node.segment is None)
+        if len(around) >= SEEN:
+            kind = look(around, closely=False).kind
+            self._general = "text" if kind in TEXT_KINDS else "code" if kind in CODE_KINDS else "binary"
+        general = self._general
         for node in tree:
             if isinstance(node, Leaf):
-                self._places.append(self._placed(node))
+                self._places.append(self._placed(node, general))
             else:
                 uses = self.openers.setdefault(node.opener, [0, 0])
                 uses[0] += 1
                 self._place(node.children)
 
-    def _placed(self, leaf: Leaf) -> Place:
-        """Return the place of a leaf, after it was put there."""
+    def _placed(self, leaf: Leaf, general: str) -> Place:
+        """Return the place of a leaf, after it was put there; in stream `general` if no engine has it."""
         found = self._seen.get(leaf.data)
         if found is not None:
             return found._replace(again=True)
-        name = self._stream(leaf)
+        name = general if leaf.segment is None else self._stream(leaf, leaf.segment)
         stream = self.streams.setdefault(name, Stream())
         place = Place(name, stream.size, False)
         stream.add(leaf)
@@ -114,18 +120,13 @@ class Sorted:
             self._seen[leaf.data] = place
         return place
 
-    def _stream(self, leaf: Leaf) -> str | int:
-        """Return the name of the stream that a leaf belongs to."""
-        if leaf.segment is not None:
-            content = Content((replace(leaf.segment, length=len(leaf.data)),))
-            for number, (engine, params) in enumerate(self._engines):
-                if engine.accepts(content) and self._better(leaf.data, content, engine, params):
-                    return number
-            return "binary"
-        if len(leaf.data) >= SEEN:
-            kind = look(leaf.data, closely=False).kind
-            self._before = "text" if kind in TEXT_KINDS else "code" if kind in CODE_KINDS else "binary"
-        return self._before
+    def _stream(self, leaf: Leaf, segment: Segment) -> str | int:
+        """Return the name of the stream that a leaf of a known kind belongs to."""
+        content = Content((replace(segment, length=len(leaf.data)),))
+        for number, (engine, params) in enumerate(self._engines):
+            if engine.accepts(content) and self._better(leaf.data, content, engine, params):
+                return number
+        return "binary"
 
     def _better(self, data: bytes, content: Content, engine: Engine, params: Params) -> bool:
         """Return whether an engine that accepts a leaf does better than the last one; it is tried where that is

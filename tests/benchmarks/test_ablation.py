@@ -136,6 +136,23 @@ class TestCmfast:
         assert whole["bytes"] < unprimed["bytes"]
 
 
+class TestPcm:
+    name = "pcm_ablation"
+
+    def test_each_text_that_is_replaced_is_there_once(self, script: ModuleType) -> None:
+        variants = [variant for variant in script.VARIANTS.values() if variant.changes]
+        replaced = [script.changed(script.SOURCE, variant.changes) for variant in variants]
+        assert len(set(replaced)) == len(replaced)
+        for source in replaced:
+            compile(source, "variant", "exec")
+
+    def test_runs(self, script: ModuleType, tmp_path: Path) -> None:
+        found = run(script, tmp_path, SAMPLES / "sound.wav", "--only", "filters")
+        assert [row["without"] for row in found["rows"]] == ["nothing", "all filters"]
+        assert (found["engine"], found["preset"], found["files"]) == ("pcm", 1, ["sound.wav"])
+        assert found["rows"][0]["ns_per_byte"] > 0
+
+
 class TestMidicoth:
     name = "midicoth_ablation"
 

@@ -11,6 +11,7 @@ block is coded, never before.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from nzip.entropy.jit import Native
@@ -25,6 +26,7 @@ from nzip.models.pcm.sounds import MOST, MOST_CHANNELS, SCALED, SPLIT, Sound, pa
 from nzip.params import Number, Parameters, Params
 
 TAR = 512  # bytes of a header in an archive
+PART = 1 << 16  # frames that become bytes at once
 TRIED = 1 << 15  # frames that show which of two forms is smaller
 FIXED = 16 << 20  # memory: tables and what all sounds share
 
@@ -53,11 +55,11 @@ class PcmEngine(Engine):
     takes_transformed = False
 
     def memory(self, params: Params, size: int) -> int:
-        # A sample takes 4 bytes, and 4 more where it has 32 digits; then its bytes, and the payload.
-        return FIXED + 7 * size + memory.most(self._preset(params), MOST_CHANNELS)
+        # A sample takes 4 bytes, and 4 to 12 more where it has 4; then its bytes, and the payload.
+        return FIXED + 8 * size + memory.most(self._preset(params), MOST_CHANNELS)
 
     def encode_memory(self, params: Params, size: int) -> int:
-        return self.memory(params, size) + 12 * size
+        return self.memory(params, size) + 16 * size
 
     def _preset(self, params: Params) -> Preset:
         return PRESETS[self.parameters.check(params)["preset"]]
@@ -89,13 +91,12 @@ class PcmEngine(Engine):
         coder.plain(b"".join(plain))
         with coder.watched():
             for each in made:
-                coder.sound(each)
+                if each.sound.frames:
+                    coder.encode(each)
         coded = coder.finished()
         return bytes(len(block) + 1) if coded is None or len(head) + len(coded) > len(block) else head + coded
 
     def decode(self, payload: bytes, size: int, params: Params) -> bytes:
-        from nzip.models.pcm import samples
-
         reader = Reader(payload)
         sounds = unpack(reader, size)
         coder = _Coder(self._preset(params), 0, sum(s.frames * s.channels for s in sounds), reader.bytes(reader.left()))
@@ -108,7 +109,8 @@ class PcmEngine(Engine):
                 listed = plain[at : at + sound.listed]
                 at += sound.listed
                 if sound.frames:
-                    block += samples.unmake(coder.sound(samples.Made(sound, samples.NONE, None, listed)))
+                    for samples in coder.decode(sound, listed):
+                        block += samples
                 tail = sound.length - sound.offset - sound.samples
                 block += plain[at : at + tail]
                 at += tail
@@ -156,7 +158,7 @@ def _tried(made: Any, preset: Preset) -> int:
     piece = slice(start, start + frames * sound.channels)
     words = None if made.words is None else made.words[piece]
     coder = _Coder(preset, 8 * frames * sound.channels + 64, 0)
-    coder.sound(made._replace(sound=sound._replace(frames=frames), integers=made.integers[piece], words=words))
+    coder.encode(made._replace(sound=sound._replace(frames=frames), integers=made.integers[piece], words=words))
     share = len(made.values) * frames // (4 * sound.frames)  # of what the list takes
     return len(coder.finished() or b"") + share
 
@@ -196,31 +198,56 @@ class _Coder:
             )  # fmt: skip
         return found[len(known) :].tobytes()
 
-    def sound(self, made: Any) -> Any:
-        """Code the samples of a sound; return them."""
+    def encode(self, made: Any) -> None:
+        """Code the samples of a sound."""
         import numpy as np
 
-        sound, preset = made.sound, self._preset
-        pad, whole = memory.padding(preset), memory.padding(preset) + sound.frames
-        settings = memory.settings(sound, preset)
-        history = np.zeros((sound.channels, whole), np.int32)
-        full = np.zeros_like(history) if settings[layout.CFG_SHIFT] else history
-        if not self._decode:
-            full[:, pad:] = made.integers.reshape(sound.frames, sound.channels).T
-        tables = self._constants
+        full = np.zeros((made.sound.channels, memory.padding(self._preset) + made.sound.frames), np.int32)
+        full[:, -made.sound.frames :] = made.integers.reshape(made.sound.frames, made.sound.channels).T
+        self._predicted(made.sound, full)
+        if made.words is not None:
+            self._floats(made.sound, made.integers, made.words.copy())
+
+    def decode(self, sound: Sound, listed: bytes) -> Iterator[bytes]:
+        """Yield the bytes of a sound's samples, a part at a time.
+
+        Raises:
+            CorruptError: the list of values is damaged.
+        """
+        import numpy as np
+
+        from nzip.models.pcm import samples
+
+        values = samples.unlisted(listed, sound) if sound.listing else None
+        full = np.zeros((sound.channels, memory.padding(self._preset) + sound.frames), np.int32)
+        self._predicted(sound, full)
+        frames = full[:, -sound.frames :].T
+        if sound.form in (SCALED, SPLIT):
+            integers = np.ascontiguousarray(frames).reshape(-1)
+            words = np.zeros(integers.size, np.uint32)
+            self._floats(sound, integers, words)
+            yield samples.bytes_of(words, sound)
+        else:
+            for at in range(0, sound.frames, PART):
+                yield samples.unmake(np.ascontiguousarray(frames[at : at + PART]).reshape(-1), sound, values)
+
+    def _predicted(self, sound: Sound, full: Any) -> None:
+        """Code what stands, or is to stand, in `full`: the channels, each behind zeros."""
+        import numpy as np
+
+        settings = memory.settings(sound, self._preset)
+        history = np.zeros_like(full) if settings[layout.CFG_SHIFT] else full
         code(
             self._decode, history.reshape(-1), full.reshape(-1), self._coded, self._coder, settings,
-            *memory.predictors(preset, sound).values(), *self._learnt.values(), *tables.values(), self._reached,
+            *memory.predictors(self._preset, sound).values(), *self._learnt.values(), *self._constants.values(),
+            self._reached,
         )  # fmt: skip
-        integers = np.ascontiguousarray(full[:, pad:].T).reshape(-1) if self._decode else made.integers
-        words = made.words
-        if sound.form in (SCALED, SPLIT):
-            words = np.zeros(integers.size, np.uint32) if words is None else words.copy()
-            code_floats(
-                self._decode, words, integers, sound.exponent, sound.form == SCALED, self._coded, self._coder,
-                memory.rests(), tables["rates"],
-            )  # fmt: skip
-        return made._replace(integers=integers, words=words)
+
+    def _floats(self, sound: Sound, integers: Any, words: Any) -> None:
+        code_floats(
+            self._decode, words, integers, sound.exponent, sound.form == SCALED, self._coded, self._coder,
+            memory.rests(), self._constants["rates"],
+        )  # fmt: skip
 
     def finished(self) -> bytes | None:
         """Return what was coded; None where there was no room for it."""

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from nzip.errors import CorruptError
 from nzip.formats.container.wire import Reader, uleb
 from nzip.models.pcm.layout import FRACTION
-from nzip.models.pcm.sounds import LISTED, MOST_VALUES, PART, REAL_LISTED, SCALED, SPLIT, WHOLE, Sound
+from nzip.models.pcm.sounds import LISTED, MOST_VALUES, PART, REAL_LISTED, SCALED, SPLIT, WHOLE, Sound, most_listed
 
 Words = npt.NDArray[np.uint32]  # samples as they are written, as numbers of 32 bits without a sign
 Integers = npt.NDArray[np.int32]
@@ -72,18 +72,10 @@ def make(data: bytes, sound: Sound, real: bool) -> list[Made]:
     return [_described(made) for made in found]
 
 
-def unmake(made: Made) -> bytes:
-    """Return the bytes of the samples.
-
-    Raises:
-        CorruptError: the list of values is damaged.
-    """
-    sound, integers = made.sound, made.integers
-    if sound.listing:
-        values = _unlisted(made.values, sound)
+def unmake(integers: Integers, sound: Sound, values: Words | None) -> bytes:
+    """Return the bytes of samples that are no floats, or stand in a list of values."""
+    if values is not None:
         return bytes_of(_disordered(values[integers - np.int32(sound.low)], sound), sound)
-    if made.words is not None:
-        return bytes_of(made.words, sound)
     words = (integers << np.int32(sound.exponent)).view(np.uint32)
     return bytes_of(words ^ _top(sound) if sound.unsigned else words, sound)
 
@@ -168,7 +160,9 @@ def _listed(words: Words, sound: Sound, step: int) -> list[Made]:
     if sound.width > 2 and len(np.unique(some)) * 2 > len(some):
         return []
     if sound.width <= 2:
-        counts = np.bincount(ordered, minlength=1)
+        counts = np.zeros(1 << 8 * sound.width, np.int64)
+        for at in range(0, len(ordered), 1 << 16):
+            counts += np.bincount(ordered[at : at + (1 << 16)], minlength=len(counts))
         values = np.flatnonzero(counts).astype(np.uint32)
         counts = counts[values]
     else:
@@ -184,14 +178,20 @@ def _listed(words: Words, sound: Sound, step: int) -> list[Made]:
             return []
     elif len(values) * LIST_SHARE > len(words):
         return []
+    if len(listed) > most_listed(sound):
+        return []
     low = -(len(values) >> 1)
     places = (np.searchsorted(values, ordered) + low).astype(np.int32)
     sound = sound._replace(values=len(values), listed=len(listed), low=low, high=low + len(values) - 1)
     return [Made(sound, places, None, listed)]
 
 
-def _unlisted(listed: bytes, sound: Sound) -> Words:
-    """Return a list of values, in order."""
+def unlisted(listed: bytes, sound: Sound) -> Words:
+    """Return a list of values, in order.
+
+    Raises:
+        CorruptError: it is damaged.
+    """
     reader, values, last = Reader(listed), np.zeros(sound.values, np.uint32), -1
     for k in range(sound.values):
         last += reader.uleb() + 1

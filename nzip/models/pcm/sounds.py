@@ -121,7 +121,7 @@ def _sound(reader: Reader, sound: Sound) -> Sound:
     _expect(sound.width == 4 or not sound.real)
     if sound.listing:
         values, listed = reader.uleb(), reader.uleb()
-        _expect(1 <= values <= min(MOST_VALUES, sound.frames * channels) and values <= listed <= 5 * values)
+        _expect(1 <= values <= min(MOST_VALUES, sound.frames * channels) and values <= listed <= most_listed(sound))
         low = -(values >> 1)
         sound = sound._replace(values=values, listed=listed, low=low, high=low + values - 1)
     else:
@@ -139,6 +139,11 @@ def _sound(reader: Reader, sound: Sound) -> Sound:
     parts = tuple(byte - PART for byte in reader.bytes(channels))
     _expect(max(partners) < channels and all(-PART <= part <= PART for part in parts))
     return sound._replace(partners=partners, parts=parts)
+
+
+def most_listed(sound: Sound) -> int:
+    """Return the bytes that a list of values may take: a quarter of the samples', or a few."""
+    return max(64, sound.samples // 4)
 
 
 def _zigzag(value: int) -> int:

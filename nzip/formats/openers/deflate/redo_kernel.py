@@ -81,6 +81,14 @@ def _stops_gzip(work: Array, tables: Array, tokens: Array, n: int, matches: int,
 
 
 @bare
+def _forget(plain: Array, ahead: int, shift: int, mask: int, head: Array) -> None:
+    """Take all places below `ahead` out of `head`."""
+    for p in range(ahead):
+        h = ((i64(plain[u64(p)]) << (2 * shift)) ^ (i64(plain[u64(p + 1)]) << shift) ^ i64(plain[u64(p + 2)])) & mask
+        head[u64(h)] = 0
+
+
+@bare
 def redo(
     plain: Array, size: int, settings: Array, stops: Array, marks: Array, head: Array, before: Array, tokens: Array,
     work: Array, tables: Array, out: Array, wanted: Array,
@@ -91,8 +99,8 @@ def redo(
     (int64): what stands there, as many; the last means nothing. head (int32): 2^hash bits zeros. before (int32): as
     many as the window. tokens (uint32): those of a block. work: see `trees_kernel`; zeros at first. out (uint8): what
     is written. wanted (uint32): if it is not empty nothing is written, and the number of tokens that are as these is
-    returned, which goes no farther than the first that is not. Returns 0, or -1 where it takes more steps or bytes
-    than are allowed. The steps that are left are noted in the settings.
+    returned, which goes no farther than the first that is not; `head` is then zeros again. Returns 0, or -1 where it
+    takes more steps or bytes than are allowed. The steps that are left are noted in the settings.
     """
     matcher = i64(settings[MATCHER])
     good, lazy, nice, chain = i64(settings[GOOD]), i64(settings[LAZY]), i64(settings[NICE]), i64(settings[CHAIN])
@@ -181,6 +189,8 @@ def redo(
                             budget -= result >> 40
                             settings[STEPS] = budget
                             if budget < 0:
+                                if testing:
+                                    _forget(plain, ahead, shift, hash_mask, head)
                                 return -1
                             if length > look:
                                 length = look
@@ -212,6 +222,7 @@ def redo(
             token = size_of | (t - place) << 9 if size_of > 0 else i64(plain[u64(t)])
             if testing:
                 if tested >= wanted.shape[0] or i64(wanted[u64(tested)]) != token:
+                    _forget(plain, ahead, shift, hash_mask, head)
                     return tested
                 tested += 1
             else:
@@ -265,4 +276,20 @@ def redo(
                 head[u64(k)] = 0
             base = stop - first
             ahead = stop
+    if testing:
+        _forget(plain, ahead, shift, hash_mask, head)
     return tested
+
+
+@bare
+def agreements(
+    plain: Array, size: int, settings: Array, stops: Array, marks: Array, head: Array, before: Array, work: Array,
+    tables: Array, wanted: Array, found: Array,
+) -> None:  # fmt: skip
+    """Compare `wanted` with what each row of settings gives: found (int64) takes what `redo` returns. Of the steps that
+    are allowed for the first row, each leaves the rest to the next."""
+    left = i64(settings[0, STEPS])
+    for k in range(settings.shape[0]):
+        settings[k, STEPS] = left
+        found[k] = redo(plain, size, settings[k], stops, marks, head, before, wanted, work, tables, plain[:0], wanted)
+        left = i64(settings[k, STEPS])

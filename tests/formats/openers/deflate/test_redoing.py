@@ -88,5 +88,7 @@ def test_tokens_are_compared_as_far_as_they_are_alike() -> None:
     assert made is not None
     found = tokens_of(made, 0, 1 << 20)
     assert found is not None
-    assert encoder.agrees(Settings(9), [len(plain)], [], found.tokens) == len(found.tokens)
-    assert 0 < encoder.agrees(Settings(1), [len(plain)], [], found.tokens) < len(found.tokens)
+    counts = encoder.agreements([Settings(1), Settings(9), Settings(2)], [len(plain)], [], found.tokens)
+    assert counts[1] == len(found.tokens)
+    assert 0 < counts[0] < counts[1]
+    assert 0 < counts[2] < counts[1]
