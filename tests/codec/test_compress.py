@@ -3,7 +3,6 @@
 import array
 import io
 import random
-
 from pathlib import Path
 
 import pytest
