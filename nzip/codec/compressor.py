@@ -47,11 +47,12 @@ class _Piece:
         raw: its bytes; dropped when the chunk is there.
         cut: the same without repeats, where these were looked for.
         task: what makes the chunk.
+        behind: what goes on behind its bytes.
         offset: of the chunk in the output; known when the chunk is there.
         chunk: its part of the output, when it is there.
     """
 
-    __slots__ = ("chunk", "cut", "end", "number", "offset", "raw", "start", "task")
+    __slots__ = ("behind", "chunk", "cut", "end", "number", "offset", "raw", "start", "task")
 
     def __init__(
         self,
@@ -61,6 +62,7 @@ class _Piece:
         task: Task[bytes] | None = None,
         *,
         cut: Cut | None = None,
+        behind: Segment | None = None,
         offset: int = 0,
         chunk: bytes | None = None,
     ):
@@ -70,15 +72,17 @@ class _Piece:
         self.raw = raw
         self.cut = cut
         self.task = task
+        self.behind = behind
         self.offset = offset
         self.chunk = chunk
 
 
 class _Rest(NamedTuple):
-    """Input that no piece holds: where it begins in the content, and what it is."""
+    """Input that no piece holds: where it begins in the content, what it is, and a picture or sound that goes on."""
 
     start: int
     data: bytearray
+    begun: Segment | None = None
 
 
 class Compressor(Closing):
@@ -171,7 +175,6 @@ class Compressor(Closing):
         self._rest = _Rest(0, bytearray())
         self._pieces: list[_Piece] = []  # what was not handed out, in order
         self._begun = False  # the header is made; a solo member's is part of its one piece
-        self._begun_before: Segment | None = None  # what the next block goes on with
         self._table = b""  # the chunk that stands behind the blocks of a packed directory
         self._end: _Piece | None = None
         self._closed = False
@@ -351,7 +354,7 @@ class Compressor(Closing):
             self._begun = True
         else:
             if last.end > rest.start:
-                self._rest = _Rest(last.end, rest.data[last.end - rest.start :])
+                self._rest = _Rest(last.end, rest.data[last.end - rest.start :], last.behind)
             if last.cut is not None and self._repeats is not None:
                 self._repeats.advance(last.cut)
 
@@ -373,7 +376,7 @@ class Compressor(Closing):
         """Make the next block of what is there: all; or, for a window, what one takes; or, where `more` follows, all up
         to a border of content near the end. The rest waits for more."""
         self._start()
-        raw, cut = bytes(self._rest.data), None
+        raw, cut, after = bytes(self._rest.data), None, None
         if self._repeats is not None:
             self._look()
             cut = self._repeats.cut(self._block_size)
@@ -389,10 +392,10 @@ class Compressor(Closing):
             raw = raw[:count]
             task = Task(lambda: chunk)
         else:
-            begun, text = self._begun_before, raw if cut is None else cut.literals
+            begun, text = self._rest.begun, raw if cut is None else cut.literals
+            after = behind(text, begun) if more and self._coding.opened else None
             task = self._workers.submit(partial(_coded, raw, cut, self._coding, self._beside, number, begun))
-            self._begun_before = behind(text, begun) if more and self._coding.opened else None
-        self._add(_Piece(number, self._rest.start, raw, task, cut=cut))
+        self._add(_Piece(number, self._rest.start, raw, task, cut=cut, behind=after))
         self._collect(self._most_waiting)
 
     def _collect(self, most_waiting: int) -> None:

@@ -48,15 +48,12 @@ def content_of(cuts: list[Cut], reach: int, old: bytes = b"") -> bytes:
         for place, length, back, offset in cut.copies:
             text += cut.literals[at:place]
             at = place
-            if back > len(starts) - 1:
-                assert back == len(starts)
-                assert offset + length <= len(old)
-                text += old[offset : offset + length]
-                continue
-            start = starts[len(starts) - 1 - back] + offset
-            stand = known + cut.literals[:place]
+            assert back <= len(starts)
+            beside = back == len(starts)  # it stands in the old file
+            stand = old if beside else known + cut.literals[:place]
+            start = offset if beside else starts[len(starts) - 1 - back] + offset
             assert start + length <= len(stand)
-            assert len(stand) - start <= reach
+            assert beside or len(stand) - start <= reach
             text += stand[start : start + length]
         text += cut.literals[at:]
         assert len(text) == cut.size

@@ -46,7 +46,7 @@ class Encoder:
             rows[0, redo_kernel.STEPS] = TRIES * (STEPS * self.size + FEWEST)
             redo_kernel.agreements(
                 self.plain, self.size, rows, np.array(stops, np.int64), np.array([*marks, 0], np.int64),
-                np.zeros(1 << 16, np.int32), np.empty(FARTHEST, np.int32), self._work, TABLES, tokens, found,
+                np.zeros(1 << 16, np.int32), np.empty(FARTHEST, np.uint16), self._work, TABLES, tokens, found,
             )  # fmt: skip
         return [int(count) for count in found]
 
@@ -63,7 +63,7 @@ class Encoder:
         self._work[:] = 0
         status = redo_kernel.redo(
             self.plain, self.size, packed, np.array(stops, np.int64), np.array([*marks, 0], np.int64),
-            np.zeros(1 << int(packed[redo_kernel.HASH_BITS]), np.int32), np.empty(1 << settings.window, np.int32),
+            np.zeros(1 << int(packed[redo_kernel.HASH_BITS]), np.int32), np.empty(1 << settings.window, np.uint16),
             np.empty(min(settings.full(), self.size) + 1, np.uint32), self._work, TABLES, out, np.empty(0, np.uint32),
         )  # fmt: skip
         written = int(self._work[trees_kernel.AT])
