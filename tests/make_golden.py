@@ -112,6 +112,24 @@ def noise(size: int) -> bytes:
     return random.Random(4).randbytes(size)
 
 
+def newer(content: bytes) -> bytes:
+    """Return another version: words changed, gone and come."""
+    out = bytearray(content)
+    for at in range(len(out) - 500, 0, -977):
+        out[at : at + 4] = (b"", b"newer", b"it")[at % 3]
+    return bytes(out)
+
+
+# Members that need more than themselves, which tests/golden/beside holds: by name, what they are made with.
+OLD, PRIMER = prose(20_000) + records(300), nzip.make_primer([prose(9000), SHORT := b"a record, short; " * 9])
+BESIDE: dict[str, tuple[bytes, dict[str, object]]] = {
+    **{f"like-level-{level}": (newer(OLD), {"level": level, "like": OLD}) for level in (2, 3, 6, 9)},
+    "like-blocks": (newer(OLD) * 2, {"level": 2, "like": OLD, "block_size": 4096}),
+    **{f"primer-level-{level}": (prose(400), {"level": level, "primer": PRIMER}) for level in (2, 3, 6, 9)},
+    "primer-blocks": (newer(prose(9000)), {"level": 3, "primer": PRIMER, "block_size": 4096}),
+}
+
+
 def packed(content: bytes, level: int = 1, **settings: object) -> bytes:
     with nzip.Compressor(level, **settings) as compressor:  # type: ignore[arg-type]
         return compressor.compress(content) + compressor.flush()
@@ -181,6 +199,9 @@ def golden(with_cm: bool) -> Iterator[tuple[str, Callable[[], tuple[bytes, bytes
     yield "zstd-blocks", one(text, block_size=1024)
     yield "zstd-and-store-blocks", one(text[:2048] + noise(2048) + bytes(1024), block_size=1024)
     yield "zstd-window-10", one(text, engine="zstd", params={"level": 19, "window": 10})
+    again = prose(50_000) + noise(9000) + newer(prose(50_000)) + prose(30_000)
+    yield "copies-solo", one(again, level=2)
+    yield "copies-blocks", one(again, level=2, block_size=1 << 16)
     yield "zstd-zeros", one(bytes(100_000), engine="zstd", params={"level": 19})
     fields = {"name": "Größe 大小.txt", "mode": 0o640, "mtime_ns": 1_700_000_000_123_456_789, "kind": "tar"}
     yield "fields-solo", one(text[:100], **fields)
@@ -294,6 +315,11 @@ def main(arguments: list[str]) -> int:
     lines = [line for line in _lines(manifest) if (FOLDER / line.split()[2]).exists()]
     listed = {line.split()[2] for line in lines}
     added = 0
+    for name, (content, settings) in BESIDE.items() if with_cm else ():
+        path = FOLDER.parent / "beside" / f"{name}.nz"
+        path.parent.mkdir(exist_ok=True)
+        if anew or not path.exists():
+            path.write_bytes(packed(content, **settings))  # type: ignore[arg-type]
     makers = [*golden(with_cm)]
     makers += engines() if with_cm else ()
     makers += transformed() if with_transforms else ()

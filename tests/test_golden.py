@@ -4,6 +4,7 @@ import hashlib
 import io
 from pathlib import Path
 
+import make_golden
 import pytest
 import spec_decoder
 from formats.transforms import cases as transform_cases
@@ -88,3 +89,13 @@ def test_the_table_of_a_golden_directory():
     assert [entry[0] for entry in spec_decoder.read_entries(spec_decoder.decode(member.table))] == [
         entry.name for entry in found
     ]
+
+
+@pytest.mark.parametrize("name", sorted(make_golden.BESIDE))
+def test_golden_file_beside_what_is_known(name):
+    content, settings = make_golden.BESIDE[name]
+    known = {key: settings[key] for key in ("like", "primer") if key in settings}
+    data = (GOLDEN / "beside" / f"{name}.nz").read_bytes()
+    assert nzip.decompress(data, **known) == content
+    with pytest.raises(nzip.UnsupportedError):
+        nzip.decompress(data)
