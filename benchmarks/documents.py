@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import resource
 import shutil
 import subprocess
@@ -161,7 +162,7 @@ def measured(coder: Coder, root: Path) -> dict[str, Any]:
 def version(coder: Coder) -> str:
     """Return the line in which a program tells its version."""
     done = subprocess.run(coder.version.split(), capture_output=True, text=True, check=False)
-    lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if any(map(str.isdigit, line))]
+    lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if re.search(r"\d\.\d", line)]
     return lines[0][:60] if lines else ""
 
 

@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import argparse
 import json
+import platform
 import struct
 import sys
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, TypeVar
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from nzip.formats.container.wire import Reader  # noqa: E402
+from nzip.formats.openers.deflate import recipe as recipes  # noqa: E402
 from nzip.formats.openers.deflate.inflation import inflate  # noqa: E402
 from nzip.formats.openers.deflate.opener import DeflateOpener  # noqa: E402
+from nzip.formats.openers.deflate.settings import GZIP, Settings  # noqa: E402
 
+T = TypeVar("T")
 MOST = 1 << 28
 LEAST = 32  # coded bytes of a stream that counts
 ZLIB_STARTS = {
@@ -35,6 +41,10 @@ def streams(data: bytes, depth: int = 0) -> Iterator[tuple[str, bytes]]:
         yield from _png(data)
         return
     while at < len(data) - 8:
+        if data[at : at + 8] == b"\x89PNG\r\n\x1a\n" and (end := data.find(b"IEND", at)) > 0:
+            yield from _png(data[at : end + 8])
+            at = end + 8
+            continue
         found = _at(data, at)
         if found is None:
             at += 1
@@ -87,12 +97,6 @@ def _at(data: bytes, at: int) -> tuple[str, int, int, bytes] | None:
         start += 2 if flags & 2 else 0
     elif head in ZLIB_STARTS:
         start, kind = at + 2, "zlib"
-    elif data[at : at + 8] == b"\x89PNG\r\n\x1a\n":
-        end = data.find(b"IEND", at)
-        joined = [*_png(data[at : end + 8])] if end > 0 else []
-        if joined:
-            return None  # its chunks; found by themselves where the picture has one
-        return None
     else:
         return None
     found = inflate(data, start, MOST)
@@ -104,17 +108,42 @@ def _at(data: bytes, at: int) -> tuple[str, int, int, bytes] | None:
     return kind, start, stop, plain
 
 
+def made_by(recipe: bytes) -> str:
+    """Return whose choices a stream follows, as its recipe has them."""
+    if recipe[0] == 0:
+        return "other encoders"
+    settings, _, marks = recipes.unpack(Reader(recipe), 1 << 40)
+    program = "GNU gzip" if settings.strategy == GZIP else "zlib"
+    strategy = {1: ", filtered", 2: ", Huffman only", 3: ", runs", 4: ", fixed"}.get(settings.strategy, "")
+    memory = "" if settings.memory == settings.block == 8 else f", memory {settings.memory}/{settings.block}"
+    return f"{program} {settings.level}{strategy}{memory}{', flushed' if marks else ''}"
+
+
+def timed(work: Callable[..., T], *args: Any) -> tuple[T, float]:
+    began = time.process_time()
+    result = work(*args)
+    return result, time.process_time() - began
+
+
+def by_zlib(recipe: bytes, plain: bytes) -> bytes:
+    """Deflate with Python's zlib at the settings of a recipe; level 6 for those of other encoders."""
+    settings = Settings() if recipe[0] == 0 else recipes.unpack(Reader(recipe), len(plain))[0]
+    packer = zlib.compressobj(settings.level, zlib.DEFLATED, -settings.window, settings.block, settings.strategy % GZIP)
+    return packer.compress(plain) + packer.flush()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="+", type=Path)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("-v", "--verbose", action="store_true")
+    parser.add_argument("--json", type=Path, help="where results are written")
+    parser.add_argument("-v", "--verbose", action="store_true", help="a line for each stream")
     args = parser.parse_args()
     opener = DeflateOpener()
-    opener.open(zlib.compress(b"something to begin with, something")[2:-4], 1000)
-    total = {"streams": 0, "bytes": 0, "redone": 0, "redone_bytes": 0, "recipes": 0, "plain": 0}
+    opener.prepare()
+    total: dict[str, float] = dict.fromkeys(("streams", "bytes", "redone", "redone_bytes", "recipes", "plain"), 0)
+    seconds = dict.fromkeys(("open", "inflate", "zlib inflate", "redo", "zlib redo"), 0.0)
+    programs: dict[str, list[int]] = {}
     rows = []
-    open_time = close_time = 0.0
     for path in args.files:
         row = dict.fromkeys(total, 0)
         for kind, coded in streams(path.read_bytes()):
@@ -122,31 +151,45 @@ def main() -> None:
                 continue
             row["streams"] += 1
             row["bytes"] += len(coded)
-            began = time.process_time()
-            opened = opener.open(coded, MOST)
-            open_time += time.process_time() - began
+            opened, spent = timed(opener.open, coded, MOST)
+            seconds["open"] += spent
+            stated, maker = "-", "left"
             if opened is not None:
-                began = time.process_time()
-                assert opener.close(opened.inner, opened.recipe, len(coded)) == coded
-                close_time += time.process_time() - began
+                plain, recipe = opened
+                again, spent = timed(opener.close, plain, recipe, len(coded))
+                assert again == coded
+                seconds["redo"] += spent
+                seconds["zlib redo"] += timed(by_zlib, recipe, plain)[1]
+                seconds["inflate"] += timed(inflate, coded)[1]
+                seconds["zlib inflate"] += timed(zlib.decompress, coded, -15)[1]
                 row["redone"] += 1
                 row["redone_bytes"] += len(coded)
-                row["recipes"] += len(opened.recipe)
-                row["plain"] += len(opened.inner)
+                row["recipes"] += len(recipe)
+                row["plain"] += len(plain)
+                stated, maker = f"{len(plain)} {len(recipe)} {recipe[:4].hex()}", made_by(recipe)
+            program = programs.setdefault(maker, [0, 0, 0])
+            program[0] += 1
+            program[1] += len(coded)
+            program[2] += len(opened.recipe) if opened is not None else 0
             if args.verbose:
-                stated = "-"
-                if opened is not None:
-                    stated = f"{len(opened.inner)} {len(opened.recipe)} {opened.recipe[:4].hex()}"
                 print(f"  {path.name} {kind} {len(coded)} {stated}", flush=True)
         if row["streams"]:
             rows.append({"file": path.name, **row})
             print(path.name, *row.values(), flush=True)
         for name, value in row.items():
             total[name] += value
-    print(json.dumps({**total, "open_seconds": open_time, "close_seconds": close_time}))
+    table = [
+        {"made by": name, "streams": count, "bytes": size, "recipes": spent}
+        for name, (count, size, spent) in sorted(programs.items(), key=lambda item: -item[1][1])
+    ]
+    speeds = {name: round(total["plain"] / 1e6 / spent, 1) if spent else 0 for name, spent in seconds.items()}
+    print(*(" | ".join(map(str, line.values())) for line in table), sep="\n")
+    print("MB/s of what streams hold:", speeds)
+    print(json.dumps(total))
     print(f"{100 * total['redone_bytes'] / max(1, total['bytes']):.2f} % of bytes redone")
     if args.json:
-        args.json.write_text(json.dumps({"files": rows, "total": total}, indent=1) + "\n")
+        about = {"python": platform.python_version(), "zlib": zlib.ZLIB_RUNTIME_VERSION, "speeds": speeds}
+        args.json.write_text(json.dumps({**about, "total": total, "made by": table, "files": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

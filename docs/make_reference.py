@@ -31,6 +31,7 @@ API = (
     ("Directories", "nzip", ("compress_tree", "extract_tree", "list_tree", "TreeEntry", "FileResult")),
     ("Looking into files", "nzip", ("inspect", "FileInfo", "MemberInfo", "BlockInfo", "PartInfo", "OpenerInfo")),
     ("Damaged files", "nzip", ("salvage", "Salvage", "Fault")),
+    ("Primers of one's own", "nzip", ("make_primer",)),
     ("Levels, engines, transforms", "nzip", ("levels", "Level", "engines", "transforms")),
     ("Costs", "nzip", ("conditional",)),
     (

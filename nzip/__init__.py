@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nzip.codec.files.trees.tree import list_tree
     from nzip.codec.inspect import BlockInfo, FileInfo, MemberInfo, OpenerInfo, PartInfo, inspect
     from nzip.codec.nzipfile import NzipFile, open
+    from nzip.codec.primers import make_primer
     from nzip.codec.salvage.content import Salvage, salvage
     from nzip.codec.salvage.faults import Fault
     from nzip.codec.signals.decode import decompress_signal, latents
@@ -77,6 +78,7 @@ __all__ = [
     "latents",
     "levels",
     "list_tree",
+    "make_primer",
     "open",
     "read_signal",
     "register_engine",
@@ -104,6 +106,7 @@ _HOMES = {
     "nzip.codec.conditional": ("conditional",),
     "nzip.codec.salvage.content": ("Salvage", "salvage"),
     "nzip.codec.salvage.faults": ("Fault",),
+    "nzip.codec.primers": ("make_primer",),
     "nzip.codec.tokens.tokenizer": ("EqualInfoTokenizer", "Tokens", "detokenize"),
     "nzip.errors": ("CorruptError", "LimitError", "NzipError", "TruncatedError", "UnsupportedError"),
     "nzip.formats.container.structures": ("FORMAT_VERSION",),

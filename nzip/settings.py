@@ -15,6 +15,9 @@ from nzip.registry import ENGINES
 MIB = 1 << 20
 DEFAULT_LEVEL = 6
 MIN_BLOCK_SIZE, MAX_BLOCK_SIZE = 1 << 10, 1 << 30
+LEAST_REPEATED = 1 << 16  # bytes of content, and of a block, that repeats are looked for in
+MOST_REPEATED = 48 << 20  # bytes of content of a block that are copies, at most,
+REPEATED = 3  # and so many times as many as a block's size
 MOST_OPENED = 16 * MIB  # bytes that may come out of the containers of a small block
 OPENS, OWN, STRONG = 2, 3, 7  # levels from which on containers are opened, and content has engines of its own; strong
 CONTENT = ("jpeg", "pix", "pcm")  # engines of pictures and sounds
@@ -47,17 +50,22 @@ class Settings:
         engines: in order; the first that accepts a block's content codes it; the last one is not asked.
         block_size: bytes cut from the input at a time. A larger block compresses better; the blocks of an input are
             coded side by side when there are threads for them.
+        reach: how far back repeats are looked for, in bytes that are no repeats themselves; a power of two, or 0 for
+            not at all. Decoding keeps as many.
+        beside: what codes blocks beside an old file that they are like; None for the last of the engines.
         opens: whether containers in blocks are opened.
     """
 
     engines: tuple[Choice, ...] = field(hash=False)
     block_size: int
+    reach: int = 0
+    beside: Choice | None = None
     opens: bool = False
 
     @property
     def opened(self) -> int:
         """Bytes that may come out of the containers of a block; 0 where none is opened."""
-        return max(MOST_OPENED, self.block_size * 5 // 2) if self.opens else 0
+        return max(MOST_OPENED, self.block_size * 5 // 3) if self.opens else 0
 
     def encode_memory(self, size: int | None = None, threads: int = 1) -> int:
         """Return the bytes of memory that compressing `size` bytes (None if unknown) needs.
@@ -70,7 +78,24 @@ class Settings:
         for name, params in self.engines:
             engine = ENGINES.by_name(name)
             most = max(most, engine.encode_memory(engine.fit(params, block), block))
-        return block + threads * (most + 2 * block)
+        return block + threads * (most + 2 * block) + self._repeats_memory(size)
+
+    @property
+    def finds_repeats(self) -> bool:
+        """Whether repeats are looked for: not in small blocks, of which each should be read quickly."""
+        return self.reach > 0 and self.block_size >= LEAST_REPEATED
+
+    @property
+    def most_content(self) -> int:
+        """Bytes of content in a block at most: copies come beside as much as a block holds without."""
+        return self.block_size + min(MOST_REPEATED, REPEATED * self.block_size) * self.finds_repeats
+
+    def _repeats_memory(self, size: int | None) -> int:
+        """Return the bytes of memory that looking for repeats takes: what is looked in, and more content in a block."""
+        if not self.finds_repeats or (size is not None and size < LEAST_REPEATED):
+            return 0
+        most = self.reach + self.reach // 2 + self.most_content
+        return most if size is None else min(most, 3 * size)
 
     @property
     def cuts(self) -> bool:
@@ -106,28 +131,39 @@ class Level(Settings):
         return self.encode_memory() + self.block_size
 
 
-def _level(number: int, engine: str, params: dict[str, Any], block_size: int, summary: str) -> Level:
+def _level(
+    number: int, engine: str, params: dict[str, Any], block_size: int, summary: str, reach: int = 0
+) -> Level:
     """Return a level whose blocks `engine` codes, but for those of the content that has engines of its own."""
     engines = [Choice(engine, params)]
     if number >= OWN:
         engines = [Choice(name, {"preset": 1 if number < STRONG else 2}) for name in CONTENT] + engines
     if number >= BITMAPS:
         engines.insert(0, Choice(OF_BITMAPS, {}))
-    return Level(number=number, engines=tuple(engines), block_size=block_size, opens=number >= OPENS, summary=summary)
+    return Level(
+        number=number,
+        engines=tuple(engines),
+        block_size=block_size,
+        opens=number >= OPENS,
+        reach=reach,
+        # Most of such a block is copied, and the rest is worth a closer look.
+        beside=GENERAL if OWN <= number < STRONG else None,
+        summary=summary,
+    )
 
 
 LEVELS: dict[int, Level] = {
     level.number: level
     for level in (
         _level(1, "zstd", {"level": 3, "window": 23}, 8 * MIB, "fastest"),
-        _level(2, "zstd", {"level": 12, "window": 24}, 16 * MIB, "fast, decodes fast"),
-        _level(3, "cmfast", {"streams": 2}, 8 * MIB, "context mixing at several MB/s"),
-        _level(4, "cmfast", {"streams": 1}, 12 * MIB, "the same, a little smaller and slower"),
-        _level(5, "cm", {"preset": 2}, 12 * MIB, "context mixing, quicker than the default"),
-        _level(6, "cm", {"preset": 3}, 12 * MIB, "the default"),
-        _level(7, "cmstrong", {"preset": 1}, 48 * MIB, "more contexts"),
-        _level(8, "cmstrong", {"preset": 2}, 48 * MIB, "many contexts"),
-        _level(9, "cmstrong", {"preset": 3}, 48 * MIB, "smallest"),
+        _level(2, "zstd", {"level": 12, "window": 24}, 16 * MIB, "fast, decodes fast", 64 * MIB),
+        _level(3, "cmfast", {"streams": 2}, 8 * MIB, "context mixing at several MB/s", 64 * MIB),
+        _level(4, "cmfast", {"streams": 1}, 12 * MIB, "the same, a little smaller and slower", 64 * MIB),
+        _level(5, "cm", {"preset": 2}, 12 * MIB, "context mixing, quicker than the default", 64 * MIB),
+        _level(6, "cm", {"preset": 3}, 12 * MIB, "the default", 64 * MIB),
+        _level(7, "cmstrong", {"preset": 1}, 48 * MIB, "more contexts", 128 * MIB),
+        _level(8, "cmstrong", {"preset": 2}, 48 * MIB, "many contexts", 128 * MIB),
+        _level(9, "cmstrong", {"preset": 3}, 48 * MIB, "smallest", 128 * MIB),
     )
 }
 
@@ -180,8 +216,12 @@ def resolve(
         for name, own in engines.items():
             coder = ENGINES.by_name(name)
             coder.pack(coder.fit(own, block_size))
+    choices = tuple(Choice(*item) for item in engines.items())
+    # Who asks for bytes as they are wants no copies either.
+    reach = 0 if choices[-1].engine == STORED.engine else settings.reach
     opens = settings.opens and engine is None
-    return Settings(engines=tuple(Choice(*item) for item in engines.items()), block_size=block_size, opens=opens)
+    beside = settings.beside if engine is None and not params else None
+    return Settings(engines=choices, block_size=block_size, opens=opens, reach=reach, beside=beside)
 
 
 def named(name: str) -> Settings:

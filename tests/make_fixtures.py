@@ -489,7 +489,7 @@ UNSUPPORTED = {
     "version-255": Fixture(header(SOLO, version=255) + block(HELLO), "format version 255"),
     **{
         f"header-reserved-bit-{bit}": Fixture(header(SOLO | 1 << bit) + block(HELLO), f"bit {bit} of Flags is set")
-        for bit in range(2, 6)
+        for bit in range(3, 6)
     },
     "field-required-1": Fixture(solo(block(HELLO), field(0x01, b"n")), "an unknown required field, 0x01"),
     "field-required-127": Fixture(solo(block(HELLO), field(0x7F, b"")), "an unknown required field, 0x7F"),
@@ -499,7 +499,7 @@ UNSUPPORTED = {
     ),
     **{
         f"block-reserved-bit-{bit}": Fixture(solo(block(HELLO, flags=1 << bit)), f"bit {bit} of Block_Flags is set")
-        for bit in range(1, 6)
+        for bit in range(4, 6)
     },
     "engine-62": Fixture(solo(block(HELLO, HELLO[:1], engine=62)), "engine 62", headers=False),
     "engine-63": Fixture(solo(block(HELLO, HELLO[:1], engine=63)), "engine 63", headers=False),

@@ -40,6 +40,8 @@ class Block:
     header_check: int
     check: int
     payload: bytes
+    literal_size: int
+    copies_size: int
     gap: int = 0
 
 
@@ -140,8 +142,10 @@ def read_header(data: bytes, offset: int) -> Member:
         raise Corrupt("header check")
     if cursor.pos - offset > 65536:
         raise Corrupt("header too long")
-    if flags & 0b111100:
+    if flags & 0b111000:
         raise Unsupported("reserved header flag")
+    if flags & 4:
+        raise Unsupported("a short member, whose engines are given no primer here")
     member = Member(offset, solo=bool(flags & 1), header_size=cursor.pos - offset)
     inner, last = Cursor(fields), -1
     while inner.pos < inner.end:
@@ -177,6 +181,9 @@ def check_field(tag: int, value: bytes, solo: bool) -> None:
         whole.uleb()
     elif tag == 0x85:
         whole.take(1)
+    elif tag == 0x06:
+        if solo or not 1 <= whole.unsigned(1) <= 40:
+            raise Corrupt("Reach")
     elif tag < 0x80:
         raise Unsupported("required field")
     else:
@@ -209,26 +216,48 @@ def read_block(data: bytes, offset: int) -> Block:
             id_, tversion = cursor.unsigned(1), cursor.unsigned(1)
             tparams = cursor.take(cursor.unsigned(1))
             transforms.append((id_, tversion, tparams, cursor.uleb()))
-    raw_size = cursor.uleb()
+    raw_size = literal_size = cursor.uleb()
+    copies_size = 0
+    if flags & 2:
+        literal_size, copies_size = cursor.uleb(), cursor.uleb()
+    if flags & 4:
+        cursor.uleb(), cursor.uleb()
     covered = data[offset : cursor.pos]
     header_check = cursor.unsigned(2)
     if header_check != crc16(covered):
         raise Corrupt("block header check")
     check = cursor.unsigned(8)
-    if flags & 0b111110:
+    if flags & 0b110000:
         raise Unsupported("reserved block flag")
+    if flags & 0b001100:
+        raise Unsupported("a block that reads an old file or a primer, which are not given here")
     if cursor.pos > end:
         raise Corrupt("the body ends inside the block header")
     if raw_size > 2**30 or not all(1 <= size <= 2**31 for *_, size in transforms):
         raise Corrupt("sizes")
     payload_size = end - cursor.pos
-    if payload_size > raw_size or (engine == 0 and (payload_size != raw_size or transforms)):
+    coded = payload_size - copies_size
+    if payload_size > raw_size or not 0 <= coded <= literal_size or (engine == 0 and transforms):
         raise Corrupt("payload size")
-    if raw_size == 0 and engine != 0:
+    if (engine == 0 and coded != literal_size) or (flags & 2 and (literal_size >= raw_size or copies_size == 0)):
+        raise Corrupt("payload size")
+    if literal_size == 0 and engine != 0:
         raise Corrupt("an empty block is stored")
     payload = cursor.take(payload_size)
     return Block(
-        offset, end - offset, engine, version, memory, params, transforms, raw_size, header_check, check, payload
+        offset,
+        end - offset,
+        engine,
+        version,
+        memory,
+        params,
+        transforms,
+        raw_size,
+        header_check,
+        check,
+        payload,
+        literal_size,
+        copies_size,
     )
 
 
@@ -249,17 +278,18 @@ def decode_zstd(payload: bytes, size: int, params: bytes, version: int) -> bytes
     return out
 
 
-def raw_of(block: Block, engines: Mapping[int, Function], transforms: Mapping[int, Function]) -> bytes:
-    """Return the raw bytes of a block: section 2.3, "Decoding"."""
-    sizes = [block.raw_size] + [size for *_, size in block.transforms]
+def literals_of(block: Block, engines: Mapping[int, Function], transforms: Mapping[int, Function]) -> bytes:
+    """Return the literals of a block: section 2.3, "Decoding"."""
+    payload = block.payload[block.copies_size :]
+    sizes = [block.literal_size] + [size for *_, size in block.transforms]
     if block.engine == 0:
-        data = block.payload
+        data = payload
     elif block.engine == 1 and block.engine_version == 1:
         if len(block.params) == 2 and 2 ** min(block.params[1], 40) + (320 << 10) > block.memory:
             raise Corrupt("memory")
-        data = decode_zstd(block.payload, sizes[-1], block.params, block.engine_version)
+        data = decode_zstd(payload, sizes[-1], block.params, block.engine_version)
     elif block.engine in engines:
-        data = engines[block.engine](block.payload, sizes[-1], block.params, block.engine_version)
+        data = engines[block.engine](payload, sizes[-1], block.params, block.engine_version)
     else:
         raise Unsupported(f"engine {block.engine} version {block.engine_version}")
     if len(data) != sizes[-1]:
@@ -269,9 +299,74 @@ def raw_of(block: Block, engines: Mapping[int, Function], transforms: Mapping[in
         if id_ not in transforms:
             raise Unsupported(f"transform {id_}")
         data = transforms[id_](data, sizes[number], params, version)
-    if len(data) != block.raw_size or xxh3(data, xxh3(block.payload, block.header_check)) != block.check:
+    if len(data) != block.literal_size or xxh3(data, xxh3(block.payload, block.header_check)) != block.check:
         raise Corrupt("block check")
     return data
+
+
+# Section 2.6
+
+
+def put_copies(block: Block, literals: bytes, earlier: list[bytes]) -> bytes:
+    """Return the raw bytes of a block, `earlier` being the literals of each block before it in the member."""
+    if block.copies_size == 0:
+        return literals
+    cursor = Cursor(block.payload, 0, block.copies_size)
+    content_check, count, form = cursor.unsigned(8), cursor.uleb(), cursor.unsigned(1)
+    columns = cursor.take(cursor.end - cursor.pos)
+    most = 9 * (5 * count + 4)
+    if not 1 <= count <= max(1, block.raw_size // 64) or form > 1:
+        raise Corrupt("Count")
+    if form == 1:
+        window = 10
+        while 2**window < most:
+            window += 1
+        columns = decode_zstd(columns, most, bytes((1, window)), 1)
+        if len(columns) > most:
+            raise Corrupt("Columns")
+    cursor = Cursor(columns)
+    sizes = [cursor.uleb() for _ in range(4)]
+    gaps, lengths, kinds, sources = (Cursor(cursor.take(size)) for size in sizes)
+    offsets = Cursor(cursor.take(cursor.end - cursor.pos))
+    before = b"".join(earlier)
+    out, place, streams = b"", 0, []
+    for _ in range(count):
+        gap, length, kind, source = gaps.uleb(), lengths.uleb(), kinds.uleb(), sources.uleb()
+        if kind == 4:
+            back, offset = source, offsets.uleb()
+            streams = streams[:3]
+        elif kind < len(streams):
+            back, offset = streams.pop(kind)
+            offset += source // 2 if source % 2 == 0 else -(source + 1) // 2
+        else:
+            raise Corrupt("Stream")
+        streams.insert(0, (back, offset + length))
+        out += literals[place : place + gap]
+        place += gap
+        if length == 0 or place > len(literals) or back > len(earlier) or offset < 0:
+            raise Corrupt("a copy")
+        own = [*earlier, literals][len(earlier) - back]
+        start = sum(map(len, earlier[: len(earlier) - back])) + offset
+        known = before + literals[:place]
+        if (back > 0 and offset >= len(own)) or start + length > len(known):
+            raise Corrupt("the source of a copy")
+        out += known[start : start + length]
+    out += literals[place:]
+    if any(column.pos != column.end for column in (gaps, lengths, kinds, sources, offsets)):
+        raise Corrupt("a column")
+    if len(out) != block.raw_size or xxh3(out) != content_check:
+        raise Corrupt("Content_Check")
+    return out
+
+
+def raws_of(member: Member, engines: Mapping[int, Function], transforms: Mapping[int, Function]) -> list[bytes]:
+    """Return the raw bytes of each block of a member."""
+    earlier, raws = [], []
+    for block in member.blocks:
+        literals = literals_of(block, engines, transforms)
+        raws.append(put_copies(block, literals, earlier))
+        earlier.append(literals)
+    return raws
 
 
 # Section 2.4
@@ -418,7 +513,7 @@ def decode(data: bytes, engines: Mapping[int, Function] = {}, transforms: Mappin
     """Return the raw bytes of a file, reading it from the front."""
     out = []
     for member in read_members(data):
-        raw = b"".join(raw_of(block, engines, transforms) for block in member.blocks)
+        raw = b"".join(raws_of(member, engines, transforms))
         if member.content_check is not None and member.content_check != xxh3(raw):
             raise Corrupt("Content_Check")
         out.append(raw)
@@ -465,10 +560,15 @@ def decode_backwards(
     places = read_places(data)
     if places is None:
         return None
-    out = []
+    out, earlier, end = [], [], 0
     for offset, chunk_size, raw_size in places:
+        if offset != end:  # a header stands between
+            earlier = []
+        end = offset + chunk_size
         block = read_block(data, offset)
         if (block.size, block.raw_size) != (chunk_size, raw_size):
             raise Corrupt("the index is not what was found")
-        out.append(raw_of(block, engines, transforms))
+        literals = literals_of(block, engines, transforms)
+        out.append(put_copies(block, literals, earlier))
+        earlier.append(literals)
     return b"".join(out)

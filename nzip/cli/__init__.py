@@ -36,6 +36,7 @@ COMMANDS = {
     "corpora": "List, fetch and verify the public test corpora.",
     "models": "List, fetch, add, verify and remove language models.",
     "train": "Learn a model of a lossy codec from your pictures or sounds.",
+    "primer": "Make primers of your own, which short records begin behind.",
     "tokenize": "Turn text into Equal-Info tokens for training models, and back.",
     "prepare": "Compile everything ahead: for images and read-only installations.",
     "completion": "Print the completion script for a shell.",

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="With an engine that can, as lm: cut blocks of about N bits of output each, for random access at equal cost.",
 )
+@options.beside_options
 @options.lossy_options
 @options.quiet_option
 @options.verbose_option
@@ -66,6 +67,8 @@ def command(
     params: tuple[str, ...],
     model: str | None,
     window_bits: int | None,
+    like: str | None,
+    primer: str | None,
     lossy: bool,
     quiet: bool,
     verbose: int,
@@ -94,17 +97,24 @@ def command(
         {
             "-r": recursive, "--engine": engine, "--param": params or None, "--window-bits": window_bits,
             "-B": block_size, "--verify": verify is True, "--no-verify": verify is False, "-M": memory,
-            "-T": threads, "a level": ctx.meta.get("nzip.level"), "--rm (what comes back is not the same)": remove,
+            "-T": threads, "a level": ctx.meta.get("nzip.level"),
+            "--like": like, "--primer": primer, "--rm (what comes back is not the same)": remove,
         },
     )  # fmt: skip
     engine, params = options.engine_and_params(engine, params, None if lossy else model)
     chosen = options.chosen_settings(ctx, engine, params, block_size=block_size)
     if window_bits is not None and (recursive or not chosen.cuts):
         raise click.UsageError("--window-bits goes with an engine that cuts blocks, as --engine lm, and not with -r")
+    if recursive and (like or primer):
+        raise click.UsageError("--like and --primer are for files; tar a directory first, or leave out -r")
+    if window_bits is not None and (like or primer):
+        raise click.UsageError("--window-bits does not go with --like or --primer")
     report = Report("compress", quiet=quiet, verbose=verbose, as_json=as_json, bar=not no_progress)
     common: dict[str, Any] = {"store_name": store_name, "force": force}
     common["run"] = Run(file for file in files if file != "-")
     settings: dict[str, Any] = {"level": chosen, "threads": threads, "verify": verify, "max_memory": memory}
+
+    beside = options.known(like, primer)
 
     def one(file: str) -> None:
         tree = recursive and file != "-" and os.path.isdir(file)
@@ -118,7 +128,7 @@ def command(
             hooks: dict[str, Any] = {"progress": tally, "prepare": report.preparing(tally)}
             if tree:
                 return compress_tree(source, target, **common, **settings, **hooks)
-            more: dict[str, Any] = {"remove": remove, "window_bits": window_bits}
+            more: dict[str, Any] = {"remove": remove, "window_bits": window_bits, **beside}
             return compress_file(source, target, **common, **settings, **hooks, **more)
 
         result = watch(work, label=os.path.basename(path or file) if tree else os.path.basename(file), bar=report.bar)

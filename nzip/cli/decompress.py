@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="With --keep-going: give as well what is found behind damage and may not belong there.",
 )
+@options.beside_options
 @options.threads_option
 @options.memory_option("Refuse files that need more memory than this (2G where left out).")
 @options.quiet_option
@@ -71,6 +72,8 @@ def command(
     keep_going: bool,
     gaps: bool,
     unplaced: bool,
+    like: str | None,
+    primer: str | None,
     threads: int,
     memory: int | None,
     quiet: bool,
@@ -117,6 +120,7 @@ def command(
         "force": force,
         "run": Run(file for file in files if file != "-"),
     }
+    beside = options.known(like, primer)
     damage: dict[str, Any] = {"lost": "gaps" if gaps else "zeros", "unplaced": unplaced} if keep_going else {}
 
     def watched(file: str, work: Callable[..., FileResult], *places: Any, **more: Any) -> FileResult:
@@ -158,8 +162,8 @@ def command(
                 return
             path = path or goal.of(decompressed_name(file, header if restore else None))
         target: Any = options.stdout() if path is None else path
-        pass_through = goal.to_stdout and force
-        result = watched(file, decompress_file, source, target, strip=strip, pass_through=pass_through, **damage)
+        more = {"strip": strip, "pass_through": goal.to_stdout and force, **damage, **beside}
+        result = watched(file, decompress_file, source, target, **more)
         report.result(file, result, compressing=False, to_stdout=path is None)
         if keep_going:
             report.lost(file, result.faults)

@@ -164,6 +164,7 @@ def _details(info: FileInfo) -> list[str]:
             lines.append(
                 f"    block at {block.offset:,}: {block.size:,} -> {block.raw_size:,} bytes "
                 f"(ratio {ratio_text(block.size, block.raw_size)}), {block.engine}"
+                + (f", {block.copied:,} copied" if block.copied else "")
             )
             lines += opened(block, "      ")
         lines += more(len(member.blocks), "block", "    ")

@@ -308,6 +308,39 @@ def output_option(text: str) -> Callable[[F], F]:
     return click.option("-o", "--output", type=ANY_PATH, help=text)
 
 
+def beside_options(command: F) -> F:
+    """Add --like and --primer."""
+    command = click.option(
+        "--primer",
+        type=ANY_PATH,
+        metavar="FILE",
+        help="A primer of your own (nzip primer make), which short records begin behind; decompressing needs it too.",
+    )(command)
+    return click.option(
+        "--like",
+        type=ANY_PATH,
+        metavar="OLD",
+        help="Store only how the file differs from this one; decompressing needs the same file.",
+    )(command)
+
+
+def known(like: str | None, primer: str | None) -> dict[str, Any]:
+    """Return what is known beside files, read once, as arguments.
+
+    Raises:
+        UsageError: both are named.
+        NzipError, OSError: it cannot be read.
+    """
+    if like is None and primer is None:
+        return {}
+    if like is not None and primer is not None:
+        raise click.UsageError("--like and --primer do not go together")
+    from nzip.codec.like import Known
+
+    found = Known.of(like, primer)
+    return {"like": found.old, "primer": found.primer}
+
+
 removal_option = click.option(
     "--rm/--keep",
     " /-k",

@@ -15,6 +15,7 @@ from nzip.cli.output.report import Report
 
 @click.command(cls=options.Command, short_help="Check files without writing anything.")
 @options.files_argument
+@options.beside_options
 @options.threads_option
 @options.memory_option("Refuse files that need more memory than this (2G where left out).")
 @options.quiet_option
@@ -23,6 +24,8 @@ from nzip.cli.output.report import Report
 @options.json_option
 def command(
     files: tuple[str, ...],
+    like: str | None,
+    primer: str | None,
     threads: int,
     memory: int | None,
     quiet: bool,
@@ -36,13 +39,19 @@ def command(
     files = options.inputs(files)
     if "-" in files and on_terminal(options.stdin()):
         raise click.ClickException("stdin: is a terminal, and compressed data is not read from it; name a file")
+    beside = options.known(like, primer)
     report = Report("test", quiet=quiet, verbose=verbose, as_json=as_json, bar=not no_progress)
 
     def one(file: str) -> None:
         source: Any = options.stdin() if file == "-" else file
         result = watch(
             lambda tally: test_file(
-                source, threads=threads, max_memory=memory, progress=tally, prepare=report.preparing(tally)
+                source,
+                threads=threads,
+                max_memory=memory,
+                progress=tally,
+                prepare=report.preparing(tally),
+                **beside,
             ),
             label=os.path.basename(file),
             bar=report.bar,

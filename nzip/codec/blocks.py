@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from nzip.codec.bundle import bundled
+from nzip.codec.bundle import bundled, takes_too_much
 from nzip.codec.coding import Coding, coded, doubtful
+from nzip.codec.like import UNKNOWN, Known, decode_known
 from nzip.errors import CorruptError, LimitError, over_memory
 from nzip.formats.container.structures import BUNDLE_ENGINE, MAX_BLOCK, STORE_ENGINE, BlockHeader
-from nzip.formats.container.wire import block_check, pack_memory, unpack_memory
+from nzip.formats.container.wire import Reader, block_check, pack_memory, unpack_memory
 from nzip.formats.content.detection import detect
 from nzip.formats.content.kinds import Content, Segment
 from nzip.formats.content.segments import last_border
@@ -43,12 +44,13 @@ class Limits:
     max_memory: int = DEFAULT_MAX_MEMORY
     max_block: int = MAX_BLOCK
 
-    def admit(self, header: BlockHeader, blocks: int = 0) -> None:
+    def admit(self, header: BlockHeader, blocks: int = 0, kept: int = 0) -> None:
         """Check a block against the limits before anything is allocated for it.
 
         Args:
             header: of the block.
             blocks: how many blocks' places are kept.
+            kept: bytes that are kept beside, as blocks may copy from them.
 
         Raises:
             LimitError: the block needs more than is allowed.
@@ -57,7 +59,7 @@ class Limits:
             raise LimitError(
                 f"a block holds {header.raw_size:,} bytes and the limit is {self.max_block:,} (max_block); raise it"
             )
-        self.admit_memory(memory_needed(header), "decoding")
+        self.admit_memory(memory_needed(header) + kept, "decoding")
         self.admit_memory(ENTRY_MEMORY * blocks, f"a list of {blocks:,} blocks")
 
     def admit_memory(self, needed: int, what: str) -> None:
@@ -74,7 +76,9 @@ def memory_needed(header: BlockHeader) -> int:
     """Return the bytes of memory that decoding a block takes in all: a transform works when the engine is done."""
     sizes = [spec.size for spec in header.transforms]
     working = max(header.memory, WORKING * max(sizes, default=0))
-    return working + header.raw_size + header.payload_size + sum(sizes)
+    # What copies are made of is read when the engine is done, and takes no more than the content.
+    working = max(working, header.raw_size) + header.raw_size if header.copies_size else working
+    return working + header.literal_size + header.payload_size + sum(sizes)
 
 
 def encode_block(raw: bytes, coding: Coding, begun: Segment | None = None) -> bytes:
@@ -107,8 +111,9 @@ def _opened(raw: bytes, coding: Coding, begun: Segment | None) -> tuple[Content 
     if begun:
         tree = (Leaf(raw[:first], replace(begun, length=first)), *tree)
     if len(tree) == 1 and isinstance(tree[0], Leaf):
-        segment = tree[0].segment
-        return Content((segment,)) if segment else None, _stored(raw)
+        content = Content((tree[0].segment,)) if tree[0].segment else None
+        if content is None or not takes_too_much(content, coding):
+            return content, _stored(raw)
     made = bundled(raw, tree, coding)
     return None, _stored(raw) if made is None else _finished(raw, coding, ENGINES.by_id(BUNDLE_ENGINE, 1), *made)
 
@@ -192,16 +197,47 @@ def _finished(raw: bytes, coding: Coding, engine: Engine, coder: Coder, payload:
     return chunk
 
 
-def decode_block(header: BlockHeader, payload: bytes) -> bytes:
-    """Return the bytes of a block that a reader has admitted.
+def encode_copied(
+    literals: bytes, coding: Coding, copies: bytes, raw_size: int, begun: Segment | None = None
+) -> bytes:
+    """Return the chunk of a block that copies.
+
+    Args:
+        literals: its bytes without those that it copies.
+        coding: how they are to be coded.
+        copies: as `copies.pack` returns them; empty where it copies nothing.
+        raw_size: bytes of content.
+        begun: as for `encode_block`, of the literals.
+    """
+    chunk = encode_block(literals, coding, begun)
+    if not copies:
+        return chunk
+    reader = Reader(chunk)
+    header = BlockHeader.parse(reader)
+    payload = copies + chunk[reader.pos :]
+    header = replace(header, raw_size=raw_size, literal_size=len(literals), copies_size=len(copies))
+    return replace(header, payload_size=len(payload)).encode(literals, payload)
+
+
+def decode_block(header: BlockHeader, payload: bytes, known: Known = UNKNOWN, before: int = 0) -> bytes:
+    """Return the literals of a block that a reader has admitted: all its bytes, but for what it copies.
+
+    Args:
+        header, payload: of the block.
+        known: what is known beside the block's member.
+        before: how many blocks stand before it there.
 
     Raises:
-        CorruptError: they do not match the block's check.
+        CorruptError: they do not match the block's check, which covers what says of copies too.
         UnsupportedError: the engine or a transform is not known here.
     """
-    with progress.block(header.raw_size):
-        raw = _decode(header, payload)
-    if block_check(raw, payload, header.header_check) != header.check:
+    with progress.block(header.literal_size):
+        if header.beside is not None or header.primed:
+            raw = decode_known(header, payload, known, before)
+        else:
+            raw = _decode(header, payload[header.copies_size :] if header.copies_size else payload)
+    check = block_check(raw, payload, header.header_check)
+    if header.check != (check & 0xFFFFFFFF if header.brief else check):
         raise CorruptError("a block is damaged (its decoded bytes do not match their check)")
     return raw
 
@@ -238,7 +274,7 @@ def _stored(raw: bytes) -> bytes:
 
 def _decode(header: BlockHeader, payload: bytes) -> bytes:
     coder = Coder(header.engine, header.engine_version, header.packed, header.transforms)
-    return coder.decode(payload, header.raw_size, header.memory)
+    return coder.decode(payload, header.literal_size, header.memory)
 
 
 def _comes_back(header: BlockHeader, payload: bytes, raw: bytes) -> bool:

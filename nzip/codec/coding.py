@@ -28,12 +28,14 @@ class Coding:
         opened: bytes that may come out of the containers of a block; 0 where none is opened.
         verify: decode each block after encoding it; one that does not come back is stored, or left to the engine's
             fallback. None for what the engine asks for.
+        beside: what codes blocks beside an old file; None for the last engine.
     """
 
     engines: tuple[tuple[str, Params], ...] = field(hash=False)
     transforms: bool = True
     opened: int = 0
     verify: bool | None = None
+    beside: tuple[str, Params] | None = field(default=None, hash=False)
 
     @property
     def last(self) -> tuple[Engine, Params]:

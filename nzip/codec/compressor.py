@@ -1,7 +1,9 @@
 """Streaming compression: bytes in, bytes of one member out.
 
-The input is cut in blocks of a fixed size, each block is coded alone, and the chunks are written in order. What is
-written depends on the input and the settings, never on how the input was cut in calls or on the number of threads.
+The input is cut in blocks of a fixed size, each block is coded alone, and the chunks are written in order. Where
+repeats are looked for (`formats.repeats`), a block says what it copies from those before it; only what is left is
+coded, and has that size. What is written depends on the input and the settings, never on how the input was cut in calls
+or on the number of threads.
 
 An exception may come at any place: an interrupt, no memory, a thread that fails. So no state is kept twice, what is to
 be coded is kept until its chunk was handed out, and each step either happened or is made again by the next call.
@@ -16,17 +18,22 @@ from itertools import takewhile
 from typing import Any, NamedTuple
 
 from nzip.closing import Closing
-from nzip.codec.blocks import encode_block, encode_within, end_of_block
+from nzip.codec.blocks import encode_block, encode_copied, encode_within, end_of_block
 from nzip.codec.coding import Coding
+from nzip.codec.like import UNKNOWN, Known, Like, encode_like
 from nzip.codec.members import MemberWriter
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
+from nzip.formats.container import copies
 from nzip.formats.container.structures import Header
 from nzip.formats.content.continued import behind
 from nzip.formats.content.kinds import Segment
-from nzip.settings import DEFAULT_LEVEL, STORED, Settings, resolve
+from nzip.formats.repeats.finder import Cut, Finder
+from nzip.process import imported
+from nzip.settings import DEFAULT_LEVEL, LEAST_REPEATED, STORED, Settings, resolve
 
 Buffer = bytes | bytearray | memoryview
 MOST_GAIN = 64  # bytes of text that one byte of a window may stand for
+LIKE_REACH = 1 << 26  # bytes that copies reach back, at levels without any, where a file is like another
 _HEADER = -1
 _END = -2
 
@@ -38,12 +45,14 @@ class _Piece:
         number: the block's number, `_HEADER` or `_END`.
         start: where its bytes begin in the content.
         raw: its bytes; dropped when the chunk is there.
+        cut: the same without repeats, where these were looked for.
         task: what makes the chunk.
+        behind: what goes on behind its bytes.
         offset: of the chunk in the output; known when the chunk is there.
         chunk: its part of the output, when it is there.
     """
 
-    __slots__ = ("chunk", "end", "number", "offset", "raw", "start", "task")
+    __slots__ = ("behind", "chunk", "cut", "end", "number", "offset", "raw", "start", "task")
 
     def __init__(
         self,
@@ -52,6 +61,8 @@ class _Piece:
         raw: bytes = b"",
         task: Task[bytes] | None = None,
         *,
+        cut: Cut | None = None,
+        behind: Segment | None = None,
         offset: int = 0,
         chunk: bytes | None = None,
     ):
@@ -59,16 +70,19 @@ class _Piece:
         self.start = start
         self.end = start + len(raw)
         self.raw = raw
+        self.cut = cut
         self.task = task
+        self.behind = behind
         self.offset = offset
         self.chunk = chunk
 
 
 class _Rest(NamedTuple):
-    """Input that no piece holds: where it begins in the content, and what it is."""
+    """Input that no piece holds: where it begins in the content, what it is, and a picture or sound that goes on."""
 
     start: int
     data: bytearray
+    begun: Segment | None = None
 
 
 class Compressor(Closing):
@@ -93,6 +107,8 @@ class Compressor(Closing):
         mode: permission bits to store.
         mtime_ns: modification time to store, nanoseconds since 1970 UTC.
         kind: `"tar"` when the content is a tar archive of one directory.
+        like: a file that the content is like, as a path or its bytes; who decodes needs it as well.
+        primer: one that `nzip.make_primer` made, as a path or its bytes; who decodes needs it as well.
 
     Attributes:
         bytes_in: bytes of input taken.
@@ -118,6 +134,8 @@ class Compressor(Closing):
         mode: int | None = None,
         mtime_ns: int | None = None,
         kind: str | None = None,
+        like: Like = None,
+        primer: Like = None,
     ):
         settings = resolve(level, engine=engine, params=params, block_size=block_size)
         self._block_size = settings.block_size
@@ -129,16 +147,34 @@ class Compressor(Closing):
         self._limit = 0 if window_bits is None else -(-window_bits // 8)
         if self._limit:
             self._block_size = min(self._block_size, MOST_GAIN * self._limit)
-        self._coding = Coding(settings.engines, opened=settings.opened, verify=verify)
+        self._most_content = self._block_size if self._limit else settings.most_content
+        self._beside = Known.of(like, primer)
+        self._old = self._beside.old
+        self._reach = settings.reach if settings.finds_repeats and not self._limit else 0
+        if self._limit and self._beside != UNKNOWN:
+            raise ValueError("blocks that are like a file, or have a primer, cannot be cut by window_bits")
+        if self._old is not None:
+            self._reach = settings.reach or LIKE_REACH
+            self._most_content = max(self._most_content, 4 * self._block_size)
+        self._repeats: Finder | None = None
+        self._coding = Coding(settings.engines, opened=settings.opened, verify=verify, beside=settings.beside)
         self._writer = MemberWriter(
-            Header(name=name, mode=mode, mtime_ns=mtime_ns, content_size=content_size, kind=kind)
+            Header(
+                name=name,
+                mode=mode,
+                mtime_ns=mtime_ns,
+                content_size=content_size,
+                kind=kind,
+                reach=self._reach,
+                like=None if self._old is None else self._old.named,
+                primer=None if self._beside.primer is None else self._beside.primer.id,
+            )
         )
         self._workers = Workers(1 if self._limit else thread_count(threads))
         self._lock = threading.RLock()
         self._rest = _Rest(0, bytearray())
         self._pieces: list[_Piece] = []  # what was not handed out, in order
         self._begun = False  # the header is made; a solo member's is part of its one piece
-        self._begun_before: Segment | None = None  # what the next block goes on with
         self._table = b""  # the chunk that stands behind the blocks of a packed directory
         self._end: _Piece | None = None
         self._closed = False
@@ -230,12 +266,13 @@ class Compressor(Closing):
         # In parts of a block at most, so that no more than a block of it is copied.
         while view:
             # A full block is only coded when more follows: an input of one block is a solo member.
-            if len(self._rest.data) >= self._block_size:
+            if not self._room:
                 self._cut(more=True)
             buffer = self._rest.data
-            part = view[: self._block_size - len(buffer)]
+            part = view[: self._room]
             buffer += part
             view = view[len(part) :]
+            self._look()
         if self._pieces:
             self._collect(self._most_waiting)
 
@@ -247,8 +284,11 @@ class Compressor(Closing):
         expected = self._writer.header.content_size
         if expected is not None and expected != self.bytes_in:
             raise ValueError(f"content_size was {expected} and {self.bytes_in} bytes came")
-        if not self._begun and not self._table and not (self._limit and self._rest.data):
-            end = self._writer.solo(encode_block(bytes(self._rest.data), self._coding))
+        self._look()
+        raw = bytes(self._rest.data)
+        cut = None if self._repeats is None else self._repeats.cut(self._block_size)
+        if not self._begun and not self._table and not (self._limit and raw) and (cut is None or cut.size == len(raw)):
+            end = self._writer.solo(_coded(raw, cut, self._coding, self._beside, 0), raw)
         else:
             self._start()
             while self._rest.data:
@@ -260,9 +300,10 @@ class Compressor(Closing):
     def _store_rest(self) -> None:
         """Have all that is not coded yet stored as it is, which asks for neither memory nor time."""
         self._coding, self._limit = Coding((STORED,)), 0
+        self._reach, self._repeats = 0, None
         for piece in self._pieces:
             if piece.chunk is None:
-                piece.task = Task(partial(encode_block, piece.raw, self._coding))
+                piece.task = Task(partial(_coded, piece.raw, piece.cut, self._coding, UNKNOWN, 0))
 
     def _ready(self) -> list[_Piece]:
         """Return the pieces from the first on whose chunks are there."""
@@ -311,8 +352,11 @@ class Compressor(Closing):
             self._end = last
         elif last.number == _HEADER:
             self._begun = True
-        elif last.end > rest.start:
-            self._rest = _Rest(last.end, rest.data[last.end - rest.start :])
+        else:
+            if last.end > rest.start:
+                self._rest = _Rest(last.end, rest.data[last.end - rest.start :], last.behind)
+            if last.cut is not None and self._repeats is not None:
+                self._repeats.advance(last.cut)
 
     def _start(self) -> None:
         if not self._begun:
@@ -332,8 +376,15 @@ class Compressor(Closing):
         """Make the next block of what is there: all; or, for a window, what one takes; or, where `more` follows, all up
         to a border of content near the end. The rest waits for more."""
         self._start()
-        raw = bytes(self._rest.data)
-        if more and not self._limit:
+        raw, cut, after = bytes(self._rest.data), None, None
+        if self._repeats is not None:
+            self._look()
+            cut = self._repeats.cut(self._block_size)
+            count = end_of_block(cut.literals, self._coding) if more and cut.literals else len(cut.literals)
+            if count < len(cut.literals):
+                cut = self._repeats.cut(count)
+            raw = raw[: cut.size]
+        elif more and not self._limit:
             raw = raw[: end_of_block(raw, self._coding)]
         number = len(self._writer.index) + self._waiting()
         if self._limit:
@@ -341,9 +392,10 @@ class Compressor(Closing):
             raw = raw[:count]
             task = Task(lambda: chunk)
         else:
-            task = self._workers.submit(partial(encode_block, raw, self._coding, self._begun_before))
-            self._begun_before = behind(raw, self._begun_before) if more and self._coding.opened else None
-        self._add(_Piece(number, self._rest.start, raw, task))
+            begun, text = self._rest.begun, raw if cut is None else cut.literals
+            after = behind(text, begun) if more and self._coding.opened else None
+            task = self._workers.submit(partial(_coded, raw, cut, self._coding, self._beside, number, begun))
+        self._add(_Piece(number, self._rest.start, raw, task, cut=cut, behind=after))
         self._collect(self._most_waiting)
 
     def _collect(self, most_waiting: int) -> None:
@@ -358,6 +410,45 @@ class Compressor(Closing):
                 piece.chunk = piece.task.result()
             self._writer.add(piece.number, piece.raw, piece.chunk)
             piece.raw, piece.task = b"", None
+            if piece.cut is not None:
+                piece.cut = piece.cut._replace(literals=b"", copies=())
+
+    # ---- repeats
+
+    @property
+    def _room(self) -> int:
+        """Bytes that the block still takes."""
+        size = len(self._rest.data)
+        if self._repeats is None:
+            return max(0, self._block_size - size)
+        return max(0, min(self._block_size - self._repeats.literals, self._most_content - size))
+
+    def _look(self) -> None:
+        """Look for repeats in what there is of the block: from so many bytes on, and then in all."""
+        if not self._reach or (self._repeats is None and self._old is None and self.bytes_in < LEAST_REPEATED):
+            return
+        if self._repeats is None:
+            imported("numpy")
+            self._repeats = Finder(self._reach) if self._old is None else self._old.finder(self._reach)
+        self._repeats.scan(self._rest.data)
+
+
+def _coded(
+    raw: bytes, cut: Cut | None, coding: Coding, known: Known, before: int, begun: Segment | None = None
+) -> bytes:
+    """Return the chunk of a block: with what it copies where repeats were looked for, and by what is known beside."""
+    literals, found = (raw, []) if cut is None else (cut.literals, list(cut.copies))
+    packed = copies.pack(found, raw, len(literals))
+    chunk = None
+    if known.old is not None:
+        chunk = encode_like(literals, coding, known.old, before, found, packed, len(raw))
+    elif known.primer is not None:
+        chunk = known.primer.encode(literals, coding, packed, len(raw))
+    if chunk is not None:
+        return chunk
+    if packed:
+        return encode_copied(literals, coding, packed, len(raw), begun)
+    return encode_block(literals, coding, begun)
 
 
 def compress(
@@ -370,6 +461,8 @@ def compress(
     block_size: int | None = None,
     window_bits: int | None = None,
     verify: bool | None = None,
+    like: Like = None,
+    primer: Like = None,
 ) -> bytes:
     """Return `data` as an nzip file of one member; see `Compressor` for the arguments."""
     with Compressor(
@@ -380,5 +473,7 @@ def compress(
         block_size=block_size,
         window_bits=window_bits,
         verify=verify,
+        like=like,
+        primer=primer,
     ) as compressor:
         return compressor.compress(data) + compressor.flush()

@@ -16,7 +16,9 @@ import xxhash
 
 from nzip.closing import Closing
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY, Limits, at_block, decode_block, memory_needed
+from nzip.codec.like import UNKNOWN, Known, Like
 from nzip.codec.members import READ_SIZE, Read
+from nzip.codec.past import Past
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
 from nzip.errors import CorruptError, LimitError, TruncatedError
 from nzip.formats.container.parser import Block, Parser
@@ -30,6 +32,7 @@ class _Waiting(NamedTuple):
     """A block that is being decoded."""
 
     header: BlockHeader
+    copies: bytes
     task: Task[bytes]
 
 
@@ -46,6 +49,7 @@ class Decompressor(Closing):
             need more together.
         max_block: most decoded bytes of one block; None for the format's own limit.
         threads: blocks decoded at the same time; 0 for all cores.
+        like, primer: the file that the member was made like, or the primer, as a path or its bytes, where it has one.
 
     Attributes:
         eof: the member's end was reached and verified.
@@ -62,7 +66,11 @@ class Decompressor(Closing):
         max_memory: int = DEFAULT_MAX_MEMORY,
         max_block: int | None = None,
         threads: int = 1,
+        like: Like = None,
+        primer: Like = None,
     ):
+        self._given = Known.of(like, primer)
+        self._beside = UNKNOWN  # what of this the member needs
         self._limits = Limits(max_memory, MAX_BLOCK if max_block is None else max_block)
         self._max_output_size = max_output_size
         self._workers = Workers(thread_count(threads))
@@ -71,6 +79,8 @@ class Decompressor(Closing):
         self._queue: deque[_Waiting] = deque()
         self._ready = bytearray()
         self._hash = xxhash.xxh3_64()
+        self._past = Past(0)
+        self._kept = 0  # bytes that it takes
         self._end: End | None = None
         self._admitted = 0
         self._collected = 0
@@ -142,6 +152,8 @@ class Decompressor(Closing):
             max_memory=self._limits.max_memory,
             max_block=self._limits.max_block,
             threads=self._workers.count,
+            like=self._given.old,
+            primer=self._given.primer,
         )
         blocks, raw, size = self._before
         member._before = (blocks + self._parser.blocks, raw + self.output_size, size + self._parser.offset)
@@ -178,7 +190,7 @@ class Decompressor(Closing):
         return out
 
     def _admit(self, header: BlockHeader) -> None:
-        self._limits.admit(header, self._parser.blocks)
+        self._limits.admit(header, self._parser.blocks, self._kept)
         if self._prepare is not None:
             self._prepare(header)
         self._admitted += header.raw_size
@@ -204,6 +216,8 @@ class Decompressor(Closing):
                 raise failure
             if isinstance(event, Block):
                 self._submit(event)
+            elif isinstance(event, Header):
+                self._begin(event)
             elif isinstance(event, End):
                 self._end = event
             elif event is None:
@@ -216,22 +230,32 @@ class Decompressor(Closing):
             raise failure
         return False
 
+    def _begin(self, header: Header) -> None:
+        """Make ready for what the header says that blocks copy from."""
+        self._beside = self._given.needed(header)
+        if header.reach:
+            kept = header.reach if header.content_size is None else min(header.reach, header.content_size)
+            self._limits.admit_memory(kept, "keeping what later blocks may copy")
+            self._kept = kept
+        self._past = Past(header.reach, self._beside.old)
+
     def _submit(self, block: Block) -> None:
         needed = memory_needed(block.header)
         while self._queue and sum(memory_needed(w.header) for w in self._queue) + needed > self._budget:
             self._collect()
-        call = partial(decode_block, block.header, block.payload)
+        number = self._collected + len(self._queue)
+        call = partial(decode_block, block.header, block.payload, self._beside, number)
         # A solo member is one block, which no thread needs to be started for.
         alone = self._workers.count == 1 or (self.header is not None and self.header.solo)
         task = Task(call) if alone else self._workers.submit(call)
-        self._queue.append(_Waiting(block.header, task))
+        self._queue.append(_Waiting(block.header, block.payload[: block.header.copies_size], task))
         if alone:
             self._collect()
 
     def _collect(self) -> None:
-        header, task = self._queue[0]
+        header, copies, task = self._queue[0]
         try:
-            raw = task.result()
+            raw = self._past.content(header, copies, task.result())
         except CorruptError as error:
             blocks, before, _ = self._before
             raise at_block(error, blocks + self._collected, before + self.output_size, header.raw_size) from None
@@ -280,7 +304,7 @@ class Contents(Closing):
     Args:
         read: gives the next bytes of the file.
         begin: bytes of it that were read before.
-        max_output_size, max_memory, threads: as for `Decompressor`.
+        max_output_size, max_memory, threads, like, primer: as for `Decompressor`.
         budget: most bytes of memory for all blocks under way, where `max_memory` is for each of them.
         prepare: called with each block's header, which is within the limits, before the block is waited for.
 
@@ -299,11 +323,13 @@ class Contents(Closing):
         threads: int = 1,
         budget: int | None = None,
         prepare: Callable[[BlockHeader], None] | None = None,
+        like: Like = None,
+        primer: Like = None,
     ):
         self._read = read
         self._begin = begin
         self._member: Decompressor | None = Decompressor(
-            max_output_size=max_output_size, max_memory=max_memory, threads=threads
+            max_output_size=max_output_size, max_memory=max_memory, threads=threads, like=like, primer=primer
         )
         self._member._budget = max_memory if budget is None else budget
         self._member._prepare = prepare
@@ -349,6 +375,8 @@ def decompress(
     max_output_size: int | None = None,
     max_memory: int = DEFAULT_MAX_MEMORY,
     threads: int = 1,
+    like: Like = None,
+    primer: Like = None,
 ) -> bytes:
     """Return what `data`, an nzip file of one or more members, was made from.
 
@@ -357,6 +385,7 @@ def decompress(
         max_output_size: most decoded bytes to return; None for no limit. Set it for data you do not trust.
         max_memory: most bytes of memory for the blocks decoded at one time.
         threads: blocks decoded at the same time; 0 for all cores.
+        like, primer: as for `Decompressor`.
 
     Raises:
         CorruptError, UnsupportedError, LimitError: see `Decompressor`. `salvage` gives what is sound of damaged data.
@@ -364,7 +393,12 @@ def decompress(
     view = memoryview(data).cast("B")
     pieces = (view[at : at + PIECE] for at in range(0, len(view), PIECE))
     with Contents(
-        lambda _: next(pieces, b""), max_output_size=max_output_size, max_memory=max_memory, threads=threads
+        lambda _: next(pieces, b""),
+        max_output_size=max_output_size,
+        max_memory=max_memory,
+        threads=threads,
+        like=like,
+        primer=primer,
     ) as contents:
         out = bytearray()
         while piece := contents.read():

@@ -48,6 +48,8 @@ class Places:
         self._firsts = array("Q")  # number of the first block of each member that has a check of its content
         self._ends = array("Q")  # number behind its last block
         self._checks = array("Q")
+        self._member_firsts = array("Q")  # number of the first block of each member, ascending,
+        self._member_offsets = array("Q")  # and where the member begins
         self.raw_size = 0
 
     def __len__(self) -> int:
@@ -64,6 +66,19 @@ class Places:
         self._sizes.append(size)
         self._raw_offsets.append(self.raw_size)
         self.raw_size += raw_size
+
+    def begin_member(self, offset: int) -> None:
+        """Say that the next block is the first of the member that begins at `offset`."""
+        if self._member_firsts and self._member_firsts[-1] == len(self):
+            self._member_offsets[-1] = offset  # the one before has no blocks
+            return
+        self._member_firsts.append(len(self))
+        self._member_offsets.append(offset)
+
+    def start_of(self, number: int) -> tuple[int, int]:
+        """Return the first block of the member of a block, and where that member begins."""
+        member = bisect_right(self._member_firsts, number) - 1
+        return self._member_firsts[member], self._member_offsets[member]
 
     def close_member(self, first: int, check: int) -> None:
         """Say that the blocks from number `first` on are a member whose content has the check `check`."""
@@ -103,6 +118,7 @@ def load_index(file: BinaryIO, max_memory: int = DEFAULT_MAX_MEMORY) -> Places:
         for offset, event in walk(Window(file)):
             if isinstance(event, Header):
                 first = len(places)
+                places.begin_member(offset)
             elif isinstance(event, End):
                 places.close_member(first, event.check)
             elif event.header.raw_size:
@@ -114,6 +130,7 @@ def load_index(file: BinaryIO, max_memory: int = DEFAULT_MAX_MEMORY) -> Places:
     for start, end in ends:
         offset = start + end.header_size
         first = len(places)
+        places.begin_member(start)
         for entry in end.index:
             places.add(offset, entry.chunk_size, entry.raw_size)
             offset += entry.chunk_size

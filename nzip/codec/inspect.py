@@ -18,6 +18,7 @@ from nzip.models.bundle import Head
 from nzip.registry import ENGINES, OPENERS, TRANSFORMS
 
 BUNDLE_HEAD, MOST_BUNDLE_HEAD = 1 << 12, 1 << 17  # bytes that a bundle's head takes mostly, and at most
+BRIEF_HEAD = 16  # bytes that a short member's header has at most
 BUNDLE_MEMORY = 200  # bytes that the head of a block that was opened takes beside its own
 
 T = TypeVar("T")
@@ -83,6 +84,11 @@ class BlockInfo:
         return self.header.raw_size
 
     @property
+    def copied(self) -> int:
+        """How many of these it copies from earlier ones, or from the file that its member is like."""
+        return self.header.raw_size - self.header.literal_size
+
+    @property
     def payload_size(self) -> int:
         """Bytes of payload."""
         return self.header.payload_size
@@ -139,6 +145,7 @@ class BlockInfo:
             "size": self.size,
             "raw_offset": self.raw_offset,
             "raw_size": self.raw_size,
+            "copied": self.copied,
             "payload_size": self.payload_size,
             "engine": self.engine,
             "engine_version": self.engine_version,
@@ -418,9 +425,10 @@ def _scan(file: BinaryIO, path: str | None, limits: Limits) -> FileInfo:
             block = event.header
             table.add_block(offset, block, window.at(offset, block.size - block.payload_size))
             if block.engine == BUNDLE_ENGINE:
-                table.add_bundle(_bundle_head(window, offset + block.size - block.payload_size, block.payload_size))
+                coded = block.payload_size - block.copies_size
+                table.add_bundle(_bundle_head(window, offset + block.size - coded, coded))
             if header.solo:
-                table.add_member(offset + block.size, window.at(start, header.size), 0)
+                table.add_member(offset + block.size, window.at(start, header.size or BRIEF_HEAD), 0)
         else:
             table.add_member(offset + event.size, window.at(start, header.size), event.check)
         if len(table.offsets) % 4096 == 0:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import BinaryIO, NamedTuple, TypeVar
 
 import xxhash
@@ -79,10 +80,17 @@ class MemberWriter:
         """Return what stands behind the last block: the chunk of a table of entries, if there is one, and the end."""
         return table + End(len(self._begin), self.index, len(table), self._added.hash.intdigest()).encode()
 
-    def solo(self, chunk: bytes) -> bytes:
-        """Return the whole member where it is one block."""
+    def solo(self, chunk: bytes, raw: bytes | None = None) -> bytes:
+        """Return the whole member where it is one block; by its content also in the short form, where there is one."""
         said = self.header
-        header = Header(solo=True, name=said.name, mode=said.mode, mtime_ns=said.mtime_ns, kind=said.kind)
+        bare = Header(primer=said.primer, content_size=said.content_size, reach=said.reach)
+        if raw is not None and said.primer is not None and said == bare:
+            reader = Reader(chunk)
+            block = BlockHeader.parse(reader)
+            brief = block.encode_brief(said.primer, raw, chunk[reader.pos :])
+            if brief is not None:
+                return brief
+        header = replace(said, solo=True, content_size=None, reach=0)
         return header.encode() + chunk
 
 
@@ -102,7 +110,7 @@ def written(header: Header, blocks: Iterable[tuple[bytes, bytes]]) -> bytes:
         writer.add(number, raw, chunk)
         chunks.append(chunk)
     if len(chunks) == 1:
-        return writer.solo(chunks[0])
+        return writer.solo(chunks[0], raw)
     return b"".join((writer.begin(), *chunks, writer.end()))
 
 

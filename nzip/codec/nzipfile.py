@@ -21,6 +21,7 @@ from typing import IO, Any, BinaryIO, Literal, TypeVar, cast, overload
 
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY
 from nzip.codec.compressor import Compressor
+from nzip.codec.like import Known, Like
 from nzip.codec.members import READ_SIZE
 from nzip.codec.reader import ContentReader, SalvageReader, can_seek
 from nzip.codec.salvage.content import Salvage
@@ -70,6 +71,7 @@ class NzipFile(io.BufferedIOBase):
         max_memory: as for `Decompressor`.
         lost: go on reading after damage: `"zeros"` puts zeros in the place of what is lost, where its size is known,
             `"gaps"` leaves it out. See `salvage`; the file then cannot seek, and `faults` says what is lost.
+        like, primer: as for `Compressor` and `Decompressor`.
         settings: further arguments of `Compressor`.
 
     Raises:
@@ -90,6 +92,8 @@ class NzipFile(io.BufferedIOBase):
         threads: int = 1,
         max_memory: int = DEFAULT_MAX_MEMORY,
         lost: Lost | None = None,
+        like: Like = None,
+        primer: Like = None,
         **settings: Any,
     ):
         self._lock = threading.RLock()
@@ -110,7 +114,7 @@ class NzipFile(io.BufferedIOBase):
         if kind != "r":
             if lost is not None:
                 raise TypeError("'lost' is for reading")
-            self._compressor = Compressor(level, threads=threads, **settings)
+            self._compressor = Compressor(level, threads=threads, like=like, primer=primer, **settings)
         if isinstance(file, str | bytes | os.PathLike):
             # Without a buffer a write that failed leaves nothing behind that is written later.
             buffering = -1 if kind == "r" else 0
@@ -124,10 +128,12 @@ class NzipFile(io.BufferedIOBase):
         if kind != "r":
             _writers.add(self)
         elif lost is not None:
-            self._salvage = Salvage(self._file, lost=lost, max_memory=max_memory, threads=threads)
+            self._salvage = Salvage(
+                self._file, lost=lost, max_memory=max_memory, threads=threads, like=like, primer=primer
+            )
             self._reader = io.BufferedReader(SalvageReader(self._salvage), READ_SIZE)
         else:
-            self._raw = ContentReader(self._file, max_memory=max_memory, threads=threads)
+            self._raw = ContentReader(self._file, max_memory=max_memory, threads=threads, known=Known.of(like, primer))
             self._reader = io.BufferedReader(self._raw, READ_SIZE)
 
     @property
@@ -506,7 +512,7 @@ def open(
 
     Args:
         filename: a path or a binary file object.
-        level, threads, max_memory, settings: as for `NzipFile`.
+        level, threads, max_memory, settings: as for `NzipFile`; `like` and `primer` are such settings.
         encoding, errors, newline: as for the built-in `open`, in text mode only.
 
     Raises:

@@ -8,22 +8,27 @@ all its blocks were read in order.
 from __future__ import annotations
 
 import io
+from array import array
+from bisect import bisect_right
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from functools import partial
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import xxhash
 
 from nzip.codec.blocks import Limits, at_block, decode_block, memory_needed
 from nzip.codec.decompressor import Contents
 from nzip.codec.index import Places, load_index
-from nzip.codec.members import READ_SIZE, read_at
+from nzip.codec.like import UNKNOWN, Known
+from nzip.codec.members import HEAD, READ_SIZE, Window, parsed, read_at
 from nzip.codec.salvage.content import Salvage
 from nzip.codec.threads import Task, Workers, thread_count
 from nzip.errors import CorruptError, NzipError
+from nzip.formats.container.copies import Copies
 from nzip.formats.container.parser import Block, Parser
-from nzip.formats.container.structures import MAX_HEADER, Header
-from nzip.formats.container.wire import Reader
+from nzip.formats.container.structures import MAX_BLOCK_HEADER, MAX_HEADER, BlockHeader, Header
+from nzip.formats.container.wire import OutOfBytes, Reader
 
 KEPT_BLOCKS = 16  # decoded blocks that a reader keeps at most, and no more than an eighth of its memory
 
@@ -36,9 +41,13 @@ def can_seek(file: Any) -> bool:
 class ContentReader(io.RawIOBase):
     """The decoded content of a file as a raw stream."""
 
-    def __init__(self, file: BinaryIO, *, max_memory: int, threads: int):
+    def __init__(self, file: BinaryIO, *, max_memory: int, threads: int, known: Known = UNKNOWN):
         self._file = file
-        self._limits: dict[str, Any] = {"max_memory": max_memory, "threads": threads}
+        self._known = known
+        self._member: tuple[int, Known] = (-1, UNKNOWN)  # the latest member's first block, and what is known beside it
+        self._limits: dict[str, Any] = {
+            "max_memory": max_memory, "threads": threads, "like": known.old, "primer": known.primer,
+        }  # fmt: skip
         self._max_memory = max_memory
         self._workers = Workers(thread_count(threads))
         self._seekable = can_seek(file)
@@ -50,8 +59,10 @@ class ContentReader(io.RawIOBase):
         self._contents: Contents | None = Contents(file.read, **self._limits)
         # Random access
         self._places: Places | None = None
-        self._ahead: deque[tuple[int, Task[bytes]]] = deque()
-        self._kept: OrderedDict[int, bytes] = OrderedDict()
+        self._ahead: deque[_Ahead] = deque()
+        self._kept: OrderedDict[int, bytes] = OrderedDict()  # the content of blocks,
+        self._literals: OrderedDict[int, bytes] = OrderedDict()  # and what of it others may copy, where that is less
+        self._literal_starts: dict[int, array[int]] = {}  # where these begin, of the member whose first block it is
         self._last = -1  # the block that was read last
         self._whole = (0, 0, xxhash.xxh3_64())  # first and next block of what was read in order, and its hash
         self._wrong: CorruptError | None = None
@@ -179,17 +190,22 @@ class ContentReader(io.RawIOBase):
             self._last = number
             return raw
         while self._ahead and self._ahead[0][0] < number:
-            self._ahead.popleft()[1].cancel()
+            self._ahead.popleft().task.cancel()
         needed = 0
         if not self._ahead or self._ahead[0][0] != number:
             self._ahead.clear()
             header, payload = self._load(number)
             needed = memory_needed(header)
             self._make_room(needed)
-            self._ahead.append((number, Task(partial(decode_block, header, payload))))
+            self._ahead.append(_Ahead(number, header, payload, Task(self._decoder(number, header, payload))))
         place = self._index()[number]
+        _, header, copies, task = self._ahead[0]
         try:
-            raw = self._ahead[0][1].result()
+            raw = task.result()
+            if header.copies_size:
+                self._make_room(needed)
+                self._literals[number] = raw
+                raw = self._copied(number, header, copies, raw)
         except CorruptError as error:
             raise at_block(error, number, place.raw_offset, place.raw_size) from None
         self._ahead.popleft()
@@ -205,18 +221,114 @@ class ContentReader(io.RawIOBase):
                 needed = memory_needed(header) * (len(self._ahead) + 1)
                 if needed > self._max_memory:
                     break
-                self._ahead.append((ahead, self._workers.submit(partial(decode_block, header, payload))))
+                task = self._workers.submit(self._decoder(ahead, header, payload))
+                self._ahead.append(_Ahead(ahead, header, payload, task))
         self._make_room(needed)
         self._kept[number] = raw
         self._check_whole(number, raw)
         self._last = number
         return raw
 
+    def _copied(self, number: int, header: BlockHeader, payload: bytes, literals: bytes) -> bytes:
+        """Return the content of block `number`, which copies."""
+        first, _ = self._index().start_of(number)
+        old = self._beside(number).old
+        before = number - first + (old is not None)
+        found = Copies(payload[: header.copies_size], header.raw_size, header.literal_size, before)
+        # Each block is decoded once, whatever the order of what is copied from it.
+        starts = self._starts(first, number)
+        wanted: dict[int, list[tuple[int, int, int]]] = {}
+        inside: list[tuple[int, int, int]] = []
+        count = 0
+        for copy in found:
+            if not copy.back:
+                continue
+            count += 1
+            if copy.back > number - first:
+                assert old is not None
+                inside.append((count - 1, copy.offset, copy.length))
+                continue
+            at, left = starts[number - copy.back - first] + copy.offset, copy.length
+            if at >= starts[number - copy.back - first + 1]:
+                raise CorruptError("a block copies what does not stand before it")
+            while left and at < starts[number - first]:
+                block = bisect_right(starts, at, hi=number - first) - 1
+                part = min(left, starts[block + 1] - at)
+                wanted.setdefault(first + block, []).append((count - 1, at - starts[block], part))
+                at, left = at + part, left - part
+        pieces = [b""] * count
+        for piece, at, length in inside:
+            if old is None or at + length > len(old):
+                raise CorruptError("a block copies what is not in the file that its member is like")
+            pieces[piece] = old.read(at, at + length)
+        for block in sorted(wanted):
+            source = self._literals_of(block)
+            for piece, begin, length in wanted[block]:
+                pieces[piece] += source[begin : begin + length]
+        following = iter(pieces)
+        return found.content(literals, lambda *_: next(following))
+
+    def _beside(self, number: int) -> Known:
+        """Return what is known beside the member of a block.
+
+        Raises:
+            UnsupportedError: it is not there.
+        """
+        first, offset = self._index().start_of(number)
+        if self._member[0] != first:
+            header = parsed(Window(self._file), offset, Header.parse, MAX_HEADER)
+            self._member = (first, self._known.needed(header))
+        return self._member[1]
+
+    def _decoder(self, number: int, header: BlockHeader, payload: bytes) -> Callable[[], bytes]:
+        """Return what decodes a block."""
+        if header.beside is None and not header.primed:
+            return partial(decode_block, header, payload)
+        before = number - self._index().start_of(number)[0]
+        return partial(decode_block, header, payload, self._beside(number), before)
+
+    def _starts(self, first: int, number: int) -> array[int]:
+        """Return where the literals of each block begin that is before `number` in the member from block `first` on,
+        and where those of `number` do."""
+        starts = self._literal_starts.setdefault(first, array("Q", (0,)))
+        places = self._index()
+        while len(starts) <= number - first:
+            block = first + len(starts) - 1
+            place = places[block]
+            head = read_at(self._file, place.offset, min(HEAD, place.size))
+            try:
+                header = BlockHeader.parse(Reader(head, partial=True))
+            except OutOfBytes:
+                header = BlockHeader.parse(Reader(read_at(self._file, place.offset, MAX_BLOCK_HEADER)))
+            if (header.size, header.raw_size) != (place.size, place.raw_size):
+                raise CorruptError("the end index does not describe the blocks before it")
+            starts.append(starts[-1] + header.literal_size)
+        return starts
+
+    def _literals_of(self, number: int) -> bytes:
+        """Return the literals of a block."""
+        found = self._literals.get(number)
+        if found is None and number in self._kept:
+            place = self._index()[number]
+            header = BlockHeader.parse(Reader(read_at(self._file, place.offset, MAX_BLOCK_HEADER)))
+            found = None if header.copies_size else self._kept[number]
+        if found is None:
+            header, payload = self._load(number)
+            needed = memory_needed(header)
+            self._make_room(needed)
+            found = self._decoder(number, header, payload)()
+            self._literals[number] = found
+        elif number in self._literals:
+            self._literals.move_to_end(number)
+        return found
+
     def _make_room(self, needed: int) -> None:
         """Forget blocks that were decoded longest ago, so that `needed` more bytes are within the memory."""
         most = min(self._max_memory // 8, self._max_memory - needed)
-        while self._kept and (len(self._kept) >= KEPT_BLOCKS or sum(map(len, self._kept.values())) > most):
-            self._kept.popitem(last=False)
+        for kept, others in ((self._kept, self._literals), (self._literals, self._kept)):
+            beside = sum(map(len, others.values()))
+            while kept and (len(kept) >= KEPT_BLOCKS or beside + sum(map(len, kept.values())) > most):
+                kept.popitem(last=False)
 
     def _check_whole(self, number: int, raw: bytes) -> None:
         """Compare what was read of a member in order, from its first block to its last, with its check."""
@@ -257,6 +369,15 @@ class ContentReader(io.RawIOBase):
         if event.header.size != place.size or event.header.raw_size != place.raw_size:
             raise CorruptError("the end index does not describe the blocks before it")
         return event.header, event.payload
+
+
+class _Ahead(NamedTuple):
+    """A block that is being decoded: its number, header and payload."""
+
+    number: int
+    header: BlockHeader
+    payload: bytes
+    task: Task[bytes]
 
 
 class _Rest:

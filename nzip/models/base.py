@@ -8,12 +8,36 @@ in the block's header, so that a file carries all that decoding needs.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple
 
+from nzip.errors import CorruptError
 from nzip.formats.content.kinds import Content
 from nzip.models.conditional import Concatenated, Conditional
 from nzip.params import Parameters, Params
 from nzip.registry import ENGINES
+
+
+class Beside(NamedTuple):
+    """What both sides know beside a block.
+
+    Attributes:
+        text: bytes to be read before it.
+        heads: in order, places in the block and what stood before the byte there, of which the block holds nothing.
+        kept: the same text, and no heads, stand beside many blocks: an engine may keep what it learned of it.
+    """
+
+    text: bytes = b""
+    heads: Sequence[tuple[int, bytes]] = ()
+    kept: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes of all that."""
+        return len(self.text) + sum(len(head) for _, head in self.heads)
+
+
+NOTHING = Beside()
 
 
 class Engine(ABC):
@@ -26,6 +50,7 @@ class Engine(ABC):
         parameters: what it can be told.
         verifies: blocks are decoded after they are encoded unless the caller says otherwise.
         cuts: `encode_within` is there.
+        learns_beside: `encode_beside` and `decode_beside` are there.
         offered: users may ask for it; not so where its blocks are what only another part of nzip makes.
         imports: modules that coding needs; imported whole before it begins.
         sees_records: whether contexts tell it a byte's place in its record and the byte above it, so that transforms
@@ -42,6 +67,7 @@ class Engine(ABC):
     parameters: ClassVar[Parameters]
     verifies: ClassVar[bool] = False
     cuts: ClassVar[bool] = False
+    learns_beside: ClassVar[bool] = False
     offered: ClassVar[bool] = True
     imports: ClassVar[tuple[str, ...]] = ("numpy",)
     sees_records: ClassVar[bool] = True
@@ -121,6 +147,22 @@ class Engine(ABC):
         Raises:
             CorruptError: the payload cannot be decoded.
         """
+
+    def alone(self, params: Params, kept: bool = False) -> Params:
+        """Return `params` for a block beside which something is known, as `Beside` has it."""
+        return params
+
+    def encode_beside(self, block: bytes, params: Params, content: Content | None, beside: Beside) -> bytes:
+        """As `encode`, where who decodes knows `beside` as well; `params` are fitted to its bytes and the block's."""
+        raise NotImplementedError(f"engine {self.name} makes no use of what is known beside a block")
+
+    def decode_beside(self, payload: bytes, size: int, params: Params, beside: Beside) -> bytes:
+        """Return the block that `encode_beside` made `payload` of.
+
+        Raises:
+            CorruptError: as `decode`.
+        """
+        raise CorruptError(f"engine {self.name} makes no use of what is known beside a block")
 
     def conditional(self, known: bytes, params: Params, most: int = 0) -> Conditional:
         """Return what an engine that has read `known` spends on blocks that follow it.

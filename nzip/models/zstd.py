@@ -12,7 +12,7 @@ import zstandard
 
 from nzip.errors import CorruptError
 from nzip.formats.content.kinds import Content
-from nzip.models.base import Engine
+from nzip.models.base import Beside, Engine
 from nzip.params import Number, Parameters, Params
 
 MIN_WINDOW, MAX_WINDOW = 10, 30  # log2 of bytes
@@ -72,13 +72,28 @@ class ZstdEngine(Engine):
         settings = self._settings(level, window, len(block), long=_long(len(block)))
         return zstandard.ZstdCompressor(compression_params=settings).compress(block)
 
+    learns_beside = True
+
+    def encode_beside(self, block: bytes, params: Params, content: Content | None, beside: Beside) -> bytes:
+        level, window = self.parameters.check(params).values()
+        size = len(beside.text) + len(block)
+        settings = self._settings(level, max(window, (size - 1).bit_length()), size, long=_long(size))
+        return zstandard.ZstdCompressor(compression_params=settings, dict_data=_text(beside)).compress(block)
+
+    def decode_beside(self, payload: bytes, size: int, params: Params, beside: Beside) -> bytes:
+        return self._decode(payload, size, params, _text(beside))
+
     def decode(self, payload: bytes, size: int, params: Params) -> bytes:
+        return self._decode(payload, size, params, None)
+
+    def _decode(self, payload: bytes, size: int, params: Params, text: Any) -> bytes:
         window = self.parameters.check(params)["window"]
         # The frame header's first byte announces content size, checksum and dictionary. None is allowed: libzstd's
         # binding would allocate whatever content size a hostile frame states.
         if payload[:1] != b"\0":
             raise CorruptError("a zstd block is damaged (its frame header is not of the allowed form)")
-        reader = zstandard.ZstdDecompressor(max_window_size=1 << window, format=zstandard.FORMAT_ZSTD1_MAGICLESS)
+        form = zstandard.FORMAT_ZSTD1_MAGICLESS
+        reader = zstandard.ZstdDecompressor(dict_data=text, max_window_size=1 << window, format=form)
         try:
             block = reader.decompress(payload, max_output_size=size, allow_extra_data=False)
         except zstandard.ZstdError as error:
@@ -86,6 +101,11 @@ class ZstdEngine(Engine):
         if len(block) != size:
             raise CorruptError("a zstd block has another size than its header says")
         return block
+
+
+def _text(beside: Beside) -> zstandard.ZstdCompressionDict:
+    """Return what is read before a block; what stood before single bytes of it is no use here."""
+    return zstandard.ZstdCompressionDict(beside.text, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
 
 
 def _long(size: int) -> bool:

@@ -379,7 +379,7 @@ class TestEngines:
         [
             (("-p", "bits"), "'bits' is not written as key=value; engine cm knows preset (1..4), "),
             (("-p", "bits=x"), "cm bits 'x' is not in 8..26"),
-            (("-p", "midicoth:bits=12"), "'midicoth:bits=12' is for an engine that does not take part; there are cm"),
+            (("-p", "midicoth:bits=12"), "'midicoth:bits=12' is for an engine that does not take part; there are "),
             (("-e", "nothing"), "no engine is called 'nothing'; there are "),
             (("-e", "zstd", "-p", "bits=1"), "engine zstd does not know the parameter 'bits'; it knows level (1..22)"),
         ],

@@ -3,6 +3,7 @@
 import array
 import io
 import random
+from pathlib import Path
 
 import pytest
 import spec_decoder
@@ -65,7 +66,8 @@ def test_noise_is_stored():
 
 
 def test_a_higher_level_of_one_engine_is_smaller():
-    assert len(nzip.compress(TEXT * 20, 2)) < len(nzip.compress(TEXT * 20, 1))
+    source = Path(__file__).read_bytes()
+    assert len(nzip.compress(source, 2)) < len(nzip.compress(source, 1))
 
 
 def test_engine_by_name():
@@ -90,7 +92,7 @@ def test_a_short_block_states_a_short_window():
         ({"level": None}, "level None"),
         ({"engine": "lzma"}, "no engine is called 'lzma'"),
         ({"level": 6, "params": {"level": 3}}, "engine cm does not know the parameter 'level'"),
-        ({"level": 6, "params": ["midicoth:bits=20"]}, "does not take part; there are cm"),
+        ({"level": 6, "params": ["midicoth:bits=20"]}, "does not take part; there are .*cm"),
         ({"engine": "cm:preset=9"}, "cm preset 9 is not in 1"),
         ({"engine": "zstd", "params": {"level": 23}}, "zstd level 23"),
         ({"engine": "zstd", "params": {"window": 9}}, "zstd window 9"),

@@ -63,7 +63,8 @@ def test_to_dict_is_json():
     assert set(document) == {"path", "size", "raw_size", "ratio", "members"}
     assert set(document["members"][0]) >= {"offset", "size", "raw_size", "format_version", "solo", "name", "blocks"}
     assert set(document["members"][0]["blocks"][0]) == {
-        "offset", "size", "raw_offset", "raw_size", "payload_size", "engine", "engine_version", "params", "transforms",
+        "offset", "size", "raw_offset", "raw_size", "copied",
+        "payload_size", "engine", "engine_version", "params", "transforms",
         "memory", "check", "openers", "parts",
     }  # fmt: skip
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from . import archives, content, lossless, lossy, mixing, models, others
+from . import archives, containers, content, lossless, lossy, mixing, models, others
 from .target import Target
 
-TARGETS: list[type[Target]] = [
-    target for module in (lossless, mixing, lossy, others, archives, models, content) for target in module.TARGETS
-]
+MODULES = (lossless, mixing, lossy, others, archives, models, content, containers)
+TARGETS: list[type[Target]] = [target for module in MODULES for target in module.TARGETS]

@@ -16,6 +16,7 @@ from nzip.codec.files.results import FileResult, Prepare, Progress
 from nzip.codec.files.sources import CHUNK, Source
 from nzip.codec.files.targets import Run
 from nzip.codec.files.transfer import Reread, Transfer
+from nzip.codec.like import Known, Like
 from nzip.errors import FileError
 from nzip.formats.container.structures import Header
 from nzip.outputs import AnyPath
@@ -39,6 +40,8 @@ def compress_file(
     verify: bool | None = None,
     max_memory: int | None = None,
     store_name: bool = False,
+    like: Like = None,
+    primer: Like = None,
     remove: bool = False,
     force: bool = False,
     run: Run | None = None,
@@ -50,7 +53,7 @@ def compress_file(
     Args:
         source: a path, or a binary stream.
         target: a path, or a binary stream; `compressed_name(source)` where left out.
-        level, engine, params, block_size, window_bits, verify: as for `Compressor`.
+        level, engine, params, block_size, window_bits, verify, like, primer: as for `Compressor`.
         threads: as for `Compressor`, and fewer when they do not fit in the memory.
         max_memory: most bytes of memory for all blocks under way; None to go by `memory_budget`.
         store_name: store the source's base name, mode and modification time in the file.
@@ -66,6 +69,7 @@ def compress_file(
         ValueError: a setting is out of range.
     """
     settings = resolve(level, engine=engine, params=params, block_size=block_size)
+    known = Known.of(like, primer)
     remedy = f"add -r to pack it as one {TREE_SUFFIX}"
     with Transfer(source, remove=remove, force=force, run=run, progress=progress, folder_remedy=remedy) as way:
         src = way.src
@@ -73,7 +77,14 @@ def compress_file(
         count = encode_threads(threads, src.size, max_memory, settings)
         way.open(target, compressed_name)
         with Compressor(
-            settings, threads=count, window_bits=window_bits, verify=verify, content_size=src.size, **fields
+            settings,
+            threads=count,
+            window_bits=window_bits,
+            verify=verify,
+            content_size=src.size,
+            like=known.old,
+            primer=known.primer,
+            **fields,
         ) as compressor:
             for data in way.read():
                 if prepare is not None and src.count == len(data):
@@ -82,16 +93,17 @@ def compress_file(
                 way.tell(compressor.bytes_coded)
             way.out.write(compressor.flush())
         way.tell(src.count)
-        way.finish(None, _decoded(count, max_memory), "what was written does not give the source back")
+        way.finish(None, _decoded(count, max_memory, known), "what was written does not give the source back")
         return way.result(src.count, way.out.size)
 
 
-def _decoded(threads: int, max_memory: int | None) -> Reread:
+def _decoded(threads: int, max_memory: int | None, known: Known) -> Reread:
     """Return what gives the content of a file that was just written here: limits are for files of others."""
     budget = memory_budget() if max_memory is None else max_memory
 
     def reread(src: Source, take: Callable[[bytes], Any]) -> None:
-        with Contents(src.read, max_memory=1 << 62, budget=budget, threads=threads) as contents:
+        beside: dict[str, Any] = {"like": known.old, "primer": known.primer}
+        with Contents(src.read, max_memory=1 << 62, budget=budget, threads=threads, **beside) as contents:
             while data := contents.read(CHUNK):
                 take(data)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from nzip.codec.files.names import decompressed_name
 from nzip.codec.files.restored import Members, restored, salvaged
@@ -12,6 +12,7 @@ from nzip.codec.files.results import FileResult, Prepare, Progress
 from nzip.codec.files.sources import Source
 from nzip.codec.files.targets import Run
 from nzip.codec.files.transfer import Transfer
+from nzip.codec.like import Like
 from nzip.codec.salvage.faults import Lost
 from nzip.outputs import AnyPath
 
@@ -30,6 +31,8 @@ def decompress_file(
     pass_through: bool = False,
     lost: Lost | None = None,
     unplaced: bool = False,
+    like: Like = None,
+    primer: Like = None,
     progress: Progress | None = None,
     prepare: Prepare | None = None,
 ) -> FileResult:
@@ -50,6 +53,7 @@ def decompress_file(
         lost: go on after damage: `"zeros"` puts zeros in the place of what is lost, `"gaps"` leaves it out. The result
             says what is lost; the archive of a packed directory comes as it is. See `Salvage`.
         unplaced: with `lost`, give as well what is found where its place in the content is not known.
+        like, primer: as for `Decompressor`.
         progress, prepare: hooks.
 
     Raises:
@@ -64,7 +68,9 @@ def decompress_file(
     with Transfer(source, remove=remove, force=force, run=run, progress=progress) as way:
         src = way.src
         if lost is not None:
-            content = salvaged(src, lost=lost, unplaced=unplaced, threads=threads, max_memory=max_memory)
+            content = salvaged(
+                src, lost=lost, unplaced=unplaced, threads=threads, max_memory=max_memory, like=like, primer=primer
+            )
         else:
             content = restored(
                 src,
@@ -74,6 +80,8 @@ def decompress_file(
                 progress=progress,
                 strip=strip,
                 pass_through=pass_through,
+                like=like,
+                primer=primer,
             )
         with content:
             header = content.header if restore else None
@@ -96,6 +104,8 @@ def test_file(
     *,
     threads: int = 0,  # noqa: PT028
     max_memory: int | None = None,  # noqa: PT028
+    like: Like = None,  # noqa: PT028
+    primer: Like = None,  # noqa: PT028
     progress: Progress | None = None,  # noqa: PT028
     prepare: Prepare | None = None,  # noqa: PT028
 ) -> FileResult:
@@ -103,14 +113,16 @@ def test_file(
 
     Args:
         source: a path, or a binary stream.
-        threads, max_memory, progress, prepare: as for `decompress_file`.
+        threads, max_memory, like, primer, progress, prepare: as for `decompress_file`.
 
     Raises:
         CorruptError, UnsupportedError, LimitError: see `Decompressor`.
         FileError, OSError: it cannot be read.
     """
     started = time.perf_counter()
-    with Source(source) as src, Members(src, threads=threads, max_memory=max_memory, prepare=prepare) as content:
+    beside: dict[str, Any] = {"like": like, "primer": primer}
+    limits: dict[str, Any] = {"threads": threads, "max_memory": max_memory}
+    with Source(source) as src, Members(src, prepare=prepare, **limits, **beside) as content:
         raw_size = 0
         for piece in content.pieces():
             raw_size += len(piece)

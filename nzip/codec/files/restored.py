@@ -15,6 +15,7 @@ from nzip.codec.decompressor import Contents
 from nzip.codec.files.memory import memory_budget
 from nzip.codec.files.results import Prepare, Progress
 from nzip.codec.files.sources import CHUNK, Source
+from nzip.codec.like import Like
 from nzip.codec.salvage.content import Salvage
 from nzip.codec.salvage.faults import Fault
 from nzip.errors import FileError, NzipError
@@ -61,6 +62,7 @@ class Members(Restored):
         max_memory: most bytes of memory for one block (None for 2 GiB), and for all blocks under way (None to go by
             `memory_budget`).
         prepare: hook.
+        like, primer: as for `Decompressor`.
     """
 
     def __init__(
@@ -71,6 +73,8 @@ class Members(Restored):
         threads: int = 0,
         max_memory: int | None = None,
         prepare: Prepare | None = None,
+        like: Like = None,
+        primer: Like = None,
     ):
         self._contents = Contents(
             src.read,
@@ -79,6 +83,8 @@ class Members(Restored):
             budget=memory_budget() if max_memory is None else max_memory,
             threads=threads,
             prepare=_preparing(prepare),
+            like=like,
+            primer=primer,
         )
 
     def read(self, size: int) -> bytes:
@@ -155,6 +161,8 @@ def restored(
     progress: Progress | None,
     strip: bool,
     pass_through: bool,
+    like: Like = None,
+    primer: Like = None,
 ) -> Restored:
     """Return what an intact file gives; arguments as for `decompress_file`.
 
@@ -170,7 +178,8 @@ def restored(
         return _Plain(src, begin)
     header, begin = members.read_header(src.read, begin)
     if header.kind not in members.SIGNALS:
-        found = Members(src, begin, threads=threads, max_memory=max_memory, prepare=prepare)
+        beside: dict[str, Any] = {"like": like, "primer": primer}
+        found = Members(src, begin, threads=threads, max_memory=max_memory, prepare=prepare, **beside)
         found.header = header
         return found
 

@@ -15,6 +15,8 @@ from typing import BinaryIO
 import xxhash
 
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY, Limits, decode_block, memory_needed
+from nzip.codec.like import UNKNOWN, Known, Like
+from nzip.codec.past import Past
 from nzip.codec.salvage.evidence import Begun, Ended, Found, Missing, Part
 from nzip.codec.salvage.faults import Fault, Lost
 from nzip.codec.salvage.finder import Finder
@@ -25,6 +27,7 @@ from nzip.formats.container.structures import Header
 ZEROS = 1 << 20  # bytes of zeros that are handed out at a time
 ZEROS_RATIO = 1024  # bytes of zeros, for a byte of the file, that its word is taken for ...
 ZEROS_FREE = 64 << 20  # ... beside these
+REACH = 1 << 27  # bytes that blocks may copy from, where the header that says so is damaged
 
 
 class Salvage:
@@ -39,6 +42,7 @@ class Salvage:
         unplaced: give as well the sound blocks that are found by search where their place in the content is not
             known. They may be those of other nzip files that lay in what is lost.
         max_output_size: most bytes to give, zeros included; None for no limit.
+        like, primer: as for `Decompressor`.
 
     Attributes:
         faults: what was found to be lost so far.
@@ -59,6 +63,8 @@ class Salvage:
         threads: int = 1,
         unplaced: bool = False,
         max_output_size: int | None = None,
+        like: Like = None,
+        primer: Like = None,
     ):
         if lost not in ("zeros", "gaps"):
             raise ValueError(f"lost is 'zeros' or 'gaps', not {lost!r}")
@@ -73,6 +79,8 @@ class Salvage:
         self._zeros_left = 0
         self._finder: Finder | None = None
         self._begun = 0  # where the member's content begins
+        self._given = Known.of(like, primer)
+        self._past = Past(0)  # what blocks may copy from
         self._hash: xxhash.xxh3_64 | None = xxhash.xxh3_64()  # of the member's content; None where some is lost
         self.faults: list[Fault] = []
         self.size = 0
@@ -98,22 +106,26 @@ class Salvage:
             else:
                 file = stack.enter_context(tempfile.TemporaryFile())
                 shutil.copyfileobj(self._file, file)
-            self._finder = Finder(file, start, self._limits, unplaced=self._unplaced)
+            self._finder = Finder(file, start, self._limits, unplaced=self._unplaced, known=self._given)
             self._zeros_left = ZEROS_RATIO * file.seek(0, os.SEEK_END) + ZEROS_FREE
             yield from self._decoded(self._finder.parts())
 
     def _decoded(self, parts: Iterator[Part]) -> Iterator[bytes]:
         """Decode what was found, some blocks ahead, in order."""
         queue: deque[tuple[Part, Task[bytes] | None]] = deque()
-        memory = 0
+        memory = before = 0
+        beside = UNKNOWN
         for part in parts:
+            if isinstance(part, Begun):
+                before, beside = 0, self._given.beside(part.header)
             needed = memory_needed(part.header) if isinstance(part, Found) else 0
             while queue and (len(queue) >= self._workers.count or memory + needed > self._limits.max_memory):
                 memory -= memory_needed(queue[0][0].header) if isinstance(queue[0][0], Found) else 0
                 yield from self._content(*queue.popleft())
             task = None
             if isinstance(part, Found) and part.raw is None:
-                task = self._workers.submit(partial(decode_block, part.header, part.payload))
+                task = self._workers.submit(partial(decode_block, part.header, part.payload, beside, before))
+            before += isinstance(part, Found) or (isinstance(part, Missing) and part.size != 0)
             queue.append((part, task))
             memory += needed
         while queue:
@@ -123,6 +135,8 @@ class Salvage:
         if isinstance(part, Begun):
             self._hash = xxhash.xxh3_64()
             self._begun = self.size
+            reach = REACH if part.header is None else part.header.reach
+            self._past = Past(min(reach, self._limits.max_memory), self._given.beside(part.header).old)
             return
         if isinstance(part, Ended):
             if self._hash is not None and self._hash.intdigest() != part.end.check:
@@ -132,11 +146,10 @@ class Salvage:
             return
         if isinstance(part, Found):
             try:
-                raw = part.raw if task is None else task.result()
+                raw = self._raw(part, task)
             except NzipError as error:
                 part = Missing(part.offset, str(error), part.header.raw_size)
             else:
-                assert raw is not None
                 self._admit(len(raw))
                 self._blocks += 1
                 self.size += len(raw)
@@ -144,6 +157,8 @@ class Salvage:
                     self._hash.update(raw)
                 yield raw
                 return
+        elif part.size != 0:
+            self._past.lose(placed=part.size is not None)
         if part.size == 0:
             self.faults.append(Fault(part.reason, part.offset))
             return
@@ -165,6 +180,24 @@ class Salvage:
             self.size += count
             yield bytes(count)
 
+    def _raw(self, part: Found, task: Task[bytes] | None) -> bytes:
+        """Return the content of a block, and keep what others may copy of it.
+
+        Raises:
+            NzipError: the block is damaged, or one that it copies from is lost.
+        """
+        try:
+            literals = part.raw if task is None else task.result()
+        except NzipError:
+            self._past.lose()
+            raise
+        assert literals is not None
+        try:
+            return self._past.content(part.header, part.payload, literals)
+        except NzipError:
+            self._past.add(literals)
+            raise
+
     def _admit(self, count: int) -> None:
         if self._max_output_size is not None and self.size + count > self._max_output_size:
             raise LimitError(
@@ -180,12 +213,15 @@ def salvage(
     threads: int = 1,
     unplaced: bool = False,
     max_output_size: int | None = None,
+    like: Like = None,
+    primer: Like = None,
 ) -> tuple[bytes, list[Fault]]:
     """Return all that is sound of a damaged nzip file, and what is lost.
 
     Args:
         source: a path, the bytes of a file, or a binary file object.
-        lost, max_memory, threads, unplaced, max_output_size: as for `Salvage`, which gives the content piece by piece.
+        lost, max_memory, threads, unplaced, max_output_size, like, primer: as for `Salvage`, which gives the content
+            piece by piece.
 
     Raises:
         LimitError: there is more content than `max_output_size`.
@@ -203,5 +239,7 @@ def salvage(
             threads=threads,
             unplaced=unplaced,
             max_output_size=max_output_size,
+            like=like,
+            primer=primer,
         )
         return saved.read(), saved.faults

@@ -54,9 +54,10 @@ class Ended(NamedTuple):
 
 
 class Begun(NamedTuple):
-    """The start of a member."""
+    """The start of a member, and its header, if that can be read."""
 
     offset: int
+    header: Header | None
 
 
 Part = Begun | Found | Missing | Ended

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from nzip.codec.blocks import ENTRY_MEMORY, Limits, decode_block
 from nzip.codec.index import MEMBER_MEMORY, last_member
+from nzip.codec.like import UNKNOWN, Known
 from nzip.codec.members import Window, parsed
 from nzip.codec.salvage.evidence import (
     Begun,
@@ -73,12 +74,15 @@ class Finder:
         start: where its first member begins.
         limits: what a block may need; one that needs more is lost.
         unplaced: search on where the place of what is found is not known.
+        known: what is known beside the file.
 
     Attributes:
         header: the first header of a member that could be read, once it was read.
     """
 
-    def __init__(self, file: BinaryIO, start: int, limits: Limits, *, unplaced: bool):
+    def __init__(self, file: BinaryIO, start: int, limits: Limits, *, unplaced: bool, known: Known = UNKNOWN):
+        self._given = known
+        self._beside = UNKNOWN  # what of that is beside the member
         self._file, self._start, self._limits, self._unplaced = file, start, limits, unplaced
         self._window = Window(file)
         self._work = WORK_RATIO * self._window.size + WORK_FREE  # bytes that may still be hashed or decoded in vain
@@ -98,7 +102,9 @@ class Finder:
         position = self._start
         while True:
             end = known.get(position)
-            yield Begun(position)
+            header = header_at(self._window, position)
+            yield Begun(position, header)
+            self._beside = self._given.beside(header)
             try:
                 if end is not None:
                     yield from self._by_index(position, end, position + end.member_size)
@@ -198,7 +204,7 @@ class Finder:
                 and ((careful and walk.placed) or not self._begins(after))
             ):
                 # Its end may not be where its header says: bytes may have gone, or come.
-                part = self._proof(part)
+                part = self._proof(part, len(walk.index))
                 if part is None:
                     trouble = CorruptError("the block is damaged, and so is what follows it")
             if trouble is None:
@@ -344,7 +350,7 @@ class Finder:
         """
         solo = walk.header is not None and walk.header.solo
         kind = self._window.at(position, 1)[0]
-        if kind == BLOCK:
+        if kind == BLOCK or (walk.header is not None and walk.header.brief):
             block = parsed(self._window, position, BlockHeader.parse, MAX_BLOCK_HEADER)
             after = position + block.size
             if after > self._window.size:
@@ -474,10 +480,10 @@ class Finder:
             position += SEARCH
         return stop, None
 
-    def _proof(self, part: Found) -> Found | None:
-        """Return a block with its bytes, if they match its check."""
+    def _proof(self, part: Found, before: int = 0) -> Found | None:
+        """Return a block with its bytes, if they match its check, when so many stand before it."""
         try:
-            return part._replace(raw=decode_block(part.header, part.payload))
+            return part._replace(raw=decode_block(part.header, part.payload, self._beside, before))
         except NzipError:
             self._spend(part.header.size + part.header.raw_size)
             return None

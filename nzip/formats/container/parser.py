@@ -14,6 +14,7 @@ from nzip.formats.container.entries import ENTRIES, MAX_TABLE, decode_chunk
 from nzip.formats.container.structures import (
     BLOCK,
     END,
+    MAGIC,
     MAX_BLOCKS,
     OPTIONAL,
     BlockHeader,
@@ -23,7 +24,7 @@ from nzip.formats.container.structures import (
 )
 from nzip.formats.container.wire import OutOfBytes, Reader
 
-BLOCK_MARK, END_MARK = bytes((BLOCK,)), bytes((END,))
+BLOCK_MARK, END_MARK, BRIEF_MARK = bytes((BLOCK,)), bytes((END,)), MAGIC[:1]
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,8 @@ class Parser:
             self.finished = self.header.solo
             return Block(header, self._taken(header.payload_size))
         reader = Reader(self._buffer, partial=True)
-        if self._buffer[:1] == BLOCK_MARK:
+        brief = self.header.brief or (self._inside and self._buffer[:1] == BRIEF_MARK)
+        if self._buffer[:1] == BLOCK_MARK or brief:
             # A block header is at most MAX_BLOCK_HEADER bytes, so waiting for it keeps little.
             header = self._start_block(reader)
             if self._payloads:

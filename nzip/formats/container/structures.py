@@ -10,7 +10,7 @@ import struct
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import overload
+from typing import NamedTuple, overload
 
 from nzip.errors import CorruptError, UnsupportedError
 from nzip.formats.container.wire import Reader, block_check, check16, check32, pack_memory, uleb, unpack_memory
@@ -26,14 +26,21 @@ MAX_CHUNK = 10 + MAX_BLOCK + MAX_BLOCK_HEADER  # bytes of the chunk of one block
 MAX_BLOCKS = 1 << 28  # in one member, so that the end index has a bound
 MAX_TRANSFORMS = 4
 MAX_NAME = 4096  # bytes of UTF-8
+DIGEST = 16  # bytes of the hash of what both sides have
+PRIMER_DIGEST = 4  # and of a primer, as it stands before short records: what a wrong one gives, a block's check finds
+MAX_REACH = 1 << 40  # bytes of literals that are kept for later blocks
 
 # Header flags
 SOLO = 0x01
 FIELDS = 0x02
-RESERVED_FLAGS = 0x3C
+BRIEF = 0x04
+RESERVED_FLAGS = 0x38
 # Block flags
 TRANSFORMED = 0x01
-RESERVED_BLOCK_FLAGS = 0x3E
+COPIED = 0x02
+BESIDE = 0x04
+PRIMED = 0x08
+RESERVED_BLOCK_FLAGS = 0x30
 
 # Chunk types; bit 7 set means a reader that does not know the type may skip the chunk.
 BLOCK = 0x01
@@ -46,6 +53,9 @@ FIELD_MODE = 0x82
 FIELD_MTIME = 0x83
 FIELD_CONTENT_SIZE = 0x84
 FIELD_KIND = 0x85
+FIELD_REACH = 0x06
+FIELD_LIKE = 0x07
+FIELD_PRIMER = 0x08
 
 KINDS = {1: "tar", 2: "image", 3: "audio"}
 STORE_ENGINE = 0
@@ -61,6 +71,18 @@ def valid_name(name: str) -> bool:
     )
 
 
+class Named(NamedTuple):
+    """Bytes that both sides have.
+
+    Attributes:
+        size: how many there are.
+        digest: their BLAKE2b hash of `DIGEST` bytes.
+    """
+
+    size: int
+    digest: bytes
+
+
 @dataclass(frozen=True)
 class Header:
     """What stands at the start of a member.
@@ -73,6 +95,11 @@ class Header:
         content_size: decoded bytes in the member, when the writer knew.
         kind: `"tar"` when the content is a tar archive of one directory, `"image"` or `"audio"` when it is the latents
             of a lossy picture or sound.
+        reach: bytes of the literals of earlier blocks that a reader has to keep, as later blocks may copy from them; a
+            power of two, or 0.
+        like: the file that the member was made like, which decoding needs.
+        primer: the first bytes of the hash of the primer that decoding needs.
+        brief: the member is one record behind a primer, in the short form (`BlockHeader.encode_brief`).
         size: bytes of the encoded header (set by `parse`).
     """
 
@@ -82,6 +109,10 @@ class Header:
     mtime_ns: int | None = None
     content_size: int | None = None
     kind: str | None = None
+    reach: int = 0
+    like: Named | None = None
+    primer: bytes | None = None
+    brief: bool = False
     size: int = field(default=0, compare=False)
 
     def encode(self) -> bytes:
@@ -118,6 +149,14 @@ class Header:
             if not codes:
                 raise ValueError(f"unknown kind of content {self.kind!r}")
             add(FIELD_KIND, bytes(codes))
+        if self.reach:
+            if self.reach.bit_count() != 1 or self.reach > MAX_REACH:
+                raise ValueError(f"copies cannot reach back {self.reach} bytes")
+            add(FIELD_REACH, bytes((self.reach.bit_length() - 1,)))
+        if self.like is not None:
+            add(FIELD_LIKE, uleb(self.like.size) + self.like.digest)
+        if self.primer is not None:
+            add(FIELD_PRIMER, self.primer)
         flags = (SOLO if self.solo else 0) | (FIELDS if fields else 0)
         out = MAGIC + bytes((FORMAT_VERSION, flags))
         if fields:
@@ -143,6 +182,10 @@ class Header:
                 f"format version {version} is not known to this nzip (it reads version {FORMAT_VERSION}); upgrade nzip"
             )
         flags = reader.u8()
+        if flags & BRIEF and not flags & (RESERVED_FLAGS | FIELDS) and flags & SOLO:
+            primer = reader.bytes(PRIMER_DIGEST)
+            reader.pos = start  # what stands here is the block as well
+            return cls(solo=True, primer=primer, brief=True)
         raw_fields = b""
         if flags & FIELDS:
             size = reader.uleb()
@@ -152,13 +195,15 @@ class Header:
         covered = bytes(reader.data[start : reader.pos])
         if reader.u32() != check32(covered):
             raise CorruptError("the header is damaged (its check does not match)")
-        if flags & RESERVED_FLAGS:
+        if flags & (RESERVED_FLAGS | BRIEF):
             raise UnsupportedError("the header sets reserved flags; the file needs a later nzip")
         values = cls._parse_fields(Reader(raw_fields))
         if flags & FIELDS and not raw_fields:
             raise CorruptError("the header announces fields and has none")
         if flags & SOLO and "content_size" in values:
             raise CorruptError("a solo member's header states a content size, which its block does")
+        if flags & SOLO and "reach" in values:
+            raise CorruptError("a solo member's header states a reach of copies, which have no other block")
         return cls(solo=bool(flags & SOLO), size=reader.pos - start, **values)  # type: ignore[arg-type]
 
     @staticmethod
@@ -190,6 +235,15 @@ class Header:
             elif tag == FIELD_KIND:
                 # A kind is a hint about the content; an unknown one does not change the bytes.
                 values["kind"] = KINDS.get(body.u8())
+            elif tag == FIELD_REACH:
+                reach = body.u8()
+                if not 0 < reach < MAX_REACH.bit_length():
+                    raise CorruptError("the header states a reach of copies that the format does not allow")
+                values["reach"] = 1 << reach
+            elif tag == FIELD_LIKE:
+                values["like"] = Named(body.uleb(), body.bytes(DIGEST))
+            elif tag == FIELD_PRIMER:
+                values["primer"] = body.bytes(PRIMER_DIGEST)
             elif not tag & OPTIONAL:
                 raise UnsupportedError(f"header field {tag} is required and unknown; the file needs a later nzip")
             else:
@@ -245,9 +299,15 @@ class BlockHeader:
         memory: working memory in bytes that decoding needs, rounded up to what the memory byte can say.
         packed: the engine's parameters in packed form.
         transforms: in the order in which the encoder applied them.
-        raw_size: decoded bytes.
+        raw_size: bytes of content.
         payload_size: bytes of payload.
-        check: `block_check` of the block.
+        copies_size: how many of these, the first ones, say what the block copies (`container.copies`); 0 for nothing.
+        literal_size: bytes of content that it does not copy, which engine and transforms give; -1 for all.
+        beside: how the engine reads in the file that the member is like (`repeats.beside`), and how many bytes that
+            makes; None where it does not.
+        primed: the engine reads the member's primer.
+        brief: in the short form, of which the check has 32 bits.
+        check: `block_check` of the block's literals.
         size: bytes of the whole chunk (set by `parse`).
     """
 
@@ -258,37 +318,96 @@ class BlockHeader:
     transforms: tuple[TransformSpec, ...]
     raw_size: int
     payload_size: int
+    copies_size: int = 0
+    literal_size: int = -1
+    beside: tuple[int, int] | None = None
+    primed: bool = False
+    brief: bool = False
     check: int = 0
     header_check: int = 0
     size: int = 0
 
+    def __post_init__(self) -> None:
+        if self.literal_size < 0:
+            object.__setattr__(self, "literal_size", self.raw_size)
+
     @property
     def coded_size(self) -> int:
-        """Bytes between transforms and engine; equal to raw_size without transforms."""
-        return self.transforms[-1].size if self.transforms else self.raw_size
+        """Bytes between transforms and engine; equal to literal_size without transforms."""
+        return self.transforms[-1].size if self.transforms else self.literal_size
 
-    def encode(self, raw: bytes, payload: bytes) -> bytes:
-        """Return the whole chunk of a block that decodes from `payload` to `raw`."""
-        body = bytearray((TRANSFORMED if self.transforms else 0, self.engine))
+    def encode(self, literals: bytes, payload: bytes) -> bytes:
+        """Return the whole chunk of a block whose `payload` decodes to `literals`."""
+        flags = (TRANSFORMED if self.transforms else 0) | (COPIED if self.copies_size else 0)
+        flags |= (0 if self.beside is None else BESIDE) | (PRIMED if self.primed else 0)
+        body = bytearray((flags, self.engine))
         if self.engine != STORE_ENGINE:
             body += bytes((self.engine_version, pack_memory(self.memory), len(self.packed))) + self.packed
         if self.transforms:
             body += pack_transforms(self.transforms)
         body += uleb(self.raw_size)
+        if self.copies_size:
+            body += uleb(self.literal_size) + uleb(self.copies_size)
+        if self.beside is not None:
+            body += uleb(self.beside[0]) + uleb(self.beside[1])
         head = bytes((BLOCK,)) + uleb(len(body) + 10 + self.payload_size) + body
         header_check = check16(head)
-        return head + struct.pack("<HQ", header_check, block_check(raw, payload, header_check)) + payload
+        return head + struct.pack("<HQ", header_check, block_check(literals, payload, header_check)) + payload
+
+    def encode_brief(self, primer: bytes, raw: bytes, payload: bytes) -> bytes | None:
+        """Return the whole member of a block behind a primer in the short form; None where that cannot say it."""
+        plain = not self.transforms and not self.copies_size and self.primed and self.engine_version == 1
+        if not plain or self.engine > 31 or len(self.packed) > 7:
+            return None
+        head = MAGIC + bytes((FORMAT_VERSION, SOLO | BRIEF)) + primer
+        head += bytes((self.engine | len(self.packed) << 5, pack_memory(self.memory))) + self.packed
+        head += uleb(self.raw_size) + uleb(len(payload))
+        return head + struct.pack("<I", block_check(raw, payload, check16(head)) & 0xFFFFFFFF) + payload
+
+    @classmethod
+    def _parse_brief(cls, reader: Reader) -> BlockHeader:
+        start = reader.pos
+        begin = reader.bytes(len(MAGIC) + 2 + PRIMER_DIGEST)
+        if begin[: len(MAGIC) + 1] != MAGIC + bytes((FORMAT_VERSION,)) or begin[len(MAGIC) + 1] & 0x3F != SOLO | BRIEF:
+            raise CorruptError("a block was expected")
+        engine = reader.u8()
+        memory = unpack_memory(reader.u8())
+        packed = reader.bytes(engine >> 5)
+        engine &= 31
+        raw_size, payload_size = reader.uleb(), reader.uleb()
+        header_check = check16(bytes(reader.data[start : reader.pos]))
+        check = reader.u32()
+        if engine == STORE_ENGINE or not 0 < payload_size <= raw_size <= MAX_BLOCK:
+            raise CorruptError("a block's sizes do not fit together")
+        return cls(
+            engine=engine,
+            engine_version=1,
+            memory=memory,
+            packed=packed,
+            transforms=(),
+            raw_size=raw_size,
+            payload_size=payload_size,
+            primed=True,
+            brief=True,
+            check=check,
+            header_check=header_check,
+            size=reader.pos - start + payload_size,
+        )
 
     @classmethod
     def parse(cls, reader: Reader) -> BlockHeader:
-        """Read the block header that starts at the chunk's type byte, up to the payload.
+        """Read the block header that starts at the chunk's type byte, or at a short member's first, up to the payload.
 
         Raises:
             CorruptError: the header is damaged.
             UnsupportedError: reserved flags are set.
         """
         start = reader.pos
-        if reader.u8() != BLOCK:
+        kind = reader.u8()
+        if kind == MAGIC[0]:
+            reader.pos = start
+            return cls._parse_brief(reader)
+        if kind != BLOCK:
             raise CorruptError("a block was expected")
         body_size = reader.uleb()
         body_start = reader.pos
@@ -304,7 +423,11 @@ class BlockHeader:
         transforms = read_transforms(reader) if flags & TRANSFORMED else ()
         if flags & TRANSFORMED and not transforms:
             raise CorruptError("a block claims 0 transforms")
-        raw_size = reader.uleb()
+        raw_size = literal_size = reader.uleb()
+        copies_size = 0
+        if flags & COPIED:
+            literal_size, copies_size = reader.uleb(), reader.uleb()
+        beside = (reader.uleb(), reader.uleb()) if flags & BESIDE else None
         covered = bytes(reader.data[start : reader.pos])
         header_check = reader.u16()
         if header_check != check16(covered):
@@ -317,10 +440,19 @@ class BlockHeader:
             raise CorruptError("a block is shorter than its header")
         if raw_size > MAX_BLOCK:
             raise CorruptError("a block claims more decoded bytes than the format allows")
-        if raw_size == 0 and engine != STORE_ENGINE:
+        if literal_size == 0 and engine != STORE_ENGINE:
             raise CorruptError("a block claims to code no bytes")
-        if payload_size > raw_size or (engine == STORE_ENGINE and (payload_size != raw_size or transforms)):
+        coded = payload_size - copies_size
+        if payload_size > raw_size or not 0 <= coded <= literal_size or (engine == STORE_ENGINE and transforms):
             raise CorruptError("a block's sizes do not fit together")
+        if engine == STORE_ENGINE and coded != literal_size:
+            raise CorruptError("a block's sizes do not fit together")
+        if beside is not None and (engine == STORE_ENGINE or transforms or not 0 < beside[1] <= MAX_BLOCK):
+            raise CorruptError("a block reads beside it what it cannot")
+        if flags & PRIMED and (engine == STORE_ENGINE or transforms or beside is not None):
+            raise CorruptError("a block reads a primer where it cannot")
+        if flags & COPIED and (literal_size >= raw_size or not copies_size):
+            raise CorruptError("a block's sizes do not fit what it copies")
         return cls(
             engine=engine,
             engine_version=version,
@@ -329,6 +461,10 @@ class BlockHeader:
             transforms=transforms,
             raw_size=raw_size,
             payload_size=payload_size,
+            copies_size=copies_size,
+            literal_size=literal_size,
+            beside=beside,
+            primed=bool(flags & PRIMED),
             check=check,
             header_check=header_check,
             size=body_start + body_size - start,

@@ -17,7 +17,7 @@ class OutOfBytes(Exception):
     """More bytes are needed to parse a structure."""
 
 
-def check64(data: bytes, *, seed: int = 0) -> int:
+def check64(data: bytes | bytearray, *, seed: int = 0) -> int:
     """Return the 64-bit XXH3 of `data`, the check of decoded bytes."""
     return xxhash.xxh3_64_intdigest(data, seed=seed)
 

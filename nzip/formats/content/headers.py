@@ -3,8 +3,8 @@
 Each parser takes the first bytes of a stretch and its size, and returns a `Segment`, or None where the header is not
 its format's. Nothing a header says is believed beyond the stretch; no parser raises, loops over more than the bytes it
 was given, or looks further than `HEAD` bytes. `length` is what the header says the file has, the stretch's where it
-does not say. Fields are from the formats' own documents (RIFF/WAVE, Wave64, AIFF, AU, CAF, BMP, Netpbm, IDX, NPY,
-safetensors, NetCDF, HDF5, ELF, PE/COFF, Mach-O).
+does not say. Fields are from the formats' own documents (RIFF/WAVE, Wave64, AIFF, AU, CAF, BMP, Netpbm, FITS, NIfTI,
+IDX, NPY, safetensors, NetCDF, HDF5, ELF, PE/COFF, Mach-O).
 """
 
 from __future__ import annotations
@@ -234,6 +234,70 @@ def _image(
     )
 
 
+FITS_CARD = 80
+FITS_BLOCK = 2880
+
+
+def fits(head: bytes, size: int) -> Segment | None:
+    """The first picture of a FITS file (its standard 4.0, 4.4.1): cards of 80 characters, then samples, big first."""
+    if head[:11] != b"SIMPLE  =  " or head[FITS_CARD : FITS_CARD + 10] != b"BITPIX  = ":
+        return None
+    numbers = dict[bytes, int]()
+    for start in range(FITS_CARD, len(head) - FITS_CARD + 1, FITS_CARD):
+        card = head[start : start + FITS_CARD]
+        if card.startswith(b"END "):
+            offset = (start // FITS_BLOCK + 1) * FITS_BLOCK
+            break
+        value = card[10:30].strip()
+        if card[8:10] == b"= " and value.lstrip(b"-").isdigit() and len(value) < 10:
+            numbers[card[:8].strip()] = int(value)
+    else:
+        return None
+    depth, axes = numbers.get(b"BITPIX", 0), numbers.get(b"NAXIS", 0)
+    columns, rows, planes = (numbers.get(b"NAXIS%d" % k, 1) for k in (1, 2, 3))
+    if abs(depth) not in (8, 16, 32, 64) or not 2 <= axes <= 3 or min(columns, rows, planes) < 1:
+        return None
+    width = abs(depth) // 8
+    row = columns * width
+    return _frames(size, width, 1, offset, row, rows, planes, real=depth < 0, big=width > 1)
+
+
+NIFTI_WIDTHS = {2: 1, 4: 2, 256: 1, 512: 2, 16: 4, 8: 4, 64: 8}  # bytes of a sample by its type
+NIFTI_STARTS = {b"\0\0\xb0\x43": 352, b"\0\0\xb4\x43": 360, b"\0\0\xb8\x43": 368}  # as floating point numbers
+
+
+def nifti(head: bytes, size: int) -> Segment | None:
+    """A NIfTI-1 volume in one file, lowest byte first: slices one after another."""
+    if head[:4] != b"\x5c\1\0\0" or head[344:348] != b"n+1\0":
+        return None
+    dimensions = [_int(head, 40 + 2 * k, 2) for k in range(8)]
+    kind = _int(head, 70, 2)
+    width, start = NIFTI_WIDTHS.get(kind, 0), NIFTI_STARTS.get(head[108:112], 0)
+    if not width or not start or not 2 <= dimensions[0] <= 7 or min(dimensions[1 : dimensions[0] + 1]) < 1:
+        return None
+    planes = prod(dimensions[3 : dimensions[0] + 1])
+    row = dimensions[1] * width
+    return _frames(size, width, 1, start, row, dimensions[2], planes, real=kind in (16, 64))
+
+
+def _frames(
+    size: int, width: int, channels: int, offset: int, row: int, rows: int, frames: int, *, real: bool = False,
+    big: bool = False,
+) -> Segment | None:  # fmt: skip
+    """Return pictures of one shape behind each other; an array where samples are no integers of one or two bytes."""
+    if offset + row > size or row < 1:
+        return None
+    if real or width > 2:
+        return Segment(
+            "array", _ends(offset + row * rows * frames, size), width=width, channels=1, stride=width, row=row,
+            offset=offset, real=real, big=big, confidence=95,
+        )  # fmt: skip
+    return Segment(
+        "image", _ends(offset + row * rows * frames, size), width=width, channels=channels, stride=width * channels,
+        row=row, offset=offset, frame=row * rows if frames > 1 else 0, real=real, big=big, confidence=95,
+    )  # fmt: skip
+
+
 # Arrays
 
 
@@ -336,4 +400,6 @@ def compressed(head: bytes, size: int) -> Segment | None:
     return None
 
 
-PARSERS = (wav, wave64, aiff, au, caf, bmp, pnm, idx, npy, safetensors, elf, pe, mach_o, netcdf, hdf5, compressed)
+PARSERS = (
+    wav, wave64, aiff, au, caf, bmp, pnm, fits, nifti, idx, npy, safetensors, elf, pe, mach_o, netcdf, hdf5, compressed,
+)  # fmt: skip

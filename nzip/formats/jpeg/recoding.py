@@ -120,10 +120,11 @@ def take_apart(data: bytes, start: int = 0, end: int | None = None, most: int = 
     stop = len(data) if end is None else end
     whole = MOST_SCANS
     try:
-        apart = _parsed(data, start, stop, most, whole)
+        data = data[start : _end(data, start, stop)]
+        apart = _parsed(data, most, whole)
         if isinstance(apart, int):  # a progressive scan broke off, and what earlier ones made may have changed
             whole = apart
-            apart = _parsed(data, start, stop, most, whole)
+            apart = _parsed(data, most, whole)
     except Refused:
         return None
     if apart is None or isinstance(apart, int) or apart.size < LEAST or apart.tail > apart.size // 4:
@@ -133,19 +134,31 @@ def take_apart(data: bytes, start: int = 0, end: int | None = None, most: int = 
         same = put_together(apart.head, apart.manner, again, apart.planes, apart.size)
     except CorruptError:
         return None
-    return apart if same == data[start : start + apart.size] else None
+    return apart if same == data[: apart.size] else None
 
 
-def _parsed(data: bytes, start: int, stop: int, most: int, whole: int) -> Apart | int | None:
-    """Return the file, of whose scans at most `whole` become coefficients; None where that is not possible.
+def _end(data: bytes, start: int, stop: int) -> int:
+    """Return where the file that begins at `start` ends at the latest. Raises Refused."""
+    walk = begun(data, start, stop, stop - start, 1 << 40)
+    try:
+        while walk.following() is not None:
+            pass
+    except Refused:
+        if walk.frame is None:
+            raise
+    return walk.at
+
+
+def _parsed(data: bytes, most: int, whole: int) -> Apart | int | None:
+    """Return the file that `data` begins with, with at most `whole` scans taken apart; None where that cannot be.
 
     An integer says that only so many scans, of a progressive file, can be read. Raises Refused.
     """
     import numpy as np
 
-    walk = begun(data, start, stop, stop - start, most)
-    source = np.frombuffer(data, np.uint8)
-    source = source if source.flags.writeable else source.copy()
+    stop = len(data)
+    walk = begun(data, 0, stop, stop, most)
+    source = np.frombuffer(data, np.uint8).copy()
     zigzag = np.array(ZIGZAG, np.int64)
     planes: Any = None
     heads, breaks, pads = [], [], []
@@ -153,7 +166,7 @@ def _parsed(data: bytes, start: int, stop: int, most: int, whole: int) -> Apart 
     places: list[int] = []
     quantisers: dict[int, tuple[int, ...]] = {}
     units = 0
-    held = start  # the head's bytes up to here were taken
+    held = 0  # the head's bytes up to here were taken
     while len(scans) < whole:
         try:
             scan = walk.following()
@@ -191,7 +204,7 @@ def _parsed(data: bytes, start: int, stop: int, most: int, whole: int) -> Apart 
     if not scans:
         return None
     if units or len(scans) == whole:  # what follows is not understood
-        walk.at = max(held, jpeg_length(data, start, stop) or stop)
+        walk.at = stop
     heads.append(data[held : walk.at])
     assert walk.frame is not None
     every = b"".join(pads)
@@ -200,7 +213,7 @@ def _parsed(data: bytes, start: int, stop: int, most: int, whole: int) -> Apart 
         fill = ZEROS
     manner = Manner(len(scans), units, fill, every if fill == ODD else b"", tuple(breaks))
     return Apart(
-        walk.at - start, b"".join(heads), manner, Outline(walk.frame, quantisers, tuple(scans), tuple(places)), planes,
+        walk.at, b"".join(heads), manner, Outline(walk.frame, quantisers, tuple(scans), tuple(places)), planes,
         walk.at - held,
     )  # fmt: skip
 

@@ -24,7 +24,7 @@ from nzip.errors import CorruptError, NzipError
 from nzip.formats.content.kinds import Content
 from nzip.formats.content.records import guess, plain
 from nzip.models import primers, progress
-from nzip.models.base import Engine
+from nzip.models.base import NOTHING, Beside, Engine
 from nzip.models.cm import layout, memory, segments
 from nzip.models.cm.layout import AUDIO, BINARY, BITMAP, TEXT
 from nzip.models.cm.memory import KeptState, Loop, State
@@ -40,6 +40,8 @@ SAMPLE = 1 << 14  # bytes from a block's middle that say whether it is a bitmap
 SHORT_PRIMER = "09c27dd89e71370d71b7ea81d82b62a4f38370da26b146019f28255984d44e23"  # SHA-256 of its text
 KEPT_BLOCK = 1 << 16  # blocks up to here begin with a state kept in a file; larger ones take longer than reading does
 STATES = 4  # so many files are kept, the latest; each takes about 55 MB
+OWN_KEPT = 2  # states after what is known beside blocks that are kept, the latest
+KNOWN_TYPE = 1 << 16  # blocks up to here are taken to be of the type of what is known beside many
 SKIMMED = sum(primer.size for primer in primers.PRIMERS.values())  # bytes that are skimmed, at most
 
 
@@ -50,11 +52,59 @@ class Reading(NamedTuple):
         text: the bytes.
         skimmed: how many of them, the first ones, are only skimmed.
         number: of the primer, or 0.
+        type: of the mixture that serves.
+        own: it is what the user has beside blocks.
     """
 
     text: bytes = b""
     skimmed: int = 0
     number: int = 0
+    type: int = TEXT
+    own: bool = False
+
+
+class _Run(NamedTuple):
+    """What a loop does at one go.
+
+    Attributes:
+        start, stop: where in the buffer.
+        stretch: of the block, whose contexts serve,
+        begin: and where in the buffer it begins.
+        known: the bytes, where they are only read; else they are coded.
+    """
+
+    start: int
+    stop: int
+    stretch: Stretch
+    begin: int
+    known: bytes
+
+
+def _runs(found: list[Stretch], beside: Beside, start: int) -> list[_Run]:
+    """Return the runs of a block of these stretches that begins at `start` of the buffer, and of what stands beside."""
+    runs = []
+    at = start
+
+    def add(count: int, stretch: Stretch, begin: int, known: bytes = b"") -> None:
+        nonlocal at
+        if count:
+            runs.append(_Run(at, at + count, stretch, begin, known))
+            at += count
+
+    add(len(beside.text), max(found, key=lambda stretch: stretch.length), at, beside.text)
+    heads = iter(beside.heads)
+    place, head = next(heads, (-1, b""))
+    literal = 0
+    for stretch in found:
+        begin, end = at, literal + stretch.length
+        while literal < end:
+            if place == literal:
+                add(len(head), stretch, begin, head)
+                place, head = next(heads, (-1, b""))
+            stop = min(end, place) if place > literal else end
+            add(stop - literal, stretch, begin)
+            literal = stop
+    return runs
 
 
 class ContextMixing(Engine):
@@ -77,6 +127,7 @@ class ContextMixing(Engine):
 
     def __init__(self) -> None:
         self._states: OrderedDict[tuple[Any, ...], KeptState] = OrderedDict()
+        self._own_states: OrderedDict[tuple[Any, ...], KeptState] = OrderedDict()
         self._lock = lock()
 
     # ---- parameters
@@ -131,13 +182,18 @@ class ContextMixing(Engine):
 
     def encode(self, block: bytes, params: Params, content: Content | None = None) -> bytes:
         """Return the payload; when it would not be shorter than the block, one byte more than the block."""
+        return self._encode(block, params, content, NOTHING)
+
+    def _encode(self, block: bytes, params: Params, content: Content | None, beside: Beside) -> bytes:
         full = self._full(params)
+        if beside.kept and len(block) <= KNOWN_TYPE:
+            return self._coded(block, full, [Stretch(_type_of(beside.text), len(block))], beside)
         found = segments.stretches(plain(block) if content is None or content.size != len(block) else content)
         at = 0
         for number, stretch in enumerate(found):
             found[number] = self._typed(stretch, full, block[at : at + stretch.length])
             at += stretch.length
-        return self.encode_stretches(block, params, found)
+        return self._coded(block, full, found, beside)
 
     def _typed(self, stretch: Stretch, full: dict[str, int], part: bytes) -> Stretch:
         """Return a stretch, which holds `part`, as a type that has a mixture of its own and suits it.
@@ -161,28 +217,49 @@ class ContextMixing(Engine):
         """Return the payload of a block of these stretches; they may begin elsewhere by a byte, for two streams."""
         return self._coded(block, self._full(params), found)
 
-    def _coded(self, block: bytes, full: dict[str, int], found: list[Stretch]) -> bytes:
+    def _coded(self, block: bytes, full: dict[str, int], found: list[Stretch], beside: Beside = NOTHING) -> bytes:
         import numpy as np
 
         from nzip.entropy import bounds
 
         size = len(block) - len(block) % full["streams"]
         found = segments.even(found, full["streams"], size)
-        reading, named = self._reading_for(block, full, found)
+        if beside.kept:
+            reading, named, beside = _own(beside), b"", NOTHING
+        else:
+            reading, named = self._reading_for(block, full, found)
         head = segments.pack(found) + named + block[size:]
-        begin, state = self._begin(full, reading, size)
-        data = np.frombuffer(reading.text + block[:size], np.uint8).copy()
+        known, state = self._begin(full, reading, size + beside.size)
+        data = np.empty(known + beside.size + size, np.uint8)
+        data[:known] = np.frombuffer(reading.text, np.uint8)
+        runs = _runs(found, beside, known)
+        at = 0
+        for run in runs:
+            data[run.start : run.stop] = np.frombuffer(run.known or block[at : at + run.stop - run.start], np.uint8)
+            at += 0 if run.known else run.stop - run.start
         payload = np.empty(max(len(block), len(head) + 1), np.uint8)
         payload[: len(head)] = np.frombuffer(head, np.uint8)
         coded = payload[len(head) :]
         coder = bounds.begin()
-        self._run(layout.ENCODE, state, full, found, begin, data, coded, coder)
+        self._run(layout.ENCODE, state, full, runs, data, coded, coder)
         end = bounds.finish(coder, coded) if coder[bounds.AT] <= len(coded) else len(coded) + 1
         if len(head) + end > len(block):
             return bytes(len(block) + 1)
         return bytes(payload[: len(head) + end].tobytes())
 
     def decode(self, payload: bytes, size: int, params: Params) -> bytes:
+        return self.decode_beside(payload, size, params, NOTHING)
+
+    learns_beside = True
+
+    def alone(self, params: Params, kept: bool = False) -> Params:
+        own = {"streams": 1, **({"primer": 0} if kept else {})}
+        return {**params, **{key: value for key, value in own.items() if key in self._given(self._full(params))}}
+
+    def encode_beside(self, block: bytes, params: Params, content: Content | None, beside: Beside) -> bytes:
+        return self._encode(block, params, content, beside)
+
+    def decode_beside(self, payload: bytes, size: int, params: Params, beside: Beside) -> bytes:
         import numpy as np
 
         from nzip.entropy import bounds
@@ -191,10 +268,10 @@ class ContextMixing(Engine):
         whole = size - size % full["streams"]
         types = len(self.presets[full["preset"]].mixtures)
         found, at = segments.unpack(payload, whole, types)
-        if any(stretch.length % full["streams"] for stretch in found):
+        if any(stretch.length % full["streams"] for stretch in found) or (full["streams"] > 1 and beside.size):
             raise CorruptError(f"a {self.name} block has a segment that its streams cannot share")
         number = 0
-        if self.numbered and full["primer"] and any(stretch.type == TEXT for stretch in found):
+        if not beside.kept and self.numbered and full["primer"] and any(stretch.type == TEXT for stretch in found):
             if at >= len(payload):
                 raise CorruptError(f"a {self.name} block does not start as it should")
             number, at = payload[at], at + 1
@@ -203,33 +280,44 @@ class ContextMixing(Engine):
         rest = at + size - whole
         if len(payload) < rest:
             raise CorruptError(f"a {self.name} block does not start as it should")
-        reading = self._reading(full, found, number)
-        begin, state = self._begin(full, reading, whole)
-        data = np.empty(begin + size, np.uint8)
-        data[:begin] = np.frombuffer(reading.text, np.uint8)
-        data[begin + whole :] = np.frombuffer(payload[at:rest], np.uint8)
+        if beside.kept:
+            reading, beside = _own(beside), NOTHING
+        else:
+            reading = self._reading(full, found, number)
+        known, state = self._begin(full, reading, whole + beside.size)
+        data = np.empty(known + beside.size + size, np.uint8)
+        data[:known] = np.frombuffer(reading.text, np.uint8)
+        data[known + beside.size + whole :] = np.frombuffer(payload[at:rest], np.uint8)
         coded = np.frombuffer(payload, np.uint8)[rest:].copy()
         coder = bounds.begin(coded)
-        self._run(layout.DECODE, state, full, found, begin, data, coded, coder)
+        runs = _runs(found, beside, known)
+        for run in runs:
+            if run.known:
+                data[run.start : run.stop] = np.frombuffer(run.known, np.uint8)
+        self._run(layout.DECODE, state, full, runs, data, coded, coder)
         if coder[bounds.AT] < len(coded):
             raise CorruptError(f"a {self.name} block holds more than its bytes need")
         del coded  # its room is that of the bytes to be returned, as memory is stated
-        return bytes(data[begin:].tobytes())
+        if not beside.size:
+            return bytes(data[known:].tobytes())
+        return b"".join(data[run.start : run.stop].tobytes() for run in runs if not run.known)
 
     def _run(
-        self, mode: int, state: State, full: dict[str, int], found: list[Stretch], begin: int, data: Any, coded: Any,
-        coder: Any,
-    ) -> None:  # fmt: skip
+        self, mode: int, state: State, full: dict[str, int], runs: list[_Run], data: Any, coded: Any, coder: Any
+    ) -> None:
         from nzip.entropy import bounds
 
-        preset, at = self.presets[full["preset"]], begin
+        preset, begin = self.presets[full["preset"]], runs[0].start
+        nothing = bounds.begin()
+        # Beside an old version most of a block goes on as that did, but for a byte here and there.
+        recovers = int(any(run.known for run in runs))
         with progress.watching(state.reached, begin, len(data) - begin):
-            for stretch in found:
+            for run in runs:
                 state.run(
-                    mode, at, at + stretch.length, data, coded, coder, preset.mixtures[stretch.type],
-                    STREAMS=full["streams"], **_shape(stretch, at),
+                    layout.READ if run.known else mode, run.start, run.stop, data, coded,
+                    nothing if run.known else coder, preset.mixtures[run.stretch.type],
+                    STREAMS=full["streams"], RECOVERS=recovers, **_shape(run.stretch, run.begin),
                 )  # fmt: skip
-                at += stretch.length
                 if mode == layout.ENCODE and coder[bounds.AT] > len(coded):
                     break
 
@@ -268,20 +356,23 @@ class ContextMixing(Engine):
             return 0, State(self.loop, preset, bits, sizes)
         # The preset counts as it stands here: whoever measures parts of it changes it while the program runs.
         key = (preset, bits, self.loop.bits_of_match(sizes), memory.counter_bits(preset, sizes), reading)
+        states = self._own_states if reading.own else self._states
         with self._lock:
-            kept = self._states.get(key)
+            kept = states.get(key)
             if kept is not None:
-                self._states.move_to_end(key)
+                states.move_to_end(key)
         if kept is not None:
             return begin, kept.state()
         state = self._read(preset, bits, sizes, reading, size)
-        if self.loop.memory(preset, bits, sizes) > self.beside:
+        if not reading.own and self.loop.memory(preset, bits, sizes) > self.beside:
             with self._lock:
                 self._states.clear()  # such a block's memory is stated without them
             return begin, state
-        kept = KeptState(state, preset.mixtures[TEXT])
+        kept = KeptState(state, preset.mixtures[reading.type])
         with self._lock:
-            self._states[key] = kept
+            states[key] = kept
+            while len(self._own_states) > OWN_KEPT:
+                self._own_states.popitem(last=False)
             while sum(entry.size for entry in self._states.values()) > self.kept:
                 self._states.popitem(last=False)
         return begin, state
@@ -293,7 +384,7 @@ class ContextMixing(Engine):
     def _read(self, preset: Preset, bits: int, sizes: int, reading: Reading, size: int) -> State:
         """Return a state after what is read."""
         state = State(self.loop, preset, bits, sizes)
-        read(state, reading.text, preset.mixtures[TEXT], reading.skimmed)
+        read(state, reading.text, preset.mixtures[reading.type], reading.skimmed)
         return state
 
     # ---- cost after other bytes
@@ -319,6 +410,17 @@ class ContextMixing(Engine):
 
     def prepare(self) -> None:
         self.encode(bytes(64), self.fit({"bits": 12}, 64))
+
+
+def _own(beside: Beside) -> Reading:
+    """Return what is read where the user says what."""
+    return Reading(beside.text, type=_type_of(beside.text), own=True)
+
+
+@lru_cache(maxsize=4)
+def _type_of(text: bytes) -> int:
+    """Return the type of the mixture that serves for a text, and for short blocks beside it."""
+    return TEXT if guess(text)[0] == TEXT else BINARY
 
 
 def _shape(stretch: Stretch, at: int) -> dict[str, int]:

@@ -41,6 +41,7 @@ from nzip.models.cm.layout import (
     CFG_PART,
     CFG_RATE,
     CFG_RECORD,
+    CFG_RECOVERS,
     CFG_STREAMS,
     CFG_STRIDE,
     CFG_TYPE,
@@ -58,6 +59,7 @@ from nzip.models.cm.layout import (
     K3,
     K5,
     READ,
+    RECOVERED,
 )  # fmt: skip
 from nzip.models.cm.presets import ABOVE, LAST8, SOURCES, WORD
 
@@ -189,6 +191,7 @@ def code(
     streams = i64(settings[CFG_STREAMS])
     least = i64(settings[CFG_MATCH_MIN])
     rate = i64(settings[CFG_RATE])
+    recovers = i64(settings[CFG_RECOVERS])
     shift = u64(64 - i64(settings[CFG_BITS]))
     match_shift = u64(64 - i64(settings[CFG_MATCH_BITS]))
     match_drop = u64(64 - 8 * (least - 1))
@@ -211,6 +214,7 @@ def code(
     pointer = zeros(streams, i64)  # of the match: where the byte expected next stands
     length = zeros(streams, i64)  # of the match, 0 for none
     expected = zeros(streams, i64)  # that byte + 256, 0 for none
+    misses = zeros(streams, i64)  # of the match: four for each byte that differed, one less for each that did not
     grade = zeros(streams, i64)
     candidate = zeros(streams, i64)
     match_hash = zeros(streams, u64)
@@ -249,12 +253,23 @@ def code(
                 if n > 0 and expected[s] > 0 and i64(buf[u64(there)]) == i64(u64(last8[s]) & u64(255)):
                     n = min(n + 1, i64(65535))
                     there += 1
+                    if misses[s] > 0:
+                        misses[s] -= 1
                 else:
                     n = i64(0)
+                    old = there
                     there = i64(candidate[s])
                     if there > 0:
                         there += 1
                         n = verified(buf, there, p, s, streams, starts, least)
+                    # A match goes on behind a byte that differed, unless that came often of late.
+                    if recovers > 0 and length[s] > 0 and n < RECOVERED:
+                        misses[s] += 4
+                        if misses[s] < 24:
+                            n = i64(1)
+                            there = old + 1
+                        else:
+                            misses[s] = 0
                 h = short_hash(u64(last8[s]), match_drop, match_shift)
                 match_hash[s] = h
                 prefetch(table, i64(h))

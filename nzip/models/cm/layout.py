@@ -22,10 +22,11 @@ SOURCE, PARTIAL, MATCH, BITS = range(4)
     CFG_INPUTS, CFG_LIMIT, CFG_RECORD, CFG_RATE, CFG_RATE_START, CFG_RATE_FALL, CFG_MATCH_MIN, CFG_MATCH_BITS,
     CFG_FINAL_RATE, CFG_SSE_LIMIT, CFG_BITS, CFG_COUNTERS, CFG_COUNTER_BITS, CFG_COUNTER_LIMIT, CFG_AHEAD,
     CFG_LOUD, CFG_QUIET, CFG_SECOND, CFG_SKIM, CFG_STREAMS, CFG_PART,
-    CFG_SKIMMED, CFG_TYPE, CFG_STRIDE, CFG_WIDTH, CFG_BIG, CFG_ORIGIN,
-) = range(27)  # fmt: skip
-CFG_SIZE = 27
+    CFG_SKIMMED, CFG_TYPE, CFG_STRIDE, CFG_WIDTH, CFG_BIG, CFG_ORIGIN, CFG_RECOVERS,
+) = range(28)  # fmt: skip
+CFG_SIZE = 28
 
+RECOVERED = 16  # bytes of a new match, at least, that takes the place of one that goes on behind a byte that differed
 MATCH_VERIFY = 400  # bytes of a candidate that are compared at most
 SMALL_ERROR = 15  # would move no weight by more than a few units of 2^-16: left out for speed
 BIAS = 256  # the input that is always there

@@ -26,7 +26,16 @@ from nzip.entropy.jit import bare, inlined
 from nzip.entropy.stack import zeros
 from nzip.models.cm.components.buckets import check_of, claimed, hashed, rehashed
 from nzip.models.cm.components.learners import count, counted, learn, line_of
-from nzip.models.cm.components.match import failed, followed, grade_of, looked_up, short_hash, trust_of, verified
+from nzip.models.cm.components.match import (
+    failed,
+    followed,
+    grade_of,
+    looked_up,
+    recovered,
+    short_hash,
+    trust_of,
+    verified,
+)  # fmt: skip
 from nzip.models.cm.components.mixer import bounded, error_of, row_by_match, row_by_source, squashed, warmed, warmth
 from nzip.models.cm.components.sources import renew_bytes, renew_line, renew_shape, renew_words
 from nzip.models.cm.components.sse import between, refine, row_of, spot_of
@@ -46,6 +55,7 @@ from nzip.models.cm.layout import (
     CFG_RATE,
     CFG_RATE_FALL,
     CFG_RATE_START,
+    CFG_RECOVERS,
     CFG_SSE_LIMIT,
     DECODE,
     K1,
@@ -200,6 +210,7 @@ def code(
     extra = warmth(i64(settings[CFG_RATE_START]), i64(settings[CFG_RATE_FALL]))
     x[u64(match_input + 2)] = i32(BIAS)
 
+    recovers = i64(settings[CFG_RECOVERS])
     low, high, window, at = taken(coder)
     pointer = i64(matched[0])  # of the match: where the byte expected next stands
     length = i64(matched[1])  # of the match, 0 for none
@@ -219,13 +230,18 @@ def code(
         # ---- match model, once a byte
         pointer, length, missed = followed(buf, last, pointer, length, missed)
         if ahead > 0:
-            if length == 0 and candidate > 0:
+            if recovers > 0:
+                if length == 0:
+                    pointer, length = recovered(buf, pos, least, pointer, missed, candidate)
+            elif length == 0 and candidate > 0:
                 pointer = candidate + 1
                 length = verified(buf, pointer, pos, least)
             h = short_hash(last8, match_drop, match_shift)
             prefetch(table, i64(h))
         elif least > 0 and pos >= least:
             h = short_hash(last8, match_drop, match_shift)
+            if recovers > 0 and length == 0:
+                pointer, length = recovered(buf, pos, least, pointer, missed, i64(table[h]) - 1)
             pointer, length = looked_up(table, h, buf, pos, least, pointer, length)
         expected = i64(0)
         grade = i64(0)

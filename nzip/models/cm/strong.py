@@ -16,7 +16,7 @@ from nzip.entropy.jit import bare, inlined
 from nzip.entropy.stack import zeros
 from nzip.models.cm.components.buckets import check_of, claimed, hashed, rehashed
 from nzip.models.cm.components.learners import learn
-from nzip.models.cm.components.match import followed, grade_of, long_hash, looked_up, trust_of
+from nzip.models.cm.components.match import followed, grade_of, long_hash, looked_up, recovered, trust_of
 from nzip.models.cm.components.mixer import bounded, error_of, row_by_match, row_by_source, squashed, warmed, warmth
 from nzip.models.cm.components.sources import (
     follows,
@@ -41,6 +41,7 @@ from nzip.models.cm.layout import (
     CFG_RATE_FALL,
     CFG_RATE_START,
     CFG_RECORD,
+    CFG_RECOVERS,
     CFG_SECOND,
     CFG_SKIM,
     CFG_SKIMMED,
@@ -131,6 +132,7 @@ def follow(
     m_expected: Array,
     table: Array,
     match_bits: int,
+    recovers: int,
 ) -> None:
     """Bring the match models to where they predict byte `pos` (1 or more), and EXPECT with them."""
     now = u64(v[LAST8])
@@ -147,6 +149,8 @@ def follow(
             else:
                 h = long_hash(now, u64(v[LAST16]), short)
             h = u64((h >> match_shift) + (u64(m) << u64(match_bits)))
+            if recovers > 0 and length == 0:
+                pointer, length = recovered(buf, pos, short, pointer, missed, i64(table[h]) - 1)
             pointer, length = looked_up(table, h, buf, pos, short, pointer, length)
         m_pointer[m] = pointer
         m_length[m] = length
@@ -173,6 +177,7 @@ def skim(
     few = min(i64(hashes.shape[0]), i64(settings[CFG_SKIM]))
     shift = u64(64 - i64(settings[CFG_BITS]))
     match_bits = i64(settings[CFG_MATCH_BITS])
+    recovers = i64(settings[CFG_RECOVERS])
     few_places = zeros(2 * few * SKIM_AHEAD, i64)
     few_checks = zeros(2 * few * SKIM_AHEAD, u8)
     for begin in range(first, skimmed, SKIM_AHEAD):
@@ -188,7 +193,7 @@ def skim(
             readdress(16 | nibble, hashes[:few], few_places[k : k + few], few_checks[k : k + few], slots, shift)
             k += few
             renew(v, buf, pos + 1, settings, after1, after2, after3)
-            follow(v, buf, pos + 1, least, m_pointer, m_length, m_missed, m_expected, table, match_bits)
+            follow(v, buf, pos + 1, least, m_pointer, m_length, m_missed, m_expected, table, match_bits, recovers)
             address(v, spec, hashes if pos + 1 == skimmed else hashes[:few], places, checks, slots, shift)
         k = i64(0)
         for pos in range(begin, stop):
@@ -289,6 +294,7 @@ def code(
     sse_limit = i64(settings[CFG_SSE_LIMIT])
     shift = u64(64 - i64(settings[CFG_BITS]))
     match_bits = i64(settings[CFG_MATCH_BITS])
+    recovers = i64(settings[CFG_RECOVERS])
     vectors = inputs >> 4
     loud = i64(settings[CFG_LOUD])
     quiet = i64(settings[CFG_QUIET])
@@ -325,7 +331,7 @@ def code(
     node = i64(1)
     if first > 0:
         renew(v, buf, first, settings, after1, after2, after3)
-        follow(v, buf, first, least, m_pointer, m_length, m_missed, m_expected, table, match_bits)
+        follow(v, buf, first, least, m_pointer, m_length, m_missed, m_expected, table, match_bits, recovers)
     address(v, spec, hashes, places, checks, slots, shift)
     if first < skimmed:
         skim(
@@ -498,7 +504,9 @@ def code(
                 buf[u64(pos)] = u8(c)
                 if pos + 1 < end:
                     renew(v, buf, pos + 1, settings, after1, after2, after3)
-                    follow(v, buf, pos + 1, least, m_pointer, m_length, m_missed, m_expected, table, match_bits)
+                    follow(
+                        v, buf, pos + 1, least, m_pointer, m_length, m_missed, m_expected, table, match_bits, recovers,
+                    )  # fmt: skip
                     address(v, spec, hashes, places, checks, slots, shift)
 
             if ((65536 - p1) if y else p1) > STRONG_SURE:

@@ -15,7 +15,7 @@ from nzip.entropy.jit import Native
 from nzip.errors import CorruptError
 from nzip.formats.container.wire import Reader, uleb
 from nzip.formats.content.kinds import Content
-from nzip.formats.jpeg.recoding import Apart, Outline
+from nzip.formats.jpeg.recoding import Outline
 from nzip.formats.jpeg.structure import PER_BYTE
 from nzip.models.base import Engine
 from nzip.models.cm.layout import DECODE, ENCODE
@@ -53,8 +53,8 @@ class JpegEngine(Engine):
         return FIXED + 4 * layout.CELLS + PER_BLOCK * blocks + COPIES * size
 
     def encode_memory(self, params: Params, size: int) -> int:
-        # All files of a block are taken apart before the first is coded.
-        return FIXED + 4 * layout.CELLS + PER_BLOCK * PER_BYTE * size + 2 * COPIES * size
+        blocks = min(2 * self._preset(params).blocks, PER_BYTE * size)  # those that are kept, and one more picture
+        return FIXED + 4 * layout.CELLS + PER_BLOCK * blocks + 2 * COPIES * size
 
     def encode(self, block: bytes, params: Params, content: Content | None = None) -> bytes:
         """Return the payload; where no file is found, or it would not be shorter, one byte more than the block."""
@@ -64,7 +64,7 @@ class JpegEngine(Engine):
         from nzip.models.jpeg import memory
 
         preset = self._preset(params)
-        files: list[Apart] = []
+        files: list[plan.File] = []
         said = plan.planned(block, preset.blocks, files)
         if not files:
             return bytes(len(block) + 1)
@@ -75,11 +75,11 @@ class JpegEngine(Engine):
         _bytes(ENCODE, len(before), data, coded, coder, *state)
         learned = memory.state(preset)
         learned.settings[4] = 1 << 62
-        for apart in files:
+        for file in files:
             if coder[bounds.AT] <= len(coded):
-                shape, quantisers, passing = memory.picture(apart.outline)
-                order = memory.constants()["order"]
-                _coefficients(ENCODE, apart.planes, shape, quantisers, order, coded, coder, *learned, *passing)
+                shape, quantisers, passing = memory.picture(file.apart.outline)
+                order, planes = memory.constants()["order"], file.planes(preset.blocks)
+                _coefficients(ENCODE, planes, shape, quantisers, order, coded, coder, *learned, *passing)
         end = bounds.finish(coder, coded)
         payload = uleb(len(said)) + coded[: min(end, len(coded))].tobytes()
         return bytes(len(block) + 1) if end > len(coded) or len(payload) > len(block) else payload

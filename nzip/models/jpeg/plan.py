@@ -9,7 +9,8 @@ before the file whose head it is, and hand their coefficients to the caller.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from nzip.errors import CorruptError
 from nzip.formats.container.wire import Reader, uleb
@@ -22,12 +23,32 @@ START = b"\xff\xd8\xff"
 FILL, CUT, BROKEN = 3, 4, 8  # a record's flags
 
 
-def planned(data: bytes, most: int, found: list[Apart], depth: int = 0, begin: int = 0) -> bytes:
+class File(NamedTuple):
+    """A file that was found: what it is made of, and the bytes and the place in them where it stands.
+
+    `apart.planes` is None where the files before it hold so many coefficients, `blocks`, that they are not all kept.
+    """
+
+    apart: Apart
+    source: bytes
+    start: int
+    blocks: int
+
+    def planes(self, most: int) -> Any:
+        """Return the coefficients."""
+        if self.apart.planes is not None:
+            return self.apart.planes
+        again = take_apart(self.source, self.start, None, most)
+        assert again is not None
+        return again.planes
+
+
+def planned(data: bytes, most: int, found: list[File], depth: int = 0, begin: int = 0) -> bytes:
     """Return the plan of a stretch.
 
     Args:
         data: the stretch.
-        most: blocks of a picture, at most.
+        most: blocks of a picture, at most; and of all files' coefficients that are kept.
         found: gets the files, in order.
         depth: of the stretch; no file is looked for in what is deeper than `DEPTH`.
         begin: where the first file may begin.
@@ -42,7 +63,10 @@ def planned(data: bytes, most: int, found: list[Apart], depth: int = 0, begin: i
             at = data.find(START, at + 2)
             continue
         head = planned(apart.head, most, found, depth + 1, 2)
-        found.append(apart)
+        blocks = apart.outline.frame.blocks + (found[-1].blocks if found else 0)
+        if blocks > most:
+            apart, blocks = replace(apart, planes=None), most
+        found.append(File(apart, data, at, blocks))
         out += [uleb(at - taken), data[taken:at], _record(apart, head)]
         count += 1
         taken = at + apart.size

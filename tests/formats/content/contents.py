@@ -59,6 +59,22 @@ def tar(members: list[bytes]) -> bytes:
 
 
 HTML = b"<!DOCTYPE html><html><head><title>t</title></head><body><p>Some words here.</p></body></html>\n"
+def fits(depth: int, columns: int, rows: int) -> bytes:
+    cards = [b"SIMPLE  =                    T"]
+    for name, number in ((b"BITPIX", depth), (b"NAXIS", 2), (b"NAXIS1", columns), (b"NAXIS2", rows)):
+        cards.append(b"%-8s= %20d" % (name, number))
+    head = b"".join(card.ljust(80) for card in (*cards, b"END"))
+    samples = b"".join((9 * x + 5 * y).to_bytes(abs(depth) // 8, "big") for y in range(rows) for x in range(columns))
+    return head.ljust(2880) + samples + bytes(-len(samples) % 2880)
+
+
+def nifti(kind: int, width: int, *sides: int) -> bytes:
+    dimensions = struct.pack("<8H", len(sides), *sides, *[1] * (7 - len(sides)))
+    head = struct.pack("<I", 348).ljust(40, b"\0") + dimensions.ljust(30, b"\0") + struct.pack("<HH", kind, 8 * width)
+    head = head.ljust(108, b"\0") + struct.pack("<f", 352)
+    return head.ljust(344, b"\0") + b"n+1\0" + bytes(4) + bytes(k % 251 for k in range(math.prod(sides) * width))
+
+
 CONTENTS = [
     (PROSE, "text"),
     ("Καὶ ταῦτα πάντα ἐγένετο. ".encode() * 60, "text"),
@@ -94,6 +110,10 @@ CONTENTS = [
     (struct.pack("<Q", 40) + b'{"w":{"dtype":"BF16","shape":[9],       ' + bytes(300), "array"),
     (b"CDF\1" + bytes(300), "array"),
     (b"\0\0\x08\3" + struct.pack(">III", 9, 8, 7) + bytes(504), "image"),
+    (fits(16, 20, 30), "image"),
+    (fits(-32, 20, 30), "array"),
+    (nifti(4, 2, 9, 8, 7), "image"),
+    (nifti(16, 4, 9, 8, 7), "array"),
     (b"", "binary"),
     (b"\0", "binary"),
 ]

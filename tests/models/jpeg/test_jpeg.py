@@ -14,7 +14,6 @@ from formats.jpeg import made
 from nzip.errors import CorruptError
 from nzip.formats.container.wire import Reader, uleb
 from nzip.formats.content.kinds import Content, Segment
-from nzip.formats.jpeg.recoding import Apart
 from nzip.models.jpeg import layout, plan, standard
 from nzip.models.jpeg.engine import KIND, JpegEngine
 
@@ -50,10 +49,21 @@ def test_files_share_what_is_learned() -> None:
 
 @pytest.mark.skipif(JIT_OFF, reason="takes long")
 def test_a_thumbnail_in_a_head_is_coded_as_a_file() -> None:
-    found: list[Apart] = []
+    found: list[plan.File] = []
     plan.planned(made.file("thumbnail"), 1 << 20, found)
     assert len(found) == 2
-    assert found[0].outline.frame.width == 24
+    assert found[0].apart.outline.frame.width == 24
+
+
+@pytest.mark.skipif(JIT_OFF, reason="takes long")
+def test_coefficients_of_many_files_are_not_all_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    block = made.file("thumbnail") + made.file("grey") * 3
+    payload = coded(block)
+    monkeypatch.setitem(layout.PRESETS, 1, layout.PRESETS[1]._replace(blocks=150))
+    found: list[plan.File] = []
+    plan.planned(block, 150, found)
+    assert {file.apart.planes is None for file in found} == {True, False}
+    assert ENGINE.encode(block, {"preset": 1}) == payload
 
 
 def test_bytes_that_are_no_file_are_left_to_others() -> None:

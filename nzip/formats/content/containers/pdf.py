@@ -19,7 +19,10 @@ BEFORE = 4096  # bytes before the word that may be the stream's dictionary
 MOST = 1 << 24  # columns
 FILTERS = re.compile(rb"/F(?:ilter)?\s*(?:\[((?:\s*/\w+){1,8})\s*\]|(/\w+))")
 OPENERS = {b"FlateDecode": "zlib", b"Fl": "zlib", b"LZWDecode": "lzw", b"LZW": "lzw", b"ASCII85Decode": "ascii85",
-           b"A85": "ascii85"}  # fmt: skip
+           b"A85": "ascii85", b"CCITTFaxDecode": "fax", b"CCF": "fax"}  # fmt: skip
+FAX = re.compile(rb"/(K|Columns|Rows|Height|H)\s+(-?\d{1,7})\b")
+ALIGNED = re.compile(rb"/EncodedByteAlign\s+true\b")
+WIDTH = 1728  # columns of a facsimile that does not say
 NUMBER = re.compile(rb"/(Predictor|Columns|Colors|BitsPerComponent|BPC|Width|W|Height|H|EarlyChange)\s+(\d{1,8})\b")
 INDEXED = re.compile(rb"/Indexed\b|/I\b")
 END = b"endstream"
@@ -39,6 +42,8 @@ def pdf_stream(data: bytes, at: int, budget: Budget) -> list[Found]:
     filters = [OPENERS.get(name) for name in (named[1] or named[2]).replace(b"/", b" ").split()] if named else []
     numbers = {name: int(value) for name, value in NUMBER.findall(words)}
     inside = _decoded(numbers, INDEXED.search(words) is not None, budget.again)
+    if filters[:1] == ["fax"]:
+        return _until_end(data, start, filters, numbers, None, budget, _fax(words))
     if filters[:1] in (["lzw"], ["ascii85"]):
         return _until_end(data, start, filters, numbers, inside, budget)
     if not zlib_header(data[start : start + 2]):
@@ -48,8 +53,9 @@ def pdf_stream(data: bytes, at: int, budget: Budget) -> list[Found]:
 
 
 def _until_end(
-    data: bytes, start: int, filters: list[str | None], numbers: dict[bytes, int], inside: Inside | None, budget: Budget
-) -> list[Found]:
+    data: bytes, start: int, filters: list[str | None], numbers: dict[bytes, int], inside: Inside | None,
+    budget: Budget, fax: dict[str, Any] | None = None,
+) -> list[Found]:  # fmt: skip
     """Find a stream whose coding does not say itself where it ends: the keyword behind it does."""
     end = data.find(END, start) if budget.walked > 0 else -1
     budget.walked -= (end if end >= 0 else len(data)) - start
@@ -57,6 +63,11 @@ def _until_end(
         return []
     stop = end - (2 if data[end - 2 : end] == b"\r\n" else 1 if data[end - 1 : end] in (b"\n", b"\r") else 0)
     coded = data[start:stop]
+    if filters[0] == "fax":
+        if not fax or not coded or len(filters) > 1:
+            return []
+        leaf = pixels((fax["width"] + 7) // 8, 1, 1)
+        return [Found(start, stop, "fax", fax, inside=leaf)]
     if filters[0] == "lzw":
         hints: dict[str, Any] = {"big": True, "early": numbers.get(b"EarlyChange", 1) != 0}
         return [Found(start, stop, "lzw", hints, inside=inside if len(filters) == 1 else None)] if coded else []
@@ -73,9 +84,19 @@ def _until_end(
     return [Found(start + lead, start + len(coded), "ascii85", hints, inside=behind)] if coded[lead:] else []
 
 
+def _fax(words: bytes) -> dict[str, Any] | None:
+    """Return what a dictionary says of a facsimile, if it is one of group 4."""
+    numbers = {name: int(value) for name, value in FAX.findall(words)}
+    width = numbers.get(b"Columns", WIDTH)
+    rows = numbers.get(b"Height", numbers.get(b"H", 0)) or numbers.get(b"Rows", 0)
+    if numbers.get(b"K", 0) >= 0 or width <= 0 or rows < 0:
+        return None
+    return {"width": width, "rows": (rows,), "aligned": ALIGNED.search(words) is not None}
+
+
 def _lines(text: bytes) -> dict[str, Any]:
     """Return how text is broken in lines, as the openers of digits take it."""
-    lines = re.split(rb"(\r\n|\n|\r)", text)
+    lines = re.split(rb"([\r\n]+)", text, maxsplit=2)
     if len(lines) < 3:
         return {}
     return {"first": len(lines[0]), "line": len(lines[2]), "between": lines[1]}

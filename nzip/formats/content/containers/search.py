@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from heapq import merge
 
 from nzip.formats.content import headers, segments
-from nzip.formats.content.containers import dib, encodings, gif, hdf5, modules, scan, tiff
+from nzip.formats.content.containers import dib, dicom, encodings, gif, hdf5, modules, scan, tiff, y4m
 from nzip.formats.content.containers.base import Found
 from nzip.formats.content.containers.deflated import gzip_member, zlib_stream
 from nzip.formats.content.containers.jpeg import jpeg
@@ -37,7 +37,9 @@ FINDERS: dict[int, Finder] = {
 LEAST = 64  # bytes that are searched
 FILE, RUN = 0, -1  # beside the numbers of `scan`: a file begins here, a run of digits
 LEAVES = frozenset(("audio", "image", "bitmap"))
-FIRSTS = frozenset((b"RI", b"RF", b"BW", b"ri", b"FO", b".s", b"dn", b"ca", b"BM", b"P4", b"P5", b"P6", b"\0\0"))
+FIRSTS = frozenset((
+    b"RI", b"RF", b"BW", b"ri", b"FO", b".s", b"dn", b"ca", b"BM", b"P4", b"P5", b"P6", b"\0\0", b"SI", b"\x5c\1",
+))  # fmt: skip
 
 
 def find(data: bytes) -> list[Found]:
@@ -69,6 +71,10 @@ def found_in(data: bytes, starts: Iterable[int], first: int = 0) -> Iterator[Fou
 
 def _file(data: bytes, at: int, budget: Budget) -> list[Found]:
     """Find a file without a container at `at`, if its header says that it is pictures or sound, and where it ends."""
+    if data.startswith(dicom.MARK, at + dicom.PREAMBLE):
+        return dicom.find(data, at)
+    if data.startswith(y4m.MAGIC, at):
+        return y4m.find(data, at)
     if data[at : at + 2] not in FIRSTS:
         return []
     segment = headers.parse(data[at : at + headers.HEAD], len(data) - at)

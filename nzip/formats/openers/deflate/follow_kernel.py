@@ -14,7 +14,7 @@ from nzip.entropy.jit import bare
 from nzip.formats.openers.deflate import constants, inflate_kernel
 from nzip.formats.openers.deflate.constants import CODE_LENGTHS, DISTANCES, LITERALS, LONGEST, ORDER, SHORTEST
 from nzip.formats.openers.deflate.inflate_kernel import KIND_AT, START_AT, STOP_AT, TOKEN_AT, read_lengths
-from nzip.formats.openers.deflate.redo_kernel import longest
+from nzip.formats.openers.deflate.redo_kernel import longest, step_back
 from nzip.formats.openers.deflate.trees_kernel import (
     AT,
     BL,
@@ -161,11 +161,11 @@ def _insert(plain: Array, size: int, p: int, family: int, head: Array, short: Ar
     else:
         four = three | i64(plain[u64(p + 3)]) << 24
         h = ((four * 0x1E35A7BD) & 0xFFFFFFFF) >> 17
-    before[u64(p & MASK)] = head[u64(h)]
+    before[u64(p & MASK)] = step_back(p + 1, i64(head[u64(h)]))
     head[u64(h)] = i32(p + 1)
     if family == FOUR:
         h = ((three * 0x1E35A7BD) & 0xFFFFFFFF) >> 17
-        before[u64(MASK + 1 + (p & MASK))] = short[u64(h)]
+        before[u64(MASK + 1 + (p & MASK))] = step_back(p + 1, i64(short[u64(h)]))
         short[u64(h)] = i32(p + 1)
 
 
@@ -184,9 +184,9 @@ def _match(
     taken_steps = 0
     limit = p - constants.FARTHEST
     if family == FOUR:
-        near = i64(before[u64(MASK + 1 + (p & MASK))]) - 1
+        near = p - i64(before[u64(MASK + 1 + (p & MASK))])
         if (
-            near >= 0
+            near < p
             and near >= limit
             and plain[u64(near)] == plain[u64(p)]
             and plain[u64(near + 1)] == plain[u64(p + 1)]
@@ -194,8 +194,8 @@ def _match(
         ):
             best = 3
             found = near
-    near = i64(before[u64(p & MASK)]) - 1
-    if near >= 0 and near >= limit:
+    near = p - i64(before[u64(p & MASK)])
+    if near < p and near >= limit:
         if limit < 0:
             limit = i64(-1)
         result = longest(plain, before, i64(MASK), p, near, limit, best, enough, depth, reach)
@@ -212,7 +212,7 @@ def _hops(plain: Array, p: int, length: int, distance: int, before: Array, wante
     wanted < 0: find how many come before the one at `distance`. Else find the distance of the place behind `wanted`
     such places. Returns that + 1, 0 if it is not there, plus the steps that it took << 40.
     """
-    place = i64(before[u64(p & MASK)]) - 1
+    place = p - i64(before[u64(p & MASK)])
     hops = 0
     cost = 0
     result = 0
@@ -234,10 +234,10 @@ def _hops(plain: Array, p: int, length: int, distance: int, before: Array, wante
                 result = away + 1
                 break
             hops += 1
-        next_place = i64(before[u64(place & MASK)]) - 1
-        if next_place >= place:
+        back = i64(before[u64(place & MASK)])
+        if back == 0:
             break
-        place = next_place
+        place -= back
     return result | cost << 40
 
 
@@ -449,7 +449,7 @@ def follow(
 ) -> int:  # fmt: skip
     """Code a stream's tokens and blocks, or decode them and write the stream.
 
-    plain (uint8): `size` bytes and padding. head, short (int32): zeros. before (int32): two windows. CODING: tokens
+    plain (uint8): `size` bytes and padding. head, short (int32): zeros. before (uint16): two windows. CODING: tokens
     and blocks are those of the stream `coded`, and coding ends behind the block in which token `limit` stands, or in
     it where it is long.
     DECODING: tokens (uint32) has room for a block's, and `out` takes the stream. data (uint8): what the coder writes or

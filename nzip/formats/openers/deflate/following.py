@@ -59,24 +59,42 @@ def _settings(guide: Guide, size: int, most_tokens: int, padding: int, steps: in
     return out
 
 
-def _run(mode: int, plain: Array, size: int, settings: Array, tokens: Array, coded: Array, blocks: Array, data: Array,
-         out: Array, limit: int) -> tuple[int, Array]:  # fmt: skip
-    import numpy as np
+class Arrays:
+    """What a run of the kernel works in."""
 
-    from nzip.entropy import bounds
-    from nzip.formats.openers.deflate import follow_kernel as kernel
-    from nzip.formats.openers.deflate import inflate_kernel, trees_kernel
-    from nzip.formats.openers.deflate.constants import TABLES
+    def __init__(self) -> None:
+        import numpy as np
 
-    coder = bounds.begin(data if mode == kernel.DECODING else None)
-    heads = np.zeros(2 << kernel.HASH_BITS, np.int32)
-    status = kernel.follow(
-        mode, plain, size, settings, heads[: 1 << kernel.HASH_BITS], heads[1 << kernel.HASH_BITS :],
-        np.zeros(2 * (kernel.MASK + 1), np.int32), tokens, np.zeros(trees_kernel.WORK + 336, np.int64), TABLES, coded,
-        blocks, np.zeros(inflate_kernel.SCRATCH, np.int32), np.zeros(512, np.int32),
-        np.full(kernel.CONTEXTS, 1 << 31, np.int64), coder, data, out, limit,
-    )  # fmt: skip
-    return int(status), coder
+        from nzip.formats.openers.deflate import follow_kernel as kernel
+        from nzip.formats.openers.deflate import inflate_kernel, trees_kernel
+
+        self.heads = np.zeros(2 << kernel.HASH_BITS, np.int32)
+        self.before = np.empty(2 * (kernel.MASK + 1), np.uint16)
+        self.work = np.zeros(trees_kernel.WORK + 336, np.int64)
+        self.scratch = np.zeros(inflate_kernel.SCRATCH, np.int32)
+        self.steps = np.zeros(512, np.int32)
+        self.probs = np.empty(kernel.CONTEXTS, np.int64)
+        self.used = False
+
+    def run(self, mode: int, plain: Array, size: int, settings: Array, tokens: Array, coded: Array, blocks: Array,
+            data: Array, out: Array, limit: int) -> tuple[int, Array]:  # fmt: skip
+        """Return what the kernel returns, and the coder behind it."""
+        from nzip.entropy import bounds
+        from nzip.formats.openers.deflate import follow_kernel as kernel
+        from nzip.formats.openers.deflate.constants import TABLES
+
+        if self.used:
+            self.heads[:] = 0
+            self.work[:] = 0
+        self.used = True
+        self.probs[:] = 1 << 31
+        coder = bounds.begin(data if mode == kernel.DECODING else None)
+        half = len(self.heads) // 2
+        status = kernel.follow(
+            mode, plain, size, settings, self.heads[:half], self.heads[half:], self.before, tokens, self.work, TABLES,
+            coded, blocks, self.scratch, self.steps, self.probs, coder, data, out, limit,
+        )  # fmt: skip
+        return int(status), coder
 
 
 class Follower:
@@ -95,6 +113,7 @@ class Follower:
 
         self.coded = np.frombuffer(coded, np.uint8)
         self.stream = stream
+        self.arrays = Arrays()
         self.size = len(stream.plain)
         self.plain = np.concatenate((stream.plain, np.zeros(PAD, np.uint8)))
         after = [*stream.blocks[1:, 2].tolist(), len(stream.tokens)]
@@ -113,8 +132,8 @@ class Follower:
         data = np.empty(len(self.coded) + 256, np.uint8)
         steps = STEPS if limit == ALL else QUICK
         settings = _settings(guide, self.size, self.most_tokens, 0, steps)
-        status, coder = _run(0, self.plain, self.size, settings, self.stream.tokens, self.coded, self.stream.blocks,
-                             data, data[:0], limit)  # fmt: skip
+        status, coder = self.arrays.run(0, self.plain, self.size, settings, self.stream.tokens, self.coded,
+                                        self.stream.blocks, data, data[:0], limit)  # fmt: skip
         if status < 0:
             return None
         end = bounds.finish(coder, data)
@@ -194,5 +213,5 @@ def _decode(
     tokens = np.empty(most_tokens, np.uint32)
     blocks = np.empty((0, 5), np.int64)
     none = np.frombuffer(b"", np.uint8)
-    status, coder = _run(kernel.DECODING, plain, size, settings, tokens, none, blocks, data, out, 0)
+    status, coder = Arrays().run(kernel.DECODING, plain, size, settings, tokens, none, blocks, data, out, 0)
     return status, coder, int(settings[kernel.WRITTEN])

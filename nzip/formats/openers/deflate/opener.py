@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 from nzip.errors import CorruptError
@@ -58,14 +59,23 @@ class DeflateOpener(Opener):
         wanted = structure.seen[:LIKELY]
         whole = len(wanted) == len(stream.tokens) == len(structure.seen) and not structure.hidden
         failed: set[tuple[object, ...]] = set()
-        for settings, marks in candidates(structure):
-            form = settings.form(marks)
-            if form in failed or encoder.agrees(settings, structure.stops, marks, wanted) != len(wanted):
-                continue
-            if encoder.redone(settings, structure.stops, marks, len(coded)) == coded:
-                return recipes.pack(settings, structure.stops, marks)
-            if whole:
-                failed.add(form)  # all tokens are alike: others that write blocks in this way fail too
+        agreed: dict[tuple[object, ...], int] = {}
+        tried = candidates(structure)
+        # The likeliest by themselves; it is rare that many are needed, and then they are compared together.
+        while batch := list(islice(tried, min(64, 1 + 2 * len(agreed)))):
+            for marks in {tuple(marks): marks for _, marks in batch}.values():
+                fresh = {(*each.matching(), *marks): each for each, of in batch if of == marks}
+                fresh = {key: each for key, each in fresh.items() if key not in agreed}
+                counts = encoder.agreements([*fresh.values()], structure.stops, marks, wanted)
+                agreed.update(zip(fresh, counts, strict=True))
+            for settings, marks in batch:
+                form = settings.form(marks)
+                if form in failed or agreed[*settings.matching(), *marks] != len(wanted):
+                    continue
+                if encoder.redone(settings, structure.stops, marks, len(coded)) == coded:
+                    return recipes.pack(settings, structure.stops, marks)
+                if whole:
+                    failed.add(form)  # all tokens are alike: others that write blocks in this way fail too
         return None
 
     def close(self, inner: bytes, recipe: bytes, size: int) -> bytes:

@@ -1,14 +1,14 @@
 """The encoder: zlib's and GNU gzip's choice of matches and of blocks; apart because this imports numba.
 
 Places count from the start of what is deflated. A chain of `before` leads from each place to the one before it whose
-first three bytes hash alike; entries are places + 1, 0 is none. Place 0 is not found by most encoders: in zlib, 0 means
-that there is none.
+first three bytes hash alike: its entries say how far that is, 0 where there is none. In `head` stand places + 1. Place
+0 is not found by most encoders: in zlib, 0 means that there is none.
 """
 
 from __future__ import annotations
 
-from nzip.entropy.integers import Array, i32, i64, u32, u64
-from nzip.entropy.jit import bare
+from nzip.entropy.integers import Array, i32, i64, u16, u32, u64
+from nzip.entropy.jit import bare, inlined
 from nzip.formats.openers.deflate import constants
 from nzip.formats.openers.deflate.constants import END, LONGEST, SHORTEST
 from nzip.formats.openers.deflate.flushes import CLEAR, PARTIAL, SYNC
@@ -34,6 +34,28 @@ TOO_FAR = 4096  # from where on a match of three bytes is left out
 MARGIN = 262  # a match reaches no farther than the window without these
 
 
+@inlined
+def step_back(place: int, latest: int) -> int:
+    """Return an entry of `before`: how far it is from a place to `latest`, 0 if that is 0 or too far."""
+    back = place - latest
+    return u16(back if latest > 0 and back < 65536 else 0)
+
+
+@inlined
+def _eight(plain: Array, at: int) -> int:
+    """Return eight bytes (uint64)."""
+    return (
+        u64(plain[u64(at)])
+        | u64(plain[u64(at + 1)]) << u64(8)
+        | u64(plain[u64(at + 2)]) << u64(16)
+        | u64(plain[u64(at + 3)]) << u64(24)
+        | u64(plain[u64(at + 4)]) << u64(32)
+        | u64(plain[u64(at + 5)]) << u64(40)
+        | u64(plain[u64(at + 6)]) << u64(48)
+        | u64(plain[u64(at + 7)]) << u64(56)
+    )
+
+
 @bare
 def longest(
     plain: Array, before: Array, mask: int, s: int, near: int, limit: int, best: int, nice: int, chain: int, most: int
@@ -51,6 +73,8 @@ def longest(
     while True:
         if plain[u64(place + best)] == end1 and plain[u64(place + best - 1)] == end0:
             length = 0
+            while length + 8 <= most and _eight(plain, place + length) == _eight(plain, s + length):
+                length += 8
             while length < most and plain[u64(place + length)] == plain[u64(s + length)]:
                 length += 1
             cost += length >> 3
@@ -60,9 +84,10 @@ def longest(
                 if length >= nice:
                     break
                 end0, end1 = plain[u64(s + best - 1)], plain[u64(s + best)]
-        place = i64(before[u64(place & mask)]) - 1
+        back = i64(before[u64(place & mask)])
+        place -= back
         left -= 1
-        if place <= limit or left == 0:
+        if back == 0 or place <= limit or left == 0:
             break
     return best | found << 9 | (cost + chain - left) << 40
 
@@ -81,6 +106,14 @@ def _stops_gzip(work: Array, tables: Array, tokens: Array, n: int, matches: int,
 
 
 @bare
+def _forget(plain: Array, ahead: int, shift: int, mask: int, head: Array) -> None:
+    """Take all places below `ahead` out of `head`."""
+    for p in range(ahead):
+        h = ((i64(plain[u64(p)]) << (2 * shift)) ^ (i64(plain[u64(p + 1)]) << shift) ^ i64(plain[u64(p + 2)])) & mask
+        head[u64(h)] = 0
+
+
+@bare
 def redo(
     plain: Array, size: int, settings: Array, stops: Array, marks: Array, head: Array, before: Array, tokens: Array,
     work: Array, tables: Array, out: Array, wanted: Array,
@@ -88,11 +121,11 @@ def redo(
     """Deflate.
 
     plain (uint8): `size` bytes and `PAD` zeros. stops (int64): where the stream was flushed, the last is `size`. marks
-    (int64): what stands there, as many; the last means nothing. head (int32): 2^hash bits zeros. before (int32): as
+    (int64): what stands there, as many; the last means nothing. head (int32): 2^hash bits zeros. before (uint16): as
     many as the window. tokens (uint32): those of a block. work: see `trees_kernel`; zeros at first. out (uint8): what
     is written. wanted (uint32): if it is not empty nothing is written, and the number of tokens that are as these is
-    returned, which goes no farther than the first that is not. Returns 0, or -1 where it takes more steps or bytes
-    than are allowed. The steps that are left are noted in the settings.
+    returned, which goes no farther than the first that is not; `head` is then zeros again. Returns 0, or -1 where it
+    takes more steps or bytes than are allowed. The steps that are left are noted in the settings.
     """
     matcher = i64(settings[MATCHER])
     good, lazy, nice, chain = i64(settings[GOOD]), i64(settings[LAZY]), i64(settings[NICE]), i64(settings[CHAIN])
@@ -141,11 +174,11 @@ def redo(
                 slides = s - slid >= window + farthest
                 if slides:
                     slid += window
-                if known < size:
-                    known = slid + 2 * window if slid + 2 * window < size else size
+                if known < stop:
+                    known = slid + 2 * window if slid + 2 * window < stop else stop
                 elif not slides:
                     break
-                if known == size:
+                if known == stop:
                     break
             look = stop - s
             if look == 0 and waiting == 0:
@@ -157,11 +190,11 @@ def redo(
                     while ahead <= s:
                         h = ((i64(plain[u64(ahead)]) << (2 * shift)) ^ (i64(plain[u64(ahead + 1)]) << shift)
                              ^ i64(plain[u64(ahead + 2)])) & hash_mask  # fmt: skip
-                        before[u64(ahead & mask)] = head[u64(h)]
+                        before[u64(ahead & mask)] = step_back(ahead + 1, i64(head[u64(h)]))
                         head[u64(h)] = i32(ahead + 1)
                         ahead += 1
-                    near = i64(before[u64(s & mask)]) - 1
-                    if near > base and s - near <= farthest and (not patient or old_length < lazy):
+                    near = s - i64(before[u64(s & mask)])
+                    if near < s and near > base and s - near <= farthest and (not patient or old_length < lazy):
                         limit = s - farthest
                         if limit < base:
                             limit = base
@@ -181,12 +214,14 @@ def redo(
                             budget -= result >> 40
                             settings[STEPS] = budget
                             if budget < 0:
+                                if testing:
+                                    _forget(plain, ahead, shift, hash_mask, head)
                                 return -1
                             if length > look:
                                 length = look
                             if length <= 5 and (short > 0 or (patient and length == 3 and s - found > TOO_FAR)):
                                 length = 2
-                elif matcher == RUNS and s > 0:
+                elif matcher == RUNS and s > base + first:
                     value = plain[u64(s - 1)]
                     k = 0
                     while k < LONGEST and k < look and plain[u64(s + k)] == value:
@@ -212,6 +247,7 @@ def redo(
             token = size_of | (t - place) << 9 if size_of > 0 else i64(plain[u64(t)])
             if testing:
                 if tested >= wanted.shape[0] or i64(wanted[u64(tested)]) != token:
+                    _forget(plain, ahead, shift, hash_mask, head)
                     return tested
                 tested += 1
             else:
@@ -265,4 +301,21 @@ def redo(
                 head[u64(k)] = 0
             base = stop - first
             ahead = stop
+            slid = stop
+    if testing:
+        _forget(plain, ahead, shift, hash_mask, head)
     return tested
+
+
+@bare
+def agreements(
+    plain: Array, size: int, settings: Array, stops: Array, marks: Array, head: Array, before: Array, work: Array,
+    tables: Array, wanted: Array, found: Array,
+) -> None:  # fmt: skip
+    """Compare `wanted` with what each row of settings gives: found (int64) takes what `redo` returns. Of the steps that
+    are allowed for the first row, each leaves the rest to the next."""
+    left = i64(settings[0, STEPS])
+    for k in range(settings.shape[0]):
+        settings[k, STEPS] = left
+        found[k] = redo(plain, size, settings[k], stops, marks, head, before, wanted, work, tables, plain[:0], wanted)
+        left = i64(settings[k, STEPS])

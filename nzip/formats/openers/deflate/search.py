@@ -142,5 +142,6 @@ def _settings(structure: Structure) -> Iterator[Settings]:
         yield from (each._replace(level=level, strategy=FIXED_CODES) for each in base for level in USUAL)
     if not structure.full:
         # Tables of hashes that are small, and rare.
-        yield from (Settings(level, memory=m, block=m) for m in (6, 5, 4, 3, 2, 1) for level in USUAL if structure.most < 64 << m)
+        small = [memory for memory in (6, 5, 4, 3, 2, 1) if structure.most < 64 << memory]
+        yield from (Settings(level, memory=memory, block=memory) for memory in small for level in USUAL)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from nzip.entropy.integers import Array, i64, u32, u64
 from nzip.entropy.jit import inlined
-from nzip.models.cm.layout import K1, K2, K3, MATCH_VERIFY
+from nzip.models.cm.layout import K1, K2, K3, MATCH_VERIFY, RECOVERED
 
 
 @inlined
@@ -71,6 +71,31 @@ def followed(buf: Array, last: int, pointer: int, length: int, missed: int) -> A
             missed = failed(missed)
         length = i64(0)
     return pointer, length, missed
+
+
+@inlined
+def held(missed: int) -> Any:
+    """Return 1 if a match that failed goes on behind the byte that differed: not where it failed often of late."""
+    often = i64(0)
+    for bit in range(8):
+        often += (missed >> bit) & 1
+    return i64(often <= 4)
+
+
+@inlined
+def recovered(buf: Array, pos: int, least: int, pointer: int, missed: int, candidate: int) -> Any:
+    """Return (pointer, length) of a match that failed at the byte before: it goes on behind that, or gives way to one
+    that `candidate` leads to, the byte before the one expected next (0 for none)."""
+    length = i64(0)
+    if pointer > 0 and held(missed) > 0:
+        pointer += 1
+        length = i64(1)
+    if candidate > 0:
+        known = verified(buf, candidate + 1, pos, least)
+        if known > 0 and (length == 0 or known >= RECOVERED):
+            pointer = candidate + 1
+            length = known
+    return pointer, length
 
 
 @inlined

@@ -1,5 +1,6 @@
 """GIF, TIFF and pictures behind headers of Windows' bitmaps: what the finders say of them."""
 
+import base64
 import random
 import struct
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 from naive_encodings import close_fax, close_lzw
 
 from nzip.formats.container.wire import uleb
-from nzip.formats.content.containers import dib, gif, tiff
+from nzip.formats.content.containers import dib, gif, search, tiff
 from nzip.formats.content.containers.base import Found
 from nzip.formats.content.kinds import Segment
 from nzip.registry import OPENERS
@@ -130,8 +131,17 @@ def test_differences_and_planes_of_a_tiff() -> None:
     fields: dict[int, tuple[int, ...]] = {256: (20,), 257: (25,), 258: (8, 8), 259: (5,), 277: (2,), 278: (25,)}
     data = tiff_file({**fields, 284: (2,), 317: (2,)}, [lzw(rows[:500]), lzw(rows[500:])])
     [(leaf, segment)] = grown(data, tiff.find(data, 0))
-    assert (segment.row, segment.stride, segment.frame) == (20, 1, 500)
-    assert leaf[:2] == bytes((rows[0], (rows[0] + rows[1]) % 256))
+    assert (segment.row, segment.stride, segment.channels, segment.frame) == (40, 2, 2, 0)
+    assert leaf[:4] == bytes((rows[0], rows[500], (rows[0] + rows[1]) % 256, (rows[500] + rows[501]) % 256))
+
+
+def test_planes_of_16_bits_stay_apart() -> None:
+    rows = pixels(40, 50)
+    fields: dict[int, tuple[int, ...]] = {256: (20,), 257: (25,), 258: (16, 16), 259: (5,), 277: (2,), 278: (25,)}
+    data = tiff_file({**fields, 284: (2,)}, [lzw(rows[:1000]), lzw(rows[1000:])])
+    [(leaf, segment)] = grown(data, tiff.find(data, 0))
+    assert leaf == rows
+    assert (segment.row, segment.width, segment.stride, segment.frame) == (40, 2, 2, 1000)
 
 
 def test_a_facsimile_in_a_tiff() -> None:
@@ -141,6 +151,25 @@ def test_a_facsimile_in_a_tiff() -> None:
     [(leaf, segment)] = grown(data, tiff.find(data, 0))
     assert leaf == rows
     assert (segment.kind, segment.row) == ("bitmap", 40)
+
+
+def test_a_facsimile_in_a_pdf() -> None:
+    rows = bytes(DRAW.randrange(256) & DRAW.randrange(256) for _ in range(40 * 25))
+    coded = close_fax(rows, bytes.fromhex("00c0020101"), AnySize())
+    words = b"%PDF-1.4\n1 0 obj\n<</Filter /CCITTFaxDecode /DecodeParms <</K -1 /Columns 320>> /Height 25>>\n"
+    data = words + b"stream\n" + coded + b"\nendstream\nendobj\n"
+    [(leaf, segment)] = grown(data, list(search.find(data)))
+    assert leaf == rows
+    assert (segment.kind, segment.row) == ("bitmap", 40)
+    assert search.find(data.replace(b"/K -1", b"/K 0")) == []
+
+
+def test_base_85_of_a_pdf_with_two_ends_a_line() -> None:
+    text = base64.a85encode(COLOURS)
+    broken = b"\r\r".join(text[k : k + 81] for k in range(0, len(text), 81))
+    data = b"1 0 obj\n<</Filter /ASCII85Decode>>\nstream\r\n" + broken + b"~>\r\nendstream\nendobj\n"
+    [found] = search.find(data)
+    assert OPENERS.by_name(found.opener).open(data[found.start : found.stop], 1 << 20, **found.hints).inner == COLOURS
 
 
 def test_a_tiff_without_compression() -> None:

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import naive_deflate
+import naive_inflate
+import naive_openers
 import pytest
 from formats.openers.deflate.plains import by_zlib, few, noise, table, words
 from hypothesis import given
@@ -84,7 +86,7 @@ def test_bits_behind_the_end() -> None:
 def _ended(stream: bytes) -> bytes:
     """Put an empty block behind the last one of a stream, and odd bits behind that."""
     for padding in range(8):
-        made = naive_deflate.Writer()
+        made = naive_inflate.Writer()
         made.put(int.from_bytes(stream, "little") & ~1, 8 * len(stream) - padding)
         made.put(3, 3)  # a last block with fixed codes
         made.code((7, 0))
@@ -115,7 +117,7 @@ def test_damaged_recipes_are_read_as_the_page_says(data: st.DataObject) -> None:
 def alike(inner: bytes, recipe: bytes, size: int) -> None:
     try:
         wanted = naive_deflate.close(inner, recipe, size)
-    except naive_deflate.Corrupt:
+    except naive_openers.Corrupt:
         wanted = None
     try:
         made = DeflateOpener().close(inner, recipe, size)

@@ -1,0 +1,143 @@
+"""What is found depends on the bytes alone, comes back, and is bounded."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nzip.formats.container.copies import LEAST
+from nzip.formats.repeats.finder import Cut, Finder
+
+BLOCK = 3000
+
+
+def blocks_of(
+    data: bytes, pieces: list[int], *, reach: int = 1 << 16, old: bytes = b"", block: int = BLOCK
+) -> list[Cut]:
+    """Return what a finder makes of `data` given in pieces of these sizes, over and over."""
+    finder, rest, cuts, at, turn = Finder(reach, old), bytearray(), [], 0, 0
+    while at < len(data):
+        room = min(block - finder.literals, 4 * block - len(rest), pieces[turn % len(pieces)])
+        turn += 1
+        if room > 0:
+            rest += data[at : at + room]
+            at += room
+            finder.scan(rest)
+        if block <= finder.literals or len(rest) >= 4 * block:
+            cuts.append(finder.cut(block))
+            finder.advance(cuts[-1])
+            finder.advance(cuts[-1])
+            del rest[: cuts[-1].size]
+    while rest:
+        cuts.append(finder.cut(block))
+        finder.advance(cuts[-1])
+        del rest[: cuts[-1].size]
+    return cuts
+
+
+def content_of(cuts: list[Cut], reach: int, old: bytes = b"") -> bytes:
+    """Return the content, and hold each copy against what it may be."""
+    out, known, starts = b"", b"", []
+    for cut in cuts:
+        starts.append(len(known))
+        text, at = b"", 0
+        for place, length, back, offset in cut.copies:
+            text += cut.literals[at:place]
+            at = place
+            assert back <= len(starts)
+            beside = back == len(starts)  # it stands in the old file
+            stand = old if beside else known + cut.literals[:place]
+            start = offset if beside else starts[len(starts) - 1 - back] + offset
+            assert start + length <= len(stand)
+            assert beside or len(stand) - start <= reach
+            text += stand[start : start + length]
+        text += cut.literals[at:]
+        assert len(text) == cut.size
+        assert len(cut.copies) <= cut.size // LEAST
+        known += cut.literals
+        out += text
+    return out
+
+
+def like(data: bytes, random_: random.Random, changes: int) -> bytes:
+    """Return `data` with some bytes changed, come or gone."""
+    out = bytearray(data)
+    for _ in range(changes):
+        at = random_.randrange(len(out))
+        out[at : at + random_.randrange(3)] = random_.randbytes(random_.randrange(3))
+    return bytes(out)
+
+
+def repetitive(seed: int) -> bytes:
+    random_ = random.Random(seed)
+    base = random_.randbytes(9000)
+    return base + like(base, random_, 20) + random_.randbytes(2000) + base[500:4000] + like(base, random_, 5) + base
+
+
+@given(st.integers(0, 50), st.lists(st.integers(1, 5000), min_size=1, max_size=5))
+def test_is_the_same_however_it_comes(seed, pieces):
+    data = repetitive(seed)
+    cuts = blocks_of(data, pieces)
+    assert content_of(cuts, 1 << 16) == data
+    assert [(cut.literals, cut.copies) for cut in cuts] == [(c.literals, c.copies) for c in blocks_of(data, [1 << 20])]
+
+
+def test_most_of_a_repeat_is_found():
+    data = repetitive(1)
+    cuts = blocks_of(data, [1 << 20])
+    assert sum(len(cut.literals) for cut in cuts) < len(data) // 3
+
+
+def test_a_block_has_few_literals_and_bounded_content():
+    data = repetitive(2) * 4
+    for cut in blocks_of(data, [777]):
+        assert len(cut.literals) <= BLOCK
+        assert cut.size <= 4 * BLOCK
+
+
+@pytest.mark.parametrize("reach", [1 << 11, 1 << 12, 1 << 14])
+def test_reach(reach):
+    data = repetitive(3) * 3
+    assert content_of(blocks_of(data, [1000], reach=reach), reach) == data
+
+
+@pytest.mark.parametrize("data", [bytes(50_000), b"ab" * 25_000, bytes(range(256)) * 200, b"x", b"", b"short"])
+def test_plain_shapes(data):
+    assert content_of(blocks_of(data, [999]), 1 << 16) == data
+
+
+def test_an_old_file():
+    random_ = random.Random(4)
+    old = random_.randbytes(20_000)
+    data = like(old, random_, 40) + like(old, random_, 4)
+    for pieces in ([1 << 20], [13, 1000]):
+        cuts = blocks_of(data, pieces, reach=1 << 13, old=old)
+        assert content_of(cuts, 1 << 13, old) == data
+        assert sum(len(cut.literals) for cut in cuts) < 8000
+
+
+def test_copies_cut_in_scraps_are_left_out():
+    random_ = random.Random(6)
+    seeds = [random_.randbytes(200) for _ in range(40)]
+    data = b"".join(seeds)
+    for _ in range(40):  # each generation has more borders than the one before
+        start = random_.randrange(1, 150)
+        data += b"".join(data[-8000 + start :][i : i + 200] for i in range(0, 7800, 200))
+    assert content_of(blocks_of(data, [4096], reach=1 << 20), 1 << 20) == data
+
+
+def test_memory_is_bounded():
+    finder = Finder(1 << 12)
+    rest = bytearray()
+    random_ = np.random.default_rng(1)
+    for _ in range(300):
+        rest += random_.bytes(BLOCK)
+        finder.scan(rest)
+        cut = finder.cut(BLOCK)
+        finder.advance(cut)
+        del rest[: cut.size]
+    assert len(finder._known) <= 1 << 17
