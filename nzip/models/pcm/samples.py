@@ -29,7 +29,7 @@ ALONE = 0.05  # a correlation that makes no partner
 LIST_GAIN = 0.125  # bits of a sample that a list of values must seem to save, and so many times what it takes
 LIST_WORTH = 2
 OUTLIERS = 256  # one float in so many may be larger than what integers reach
-LIST_SHARE = 8  # of samples, floats have one value that is new at most
+LIST_SHARE = 2  # of samples, floats have one value that is new at most
 
 
 NONE: Integers = np.zeros(0, np.int32)
