@@ -32,7 +32,7 @@ import imagecodecs, numpy as np
 a, out = np.load(io.BytesIO(sys.stdin.buffer.read())), {"imagecodecs": imagecodecs.__version__}
 ways = {f"jpegxl e{e}": (lambda x, e=e: imagecodecs.jpegxl_encode(x, level=0, lossless=True, effort=e),
                          imagecodecs.jpegxl_decode) for e in (7, 9)}
-if a.dtype == np.uint8 and a.ndim == 3:
+if a.dtype == np.uint8 and a.shape[2:] == (3,):
     ways["webp"] = (lambda x: imagecodecs.webp_encode(x, lossless=True, level=100), imagecodecs.webp_decode)
 for name, (encode, decode) in ways.items():
     start = time.process_time()

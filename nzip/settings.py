@@ -65,7 +65,7 @@ class Settings:
     @property
     def opened(self) -> int:
         """Bytes that may come out of the containers of a block; 0 where none is opened."""
-        return max(MOST_OPENED, self.block_size * 5 // 2) if self.opens else 0
+        return max(MOST_OPENED, self.block_size * 5 // 3) if self.opens else 0
 
     def encode_memory(self, size: int | None = None, threads: int = 1) -> int:
         """Return the bytes of memory that compressing `size` bytes (None if unknown) needs.

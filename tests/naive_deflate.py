@@ -276,11 +276,11 @@ def redone(inner: bytes, source: Cursor) -> bytes:
             while known - s < least:
                 slides = s - slid >= (1 << window) + reach_back
                 slid += (1 << window) * slides
-                if known < len(inner):
-                    known = min(len(inner), slid + (2 << window))
+                if known < stop:
+                    known = min(stop, slid + (2 << window))
                 elif not slides:
                     break
-                if known == len(inner):
+                if known == stop:
                     break
             look = stop - s
             if look == 0 and pending is None:
@@ -302,7 +302,7 @@ def redone(inner: bytes, source: Cursor) -> bytes:
                     found = (min(found[0], look), found[1])
                     if found[0] <= 5 and patient and (strategy == 1 or (found[0] == 3 and s - found[1] > 4096)):
                         found = (0, 0)
-            elif look >= 3 and strategy == 3 and s:
+            elif look >= 3 and strategy == 3 and s > base + first:
                 length = chains.equal(s - 1, s, min(look, 258))
                 found = (length, s - 1) if length >= 3 else (0, 0)
             last = False
@@ -346,7 +346,7 @@ def redone(inner: bytes, source: Cursor) -> bytes:
             out.stored(b"", 0)
         if mark & 4:
             chains.head.clear()
-            base, ahead = stop - first, stop
+            base, ahead, slid = stop - first, stop, stop
     return out.data()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from nzip.codec.bundle import bundled
+from nzip.codec.bundle import bundled, takes_too_much
 from nzip.codec.coding import Coding, coded, doubtful
 from nzip.codec.like import UNKNOWN, Known, decode_known
 from nzip.errors import CorruptError, LimitError, over_memory
@@ -111,8 +111,9 @@ def _opened(raw: bytes, coding: Coding, begun: Segment | None) -> tuple[Content 
     if begun:
         tree = (Leaf(raw[:first], replace(begun, length=first)), *tree)
     if len(tree) == 1 and isinstance(tree[0], Leaf):
-        segment = tree[0].segment
-        return Content((segment,)) if segment else None, _stored(raw)
+        content = Content((tree[0].segment,)) if tree[0].segment else None
+        if content is None or not takes_too_much(content, coding):
+            return content, _stored(raw)
     made = bundled(raw, tree, coding)
     return None, _stored(raw) if made is None else _finished(raw, coding, ENGINES.by_id(BUNDLE_ENGINE, 1), *made)
 

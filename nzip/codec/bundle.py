@@ -7,12 +7,14 @@ another, behind the plan. What is the same as an earlier leaf goes nowhere: the 
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
 from nzip.codec.coding import Coding, coded, doubtful
 from nzip.errors import CorruptError
-from nzip.formats.container.structures import BUNDLE_ENGINE, STORE_ENGINE
+from nzip.formats.container.structures import BUNDLE_ENGINE, MAX_BLOCK, STORE_ENGINE
 from nzip.formats.content.detection import detect, look
 from nzip.formats.content.kinds import CODE_KINDS, TEXT_KINDS, Content, Segment
 from nzip.formats.content.tree import Leaf, Tree
@@ -25,15 +27,22 @@ from nzip.models.coding import Coder
 from nzip.params import Params
 from nzip.registry import ENGINES
 
+OWN_MEMORY = 208 << 20  # bytes of memory that a part of an engine of content may take, or what the last engine takes;
+UNDIVIDED = 2  # or so many times as much where a leaf cannot be divided
+GRAIN = 1 << 16  # bytes of a part are counted in so many
 SEEN = 64  # bytes that are looked at, or looked for; fewer go where the last ones went
 
 
-class Place(NamedTuple):
-    """Where a leaf's bytes are: in a stream, from `start` on; `again` if another leaf has put them there."""
+Name = str | tuple[int, int]  # of a stream: a kind of general bytes; an engine's number, and that of its part
 
-    stream: str | int
+
+class Place(NamedTuple):
+    """Where `size` bytes of a leaf are: in a stream, from `start` on; `again` if another leaf has put them there."""
+
+    stream: Name
     start: int
-    again: bool
+    size: int
+    again: bool = False
 
 
 class Stream:
@@ -45,14 +54,15 @@ class Stream:
         self.segments: list[Segment | int] = []  # what a piece holds, or its bytes where that has to be looked for
 
     def add(self, leaf: Leaf) -> None:
-        self.size += len(leaf.data)
-        self.pieces.append(leaf.data)
         if leaf.segment is not None:
-            self.segments.append(replace(leaf.segment, length=len(leaf.data)))
+            frame = leaf.segment.frame if leaf.segment.frame <= self.size + leaf.segment.offset else 0
+            self.segments.append(replace(leaf.segment, length=len(leaf.data), frame=frame))
         elif self.segments and isinstance(self.segments[-1], int):
             self.segments[-1] += len(leaf.data)
         else:
             self.segments.append(len(leaf.data))
+        self.size += len(leaf.data)
+        self.pieces.append(leaf.data)
 
     def content(self, data: bytes, apart: bool) -> list[Segment]:
         """Return what the joined bytes hold."""
@@ -80,14 +90,16 @@ class Sorted:
         self._engines: list[tuple[Engine, Params]] = [
             (ENGINES.by_name(name), params) for name, params in coding.engines[:-1]
         ]
+        self._memory = own_memory(coding)
+        self._parts = [0] * len(self._engines)  # the number of each engine's part that leaves are added to
         self._general = "binary"  # the stream of bytes that are no leaf of an engine's
         self._seen: dict[bytes, Place] = {}
-        self._places: list[Place] = []  # of each leaf: the kind of general bytes, or the number of its engine
-        self.streams: dict[str | int, Stream] = {}
+        self._places: list[list[Place]] = []  # of each leaf, in pieces
+        self.streams: dict[Name, Stream] = {}
         self.openers: dict[Opener, list[int]] = {}
         self._place(tree)
-        order: list[str | int] = ["binary", "code", "text", *range(len(self._engines))]
-        self.names = [name for name in order if name in self.streams]
+        self.names: list[Name] = [name for name in ("binary", "code", "text") if name in self.streams]
+        self.names += sorted(name for name in self.streams if isinstance(name, tuple))
         self._numbers = {name: number for number, name in enumerate(self.names)}
         self._next = iter(self._places)
         self.plan = self._planned(tree)
@@ -107,26 +119,39 @@ class Sorted:
                 uses[0] += 1
                 self._place(node.children)
 
-    def _placed(self, leaf: Leaf, general: str) -> Place:
-        """Return the place of a leaf, after it was put there; in stream `general` if no engine has it."""
+    def _placed(self, leaf: Leaf, general: str) -> list[Place]:
+        """Return the places of a leaf's pieces, after it was put there; in stream `general` if no engine has it."""
         found = self._seen.get(leaf.data)
         if found is not None:
-            return found._replace(again=True)
-        name = general if leaf.segment is None else self._stream(leaf, leaf.segment)
+            return [found._replace(again=True)]
+        if leaf.segment is None:
+            return [self._put(general, leaf)]
+        content = Content((replace(leaf.segment, length=len(leaf.data)),))
+        for number, (engine, params) in enumerate(self._engines):
+            if engine.accepts(content):
+                most = _largest(engine, params, self._memory)
+                pieces = list(divided(leaf, leaf.segment, most))
+                if len(pieces[0].data) > most and _memory(engine, params, len(leaf.data)) > UNDIVIDED * self._memory:
+                    continue
+                if self._better(leaf.data, content, engine, params):
+                    return [self._put(self._part(number, len(piece.data), most), piece) for piece in pieces]
+        return [self._put("binary", leaf)]
+
+    def _part(self, number: int, size: int, most: int) -> Name:
+        """Return the stream of the part of engine `number` that `size` bytes are added to: a new one where the last is
+        full."""
+        held = self.streams.get((number, self._parts[number]))
+        if held is not None and held.size + size > most:
+            self._parts[number] += 1
+        return number, self._parts[number]
+
+    def _put(self, name: Name, leaf: Leaf) -> Place:
         stream = self.streams.setdefault(name, Stream())
-        place = Place(name, stream.size, False)
+        place = Place(name, stream.size, len(leaf.data))
         stream.add(leaf)
         if len(leaf.data) >= SEEN:
             self._seen[leaf.data] = place
         return place
-
-    def _stream(self, leaf: Leaf, segment: Segment) -> str | int:
-        """Return the name of the stream that a leaf of a known kind belongs to."""
-        content = Content((replace(segment, length=len(leaf.data)),))
-        for number, (engine, params) in enumerate(self._engines):
-            if engine.accepts(content) and self._better(leaf.data, content, engine, params):
-                return number
-        return "binary"
 
     def _better(self, data: bytes, content: Content, engine: Engine, params: Params) -> bool:
         """Return whether an engine that accepts a leaf does better than the last one; it is tried where that is
@@ -142,9 +167,7 @@ class Sorted:
         out: list[bytes] = []
         for node in tree:
             if isinstance(node, Leaf):
-                place, size = next(self._next), len(node.data)
-                number = self._numbers[place.stream]
-                out.append(again_stretch(number, size, place.start) if place.again else stream_stretch(number, size))
+                out += map(self._stretch, next(self._next))
             else:
                 inner = sum(len(child.data) if isinstance(child, Leaf) else child.size for child in node.children)
                 self.openers[node.opener][1] += inner
@@ -152,9 +175,52 @@ class Sorted:
                 out += [opened_stretch(number, node.size, inner, node.recipe), self._planned(node.children)]
         return b"".join(out)
 
-    def engine(self, name: str | int) -> tuple[Engine, Params] | None:
+    def _stretch(self, place: Place) -> bytes:
+        """Return the plan of a leaf, or a piece of one."""
+        number = self._numbers[place.stream]
+        if place.again:
+            return again_stretch(number, place.size, place.start)
+        return stream_stretch(number, place.size)
+
+    def engine(self, name: Name) -> tuple[Engine, Params] | None:
         """Return whose part a stream is; None for general bytes."""
-        return self._engines[name] if isinstance(name, int) else None
+        return self._engines[name[0]] if isinstance(name, tuple) else None
+
+
+def own_memory(coding: Coding) -> int:
+    """Return the bytes of memory that a part of an engine of content may take."""
+    return max(OWN_MEMORY, _memory(*coding.last, coding.opened))
+
+
+def takes_too_much(content: Content, coding: Coding) -> bool:
+    """Return whether a block of this content is to be divided, as the engine that accepts it takes too much memory."""
+    for name, params in coding.engines[:-1]:
+        engine: Engine = ENGINES.by_name(name)
+        if engine.accepts(content):
+            return _memory(engine, params, content.size) > own_memory(coding)
+    return False
+
+
+def divided(leaf: Leaf, segment: Segment, most: int) -> Iterator[Leaf]:
+    """Yield a picture's rows, or the frames of a sound, in pieces of at most `most` bytes, as far as that can be."""
+    unit = segment.row if segment.kind == "image" else segment.stride if segment.kind == "audio" else 0
+    size = segment.offset + (most - segment.offset) // unit * unit if unit else 0
+    if len(leaf.data) <= most or size <= segment.offset:
+        yield leaf
+        return
+    yield Leaf(leaf.data[:size], replace(segment, length=size, frame=0))
+    behind = replace(segment, length=len(leaf.data) - size, offset=0, frame=0)
+    yield from divided(Leaf(leaf.data[size:], behind), behind, most)
+
+
+def _memory(engine: Engine, params: Params, size: int) -> int:
+    return engine.memory(engine.fit(params, size), size)
+
+
+def _largest(engine: Engine, params: Params, memory: int) -> int:
+    """Return how many bytes, in whole grains, an engine decodes with so much memory: one grain at least."""
+    grains = range(1, MAX_BLOCK // GRAIN)
+    return GRAIN * max(1, bisect_right(grains, memory, key=lambda number: _memory(engine, params, number * GRAIN)))
 
 
 def bundled(raw: bytes, tree: Tree, coding: Coding) -> tuple[Coder, bytes] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nzip
-from nzip.codec import blocks
+from nzip.codec import blocks, bundle
 from nzip.codec.coding import Coding
 from nzip.errors import CorruptError, NzipError
 from nzip.formats.container.structures import BlockHeader, TransformSpec
@@ -19,6 +20,7 @@ from nzip.formats.container.wire import Reader, uleb
 from nzip.formats.content import tree
 from nzip.formats.content.containers.base import Found
 from nzip.formats.content.kinds import Segment
+from nzip.formats.content.tree import Leaf
 from nzip.formats.openers import plan
 from nzip.formats.openers.base import Opened, Opener
 from nzip.formats.openers.plan import Account, Rebuilder, again_stretch, opened_stretch, stream_stretch
@@ -247,9 +249,8 @@ def test_damage_in_heads_and_payloads() -> None:
 def test_memory_that_is_not_stated_is_not_taken() -> None:
     data = nested(1)
     _header, payload = chunk_of(data, 3)
-    bundle = nzip.engines()["bundle"]
     with pytest.raises(CorruptError, match="more memory"):
-        bundle.decode(payload, len(data), {"memory": 0})
+        nzip.engines()["bundle"].decode(payload, len(data), {"memory": 0})
     with pytest.raises(nzip.LimitError):
         nzip.decompress(nzip.compress(data, 3), max_memory=1 << 20)
 
@@ -265,3 +266,36 @@ def test_a_bundle_in_a_bundle_is_refused() -> None:
 def test_any_bytes_come_back(pieces: list[tuple[bytes, bytes]], level: int) -> None:
     data = b"".join(plain + mirrored(inner) for plain, inner in pieces) * 3
     assert nzip.decompress(nzip.compress(data, level)) == data
+
+
+def test_a_picture_that_takes_too_much_memory_is_divided_in_rows() -> None:
+    segment = Segment("image", 7 + 10 * 30, width=1, channels=3, stride=3, row=30, offset=7, frame=3)
+    leaf = Leaf(bytes(range(7)) + bytes(300), segment)
+    pieces = list(bundle.divided(leaf, segment, 100))
+    assert b"".join(piece.data for piece in pieces) == leaf.data
+    assert [len(piece.data) for piece in pieces] == [97, 90, 90, 30]
+    for piece in pieces:
+        assert piece.segment == replace(segment, length=len(piece.data), offset=7 * (piece is pieces[0]), frame=0)
+    assert list(bundle.divided(leaf, segment, 307)) == [leaf]
+    assert list(bundle.divided(leaf, segment, 20)) == [leaf]  # less than a row
+    text = Segment("text", 307)
+    assert list(bundle.divided(leaf, text, 100)) == [leaf]
+
+
+def test_parts_of_an_engine_stay_below_the_memory_that_it_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundle, "OWN_MEMORY", 1)
+    monkeypatch.setattr("nzip.models.columnar.ColumnarEngine.accepts", lambda self, content: True)
+    monkeypatch.setattr("nzip.models.columnar.ColumnarEngine.memory", lambda self, params, size: 1000 * size)
+    monkeypatch.setattr("nzip.models.cm.engine.CmEngine.memory", lambda self, params, size: 1000 * (1 << 18))
+    rng = random.Random(7)
+    data = bytes(rng.randrange(16) for _ in range(700_000))
+    found = [
+        Found(0, 600_000, segment=Segment("image", 600_000, width=1, channels=1, stride=1, row=1000)),
+        Found(600_000, 650_000, segment=Segment("audio", 50_000, width=1, channels=1, stride=1)),
+    ]
+    monkeypatch.setattr(tree, "find", lambda data: found)
+    some = Coding((("columnar", {}), ("cm", {"preset": 1})), opened=1 << 20)
+    made = bundle.bundled(data, tree.grow(data, 1 << 20), some)
+    assert made is not None
+    head = Head.parse(Reader(made[1]))
+    assert [part.streams for part in head.parts[1:]] == [(262_000,), (262_000,), (126_000,)]

@@ -306,7 +306,8 @@ def _sounds() -> dict[str, bytes]:
     """`BLOCKS`, and sounds of every form: with headers, so that what they hold is seen."""
     from models.pcm import sounds
 
-    found = {**BLOCKS, SMALL: sounds.riff(sounds.tones(24, 1), 2, 1), **sounds.every()}
+    every = sounds.every()
+    found = {**BLOCKS, SMALL: sounds.riff(sounds.tones(24, 1), 2, 1), "records": every["stereo"], **every}
     return {about: block[:120] for about, block in found.items()} if JIT_OFF else found
 
 

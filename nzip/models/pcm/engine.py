@@ -48,6 +48,7 @@ class PcmEngine(Engine):
             low=min(PRESETS),
             high=max(PRESETS),
             default=1,
+            newer=True,
             help="How much predicts: 1 is quick, 2 codes smaller and takes several times as long.",
         ),
     )

@@ -8,6 +8,8 @@ from formats.openers.made import apng_of, chunk, image_header, png_of, words, zl
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nzip.registry import OPENERS
+
 ROWS = b"".join(b"\0" + bytes((x * y) % 251 for x in range(30)) for y in range(40))
 HEADER = image_header(10, 40)
 TEXTS = chunk(b"tEXt", b"Software\0a program") + chunk(b"iCCP", b"profile\0\0" + zlib_of(words(200)))
@@ -75,3 +77,10 @@ def test_what_is_wrong_or_cut_off_is_left() -> None:
         left_alone("png", coded[:at] + bytes((coded[at] ^ 33,)) + coded[at + 1 :])
     left_alone("png", b"\x89PNG\r\n\x1a\n" + HEADER + chunk(b"IEND", b""))
     left_alone("png", b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 1 << 31) + b"IDAT" + bytes(99))
+
+
+@pytest.mark.parametrize("most", [0, 1, 50, 200, 400, 1000])
+def test_little_room_is_left(most: int) -> None:
+    """Where others took what containers may hold together, less than nothing is left behind the first streams."""
+    coded = apng_of([ROWS, ROWS], HEADER, 10, 40, 90)
+    assert OPENERS.by_name("png").open(coded, most) is None

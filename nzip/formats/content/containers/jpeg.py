@@ -5,6 +5,7 @@ from __future__ import annotations
 from nzip.formats.content.containers.base import Found
 from nzip.formats.content.containers.streams import Budget
 from nzip.formats.content.kinds import Segment
+from nzip.formats.jpeg.recoding import take_apart
 from nzip.process import imported
 
 LEAST = 256  # bytes
@@ -21,6 +22,6 @@ def jpeg(data: bytes, at: int, budget: Budget) -> list[Found]:
         return []
     end = scan_kernel.jpeg_end(np.frombuffer(data, np.uint8), at, budget.walked)
     budget.walked -= abs(end) - at
-    if end - at < LEAST:
-        return []
+    if end - at < LEAST or take_apart(data, at, end) is None:
+        return []  # other engines do better with what does not come back
     return [Found(at, end, segment=Segment("image-jpeg", end - at, confidence=95))]

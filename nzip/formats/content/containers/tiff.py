@@ -38,6 +38,7 @@ class Picture(NamedTuple):
         width: bytes of a sample; 0 for a bitmap.
         channels: samples of a pixel.
         plane: bytes of a plane where there are several, one after another; else 0.
+        planes: how many there are.
         big: whether samples begin with their highest byte.
         indexed, real: as in `Segment`.
         differences: whether the samples are written as differences.
@@ -47,6 +48,7 @@ class Picture(NamedTuple):
     width: int
     channels: int
     plane: int
+    planes: int
     big: bool
     indexed: bool
     real: bool
@@ -128,6 +130,7 @@ def _picture(fields: dict[int, list[int]], start: int, big: bool) -> Found | Non
         bits[0] // 8 if bits[0] in (8, 16, 32, 64) else 0,
         channels,
         row * rows if apart and not tiled else 0,
+        samples if apart and not tiled else 1,
         big and bits[0] > 8,
         one(COLOURS, 0) == 3,
         one(FORMAT, 1) == 3,
@@ -178,11 +181,22 @@ def _segment(picture: Picture, size: int) -> Segment:
 
 
 def _pixels(picture: Picture) -> Callable[[bytes], Iterable[Found]]:
+    """Return what finds the picture in its samples as they are coded: differences perhaps, planes perhaps."""
+
     def leaf(pixels: bytes) -> Iterable[Found]:
         return [Found(0, len(pixels), segment=_segment(picture, len(pixels)))]
 
+    def planes(pixels: bytes) -> Iterable[Found]:
+        if picture.width != 1 or picture.planes < 2 or len(pixels) != picture.plane * picture.planes:
+            return leaf(pixels)
+        whole = picture._replace(
+            row=picture.row * picture.planes, channels=picture.planes, plane=0, planes=1,
+            differences=False,
+        )  # fmt: skip
+        return [Found(0, len(pixels), "shuffle", {"width": picture.planes}, inside=_pixels(whole))]
+
     def differences(pixels: bytes) -> Iterable[Found]:
         hints = {"row": picture.row, "width": picture.width, "channels": picture.channels, "big": picture.big}
-        return [Found(0, len(pixels), "differences", hints, inside=leaf)]
+        return [Found(0, len(pixels), "differences", hints, inside=planes)]
 
-    return differences if picture.differences and picture.width else leaf
+    return differences if picture.differences and picture.width else planes

@@ -46,6 +46,8 @@ def inflate(data: bytes | bytearray | memoryview, start: int = 0, most: int = 1 
 
 def tokens_of(data: bytes | bytearray | memoryview, start: int, most: int, keep: bool = True) -> Inflated | None:
     """As `inflate`, with tokens and blocks if `keep` says so."""
+    if most < 0:  # nothing is left of what containers may hold together
+        return None
     imported("numba", "nzip.formats.openers.deflate.inflate_kernel")
     import numpy as np
 

@@ -174,11 +174,11 @@ def redo(
                 slides = s - slid >= window + farthest
                 if slides:
                     slid += window
-                if known < size:
-                    known = slid + 2 * window if slid + 2 * window < size else size
+                if known < stop:
+                    known = slid + 2 * window if slid + 2 * window < stop else stop
                 elif not slides:
                     break
-                if known == size:
+                if known == stop:
                     break
             look = stop - s
             if look == 0 and waiting == 0:
@@ -221,7 +221,7 @@ def redo(
                                 length = look
                             if length <= 5 and (short > 0 or (patient and length == 3 and s - found > TOO_FAR)):
                                 length = 2
-                elif matcher == RUNS and s > 0:
+                elif matcher == RUNS and s > base + first:
                     value = plain[u64(s - 1)]
                     k = 0
                     while k < LONGEST and k < look and plain[u64(s + k)] == value:
@@ -301,6 +301,7 @@ def redo(
                 head[u64(k)] = 0
             base = stop - first
             ahead = stop
+            slid = stop
     if testing:
         _forget(plain, ahead, shift, hash_mask, head)
     return tested

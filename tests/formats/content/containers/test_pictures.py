@@ -131,8 +131,17 @@ def test_differences_and_planes_of_a_tiff() -> None:
     fields: dict[int, tuple[int, ...]] = {256: (20,), 257: (25,), 258: (8, 8), 259: (5,), 277: (2,), 278: (25,)}
     data = tiff_file({**fields, 284: (2,), 317: (2,)}, [lzw(rows[:500]), lzw(rows[500:])])
     [(leaf, segment)] = grown(data, tiff.find(data, 0))
-    assert (segment.row, segment.stride, segment.frame) == (20, 1, 500)
-    assert leaf[:2] == bytes((rows[0], (rows[0] + rows[1]) % 256))
+    assert (segment.row, segment.stride, segment.channels, segment.frame) == (40, 2, 2, 0)
+    assert leaf[:4] == bytes((rows[0], rows[500], (rows[0] + rows[1]) % 256, (rows[500] + rows[501]) % 256))
+
+
+def test_planes_of_16_bits_stay_apart() -> None:
+    rows = pixels(40, 50)
+    fields: dict[int, tuple[int, ...]] = {256: (20,), 257: (25,), 258: (16, 16), 259: (5,), 277: (2,), 278: (25,)}
+    data = tiff_file({**fields, 284: (2,)}, [lzw(rows[:1000]), lzw(rows[1000:])])
+    [(leaf, segment)] = grown(data, tiff.find(data, 0))
+    assert leaf == rows
+    assert (segment.row, segment.width, segment.stride, segment.frame) == (40, 2, 2, 1000)
 
 
 def test_a_facsimile_in_a_tiff() -> None:
