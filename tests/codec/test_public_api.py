@@ -45,6 +45,7 @@ NAMES = [
     "inspect",
     "latents",
     "levels",
+    "make_primer",
     "open",
     "conditional",
     "read_signal",
@@ -58,20 +59,24 @@ NAMES = [
 
 SIGNATURES = {
     "compress": "(data, level=6, *, engine=None, params=None, threads=1, block_size=None, window_bits=None, "
-    "verify=None)",
-    "decompress": "(data, *, max_output_size=None, max_memory=2147483648, threads=1)",
+    "verify=None, like=None, primer=None)",
+    "decompress": "(data, *, max_output_size=None, max_memory=2147483648, threads=1, like=None, primer=None)",
     "open": "(filename, mode='rb', *, level=6, threads=1, max_memory=2147483648, encoding=None, errors=None, "
     "newline=None, **settings)",
-    "NzipFile": "(file, mode='r', *, level=6, threads=1, max_memory=2147483648, lost=None, **settings)",
-    "Salvage": "(file, *, lost='zeros', max_memory=2147483648, threads=1, unplaced=False, max_output_size=None)",
-    "salvage": "(source, *, lost='zeros', max_memory=2147483648, threads=1, unplaced=False, max_output_size=None)",
+    "NzipFile": "(file, mode='r', *, level=6, threads=1, max_memory=2147483648, lost=None, like=None, primer=None, "
+    "**settings)",
+    "Salvage": "(file, *, lost='zeros', max_memory=2147483648, threads=1, unplaced=False, max_output_size=None, "
+    "like=None, primer=None)",
+    "salvage": "(source, *, lost='zeros', max_memory=2147483648, threads=1, unplaced=False, max_output_size=None, "
+    "like=None, primer=None)",
     "Compressor": "(level=6, *, engine=None, params=None, threads=1, block_size=None, window_bits=None, verify=None, "
-    "content_size=None, name=None, mode=None, mtime_ns=None, kind=None)",
+    "content_size=None, name=None, mode=None, mtime_ns=None, kind=None, like=None, primer=None)",
     "conditional": "(data, level=6, *, engine=None, params=None, most=65536)",
     "Compressor.compress": "(self, data)",
     "Compressor.flush": "(self)",
     "Compressor.close": "(self)",
-    "Decompressor": "(*, max_output_size=None, max_memory=2147483648, max_block=None, threads=1)",
+    "Decompressor": "(*, max_output_size=None, max_memory=2147483648, max_block=None, threads=1, like=None, "
+    "primer=None)",
     "Decompressor.decompress": "(self, data=b'', max_length=-1)",
     "Decompressor.end_input": "(self)",
     "Decompressor.close": "(self)",

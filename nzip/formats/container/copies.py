@@ -13,8 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-import zstandard
-
 from nzip.errors import CorruptError
 from nzip.formats.container.wire import Reader, check64, uleb
 
@@ -63,6 +61,8 @@ def pack(copies: Sequence[Copy], content: bytes, literals: int) -> bytes:
     """
     if not copies or len(copies) > max(1, len(content) // LEAST):
         return b""
+    import zstandard
+
     columns = [bytearray() for _ in range(COLUMNS)]
     place = 0
     streams: list[tuple[int, int]] = []
@@ -194,6 +194,8 @@ def _unfolded(value: int) -> int:
 
 
 def _unpacked(packed: bytes, most: int) -> bytes:
+    import zstandard
+
     # As for the engine: a frame that announces its size would have so much allocated.
     if packed[:1] != b"\0":
         raise CorruptError("a block's copies are damaged (their frame header is not of the allowed form)")

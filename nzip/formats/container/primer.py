@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import hashlib
 
-import zstandard
-
 from nzip.errors import CorruptError, UnsupportedError
 from nzip.formats.container.structures import DIGEST
 from nzip.formats.container.wire import Reader, uleb
@@ -30,6 +28,8 @@ def pack(text: bytes) -> bytes:
     Raises:
         ValueError: the text is empty, or too long.
     """
+    import zstandard
+
     if not 0 < len(text) <= MOST:
         raise ValueError(f"a primer has 1 to {MOST:,} bytes, not {len(text):,}")
     frame = zstandard.ZstdCompressor(level=LEVEL, write_content_size=False).compress(text)
@@ -43,6 +43,8 @@ def parse(data: bytes) -> bytes:
         CorruptError: it is none, or a damaged one.
         UnsupportedError: a later nzip made it.
     """
+    import zstandard
+
     reader = Reader(data)
     if data[: len(MAGIC)] != MAGIC:
         raise CorruptError("this is no primer; nzip primer make makes one")
