@@ -25,6 +25,7 @@ from nzip.codec.members import MemberWriter
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
 from nzip.formats.container import copies
 from nzip.formats.container.structures import Header
+from nzip.formats.content.containers.search import find
 from nzip.formats.content.continued import behind
 from nzip.formats.content.kinds import Segment
 from nzip.formats.repeats.finder import Cut, Finder
@@ -286,7 +287,7 @@ class Compressor(Closing):
             raise ValueError(f"content_size was {expected} and {self.bytes_in} bytes came")
         self._look()
         raw = bytes(self._rest.data)
-        cut = None if self._repeats is None else self._repeats.cut(self._block_size)
+        cut = None if self._repeats is None else self._without_repeats(raw, self._repeats)
         if not self._begun and not self._table and not (self._limit and raw) and (cut is None or cut.size == len(raw)):
             end = self._writer.solo(_coded(raw, cut, self._coding, self._beside, 0), raw)
         else:
@@ -379,10 +380,7 @@ class Compressor(Closing):
         raw, cut, after = bytes(self._rest.data), None, None
         if self._repeats is not None:
             self._look()
-            cut = self._repeats.cut(self._block_size)
-            count = end_of_block(cut.literals, self._coding) if more and cut.literals else len(cut.literals)
-            if count < len(cut.literals):
-                cut = self._repeats.cut(count)
+            cut = self._without_repeats(raw, self._repeats, more=more)
             raw = raw[: cut.size]
         elif more and not self._limit:
             raw = raw[: end_of_block(raw, self._coding)]
@@ -431,6 +429,15 @@ class Compressor(Closing):
             imported("numpy")
             self._repeats = Finder(self._reach) if self._old is None else self._old.finder(self._reach)
         self._repeats.scan(self._rest.data)
+
+    def _without_repeats(self, raw: bytes, repeats: Finder, *, more: bool = False) -> Cut:
+        """Return the next block, what it copies left out; with `more`, up to a border of content."""
+        files: list[tuple[int, int]] = []
+        if self._coding.opened and self._old is None and repeats.copies:
+            files = [(found.start, found.stop) for found in find(raw)]
+        cut = repeats.cut(self._block_size, files)
+        count = end_of_block(cut.literals, self._coding) if more and cut.literals else len(cut.literals)
+        return repeats.cut(count, files) if count < len(cut.literals) else cut
 
 
 def _coded(

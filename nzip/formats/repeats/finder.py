@@ -10,8 +10,8 @@ on where this one stopped.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -132,16 +132,27 @@ class Finder:
                 self._reach, self._near, self._far, self._rate, self._old,
             )  # fmt: skip
 
-    def cut(self, most: int) -> Cut:
+    @property
+    def copies(self) -> int:
+        """How many copies were found in the block."""
+        return int(self._state[COPIES])
+
+    def cut(self, most: int, files: Sequence[tuple[int, int]] = ()) -> Cut:
         """Return a block that begins where this one does and has at most `most` literals.
 
         Nothing changes by this; `advance` begins the next block.
-        """
-        found = self._cut(most, copying=True)
-        # Copies that are cut in small pieces help nobody.
-        return found if len(found.copies) <= found.size // LEAST else self._cut(most, copying=False)
 
-    def _cut(self, most: int, *, copying: bool) -> Cut:
+        Args:
+            most: literals.
+            files: where in the block files begin and end that are coded better whole than without pieces: copies of a
+                part of one are left out, unless they are most of it together.
+        """
+        rows = _of_whole(self._copies[: COLUMNS * self.copies].reshape(-1, COLUMNS).tolist(), files)
+        found = self._cut(most, rows)
+        # Copies that are cut in small pieces help nobody.
+        return found if len(found.copies) <= found.size // LEAST else self._cut(most, [])
+
+    def _cut(self, most: int, rows: list[list[int]]) -> Cut:
         start, gone, first = self.start, int(self._state[GONE]), self._literal[-1]
         block = Map(start, first, array("q"), array("q"))
         runs: list[tuple[int, int]] = []
@@ -160,7 +171,6 @@ class Finder:
                 at = stop
             return literals < most
 
-        rows = self._copies[: COLUMNS * int(self._state[COPIES])].reshape(-1, COLUMNS).tolist() if copying else []
         for place, length, source in [*rows, (self.scanned, 0, 0)]:
             if not keep(place):
                 break
@@ -251,6 +261,23 @@ class Finder:
             _grown(self._table, table, self._bits + 1)
             self._table = table
         return room if room > 0 else PIECE
+
+
+def _of_whole(rows: list[list[int]], files: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """Return the copies (place, length, source; in order) without what they have of files that they are less than half
+    of; a copy of a few bytes that is left is one still."""
+    for start, stop in files:
+        first = bisect_right(rows, start, key=lambda row: row[0] + row[1])  # the first that ends behind `start`
+        last = bisect_left(rows, stop, lo=first, key=lambda row: row[0])
+        copied = sum(min(stop, place + length) - max(start, place) for place, length, _ in rows[first:last])
+        if 0 < copied * 2 < stop - start:
+            place, length, source = rows[first]
+            before = [[place, start - place, source]] if place < start else []
+            place, length, source = rows[last - 1]
+            end = place + length
+            behind = [[stop, end - stop, source + stop - place]] if end > stop else []
+            rows[first:last] = before + behind
+    return rows
 
 
 @lru_cache(maxsize=1)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nzip.formats.container.copies import LEAST
-from nzip.formats.repeats.finder import Cut, Finder
+from nzip.formats.repeats.finder import Cut, Finder, _of_whole
 
 BLOCK = 3000
 
@@ -141,3 +141,24 @@ def test_memory_is_bounded():
         finder.advance(cut)
         del rest[: cut.size]
     assert len(finder._known) <= 1 << 17
+
+
+@pytest.mark.parametrize(
+    ("rows", "files", "wanted"),
+    [
+        ([], [(0, 10)], []),
+        ([[0, 10, 100]], [(20, 30)], [[0, 10, 100]]),
+        ([[22, 3, 100]], [(20, 30)], []),  # a piece of a file
+        ([[22, 5, 100]], [(20, 30)], [[22, 5, 100]]),  # half of it
+        ([[21, 2, 7], [25, 4, 100]], [(20, 30)], [[21, 2, 7], [25, 4, 100]]),
+        ([[15, 50, 100]], [(20, 30), (40, 50)], [[15, 50, 100]]),  # all of both
+        ([[15, 8, 100], [28, 4, 200]], [(20, 40)], [[15, 5, 100]]),
+        ([[5, 18, 100], [27, 9, 200]], [(20, 30)], [[5, 18, 100], [27, 9, 200]]),
+        ([[5, 17, 100], [28, 9, 200]], [(20, 30)], [[5, 15, 100], [30, 7, 202]]),
+        ([[5, 17, 100], [28, 9, 200]], [(20, 30), (36, 90)], [[5, 15, 100], [30, 6, 202]]),
+    ],
+)
+def test_copies_of_pieces_of_files_are_left_out(
+    rows: list[list[int]], files: list[tuple[int, int]], wanted: list[list[int]]
+) -> None:
+    assert _of_whole(rows, files) == wanted
