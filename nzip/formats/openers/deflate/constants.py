@@ -1,11 +1,9 @@
-"""The numbers of RFC 1951 that kernels look up, as one array.
+"""The numbers of RFC 1951, and where `tables` has them for kernels.
 
 A token is one uint32: a literal is its byte; a match is its length plus its distance times 512.
 """
 
 from __future__ import annotations
-
-import numpy as np
 
 LENGTH_EXTRA = (0,) * 8 + (1,) * 4 + (2,) * 4 + (3,) * 4 + (4,) * 4 + (5,) * 4 + (0,)
 DISTANCE_EXTRA = (0, 0, *(n // 2 for n in range(28)))
@@ -20,10 +18,6 @@ FARTHEST = 32768
 STORED, FIXED, DYNAMIC = range(3)
 
 
-def _bases(first: int, extra: tuple[int, ...]) -> list[int]:
-    return [first + sum(1 << bits for bits in extra[:n]) for n in range(len(extra))]
-
-
 # Where each table begins.
 LENGTH_BASE = 0  # 29: the shortest length of a symbol
 LENGTH_BITS = 32  # 29
@@ -33,24 +27,3 @@ ORDER = 128  # 19
 LENGTH_SYMBOL = 160  # 259: length -> symbol - 257
 DISTANCE_SYMBOL = 448  # 512: distance - 1, or 256 + (distance - 1) // 128 -> symbol
 SIZE = 960
-
-
-def tables() -> np.ndarray:
-    """Return the tables (int32)."""
-    out = np.zeros(SIZE, np.int32)
-    bases = [*_bases(SHORTEST, LENGTH_EXTRA[:28]), LONGEST]
-    out[LENGTH_BASE : LENGTH_BASE + 29] = bases
-    out[LENGTH_BITS : LENGTH_BITS + 29] = LENGTH_EXTRA
-    far = _bases(1, DISTANCE_EXTRA)
-    out[DISTANCE_BASE : DISTANCE_BASE + 30] = far
-    out[DISTANCE_BITS : DISTANCE_BITS + 30] = DISTANCE_EXTRA
-    out[ORDER : ORDER + 19] = CODE_ORDER
-    lengths = np.arange(SHORTEST, LONGEST + 1)
-    out[LENGTH_SYMBOL + lengths] = np.searchsorted(bases, lengths, "right") - 1
-    near = np.arange(256)
-    out[DISTANCE_SYMBOL + near] = np.searchsorted(far, near + 1, "right") - 1
-    out[DISTANCE_SYMBOL + 256 + near] = np.searchsorted(far, (near << 7) + 1, "right") - 1
-    return out
-
-
-TABLES = tables()

@@ -81,7 +81,7 @@ class Arrays:
         """Return what the kernel returns, and the coder behind it."""
         from nzip.entropy import bounds
         from nzip.formats.openers.deflate import follow_kernel as kernel
-        from nzip.formats.openers.deflate.constants import TABLES
+        from nzip.formats.openers.deflate.tables import TABLES
 
         if self.used:
             self.heads[:] = 0

@@ -52,7 +52,7 @@ def tokens_of(data: bytes | bytearray | memoryview, start: int, most: int, keep:
     import numpy as np
 
     from nzip.formats.openers.deflate import inflate_kernel as kernel
-    from nzip.formats.openers.deflate.constants import TABLES
+    from nzip.formats.openers.deflate.tables import TABLES
 
     coded = np.frombuffer(data, np.uint8)[start:]
     coded.flags.writeable = False  # the kernel is compiled for such only

@@ -38,7 +38,8 @@ class Encoder:
         import numpy as np
 
         from nzip.formats.openers.deflate import redo_kernel
-        from nzip.formats.openers.deflate.constants import FARTHEST, TABLES
+        from nzip.formats.openers.deflate.constants import FARTHEST
+        from nzip.formats.openers.deflate.tables import TABLES
 
         found = np.zeros(len(settings), np.int64)
         if len(tokens) and len(settings):
@@ -55,7 +56,7 @@ class Encoder:
         import numpy as np
 
         from nzip.formats.openers.deflate import redo_kernel, trees_kernel
-        from nzip.formats.openers.deflate.constants import TABLES
+        from nzip.formats.openers.deflate.tables import TABLES
 
         packed = settings.packed().copy()
         packed[redo_kernel.STEPS] = STEPS * self.size + FEWEST
