@@ -18,7 +18,8 @@ MIN_BLOCK_SIZE, MAX_BLOCK_SIZE = 1 << 10, 1 << 30
 LEAST_REPEATED = 1 << 16  # bytes of content, and of a block, that repeats are looked for in
 MOST_REPEATED = 48 << 20  # bytes of content of a block that are copies, at most,
 REPEATED = 3  # and so many times as many as a block's size
-MOST_OPENED = 16 * MIB  # bytes that may come out of the containers of a small block
+LEAST_OPENED = 12 * MIB  # bytes that may come out of the containers of a block, though it is smaller
+SAMPLED, MOST_SAMPLED = 3, 64 * MIB  # so many times as many samples of pictures and sounds
 OPENS, OWN, STRONG = 2, 3, 7  # levels from which on containers are opened, and content has engines of its own; strong
 CONTENT = ("jpeg", "pix", "pcm")  # engines of pictures and sounds
 BITMAPS, OF_BITMAPS = 5, "bilevel"  # the level from which on bitmaps have an engine, which is slower than level 4's
@@ -35,6 +36,18 @@ class Choice(NamedTuple):
 
     engine: str
     params: Mapping[str, Any]
+
+
+class Room(NamedTuple):
+    """Bytes that may come out of the containers of a block, all together.
+
+    Attributes:
+        others: all but
+        samples: pixels and samples of sound, whose engines take memory for a part of them only.
+    """
+
+    others: int
+    samples: int
 
 
 STORED = Choice("store", {})
@@ -63,9 +76,12 @@ class Settings:
     opens: bool = False
 
     @property
-    def opened(self) -> int:
-        """Bytes that may come out of the containers of a block; 0 where none is opened."""
-        return max(MOST_OPENED, self.block_size * 5 // 3) if self.opens else 0
+    def opened(self) -> Room | None:
+        """What may come out of the containers of a block; None where none is opened."""
+        if not self.opens:
+            return None
+        others = max(self.block_size, LEAST_OPENED)
+        return Room(others, max(others, min(SAMPLED * others, MOST_SAMPLED)))
 
     def encode_memory(self, size: int | None = None, threads: int = 1) -> int:
         """Return the bytes of memory that compressing `size` bytes (None if unknown) needs.

@@ -25,6 +25,7 @@ from nzip.models.coding import Coder
 from nzip.params import Params
 from nzip.process import imported
 from nzip.registry import ENGINES
+from nzip.settings import Room
 
 DEFAULT_MAX_MEMORY = 2 << 30
 DOUBTED = 32  # a block that opening makes shorter by less than one byte in so many is coded as it is, too
@@ -98,16 +99,16 @@ def encode_block(raw: bytes, coding: Coding, begun: Segment | None = None) -> by
         return stored
     imported("numpy")
     with progress.block(len(raw)):
-        content, chunk = _opened(raw, coding, begun) if coding.opened else (None, stored)
+        content, chunk = _opened(raw, coding, coding.opened, begun) if coding.opened else (None, stored)
         if len(chunk) * DOUBTED < len(stored) * (DOUBTED - 1):
             return chunk
         return min(chunk, _in_one_piece(raw, content or detect(raw, apart=last.sees_records), coding), key=len)
 
 
-def _opened(raw: bytes, coding: Coding, begun: Segment | None) -> tuple[Content | None, bytes]:
+def _opened(raw: bytes, coding: Coding, room: Room, begun: Segment | None) -> tuple[Content | None, bytes]:
     """Return what a block holds, where that was found out, and its chunk if it was opened; else the stored one."""
     first = min(begun.length, len(raw)) if begun else 0
-    tree: Tree = grow(raw[first:], coding.opened) if first < len(raw) else ()
+    tree: Tree = grow(raw[first:], room) if first < len(raw) else ()
     if begun:
         tree = (Leaf(raw[:first], replace(begun, length=first)), *tree)
     if len(tree) == 1 and isinstance(tree[0], Leaf):

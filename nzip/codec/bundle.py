@@ -27,8 +27,8 @@ from nzip.models.coding import Coder
 from nzip.params import Params
 from nzip.registry import ENGINES
 
-OWN_MEMORY = 208 << 20  # bytes of memory that a part of an engine of content may take, or what the last engine takes;
-UNDIVIDED = 2  # or so many times as much where a leaf cannot be divided
+OWN_MEMORY = 128 << 20  # bytes of memory that a part of an engine of content may take, or what the last engine takes;
+UNDIVIDED = 9  # or so many quarters of it where a leaf cannot be divided
 GRAIN = 1 << 16  # bytes of a part are counted in so many
 SEEN = 64  # bytes that are looked at, or looked for; fewer go where the last ones went
 
@@ -131,7 +131,8 @@ class Sorted:
             if engine.accepts(content):
                 most = _largest(engine, params, self._memory)
                 pieces = list(divided(leaf, leaf.segment, most))
-                if len(pieces[0].data) > most and _memory(engine, params, len(leaf.data)) > UNDIVIDED * self._memory:
+                undivided = len(pieces[0].data) > most
+                if undivided and 4 * _memory(engine, params, len(leaf.data)) > UNDIVIDED * self._memory:
                     continue
                 if self._better(leaf.data, content, engine, params):
                     return [self._put(self._part(number, len(piece.data), most), piece) for piece in pieces]
@@ -189,7 +190,7 @@ class Sorted:
 
 def own_memory(coding: Coding) -> int:
     """Return the bytes of memory that a part of an engine of content may take."""
-    return max(OWN_MEMORY, _memory(*coding.last, coding.opened))
+    return max(OWN_MEMORY, _memory(*coding.last, 1 << 20))
 
 
 def takes_too_much(content: Content, coding: Coding) -> bool:

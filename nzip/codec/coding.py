@@ -13,6 +13,7 @@ from nzip.models.coding import Coder
 from nzip.params import Params
 from nzip.process import imported
 from nzip.registry import ENGINES, TRANSFORMS
+from nzip.settings import Room
 
 REPETITIVE = 4  # one place in so many with eight bytes that stand elsewhere, too
 
@@ -25,7 +26,7 @@ class Coding:
         engines: names and parameters for a full block, in order: the first that accepts the content codes it, or, where
             it does not make it smaller, the next. The last one is not asked whether it accepts.
         transforms: whether transforms may be tried.
-        opened: bytes that may come out of the containers of a block; 0 where none is opened.
+        opened: what may come out of the containers of a block; None where none is opened.
         verify: decode each block after encoding it; one that does not come back is stored, or left to the engine's
             fallback. None for what the engine asks for.
         beside: what codes blocks beside an old file; None for the last engine.
@@ -33,7 +34,7 @@ class Coding:
 
     engines: tuple[tuple[str, Params], ...] = field(hash=False)
     transforms: bool = True
-    opened: int = 0
+    opened: Room | None = None
     verify: bool | None = None
     beside: tuple[str, Params] | None = field(default=None, hash=False)
 

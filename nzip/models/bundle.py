@@ -64,8 +64,13 @@ class Head:
         return sum(sum(part.streams) for part in self.parts)
 
     def working(self) -> int:
-        """Return the bytes of memory that decoding all parts takes, with the streams and beside the payloads."""
-        return self.streamed + max((part.coder.working(sum(part.streams)) for part in self.parts), default=0)
+        """Return the bytes of memory that decoding the parts takes one after another, with the streams that are there,
+        and beside the payloads."""
+        streams = most = 0
+        for part in self.parts:
+            streams += sum(part.streams)
+            most = max(most, streams + part.coder.working(sum(part.streams)))
+        return most
 
     def encode(self) -> bytes:
         out = bytearray((len(self.openers),))

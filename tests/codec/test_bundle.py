@@ -27,7 +27,7 @@ from nzip.formats.openers.plan import Account, Rebuilder, again_stretch, opened_
 from nzip.models.bundle import Head
 from nzip.models.coding import Coder
 from nzip.registry import OPENERS
-from nzip.settings import resolve
+from nzip.settings import Room, resolve
 from tests import naive_bundle
 
 MARK = b"<<"
@@ -123,7 +123,7 @@ def test_level_1_and_an_engine_by_name_open_nothing() -> None:
 
 def test_what_would_come_out_is_bounded() -> None:
     data = mirrored(TEXT * 100)
-    some = Coding(resolve(6).engines, opened=1000)
+    some = Coding(resolve(6).engines, opened=Room(1000, 1000))
     header = BlockHeader.parse(Reader(blocks.encode_block(data, some)))
     assert header.engine == 2
 
@@ -144,7 +144,7 @@ def test_a_leaf_goes_to_the_engine_that_accepts_it() -> None:
     with patch.context() as context:
         context.setattr(tree, "find", lambda data: found)
         context.setattr("nzip.models.columnar.ColumnarEngine.accepts", lambda self, content: content.kind == "array")
-        some = Coding((("columnar", {}), *resolve(6).engines), opened=1 << 20)
+        some = Coding((("columnar", {}), *resolve(6).engines), opened=Room(1 << 20, 1 << 20))
         data = TEXT[:50] + table + TEXT * 9
         reader = Reader(blocks.encode_block(data, some))
         header = BlockHeader.parse(reader)
@@ -294,8 +294,8 @@ def test_parts_of_an_engine_stay_below_the_memory_that_it_may_take(monkeypatch: 
         Found(600_000, 650_000, segment=Segment("audio", 50_000, width=1, channels=1, stride=1)),
     ]
     monkeypatch.setattr(tree, "find", lambda data: found)
-    some = Coding((("columnar", {}), ("cm", {"preset": 1})), opened=1 << 20)
-    made = bundle.bundled(data, tree.grow(data, 1 << 20), some)
+    some = Coding((("columnar", {}), ("cm", {"preset": 1})), opened=Room(1 << 20, 1 << 20))
+    made = bundle.bundled(data, tree.grow(data, Room(1 << 20, 1 << 20)), some)
     assert made is not None
     head = Head.parse(Reader(made[1]))
     assert [part.streams for part in head.parts[1:]] == [(262_000,), (262_000,), (126_000,)]

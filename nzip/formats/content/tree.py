@@ -15,8 +15,10 @@ from nzip.formats.content.photographs import judged
 from nzip.formats.openers.base import Opener
 from nzip.formats.openers.plan import DEEPEST
 from nzip.registry import OPENERS
+from nzip.settings import Room
 
 DEPTH = DEEPEST - 1
+SAMPLES = frozenset(("image", "audio"))  # kinds
 
 
 class Leaf(NamedTuple):
@@ -38,14 +40,14 @@ class Branch(NamedTuple):
 Tree = tuple[Leaf | Branch, ...]
 
 
-def grow(block: bytes, most: int) -> Tree:
+def grow(block: bytes, room: Room) -> Tree:
     """Return what `block` is made of; one leaf without a segment where nothing is found in it.
 
     Args:
         block: the bytes.
-        most: bytes that may come out of containers, all together.
+        room: what may come out of containers.
     """
-    return _Grower(most).content(block, find(block), 0)
+    return _Grower(room).content(block, find(block), 0)
 
 
 def leaves(tree: Tree) -> Iterator[Leaf]:
@@ -58,8 +60,10 @@ def leaves(tree: Tree) -> Iterator[Leaf]:
 
 
 class _Grower:
-    def __init__(self, most: int):
-        self._left = most
+    """Opens what is found, as far as there is room."""
+
+    def __init__(self, room: Room):
+        self._left = room
 
     def content(self, data: bytes, found: Iterable[Found], depth: int) -> Tree:
         nodes: list[Leaf | Branch] = []
@@ -83,13 +87,35 @@ class _Grower:
         if not found.opener:
             return (Leaf(coded, judged(coded, found.segment) if found.segment else None),)
         if depth < DEPTH and found.opener in OPENERS:
-            opener: Opener = OPENERS.by_name(found.opener)
-            opened = opener.open(coded, self._left, **found.hints)
-            if opened is not None and len(opened.inner) <= self._left:
-                self._left -= len(opened.inner)
-                inside = find(opened.inner) if found.inside is None else found.inside(opened.inner)
-                children = self.content(opened.inner, inside, depth + 1) if opened.inner else ()
-                return (Branch(opener, opened.recipe, len(coded), children),)
+            before = self._left
+            branch = self._opened(coded, found, depth)
+            if branch is not None:
+                return (branch,)
+            self._left = before
         if found.otherwise is None:
             return ()
         return self.content(coded, found.otherwise(coded), depth)
+
+    def _opened(self, coded: bytes, found: Found, depth: int) -> Branch | None:
+        """Return the branch of a stretch; None where it stays closed, or takes more room than there is."""
+        opener: Opener = OPENERS.by_name(found.opener)
+        most = sum(self._left)  # what of the inner bytes is opened further takes no room
+        try:
+            opened = opener.open(coded, most, **found.hints)
+        except MemoryError:
+            raise
+        except Exception:
+            return None  # an opener's fault costs size only
+        if opened is None or len(opened.inner) > most:
+            return None
+        inside = find(opened.inner) if found.inside is None else found.inside(opened.inner)
+        children = self.content(opened.inner, inside, depth + 1) if opened.inner else ()
+        sizes = [0, 0]
+        for child in children:
+            if isinstance(child, Leaf):
+                sizes[child.segment is not None and child.segment.kind in SAMPLES] += len(child.data)
+        left = Room(self._left.others - sizes[0], self._left.samples - sizes[1])
+        if min(left) < 0:
+            return None
+        self._left = left
+        return Branch(opener, opened.recipe, len(coded), children)
