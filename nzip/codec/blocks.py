@@ -155,8 +155,10 @@ def encode_within(raw: bytes, coding: Coding, limit: int) -> tuple[int, bytes]:
     with progress.part(0.5 if verify else 1.0):
         count, payload, params = engine.encode_within(raw, params, limit)
         part = raw[:count]
-        coder = Coder(engine.id, engine.version, engine.pack(params))
-        chunk = _finished(part, coding, engine, coder, payload) if payload else _stored(part)
+        chunk = _stored(part)
+        if payload:
+            coder = Coder(engine.id, engine.version, engine.pack(params))
+            chunk = _finished(part, coding, engine, coder, payload)
     return count, _or_fallback(part, None, coding, engine, chunk)
 
 

@@ -138,7 +138,7 @@ def test_the_border_depends_on_the_bytes_alone() -> None:
     data = TORN + TORN[:900_000]
     packed = nzip.compress(data, engine="watching", block_size=BLOCK)
     assert sizes(packed)[0] == BORDER
-    assert len(sizes(packed)) == 3
+    assert len(sizes(packed)) == 2  # what stood before takes no room in a block
     assert nzip.compress(data, engine="watching", block_size=BLOCK, threads=3) == packed
     for step in (100_003, BLOCK, BLOCK + 1):
         compressor = nzip.Compressor(engine="watching", block_size=BLOCK)

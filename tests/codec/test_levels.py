@@ -18,14 +18,16 @@ def test_levels_are_1_to_9():
 
 def test_engines_of_the_levels():
     engines = [[engine for engine, _ in level.engines] for level in nzip.levels().values()]
-    assert engines == [["zstd"]] * 2 + [["cmfast"]] * 2 + [["cm"]] * 2 + [["cmstrong"]] * 3
+    assert [each[-1] for each in engines] == ["zstd"] * 2 + ["cmfast"] * 2 + ["cm"] * 2 + ["cmstrong"] * 3
+    content = ["jpeg", "pix", "pcm"]
+    assert [each[:-1] for each in engines] == [[]] * 2 + [content] * 2 + [["bilevel", *content]] * 5
 
 
 def test_a_level_can_be_read():
     for level in nzip.levels().values():
         assert level.summary
         assert 1 << 20 <= level.block_size <= 1 << 30
-        assert all(params for _, params in level.engines)
+        assert level.engines[-1].params
         assert len({engine for engine, _ in level.engines}) == len(level.engines)
 
 

@@ -10,12 +10,13 @@ from nzip.formats.content.containers.search import find
 from nzip.formats.content.tree import Branch, Leaf, Tree, grow
 from nzip.formats.openers.base import Opener
 from nzip.registry import OPENERS
+from nzip.settings import Room
 
 from . import mutate
 from .samples import text
 from .target import ANY, RIGHT, Target, Wrong
 
-MOST = 1 << 22  # bytes that may come out of containers
+MOST = Room(1 << 22, 1 << 22)  # bytes that may come out of containers
 LONGEST = 1 << 13  # bytes of a seed
 
 

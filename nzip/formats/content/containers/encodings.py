@@ -4,30 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
+from nzip.entropy.jit import Native
+from nzip.formats.content.containers.alphabets import HEXADECIMAL
 from nzip.formats.content.containers.base import Found
 from nzip.process import imported
 
 LEAST = 256  # characters of a run
 MOST_RUNS = 1 << 14
 SAMPLE = 1 << 14
+COLUMNS = 7  # that the loop writes of each
+
+_runs = Native("nzip.formats.content.containers.encodings_kernel", "runs")
 
 
 def find(data: bytes) -> list[Found]:
     """Return the runs of `data` that are worth opening, in order."""
-    imported("numba", "nzip.formats.content.containers.encodings_kernel")
+    imported("numpy")
     import numpy as np
 
-    from nzip.formats.content.containers import encodings_kernel as loop
-
-    table = np.empty((min(MOST_RUNS, len(data) // LEAST + 1), 7), np.int64)
-    count = loop.runs(np.frombuffer(data, np.uint8), LEAST, table)
+    table = np.empty(COLUMNS * min(MOST_RUNS, len(data) // LEAST + 1), np.int64)
+    count = _runs(np.frombuffer(data, np.uint8), LEAST, table)
     found: list[Found] = []
-    for start, stop, alphabet, first, line, last, between in table[:count].tolist():
+    rows = table[: COLUMNS * count].reshape(-1, COLUMNS).tolist()
+    for start, stop, alphabet, first, line, last, between in rows:
         hints: dict[str, Any] = {}
         if line:
             gap = data[start + first : start + first + between]
             hints = {"first": first, "line": line, "last": last, "between": gap}
-        if alphabet & loop.HEXADECIMAL:
+        if alphabet & HEXADECIMAL:
             found.append(Found(start, stop, "hexadecimal", hints))
         elif _varied(data[start : min(stop, start + SAMPLE)]):
             found.append(Found(start, stop, "base64", hints))

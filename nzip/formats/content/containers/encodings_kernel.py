@@ -11,13 +11,13 @@ import numpy as np
 
 from nzip.entropy.integers import i64
 from nzip.entropy.jit import inlined, kernel
+from nzip.formats.content.containers.alphabets import BASE64, HEXADECIMAL, LOWER, STANDARD, UPPER, URL
 
 STEP = 48  # a first line has so many characters at least
-STANDARD, URL, LOWER, UPPER = 1, 2, 4, 8  # alphabets
-BASE64, HEXADECIMAL = STANDARD | URL, LOWER | UPPER
 BREAKING = 16  # may stand between lines
 LONGEST = 64  # bytes between two lines, at most
 START, STOP, ALPHABET, FIRST, LINE, LAST, BETWEEN = range(7)  # of a run: places, letters, and as in `Lines`
+COLUMNS = 7
 
 
 def _classes() -> Any:
@@ -71,7 +71,8 @@ def _after(data: Any, at: int) -> Any:
 
 @kernel
 def runs(data: Any, least: int, out: Any) -> int:
-    """Write the runs of `data` (uint8) that have `least` characters or more to `out` (int64 (..., 7)); return how many.
+    """Write the runs of `data` (uint8) that have `least` characters or more to `out` (int64, `COLUMNS` for each), and
+    return how many they are.
 
     Runs do not overlap, and stand in order. Those that `out` has no room for are left out.
     """
@@ -79,7 +80,7 @@ def runs(data: Any, least: int, out: Any) -> int:
     found = i64(0)
     floor = i64(0)  # where the last run ended
     at = i64(STEP // 2)
-    while at < size and found < len(out):
+    while at < size and COLUMNS * (found + 1) <= len(out):
         mask = i64(CLASSES[data[at]])
         if not mask & BASE64:
             at += STEP
@@ -162,11 +163,12 @@ def runs(data: Any, least: int, out: Any) -> int:
             if last > line:
                 last -= 1
         if total >= least and mask & HEXADECIMAL != HEXADECIMAL:
-            out[found, START], out[found, STOP], out[found, ALPHABET] = start, stop, mask
-            out[found, FIRST] = first
-            out[found, LINE] = line if stop - start > first else 0
-            out[found, LAST] = last if last > line else 0
-            out[found, BETWEEN] = between
+            row = COLUMNS * found
+            out[row + START], out[row + STOP], out[row + ALPHABET] = start, stop, mask
+            out[row + FIRST] = first
+            out[row + LINE] = line if stop - start > first else 0
+            out[row + LAST] = last if last > line else 0
+            out[row + BETWEEN] = between
             found += 1
         floor = stop
         at = stop + STEP - 1

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
+from nzip.entropy.jit import Native
 from nzip.process import imported
 
 ZLIB, GZIP, ZIP, PNG, JPEG, GIF, STREAM, RIFF, AIFF, TIFF_LITTLE, TIFF_BIG, HDF5, DIB = range(1, 14)
@@ -30,6 +31,8 @@ WORDS: dict[int, tuple[bytes, ...]] = {
     DIB: (b"\x28\0\0\0" + b"\0" * 8 + b"\1\0", b"\x28\0\0\0" + b"\xff" * 8 + b"\1\0"),
 }
 ROUND = 1 << 12  # places that are found at once
+
+_scan = Native("nzip.formats.content.containers.scan_kernel", "scan")
 
 
 @lru_cache(maxsize=1)
@@ -58,16 +61,14 @@ def _tables() -> tuple[Any, ...]:
 
 def places(data: bytes, first: int = 0) -> Iterator[tuple[int, int]]:
     """Yield where something may begin in `data` from `first` on, in order, and which of the words it is."""
-    imported("numba", "nzip.formats.content.containers.scan_kernel")
+    imported("numpy")
     import numpy as np
-
-    from nzip.formats.content.containers import scan_kernel
 
     table, words, starts, masks, kinds = _tables()
     array = np.frombuffer(data, np.uint8)
     found, numbers, at = np.zeros(ROUND, np.int64), np.zeros(ROUND, np.int64), first
     while True:
-        count = scan_kernel.scan(array, table, words, starts, masks, found, numbers, at)
+        count = _scan(array, table, words, starts, masks, found, numbers, at)
         for place, number in zip(found[:count].tolist(), numbers[:count].tolist(), strict=True):
             yield place, kinds[number]
         if count < ROUND:

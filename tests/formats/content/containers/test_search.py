@@ -7,6 +7,7 @@ import random
 import struct
 import time
 import zlib
+from pathlib import Path
 
 import pytest
 from formats.openers import made
@@ -17,10 +18,11 @@ from hypothesis import strategies as st
 from nzip.formats.content.containers.base import Found
 from nzip.formats.content.containers.search import find
 from nzip.formats.content.tree import Branch, Leaf, Tree, grow, leaves
+from nzip.settings import Room
 
 TEXT = words(400)
 NOISE = random.Random(9).randbytes(3000).replace(b"\x78", b"\0")
-MOST = 1 << 24
+MOST = Room(1 << 24, 1 << 24)
 
 
 def rebuilt(tree: Tree) -> bytes:
@@ -47,16 +49,9 @@ def opened(data: bytes) -> list[object]:
     return shape(tree)
 
 
-def jpeg(scans: int = 1, frame: int = 0xC0) -> bytes:
-    """Return what has the marks of a JPEG file; its scans hold nothing."""
-
-    def segment(marker: int, body: bytes) -> bytes:
-        return bytes((0xFF, marker)) + struct.pack(">H", len(body) + 2) + body
-
-    out = b"\xff\xd8" + segment(0xE0, b"JFIF\0" + bytes(9)) + segment(0xDB, bytes(65)) + segment(frame, bytes(15))
-    for _ in range(scans):
-        out += segment(0xC4, bytes(40)) + segment(0xDA, bytes(10)) + b"\x12\xff\0\x34\xff\xd0\x56" * 60
-    return out + b"\xff\xd9"
+def jpeg(name: str = "baseline_420") -> bytes:
+    """Return a JPEG file."""
+    return (Path(__file__).parents[2] / "jpeg" / "files" / f"{name}.jpg").read_bytes()
 
 
 def rows(columns: int, count: int) -> bytes:
@@ -79,7 +74,7 @@ WAV += b"data" + struct.pack("<I", 200) + bytes(range(200))
         (gzip_of(gzip_of(TEXT) * 40), [("gzip", *[("gzip",)] * 40)]),
         (PNG, [("png", ("rows", "image"))]),
         (jpeg(), ["image-jpeg"]),
-        (jpeg(3, 0xC2), ["image-jpeg"]),
+        (jpeg("progressive_420"), ["image-jpeg"]),
         (zip_of([Member(b"a.txt", TEXT), Member(b"b.png", PNG, 0)]), [("zip", "binary", ("png", ("rows", "image")))]),
         (zip_of([Member(b"s.wav", WAV), Member(b"b.jpg", jpeg())]), [("zip", "binary", "audio", "image-jpeg")]),
     ],
