@@ -103,7 +103,8 @@ class TestValues:
     @pytest.mark.parametrize("option", valued_options())
     def test_missing(self, run: Run, here: Path, option: str) -> None:
         joined = [f"-3f{option[1]}"] if not option.startswith("--") else []
-        for form in ([], ["compress"]):
+        compresses = option in habits.valued(MODES["compress"])
+        for form in ([], ["compress"]) if compresses else (["-d"], ["decompress"]):
             for words in (["text", "--rm", option], [option], *(["text", "--rm", word] for word in joined)):
                 result = run(*form, *words)
                 assert result.exit_code == 2, (form, words)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from nzip.entropy.jit import Native
-from nzip.formats.content.containers.alphabets import HEXADECIMAL
+from nzip.formats.content.containers.alphabets import HEXADECIMAL, LETTERS
 from nzip.formats.content.containers.base import Found
 from nzip.process import imported
 
@@ -23,7 +24,7 @@ def find(data: bytes) -> list[Found]:
     import numpy as np
 
     table = np.empty(COLUMNS * min(MOST_RUNS, len(data) // LEAST + 1), np.int64)
-    count = _runs(np.frombuffer(data, np.uint8), LEAST, table)
+    count = _runs(np.frombuffer(data, np.uint8).copy(), _classes(), LEAST, table)
     found: list[Found] = []
     rows = table[: COLUMNS * count].reshape(-1, COLUMNS).tolist()
     for start, stop, alphabet, first, line, last, between in rows:
@@ -36,6 +37,18 @@ def find(data: bytes) -> list[Found]:
         elif _varied(data[start : min(stop, start + SAMPLE)]):
             found.append(Found(start, stop, "base64", hints))
     return found
+
+
+@lru_cache(maxsize=1)
+def _classes() -> Any:
+    """Return the alphabets that each byte is of (uint8[256])."""
+    import numpy as np
+
+    kinds = np.zeros(256, np.uint8)
+    for letters, kind in LETTERS:
+        for letter in letters:
+            kinds[letter] |= kind
+    return kinds
 
 
 def _varied(text: bytes) -> bool:

@@ -7,31 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from nzip.entropy.integers import i64
-from nzip.entropy.jit import inlined, kernel
-from nzip.formats.content.containers.alphabets import BASE64, HEXADECIMAL, LOWER, STANDARD, UPPER, URL
+from nzip.entropy.jit import bare, inlined
+from nzip.formats.content.containers.alphabets import BASE64, BREAKING, HEXADECIMAL
 
 STEP = 48  # a first line has so many characters at least
-BREAKING = 16  # may stand between lines
 LONGEST = 64  # bytes between two lines, at most
 START, STOP, ALPHABET, FIRST, LINE, LAST, BETWEEN = range(7)  # of a run: places, letters, and as in `Lines`
 COLUMNS = 7
-
-
-def _classes() -> Any:
-    kinds = np.zeros(256, np.uint8)
-    for letters, kind in (
-        (b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", BASE64), (b"+/", STANDARD), (b"-_", URL),
-        (b"0123456789abcdef", LOWER), (b"0123456789ABCDEF", UPPER), (b" \t\r\n\"',\\#%*>|;:()[]", BREAKING),
-    ):  # fmt: skip
-        for letter in letters:
-            kinds[letter] |= kind
-    return kinds
-
-
-CLASSES = _classes()
 
 
 @inlined
@@ -43,7 +26,7 @@ def _narrowed(mask: int, kind: int, sure: int) -> Any:
 
 
 @inlined
-def _after(data: Any, at: int) -> Any:
+def _after(data: Any, classes: Any, at: int) -> Any:
     """Where the bytes between two lines that begin at `at` end; `at` where there are none that break a line."""
     k = at
     breaks = False
@@ -61,7 +44,7 @@ def _after(data: Any, at: int) -> Any:
             going = end < len(data) and data[end] == 59
             breaks = True
             k = end + 1
-        elif CLASSES[byte] & BREAKING:
+        elif classes[byte] & BREAKING:
             breaks = breaks or byte == 10 or byte == 13
             k += 1
         else:
@@ -69,26 +52,27 @@ def _after(data: Any, at: int) -> Any:
     return k if breaks and k - at <= LONGEST and k < len(data) else at
 
 
-@kernel
-def runs(data: Any, least: int, out: Any) -> int:
+@bare
+def runs(data: Any, classes: Any, least: int, out: Any) -> int:
     """Write the runs of `data` (uint8) that have `least` characters or more to `out` (int64, `COLUMNS` for each), and
     return how many they are.
 
-    Runs do not overlap, and stand in order. Those that `out` has no room for are left out.
+    `classes` (uint8[256]) has the alphabets that each byte is of. Runs do not overlap, and stand in order. Those that
+    `out` has no room for are left out.
     """
     size = len(data)
     found = i64(0)
     floor = i64(0)  # where the last run ended
     at = i64(STEP // 2)
     while at < size and COLUMNS * (found + 1) <= len(out):
-        mask = i64(CLASSES[data[at]])
+        mask = i64(classes[data[at]])
         if not mask & BASE64:
             at += STEP
             continue
         start = at
         whole = True
         while whole and start > floor:
-            left = _narrowed(mask, i64(CLASSES[data[start - 1]]), 0)
+            left = _narrowed(mask, i64(classes[data[start - 1]]), 0)
             whole = left != 0
             if whole:
                 mask = left
@@ -96,7 +80,7 @@ def runs(data: Any, least: int, out: Any) -> int:
         stop = at + 1
         whole = True
         while whole and stop < size:
-            left = _narrowed(mask, i64(CLASSES[data[stop]]), 0)
+            left = _narrowed(mask, i64(classes[data[stop]]), 0)
             whole = left != 0
             if whole:
                 mask = left
@@ -112,7 +96,7 @@ def runs(data: Any, least: int, out: Any) -> int:
         going = True
         while going:
             if not between:
-                text = _after(data, stop)
+                text = _after(data, classes, stop)
             else:
                 text = stop + between
                 if text >= size:
@@ -128,7 +112,7 @@ def runs(data: Any, least: int, out: Any) -> int:
             going = True
             narrow = mask
             while going and end < size:
-                left = _narrowed(narrow, i64(CLASSES[data[end]]), sure)
+                left = _narrowed(narrow, i64(classes[data[end]]), sure)
                 going = left != 0
                 if going:
                     narrow = left

@@ -65,7 +65,7 @@ def places(data: bytes, first: int = 0) -> Iterator[tuple[int, int]]:
     import numpy as np
 
     table, words, starts, masks, kinds = _tables()
-    array = np.frombuffer(data, np.uint8)
+    array = np.frombuffer(data, np.uint8).copy()  # arrays that cannot be written are passed by numba alone
     found, numbers, at = np.zeros(ROUND, np.int64), np.zeros(ROUND, np.int64), first
     while True:
         count = _scan(array, table, words, starts, masks, found, numbers, at)

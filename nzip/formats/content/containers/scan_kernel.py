@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from nzip.entropy.integers import i64
-from nzip.entropy.jit import inlined, kernel
+from nzip.entropy.jit import bare, inlined
 
 ZLIB = 1  # what the table has for a pair; the numbers above it are words of `scan.WORDS`
 
 
-@kernel
+@bare
 def scan(data: Any, table: Any, words: Any, starts: Any, masks: Any, places: Any, kinds: Any, start: int) -> int:
     """Find places in `data` (uint8) from `start` on.
 
@@ -84,7 +84,7 @@ def begins_deflate(data: Any, at: int, common: bool) -> Any:
     return result
 
 
-@kernel
+@bare
 def jpeg_end(data: Any, start: int, most: int) -> int:
     """Return where the JPEG file ends that begins at `start`; less the place where it is seen to be none.
 
