@@ -18,8 +18,8 @@ MIN_BLOCK_SIZE, MAX_BLOCK_SIZE = 1 << 10, 1 << 30
 LEAST_REPEATED = 1 << 16  # bytes of content, and of a block, that repeats are looked for in
 MOST_REPEATED = 48 << 20  # bytes of content of a block that are copies, at most,
 REPEATED = 3  # and so many times as many as a block's size
-LEAST_OPENED = 12 * MIB  # bytes that may come out of the containers of a block, though it is smaller
-SAMPLED, MOST_SAMPLED = 3, 64 * MIB  # so many times as many samples of pictures and sounds
+LEAST_OPENED = 9 * MIB  # bytes that may come out of the containers of a block, though it is smaller
+SAMPLED, MOST_SAMPLED = 4, 64 * MIB  # so many times as many samples of pictures and sounds
 OPENS, OWN, STRONG = 2, 3, 7  # levels from which on containers are opened, and content has engines of its own; strong
 CONTENT = ("jpeg", "pix", "pcm")  # engines of pictures and sounds
 BITMAPS, OF_BITMAPS = 5, "bilevel"  # the level from which on bitmaps have an engine, which is slower than level 4's
@@ -80,7 +80,7 @@ class Settings:
         """What may come out of the containers of a block; None where none is opened."""
         if not self.opens:
             return None
-        others = max(self.block_size, LEAST_OPENED)
+        others = max(self.block_size * 3 // 4, LEAST_OPENED)
         return Room(others, max(others, min(SAMPLED * others, MOST_SAMPLED)))
 
     def encode_memory(self, size: int | None = None, threads: int = 1) -> int:

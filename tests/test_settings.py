@@ -55,7 +55,7 @@ def test_which_levels_open_containers_and_have_engines_for_content() -> None:
         names = [name for name, _ in level.engines]
         assert level.opens == (number > 1)
         assert (level.opened is not None) == level.opens
-        assert level.opened is None or level.opened.others >= level.block_size
+        assert level.opened is None or level.opened.others >= level.block_size * 3 // 4
         assert names[:-1] == [OF_BITMAPS] * (number >= 5) + list(CONTENT) * (number >= 3)
         for name, params in level.engines[:-1]:
             assert params == ({} if name == OF_BITMAPS else {"preset": 1 if number < 7 else 2})

@@ -299,3 +299,21 @@ def test_parts_of_an_engine_stay_below_the_memory_that_it_may_take(monkeypatch: 
     assert made is not None
     head = Head.parse(Reader(made[1]))
     assert [part.streams for part in head.parts[1:]] == [(262_000,), (262_000,), (126_000,)]
+
+
+@pytest.mark.parametrize(("level", "most"), [(3, 320_000_000), (6, 320_000_000), (9, 1_100_000_000)])
+def test_what_the_parts_of_a_full_block_take_to_decode(level: int, most: int) -> None:
+    """Pixels, samples and text of a full block; JPEG files of a few megabytes take more at level 6, see JPEG.md."""
+    chosen = resolve(level)
+    room, block = chosen.opened, chosen.block_size
+    assert room is not None
+    some = Coding(chosen.engines, opened=room)
+    most_general = block + room.others
+    last, params = some.last
+    need = last.memory(last.fit(params, most_general), most_general) + most_general
+    for name, own in chosen.engines[:-1]:
+        if name != "jpeg":
+            engine = nzip.engines()[name]
+            part = bundle._largest(engine, own, bundle.own_memory(some))
+            need = max(need, most_general + room.samples + engine.memory(engine.fit(own, part), part))
+    assert need + 2 * block + chosen.reach < most

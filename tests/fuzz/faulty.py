@@ -106,7 +106,7 @@ class Unchecked(ContainerTarget):
     def enter(self) -> None:
         from nzip.codec import blocks, decompressor
 
-        decompressor.decode_block = blocks._decode  # type: ignore[attr-defined]
+        decompressor.decode_block = lambda header, payload, *_: blocks._decode(header, payload)  # type: ignore[attr-defined]
 
 
 SEED = 5

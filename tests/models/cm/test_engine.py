@@ -56,8 +56,9 @@ def test_large_blocks_take_more_contexts() -> None:
 
 
 def test_levels_need_what_they_promise() -> None:
-    assert LEVELS[6].memory <= 1 << 28
-    assert LEVELS[9].memory <= 1 << 30
+    # Encoders of pictures take more than those of bytes; for decoding see tests/codec/test_bundle.py.
+    assert LEVELS[6].memory <= 3 << 28
+    assert LEVELS[9].memory <= 5 << 29
 
 
 def test_what_does_not_shrink_is_one_byte_longer() -> None:
