@@ -32,7 +32,6 @@ UNDIVIDED = 9  # or so many quarters of it where a leaf cannot be divided
 GRAIN = 1 << 16  # bytes of a part are counted in so many
 SEEN = 64  # bytes that are looked at, or looked for; fewer go where the last ones went
 
-
 Name = str | tuple[int, int]  # of a stream: a kind of general bytes; an engine's number, and that of its part
 
 
@@ -91,6 +90,7 @@ class Sorted:
             (ENGINES.by_name(name), params) for name, params in coding.engines[:-1]
         ]
         self._memory = own_memory(coding)
+        self._most = [_largest(engine, params, self._memory) for engine, params in self._engines]  # bytes of a part
         self._parts = [0] * len(self._engines)  # the number of each engine's part that leaves are added to
         self._general = "binary"  # the stream of bytes that are no leaf of an engine's
         self._seen: dict[bytes, Place] = {}
@@ -129,20 +129,19 @@ class Sorted:
         content = Content((replace(leaf.segment, length=len(leaf.data)),))
         for number, (engine, params) in enumerate(self._engines):
             if engine.accepts(content):
-                most = _largest(engine, params, self._memory)
-                pieces = list(divided(leaf, leaf.segment, most))
-                undivided = len(pieces[0].data) > most
+                pieces = list(divided(leaf, leaf.segment, self._most[number]))
+                undivided = len(pieces[0].data) > self._most[number]
                 if undivided and 4 * _memory(engine, params, len(leaf.data)) > UNDIVIDED * self._memory:
                     continue
                 if self._better(leaf.data, content, engine, params):
-                    return [self._put(self._part(number, len(piece.data), most), piece) for piece in pieces]
+                    return [self._put(self._part(number, len(piece.data)), piece) for piece in pieces]
         return [self._put("binary", leaf)]
 
-    def _part(self, number: int, size: int, most: int) -> Name:
+    def _part(self, number: int, size: int) -> Name:
         """Return the stream of the part of engine `number` that `size` bytes are added to: a new one where the last is
         full."""
         held = self.streams.get((number, self._parts[number]))
-        if held is not None and held.size + size > most:
+        if held is not None and held.size + size > self._most[number]:
             self._parts[number] += 1
         return number, self._parts[number]
 
