@@ -35,13 +35,14 @@ class Step(NamedTuple):
 
 def steps() -> list[Step]:
     """Return all steps; their order does not matter."""
-    from nzip.registry import ENGINES, TRANSFORMS
+    from nzip.registry import ENGINES, OPENERS, TRANSFORMS
 
     return [
         *(Step(f"engine {name}", ENGINES.by_name(name).prepare) for name in ENGINES),
         Step("levels", _levels),
         Step("blocks that follow others", _conditional),
         *(Step(f"transform {name}", TRANSFORMS.by_name(name).prepare) for name in TRANSFORMS),
+        *(Step(f"opener {name}", OPENERS.by_name(name).prepare) for name in OPENERS),
         *(Step(name, import_module(module).prepare) for name, module in ROOMS.items()),
     ]
 

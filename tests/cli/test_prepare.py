@@ -18,6 +18,7 @@ from nzip.cli.output.progress import Tally
 from nzip.cli.output.report import Report
 from nzip.codec import prepare
 from nzip.entropy import jit
+from nzip.registry import ENGINES, OPENERS, TRANSFORMS
 
 JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
 
@@ -33,6 +34,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(prepare, "steps", lambda: [prepare.Step("all", step)])
     monkeypatch.setattr("nzip.cli.prepare._more", list)
     return done
+
+
+def test_every_engine_transform_and_opener_is_a_step() -> None:
+    names = {step.name for step in prepare.steps()}
+    for word, registry in (("engine", ENGINES), ("transform", TRANSFORMS), ("opener", OPENERS)):
+        assert {f"{word} {name}" for name in registry} <= names
 
 
 def test_a_folder_of_its_own(run: Run, here: Path, quick: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,6 +105,7 @@ def _kernels() -> set[str]:
 USE = """
 import nzip, sys
 from nzip.entropy import jit
+from nzip.registry import ENGINES, OPENERS, TRANSFORMS
 compiled = []
 with jit.compiling(compiled.append):
     for text in (b"some text, and more of it; " * 40, bytes(range(256)) * 8):
