@@ -49,10 +49,7 @@ class Ascii85Opener(Opener):
         inner = _bytes(text)
         plain &= inner.find(bytes(4)) >= 0
         recipe = bytes((plain * PLAIN,)) + lines.pack()
-        try:
-            return Opened(inner, recipe) if self.close(inner, recipe, len(coded)) == coded else None
-        except CorruptError:
-            return None
+        return self.tried(inner, recipe, coded)
 
     def close(self, inner: bytes, recipe: bytes, size: int) -> bytes:
         reader = Reader(recipe)

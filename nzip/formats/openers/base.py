@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, NamedTuple
 
+from nzip.errors import CorruptError
 from nzip.registry import OPENERS
 
 
@@ -60,6 +61,13 @@ class Opener(ABC):
         Raises:
             CorruptError: they stand for no `size` bytes.
         """
+
+    def tried(self, inner: bytes, recipe: bytes, coded: bytes) -> Opened | None:
+        """Return what was opened if `close` makes `coded` of it, else None."""
+        try:
+            return Opened(inner, recipe) if self.close(inner, recipe, len(coded)) == coded else None
+        except CorruptError:
+            return None
 
     @abstractmethod
     def memory(self, inner: int, size: int) -> int:

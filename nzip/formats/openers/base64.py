@@ -64,10 +64,7 @@ class Base64Opener(Opener):
             if spare > 0:
                 flags, tail = flags | SPARE, bytes((spare,))
         recipe = bytes((flags,)) + tail + lines.pack()
-        try:
-            return Opened(inner, recipe) if self.close(inner, recipe, len(coded)) == coded else None
-        except CorruptError:
-            return None
+        return self.tried(inner, recipe, coded)
 
     def close(self, inner: bytes, recipe: bytes, size: int) -> bytes:
         reader = Reader(recipe)

@@ -74,10 +74,7 @@ class FaxOpener(Opener):
         inner, recipe = b"".join(inners), b"".join(parts)
         if not inner or len(recipe) > max(SHORT, len(coded) // REPAYS):
             return None
-        try:
-            return Opened(inner, recipe) if self.close(inner, recipe, len(coded)) == coded else None
-        except CorruptError:
-            return None
+        return self.tried(inner, recipe, coded)
 
     def close(self, inner: bytes, recipe: bytes, size: int) -> bytes:
         imported("numba", "nzip.formats.openers.fax_kernel")

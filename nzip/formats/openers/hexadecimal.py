@@ -44,10 +44,7 @@ class HexadecimalOpener(Opener):
         except ValueError:
             return None
         recipe = bytes(((text.lower() != text) * UPPER,)) + lines.pack()
-        try:
-            return Opened(inner, recipe) if inner and self.close(inner, recipe, len(coded)) == coded else None
-        except CorruptError:
-            return None
+        return self.tried(inner, recipe, coded) if inner else None
 
     def close(self, inner: bytes, recipe: bytes, size: int) -> bytes:
         reader = Reader(recipe)

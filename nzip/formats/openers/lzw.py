@@ -102,10 +102,7 @@ class LzwOpener(Opener):
             return None
         if interlaced:
             inner = _in_order(inner, width)
-        try:
-            return Opened(inner, recipe) if self.close(inner, recipe, len(coded)) == coded else None
-        except CorruptError:
-            return None
+        return self.tried(inner, recipe, coded)
 
     def close(self, inner: bytes, recipe: bytes, size: int) -> bytes:
         reader = Reader(recipe)
