@@ -32,6 +32,7 @@ from nzip.codec.salvage.evidence import (
     leads_to,
 )
 from nzip.errors import CorruptError, NzipError, TruncatedError
+from nzip.formats.container.entries import ENTRIES, TABLE_HEAD, chunk_size, decode_chunk
 from nzip.formats.container.structures import (
     BLOCK,
     END,
@@ -222,6 +223,8 @@ class Finder:
                             yield Missing(position, f"{reason}; {_UNPLACED}", None, True)
                             return self._window.size
                 walk.pass_by(part, after - position)
+                if part is None:
+                    part = self._damaged_table(position, after)
                 if part is not None:
                     yield part
                 position = after
@@ -374,6 +377,19 @@ class Finder:
         if not kind & OPTIONAL or after > self._window.size or header_at(self._window, position) is not None:
             raise CorruptError("what stands here is no block")
         return None, after, False
+
+    def _damaged_table(self, position: int, after: int) -> Missing | None:
+        """Return the fault of the chunk between the two places where it is a table of entries; no content is lost."""
+        begin = self._window.at(position, TABLE_HEAD)
+        if begin[0] != ENTRIES:
+            return None
+        if chunk_size(begin) is None:
+            return Missing(position, "a table of entries is larger than the format allows", 0)
+        try:
+            decode_chunk(self._window.read(position, after - position))
+        except NzipError as error:
+            return Missing(position, str(error), 0)
+        return None
 
     def _begins(self, offset: int) -> bool:
         """Whether something that can follow a block begins at `offset`, or the file ends there."""

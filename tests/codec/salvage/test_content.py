@@ -524,3 +524,26 @@ def test_arguments():
         nzip.NzipFile(io.BytesIO(PACKED), lost="ones")
     with pytest.raises(TypeError, match="reading"):
         nzip.NzipFile(io.BytesIO(), "w", lost="zeros")
+
+
+# A table of entries
+
+
+def test_a_damaged_table_of_entries_is_told_and_costs_no_content(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for number in range(40):
+        (folder / f"{number}.txt").write_bytes(random.Random(number).randbytes(900))
+    packed = tmp_path / "folder.tar.nz"
+    nzip.compress_tree(folder, packed, engine="store", block_size=BLOCK)
+    data = packed.read_bytes()
+    content = nzip.decompress(data)
+    blocks = nzip.inspect(io.BytesIO(data)).blocks
+    table = max(block.offset + block.size for block in blocks)
+    damaged = flipped(data, table + 40)
+    with pytest.raises(nzip.CorruptError, match="table of entries"):
+        nzip.decompress(damaged)
+    saved, faults = nzip.salvage(damaged)
+    assert saved == content
+    assert [(fault.offset, fault.start) for fault in faults] == [(table, None)]
+    assert "table of entries" in faults[0].reason
