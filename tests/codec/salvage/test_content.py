@@ -533,9 +533,9 @@ def test_a_damaged_table_of_entries_is_told_and_costs_no_content(tmp_path):
     folder = tmp_path / "folder"
     folder.mkdir()
     for number in range(40):
-        (folder / f"{number}.txt").write_bytes(random.Random(number).randbytes(900))
+        (folder / f"{number}.txt").write_bytes(random.Random(number).randbytes(60_000))
     packed = tmp_path / "folder.tar.nz"
-    nzip.compress_tree(folder, packed, engine="store", block_size=BLOCK)
+    nzip.compress_tree(folder, packed, engine="store", block_size=1 << 16)
     data = packed.read_bytes()
     content = nzip.decompress(data)
     blocks = nzip.inspect(io.BytesIO(data)).blocks
