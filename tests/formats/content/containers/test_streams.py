@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Iterator
 from random import Random
@@ -10,6 +11,8 @@ import pytest
 
 from nzip.formats.content.containers import streams
 from nzip.formats.content.containers.streams import Budget, Stream
+
+JIT_OFF = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 
 
 def by_zlib(plain: bytes, level: int = 6) -> bytes:
@@ -25,8 +28,10 @@ def several() -> Iterator[bytes]:
     r = Random(17)
     yield b""
     yield b"a"
-    yield bytes(70_000)
+    yield bytes(7_000)
     yield r.randbytes(3_000)  # stored
+    if JIT_OFF:
+        return
     yield r.randbytes(200_000)
     yield b"".join(r.choice((b"the ", b"quick ", b"fox ", b"%d " % r.randrange(99))) for _ in range(60_000))
     yield b"".join(bytes(r.randrange(300)) + r.randbytes(r.randrange(3)) for _ in range(20_000))  # several rounds
@@ -48,7 +53,7 @@ def test_what_is_no_stream() -> None:
     r = Random(18)
     data = r.randbytes(1 << 16)
     searched = budget(len(data))
-    for at in range(0, len(data), 97):
+    for at in range(0, len(data), 9973 if JIT_OFF else 97):
         found = searched.inflated(data, at)
         inflater = zlib.decompressobj(-15)
         try:
@@ -59,6 +64,7 @@ def test_what_is_no_stream() -> None:
         assert (found is not None) == whole
 
 
+@pytest.mark.skipif(JIT_OFF, reason="millions of bytes take minutes without the compiler")
 def test_what_trials_make_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "ROOM", 1 << 16)
     bomb = by_zlib(bytes(4 << 20))
@@ -71,6 +77,7 @@ def test_what_trials_make_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         assert searched._made < before - (1 << 14)
 
 
+@pytest.mark.skipif(JIT_OFF, reason="millions of bytes take minutes without the compiler")
 def test_a_block_that_makes_too_much_is_no_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = bytes(4 << 20)
     coded = by_zlib(plain, 9)
