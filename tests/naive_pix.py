@@ -228,14 +228,17 @@ class Model:
 
     # ---- corrections
 
-    def put_right(self, width, made, right):
+    def put_right(self, width, made, doubts, right):
         """Code which of the colours in `made` are wrong; return all as they are."""
         out, wrong = [], []
-        for at, colour in enumerate(made):
+        for at, (colour, doubt) in enumerate(zip(made, doubts, strict=True)):
             t = int(0 in colour or 255 in colour)
-            t += 2 * (at >= 1 and wrong[at - 1]) + 4 * (at >= width and wrong[at - width])
-            t += 8 * (at >= width and width > 1 and wrong[at - width + 1])
-            wrong.append(self._chance(t, 5, right is not None and right[at] != colour))
+            if doubt is None:
+                t += 2 * (at >= 1 and wrong[at - 1]) + 4 * (at >= width and wrong[at - width])
+                t += 8 * (at >= width and width > 1 and wrong[at - width + 1])
+            else:
+                t += 784 + 2 * doubt
+            wrong.append(self._chance(t, 5 if doubt is None else 4, right is not None and right[at] != colour))
             if wrong[-1]:
                 fixed = []
                 for k, x in enumerate(colour):
@@ -674,12 +677,11 @@ class Payload(Head):
         order = [1, 0, *range(2, p.channels)] if p.channels > 2 else range(p.channels)
         channels = dict(zip(order, numbers, strict=True))
         if p.formula:
-            colours = [
-                colour_of(p.formula, *(numbers[k][y][x] for k in range(3)))
-                for y in range(p.height) for x in range(p.width)
-            ]  # fmt: skip
+            abc = [tuple(numbers[k][y][x] for k in range(3)) for y in range(p.height) for x in range(p.width)]
+            colours = [colour_of(p.formula, *each) for each in abc]
             if p.wrong:
-                colours = p.colours = model.put_right(p.width, colours, getattr(p, "colours", None))
+                doubts = [doubt_of(*each) if p.formula == 2 else None for each in abc]
+                colours = p.colours = model.put_right(p.width, colours, doubts, getattr(p, "colours", None))
             for k in range(3):
                 flat = [colour[k] for colour in colours]
                 lines = [flat[y * p.width : (y + 1) * p.width] for y in range(p.height)]
@@ -695,5 +697,11 @@ def colour_of(formula, a, b, c):
         green = a + (32768 - 22554 * b - 46802 * c) // 65536
     else:
         red, blue = (13584 * a + 18215 * c) // 10000, (13584 * a + 22179 * b) // 10000
-        green = (13584 * a - 1940 * (22179 * b // 10000) - 5090 * (18215 * c // 10000)) // 10000
+        green = (13584 * a - 4303 * b - 9271 * c) // 10000
     return tuple(clamp(x, 0, 255) for x in (red, green, blue))
+
+
+def doubt_of(a, b, c):
+    """Return the class of the fractions that formula 2 drops."""
+    green, second, third = (x % 10000 for x in (13584 * a - 4303 * b - 9271 * c, 22179 * b, 18215 * c))
+    return 16 * (16 * green // 10000) + 4 * (4 * second // 10000) + 4 * third // 10000

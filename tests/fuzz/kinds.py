@@ -87,7 +87,7 @@ def colours(formula: int) -> bytes:
     y, x = np.indices((24, 24))
     luma = (60 + x * 2 + y + np.array([[r.randrange(5) for _ in range(24)] for _ in range(24)])).astype(np.int32)
     planes = [luma.reshape(-1), (x // 2 - 6).astype(np.int32).reshape(-1), (y // 2 - 4).astype(np.int32).reshape(-1)]
-    made.made(formula + 1, *planes)
+    made.made(formula + 1, *planes, np.zeros(len(planes[0]), np.uint8))
     return np.stack(planes, axis=1).astype(np.uint8).tobytes()
 
 

@@ -4,6 +4,8 @@ A JPEG or a video that was decoded has colours of the JFIF form (ITU-T T.871), a
 YCC. Both formulas spread few colours over many, so most colours of such a picture never occur in it, and the numbers
 they were made of are far shorter than the colours. A picture is taken back to them where almost every pixel has such
 numbers; `made` makes the colours again, by the integers below, and pixels that come out wrong are put right one by one.
+The numbers of Photo YCC are Kodak's (L = 1.3584 Y, C1 by 2.2179, C2 by 1.8215; green L - 0.194 C1 - 0.509 C2). Which
+fractions a program drops is not fixed: what it comes to is learned from the corrections.
 """
 
 from __future__ import annotations
@@ -13,9 +15,9 @@ from typing import Any
 from nzip.entropy.binary import decode_step, encode_step, put_back, taken
 from nzip.entropy.integers import Array, i32, i64, u16, u64
 from nzip.entropy.jit import bare, inlined
+from nzip.models.pix.layout import FLAGS, FRACTIONS, JFIF, PARTS, PHOTO_YCC, WHOLE
 
 ENCODE, DECODE = 0, 1
-JFIF, PHOTO_YCC = 1, 2
 REACH = 3
 GIVEN = 4
 LUMA, CHROMA = 1, 4
@@ -32,7 +34,7 @@ def red(formula: int, a: int, b: int, c: int) -> Any:
 def green(formula: int, a: int, b: int, c: int) -> Any:
     if formula == JFIF:
         return a + ((32768 - 22554 * b - 46802 * c) >> 16)
-    return (13584 * a - 1940 * ((22179 * b) // 10000) - 5090 * ((18215 * c) // 10000)) // 10000
+    return (13584 * a - 4303 * b - 9271 * c) // 10000
 
 
 @inlined
@@ -50,11 +52,15 @@ def eight(x: int) -> Any:
 
 @inlined
 def missed(formula: int, a: int, b: int, c: int, r: int, g: int, u: int) -> Any:
-    """Return by how much the colour that is made of a, b, c misses one."""
-    return (
-        abs(eight(red(formula, a, b, c)) - r) + abs(eight(green(formula, a, b, c)) - g)
-        + abs(eight(blue(formula, a, b, c)) - u)
-    )  # fmt: skip
+    """Return by how much the colour that is made of a, b, c misses one.
+
+    Green is made of two products more than red and blue. Programs that make colours of Photo YCC drop fractions of
+    these here or there; so where red and blue fit, there is no doubt of the numbers if green is off by one.
+    """
+    miss = abs(eight(green(formula, a, b, c)) - g)
+    if formula == PHOTO_YCC:
+        miss = max(miss - 1, i64(0))
+    return miss + abs(eight(red(formula, a, b, c)) - r) + abs(eight(blue(formula, a, b, c)) - u)
 
 
 @inlined
@@ -170,10 +176,18 @@ def found(
 
 
 @bare
-def made(formula: int, a: Array, b: Array, c: Array) -> None:
-    """Turn numbers (int32) into red, green and blue, in place."""
+def made(formula: int, a: Array, b: Array, c: Array, doubts: Array) -> None:
+    """Turn numbers (int32) into red, green and blue, in place.
+
+    doubts: uint8 (pixels,), written: with Photo YCC, the fractions that were dropped, of green and of the two products
+    of chroma, which say where a program that drops others comes to another green.
+    """
     for at in range(a.shape[0]):
         ta, tb, tc = i64(a[u64(at)]), i64(b[u64(at)]), i64(c[u64(at)])
+        if formula == PHOTO_YCC:
+            rest = ((13584 * ta - 4303 * tb - 9271 * tc) % WHOLE) * FRACTIONS // WHOLE
+            rest = PARTS * rest + (22179 * tb) % WHOLE * PARTS // WHOLE
+            doubts[u64(at)] = PARTS * rest + (18215 * tc) % WHOLE * PARTS // WHOLE
         a[u64(at)] = i32(eight(red(formula, ta, tb, tc)))
         b[u64(at)] = i32(eight(green(formula, ta, tb, tc)))
         c[u64(at)] = i32(eight(blue(formula, ta, tb, tc)))
@@ -187,11 +201,12 @@ def moved(p: int, bit: int, by: int) -> Any:
 
 @bare
 def put_right(
-    mode: int, width: int,
+    mode: int, formula: int, width: int,
     r: Array, g: Array, u: Array,  # int32: colours as they were made; decoding makes them right
     wr: Array, wg: Array, wl: Array,  # int32: the right ones, for encoding
     flags: Array,  # uint8 (pixels,): written, whether a pixel was wrong
-    chances: Array,  # uint16 (16 + 3 * 256,): of flags and of differences; all begin at 2^15
+    doubts: Array,  # uint8 (pixels,): of `made`
+    chances: Array,  # uint16 (CHANCES,): of flags and of differences; all begin at 2^15
     coded: Array, coder: Array,
 ) -> None:  # fmt: skip
     """Code which pixels are wrong, and what is right."""
@@ -199,9 +214,11 @@ def put_right(
     for px in range(r.shape[0]):
         pr, pg, pl = i64(r[u64(px)]), i64(g[u64(px)]), i64(u[u64(px)])
         context = i64(min(min(pr, pg), pl) == 0 or max(max(pr, pg), pl) == 255)
-        if px >= 1:
+        if formula == PHOTO_YCC:
+            context += FLAGS + 2 * i64(doubts[u64(px)])
+        elif px >= 1:
             context += 2 * i64(flags[u64(px - 1)])
-        if px >= width:
+        if px >= width and formula == JFIF:
             context += 4 * i64(flags[u64(px - width)])
             if px + 1 - width < px:
                 context += 8 * i64(flags[u64(px + 1 - width)])
@@ -212,7 +229,7 @@ def put_right(
             low, high, at = encode_step(low, high, at, coded, wrong, max(p, i64(16)))
         else:
             wrong, low, high, window, at = decode_step(low, high, window, at, coded, max(p, i64(16)))
-        chances[u64(context)] = moved(p, wrong, 5)
+        chances[u64(context)] = moved(p, wrong, 4 if formula == PHOTO_YCC else 5)
         flags[u64(px)] = wrong
         if wrong > 0:
             for k in range(3):

@@ -26,3 +26,10 @@ SSE_ROWS = (LEVELS // 2) * NODES
 ) = range(22)  # fmt: skip
 S_REF = 22  # MOST_REFS places
 S_SIZE = S_REF + MOST_REFS
+
+# What made the colours of a picture: nothing, and
+JFIF, PHOTO_YCC, FORMULAS = 1, 2, 3
+WHOLE = 10000  # what the numbers of Photo YCC are parts of
+FRACTIONS, PARTS = 16, 4  # classes of the fraction of green, and of those of two products
+FLAGS = 16 + 3 * 256  # chances before those of flags with Photo YCC
+CHANCES = FLAGS + 2 * FRACTIONS * PARTS * PARTS

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 from nzip.entropy.jit import Native
 from nzip.errors import CorruptError
 from nzip.formats.container.wire import Reader, uleb
+from nzip.models.pix.layout import FORMULAS, PHOTO_YCC
 from nzip.models.pix.pictures import Picture
 
 MOST_VALUE = 1 << 17
 MOST_SHRINK = 8
-FORMULAS = 3  # as in `colours`
-ENOUGH = 96  # in a hundred of a sample's pixels must have numbers that make them
+ENOUGH = 96  # in a hundred of a sample's pixels without 0 and 255, which much may become, must be made by numbers
 SAMPLE_ROWS = 24
 
 _found = Native("nzip.models.pix.colours", "found")
@@ -85,7 +85,7 @@ def plan(picture: Picture, channels: list[Any]) -> tuple[How, list[Any]]:
         r, g, b = (np.ascontiguousarray(c, np.int32).reshape(-1) for c in rgb(how, channels))
         made = [np.zeros_like(r) for _ in range(3)]
         wrong = _found(how.formula, 0, len(r), picture.width, r, g, b, *made)
-        how = how._replace(wrong=wrong > 0)
+        how = how._replace(wrong=wrong > 0 or how.formula == PHOTO_YCC)
         planes[:3] = [plane.reshape(picture.height, picture.width) for plane in made]
     return how._replace(bounds=tuple(_bounds(plane, not how.formula) for plane in planes)), planes
 
@@ -147,7 +147,8 @@ def _formula(channels: list[Any]) -> How:
     sample = [np.ascontiguousarray(channel[rows], np.int32).reshape(-1) for channel in channels[:3]]
     if all(np.array_equal(sample[0], other) for other in sample[1:]):
         return How()
-    best, most = How(), (100 - ENOUGH) * len(sample[0]) // 100
+    inside = np.logical_and.reduce([(channel > 0) & (channel < 255) for channel in sample])
+    best, most = How(), (100 - ENOUGH) * int(np.count_nonzero(inside)) // 100
     for formula in range(1, FORMULAS):
         for reverse in (False, True):
             how = How(formula=formula, reversed=reverse)

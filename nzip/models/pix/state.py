@@ -52,7 +52,7 @@ class State:
             np.zeros(layout.MEMOS << layout.MEMO_BITS, np.int32),
             np.zeros(layout.MEMOS * layout.MEMO_COUNTS * layout.SHORTS, np.uint32),
         )
-        self.chances = np.full(16 + 3 * 256, 1 << 15, np.uint16)
+        self.chances = np.full(layout.CHANCES, 1 << 15, np.uint16)
         self.known: dict[int, Any] = {}
         self.earlier: list[tuple[Any, list[list[Any]]] | None] = []  # the pictures before, for those that follow them
 
@@ -77,10 +77,9 @@ class State:
         ]
         planes = self.planes(picture, how, spans, found)
         if how.wrong:
-            made = _colours(how, planes)
+            made, doubts = _colours(how, planes)
             right = [np.ascontiguousarray(c, np.int32).reshape(-1) for c in rgb(how, channels)]
-            flags = np.zeros(len(made[0]), np.uint8)
-            _put_right(self.mode, picture.width, *made, *right, flags, self.chances, self.coded, self.coder)
+            self._put_right(picture, how, made, right, doubts)
 
     def decode(self, picture: Picture, how: How, bitmaps: list[Any]) -> list[Any]:
         """Return the channels of a picture, each (height, width), given the bitmaps of its planes."""
@@ -97,10 +96,9 @@ class State:
         for place, plane, which in zip(order(picture.channels), planes, used, strict=True):
             channels[place] = plane if which is None else which[plane]
         if how.formula:
-            made = _colours(how, planes)
+            made, doubts = _colours(how, planes)
             if how.wrong:
-                flags = np.zeros(len(made[0]), np.uint8)
-                _put_right(self.mode, picture.width, *made, *made, flags, self.chances, self.coded, self.coder)
+                self._put_right(picture, how, made, made, doubts)
             made = [plane.reshape(picture.height, picture.width) for plane in made]
             channels[:3] = rgb(how, made)
         if picture.depth == 2:
@@ -108,6 +106,14 @@ class State:
             if how.signed:
                 channels = [channel ^ 0x8000 for channel in channels]
         return channels
+
+    def _put_right(self, picture: Picture, how: How, made: list[Any], right: list[Any], doubts: Any) -> None:
+        import numpy as np
+
+        flags = np.zeros(len(doubts), np.uint8)
+        _put_right(
+            self.mode, how.formula, picture.width, *made, *right, flags, doubts, self.chances, self.coded, self.coder
+        )  # fmt: skip
 
     def planes(self, picture: Picture, how: How, spans: list[Span], found: list[Any] | None) -> list[Any]:
         """Code the planes of a picture, each (height, width), and return them."""
@@ -193,13 +199,14 @@ class State:
         return values, errors
 
 
-def _colours(how: How, planes: list[Any]) -> list[Any]:
-    """Return red, green and blue as the formula makes them, int32 (pixels,)."""
+def _colours(how: How, planes: list[Any]) -> tuple[list[Any], Any]:
+    """Return red, green and blue as the formula makes them, int32 (pixels,), and what is doubtful (uint8)."""
     import numpy as np
 
     made = [np.array(plane, np.int32, order="C").reshape(-1) for plane in planes[:3]]
-    _made(how.formula, *made)
-    return made
+    doubts = np.zeros(len(made[0]), np.uint8)
+    _made(how.formula, *made, doubts)
+    return made, doubts
 
 
 def split(how: How, planes: list[Any]) -> How:

@@ -50,7 +50,20 @@ def slope(height: int, width: int, channels: int = 1, seed: int = 1, most: int =
     return np.clip(smooth + dice.integers(-2, 3, smooth.shape), 0, most).astype(np.int64)
 
 
-def jfif(height: int, width: int, step: int = 1) -> Pixels:
+def by_jfif(a: int, b: int, c: int) -> tuple[int, ...]:
+    colour: tuple[int, ...] = naive_pix.colour_of(1, a, b, c)
+    return colour
+
+
+def by_photo_ycc(a: int, b: int, c: int) -> tuple[int, ...]:
+    """As a program may do it that drops fractions of chroma before it makes green of them, and others at the end."""
+    second, third = int(2.2179 * b // 1), int(1.8215 * c // 1)
+    green = (13584 * a - 1940 * second - 5090 * third) // 10000
+    colour = (13584 * a + 18215 * c) // 10000, green, (13584 * a + 22179 * b) // 10000
+    return tuple(max(0, min(255, each)) for each in colour)
+
+
+def jfif(height: int, width: int, step: int = 1, made: Callable[[int, int, int], tuple[int, ...]] = by_jfif) -> Pixels:
     """Return colours that were made of luma and of chroma that was known for every `step`th pixel."""
     rough = np.random.default_rng(6).integers(-20, 20, (height // step + 2, width // step + 2, 2))
     chroma = rough if step > 1 else slope(height + 2, width + 2, 2) // 4 - 40
@@ -61,7 +74,7 @@ def jfif(height: int, width: int, step: int = 1) -> Pixels:
     under = chroma[low + 1][:, left] * (1 - fx) + chroma[low + 1][:, left + 1] * fx
     both = np.floor(above * (1 - fy) + under * fy + 0.5).astype(int)
     a, (b, c) = slope(height, width)[:, :, 0], (both[:, :, 0], both[:, :, 1])
-    colours = [naive_pix.colour_of(1, *map(int, abc)) for abc in zip(a.flat, b.flat, c.flat, strict=True)]
+    colours = [made(*map(int, abc)) for abc in zip(a.flat, b.flat, c.flat, strict=True)]
     return np.array(colours, np.uint8).reshape(height, width, 3)
 
 
@@ -97,6 +110,11 @@ def _put_right() -> tuple[bytes, Content]:
     pixels = jfif(12, 15)
     pixels[7, 5:7] ^= 3
     return pixels[:, :, ::-1].tobytes(), content(segment(pixels))
+
+
+def _photo_ycc() -> tuple[bytes, Content]:
+    pixels = jfif(14, 18, 2, by_photo_ycc)
+    return pixels.tobytes(), content(segment(pixels))
 
 
 def _alpha() -> tuple[bytes, Content]:
@@ -135,8 +153,8 @@ def _planar() -> tuple[bytes, Content]:
 
 
 MADE = {
-    "padded rows": _padded, "quarters": _quarters, "pixels put right": _put_right, "alpha": _alpha, "signed": _signed,
-    "gaps": _gaps, "frames": _frames, "planes of frames": _planar,
+    "padded rows": _padded, "quarters": _quarters, "pixels put right": _put_right, "photo ycc": _photo_ycc,
+    "alpha": _alpha, "signed": _signed, "gaps": _gaps, "frames": _frames, "planes of frames": _planar,
 }  # fmt: skip
 
 
@@ -156,10 +174,11 @@ def test_quarters_are_chosen_and_plain_python_says_the_same() -> None:
 
 def test_what_is_chosen() -> None:
     heads = {}
-    for name in ("pixels put right", "signed", "gaps", "frames", "planes of frames"):
+    for name in ("pixels put right", "photo ycc", "signed", "gaps", "frames", "planes of frames"):
         block, held = MADE[name]()
         heads[name] = naive_pix.Head(coded(block, held, 1)).pictures
     assert [(p.formula, p.reversed, p.wrong) for p in heads["pixels put right"]] == [(1, 1, 1)]
+    assert [(p.formula, p.reversed, p.wrong) for p in heads["photo ycc"]] == [(2, 0, 1)]
     assert heads["signed"][0].signed
     assert all(bounds[3] for bounds in heads["gaps"][0].bounds)
     assert [picture.back for picture in heads["frames"]] == [0, 1, 1]
