@@ -26,9 +26,9 @@ from nzip.process import imported
 
 Array = Any
 GOES_ON = 8  # a flag of recipes
-FEW, MANY = 64, 1 << 13  # tokens that may be put right: where all places are in chains, and where most are
+NONE, FEW, MANY = 4, 64, 1 << 13  # tokens that may be put right; so many only where not all places are in chains
 MOST = 1 << 16
-MANY_SETTINGS = 256  # that are tried
+MANY_SETTINGS, MANY_FORMS = 256, 16  # that are tried; and to the end
 FAR = 1 << 17  # a place that stands for all that are as far from where the window of an encoder begins
 
 
@@ -267,7 +267,8 @@ class TornOpener(Opener):
         encoder = _Encoder(stream.plain, head)
         wanted = structure.seen[:LIKELY]
         tried: set[tuple[object, ...]] = set()
-        for most in (FEW, MANY):
+        forms: set[tuple[object, ...]] = set()  # that were tried with the right tokens
+        for most in (NONE, FEW, MANY):
             for number, (settings, marks) in enumerate(candidates(structure)):
                 if number > MANY_SETTINGS or (most == MANY and settings.level > GREEDIEST):
                     continue
@@ -277,10 +278,13 @@ class TornOpener(Opener):
                     tried.add(key)
                     continue
                 forced = encoder.corrections(settings, stops, marks, structure.seen, most)
-                if forced is None or encoder.redone(settings, stops, marks, forced, size) is None:
+                if forced is None:
                     continue
-                yield _pack(settings, stops, marks, forced)
-                return
+                # Of those that give the same tokens, others that write them in the same way fail too.
+                form = (*settings.form(marks), *(settings.matching() if structure.hidden else ()), forced.tobytes())
+                if form not in forms and len(forms) < MANY_FORMS:
+                    forms.add(form)
+                    yield _pack(settings, stops, marks, forced)
 
     def close(self, inner: bytes, recipe: bytes, size: int) -> bytes:
         if len(recipe) > size + MOST_SETTINGS + 6 * MOST:
