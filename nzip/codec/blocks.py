@@ -208,7 +208,12 @@ def _finished(raw: bytes, coding: Coding, engine: Engine, coder: Coder, payload:
 
 
 def encode_copied(
-    literals: bytes, coding: Coding, copies: bytes, raw_size: int, begun: Segment | None = None, parts: Sequence[Part] = ()
+    literals: bytes,
+    coding: Coding,
+    copies: bytes,
+    raw_size: int,
+    begun: Segment | None = None,
+    parts: Sequence[Part] = (),
 ) -> bytes:
     """Return the chunk of a block that copies.
 

@@ -26,8 +26,9 @@ SIZE = 6000 if SLOW else 300_000
 TEXT = b" ".join(words(700, seed) for seed in range(100))[:SIZE]
 
 
-def parts_of(stream: bytes, every: int) -> Iterator[tuple[bytes, Part, bytes]]:
-    """Yield the bytes of the parts of a stream, each of `every` blocks, what they are, and what they hold."""
+def parts_of(stream: bytes, every: int, least: int = 40) -> Iterator[tuple[bytes, Part, bytes]]:
+    """Yield the bytes of the parts of a stream, each of `every` blocks, what they are, and what they hold; where these
+    are `least` bytes."""
     whole = tokens_of(stream, 0, MOST)
     assert whole is not None
     plain = whole.plain.tobytes()
@@ -40,7 +41,8 @@ def parts_of(stream: bytes, every: int) -> Iterator[tuple[bytes, Part, bytes]]:
         tail = stream[last] & (1 << held) - 1 if held else 0
         window = plain[max(0, at - 32768) : at]
         part = Part(start, last, bit & 7, held, tail, window, at, goes_on, stop - at)
-        yield stream[start:last], part, plain[at:stop]
+        if last - start >= least:
+            yield stream[start:last], part, plain[at:stop]
 
 
 def opened(coded: bytes, part: Part, held: bytes) -> Opened:
@@ -67,28 +69,25 @@ def test_it_is_registered() -> None:
 @pytest.mark.parametrize("level", [6] if SLOW else [1, 3, 4, 6, 9])
 def test_parts_come_back(level: int) -> None:
     for coded, part, held in parts_of(by_zlib(TEXT, level), 1):
-        if len(coded) > 40:
-            found = opened(coded, part, held)
-            # Places inside of matches are in no chain at the lowest levels: which, shows in 32 KiB.
-            assert len(found.recipe) < 100 or level < 4
+        found = opened(coded, part, held)
+        # Places inside of matches are in no chain at the lowest levels: which, shows in 32 KiB.
+        assert len(found.recipe) < 100 or level < 4
 
 
 @pytest.mark.parametrize("name", ["noise", "mixed", "zeros", "table"])
 def test_parts_of_any_bytes_come_back(name: str) -> None:
     plain = PLAINS[name][: SIZE // 3] + TEXT[: SIZE // 4] + PLAINS[name][: SIZE // 3]
     for level, strategy in ((6, 0), (2, 0), (6, zlib.Z_RLE), (9, zlib.Z_FILTERED)):
-        for coded, part, held in parts_of(small(plain, level, 5, strategy), 3):
-            if len(coded) > 300:
-                opened(coded, part, held)
+        for coded, part, held in parts_of(small(plain, level, 5, strategy), 3, 300):
+            opened(coded, part, held)
 
 
 def test_plain_python_says_the_same() -> None:
     text = TEXT[:4000] + noise(700) + TEXT[1000:4000]
     for level in (1, 6):
-        for number, (coded, part, held) in enumerate(parts_of(small(text, level), 4)):
-            if number > 3:
-                found = opened(coded, part, held)
-                assert naive_deflate.torn(found.inner, found.recipe, len(coded)) == coded
+        for coded, part, held in list(parts_of(small(text, level), 4))[4:]:
+            found = opened(coded, part, held)
+            assert naive_deflate.torn(found.inner, found.recipe, len(coded)) == coded
 
 
 def flushed(level: int) -> bytes:
@@ -101,22 +100,18 @@ def flushed(level: int) -> bytes:
 
 
 def test_parts_of_flushed_streams_come_back() -> None:
-    for coded, part, held in parts_of(flushed(6), 3):
-        if len(held) > 2000:
-            found = opened(coded, part, held)
-            assert len(found.recipe) < 60
+    for coded, part, held in parts_of(flushed(6), 3, 300):
+        assert len(opened(coded, part, held).recipe) < 60
 
 
 def test_recipes_of_other_encoders(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TornOpener, "_exact", lambda *_: iter(()))
     monkeypatch.setattr("nzip.formats.openers.deflate.torn.WORTH", 1)
-    count = 0
-    for coded, part, held in parts_of(small(TEXT[:9000], 6), 6):
-        if len(coded) > 200:
-            found = opened(coded, part, held)
-            assert naive_deflate.torn(found.inner, found.recipe, len(coded)) == coded
-            count += 1
-    assert count > 2
+    parts = list(parts_of(small(TEXT[:9000], 6), 6, 200))
+    assert len(parts) > 2
+    for coded, part, held in parts:
+        found = opened(coded, part, held)
+        assert naive_deflate.torn(found.inner, found.recipe, len(coded)) == coded
 
 
 def some_part() -> tuple[bytes, Part, Opened]:
