@@ -10,12 +10,13 @@ All depends on the bytes alone, and costs size only where it is wrong: whoever o
 
 from __future__ import annotations
 
-import zlib
 from typing import NamedTuple
 
 from nzip.formats.content.containers import scan
 from nzip.formats.content.containers.deflated import MOST_HEADER
 from nzip.formats.content.containers.png import end_of as png_end
+from nzip.formats.content.containers.streams import Budget
+from nzip.formats.openers.deflate import layout
 from nzip.formats.openers.deflate.constants import FARTHEST
 from nzip.formats.openers.deflate.torn import Part, inflate_on
 from nzip.formats.openers.wrapped import gzip_header
@@ -25,12 +26,8 @@ from nzip.settings import Room
 
 LEAST = 1 << 17  # bytes that a part of a stream holds, at least: it has a window inside
 LATE = 4  # a file that begins in the last of so many parts of a block begins the next, if it would be torn
-PIECE, FIRST = 1 << 16, 1 << 10  # bytes that are inflated at once; and at first, for noise seldom lasts longer
-EXPANSION, MOST_MADE = 12, 64 << 20  # bytes that looking may inflate: so many times those of a block, and these
-TRIALS = 1 << 16
 SPARE = 16  # one byte in so many stays free for what stands beside what was deflated: names, windows
 BESIDE = 24  # bytes that may stand between members of an archive: a descriptor
-BROKEN, OPEN, ENDED = range(3)  # what looks like a stream: is none; goes on behind the block, or holds too much; ends
 
 
 class Torn(NamedTuple):
@@ -90,7 +87,7 @@ class _Walk:
         self._usual = max(block, room.others)  # bytes that come out of a part, where it can be divided
         self._spent = 0
         self._parts: list[Part] = []
-        self._made, self._trials = MOST_MADE + EXPANSION * len(raw), TRIALS
+        self._budget = Budget(len(raw), lambda data, starts, first: ())
 
     def ending(self, torn: Torn | None) -> Ending:
         raw, at = self._raw, 0
@@ -113,15 +110,15 @@ class _Walk:
             first = self._stream_at(start, kind)
             if first is None:
                 continue
-            state, stop, size = self._followed(first)
+            state, (stop, size, *_) = self._budget.followed(raw, first, None, self._fits)
             in_pdf = raw.find(b"stream", max(0, start - 10), start) >= 0  # mostly pixels, for which there is more room
-            if state == ENDED:
+            if state == layout.DONE:
                 self._spent += 0 if in_pdf else size
                 at = stop
                 if kind == scan.ZIP:
                     self._archive = self._archive if start <= self._passed + BESIDE else start
                     self._passed = stop
-            elif state == OPEN:
+            elif state != layout.BAD:
                 enough = LATE * (self._spent + start) >= (LATE - 1) * self._usual
                 if start > 0 and (late or enough) and not in_pdf:
                     whole = kind == scan.ZIP and start <= self._passed + BESIDE and self._late(self._archive)
@@ -207,32 +204,6 @@ class _Walk:
                 return None
             return local.data if local.method == entries.DEFLATED and not local.flags & entries.ENCRYPTED else None
         return None
-
-    def _followed(self, first: int) -> tuple[int, int, int]:
-        """Return what begins at `first`, where it ends, and how many bytes it holds."""
-        self._trials -= 1
-        if self._trials < 0 or self._made <= 0:
-            return BROKEN, first, 0
-        view, at, size, piece = memoryview(self._raw), first, 0, FIRST
-        inflater = zlib.decompressobj(-15)
-        rest: bytes | memoryview = b""
-        try:
-            while not inflater.eof:
-                if not rest:
-                    rest = view[at : at + piece]
-                    at += len(rest)
-                    piece = PIECE
-                    if not rest:
-                        return OPEN, at, size
-                made = len(inflater.decompress(rest, PIECE))
-                rest = inflater.unconsumed_tail
-                size += made
-                self._made -= made
-                if not self._fits(at, size):
-                    return OPEN, at, size
-        except zlib.error:
-            return BROKEN, at, size
-        return ENDED, at - len(inflater.unused_data), size
 
 
 def _jpeg_end(data: bytes, start: int) -> int:

@@ -11,9 +11,10 @@ from __future__ import annotations
 from nzip.entropy.binary import decode_step, encode_step, put_back, taken
 from nzip.entropy.integers import Array, i32, i64, u32, u64, width
 from nzip.entropy.jit import bare
-from nzip.formats.openers.deflate import constants, inflate_kernel
+from nzip.formats.openers.deflate import constants
 from nzip.formats.openers.deflate.constants import CODE_LENGTHS, DISTANCES, LITERALS, LONGEST, ORDER, SHORTEST
-from nzip.formats.openers.deflate.inflate_kernel import KIND_AT, START_AT, STOP_AT, TOKEN_AT, read_lengths
+from nzip.formats.openers.deflate.inflate_kernel import read_lengths
+from nzip.formats.openers.deflate.layout import KIND_AT, LENGTHS, START_AT, STOP_AT, TOKEN_AT
 from nzip.formats.openers.deflate.redo_kernel import longest, step_back
 from nzip.formats.openers.deflate.trees_kernel import (
     AT,
@@ -377,7 +378,7 @@ def _header(mode: int, work: Array, tables: Array, settings: Array, scratch: Arr
     else:
         build_sorted(work, i64(LIT), i64(LITERALS), i64(15))
         build_sorted(work, i64(DIST), i64(DISTANCES), i64(15))
-    first = inflate_kernel.LENGTHS
+    first = LENGTHS
     for side in range(2):
         which = LIT if side == 0 else DIST
         elements = LITERALS if side == 0 else DISTANCES

@@ -88,12 +88,12 @@ class Arrays:
         import numpy as np
 
         from nzip.formats.openers.deflate import follow_kernel as kernel
-        from nzip.formats.openers.deflate import inflate_kernel, trees_kernel
+        from nzip.formats.openers.deflate import layout, trees_kernel
 
         self.heads = np.zeros(2 << kernel.HASH_BITS, np.int32)
         self.before = np.empty(2 * (kernel.MASK + 1), np.uint16)
         self.work = np.zeros(trees_kernel.WORK + 336, np.int64)
-        self.scratch = np.zeros(inflate_kernel.SCRATCH, np.int32)
+        self.scratch = np.zeros(layout.SCRATCH, np.int32)
         self.steps = np.zeros(512, np.int32)
         self.probs = np.empty(kernel.CONTEXTS, np.int64)
         self.used = False
