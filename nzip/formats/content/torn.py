@@ -27,6 +27,7 @@ from nzip.settings import Room
 LEAST = 1 << 17  # bytes that a part of a stream holds, at least: it has a window inside
 LATE = 4  # a file that begins in the last of so many parts of a block begins the next, if it would be torn
 SPARE = 16  # one byte in so many stays free for what stands beside what was deflated: names, windows
+HEADER = 600  # bytes of a block's header, at most: one that is cut off is wrong to who reads it
 BESIDE = 24  # bytes that may stand between members of an archive: a descriptor
 
 
@@ -111,6 +112,8 @@ class _Walk:
             if first is None:
                 continue
             state, (stop, size, *_) = self._budget.followed(raw, first, None, self._fits)
+            if state == layout.BAD and size >= LEAST and stop > len(raw) - HEADER:
+                state = layout.SHORT
             in_pdf = raw.find(b"stream", max(0, start - 10), start) >= 0  # mostly pixels, for which there is more room
             if state == layout.DONE:
                 self._spent += 0 if in_pdf else size

@@ -12,6 +12,7 @@ from hypothesis import strategies as some
 from numba import config
 
 from nzip.formats.content.torn import Ending, Torn, ending, room_of
+from nzip.formats.openers.deflate.inflation import tokens_of
 from nzip.settings import Room
 
 SIZE = 1 << 16
@@ -47,6 +48,19 @@ def test_a_smaller_block_may_have_more_come_out_of_it() -> None:
     assert room_of(100, 100, Room(50, 60)) == Room(50, 60)
     assert room_of(100, 30, Room(50, 60)) == Room(120, 120)
     assert room_of(100, 200, Room(50, 60)) == Room(50, 60)
+
+
+@pytest.mark.skipif(bool(config.DISABLE_JIT), reason="long streams")
+def test_a_stream_may_be_torn_anywhere() -> None:
+    stream = zlib.compress(b" ".join(words(3000, seed) for seed in range(30)), 6)
+    whole = tokens_of(stream, 2, 1 << 24)
+    assert whole is not None
+    border = 2 + (int(whole.blocks[3][0]) >> 3)
+    assert int(whole.blocks[3][3]) > 1 << 17
+    for stop in range(border - 2, border + 90):
+        found = ending(NOISE[:500] + stream[:stop], None, SIZE, ROOM, True)
+        assert found.torn is not None
+        assert found.size == found.parts[0].stop
 
 
 @pytest.mark.skipif(bool(config.DISABLE_JIT), reason="long streams")
