@@ -4,7 +4,9 @@ After ITU-T T.81, annexes F and G. `read` fills planes of coefficients from one 
 scan from planes. What a scan's bytes say beside coefficients is kept apart: the bits that fill up bytes (`pads`), and
 the units before which a run of ended blocks ends earlier than it must (`breaks`).
 
-Coefficients stand in planes of blocks, 64 int16 a block in raster order (frequency across + 8 * frequency down).
+Coefficients stand in planes of blocks, 64 int16 a block in raster order (frequency across + 8 * frequency down). Both
+loops go from where their state says up to a unit, so that some rows of a picture are enough of it at a time; runs of
+ended blocks want all of it.
 """
 
 from __future__ import annotations
@@ -27,8 +29,11 @@ SIZE = HEAD + 4 * MEMBER
 
 SEQUENTIAL, DC_FIRST, DC_MORE, AC_FIRST, AC_MORE = range(5)  # kinds
 
-# What `read` leaves in `result`.
-AT, DONE, PADS, BREAKS = range(4)
+# Where a loop is in a scan (int64): its place in the bytes, the next unit, how many of `pads` and `breaks` were met, bits
+# held and how many, those of them past the end, the number of the next restart, a run of ended blocks, the unit it ended
+# with or began with and the place it began at, and the DC of the block before, by member.
+AT, UNIT, PADS, BREAKS, HELD, HAVE, PAST, RESTART, RUN, RUN_UNIT, RUN_FROM, BEFORE = range(12)
+STATE = BEFORE + 4
 
 
 @inlined
@@ -88,17 +93,17 @@ def place_of(scan: Array, member: int, unit: int, part: int) -> Any:
 @bare
 def read(
     data: Array,  # uint8
-    start: int,  # of the entropy-coded stretch
     end: int,  # of the data
+    until: int,  # units to read; all of them where runs of ended blocks may go on
     scan: Array,  # int64 (SIZE,)
     lookup: Array,  # uint16 (8 * 65536,): of members' DC codes, then AC codes: for 16 bits length << 8 | symbol
     zigzag: Array,  # int64 (64,)
     planes: Array,  # int16 (64 * blocks,)
     pads: Array,  # uint8: a one and then the bits that filled up each byte
     breaks: Array,  # int64
-    result: Array,  # int64 (4,): where the stretch ends, units read, pads, breaks
+    state: Array,  # int64 (STATE,): where reading is; behind the last unit, where the stretch ends
 ) -> int:
-    """Read a scan; return 0 if it was whole. Else coefficients of the unit at which it ended may have been written."""
+    """Read units; return 0 if they were there. Else coefficients of the unit at which they end may have been written."""
     kind = i64(scan[u64(KIND)])
     first = i64(scan[u64(FIRST)])
     last = i64(scan[u64(LAST)])
@@ -107,19 +112,20 @@ def read(
     units = i64(scan[u64(UNITS)])
     members = i64(scan[u64(MEMBERS)])
     before = zeros(4, i64)  # DC of the block before, by member
-    at = i64(start)
-    held = u64(0)
-    have = i64(0)
-    past = i64(0)
-    run = i64(0)  # blocks to come that have ended already
-    ended = i64(-1)  # the unit with which a run ended
-    pad = i64(0)
-    broken = i64(0)
+    for m in range(4):
+        before[m] = state[u64(BEFORE + m)]
+    at = i64(state[u64(AT)])
+    held = u64(state[u64(HELD)])
+    have = i64(state[u64(HAVE)])
+    past = i64(state[u64(PAST)])
+    run = i64(state[u64(RUN)])  # blocks to come that have ended already
+    ended = i64(state[u64(RUN_UNIT)]) - 1  # the unit with which a run ended
+    pad = i64(state[u64(PADS)])
+    broken = i64(state[u64(BREAKS)])
     bad = i64(0)
-    restart = i64(0)
-    unit = i64(0)
-    safe_at = at
-    while unit < units:
+    restart = i64(state[u64(RESTART)])
+    unit = i64(state[u64(UNIT)])
+    while unit < i64(until):
         safe_at = at
         safe_have = have
         safe_past = past
@@ -295,19 +301,27 @@ def read(
             at = given_back(data, safe_at, (safe_have - safe_past + 7) >> 3)
             break
         unit += 1
-    if run > 0:
+    if run > 0 and unit == units:
         bad = i64(1)
-    if bad == 0:
+    if bad == 0 and unit == units:
         real = have - past
         rest = real & 7
         if rest > 0:
             pads[u64(pad)] = u8((i64(1) << rest) | (i64(held >> u64(past + real - rest)) & ((i64(1) << rest) - 1)))
             pad += 1
         at = given_back(data, at, real >> 3)
-    result[u64(AT)] = at
-    result[u64(DONE)] = unit
-    result[u64(PADS)] = pad
-    result[u64(BREAKS)] = broken
+    for m in range(4):
+        state[u64(BEFORE + m)] = before[m]
+    state[u64(AT)] = at
+    state[u64(UNIT)] = unit
+    state[u64(PADS)] = pad
+    state[u64(BREAKS)] = broken
+    state[u64(HELD)] = i64(held & ((u64(1) << u64(have)) - u64(1)))
+    state[u64(HAVE)] = have
+    state[u64(PAST)] = past
+    state[u64(RESTART)] = restart
+    state[u64(RUN)] = run
+    state[u64(RUN_UNIT)] = ended + 1
     return bad
 
 
@@ -335,15 +349,15 @@ def write(
     scan: Array,
     codes: Array,  # uint32 (8 * 256,): of members' DC codes, then AC codes: length << 16 | code for a symbol; 0: none
     zigzag: Array,
-    stop: int,  # units to write; if fewer than the scan has, the bits that fill no byte are left out
+    until: int,  # units to write now
+    stop: int,  # units to write in all; if fewer than the scan has, the bits that fill no byte are left out
     fill: int,  # 0 or 1: the bits that fill up bytes; 2: as `pads` has them
     pads: Array,
-    used: Array,  # int64 (1,): how many of `pads` were used
     breaks: Array,
     out: Array,  # uint8
-    start: int,  # where in `out` to begin
+    state: Array,  # int64 (STATE,): where writing is; with the last unit, where the scan ends in `out`
 ) -> int:
-    """Write a scan; return where it ends in `out`, or -1 where it has no room or a symbol has no code."""
+    """Write units; return 1 where they have no room or a symbol has no code, else 0."""
     kind = i64(scan[u64(KIND)])
     first = i64(scan[u64(FIRST)])
     last = i64(scan[u64(LAST)])
@@ -351,17 +365,19 @@ def write(
     interval = i64(scan[u64(INTERVAL)])
     members = i64(scan[u64(MEMBERS)])
     before = zeros(4, i64)
-    at = i64(start)
-    held = u64(0)
-    have = i64(0)
-    run = i64(0)  # blocks that have ended and are not written yet
-    run_unit = i64(0)  # the first of them
-    run_from = i64(0)  # and where in it the corrections begin that are not written yet
-    pad = i64(used[0])
-    broken = i64(0)
+    for m in range(4):
+        before[m] = state[u64(BEFORE + m)]
+    at = i64(state[u64(AT)])
+    held = u64(state[u64(HELD)])
+    have = i64(state[u64(HAVE)])
+    run = i64(state[u64(RUN)])  # blocks that have ended and are not written yet
+    run_unit = i64(state[u64(RUN_UNIT)])  # the first of them
+    run_from = i64(state[u64(RUN_FROM)])  # and where in it corrections begin that are not written
+    pad = i64(state[u64(PADS)])
+    broken = i64(state[u64(BREAKS)])
     bad = i64(0)
-    restart = i64(0)
-    for unit in range(stop):
+    restart = i64(state[u64(RESTART)])
+    for unit in range(i64(state[u64(UNIT)]), i64(until)):
         again = interval > 0 and unit > 0 and unit % interval == 0
         stopped = broken < breaks.shape[0] and i64(breaks[u64(broken)]) == unit
         if stopped:
@@ -491,22 +507,31 @@ def write(
                             run_from = since
                         run += 1
         if bad > 0 or at > out.shape[0]:
-            return i64(-1)
-    if run > 0:
+            return i64(1)
+    if run > 0 and until == stop:
         at, held, have, bad = run_put(
             planes, scan, codes, zigzag, first, last, low, kind, run, run_unit, run_from, out, at, held, have, bad
         )
-    if have > 0 and stop == i64(scan[u64(UNITS)]):
+    if have > 0 and until == stop and stop == i64(scan[u64(UNITS)]):
         value = (i64(1) << (8 - have)) - 1 if fill == 1 else i64(0)
         if fill == 2:
             if pad < pads.shape[0]:
                 value = i64(pads[u64(pad)]) & ((i64(1) << (8 - have)) - 1)
             pad += 1
         at, held, have = put(out, at, held, have, value, 8 - have)
-    used[0] = pad
-    if bad > 0 or at > out.shape[0]:
-        return i64(-1)
-    return at
+    for m in range(4):
+        state[u64(BEFORE + m)] = before[m]
+    state[u64(AT)] = at
+    state[u64(UNIT)] = until
+    state[u64(PADS)] = pad
+    state[u64(BREAKS)] = broken
+    state[u64(HELD)] = i64(held & ((u64(1) << u64(have)) - u64(1)))
+    state[u64(HAVE)] = have
+    state[u64(RESTART)] = restart
+    state[u64(RUN)] = run
+    state[u64(RUN_UNIT)] = run_unit
+    state[u64(RUN_FROM)] = run_from
+    return i64(bad > 0 or at > out.shape[0])
 
 
 @inlined
