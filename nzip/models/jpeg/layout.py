@@ -83,7 +83,7 @@ PRESETS = {
         ),
         112 << 20,
     ),
-    2: Preset(2, tuple(tuple(range(len(kind))) for kind in KINDS), 456 << 20),
+    2: Preset(2, tuple(tuple(range(len(kind))) for kind in KINDS), 240 << 20),
 }
 
 
