@@ -242,7 +242,8 @@ def bundled(raw: bytes, found: Sorted, coding: Coding) -> tuple[Coder, bytes] | 
     if head.working() > memory:
         return None
     bundle: Engine = ENGINES.by_id(BUNDLE_ENGINE, 1)
-    return Coder(bundle.id, bundle.version, bundle.pack(memory_params(head, account))), joined(head, [payload for _, payload in made])
+    coder = Coder(bundle.id, bundle.version, bundle.pack(memory_params(head, account)))
+    return coder, joined(head, [payload for _, payload in made])
 
 
 def _part(

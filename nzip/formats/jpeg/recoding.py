@@ -2,8 +2,8 @@
 
 A file is its head (all bytes but the entropy-coded stretches), the coefficients, and a few facts about how its encoder
 wrote them (`Manner`). `take_apart` has compared what `put_together` makes of these with the file before it returns.
-Pictures that one scan codes from top to bottom are never held whole: coefficients are read from the file again, strip by
-strip, by whoever wants them (`Source`).
+Pictures that one scan codes from top to bottom are never held whole: coefficients are read from the file again, strip
+by strip, by whoever wants them (`Source`).
 
 numpy and the kernels are imported when a file is coded, never before.
 """
@@ -22,7 +22,7 @@ from nzip.formats.jpeg.structure import MOST_SCANS, PROGRESSIVE, ZIGZAG, Code, F
 
 LEAST = 128  # bytes of a file that is worth the work
 MOST_BLOCKS = 1 << 20  # of a picture that has to be held whole, where the caller says nothing else
-SIZE = 25  # numbers of a scan, as `scans` has them
+SIZE = 49  # numbers of a scan, as `scans` has them
 STATE, AT, UNIT, PADS, BREAKS = 15, 0, 1, 2, 3  # numbers of where a loop is in a scan, and some of these
 ONES, ZEROS, ODD = 1, 0, 2  # how bytes are filled up
 
@@ -339,7 +339,12 @@ def _parsed(data: bytes, most: int, whole: int) -> tuple[Apart, Planes] | int | 
 
 
 def put_together(
-    head: bytes, manner: Manner, outline: Outline, size: int, fill: Callable[[Planes], None], planes: Planes | None = None
+    head: bytes,
+    manner: Manner,
+    outline: Outline,
+    size: int,
+    fill: Callable[[Planes], None],
+    planes: Planes | None = None,
 ) -> Any:
     """Return the file of `size` bytes that these make, as uint8 (size,).
 
@@ -415,33 +420,40 @@ def _until(planes: Planes, scan: Scan) -> int:
     return min(planes.stop * component.down, component.seen_high) * component.seen_wide
 
 
-def _clear(planes: Planes, scan: Scan, unit: int) -> None:
-    """Let the blocks of a unit be zeros."""
-    for place, _, _ in scan.members:
+def _parts(planes: Planes, scan: Scan) -> list[tuple[int, int, int, int]]:
+    """Return for each block of a unit whose it is, where it is in unit 0, and how far from there to the next units,
+    across and down."""
+    parts = []
+    for member, (place, _, _) in enumerate(scan.members):
         component = planes.frame.components[place]
         across, down = (1, 1) if _alone(scan) else (component.across, component.down)
-        row, column = divmod(unit, component.seen_wide if _alone(scan) else planes.frame.units_wide)
-        for y in range(row * down, row * down + down):
-            for x in range(column * across, column * across + across):
-                block = planes.origin(place) + y * component.wide + x
-                planes.values[64 * block : 64 * block + 64] = 0
+        for y in range(down):
+            first = planes.origin(place) + y * component.wide
+            parts += [(member, first + x, across, down * component.wide) for x in range(across)]
+    return parts
+
+
+def _wide(planes: Planes, scan: Scan) -> int:
+    """Return how many units of a scan stand in a row."""
+    return planes.frame.components[scan.members[0][0]].seen_wide if _alone(scan) else planes.frame.units_wide
+
+
+def _clear(planes: Planes, scan: Scan, unit: int) -> None:
+    """Let the blocks of a unit be zeros."""
+    row, column = divmod(unit, _wide(planes, scan))
+    for _, first, across, down in _parts(planes, scan):
+        block = first + column * across + row * down
+        planes.values[64 * block : 64 * block + 64] = 0
 
 
 def _numbers(planes: Planes, scan: Scan) -> Any:
     """Return a scan as the kernels take it."""
     import numpy as np
 
-    frame = planes.frame
-    if frame.kind != PROGRESSIVE:
-        kind = 0
-    else:
-        kind = (1 if scan.first == 0 else 3) + (scan.high > 0)
-    wide = frame.components[scan.members[0][0]].seen_wide if _alone(scan) else frame.units_wide
-    values = [kind, scan.first, scan.last, scan.high, scan.low, scan.interval, scan.units, len(scan.members), wide]
-    for place, _, _ in scan.members:
-        component = frame.components[place]
-        across, down = (1, 1) if _alone(scan) else (component.across, component.down)
-        values += [planes.origin(place), component.wide, across, down]
+    kind = (1 if scan.first == 0 else 3) + (scan.high > 0) if planes.frame.kind == PROGRESSIVE else 0
+    parts = _parts(planes, scan)
+    values = [kind, scan.first, scan.last, scan.high, scan.low, scan.interval, scan.units, len(parts)]
+    values += [_wide(planes, scan), *(number for part in parts for number in part)]
     return np.array(values + [0] * (SIZE - len(values)), np.int64)
 
 

@@ -61,8 +61,8 @@ class JpegEngine(Engine):
     def memory(self, params: Params, size: int) -> int:
         # More bytes leave less room for coefficients; what is stated does not shrink with them.
         most = self._preset(params).memory
-        held = max(COPIES * size + PER_BLOCK * self._most(params, size), min((COPIES + PER_BLOCK * PER_BYTE) * size, most))
-        return FIXED + 4 * layout.CELLS + held
+        least = COPIES * size + PER_BLOCK * self._most(params, size)
+        return FIXED + 4 * layout.CELLS + max(least, min((COPIES + PER_BLOCK * PER_BYTE) * size, most))
 
     def encode_memory(self, params: Params, size: int) -> int:
         return self.memory(params, size) + READ * size

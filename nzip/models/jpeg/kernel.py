@@ -269,7 +269,9 @@ def code(
                             top_count = left_count
                         if bx == 0:
                             left_count = top_count
-                        next_count = i64(counts[u64(4 * (column + bx) + 4 + group)]) if y > 0 and bx + 1 < wide else top_count
+                        next_count = top_count
+                        if y > 0 and bx + 1 < wide:
+                            next_count = i64(counts[u64(4 * (column + bx) + 4 + group)])
                         mean = (top_count + left_count + 1) >> 1
                         rough = i64(0)
                         for k in range(1, 8):

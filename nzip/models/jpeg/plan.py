@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from nzip.errors import CorruptError
 from nzip.formats.container.wire import Reader, uleb
+from nzip.formats.jpeg.planes import Planes
 from nzip.formats.jpeg.recoding import (
     LEAST,
     Apart,
@@ -23,7 +24,6 @@ from nzip.formats.jpeg.recoding import (
     put_together,
     take_apart,
 )
-from nzip.formats.jpeg.planes import Planes
 from nzip.formats.jpeg.structure import MOST_SCANS
 
 DEPTH = 3  # files within heads of files

@@ -149,7 +149,9 @@ def test_wrong_coefficients_and_manners_are_found(data: st.DataObject) -> None:
         found.manner,
         scans=data.draw(st.integers(0, found.manner.scans + 1)),
         units=data.draw(st.sampled_from((0, 1, 1 << 62))),
-        breaks=data.draw(st.sampled_from((found.manner.breaks, (), (b"\5\3" + uleb(1 << 40),) * 300, (b"\5\xff",), (b"\1" * 5000,)))),
+        breaks=data.draw(
+            st.sampled_from((found.manner.breaks, (), (b"\5\3" + uleb(1 << 40),) * 300, (b"\5\xff",), (b"\1" * 5000,)))
+        ),
     )
     try:
         again = outline(found.head, manner, found.size)

@@ -58,7 +58,9 @@ def test_a_thumbnail_in_a_head_is_coded_as_a_file() -> None:
 
 
 @pytest.mark.skipif(JIT_OFF, reason="takes long")
-@pytest.mark.parametrize("name", ["baseline_420", "baseline_422_optimised", "baseline_444_restarts", "rgb", "cmyk", "cut"])
+@pytest.mark.parametrize(
+    "name", ["baseline_420", "baseline_422_optimised", "baseline_444_restarts", "rgb", "cmyk", "cut"]
+)
 def test_strips_of_any_size_come_back(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     block = made.variants()[name]
     whole = len(coded(block))
