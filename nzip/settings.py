@@ -29,7 +29,7 @@ LEAST_LAST = MIB
 GRAIN = 1 << 16  # bytes of a part are counted in so many
 ENCODING = 3  # halves of OWN_MEMORY that encoding such a part may take
 TRANSFORMING = 7  # times the bytes that transforms rewrite: they, what they become, and what is taken beside
-MOST_HELD = 3  # times the bytes of all streams: what is held while a block that was opened is put together
+MOST_HELD, MOST_OPENING = 3, 6  # times the bytes of all streams: what putting them together takes, and opening
 CONTENT = ("jpeg", "pix", "pcm")  # engines of pictures and sounds
 BITMAPS, OF_BITMAPS = 5, "bilevel"  # the level from which on bitmaps have an engine, which is slower than level 4's
 MODEL_ENGINE = "lm"  # the engine that is meant where a model is named, and no engine
@@ -233,7 +233,7 @@ def block_memory(
     room = opened.within(size) if opened else Room(0, 0)
     general, samples = size + room.others, room.samples
     streams = (general + samples) * (opened is not None)
-    need = max(MOST_HELD * streams, (streams if encoding else 0) + TRANSFORMING * general)
+    need = max((MOST_OPENING if encoding else MOST_HELD) * streams, (streams if encoding else 0) + TRANSFORMING * general)
     for choice in engines[:-1]:
         part = min(largest_part(choice, engines), general + samples)
         need = max(need, streams + _memory(choice, part, encoding))

@@ -135,7 +135,7 @@ class Sorted:
                 pieces = list(divided(leaf, leaf.segment, self._most[number]))
                 if len(pieces[0].data) > self._most[number]:
                     continue
-                if self._better(leaf.data, content, engine, params):
+                if self._better(pieces[0].data, replace(leaf.segment, length=len(pieces[0].data)), engine, params):
                     return [self._put(self._part(number, len(piece.data)), piece) for piece in pieces]
         return [self._put("binary", leaf)]
 
@@ -155,9 +155,10 @@ class Sorted:
             self._seen[leaf.data] = place
         return place
 
-    def _better(self, data: bytes, content: Content, engine: Engine, params: Params) -> bool:
-        """Return whether an engine that accepts a leaf does better than the last one; it is tried where that is
-        doubtful."""
+    def _better(self, data: bytes, segment: Segment, engine: Engine, params: Params) -> bool:
+        """Return whether an engine that accepts a leaf does better than the last one; where that is doubtful, both are
+        tried on as much of it as goes to one part."""
+        content = Content((segment,))
         if not doubtful(data, content):
             return True
         _, own = coded(data, content, self._coding, engine, params)

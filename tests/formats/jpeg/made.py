@@ -59,6 +59,24 @@ def written(head: bytes, manner: recoding.Manner, values: Any) -> bytes:
     raise AssertionError("no size fits")
 
 
+def large(name: str, side: int) -> bytes:
+    """Return a grey picture of so many blocks each way, whose blocks are flat, with the codes of a file of `files`."""
+    found = apart(file(name))
+    at = found.head.index(b"\xff\xc2" if name.startswith("progressive") else b"\xff\xc0") + 5
+    head = all_codes(found.head[:at] + (8 * side).to_bytes(2, "big") * 2 + found.head[at + 4 :])
+    said = recoding.outline(head, found.manner, 1 << 30)
+    planes = Planes(said.frame, True)
+    planes.values[:-64:64] = [(k * k * 37) % 97 - 48 for k in range(side * side)]
+    try:
+        recoding.put_together(head, found.manner, said, 1 << 25, lambda _: None, planes)
+    except recoding.CorruptError as error:
+        planes.rewind()
+        size = int(str(error).split("it has ")[1].split()[0])
+        made: bytes = recoding.put_together(head, found.manner, said, size, lambda _: None, planes).tobytes()
+        return made
+    raise AssertionError("no size fits")
+
+
 def filled(data: bytes, fill: int) -> bytes:
     """Return a file with other bits where bytes are filled up."""
     found = apart(data)

@@ -6,6 +6,8 @@ import contextlib
 import os
 import random
 import time
+import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from nzip.errors import CorruptError
 from nzip.formats.container.wire import Reader, uleb
 from nzip.formats.content.kinds import Content, Segment
 from nzip.formats.jpeg import planes
+from nzip.formats.jpeg.recoding import Manner, outline
 from nzip.models.jpeg import layout, plan, standard
 from nzip.models.jpeg.engine import KIND, JpegEngine
 
@@ -78,6 +81,55 @@ def test_pictures_that_have_to_be_held_are_left_where_they_are_too_large(monkeyp
         assert (len(payload) > len(block)) == (not made.apart(block).outline.by_rows), name
         if len(payload) < len(block):
             assert ENGINE.decode(payload, len(block), {"preset": 1}) == block
+
+
+def _peak(call: Callable[[], bytes]) -> tuple[bytes, int]:
+    tracemalloc.start()
+    try:
+        return call(), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.skipif(JIT_OFF, reason="takes long")
+@pytest.mark.parametrize("preset", [1, 2])
+@pytest.mark.parametrize(
+    ("name", "side"), [("grey", 50), ("grey", 600), ("progressive_grey", 50), ("progressive_grey", 300)]
+)
+def test_memory_is_stated(name: str, side: int, preset: int) -> None:
+    block = made.large(name, side)
+    coded(made.file("grey"), preset)  # what is kept
+    payload, encoding = _peak(lambda: ENGINE.encode(block, {"preset": preset}))
+    assert len(payload) < len(block)
+    assert encoding < ENGINE.encode_memory({"preset": preset}, len(block))
+    back, decoding = _peak(lambda: ENGINE.decode(payload, len(block), {"preset": preset}))
+    assert back == block
+    assert decoding < ENGINE.memory({"preset": preset}, len(block))
+    if name == "grey":  # a strip of the picture, no more
+        beside = 4 * layout.CELLS + 130 * (planes.STRIP + 4 * side) + 12_000_000
+        assert decoding < beside + 5 * len(block)
+        assert encoding < beside + 8 * len(block)
+
+
+def test_memory_is_that_of_a_level() -> None:
+    for preset, most in ((1, 160 << 20), (2, 300 << 20)):
+        stated = [ENGINE.memory({"preset": preset}, size) for size in range(1, 12 << 20, 99_991)]
+        assert stated == sorted(stated)
+        assert stated[-1] <= most
+
+
+def test_a_picture_that_would_be_held_is_refused_before_memory_is_taken() -> None:
+    """It has few enough blocks for the file's size, but too many for the memory that is stated."""
+    head = made.apart(made.file("progressive_grey")).head
+    at = head.index(b"\xff\xc2") + 5
+    for side, wrong in ((6000, None), (9000, "held")):
+        huge = head[:at] + side.to_bytes(2, "big") * 2 + head[at + 4 :]
+        most = ENGINE._most({"preset": 1}, 1 << 20)
+        if wrong is None:
+            outline(huge, Manner(1), 1 << 20, most)
+            continue
+        with pytest.raises(CorruptError, match=wrong):
+            outline(huge, Manner(1), 1 << 20, most)
 
 
 def test_bytes_that_are_no_file_are_left_to_others() -> None:
