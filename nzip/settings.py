@@ -233,7 +233,8 @@ def block_memory(
     room = opened.within(size) if opened else Room(0, 0)
     general, samples = size + room.others, room.samples
     streams = (general + samples) * (opened is not None)
-    need = max((MOST_OPENING if encoding else MOST_HELD) * streams, (streams if encoding else 0) + TRANSFORMING * general)
+    held = MOST_OPENING if encoding else MOST_HELD
+    need = max(held * streams, (streams if encoding else 0) + TRANSFORMING * general)
     for choice in engines[:-1]:
         part = min(largest_part(choice, engines), general + samples)
         need = max(need, streams + _memory(choice, part, encoding))

@@ -77,10 +77,10 @@ def test_pictures_that_have_to_be_held_are_left_where_they_are_too_large(monkeyp
     monkeypatch.setattr("nzip.models.jpeg.engine.LEAST_HELD", 8)
     monkeypatch.setitem(layout.PRESETS, 1, layout.PRESETS[1]._replace(memory=1))
     for name, block in made.variants().items():
-        payload = ENGINE.encode(block, {"preset": 1})
-        assert (len(payload) > len(block)) == (not made.apart(block).outline.by_rows), name
-        if len(payload) < len(block):
-            assert ENGINE.decode(payload, len(block), {"preset": 1}) == block
+        if made.apart(block).outline.by_rows:
+            coded(block)
+        else:
+            assert len(ENGINE.encode(block, {"preset": 1})) == len(block) + 1, name
 
 
 def _peak(call: Callable[[], bytes]) -> tuple[bytes, int]:
