@@ -58,9 +58,10 @@ class Room(NamedTuple):
     others: int
     samples: int
 
-    def within(self, size: int) -> Room:
-        """Return the room of a block of `size` bytes."""
-        return Room(*(min(most, MOST_EXPANDED * size) for most in self))
+    def within(self, block: int, size: int) -> Room:
+        """Return the room of a block of `size` bytes: what one of `block` bytes may have in all."""
+        others = self.others + max(0, block - size)
+        return Room(*(min(most, MOST_EXPANDED * size) for most in (others, max(self.samples, others))))
 
 
 STORED = Choice("store", {})
@@ -103,14 +104,17 @@ class Settings:
         the block that is being filled. What Python and compiled code take (some 150 MB) is not counted.
         """
         block = self.block_size if size is None else max(1, min(self.block_size, size))
-        each = block_memory(self.engines, block, self.opened, encoding=True)
+        each = block_memory(self.engines, block, self._room(block), encoding=True)
         return block + threads * (each + 2 * block) + self._repeats_memory(size)
 
     def decode_memory(self, size: int | None = None) -> int:
         """Return the bytes of memory that decoding a block of `size` bytes (None for a full one) needs at most, with
         its payload and what is kept for blocks that copy."""
         block = self.block_size if size is None else max(1, min(self.block_size, size))
-        return 2 * block + block_memory(self.engines, block, self.opened) + self.reach * self.finds_repeats
+        return 2 * block + block_memory(self.engines, block, self._room(block)) + self.reach * self.finds_repeats
+
+    def _room(self, size: int) -> Room | None:
+        return self.opened.within(self.block_size, size) if self.opened else None
 
     @property
     def finds_repeats(self) -> bool:
@@ -218,7 +222,7 @@ def largest_part(
 
 
 def block_memory(
-    engines: Sequence[tuple[str, Mapping[str, Any]]], size: int, opened: Room | None = None, *, encoding: bool = False
+    engines: Sequence[tuple[str, Mapping[str, Any]]], size: int, room: Room | None = None, *, encoding: bool = False
 ) -> int:
     """Return the bytes of memory that coding a block takes at most, beside its bytes and its payload.
 
@@ -227,12 +231,11 @@ def block_memory(
     Args:
         engines: a level's; all but the last code parts that take no more than `own_memory` to decode.
         size: bytes of the block.
-        opened: what may come out of its containers; None where none is opened.
+        room: what may come out of its containers; None where none is opened.
         encoding: whether the block is encoded.
     """
-    room = opened.within(size) if opened else Room(0, 0)
-    general, samples = size + room.others, room.samples
-    streams = (general + samples) * (opened is not None)
+    general, samples = (size + room.others, room.samples) if room else (size, 0)
+    streams = general + samples if room else 0
     held = MOST_OPENING if encoding else MOST_HELD
     need = max(held * streams, (streams if encoding else 0) + TRANSFORMING * general)
     for choice in engines[:-1]:

@@ -217,7 +217,8 @@ def bundled(raw: bytes, found: Sorted, coding: Coding) -> tuple[Coder, bytes] | 
     last, params = coding.last
     datas = {name: found.streams[name].joined() for name in found.names}
     streamed = len(found.plan) + sum(map(len, datas.values()))
-    memory = block_memory(coding.engines, len(raw), coding.opened)
+    room = coding.opened.within(coding.block_size, len(raw)) if coding.opened else None
+    memory = block_memory(coding.engines, len(raw), room)
     account = Account(memory - streamed, most_made(len(raw), streamed))
     try:
         if Rebuilder(found.plan, list(datas.values()), list(found.openers), account).rebuild(len(raw)) != raw:

@@ -46,7 +46,28 @@ class Guide(NamedTuple):
     joined: int = 0
 
 
-def _settings(guide: Guide, size: int, most_tokens: int, padding: int, steps: int = STEPS) -> Array:
+class Edges(NamedTuple):
+    """How a part of a stream begins and ends.
+
+    Attributes:
+        start: bytes that stand before it, in which matches are found.
+        goes_on: 1 if the stream goes on behind it.
+        held: bits of its first byte that are there already, and
+        bits: these.
+    """
+
+    start: int = 0
+    goes_on: int = 0
+    held: int = 0
+    bits: int = 0
+
+
+WHOLE = Edges()
+
+
+def _settings(
+    guide: Guide, size: int, most_tokens: int, padding: int, steps: int = STEPS, edges: Edges = WHOLE
+) -> Array:
     import numpy as np
 
     from nzip.formats.openers.deflate import follow_kernel as kernel
@@ -56,6 +77,7 @@ def _settings(guide: Guide, size: int, most_tokens: int, padding: int, steps: in
     out[kernel.SPARSE], out[kernel.BUILDER], out[kernel.JOINED] = guide.sparse, guide.builder, guide.joined
     out[kernel.BUDGET], out[kernel.MOST_TOKENS] = steps * size + FEWEST, most_tokens
     out[kernel.PADDING] = padding
+    out[kernel.START], out[kernel.ON] = edges.start, edges.goes_on
     return out
 
 
@@ -66,12 +88,12 @@ class Arrays:
         import numpy as np
 
         from nzip.formats.openers.deflate import follow_kernel as kernel
-        from nzip.formats.openers.deflate import inflate_kernel, trees_kernel
+        from nzip.formats.openers.deflate import layout, trees_kernel
 
         self.heads = np.zeros(2 << kernel.HASH_BITS, np.int32)
         self.before = np.empty(2 * (kernel.MASK + 1), np.uint16)
         self.work = np.zeros(trees_kernel.WORK + 336, np.int64)
-        self.scratch = np.zeros(inflate_kernel.SCRATCH, np.int32)
+        self.scratch = np.zeros(layout.SCRATCH, np.int32)
         self.steps = np.zeros(512, np.int32)
         self.probs = np.empty(kernel.CONTEXTS, np.int64)
         self.used = False
@@ -103,9 +125,10 @@ class Follower:
     Args:
         coded: its bytes.
         stream: what they hold.
+        edges: of a part of a stream.
     """
 
-    def __init__(self, coded: bytes, stream: Inflated):
+    def __init__(self, coded: bytes, stream: Inflated, edges: Edges = WHOLE):
         import numpy as np
 
         imported("numba", "nzip.formats.openers.deflate.follow_kernel")
@@ -113,6 +136,7 @@ class Follower:
 
         self.coded = np.frombuffer(coded, np.uint8)
         self.stream = stream
+        self.edges = edges
         self.arrays = Arrays()
         self.size = len(stream.plain)
         self.plain = np.concatenate((stream.plain, np.zeros(PAD, np.uint8)))
@@ -131,7 +155,7 @@ class Follower:
 
         data = np.empty(len(self.coded) + 256, np.uint8)
         steps = STEPS if limit == ALL else QUICK
-        settings = _settings(guide, self.size, self.most_tokens, 0, steps)
+        settings = _settings(guide, self.size, self.most_tokens, 0, steps, self.edges)
         status, coder = self.arrays.run(0, self.plain, self.size, settings, self.stream.tokens, self.coded,
                                         self.stream.blocks, data, data[:0], limit)  # fmt: skip
         if status < 0:
@@ -172,7 +196,7 @@ def pack(guide: Guide, most_tokens: int, padding: int, data: bytes) -> bytes:
     return head + uleb(most_tokens << 8 | padding) + data
 
 
-def close(inner: bytes, recipe: bytes, size: int) -> bytes:
+def close(inner: bytes, recipe: bytes, size: int, edges: Edges = WHOLE) -> bytes:
     """Return the stream that a recipe, as `pack` made it, and what is inside stand for.
 
     Raises:
@@ -195,8 +219,8 @@ def close(inner: bytes, recipe: bytes, size: int) -> bytes:
     plain = np.zeros(len(inner) + PAD, np.uint8)
     plain[: len(inner)] = np.frombuffer(inner, np.uint8)
     out = np.empty(size, np.uint8)
-    settings = _settings(guide, len(inner), most_tokens, padding)
-    work_end, coder, written = _decode(plain, len(inner), settings, most_tokens, out, data)
+    settings = _settings(guide, len(inner), most_tokens, padding, edges=edges)
+    work_end, coder, written = _decode(plain, len(inner), settings, most_tokens, out, data, edges)
     if work_end != len(inner) or written > size:
         raise CorruptError("a deflate recipe stands for no stream of the size that is allowed")
     bounds.check_end(coder, len(data))
@@ -204,14 +228,17 @@ def close(inner: bytes, recipe: bytes, size: int) -> bytes:
 
 
 def _decode(
-    plain: Array, size: int, settings: Array, most_tokens: int, out: Array, data: Array
+    plain: Array, size: int, settings: Array, most_tokens: int, out: Array, data: Array, edges: Edges
 ) -> tuple[int, Array, int]:
     import numpy as np
 
     from nzip.formats.openers.deflate import follow_kernel as kernel
+    from nzip.formats.openers.deflate import trees_kernel
 
     tokens = np.empty(most_tokens, np.uint32)
     blocks = np.empty((0, 5), np.int64)
     none = np.frombuffer(b"", np.uint8)
-    status, coder = Arrays().run(kernel.DECODING, plain, size, settings, tokens, none, blocks, data, out, 0)
+    arrays = Arrays()
+    arrays.work[trees_kernel.HELD], arrays.work[trees_kernel.HELD_BITS] = edges.bits, edges.held
+    status, coder = arrays.run(kernel.DECODING, plain, size, settings, tokens, none, blocks, data, out, 0)
     return status, coder, int(settings[kernel.WRITTEN])

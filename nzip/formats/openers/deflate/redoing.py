@@ -66,6 +66,7 @@ class Encoder:
             self.plain, self.size, packed, np.array(stops, np.int64), np.array([*marks, 0], np.int64),
             np.zeros(1 << int(packed[redo_kernel.HASH_BITS]), np.int32), np.empty(1 << settings.window, np.uint16),
             np.empty(min(settings.full(), self.size) + 1, np.uint32), self._work, TABLES, out, np.empty(0, np.uint32),
+            np.empty(0, np.int64),
         )  # fmt: skip
         written = int(self._work[trees_kernel.AT])
         return out[:written].tobytes() if status >= 0 and written <= size else None

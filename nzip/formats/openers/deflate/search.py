@@ -35,9 +35,13 @@ class Structure:
         full: tokens of full blocks, as far as they are known; None if they differ.
         seen: the first tokens, as far as no stored block hides some.
         hidden: whether one does.
+
+    Args:
+        stream: what was inflated.
+        open_end: whether more follows, maybe a mark.
     """
 
-    def __init__(self, stream: Inflated):
+    def __init__(self, stream: Inflated, open_end: bool = False):
         blocks = stream.blocks
         kinds, sizes = blocks[:, 1] & 3, blocks[:, 4] - blocks[:, 3]
         last = blocks[:, 1] >> 2
@@ -76,6 +80,8 @@ class Structure:
                 whole.append(n)
                 tail = True
         self.stops.append(size)
+        if open_end and tail:
+            whole.pop()
         self.full = sorted(set(whole))
         self.most = max(counts)
         self.hidden = seen is not None
