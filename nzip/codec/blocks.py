@@ -18,6 +18,7 @@ from nzip.formats.content.detection import detect
 from nzip.formats.content.kinds import Content, Segment
 from nzip.formats.content.segments import last_border
 from nzip.formats.content.tree import Leaf, Tree, grow
+from nzip.formats.openers.notes import noting
 from nzip.formats.transforms.base import WORKING
 from nzip.models import progress
 from nzip.models.base import Engine
@@ -98,7 +99,7 @@ def encode_block(raw: bytes, coding: Coding, begun: Segment | None = None) -> by
     if last.id == STORE_ENGINE or not raw:
         return stored
     imported("numpy")
-    with progress.block(len(raw)):
+    with progress.block(len(raw)), noting():
         content, chunk = _opened(raw, coding, coding.opened, begun) if coding.opened else (None, stored)
         if len(chunk) * DOUBTED < len(stored) * (DOUBTED - 1):
             return chunk

@@ -26,11 +26,11 @@ from nzip.formats.openers.deflate.trees_kernel import (
 MATCHER, GOOD, LAZY, NICE, CHAIN = range(5)
 HASH_BITS, HASH_SHIFT, WINDOW, BLOCK = range(5, 9)
 SHORT, FIXED, GZIP, FIRST, STEPS = range(9, 14)
-SETTINGS = 16
+TOO_FAR = 20
+SETTINGS = 24
 PATIENT, GREEDY, RUNS, NOTHING = range(4)  # matchers
 
 PAD = LONGEST + 8  # bytes that may be looked at behind the end
-TOO_FAR = 4096  # from where on a match of three bytes is left out
 MARGIN = 262  # a match reaches no farther than the window without these
 
 
@@ -108,6 +108,10 @@ def _stops_gzip(work: Array, tables: Array, tokens: Array, n: int, matches: int,
 @bare
 def _forget(plain: Array, ahead: int, shift: int, mask: int, head: Array) -> None:
     """Take all places below `ahead` out of `head`."""
+    if ahead > mask:
+        for h in range(mask + 1):
+            head[u64(h)] = 0
+        return
     for p in range(ahead):
         h = ((i64(plain[u64(p)]) << (2 * shift)) ^ (i64(plain[u64(p + 1)]) << shift) ^ i64(plain[u64(p + 2)])) & mask
         head[u64(h)] = 0
@@ -123,9 +127,10 @@ def redo(
     plain (uint8): `size` bytes and `PAD` zeros. stops (int64): where the stream was flushed, the last is `size`. marks
     (int64): what stands there, as many; the last means nothing. head (int32): 2^hash bits zeros. before (uint16): as
     many as the window. tokens (uint32): those of a block. work: see `trees_kernel`; zeros at first. out (uint8): what
-    is written. wanted (uint32): if it is not empty nothing is written, and the number of tokens that are as these is
-    returned, which goes no farther than the first that is not; `head` is then zeros again. Returns 0, or -1 where it
-    takes more steps or bytes than are allowed. The steps that are left are noted in the settings.
+    is written; nothing if `tokens` is empty. wanted (uint32): if it is not empty the number of tokens that are as these
+    is returned, which goes no farther than the first that is not, nor, if nothing is written, than the last of these;
+    `head` is then zeros again. Returns 0, or -1 where it takes more steps or bytes than are allowed. The steps that are
+    left are noted in the settings.
     """
     matcher = i64(settings[MATCHER])
     good, lazy, nice, chain = i64(settings[GOOD]), i64(settings[LAZY]), i64(settings[NICE]), i64(settings[CHAIN])
@@ -142,6 +147,8 @@ def redo(
     patient = matcher == PATIENT
     hashes = matcher <= GREEDY
     testing = wanted.shape[0] > 0
+    writing = tokens.shape[0] > 0
+    too_far = i64(settings[TOO_FAR])
 
     # What is known of the input, and where the window begins that zlib holds: of what has left it, nothing is stored.
     known = i64(0)
@@ -219,7 +226,7 @@ def redo(
                                 return -1
                             if length > look:
                                 length = look
-                            if length <= 5 and (short > 0 or (patient and length == 3 and s - found > TOO_FAR)):
+                            if length <= 5 and (short > 0 or (patient and length == 3 and s - found > too_far)):
                                 length = 2
                 elif matcher == RUNS and s > base + first:
                     value = plain[u64(s - 1)]
@@ -245,12 +252,12 @@ def redo(
                 size_of = length if length >= SHORTEST else 0
                 place = found
             token = size_of | (t - place) << 9 if size_of > 0 else i64(plain[u64(t)])
-            if testing:
+            if testing and (tested < wanted.shape[0] or not writing):
                 if tested >= wanted.shape[0] or i64(wanted[u64(tested)]) != token:
                     _forget(plain, ahead, shift, hash_mask, head)
                     return tested
                 tested += 1
-            else:
+            if writing:
                 tokens[u64(n)] = u32(token)
             n += 1
             if size_of > 0:
@@ -267,18 +274,20 @@ def redo(
                 s += 1
             ended = n == full
             position = s if not patient or size_of > 0 else s - 1
-            if gzip > 1 and n & 4095 == 0 and not last_literal and not testing:
+            if gzip > 1 and n & 4095 == 0 and not last_literal and writing:
                 ended = ended or _stops_gzip(work, tables, tokens, n, matches, t + (1 if patient else 0) - start)
             if ended and not last_literal:
-                if not testing:
+                if writing:
                     put_block(work, tables, out, tokens, n, plain, start, position, i64(0), fixed, start >= slid)
                     if i64(work[AT]) > out.shape[0]:
+                        if testing:
+                            _forget(plain, ahead, shift, hash_mask, head)
                         return -1
                 start = position
                 n = i64(0)
                 matches = i64(0)
         mark = i64(marks[u64(part)])
-        if not testing:
+        if writing:
             last = i64(part == stops.shape[0] - 1)
             if n > 0 or last > 0:
                 put_block(work, tables, out, tokens, n, plain, start, stop, last, fixed, start >= slid)
@@ -295,6 +304,8 @@ def redo(
             n = i64(0)
             matches = i64(0)
             if i64(work[AT]) > out.shape[0]:
+                if testing:
+                    _forget(plain, ahead, shift, hash_mask, head)
                 return -1
         if mark & CLEAR:
             for k in range(head.shape[0]):
@@ -317,5 +328,7 @@ def agreements(
     left = i64(settings[0, STEPS])
     for k in range(settings.shape[0]):
         settings[k, STEPS] = left
-        found[k] = redo(plain, size, settings[k], stops, marks, head, before, wanted, work, tables, plain[:0], wanted)
+        found[k] = redo(
+            plain, size, settings[k], stops, marks, head, before, wanted[:0], work, tables, plain[:0], wanted
+        )
         left = i64(settings[k, STEPS])
