@@ -29,6 +29,7 @@ from typing import Any
 
 import engine_tables
 import eval_tables
+import everyday_tables
 from markdown_table import bold, markdown
 
 from nzip.errors import NzipError
@@ -460,6 +461,7 @@ def tables(results: dict[str, Result]) -> dict[str, Callable[[], str]]:
         "fuzz-bounds": fuzz("fuzz_bounds"),
         **engine_tables.tables(results, own),
         **eval_tables.tables(own),
+        **everyday_tables.tables(own),
     }
     for name, result in results.items():
         made[name] = lambda result=result: totals(result)  # type: ignore[misc]
