@@ -81,7 +81,8 @@ def inlined(function: F) -> F:
 def _compiled(function: F, options: dict[str, Any]) -> F:
     import numba
 
-    dispatcher: Any = numba.njit(nogil=True, **options)(function)
+    # Nobody takes kernels as callbacks of C: what would be compiled for that is a tenth of the time.
+    dispatcher: Any = numba.njit(nogil=True, **{"no_cfunc_wrapper": True, **options})(function)
     if hasattr(dispatcher, "_cache"):  # not with the JIT off
         dispatcher._cache = _cache_class()(function)
         dispatcher._compiler.compile = _uncollected(dispatcher._compiler.compile)

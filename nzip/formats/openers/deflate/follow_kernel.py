@@ -11,9 +11,10 @@ from __future__ import annotations
 from nzip.entropy.binary import decode_step, encode_step, put_back, taken
 from nzip.entropy.integers import Array, i32, i64, u32, u64, width
 from nzip.entropy.jit import bare
-from nzip.formats.openers.deflate import constants, inflate_kernel
+from nzip.formats.openers.deflate import constants
 from nzip.formats.openers.deflate.constants import CODE_LENGTHS, DISTANCES, LITERALS, LONGEST, ORDER, SHORTEST
-from nzip.formats.openers.deflate.inflate_kernel import KIND_AT, START_AT, STOP_AT, TOKEN_AT, read_lengths
+from nzip.formats.openers.deflate.inflate_kernel import read_lengths
+from nzip.formats.openers.deflate.layout import KIND_AT, LENGTHS, START_AT, STOP_AT, TOKEN_AT
 from nzip.formats.openers.deflate.redo_kernel import longest, step_back
 from nzip.formats.openers.deflate.trees_kernel import (
     AT,
@@ -43,6 +44,7 @@ from nzip.formats.openers.deflate.trees_kernel import (
 
 # The settings (int64).
 DEPTH, NICE, FAMILY, SPARSE, BUILDER, JOINED, BUDGET, MOST_TOKENS, PADDING, WRITTEN = range(10)
+START, ON = 10, 11  # of a part of a stream: bytes before it, in which matches are found; whether it goes on behind
 OVER = 12  # tokens of a block that are coded behind the last one that is wanted, at most
 SETTINGS = 16
 THREE, FOUR = range(2)  # families: chains of places whose first three or four bytes hash alike
@@ -376,7 +378,7 @@ def _header(mode: int, work: Array, tables: Array, settings: Array, scratch: Arr
     else:
         build_sorted(work, i64(LIT), i64(LITERALS), i64(15))
         build_sorted(work, i64(DIST), i64(DISTANCES), i64(15))
-    first = inflate_kernel.LENGTHS
+    first = LENGTHS
     for side in range(2):
         which = LIT if side == 0 else DIST
         elements = LITERALS if side == 0 else DISTANCES
@@ -462,7 +464,8 @@ def follow(
     lens = work[WORK:]
     sizes = work[WORK + 320 :]
     need = SHORTEST if family == THREE else 4
-    p = i64(0)
+    p = i64(settings[START])
+    on = i64(settings[ON])
     ahead = i64(0)
     block = i64(0)
     kind = i64(2)
@@ -472,9 +475,8 @@ def follow(
         final = i64(0)
         now = i64(2)
         if mode == CODING:
-            now = i64(blocks[u64(block), KIND_AT])
-            final = now >> 2
-            now &= 3
+            now = i64(blocks[u64(block), KIND_AT]) & 3
+            final = i64(block == blocks.shape[0] - 1)
         own = bit(mode, i64(now == 2), KIND + kind, probs, coder, data)
         if own == 0:
             now = bit(mode, i64(now == 1), KIND + 3 + kind, probs, coder, data)
@@ -491,7 +493,7 @@ def follow(
             if many > size - p or many > 65535:
                 return -1
             if mode == DECODING:
-                put_stored(work, out, plain, p, p + many, final)
+                put_stored(work, out, plain, p, p + many, i64(final > on))
             p += many
         else:
             last_token = -1
@@ -655,7 +657,7 @@ def follow(
                 if not _header(mode, work, tables, settings, scratch, steps, lens, probs, coder, data, sizes):
                     return -1
             if mode == DECODING:
-                put(work, out, kind << 1 | final, i64(3))
+                put(work, out, kind << 1 | i64(final > on), i64(3))
                 if kind == 2:
                     put_header(work, tables, out, i64(sizes[0]), i64(sizes[1]))
                 else:
@@ -668,6 +670,7 @@ def follow(
         if final > 0 or (mode == CODING and token >= limit):
             break
     if mode == DECODING:
-        align(work, out, i64(settings[PADDING]))
+        if on == 0:
+            align(work, out, i64(settings[PADDING]))
         settings[WRITTEN] = work[AT]
     return p

@@ -17,13 +17,13 @@ class Known:
 
     Attributes:
         settings: of the latest streams, the last first; each with whether flushes forgot matches.
-        guides: of the latest streams of other encoders, the last first; each with the share of a sample's coded bytes
-            that it took.
+        guides: of the latest streams of other encoders, the last first; each with the share of the coded bytes that
+            it took, and how many these were.
     """
 
     def __init__(self) -> None:
         self.settings: list[tuple[Settings, bool]] = []
-        self.guides: list[tuple[Guide, float]] = []
+        self.guides: list[tuple[Guide, float, int]] = []
         self._arrays: Arrays | None = None
         self._redone: dict[bytes, bytes] = {}
 
@@ -38,9 +38,9 @@ class Known:
         """Note what wrote the latest stream."""
         self.settings = [(settings, clear), *(each for each in self.settings if each != (settings, clear))][:RECENT]
 
-    def followed(self, guide: Guide, share: float) -> None:
+    def followed(self, guide: Guide, share: float, coded: int) -> None:
         """As `used`, for one of another encoder."""
-        self.guides = [(guide, share), *(each for each in self.guides if each[0] != guide)][:RECENT]
+        self.guides = [(guide, share, coded), *(each for each in self.guides if each[0] != guide)][:RECENT]
 
     def redone(self, inner: bytes, recipe: bytes) -> bytes | None:
         """Return the stream that these stand for, where it was made while the block was opened."""

@@ -53,7 +53,7 @@ class DeflateOpener(Opener):
         made = follower.coded_by(guide, following.ALL)
         if made is None or len(made[0]) * WORTH > len(coded):
             return None
-        notes.followed(guide, len(made[0]) / len(coded))
+        notes.followed(guide, len(made[0]) / len(coded), len(coded))
         return following.pack(guide, follower.most_tokens, stream.padding, made[0])
 
     def _exact(self, coded: bytes, stream: Inflated, notes: Known) -> bytes | None:

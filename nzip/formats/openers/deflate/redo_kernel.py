@@ -26,8 +26,9 @@ from nzip.formats.openers.deflate.trees_kernel import (
 MATCHER, GOOD, LAZY, NICE, CHAIN = range(5)
 HASH_BITS, HASH_SHIFT, WINDOW, BLOCK = range(5, 9)
 SHORT, FIXED, GZIP, FIRST, STEPS = range(9, 14)
-TOO_FAR = 20
-SETTINGS = 24
+START, ON, SLID, FORCED = range(14, 18)  # of a part of a stream: see `redo`
+TOO_FAR = 18
+SETTINGS = 19
 PATIENT, GREEDY, RUNS, NOTHING = range(4)  # matchers
 
 PAD = LONGEST + 8  # bytes that may be looked at behind the end
@@ -41,7 +42,7 @@ def step_back(place: int, latest: int) -> int:
     return u16(back if latest > 0 and back < 65536 else 0)
 
 
-@inlined
+@bare
 def _eight(plain: Array, at: int) -> int:
     """Return eight bytes (uint64)."""
     return (
@@ -120,7 +121,7 @@ def _forget(plain: Array, ahead: int, shift: int, mask: int, head: Array) -> Non
 @bare
 def redo(
     plain: Array, size: int, settings: Array, stops: Array, marks: Array, head: Array, before: Array, tokens: Array,
-    work: Array, tables: Array, out: Array, wanted: Array,
+    work: Array, tables: Array, out: Array, wanted: Array, forced: Array,
 ) -> int:  # fmt: skip
     """Deflate.
 
@@ -131,6 +132,11 @@ def redo(
     is returned, which goes no farther than the first that is not, nor, if nothing is written, than the last of these;
     `head` is then zeros again. Returns 0, or -1 where it takes more steps or bytes than are allowed. The steps that are
     left are noted in the settings.
+
+    Settings of a part of a stream: `START` bytes stand before it, in which matches are found. `ON`: the stream goes on
+    behind it. `SLID`: where the window begins at first. forced (int64): places, and the tokens that stand there, where
+    others would be chosen; `FORCED` is how many there are. With `wanted` they are noted there, up to so many, and their
+    number takes the place of that.
     """
     matcher = i64(settings[MATCHER])
     good, lazy, nice, chain = i64(settings[GOOD]), i64(settings[LAZY]), i64(settings[NICE]), i64(settings[CHAIN])
@@ -152,27 +158,34 @@ def redo(
 
     # What is known of the input, and where the window begins that zlib holds: of what has left it, nothing is stored.
     known = i64(0)
-    slid = i64(0)
+    slid = i64(settings[SLID])
     least = MARGIN
     if matcher == RUNS:
         least = LONGEST + 1
     elif matcher == NOTHING:
         least = 1
 
-    s = i64(0)
+    begin = i64(settings[START])
+    on = i64(settings[ON])
+    most_forced = i64(settings[FORCED])
+    corrections = i64(0)
+    s = begin
     first = i64(settings[FIRST])
     base = -first  # no place up to here is found
     ahead = i64(0)  # the next place to be put into its chain
-    start = i64(0)  # of the block
+    start = begin  # of the block
     n = i64(0)  # tokens of the block
     matches = i64(0)
     tested = i64(0)
     for part in range(stops.shape[0]):
         stop = i64(stops[u64(part)])
+        sight = stop  # where the encoder's input ends
+        if on > 0 and part == stops.shape[0] - 1:
+            sight = stop + (1 << 40)
         waiting = 0
         length = i64(2)
         found = i64(0)
-        if not patient:
+        if not patient and s > begin:
             ahead = s - 2  # those two are put into chains in any case
         if ahead < base + first:
             ahead = base + first
@@ -181,11 +194,11 @@ def redo(
                 slides = s - slid >= window + farthest
                 if slides:
                     slid += window
-                if known < stop:
-                    known = slid + 2 * window if slid + 2 * window < stop else stop
+                if known < sight:
+                    known = slid + 2 * window if slid + 2 * window < sight else sight
                 elif not slides:
                     break
-                if known == stop:
+                if known == sight:
                     break
             look = stop - s
             if look == 0 and waiting == 0:
@@ -253,10 +266,26 @@ def redo(
                 place = found
             token = size_of | (t - place) << 9 if size_of > 0 else i64(plain[u64(t)])
             if testing and (tested < wanted.shape[0] or not writing):
-                if tested >= wanted.shape[0] or i64(wanted[u64(tested)]) != token:
+                differs = tested >= wanted.shape[0] or i64(wanted[u64(tested)]) != token
+                if differs and (tested >= wanted.shape[0] or corrections >= most_forced):
+                    settings[FORCED] = corrections
                     _forget(plain, ahead, shift, hash_mask, head)
                     return tested
+                if differs:
+                    token = i64(wanted[u64(tested)])
+                    size_of = token & 511 if token > 255 else i64(0)
+                    forced[u64(2 * corrections)] = t
+                    forced[u64(2 * corrections + 1)] = token
+                    corrections += 1
                 tested += 1
+            elif corrections < most_forced and i64(forced[u64(2 * corrections)]) == t:
+                token = i64(forced[u64(2 * corrections + 1)])
+                size_of = token & 511 if token > 255 else i64(0)
+                corrections += 1
+                if size_of > stop - t:
+                    return -1
+                if size_of == 0:
+                    token = i64(plain[u64(t)])
             if writing:
                 tokens[u64(n)] = u32(token)
             n += 1
@@ -289,10 +318,13 @@ def redo(
         mark = i64(marks[u64(part)])
         if writing:
             last = i64(part == stops.shape[0] - 1)
-            if n > 0 or last > 0:
-                put_block(work, tables, out, tokens, n, plain, start, stop, last, fixed, start >= slid)
+            if n > 0 or last > on:
+                put_block(work, tables, out, tokens, n, plain, start, stop, i64(last > on), fixed, start >= slid)
             if last > 0:
-                align(work, out, i64(0))
+                if on == 0:
+                    align(work, out, i64(0))
+                if corrections < most_forced:
+                    return -1
                 break
             if mark & PARTIAL:
                 put(work, out, i64(constants.FIXED << 1), i64(3))
@@ -314,21 +346,6 @@ def redo(
             ahead = stop
             slid = stop
     if testing:
+        settings[FORCED] = corrections
         _forget(plain, ahead, shift, hash_mask, head)
     return tested
-
-
-@bare
-def agreements(
-    plain: Array, size: int, settings: Array, stops: Array, marks: Array, head: Array, before: Array, work: Array,
-    tables: Array, wanted: Array, found: Array,
-) -> None:  # fmt: skip
-    """Compare `wanted` with what each row of settings gives: found (int64) takes what `redo` returns. Of the steps that
-    are allowed for the first row, each leaves the rest to the next."""
-    left = i64(settings[0, STEPS])
-    for k in range(settings.shape[0]):
-        settings[k, STEPS] = left
-        found[k] = redo(
-            plain, size, settings[k], stops, marks, head, before, wanted[:0], work, tables, plain[:0], wanted
-        )
-        left = i64(settings[k, STEPS])

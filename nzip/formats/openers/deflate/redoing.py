@@ -63,15 +63,19 @@ class Encoder:
         from nzip.formats.openers.deflate import redo_kernel
         from nzip.formats.openers.deflate.tables import TABLES
 
-        found = np.zeros(len(settings), np.int64)
-        if len(tokens) and len(settings):
-            rows = np.stack([each.packed() for each in settings])
-            rows[0, redo_kernel.STEPS] = TRIES * (STEPS * self.size + FEWEST)
-            redo_kernel.agreements(
-                self.plain, self.size, rows, np.array(stops, np.int64), np.array([*marks, 0], np.int64),
-                self.arrays.head, self.arrays.before, self.arrays.work, TABLES, tokens, found,
-            )  # fmt: skip
-        return [int(count) for count in found]
+        if not len(tokens):
+            return [0] * len(settings)
+        arrays, none, found = self.arrays, self.plain[:0], list[int]()
+        given = np.array(stops, np.int64), np.array([*marks, 0], np.int64), arrays.head, arrays.before, tokens[:0]
+        steps = TRIES * (STEPS * self.size + FEWEST)  # of all of them
+        for each in settings:
+            packed = each.packed().copy()
+            packed[redo_kernel.STEPS] = steps
+            found.append(
+                redo_kernel.redo(self.plain, self.size, packed, *given, arrays.work, TABLES, none, tokens, given[0][:0])
+            )
+            steps = packed[redo_kernel.STEPS]
+        return found
 
     def agreement(self, settings: Settings, stops: list[int], marks: list[int], tokens: Array, coded: bytes) -> int:
         """Return how many tokens from the first on are those of `tokens`, -1 if the stream that settings give is
@@ -87,7 +91,7 @@ class Encoder:
         arrays.work[:] = 0
         status: int = redo_kernel.redo(
             self.plain, self.size, packed, np.array(stops, np.int64), np.array([*marks, 0], np.int64),
-            arrays.head, arrays.before, arrays.tokens, arrays.work, TABLES, out, tokens,
+            arrays.head, arrays.before, arrays.tokens, arrays.work, TABLES, out, tokens, np.empty(0, np.int64),
         )  # fmt: skip
         if not len(tokens):
             arrays.head[:] = 0
@@ -109,6 +113,7 @@ class Encoder:
             self.plain, self.size, packed, np.array(stops, np.int64), np.array([*marks, 0], np.int64),
             np.zeros(1 << int(packed[redo_kernel.HASH_BITS]), np.int32), np.empty(1 << settings.window, np.uint16),
             np.empty(min(settings.full(), self.size) + 1, np.uint32), work, TABLES, out, np.empty(0, np.uint32),
+            np.empty(0, np.int64),
         )  # fmt: skip
         written = int(work[trees_kernel.AT])
         return out[:written].tobytes() if status >= 0 and written <= size else None

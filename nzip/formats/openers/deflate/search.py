@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from nzip.formats.openers.deflate.constants import FARTHEST
@@ -36,9 +36,13 @@ class Structure:
         full: tokens of full blocks, as far as they are known; None if they differ.
         seen: the first tokens, as far as no stored block hides some.
         hidden: whether one does.
+
+    Args:
+        stream: what was inflated.
+        open_end: whether more follows, maybe a mark.
     """
 
-    def __init__(self, stream: Inflated):
+    def __init__(self, stream: Inflated, open_end: bool = False):
         blocks = stream.blocks
         kinds, sizes = blocks[:, 1] & 3, blocks[:, 4] - blocks[:, 3]
         last = blocks[:, 1] >> 2
@@ -77,12 +81,13 @@ class Structure:
                 whole.append(n)
                 tail = True
         self.stops.append(size)
+        if open_end and tail:
+            whole.pop()
         self.full = sorted(set(whole))
         self.most = max(counts)
         self.hidden = seen is not None
         self.seen = stream.tokens if seen is None else stream.tokens[:seen]
         self.fixed = not (kinds == 2).any()
-        self.whole = not self.hidden  # all tokens are seen
         matches = stream.tokens[stream.tokens > 511]
         distances = matches >> 9
         self.farthest = int(distances.max()) if len(distances) else 0
@@ -99,7 +104,9 @@ class Structure:
         return self.most <= full and all(n == full for n in self.full)
 
 
-def candidates(structure: Structure, recent: list[tuple[Settings, bool]]) -> Iterator[tuple[Settings, list[int]]]:
+def candidates(
+    structure: Structure, recent: Sequence[tuple[Settings, bool]] = ()
+) -> Iterator[tuple[Settings, list[int]]]:
     """Yield the settings that blocks and matches do not rule out, the likeliest first.
 
     Args:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 from naive_tree import NaiveTreeCoder
+from numba import config
 
 from nzip.models.lm.tree import layout as lm
 from nzip.models.lm.tree.coder import Settings, TreeCoder
