@@ -20,6 +20,7 @@ from nzip.formats.content.kinds import Content, Segment
 from nzip.formats.content.segments import last_border
 from nzip.formats.content.tree import Leaf, Tree, grow
 from nzip.formats.openers.deflate.torn import Part
+from nzip.formats.openers.notes import noting
 from nzip.formats.transforms.base import WORKING
 from nzip.models import progress
 from nzip.models.base import Engine
@@ -101,7 +102,7 @@ def encode_block(raw: bytes, coding: Coding, begun: Segment | None = None, parts
     if last.id == STORE_ENGINE or not raw:
         return stored
     imported("numpy")
-    with progress.block(len(raw)):
+    with progress.block(len(raw)), noting():
         content, chunk = _opened(raw, coding, coding.opened, begun, parts) if coding.opened else (None, stored)
         if len(chunk) * DOUBTED < len(stored) * (DOUBTED - 1):
             return chunk

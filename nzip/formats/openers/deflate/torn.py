@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 from nzip.errors import CorruptError
 from nzip.formats.container.wire import Reader, uleb
 from nzip.formats.openers.base import Opened, Opener
-from nzip.formats.openers.deflate import following, layout
+from nzip.formats.openers.deflate import following, inflation, layout
 from nzip.formats.openers.deflate import recipe as recipes
 from nzip.formats.openers.deflate.constants import FARTHEST, LONGEST, SHORTEST
-from nzip.formats.openers.deflate.inflation import Inflated, read
+from nzip.formats.openers.deflate.inflation import Inflated
 from nzip.formats.openers.deflate.opener import MOST_SETTINGS, WORTH
 from nzip.formats.openers.deflate.redoing import FEWEST, STEPS, TRIES
 from nzip.formats.openers.deflate.search import LIKELY, MARGIN, Structure, candidates
@@ -81,7 +81,7 @@ def inflate_on(data: bytes | memoryview, bit: int, window: bytes, most: int, kee
         most: bytes that the blocks may hold.
         keep: whether tokens and blocks are wanted.
     """
-    imported("numba", "nzip.formats.openers.deflate.inflate_kernel")
+    imported("numpy")
     import numpy as np
 
     from nzip.formats.openers.deflate.tables import TABLES
@@ -96,7 +96,7 @@ def inflate_on(data: bytes | memoryview, bit: int, window: bytes, most: int, kee
     state[layout.BIT], state[layout.OUT] = bit, before
     scratch = np.empty(layout.SCRATCH, np.int32)
     while True:
-        status = read(coded, state, plain, tokens, blocks, scratch, TABLES)
+        status = inflation.read(coded, state, plain, tokens, blocks, scratch, TABLES)
         if status != layout.MORE or not keep or (state[layout.BLOCKS] + 1) * layout.FIELDS <= len(blocks):
             break
         blocks = np.concatenate((blocks, np.empty_like(blocks)))
@@ -191,7 +191,8 @@ class _Encoder:
         status = kernel.redo(
             self.plain, self.size, packed, np.array(stops, np.int64), np.array([*marks, 0], np.int64),
             np.zeros(1 << int(packed[kernel.HASH_BITS]), np.int32), np.empty(1 << settings.window, np.uint16),
-            np.empty(min(settings.full(), self.size) + 1, np.uint32), work, TABLES, out, wanted, forced,
+            np.empty(0 if len(wanted) else min(settings.full(), self.size) + 1, np.uint32), work, TABLES, out, wanted,
+            forced,
         )  # fmt: skip
         written = int(work[trees_kernel.AT])
         return int(status), packed, out[:written] if written <= size else out[:0]
