@@ -108,7 +108,7 @@ def test_recipes_of_other_encoders(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TornOpener, "_exact", lambda *_: iter(()))
     monkeypatch.setattr("nzip.formats.openers.deflate.torn.WORTH", 1)
     parts = list(parts_of(small(TEXT[:9000], 6), 6, 200))
-    assert len(parts) > 2
+    assert len(parts) > (1 if SLOW else 2)
     for coded, part, held in parts:
         found = opened(coded, part, held)
         assert naive_deflate.torn(found.inner, found.recipe, len(coded)) == coded
