@@ -2,7 +2,7 @@
 
 import threading
 
-from nzip.formats.openers.notes import noting, notes
+from nzip.formats.openers.notes import notes, noting
 
 
 class Kept:
