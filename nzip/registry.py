@@ -172,6 +172,7 @@ OPENERS = Registry(
     "nzip.openers",
     [
         ("deflate", 1, 1, "nzip.formats.openers.deflate.opener:DeflateOpener"),
+        ("torn", 2, 1, "nzip.formats.openers.deflate.torn:TornOpener"),
         ("lzw", 10, 1, "nzip.formats.openers.lzw:LzwOpener"),
         ("differences", 11, 1, "nzip.formats.openers.differences:DifferencesOpener"),
         ("base64", 12, 1, "nzip.formats.openers.base64:Base64Opener"),

@@ -1,13 +1,13 @@
 """The opener of deflate streams in plain Python: what docs/reference/DEFLATE.md says, as short as it can be said.
 
-`close(inner, recipe, size)` gives the stream; `Corrupt` is what the page calls corrupt. Nothing is shared with the
-kernels.
+`close(inner, recipe, size)` gives the stream, `torn(inner, recipe, size)` a part of one; `Corrupt` is what the page
+calls corrupt. Nothing is shared with the kernels.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from typing import Any, NamedTuple
 
 from naive import BinaryCoder
 from naive_inflate import (
@@ -237,17 +237,41 @@ class Matches:
         return found
 
 
-def redone(inner: bytes, source: Cursor) -> bytes:
+class Edges(NamedTuple):
+    """How a part of a stream begins and ends; as it is here, it is the whole."""
+
+    window: int = 0
+    place: int = 0
+    goes_on: bool = False
+    held: int = 0
+    bits: int = 0
+
+    def writer(self) -> Writer:
+        out = Writer()
+        out.put(self.bits, self.held)
+        return out
+
+    def part(self, out: Writer) -> bytes:
+        """What was written, without bits that make no byte where the stream goes on."""
+        if self.goes_on:
+            del out.bits[len(out.bits) // 8 * 8 :]
+        return out.data()
+
+
+WHOLE = Edges()
+
+
+def redone(inner: bytes, source: Cursor, edges: Edges = WHOLE, is_part: bool = False) -> bytes:
     head = source.byte()
     level, strategy = head & 15, head >> 4 & 7
     check(1 <= level <= 9 and strategy <= 5)
     memory = blocks = 8
-    window, less, first, stops = 15, 0, 0, []
+    window, less, first, far, stops = 15, 0, 0, 0, []
     if head & 128:
         sizes, more = source.byte(), source.byte()
         memory, blocks, window = (sizes & 15) + 1, (sizes >> 4) + 1, (more & 7) + 9
-        less, first = more >> 3 & 1, more >> 4
-        check(memory <= 9 and blocks <= 9 and window <= 15 and first <= 1)
+        less, first, far = more >> 3 & 1, more >> 4 & 1, more >> 5
+        check(memory <= 9 and blocks <= 9 and window <= 15 and far <= 1)
         at = 0
         for _ in range(source.uleb()):
             gap, times = source.uleb(), source.uleb()
@@ -255,8 +279,19 @@ def redone(inner: bytes, source: Cursor) -> bytes:
             for _ in range(times):
                 at += gap >> 3
                 stops.append((at, gap & 7))
-    check(source.done())
     stops.append((len(inner), 0))
+    begin, forced, at = edges.window, {}, 0
+    check(stops[0][0] >= begin)
+    if is_part:
+        count = source.uleb()
+        check(count <= 1 << 16)
+        for _ in range(count):
+            at += source.uleb()
+            length = source.uleb()
+            far = source.uleb() + 1 if length else 0
+            check(begin <= at < len(inner) and length <= 256 and far <= min(at, 32768) and at not in forced)
+            forced[at] = (length + 2, far) if length else (0, 0)
+    check(source.done())
     good, lazy, nice, chain = LEVELS[level]
     full = 32767 if strategy == 5 else (1 << (blocks + 6)) - 1 - less
     reach_back = (1 << window) - 262
@@ -265,22 +300,29 @@ def redone(inner: bytes, source: Cursor) -> bytes:
     chains = Matches(data, lambda p: (data[p] << 2 * shift ^ data[p + 1] << shift ^ data[p + 2]) & mask)
     patient, hashes = level > 3 and strategy not in (2, 3), strategy not in (2, 3)
     least = {2: 1, 3: 259}.get(strategy, 262)
-    out, base, ahead, start, known, slid = Writer(), -first, 0, 0, 0, 0
+    out, base, ahead, start, known = edges.writer(), -first, 0, begin, 0
+    behind = begin if begin < 32768 else (1 << 17) + edges.place
+    slid = 0
+    while behind > slid + (2 << window) - least:
+        slid += 1 << window
+    slid -= behind - begin
     tokens: list[Token] = []
-    s = 0
+    s = begin
     for number, (stop, mark) in enumerate(stops):
         pending: tuple[int, int] | None = None
-        if not patient:
+        endless = edges.goes_on and number == len(stops) - 1
+        sight = 1 << 60 if endless else stop
+        if not patient and s > begin:
             ahead = max(s - 2, base + first)
         while True:
             while known - s < least:
                 slides = s - slid >= (1 << window) + reach_back
                 slid += (1 << window) * slides
-                if known < stop:
-                    known = min(stop, slid + (2 << window))
+                if known < sight:
+                    known = min(sight, slid + (2 << window))
                 elif not slides:
                     break
-                if known == stop:
+                if known == sight:
                     break
             look = stop - s
             if look == 0 and pending is None:
@@ -300,7 +342,8 @@ def redone(inner: bytes, source: Cursor) -> bytes:
                         chain // 4 if past >= good else chain, nice if strategy == 5 else min(nice, look), bound,
                     )  # fmt: skip
                     found = (min(found[0], look), found[1])
-                    if found[0] <= 5 and patient and (strategy == 1 or (found[0] == 3 and s - found[1] > 4096)):
+                    left_out = found[0] == 3 and s - found[1] > 4096 and not far
+                    if found[0] <= 5 and patient and (strategy == 1 or left_out):
                         found = (0, 0)
             elif look >= 3 and strategy == 3 and s > base + first:
                 length = chains.equal(s - 1, s, min(look, 258))
@@ -315,6 +358,10 @@ def redone(inner: bytes, source: Cursor) -> bytes:
             else:
                 t, last = s - 1, look == 0
                 match = pending if pending[0] >= 3 and found[0] <= pending[0] else (0, 0)
+            if t in forced:
+                length, far = forced.pop(t)
+                check(length <= stop - t)
+                match = (length, t - far)
             if match[0] >= 3:
                 tokens.append((match[0], t - match[1]))
                 s = end = t + match[0]
@@ -336,8 +383,10 @@ def redone(inner: bytes, source: Cursor) -> bytes:
                 put_block(out, tokens, inner[start:end], 0, strategy == 4, start >= slid)
                 start, tokens = end, []
         final = number == len(stops) - 1
-        if tokens or final:
-            put_block(out, tokens, inner[start:stop], int(final), strategy == 4, start >= slid)
+        if tokens or (final and not edges.goes_on):
+            put_block(
+                out, tokens, inner[start:stop], int(final and not edges.goes_on), strategy == 4, start >= slid
+            )
         start, tokens = stop, []
         if not final and mark & 1:
             out.put(2, 3)
@@ -347,7 +396,8 @@ def redone(inner: bytes, source: Cursor) -> bytes:
         if mark & 4:
             chains.head.clear()
             base, ahead, slid = stop - first, stop, stop
-    return out.data()
+    check(not forced)
+    return edges.part(out)
 
 
 # ---- section 3
@@ -457,7 +507,7 @@ def read_header(bits: Decisions, tokens: list[Token], builder: int, joined: int)
     return header, sides[0], sides[1]
 
 
-def followed(inner: bytes, source: Cursor) -> bytes:
+def followed(inner: bytes, source: Cursor, edges: Edges = WHOLE) -> bytes:
     source.byte()
     form, nice, sparse = source.byte(), source.byte() + 3, source.byte() + 3
     depth, family, builder, joined = form & 15, form >> 4 & 1, form >> 5 & 1, form >> 6 & 1
@@ -465,7 +515,7 @@ def followed(inner: bytes, source: Cursor) -> bytes:
     m = len(inner)
     check(depth <= 12 and form < 128 and blocks <= min(1 << 20, m))
     data = source.data[source.at :]
-    bits, out = Decisions(data), Writer()
+    bits, out = Decisions(data), edges.writer()
     need = 4 if family else 3
 
     def multiplied(p: int, count: int) -> int:
@@ -501,7 +551,7 @@ def followed(inner: bytes, source: Cursor) -> bytes:
         found = longer if longer[0] else found
         return found[0], p - found[1]
 
-    p = history = 0
+    p, history = edges.window, 0
     kind, last = 2, 0
     while not last:
         kind = 2 if bits.bit(KIND + kind) else bits.bit(KIND + 3 + kind)
@@ -509,7 +559,7 @@ def followed(inner: bytes, source: Cursor) -> bytes:
         if kind == 0:
             size = bits.number(STORED)
             check(size <= 65535 and p + size <= m)
-            out.stored(inner[p : p + size], last)
+            out.stored(inner[p : p + size], last and not edges.goes_on)
             p += size
             continue
         count = -1 if last else bits.number(SIZE)
@@ -578,17 +628,18 @@ def followed(inner: bytes, source: Cursor) -> bytes:
             if length > sparse:
                 ahead = max(ahead, p)
         if kind == 1:
-            out.put(2 | last, 3)
+            out.put(2 | (last and not edges.goes_on), 3)
             out.tokens(tokens, *FIXED)
         else:
             header, lits, fars = read_header(bits, tokens, builder, joined)
-            out.put(4 | last, 3)
+            out.put(4 | (last and not edges.goes_on), 3)
             out.header(header)
             out.tokens(tokens, lits, fars)
     check(p == m)
-    out.align(padding)
+    if not edges.goes_on:
+        out.align(padding)
     check(len(bits.coder.end()) == len(data))
-    return out.data()
+    return edges.part(out)
 
 
 def close(inner: bytes, recipe: bytes, size: int) -> bytes:
@@ -596,5 +647,22 @@ def close(inner: bytes, recipe: bytes, size: int) -> bytes:
     check(len(recipe) <= size + (1 << 18))
     source = Cursor(recipe)
     made = followed(inner, source) if recipe[:1] == b"\0" else redone(inner, source)
+    check(len(made) == size)
+    return made
+
+
+# ---- section 4
+
+
+def torn(inner: bytes, recipe: bytes, size: int) -> bytes:
+    """Return the part of a stream."""
+    check(len(recipe) <= size + (1 << 18) + 6 * (1 << 16))
+    source = Cursor(recipe)
+    flags, bits, window, place = source.byte(), source.byte(), source.uleb(), source.uleb()
+    edges = Edges(window, place, flags >> 3 == 1, flags & 7, bits)
+    check(flags < 16 and bits < 1 << edges.held and window <= min(32768, len(inner)) and place < 32768)
+    check(window == 32768 or place == window)
+    rest = Cursor(recipe[source.at :])
+    made = followed(inner, rest, edges) if rest.data[:1] == b"\0" else redone(inner, rest, edges, is_part=True)
     check(len(made) == size)
     return made

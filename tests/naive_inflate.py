@@ -83,6 +83,7 @@ def inflated(stream: bytes) -> bytes:
                     row.append(symbol)
                 else:
                     many = bits.take(STEP_BITS[symbol]) + (11 if symbol == 18 else 3)
+                    check(symbol != 16 or bool(row))
                     row += [row[-1] if symbol == 16 else 0] * many
             check(len(row) == lits + fars)
             pair = (row[:lits], row[lits:])

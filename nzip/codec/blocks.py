@@ -6,9 +6,10 @@ business of their callers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from nzip.codec.bundle import bundled, takes_too_much
+from nzip.codec.bundle import Sorted, bundled, takes_too_much
 from nzip.codec.coding import Coding, coded, doubtful
 from nzip.codec.like import UNKNOWN, Known, decode_known
 from nzip.errors import CorruptError, LimitError, over_memory
@@ -18,6 +19,8 @@ from nzip.formats.content.detection import detect
 from nzip.formats.content.kinds import Content, Segment
 from nzip.formats.content.segments import last_border
 from nzip.formats.content.tree import Leaf, Tree, grow
+from nzip.formats.openers.deflate.torn import Part
+from nzip.formats.openers.notes import noting
 from nzip.formats.transforms.base import WORKING
 from nzip.models import progress
 from nzip.models.base import Engine
@@ -25,7 +28,7 @@ from nzip.models.coding import Coder
 from nzip.params import Params
 from nzip.process import imported
 from nzip.registry import ENGINES
-from nzip.settings import Room
+from nzip.settings import Room, has_room
 
 DEFAULT_MAX_MEMORY = 2 << 30
 DOUBTED = 32  # a block that opening makes shorter by less than one byte in so many is coded as it is, too
@@ -82,13 +85,14 @@ def memory_needed(header: BlockHeader) -> int:
     return working + header.literal_size + header.payload_size + sum(sizes)
 
 
-def encode_block(raw: bytes, coding: Coding, begun: Segment | None = None) -> bytes:
+def encode_block(raw: bytes, coding: Coding, begun: Segment | None = None, parts: Sequence[Part] = ()) -> bytes:
     """Return the chunk for one block: its header and its payload.
 
     Args:
         raw: the bytes.
         coding: how they are to be coded.
         begun: what they begin with, where that began in the block before (`nzip.formats.content.continued`).
+        parts: those of longer deflate streams that lie in them (`nzip.formats.content.torn`).
 
     A block that no engine shrinks is stored, so a chunk is never more than 23 bytes longer than `raw`. Where an engine
     has a fallback, the shorter of both chunks is taken.
@@ -98,24 +102,28 @@ def encode_block(raw: bytes, coding: Coding, begun: Segment | None = None) -> by
     if last.id == STORE_ENGINE or not raw:
         return stored
     imported("numpy")
-    with progress.block(len(raw)):
-        content, chunk = _opened(raw, coding, coding.opened, begun) if coding.opened else (None, stored)
+    with progress.block(len(raw)), noting():
+        content, chunk = _opened(raw, coding, coding.opened, begun, parts) if coding.opened else (None, stored)
         if len(chunk) * DOUBTED < len(stored) * (DOUBTED - 1):
             return chunk
         return min(chunk, _in_one_piece(raw, content or detect(raw, apart=last.sees_records), coding), key=len)
 
 
-def _opened(raw: bytes, coding: Coding, room: Room, begun: Segment | None) -> tuple[Content | None, bytes]:
+def _opened(
+    raw: bytes, coding: Coding, room: Room, begun: Segment | None, parts: Sequence[Part]
+) -> tuple[Content | None, bytes]:
     """Return what a block holds, where that was found out, and its chunk if it was opened; else the stored one."""
     first = min(begun.length, len(raw)) if begun else 0
-    tree: Tree = grow(raw[first:], room) if first < len(raw) else ()
+    tree: Tree = grow(raw[first:], room.within(coding.block_size, len(raw)), parts) if first < len(raw) else ()
     if begun:
         tree = (Leaf(raw[:first], replace(begun, length=first)), *tree)
     if len(tree) == 1 and isinstance(tree[0], Leaf):
         content = Content((tree[0].segment,)) if tree[0].segment else None
         if content is None or not takes_too_much(content, coding):
             return content, _stored(raw)
-    made = bundled(raw, tree, coding)
+    found = Sorted(tree, coding)
+    del tree
+    made = bundled(raw, found, coding)
     return None, _stored(raw) if made is None else _finished(raw, coding, ENGINES.by_id(BUNDLE_ENGINE, 1), *made)
 
 
@@ -126,7 +134,7 @@ def _in_one_piece(raw: bytes, content: Content, coding: Coding) -> bytes:
     last, _ = coding.last
     for name, params in coding.engines:
         engine: Engine = ENGINES.by_name(name)
-        if engine is last or engine.accepts(content):
+        if engine is last or (engine.accepts(content) and has_room((name, params), len(raw), coding.engines)):
             chunk = _or_fallback(raw, content, coding, engine, _encoded(raw, content, coding, engine, params))
             found = min(found, chunk, key=len)
             if len(found) < len(stored) and not (engine is not last and doubtful(raw, content)):
@@ -201,7 +209,12 @@ def _finished(raw: bytes, coding: Coding, engine: Engine, coder: Coder, payload:
 
 
 def encode_copied(
-    literals: bytes, coding: Coding, copies: bytes, raw_size: int, begun: Segment | None = None
+    literals: bytes,
+    coding: Coding,
+    copies: bytes,
+    raw_size: int,
+    begun: Segment | None = None,
+    parts: Sequence[Part] = (),
 ) -> bytes:
     """Return the chunk of a block that copies.
 
@@ -210,9 +223,9 @@ def encode_copied(
         coding: how they are to be coded.
         copies: as `copies.pack` returns them; empty where it copies nothing.
         raw_size: bytes of content.
-        begun: as for `encode_block`, of the literals.
+        begun, parts: as for `encode_block`, of the literals.
     """
-    chunk = encode_block(literals, coding, begun)
+    chunk = encode_block(literals, coding, begun, parts)
     if not copies:
         return chunk
     reader = Reader(chunk)

@@ -26,7 +26,8 @@ class Coding:
         engines: names and parameters for a full block, in order: the first that accepts the content codes it, or, where
             it does not make it smaller, the next. The last one is not asked whether it accepts.
         transforms: whether transforms may be tried.
-        opened: what may come out of the containers of a block; None where none is opened.
+        opened: what may come out of the containers of a full block; None where none is opened.
+        block_size: bytes of one.
         verify: decode each block after encoding it; one that does not come back is stored, or left to the engine's
             fallback. None for what the engine asks for.
         beside: what codes blocks beside an old file; None for the last engine.
@@ -35,6 +36,7 @@ class Coding:
     engines: tuple[tuple[str, Params], ...] = field(hash=False)
     transforms: bool = True
     opened: Room | None = None
+    block_size: int = 0
     verify: bool | None = None
     beside: tuple[str, Params] | None = field(default=None, hash=False)
 

@@ -12,7 +12,7 @@ be coded is kept until its chunk was handed out, and each step either happened o
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import takewhile
 from typing import Any, NamedTuple
@@ -28,6 +28,8 @@ from nzip.formats.container.structures import Header
 from nzip.formats.content.containers.search import find
 from nzip.formats.content.continued import behind
 from nzip.formats.content.kinds import Segment
+from nzip.formats.content.torn import Ending, Torn, ending
+from nzip.formats.openers.deflate.torn import Part
 from nzip.formats.repeats.finder import Cut, Finder
 from nzip.process import imported
 from nzip.settings import DEFAULT_LEVEL, LEAST_REPEATED, STORED, Settings, resolve
@@ -48,12 +50,13 @@ class _Piece:
         raw: its bytes; dropped when the chunk is there.
         cut: the same without repeats, where these were looked for.
         task: what makes the chunk.
-        behind: what goes on behind its bytes.
+        behind: what goes on behind its bytes, if it is pictures or sound,
+        torn: and if it is a deflate stream.
         offset: of the chunk in the output; known when the chunk is there.
         chunk: its part of the output, when it is there.
     """
 
-    __slots__ = ("behind", "chunk", "cut", "end", "number", "offset", "raw", "start", "task")
+    __slots__ = ("behind", "chunk", "cut", "end", "number", "offset", "raw", "start", "task", "torn")
 
     def __init__(
         self,
@@ -64,6 +67,7 @@ class _Piece:
         *,
         cut: Cut | None = None,
         behind: Segment | None = None,
+        torn: Torn | None = None,
         offset: int = 0,
         chunk: bytes | None = None,
     ):
@@ -74,16 +78,31 @@ class _Piece:
         self.cut = cut
         self.task = task
         self.behind = behind
+        self.torn = torn
         self.offset = offset
         self.chunk = chunk
 
 
 class _Rest(NamedTuple):
-    """Input that no piece holds: where it begins in the content, what it is, and a picture or sound that goes on."""
+    """Input that no piece holds: where it begins in the content, what it is, and what goes on there: a picture, a sound
+    or a deflate stream."""
 
     start: int
     data: bytearray
     begun: Segment | None = None
+    torn: Torn | None = None
+
+
+class _Block(NamedTuple):
+    """The next block: its bytes, the same without repeats where these were looked for, and how it ends."""
+
+    raw: bytes
+    cut: Cut | None
+    ending: Ending
+
+    @property
+    def literals(self) -> bytes:
+        return self.raw if self.cut is None else self.cut.literals
 
 
 class Compressor(Closing):
@@ -158,7 +177,13 @@ class Compressor(Closing):
             self._reach = settings.reach or LIKE_REACH
             self._most_content = max(self._most_content, 4 * self._block_size)
         self._repeats: Finder | None = None
-        self._coding = Coding(settings.engines, opened=settings.opened, verify=verify, beside=settings.beside)
+        self._coding = Coding(
+            settings.engines,
+            opened=settings.opened,
+            block_size=self._block_size,
+            verify=verify,
+            beside=settings.beside,
+        )
         self._writer = MemberWriter(
             Header(
                 name=name,
@@ -285,10 +310,11 @@ class Compressor(Closing):
         if expected is not None and expected != self.bytes_in:
             raise ValueError(f"content_size was {expected} and {self.bytes_in} bytes came")
         self._look()
-        raw = bytes(self._rest.data)
-        cut = None if self._repeats is None else self._without_repeats(raw, self._repeats)
-        if not self._begun and not self._table and not (self._limit and raw) and (cut is None or cut.size == len(raw)):
-            end = self._writer.solo(_coded(raw, cut, self._coding, self._beside, 0), raw)
+        block = None if self._begun or self._table or self._limit else self._next()
+        if block is not None and len(block.raw) == len(self._rest.data):
+            end = self._writer.solo(self._job(block, 0)(), block.raw)
+        elif not self._rest.data and not self._begun and not self._table:
+            end = self._writer.solo(_coded(b"", None, self._coding, self._beside, 0), b"")
         else:
             self._start()
             while self._rest.data:
@@ -354,7 +380,7 @@ class Compressor(Closing):
             self._begun = True
         else:
             if last.end > rest.start:
-                self._rest = _Rest(last.end, rest.data[last.end - rest.start :], last.behind)
+                self._rest = _Rest(last.end, rest.data[last.end - rest.start :], last.behind, last.torn)
             if last.cut is not None and self._repeats is not None:
                 self._repeats.advance(last.cut)
 
@@ -376,24 +402,44 @@ class Compressor(Closing):
         """Make the next block of what is there: all; or, for a window, what one takes; or, where `more` follows, all up
         to a border of content near the end. The rest waits for more."""
         self._start()
-        raw, cut, after = bytes(self._rest.data), None, None
-        if self._repeats is not None:
-            self._look()
-            cut = self._without_repeats(raw, self._repeats, more=more)
-            raw = raw[: cut.size]
-        elif more and not self._limit:
-            raw = raw[: end_of_block(raw, self._coding)]
         number = len(self._writer.index) + self._waiting()
         if self._limit:
-            count, chunk = encode_within(raw, self._coding, self._limit)
-            raw = raw[:count]
-            task = Task(lambda: chunk)
+            count, chunk = encode_within(bytes(self._rest.data), self._coding, self._limit)
+            self._add(_Piece(number, self._rest.start, bytes(self._rest.data[:count]), Task(lambda: chunk)))
         else:
-            begun, text = self._rest.begun, raw if cut is None else cut.literals
-            after = behind(text, begun) if more and self._coding.opened else None
-            task = self._workers.submit(partial(_coded, raw, cut, self._coding, self._beside, number, begun))
-        self._add(_Piece(number, self._rest.start, raw, task, cut=cut, behind=after))
+            block = self._next(more=more)
+            torn = block.ending.torn
+            follows = more and self._coding.opened and torn is None
+            after = behind(block.literals, self._rest.begun) if follows else None
+            task = self._workers.submit(self._job(block, number))
+            piece = _Piece(number, self._rest.start, block.raw, task, cut=block.cut, behind=after, torn=torn)
+            self._add(piece)
         self._collect(self._most_waiting)
+
+    def _next(self, *, more: bool = False) -> _Block:
+        """Return the next block of what is there: all, but where that tears long streams; or, where `more` follows, all
+        up to a border of content near the end."""
+        raw = bytes(self._rest.data)
+        if self._repeats is not None:
+            self._look()
+            return self._without_repeats(raw, self._repeats, more)
+        found = self._ending(raw, more)
+        return _Block(raw[: found.size], None, found)
+
+    def _ending(self, literals: bytes, more: bool) -> Ending:
+        """Return where a block that could hold `literals` ends."""
+        found, room = Ending(len(literals)), self._coding.opened
+        if room is not None and self._beside == UNKNOWN and literals:
+            imported("numpy")
+            found = ending(literals, self._rest.torn, self._block_size, room, more)
+        if more and found == Ending(len(literals)) and literals:
+            found = Ending(end_of_block(literals, self._coding))
+        return found
+
+    def _job(self, block: _Block, number: int) -> Callable[[], bytes]:
+        """Return what makes the chunk of a block."""
+        known, begun, parts = self._beside, self._rest.begun, block.ending.parts
+        return partial(_coded, block.raw, block.cut, self._coding, known, number, begun, parts)
 
     def _collect(self, most_waiting: int) -> None:
         """Add finished chunks to the index, in order; wait for the oldest while more than `most_waiting` wait."""
@@ -429,18 +475,27 @@ class Compressor(Closing):
             self._repeats = Finder(self._reach) if self._old is None else self._old.finder(self._reach)
         self._repeats.scan(self._rest.data)
 
-    def _without_repeats(self, raw: bytes, repeats: Finder, *, more: bool = False) -> Cut:
-        """Return the next block, what it copies left out; with `more`, up to a border of content."""
+    def _without_repeats(self, raw: bytes, repeats: Finder, more: bool) -> _Block:
+        """Return the next block, what it copies left out."""
         files: list[tuple[int, int]] = []
         if self._coding.opened and self._old is None and repeats.copies:
-            files = [(found.start, found.stop) for found in find(raw)]
+            files = [(part.start, part.stop) for part in self._ending(raw, more).parts]
+            files = sorted(files + [(each.start, each.stop) for each in find(raw)])
         cut = repeats.cut(self._block_size, files)
-        count = end_of_block(cut.literals, self._coding) if more and cut.literals else len(cut.literals)
-        return repeats.cut(count, files) if count < len(cut.literals) else cut
+        found = self._ending(cut.literals, more)
+        if found.size < len(cut.literals):
+            cut = repeats.cut(found.size, files)
+        return _Block(raw[: cut.size], cut, found)
 
 
 def _coded(
-    raw: bytes, cut: Cut | None, coding: Coding, known: Known, before: int, begun: Segment | None = None
+    raw: bytes,
+    cut: Cut | None,
+    coding: Coding,
+    known: Known,
+    before: int,
+    begun: Segment | None = None,
+    parts: Sequence[Part] = (),
 ) -> bytes:
     """Return the chunk of a block: with what it copies where repeats were looked for, and by what is known beside."""
     literals, found = (raw, []) if cut is None else (cut.literals, list(cut.copies))
@@ -453,8 +508,8 @@ def _coded(
     if chunk is not None:
         return chunk
     if packed:
-        return encode_copied(literals, coding, packed, len(raw), begun)
-    return encode_block(literals, coding, begun)
+        return encode_copied(literals, coding, packed, len(raw), begun, parts)
+    return encode_block(literals, coding, begun, parts)
 
 
 def compress(

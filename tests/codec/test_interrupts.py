@@ -157,13 +157,13 @@ def test_an_interrupt_at_any_line_of_a_compressor_loses_nothing(threads):
 def test_an_encoder_that_fails_is_asked_again(monkeypatch, level, threads, error):
     calls = []
 
-    def original(raw, coding, begun=None, encode=compressor_module.encode_block):
+    def original(raw, coding, begun=None, parts=(), encode=compressor_module.encode_block):
         return encode(raw, coding if level < 3 else Coding((STORED,)))  # the engines of higher levels take seconds
 
     monkeypatch.setattr(compressor_module, "encode_block", original)
     expected = nzip.compress(CONTENT, level, block_size=1024)
 
-    def failing(raw, coding, begun=None):
+    def failing(raw, coding, begun=None, parts=()):
         calls.append(len(raw))
         if len(calls) in (1, 3, 4, 8):
             raise error
@@ -190,7 +190,7 @@ def test_what_cannot_be_coded_at_the_end_is_stored_and_the_error_raised(monkeypa
     file = nzip.NzipFile(under, "w", level=1, block_size=1024, threads=threads)
     file.write(CONTENT)
 
-    def failing(raw, coding, begun=None, original=compressor_module.encode_block):
+    def failing(raw, coding, begun=None, parts=(), original=compressor_module.encode_block):
         if coding.engines != (STORED,):
             raise MemoryError
         return original(raw, coding)

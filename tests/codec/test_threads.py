@@ -53,7 +53,7 @@ def test_errors_of_threads_reach_the_caller():
 def test_an_engine_that_fails_reaches_the_caller(monkeypatch):
     from nzip.codec import compressor as module
 
-    def failing(raw, coding, begun=None):
+    def failing(raw, coding, begun=None, parts=()):
         raise MemoryError
 
     monkeypatch.setattr(module, "encode_block", failing)

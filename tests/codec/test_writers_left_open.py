@@ -168,7 +168,7 @@ def test_a_fork_with_work_under_way_goes_on_in_both(monkeypatch):
     expected = nzip.compress(content, engine="store", block_size=1024)
     original = compressor_module.encode_block
 
-    def slow(raw, coding, begun=None):
+    def slow(raw, coding, begun=None, parts=()):
         import time
 
         time.sleep(0.01)

@@ -110,6 +110,7 @@ class OpenersTarget(Target):
         self.seeds: list[tuple[Opener, bytes, bytes, int]] = []
         for file in files():
             self._collect(grow(file, MOST))
+        self._collect_parts()
         for opener, inner, recipe, size in self.seeds:
             self.run(_case(opener, inner, recipe, size))
 
@@ -118,6 +119,15 @@ class OpenersTarget(Target):
             if isinstance(node, Branch):
                 self.seeds.append((node.opener, rebuilt(node.children)[:LONGEST], node.recipe, node.size))
                 self._collect(node.children)
+
+    def _collect_parts(self) -> None:
+        from formats.openers.deflate.parts import parts_of, small
+
+        opener = OPENERS.by_name("torn")
+        for level in (1, 6):
+            for coded, part, _ in list(parts_of(small(text(1, LONGEST - 1000), level, 2), 2))[-2:]:
+                if (opened := opener.open(coded, LONGEST, part=part)) is not None:
+                    self.seeds.append((opener, opened.inner, opened.recipe, len(coded)))
 
     def mutation(self, r: Random) -> bytes:
         opener, inner, recipe, size = r.choice(self.seeds)

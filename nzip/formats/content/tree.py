@@ -5,7 +5,7 @@ What is opened is decided here and by the openers, from the bytes alone; the rea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from nzip.formats.content.containers.base import Found
@@ -13,6 +13,7 @@ from nzip.formats.content.containers.search import find
 from nzip.formats.content.kinds import Segment
 from nzip.formats.content.photographs import judged
 from nzip.formats.openers.base import Opener
+from nzip.formats.openers.deflate.torn import Part
 from nzip.formats.openers.plan import DEEPEST
 from nzip.registry import OPENERS
 from nzip.settings import Room
@@ -40,14 +41,26 @@ class Branch(NamedTuple):
 Tree = tuple[Leaf | Branch, ...]
 
 
-def grow(block: bytes, room: Room) -> Tree:
+def grow(block: bytes, room: Room, parts: Sequence[Part] = ()) -> Tree:
     """Return what `block` is made of; one leaf without a segment where nothing is found in it.
 
     Args:
         block: the bytes.
         room: what may come out of containers.
+        parts: those of longer streams that lie in it, in order.
     """
-    return _Grower(room).content(block, find(block), 0)
+    return _Grower(room).content(block, _found(block, parts) if parts else find(block), 0)
+
+
+def _found(block: bytes, parts: Sequence[Part]) -> Iterator[Found]:
+    """Yield the parts, and what is found around them."""
+    at = 0
+    for start, stop, part in [*((part.start, part.stop, part) for part in parts), (len(block), len(block), None)]:
+        for each in find(block[at:start]):
+            yield each._replace(start=at + each.start, stop=at + each.stop)
+        if part is not None:
+            yield Found(start, stop, "torn", {"part": part})
+        at = stop
 
 
 def leaves(tree: Tree) -> Iterator[Leaf]:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nzip.formats.container.copies import LEAST
-from nzip.formats.repeats.finder import Cut, Finder, _of_whole
+from nzip.formats.repeats.finder import Cut, Finder, _of_whole, gear
 
 BLOCK = 3000
 
@@ -160,6 +160,30 @@ def test_reach(reach):
 @pytest.mark.parametrize("data", [bytes(50_000), b"ab" * 25_000, bytes(range(256)) * 200, b"x", b"", b"short"])
 def test_plain_shapes(data):
     assert content_of(blocks_of(data, [999]), 1 << 16) == data
+
+
+@pytest.mark.parametrize("run", [b"\0", b"\xff", b"rgb", b"\x12\x34\x56\x78", b"seven b"])
+def test_a_long_run_is_a_few_copies(run):
+    run, noise = run * (1 << 20), random.Random(8).randbytes(500)
+    data = noise + run[: 1 << 20] + noise
+    for pieces in ([1 << 20], [70_001]):
+        cuts = blocks_of(data, pieces, reach=1 << 22, block=1 << 21)
+        assert content_of(cuts, 1 << 22) == data
+        assert sum(len(cut.literals) for cut in cuts) < 600_000
+        assert sum(len(cut.copies) for cut in cuts) < 20
+    cuts = blocks_of(data, [1 << 20], reach=1 << 22, block=1 << 21, old=run[: 1 << 19])
+    assert content_of(cuts, 1 << 22, run[: 1 << 19]) == data
+    assert sum(len(cut.literals) for cut in cuts) < 600_000
+
+
+def test_bytes_that_are_all_marks_are_a_run_too():
+    """Some byte's run has the hash of a mark at all of its places, others at none."""
+    few = [run for run in range(256) if (-int(gear()[run])) % (1 << 64) >> 58 == 0]
+    assert few
+    for byte in few:
+        data = bytes((byte,)) * (1 << 20)
+        cuts = blocks_of(data, [1 << 20], reach=1 << 22, block=1 << 21)
+        assert sum(len(cut.literals) for cut in cuts) < 300_000
 
 
 def test_an_old_file():

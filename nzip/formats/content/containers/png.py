@@ -33,6 +33,20 @@ def png(data: bytes, at: int, budget: Budget) -> list[Found]:
             return [Found(at, stop, "png", inside=partial(_inside, budget.again))] if seen else []
 
 
+def end_of(data: bytes, at: int) -> int:
+    """Return where the PNG file at `at` ends, at the end of its last chunk; more than there is of `data` if it is torn;
+    `at` if it is none."""
+    stop = at + len(opener.SIGNATURE)
+    while stop + 8 <= len(data):
+        length, name = int.from_bytes(data[stop : stop + 4], "big"), data[stop + 4 : stop + 8]
+        if length > opener.LARGEST_CHUNK or not name.isalpha():
+            return at
+        stop += 12 + length
+        if name == opener.END:
+            return stop
+    return len(data) + 1
+
+
 def _inside(again: Search, inner: bytes) -> Iterable[Found]:
     """Find the rows in what the opener of PNG gives, and what else there is in its chunks."""
     shapes, start = list[Frame](), 0

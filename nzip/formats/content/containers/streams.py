@@ -61,9 +61,21 @@ class Budget:
 
     def inflated(self, data: bytes, start: int, stop: int | None = None) -> Stream | None:
         """Return the stream that begins at `start`, if there is one that ends at `stop` or before it."""
+        status, stream = self.followed(data, start, stop)
+        return stream if status == layout.DONE else None
+
+    def followed(
+        self, data: bytes, start: int, stop: int | None = None, fits: Callable[[int, int], bool] = lambda at, size: True
+    ) -> tuple[int, Stream]:
+        """Follow what begins at `start`, up to `stop`, while `fits` says so of where it is and of what it holds so far.
+
+        Returns:
+            DONE, BAD (also where that takes too long), SHORT or MORE, as in `layout`; and what was read of it.
+        """
         self._trials -= 1
+        none = layout.BAD, Stream(start, 0, 1, 0)
         if self._trials < 0 or self._made <= 0:
-            return None
+            return none
         imported("numpy")
         import numpy as np
 
@@ -71,17 +83,20 @@ class Budget:
         if end - start > FIRST:
             first = _Reader(np.frombuffer(data, np.uint8, FIRST, start).copy(), FIRST << 4)
             if first.read() == layout.BAD or not self._paid(first.made):
-                return None
+                return none
         if self._data is not data:
             self._data, self._array = data, np.frombuffer(data, np.uint8).copy()  # such as can be passed without numba
-        reader, size, adler, crc, status = _Reader(self._array[start:end], WINDOW + PIECE), 0, 1, 0, layout.MORE
+        reader, read, status = _Reader(self._array[start:end], WINDOW + PIECE), Stream(start, 0, 1, 0), layout.MORE
         while status == layout.MORE:
             status = reader.read()
             made = reader.taken()
-            if not self._paid(reader.made) or (status == layout.MORE and not len(made) and not reader.grow()):
-                return None
-            size, adler, crc = size + len(made), zlib.adler32(made, adler), zlib.crc32(made, crc)
-        return Stream(start + reader.end, size, adler, crc) if status == layout.DONE else None
+            if not self._paid(reader.made):
+                return none
+            size, adler, crc = read.size + len(made), zlib.adler32(made, read.adler), zlib.crc32(made, read.crc)
+            read = Stream(start + reader.end, size, adler, crc)
+            if not fits(read.stop, read.size) or (status == layout.MORE and not len(made) and not reader.grow()):
+                return layout.MORE, read
+        return status, read
 
     def _paid(self, made: int) -> bool:
         """Whether `made` bytes more may be made."""

@@ -44,13 +44,14 @@ from nzip.formats.openers.deflate.trees_kernel import (
 
 # The settings (int64).
 DEPTH, NICE, FAMILY, SPARSE, BUILDER, JOINED, BUDGET, MOST_TOKENS, PADDING, WRITTEN = range(10)
+START, ON = 10, 11  # of a part of a stream: bytes before it, in which matches are found; whether it goes on behind
+OVER = 12  # tokens of a block that are coded behind the last one that is wanted, at most
 SETTINGS = 16
 THREE, FOUR = range(2)  # families: chains of places whose first three or four bytes hash alike
 
 CODING, DECODING = range(2)
 HASH_BITS = 15
 MASK = constants.FARTHEST - 1
-SAMPLED = 1 << 11
 DEEPEST = 1 << 13  # places that are looked at for a distance
 
 # Contexts.
@@ -452,17 +453,19 @@ def follow(
 
     plain (uint8): `size` bytes and padding. head, short (int32): zeros. before (uint16): two windows. CODING: tokens
     and blocks are those of the stream `coded`, and coding ends behind the block in which token `limit` stands, or in
-    it where it is long.
+    it after OVER tokens more.
     DECODING: tokens (uint32) has room for a block's, and `out` takes the stream. data (uint8): what the coder writes or
     reads. Returns the bytes of the plain text that were coded, below 0 where the data stands for no stream.
     """
     depth, nice = i64(settings[DEPTH]), i64(settings[NICE])
     family, sparse = i64(settings[FAMILY]), i64(settings[SPARSE])
     budget = i64(settings[BUDGET])
+    over = i64(settings[OVER])
     lens = work[WORK:]
     sizes = work[WORK + 320 :]
     need = SHORTEST if family == THREE else 4
-    p = i64(0)
+    p = i64(settings[START])
+    on = i64(settings[ON])
     ahead = i64(0)
     block = i64(0)
     kind = i64(2)
@@ -472,9 +475,8 @@ def follow(
         final = i64(0)
         now = i64(2)
         if mode == CODING:
-            now = i64(blocks[u64(block), KIND_AT])
-            final = now >> 2
-            now &= 3
+            now = i64(blocks[u64(block), KIND_AT]) & 3
+            final = i64(block == blocks.shape[0] - 1)
         own = bit(mode, i64(now == 2), KIND + kind, probs, coder, data)
         if own == 0:
             now = bit(mode, i64(now == 1), KIND + 3 + kind, probs, coder, data)
@@ -491,7 +493,7 @@ def follow(
             if many > size - p or many > 65535:
                 return -1
             if mode == DECODING:
-                put_stored(work, out, plain, p, p + many, final)
+                put_stored(work, out, plain, p, p + many, i64(final > on))
             p += many
         else:
             last_token = -1
@@ -640,7 +642,7 @@ def follow(
                     if actual > sparse and ahead < p:
                         ahead = p
                 done += 1
-                if mode == CODING and token >= limit + 8 * SAMPLED:
+                if mode == CODING and token >= limit + over:
                     return p
             if mode == CODING:
                 count(work, tables, tokens[first_token:], done)
@@ -655,7 +657,7 @@ def follow(
                 if not _header(mode, work, tables, settings, scratch, steps, lens, probs, coder, data, sizes):
                     return -1
             if mode == DECODING:
-                put(work, out, kind << 1 | final, i64(3))
+                put(work, out, kind << 1 | i64(final > on), i64(3))
                 if kind == 2:
                     put_header(work, tables, out, i64(sizes[0]), i64(sizes[1]))
                 else:
@@ -668,6 +670,7 @@ def follow(
         if final > 0 or (mode == CODING and token >= limit):
             break
     if mode == DECODING:
-        align(work, out, i64(settings[PADDING]))
+        if on == 0:
+            align(work, out, i64(settings[PADDING]))
         settings[WRITTEN] = work[AT]
     return p

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from nzip.errors import CorruptError
@@ -21,6 +22,12 @@ FEW = 512  # tokens for which only depths are tried
 ENOUGH = 200  # of a sample of so many coded bytes, a byte and 16 more are not worth looking for better
 ALL = 1 << 60
 SAMPLE = 1 << 13  # tokens by which settings are chosen
+OVER = 1 << 14  # more of them that the last block may have, whose codes then count
+FIRST = 1 << 12  # tokens by which most settings are ruled out
+BEST = 3  # that are left
+CLOSE = 1.125  # how much more of a stream a guide of others may take, and
+SPARE = 8  # so many bytes
+LONGER = 2  # how many times longer it may be than that one
 DEPTHS = (7, 5, 3, 0, 9, 12, 10, 6, 4, 2, 1)
 NICES = (258, 128, 64, 32, 16, 8)
 SPARSE = (258, 4, 6, 5, 16, 32, 3)
@@ -46,7 +53,28 @@ class Guide(NamedTuple):
     joined: int = 0
 
 
-def _settings(guide: Guide, size: int, most_tokens: int, padding: int, steps: int = STEPS) -> Array:
+class Edges(NamedTuple):
+    """How a part of a stream begins and ends.
+
+    Attributes:
+        start: bytes that stand before it, in which matches are found.
+        goes_on: 1 if the stream goes on behind it.
+        held: bits of its first byte that are there already, and
+        bits: these.
+    """
+
+    start: int = 0
+    goes_on: int = 0
+    held: int = 0
+    bits: int = 0
+
+
+WHOLE = Edges()
+
+
+def _settings(
+    guide: Guide, size: int, most_tokens: int, padding: int, steps: int = STEPS, edges: Edges = WHOLE
+) -> Array:
     import numpy as np
 
     from nzip.formats.openers.deflate import follow_kernel as kernel
@@ -56,6 +84,7 @@ def _settings(guide: Guide, size: int, most_tokens: int, padding: int, steps: in
     out[kernel.SPARSE], out[kernel.BUILDER], out[kernel.JOINED] = guide.sparse, guide.builder, guide.joined
     out[kernel.BUDGET], out[kernel.MOST_TOKENS] = steps * size + FEWEST, most_tokens
     out[kernel.PADDING] = padding
+    out[kernel.START], out[kernel.ON] = edges.start, edges.goes_on
     return out
 
 
@@ -103,9 +132,10 @@ class Follower:
     Args:
         coded: its bytes.
         stream: what they hold.
+        edges: of a part of a stream.
     """
 
-    def __init__(self, coded: bytes, stream: Inflated):
+    def __init__(self, coded: bytes, stream: Inflated, edges: Edges = WHOLE):
         import numpy as np
 
         imported("numba", "nzip.formats.openers.deflate.follow_kernel")
@@ -113,6 +143,7 @@ class Follower:
 
         self.coded = np.frombuffer(coded, np.uint8)
         self.stream = stream
+        self.edges = edges
         self.arrays = Arrays()
         self.size = len(stream.plain)
         self.plain = np.concatenate((stream.plain, np.zeros(PAD, np.uint8)))
@@ -123,15 +154,18 @@ class Follower:
         """Whether the stream is of a form that a recipe can have."""
         return self.most_tokens <= MOST_TOKENS and not self.stream.odd
 
-    def coded_by(self, guide: Guide, limit: int) -> tuple[bytes, int] | None:
-        """Return (what the coder wrote, the bytes of plain text that it stands for), as far as token `limit`."""
+    def coded_by(self, guide: Guide, limit: int, over: int = OVER) -> tuple[bytes, int] | None:
+        """Return (what the coder wrote, the bytes of plain text that it stands for), as far as token `limit` or the end
+        of its block, which is at most `over` tokens behind it."""
         import numpy as np
 
         from nzip.entropy import bounds
+        from nzip.formats.openers.deflate import follow_kernel
 
         data = np.empty(len(self.coded) + 256, np.uint8)
         steps = STEPS if limit == ALL else QUICK
-        settings = _settings(guide, self.size, self.most_tokens, 0, steps)
+        settings = _settings(guide, self.size, self.most_tokens, 0, steps, self.edges)
+        settings[follow_kernel.OVER] = over
         status, coder = self.arrays.run(0, self.plain, self.size, settings, self.stream.tokens, self.coded,
                                         self.stream.blocks, data, data[:0], limit)  # fmt: skip
         if status < 0:
@@ -139,10 +173,16 @@ class Follower:
         end = bounds.finish(coder, data)
         return None if end > len(data) else (data[:end].tobytes(), status)
 
-    def best(self) -> tuple[Guide, int, int]:
+    def best(self, recent: Sequence[tuple[Guide, float, int]] = ()) -> tuple[Guide, int, int]:
         """Return the guide that suits the first tokens best, the bytes that these take with it, and those of plain
-        text that they stand for."""
+        text that they stand for.
+
+        Args:
+            recent: guides of other streams, the share of their bytes that they took, and these bytes. One that does as
+                well here is taken, if the stream is not much longer.
+        """
         tried: dict[Guide, tuple[int, int]] = {}
+        few_tried: dict[Guide, int] = {}
 
         def cost(guide: Guide) -> int:
             if guide not in tried:
@@ -150,18 +190,36 @@ class Follower:
                 tried[guide] = (1 << 40, 1) if made is None else (len(made[0]), made[1])
             return tried[guide][0]
 
+        def quick(guide: Guide) -> int:
+            if guide not in few_tried:
+                made = self.coded_by(guide, FIRST, 0)
+                few_tried[guide] = 1 << 40 if made is None else len(made[0])
+            return few_tried[guide]
+
+        for guide, share, size in recent:
+            if len(self.coded) > LONGER * size:
+                continue
+            coded = len(self.coded) * tried[guide][1] / max(1, self.size) if cost(guide) < 1 << 40 else 0
+            if cost(guide) <= CLOSE * share * coded + SPARE:
+                return guide, *tried[guide]
         first = min((Guide(family=family) for family in (0, 1)), key=cost)
         first = min((first._replace(builder=b, joined=j) for b in (0, 1) for j in (0, 1)), key=cost)
         enough = cost(first) <= 16 + len(self.coded) // ENOUGH * min(1, tried[first][1] / max(1, self.size))
         few = len(self.stream.tokens) < FEW
         for family in () if enough else (0, 1):
             best = first._replace(family=family)
-            best = min((best._replace(depth=depth) for depth in (DEPTHS[:6] if few else DEPTHS)), key=cost)
+            best = min((best._replace(depth=depth) for depth in (DEPTHS[:6] if few else DEPTHS)), key=quick)
             if few:
                 continue
-            best = min((best._replace(nice=nice) for nice in NICES), key=cost)
-            min((best._replace(sparse=sparse) for sparse in SPARSE), key=cost)
+            best = min((best._replace(nice=nice) for nice in NICES), key=quick)
+            min((best._replace(sparse=sparse) for sparse in SPARSE), key=quick)
+        for guide in sorted(few_tried, key=quick)[:BEST]:
+            cost(guide)
         best = min(tried, key=cost)
+        if few_tried:
+            for depth in range(max(best.depth - 1, 0), min(best.depth + 1, DEEPEST) + 1):
+                cost(best._replace(depth=depth))
+            best = min(tried, key=cost)
         return best, *tried[best]
 
 
@@ -172,7 +230,7 @@ def pack(guide: Guide, most_tokens: int, padding: int, data: bytes) -> bytes:
     return head + uleb(most_tokens << 8 | padding) + data
 
 
-def close(inner: bytes, recipe: bytes, size: int) -> bytes:
+def close(inner: bytes, recipe: bytes, size: int, edges: Edges = WHOLE) -> bytes:
     """Return the stream that a recipe, as `pack` made it, and what is inside stand for.
 
     Raises:
@@ -195,8 +253,8 @@ def close(inner: bytes, recipe: bytes, size: int) -> bytes:
     plain = np.zeros(len(inner) + PAD, np.uint8)
     plain[: len(inner)] = np.frombuffer(inner, np.uint8)
     out = np.empty(size, np.uint8)
-    settings = _settings(guide, len(inner), most_tokens, padding)
-    work_end, coder, written = _decode(plain, len(inner), settings, most_tokens, out, data)
+    settings = _settings(guide, len(inner), most_tokens, padding, edges=edges)
+    work_end, coder, written = _decode(plain, len(inner), settings, most_tokens, out, data, edges)
     if work_end != len(inner) or written > size:
         raise CorruptError("a deflate recipe stands for no stream of the size that is allowed")
     bounds.check_end(coder, len(data))
@@ -204,14 +262,17 @@ def close(inner: bytes, recipe: bytes, size: int) -> bytes:
 
 
 def _decode(
-    plain: Array, size: int, settings: Array, most_tokens: int, out: Array, data: Array
+    plain: Array, size: int, settings: Array, most_tokens: int, out: Array, data: Array, edges: Edges
 ) -> tuple[int, Array, int]:
     import numpy as np
 
     from nzip.formats.openers.deflate import follow_kernel as kernel
+    from nzip.formats.openers.deflate import trees_kernel
 
     tokens = np.empty(most_tokens, np.uint32)
     blocks = np.empty((0, 5), np.int64)
     none = np.frombuffer(b"", np.uint8)
-    status, coder = Arrays().run(kernel.DECODING, plain, size, settings, tokens, none, blocks, data, out, 0)
+    arrays = Arrays()
+    arrays.work[trees_kernel.HELD], arrays.work[trees_kernel.HELD_BITS] = edges.bits, edges.held
+    status, coder = arrays.run(kernel.DECODING, plain, size, settings, tokens, none, blocks, data, out, 0)
     return status, coder, int(settings[kernel.WRITTEN])
