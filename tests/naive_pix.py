@@ -200,8 +200,6 @@ class Model:
         self.counts = defaultdict(int)
         self.chances = defaultdict(lambda: 32768)
 
-    # ---- bytes
-
     def loose(self, data, size):
         """Code bytes; decode them where `data` is None."""
         out = bytearray()
@@ -226,37 +224,30 @@ class Model:
             z = (z << 8 | node & 255) & 0xFFFFFF
         return bytes(out)
 
-    # ---- corrections
-
     def put_right(self, width, made, doubts, right):
         """Code which of the colours in `made` are wrong; return all as they are."""
         out, wrong = [], []
         for at, (colour, doubt) in enumerate(zip(made, doubts, strict=True)):
-            t = int(0 in colour or 255 in colour)
-            if doubt is None:
-                t += 2 * (at >= 1 and wrong[at - 1]) + 4 * (at >= width and wrong[at - width])
-                t += 8 * (at >= width and width > 1 and wrong[at - width + 1])
-            else:
-                t += 784 + 2 * doubt
+            left, above = at >= 1 and wrong[at - 1], at >= width and wrong[at - width]
+            near = 2 * left + 4 * above + 8 * (at >= width > 1 and wrong[at - width + 1])
+            t = (0 in colour or 255 in colour) + (near if doubt is None else 784 + 2 * doubt)
             wrong.append(self._chance(t, 5 if doubt is None else 4, right is not None and right[at] != colour))
             if wrong[-1]:
-                fixed = []
-                for k, x in enumerate(colour):
-                    node, difference = 1, (right[at][k] - x) % 256 if right else 0
-                    for shift in range(7, -1, -1):
-                        node = 2 * node + self._chance(16 + 256 * k + node, 4, difference >> shift & 1)
-                    fixed.append((x + node) % 256)
-                colour = tuple(fixed)
+                colour = tuple(self._right(k, x, right and right[at][k]) for k, x in enumerate(colour))
             out.append(colour)
         return out
+
+    def _right(self, k, made, right):
+        node, difference = 1, (right - made) % 256 if right is not None else 0
+        for shift in range(7, -1, -1):
+            node = 2 * node + self._chance(16 + 256 * k + node, 4, difference >> shift & 1)
+        return (made + node) % 256
 
     def _chance(self, cell, by, bit):
         p = self.chances[cell]
         bit = self.coder.code(max(p, 16), int(bit))
         self.chances[cell] = p + ((65535 * bit - p) >> by)
         return bit
-
-    # ---- samples
 
     def code(self, room, number_of, taps, refs, kind, number, bounds, means, rows):
         """Code sheet `number_of` of a room (its sheets by number); `rows` are its samples, for encoding."""
@@ -696,12 +687,12 @@ def colour_of(formula, a, b, c):
         red, blue = a + (91881 * c + 32768) // 65536, a + (116130 * b + 32768) // 65536
         green = a + (32768 - 22554 * b - 46802 * c) // 65536
     else:
-        red, blue = (13584 * a + 18215 * c) // 10000, (13584 * a + 22179 * b) // 10000
-        green = (13584 * a - 4303 * b - 9271 * c) // 10000
+        parts = 13584 * a + 18215 * c, 13584 * a - 4303 * b - 9271 * c, 13584 * a + 22179 * b
+        red, green, blue = (x // 10000 for x in parts)
     return tuple(clamp(x, 0, 255) for x in (red, green, blue))
 
 
 def doubt_of(a, b, c):
     """Return the class of the fractions that formula 2 drops."""
-    green, second, third = (x % 10000 for x in (13584 * a - 4303 * b - 9271 * c, 22179 * b, 18215 * c))
-    return 16 * (16 * green // 10000) + 4 * (4 * second // 10000) + 4 * third // 10000
+    green, c1, c2 = (x % 10000 for x in (13584 * a - 4303 * b - 9271 * c, 22179 * b, 18215 * c))
+    return 16 * (16 * green // 10000) + 4 * (4 * c1 // 10000) + 4 * c2 // 10000
