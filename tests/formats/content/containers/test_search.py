@@ -14,6 +14,7 @@ from formats.openers import made
 from formats.openers.made import Member, deflated, gzip_of, image_header, png_of, words, zip_of, zlib_of
 from hypothesis import given
 from hypothesis import strategies as st
+from numba import config
 
 from nzip.formats.content.containers.base import Found
 from nzip.formats.content.containers.search import find
@@ -314,6 +315,7 @@ def bombs() -> dict[str, bytes]:
     }
 
 
+@pytest.mark.skipif(bool(config.DISABLE_JIT), reason="the time is that of compiled code")
 @pytest.mark.parametrize("name", bombs())
 def test_time_is_bounded(name: str) -> None:
     data = bombs()[name]
