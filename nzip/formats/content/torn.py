@@ -72,12 +72,6 @@ def ending(raw: bytes, torn: Torn | None, block: int, room: Room, more: bool) ->
     return _Walk(raw, block, room, more).ending(torn)
 
 
-def room_of(block: int, size: int, room: Room) -> Room:
-    """Return what may come out of the containers of a block of `size` bytes: what a full one may have in all."""
-    others = room.others + max(0, block - size)
-    return Room(others, max(room.samples, others))
-
-
 class _Walk:
     """A walk over the streams of a block. `_spent` bytes came out of those that were passed."""
 

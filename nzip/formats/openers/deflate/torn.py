@@ -191,7 +191,8 @@ class _Encoder:
         status = kernel.redo(
             self.plain, self.size, packed, np.array(stops, np.int64), np.array([*marks, 0], np.int64),
             np.zeros(1 << int(packed[kernel.HASH_BITS]), np.int32), np.empty(1 << settings.window, np.uint16),
-            np.empty(min(settings.full(), self.size) + 1, np.uint32), work, TABLES, out, wanted, forced,
+            np.empty(0 if len(wanted) else min(settings.full(), self.size) + 1, np.uint32), work, TABLES, out, wanted,
+            forced,
         )  # fmt: skip
         written = int(work[trees_kernel.AT])
         return int(status), packed, out[:written] if written <= size else out[:0]
