@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from numba import config
 
-from nzip.formats.content.torn import Ending, Torn, ending, room_of
+from nzip.formats.content.torn import Ending, Torn, ending
 from nzip.formats.openers.deflate.inflation import tokens_of
 from nzip.settings import Room
 
@@ -45,9 +45,9 @@ def test_any_bytes_end_somewhere(raw: bytes, bit: int, window: bytes, more: bool
 
 
 def test_a_smaller_block_may_have_more_come_out_of_it() -> None:
-    assert room_of(100, 100, Room(50, 60)) == Room(50, 60)
-    assert room_of(100, 30, Room(50, 60)) == Room(120, 120)
-    assert room_of(100, 200, Room(50, 60)) == Room(50, 60)
+    assert Room(50, 60).within(100, 100) == Room(50, 60)
+    assert Room(50, 60).within(100, 30) == Room(120, 120)
+    assert Room(50, 60).within(100, 200) == Room(50, 60)
 
 
 @pytest.mark.skipif(bool(config.DISABLE_JIT), reason="long streams")
