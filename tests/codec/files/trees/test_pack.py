@@ -28,7 +28,7 @@ class TestPacked:
         assert len(calls) > 3
 
     def test_memory_limit_goes_by_the_size(self, tree: Path, tmp_path: Path) -> None:
-        compress_tree(tree, level=3, max_memory=128 << 20)
+        compress_tree(tree, level=3, max_memory=512 << 20)
         with pytest.raises(LimitError):
             compress_tree(tree, force=True, level=3, max_memory=1 << 16)
 
