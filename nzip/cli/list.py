@@ -74,7 +74,8 @@ def _files(name: str, report: Report) -> None:
     for number, entry in enumerate(found):
         line = shown(entry.name)
         if described:
-            line = f"{described[number]}  {line}" + (f" -> {shown(entry.linkname)}" if entry.linkname else "")
+            arrow = "link to" if entry.kind == "hard link" else "->"
+            line = f"{described[number]}  {line}" + (f" {arrow} {shown(entry.linkname)}" if entry.linkname else "")
         click.echo(line)
 
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import accumulate
 from typing import NamedTuple
 
 from nzip.codec.coding import Coding, coded, doubtful
 from nzip.errors import CorruptError
 from nzip.formats.container.structures import BUNDLE_ENGINE, MAX_BLOCK, STORE_ENGINE
-from nzip.formats.content.detection import detect, look
+from nzip.formats.content.detection import described, detect, look
 from nzip.formats.content.kinds import CODE_KINDS, TEXT_KINDS, Content, Segment
 from nzip.formats.content.tree import Leaf, Tree
 from nzip.formats.openers.base import Opener
@@ -71,7 +72,7 @@ class Stream:
                 found += detect(data[at : at + segment], apart=apart).segments
                 at += segment
             else:
-                found.append(segment)
+                found.append(described(data[at : at + segment.length], segment) if apart else segment)
                 at += segment.length
         return found
 
@@ -159,6 +160,7 @@ class Sorted:
         if not doubtful(data, content):
             return True
         _, own = coded(data, content, self._coding, engine, params)
+        content = Content((described(data, content.whole),))
         _, other = coded(data, content, self._coding, *self._coding.last)
         return len(own) < len(other)
 
@@ -261,9 +263,11 @@ def _part(
 ) -> tuple[Part, bytes]:
     """Return the part of streams of these `sizes`, and its payload, by `engine` or else by the level's last one."""
     mixed = None if len(segments) == 1 else replace(segments[0], kind="binary", length=len(data), confidence=0)
-    content = Content(tuple(segments), mixed)
-    for one, chosen in [(engine, params), *([coding.last] if engine is not coding.last[0] else [])]:
-        coder, payload = coded(data, content, coding, one, chosen)
-        if len(payload) < len(data):
-            return Part(coder, sizes, len(payload)), payload
+    coder, payload = coded(data, Content(tuple(segments), mixed), coding, engine, params)
+    if len(payload) >= len(data) and engine is not coding.last[0]:
+        starts = accumulate((segment.length for segment in segments), initial=0)
+        known = [described(data[at : at + each.length], each) for at, each in zip(starts, segments, strict=False)]
+        coder, payload = coded(data, Content(tuple(known), mixed), coding, *coding.last)
+    if len(payload) < len(data):
+        return Part(coder, sizes, len(payload)), payload
     return Part(Coder(STORE_ENGINE), sizes, len(data)), data

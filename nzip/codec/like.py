@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from nzip.codec.coding import Coding
-from nzip.errors import CorruptError, UnsupportedError
+from nzip.errors import CorruptError, FileError, UnsupportedError
 from nzip.formats.container.copies import Copies, Copy
 from nzip.formats.container.primer import parse
 from nzip.formats.container.structures import DIGEST, PRIMER_DIGEST, BlockHeader, Header, Named
@@ -36,14 +36,17 @@ class Old:
         like: its bytes, or its path.
 
     Raises:
+        FileError: it is a directory.
         OSError: it cannot be read.
         ValueError: it is too large.
     """
 
     def __init__(self, like: Path | bytearray | memoryview):
-        self.name = "the bytes that were given"
+        self.name = "what was given"
         if isinstance(like, str | os.PathLike):
             self.name = os.fsdecode(like)
+            if os.path.isdir(like):
+                raise FileError(like, "is a directory; name a file, or the tar of a directory")
             with open(like, "rb") as file:
                 size = os.fstat(file.fileno()).st_size
                 # A file that is made while it is read has no size.
@@ -93,7 +96,10 @@ class Primer(Old):
             OSError: it cannot be read.
         """
         file = primer if isinstance(primer, Old) else Old(primer)
-        made = cls(parse(bytes(file.data)))
+        try:
+            made = cls(parse(bytes(file.data)))
+        except (CorruptError, UnsupportedError) as error:
+            raise type(error)(f"{file.name}: {error}") from None
         made.name = file.name
         return made
 
@@ -188,20 +194,22 @@ class Known(NamedTuple):
             size, digest = header.like
             what = f"the file that it was made like, of {size:,} bytes and with the BLAKE2b-128 hash {digest.hex()}"
             if self.old is None:
-                raise UnsupportedError(f"decoding needs {what} (--like)")
+                raise UnsupportedError(f"decoding needs {what}; name it with like=")
             old, there = self.old, self.old.named
             if there != header.like:
                 raise UnsupportedError(
-                    f"decoding needs {what}; {old.name} is another one, of {there.size:,} bytes and with the hash "
-                    f"{there.digest.hex()}"
+                    f"decoding needs {what}; name that, and not {old.name}, which has {there.size:,} bytes and the "
+                    f"hash {there.digest.hex()}"
                 )
         if header.primer is not None:
             what = f"the primer whose BLAKE2b-128 hash begins with {header.primer.hex()}"
             if self.primer is None:
-                raise UnsupportedError(f"decoding needs {what} (--primer)")
+                raise UnsupportedError(f"decoding needs {what}; name it with primer=")
             primer = self.primer
             if primer.id != header.primer:
-                raise UnsupportedError(f"decoding needs {what}; {primer.name} is another one, {primer.id.hex()}")
+                raise UnsupportedError(
+                    f"decoding needs {what}; name that, and not {primer.name}, whose hash begins with {primer.id.hex()}"
+                )
         return Known(old, primer)
 
     def beside(self, header: Header | None) -> Known:

@@ -47,14 +47,14 @@ def parse(data: bytes) -> bytes:
 
     reader = Reader(data)
     if data[: len(MAGIC)] != MAGIC:
-        raise CorruptError("this is no primer; nzip primer make makes one")
+        raise CorruptError("is no primer; nzip primer make makes one")
     reader.bytes(len(MAGIC))
     version = reader.u8()
     if version != VERSION:
-        raise UnsupportedError(f"version {version} of primers is not known to this nzip; upgrade nzip")
+        raise UnsupportedError(f"is a primer of version {version}, which is not known to this nzip; upgrade nzip")
     digest, size = reader.bytes(DIGEST), reader.uleb()
     if not 0 < size <= MOST:
-        raise CorruptError(f"a primer claims {size:,} bytes")
+        raise CorruptError(f"the primer is damaged (it claims {size:,} bytes); get it again, or make it again")
     frame = reader.bytes(reader.left())
     text = b""
     try:
@@ -65,5 +65,5 @@ def parse(data: bytes) -> bytes:
     except zstandard.ZstdError:
         pass
     if len(text) != size or digest_of(text) != digest:
-        raise CorruptError("the primer is damaged (its text does not match its hash)")
+        raise CorruptError("the primer is damaged (its text does not match its hash); get it again, or make it again")
     return text

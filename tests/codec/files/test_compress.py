@@ -67,7 +67,7 @@ class TestCompressFile:
     @posix
     def test_a_name_that_cannot_be_stored(self, tmp_path: Path) -> None:
         (tmp_path / "a\nb").write_bytes(b"x")
-        with pytest.raises(FileError, match="leave out -N"):
+        with pytest.raises(FileError, match="leave out store_name"):
             compress_file(tmp_path / "a\nb", store_name=True, **FAST)
         compress_file(tmp_path / "a\nb", **FAST)
 
@@ -144,7 +144,7 @@ class TestCompressFile:
         result = compress_file(source, null, **FAST)
         assert stat.S_ISCHR(null.stat().st_mode)
         assert result.size > 0
-        with pytest.raises(FileError, match="--rm"):
+        with pytest.raises(FileError, match="remove=True"):
             compress_file(source, null, remove=True, **FAST)
         assert source.exists()
 

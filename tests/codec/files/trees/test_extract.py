@@ -46,7 +46,7 @@ class TestExtracted:
     def test_its_own_name_when_asked_for(self, tree: Path, tmp_path: Path) -> None:
         compress_tree(tree, tmp_path / "other.tar.nz", **FAST)
         (tmp_path / "o" / "tree").mkdir(parents=True)
-        with pytest.raises(FileError, match="already exists; add -f"):
+        with pytest.raises(FileError, match="already exists; add force=True"):
             extract_tree(tmp_path / "other.tar.nz", folder=tmp_path / "o", restore=True)
         back = extract_tree(tmp_path / "other.tar.nz", folder=tmp_path / "o", restore=True, force=True)
         assert back.target == str(tmp_path / "o" / "tree")  # which was empty
