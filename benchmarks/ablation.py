@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import platform
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 from nzip.formats.content.detection import detect
@@ -43,6 +46,28 @@ def read(paths: Sequence[Path]) -> list[Block]:
     """Return what files hold, and what that is."""
     blocks = [path.read_bytes() for path in paths]
     return [(block, detect(block)) for block in blocks]
+
+
+def changed(source: str, changes: Sequence[tuple[str, str]]) -> str:
+    """Return a source with texts replaced, each of which occurs in it once."""
+    for old, new in changes:
+        if source.count(old) != 1:
+            raise ValueError(f"{old!r} is {source.count(old)} times in the kernel's source, and not once")
+        source = source.replace(old, new)
+    return source
+
+
+def compiled(name: str, source: str, folder: Path) -> ModuleType:
+    """Return the module `name` of a source, which is kept in `folder`."""
+    path = folder / f"{name}.py"
+    path.write_text(source, encoding="utf-8")
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 def write(out: Path, engine: type[Engine], paths: Sequence[Path], **found: Any) -> None:

@@ -9,16 +9,13 @@ pass, and only comparable within a run.
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 
-from ablation import Block, chosen, files_of, options, read, write
+from ablation import Block, changed, chosen, compiled, files_of, options, read, write
 
 from nzip.models.cm import memory
 from nzip.models.cm.engine import CmFastEngine, Reading
@@ -59,32 +56,11 @@ VARIANTS = {
 }  # fmt: skip
 
 
-def changed(source: str, changes: Sequence[tuple[str, str]]) -> str:
-    """Return a source with texts replaced, each of which occurs in it once."""
-    for old, new in changes:
-        if source.count(old) != 1:
-            raise ValueError(f"{old!r} is {source.count(old)} times in the kernel's source, and not once")
-        source = source.replace(old, new)
-    return source
-
-
-def _compiled(name: str, source: str, folder: Path) -> ModuleType:
-    path = folder / f"{name}.py"
-    path.write_text(source, encoding="utf-8")
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def engine_of(number: int, variant: Variant, folder: Path) -> CmFastEngine:
     """Return an engine with a variant of the kernel, whose module is kept in `folder`."""
     kernel: Any = memory.FAST.code
     if variant.changes:
-        kernel = _compiled(f"cmfast_variant{number}", changed(SOURCE, variant.changes), folder).code
+        kernel = compiled(f"cmfast_variant{number}", changed(SOURCE, variant.changes), folder).code
 
     class Loop(memory.Fast):
         def __init__(self) -> None:

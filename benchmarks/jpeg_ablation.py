@@ -17,9 +17,10 @@ import numpy as np
 from ablation import chosen, files_of, options, write
 
 from nzip.entropy import bounds
-from nzip.formats.jpeg.recoding import Apart, take_apart
+from nzip.formats.jpeg.planes import Planes
+from nzip.formats.jpeg.recoding import Apart, Source, take_apart
 from nzip.models.jpeg import kernel, layout, memory
-from nzip.models.jpeg.engine import JpegEngine
+from nzip.models.jpeg.engine import AFFORD, JpegEngine
 from nzip.models.jpeg.layout import Preset
 
 KINDS = ("coefficients", "signs", "counts", "place 0", "sign of place 0")
@@ -59,23 +60,33 @@ def rows() -> list[tuple[str, Preset]]:
     return found
 
 
-def measure(files: Sequence[Apart], preset: Preset, repeats: int) -> tuple[int, float]:
+def measure(files: Sequence[tuple[bytes, Apart]], preset: Preset, repeats: int) -> tuple[int, float]:
     """Return the bytes of all files' coefficients, and the nanoseconds of one that is not zero."""
     total, seconds, values = 0, 0.0, 0
-    for apart in files:
+    for data, apart in files:
         best = float("inf")
         for _ in range(repeats):
-            shape, quantisers, passing = memory.picture(apart.outline)
+            planes, source = apart.outline.planes(), Source(data, apart)
+            picture, spent = memory.Picture(apart.outline, planes), 0.0
             coded = np.empty(apart.size + 1000, np.uint8)
             coder, state = bounds.begin(), memory.state(preset)
-            state.settings[4] = 1 << 62
-            start = time.process_time()
+            state.settings[AFFORD] = 1 << 62
             order = memory.constants()["order"]
-            kernel.code(0, apart.planes, shape, quantisers, order, coded, coder, *state, *passing)
-            best = min(best, time.process_time() - start)
+            while planes.following():
+                source.fill(planes)
+                shape = picture.shape(planes)
+                start = time.process_time()
+                kernel.code(
+                    0, planes.values, shape, picture.quantisers, order, coded, coder, *state, *picture.passing
+                )
+                spent += time.process_time() - start
+            best = min(best, spent)
         total += bounds.finish(coder, coded)
         seconds += best
-        values += int(np.count_nonzero(apart.planes))
+        whole = Planes(apart.outline.frame, True)
+        whole.following()
+        Source(data, apart).fill(whole)
+        values += int(np.count_nonzero(whole.values))
     return total, seconds / values * 1e9
 
 
@@ -87,7 +98,8 @@ def main(words: Sequence[str] | None = None) -> None:
     args = parser.parse_args(words)
     JpegEngine().prepare()
     paths = files_of(args.files)
-    files = [apart for path in paths if (apart := take_apart(path.read_bytes())) is not None]
+    datas = [path.read_bytes() for path in paths]
+    files = [(data[: apart.size], apart) for data in datas if (apart := take_apart(data)) is not None]
     measure(files[:1], layout.PRESETS[2], 1)
     found = []
     for name, preset in chosen(rows(), args.only):

@@ -9,17 +9,14 @@ processor's, of encoding, of one pass, and only comparable within a run.
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 from unittest import mock
 
-from ablation import Block, chosen, files_of, options, read, write
+from ablation import Block, changed, chosen, compiled, files_of, options, read, write
 
 from nzip.models.pcm import engine as own
 from nzip.models.pcm import memory, samples
@@ -83,27 +80,6 @@ VARIANTS = {
 }
 
 
-def changed(source: str, changes: Sequence[Change]) -> str:
-    """Return a source with texts replaced, each of which occurs in it once."""
-    for old, new in changes:
-        if source.count(old) != 1:
-            raise ValueError(f"{old!r} is {source.count(old)} times in the kernel's source, and not once")
-        source = source.replace(old, new)
-    return source
-
-
-def _compiled(name: str, source: str, folder: Path) -> ModuleType:
-    path = folder / f"{name}.py"
-    path.write_text(source, encoding="utf-8")
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def measure(variant: Variant, preset: int, blocks: Sequence[Block], kernel: Any) -> tuple[int, float]:
     """Return bytes with the container, and nanoseconds a byte of encoding."""
     made = samples.make
@@ -146,7 +122,7 @@ def main(words: Sequence[str] | None = None) -> None:
             if variant.changes:
                 number = list(VARIANTS).index(name)
                 source = changed(SOURCE, variant.changes)
-                kernel = _compiled(f"pcm_variant{number}", source, Path(folder)).code
+                kernel = compiled(f"pcm_variant{number}", source, Path(folder)).code
             size, ns = measure(variant, args.preset, blocks, kernel)
             rows.append({"without": name, "bytes": size, "ns_per_byte": round(ns, 1)})
             print(f"| {name} | {size:,} | {size - rows[0]['bytes']:+,} | {ns:.1f} |", flush=True)

@@ -179,6 +179,7 @@ OPENERS = Registry(
         ("hexadecimal", 13, 1, "nzip.formats.openers.hexadecimal:HexadecimalOpener"),
         ("fax", 14, 1, "nzip.formats.openers.fax:FaxOpener"),
         ("ascii85", 15, 1, "nzip.formats.openers.ascii85:Ascii85Opener"),
+        ("packbits", 16, 1, "nzip.formats.openers.packbits:PackbitsOpener"),
         ("rows", 20, 1, "nzip.formats.openers.rows:RowsOpener"),
         ("png", 21, 1, "nzip.formats.openers.png:PngOpener"),
         ("zip", 22, 1, "nzip.formats.openers.zip.opener:ZipOpener"),

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -21,6 +22,14 @@ REPEATED = 3  # and so many times as many as a block's size
 LEAST_OPENED = 9 * MIB  # bytes that may come out of the containers of a block, though it is smaller
 SAMPLED, MOST_SAMPLED = 4, 64 * MIB  # so many times as many samples of pictures and sounds
 OPENS, OWN, STRONG = 2, 3, 7  # levels from which on containers are opened, and content has engines of its own; strong
+MOST_EXPANDED = 1032  # but no more than so many times a block's bytes, which is what deflate can do
+OWN_MEMORY = 160 * MIB  # bytes of memory that decoding a part of an engine of content may take, or what the last
+# engine of the level takes for LEAST_LAST bytes
+LEAST_LAST = MIB
+GRAIN = 1 << 16  # bytes of a part are counted in so many
+ENCODING = 3  # halves of OWN_MEMORY that encoding such a part may take
+TRANSFORMING = 7  # times the bytes that transforms rewrite: they, what they become, and what is taken beside
+MOST_HELD, MOST_OPENING = 3, 6  # times the bytes of all streams: what putting them together takes, and opening
 CONTENT = ("jpeg", "pix", "pcm")  # engines of pictures and sounds
 BITMAPS, OF_BITMAPS = 5, "bilevel"  # the level from which on bitmaps have an engine, which is slower than level 4's
 MODEL_ENGINE = "lm"  # the engine that is meant where a model is named, and no engine
@@ -48,6 +57,11 @@ class Room(NamedTuple):
 
     others: int
     samples: int
+
+    def within(self, block: int, size: int) -> Room:
+        """Return the room of a block of `size` bytes: what one of `block` bytes may have in all."""
+        others = self.others + max(0, block - size)
+        return Room(*(min(most, MOST_EXPANDED * size) for most in (others, max(self.samples, others))))
 
 
 STORED = Choice("store", {})
@@ -86,15 +100,21 @@ class Settings:
     def encode_memory(self, size: int | None = None, threads: int = 1) -> int:
         """Return the bytes of memory that compressing `size` bytes (None if unknown) needs.
 
-        Beside the engine's own these are for each thread a block and its payload, or the chunk made of both; and
+        Beside what coding takes these are for each thread a block and its payload, or the chunk made of both; and
         the block that is being filled. What Python and compiled code take (some 150 MB) is not counted.
         """
         block = self.block_size if size is None else max(1, min(self.block_size, size))
-        most = 0
-        for name, params in self.engines:
-            engine = ENGINES.by_name(name)
-            most = max(most, engine.encode_memory(engine.fit(params, block), block))
-        return block + threads * (most + 2 * block) + self._repeats_memory(size)
+        each = block_memory(self.engines, block, self._room(block), encoding=True)
+        return block + threads * (each + 2 * block) + self._repeats_memory(size)
+
+    def decode_memory(self, size: int | None = None) -> int:
+        """Return the bytes of memory that decoding a block of `size` bytes (None for a full one) needs at most, with
+        its payload and what is kept for blocks that copy."""
+        block = self.block_size if size is None else max(1, min(self.block_size, size))
+        return 2 * block + block_memory(self.engines, block, self._room(block)) + self.reach * self.finds_repeats
+
+    def _room(self, size: int) -> Room | None:
+        return self.opened.within(self.block_size, size) if self.opened else None
 
     @property
     def finds_repeats(self) -> bool:
@@ -139,12 +159,8 @@ class Level(Settings):
 
     @property
     def memory(self) -> int:
-        """Bytes of memory that one thread needs to encode a full block.
-
-        Beside the engine's own these are four blocks: the one being filled, the one being coded, its payload
-        and the chunk made of it.
-        """
-        return self.encode_memory() + self.block_size
+        """Bytes of memory that one thread needs to encode full blocks."""
+        return self.encode_memory()
 
 
 def _level(
@@ -182,6 +198,60 @@ LEVELS: dict[int, Level] = {
         _level(9, "cmstrong", {"preset": 3}, 48 * MIB, "smallest", 128 * MIB),
     )
 }
+
+
+def own_memory(engines: Sequence[tuple[str, Mapping[str, Any]]]) -> int:
+    """Return the bytes of memory that decoding a part may take, if it is of another engine than the last one."""
+    return max(OWN_MEMORY, _memory(engines[-1], LEAST_LAST))
+
+
+def has_room(
+    choice: tuple[str, Mapping[str, Any]], size: int, engines: Sequence[tuple[str, Mapping[str, Any]]]
+) -> bool:
+    """Return whether an engine that is not the last one may code a part of `size` bytes."""
+    memory = own_memory(engines)
+    return _memory(choice, size) <= memory and _memory(choice, size, encoding=True) <= memory * ENCODING // 2
+
+
+def largest_part(
+    choice: tuple[str, Mapping[str, Any]], engines: Sequence[tuple[str, Mapping[str, Any]]]
+) -> int:
+    """Return how many bytes, in whole grains, such an engine may code: one grain at least."""
+    grains = range(1, MAX_BLOCK_SIZE // GRAIN)
+    return GRAIN * max(1, bisect_left(grains, True, key=lambda number: not has_room(choice, number * GRAIN, engines)))
+
+
+def block_memory(
+    engines: Sequence[tuple[str, Mapping[str, Any]]], size: int, room: Room | None = None, *, encoding: bool = False
+) -> int:
+    """Return the bytes of memory that coding a block takes at most, beside its bytes and its payload.
+
+    Who makes blocks keeps to this: a block that takes more is coded in another way.
+
+    Args:
+        engines: a level's; all but the last code parts that take no more than `own_memory` to decode.
+        size: bytes of the block.
+        room: what may come out of its containers; None where none is opened.
+        encoding: whether the block is encoded.
+    """
+    general, samples = (size + room.others, room.samples) if room else (size, 0)
+    streams = general + samples if room else 0
+    held = MOST_OPENING if encoding else MOST_HELD
+    need = max(held * streams, (streams if encoding else 0) + TRANSFORMING * general)
+    for choice in engines[:-1]:
+        part = min(largest_part(choice, engines), general + samples)
+        need = max(need, streams + _memory(choice, part, encoding))
+    # All streams are there while one is coded, and what a transform made of it; who decodes begins with general bytes.
+    beside = streams + general if encoding else min(streams, general)
+    return max(need, beside + _memory(engines[-1], general, encoding))
+
+
+def _memory(choice: tuple[str, Mapping[str, Any]], size: int, encoding: bool = False) -> int:
+    name, params = choice
+    engine = ENGINES.by_name(name)
+    fitted = engine.fit(params, size)
+    found: int = engine.encode_memory(fitted, size) if encoding else engine.memory(fitted, size)
+    return found
 
 
 def levels() -> dict[int, Level]:

@@ -63,7 +63,6 @@ class Model:
         g = (g ^ g >> 32) + d(8, 8)[0] * 0x9E3779B1 + at(3, 8) & WORD
         numbers = [
             joined((last, 4), a(2, 2), b(1, 1)),
-            joined((last, 6), a(4, 4), b(2, 2)),
             joined((last, 8), a(1, 2), b(0, 0), c(0, 0), (x, 2), (y, 2)),
             joined((last, 3), a(2, 2), b(2, 2), c(2, 2), d(1, 0)),
             joined(
@@ -78,10 +77,10 @@ class Model:
             (g * K1 & WORD) >> 44,
         ]  # fmt: skip
         cells = [self.cells.setdefault(key, [1 << 21, 0]) for key in enumerate(numbers)]
-        inputs = [cm.stretch(cell[0] >> 10) for cell in cells] + [256]
+        inputs = [cm.stretch(cell[0] >> 10) for cell in cells] + [512]
         first = joined((last, 3), a(1, 1), b(0, 0), (at(1, 2), 1))
         second = min(n0, 7) + 8 * min(n1, 7) + 64 * min(n2 // 2, 3)
-        rows = [self.weights.setdefault(key, [6000] * 11 + [0]) for key in ((0, first), (1, second))]
+        rows = [self.weights.setdefault(key, [6750] * 10 + [0]) for key in ((0, first), (1, second))]
         total = sum(value * weight >> 8 for row in rows for value, weight in zip(inputs, row, strict=True))
         mixed = cm.clamp(total >> 8, 3071)
         sse = self.sse.setdefault(numbers[0], cm.AdaptiveMap(cm.knots(), 511))
@@ -90,8 +89,8 @@ class Model:
         answer = sse.p[knot] * (256 - part) + sse.p[knot + 1] * part >> 14
         chance = max(1, min(65535, cm.squash(mixed) + answer >> 1))
         bit = coder.code(chance, bit)
-        if ((1 << 16) - chance if bit else chance) > 24:
-            error = ((bit << 16) - cm.squash(mixed)) * 100 >> 10
+        if ((1 << 16) - chance if bit else chance) > 16:
+            error = ((bit << 16) - cm.squash(mixed)) * 280 >> 10
             for row in rows:
                 row[:] = [
                     cm.clamp(weight + (value * error + 8192 >> 14), (1 << 19) - 1)
@@ -99,7 +98,7 @@ class Model:
                 ]
             for cell in cells:
                 cell[0] += ((bit * ((1 << 22) - 1)) - cell[0]) * cm.rate_of(cell[1]) >> 16
-                cell[1] += cell[1] < 90
+                cell[1] += cell[1] < 60
             sse.update(knot + (part >= 128), bit)
         return bit
 

@@ -294,12 +294,21 @@ class Counter:
         self.node = self.node << 1 | bit
 
 
+def equal_before(data, pointer):
+    """Return how many bytes before `pointer` are those at the end of `data`, 400 at most."""
+    n = 0
+    while n < 400 and pointer > n and data[pointer - n - 1] == data[len(data) - n - 1]:
+        n += 1
+    return n
+
+
 class Match:
     """Follows the longest earlier repetition of the last bytes and says which bit it expects."""
 
     def __init__(self, bits):
         self.bits, self.table = bits, [0] * (1 << bits)
         self.candidate = self.pointer = self.length = self.missed = 0
+        self.recovers = False
 
     def begin_byte(self, data, least):
         pos = len(data)
@@ -308,12 +317,16 @@ class Match:
             self.missed = self.missed << 1 & 255
         elif self.length:
             self._fail()
-        if not self.length and self.candidate:
+        if not self.length and self.recovers:
+            if self.pointer and self.missed.bit_count() <= 4:
+                self.pointer, self.length = self.pointer + 1, 1
+            known = equal_before(data, self.candidate + 1) if self.candidate else 0
+            if known >= (16 if self.length else least):
+                self.pointer, self.length = self.candidate + 1, known
+        elif not self.length and self.candidate:
             self.pointer = self.candidate + 1
-            n = 0
-            while n < 400 and self.pointer > n and data[self.pointer - n - 1] == data[pos - n - 1]:
-                n += 1
-            self.length = n if n >= least else 0
+            known = equal_before(data, self.pointer)
+            self.length = known if known >= least else 0
         recent = int.from_bytes(bytes(data[-8:]), "big") << (64 - 8 * (least - 1)) & M64
         h = (recent * K1 & M64) >> (64 - self.bits)
         self.candidate, self.table[h] = self.table[h], pos
@@ -577,6 +590,22 @@ def encode(block: bytes, stretches, predictor: Predictor) -> bytes:
             for k in range(7, -1, -1):
                 predictor.update(coder.code(predictor.p(), byte >> k & 1))
         at += stretch.length
+    return coder.end()
+
+
+def encode_beside(block: bytes, stretches, predictor: Predictor, text: bytes, heads) -> bytes:
+    """As `encode`, beside known bytes: `text` before all, and (place, bytes) before what stands there in the block."""
+    coder, at, heads = BinaryCoder(), 0, dict(heads)
+    predictor.match.recovers = bool(text or heads)
+    predictor.begin(max(stretches, key=lambda stretch: stretch.length))
+    predictor.read(text)
+    for stretch in stretches:
+        predictor.begin(stretch)
+        for byte in block[at : at + stretch.length]:
+            predictor.read(heads.get(at, b""))
+            for k in range(7, -1, -1):
+                predictor.update(coder.code(predictor.p(), byte >> k & 1))
+            at += 1
     return coder.end()
 
 

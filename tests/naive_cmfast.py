@@ -101,6 +101,7 @@ class Stream:
         self.pos, self.known_from = start, known_from
         self.last8, self.word = model.last8, model.word
         self.pointer = self.length = self.candidate = 0
+        self.misses = None  # with known bytes: how often matches failed of late
         self.expected = None
 
     def begin_byte(self, parts):
@@ -108,8 +109,10 @@ class Stream:
         m, data, pos, least = self.model, self.model.data, self.pos, self.own.least
         if self.expected is not None and self.expected == self.last8 & 255:
             self.length, self.pointer = min(self.length + 1, 65535), self.pointer + 1
+            if self.misses:
+                self.misses -= 1
         else:
-            self.length = 0
+            before, self.length = (self.pointer, self.length), 0
             if self.candidate:
                 self.pointer = self.candidate + 1
                 start = max([0] + [part for part in parts if part <= self.pointer])
@@ -118,6 +121,12 @@ class Stream:
                     self.length += 1
                 if self.length < least:
                     self.length = 0
+            if self.misses is not None and before[1] and self.length < 16:
+                self.misses += 4
+                if self.misses < 24:
+                    self.pointer, self.length = before[0] + 1, 1
+                else:
+                    self.misses = 0
         self.hash = (self.last8 << (64 - 8 * (least - 1)) & M64) * K1 % (1 << 64) >> (64 - m.match_bits)
         self.expected = data[self.pointer] if self.length else None
         n = self.length
@@ -217,8 +226,9 @@ class Stream:
             self.pos += 1
 
 
-def _pass(model, shape, origin, size, count, block, coder):
+def _pass(model, shape, origin, size, count, block, coder, recovers=False):
     """Code (or with coder None only learn) `size` bytes of one stretch in `count` streams; without `block`, decode."""
+    misses = 0 if recovers else None
     base = first = len(model.data)
     end, turn = base + size, 0
     model.data += [None] * size
@@ -226,6 +236,7 @@ def _pass(model, shape, origin, size, count, block, coder):
         each = min(model.of(shape.type).part, (end - base) // count)
         parts = [base + k * each for k in range(count)]
         streams = [Stream(model, shape, origin, start, start if k else 0) for k, start in enumerate(parts)]
+        streams[0].misses = misses
         for _ in range(each):
             for stream in streams:
                 stream.begin_byte(parts[1:])
@@ -248,6 +259,7 @@ def _pass(model, shape, origin, size, count, block, coder):
                     stream.learn(y, turn % 5)
             turn += 1
         base += count * each
+        misses = streams[0].misses
         model.last8, model.word = streams[-1].last8, streams[-1].word
 
 
@@ -275,6 +287,27 @@ def encode(block, params, stretches, primer):
         _pass(model, s, len(model.data) - s.phase, s.length, streams, block[at : at + s.length], coder)
         at += s.length
     return pack(stretches) + block[size:] + coder.end()
+
+
+def encode_beside(block, params, stretches, primer, text, heads):
+    """As `encode` in one stream, beside known bytes: `text` before all, and (place, bytes) before those there."""
+    known = len(text) + sum(len(head) for _, head in heads)
+    model, coder, at = _model(primer, params, len(block) + known, stretches), BinaryCoder(), 0
+    heads, longest = dict(heads), max(stretches, key=lambda s: s.length)
+
+    def run(data, s, origin, coder):
+        if data:
+            _pass(model, s, origin, len(data), 1, data, coder, recovers=known > 0)
+
+    run(text, longest, len(model.data) - longest.phase, None)
+    for s in stretches:
+        origin, end = len(model.data) - s.phase, at + s.length
+        while at < end:
+            run(heads.get(at, b""), s, origin, None)
+            stop = min([end, *(place for place in heads if place > at)])
+            run(block[at:stop], s, origin, coder)
+            at = stop
+    return pack(stretches) + coder.end()
 
 
 def decode(payload, size, params, primer):

@@ -132,6 +132,7 @@ class Match:
         self.least, self.bits = least, bits
         self.table: dict[int, int] = {}
         self.pointer = self.length = self.missed = self.expected = 0
+        self.recovers = False
 
     def begin_byte(self, data):
         """Look where the bytes before the one to come (one or more) stood before."""
@@ -151,12 +152,17 @@ class Match:
                 h = (near * K1 & M64) ^ (far * K2 & M64)
                 h = (h ^ h >> 32) * K3 & M64
             h >>= 64 - self.bits
-            if not self.length and self.table.get(h):
-                self.pointer = self.table[h]
-                n = 0
-                while n < 400 and self.pointer > n and data[self.pointer - n - 1] == data[pos - n - 1]:
-                    n += 1
-                self.length = n if n >= least else 0
+            there = self.table.get(h, 0)
+            if not self.length and self.recovers:
+                if self.pointer and self.missed.bit_count() <= 4:
+                    self.pointer, self.length = self.pointer + 1, 1
+                known = cm.equal_before(data, there) if there > 1 else 0
+                if known >= (max(16, least) if self.length else least):
+                    self.pointer, self.length = there, known
+            if not self.length and there:
+                self.pointer = there
+                known = cm.equal_before(data, there)
+                self.length = known if known >= least else 0
             self.table[h] = pos
         if self.length:
             self.expected = data[self.pointer]
@@ -522,6 +528,31 @@ def encode(block, params, stretches, number=0, texts=None):
                 predictor.update(coder.code(predictor.p(), byte >> k & 1))
         at += s.length
     return pack(stretches) + bytes((number,) if named else ()) + coder.end()
+
+
+def encode_beside(block, params, stretches, text, heads):
+    """As `encode` without a primer, beside known bytes: `text` before all, and (place, bytes) before those there."""
+    heads, coder, at = dict(heads), BinaryCoder(), 0
+    predictor = _begin(params, len(block) + len(text) + sum(map(len, heads.values())), 0, None)
+
+    def learn(known):
+        for byte in known:
+            for k in range(7, -1, -1):
+                predictor.p()
+                predictor.update(byte >> k & 1)
+
+    for match in predictor.matches:
+        match.recovers = bool(text or heads)
+    predictor.turn_to(max(stretches, key=lambda stretch: stretch.length))
+    learn(text)
+    for s in stretches:
+        predictor.turn_to(s)
+        for byte in block[at : at + s.length]:
+            learn(heads.get(at, b""))
+            for k in range(7, -1, -1):
+                predictor.update(coder.code(predictor.p(), byte >> k & 1))
+            at += 1
+    return pack(stretches) + coder.end()
 
 
 def decode(payload, size, params, texts=None):

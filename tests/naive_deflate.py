@@ -266,12 +266,12 @@ def redone(inner: bytes, source: Cursor, edges: Edges = WHOLE, is_part: bool = F
     level, strategy = head & 15, head >> 4 & 7
     check(1 <= level <= 9 and strategy <= 5)
     memory = blocks = 8
-    window, less, first, stops = 15, 0, 0, []
+    window, less, first, far, stops = 15, 0, 0, 0, []
     if head & 128:
         sizes, more = source.byte(), source.byte()
         memory, blocks, window = (sizes & 15) + 1, (sizes >> 4) + 1, (more & 7) + 9
-        less, first = more >> 3 & 1, more >> 4
-        check(memory <= 9 and blocks <= 9 and window <= 15 and first <= 1)
+        less, first, far = more >> 3 & 1, more >> 4 & 1, more >> 5
+        check(memory <= 9 and blocks <= 9 and window <= 15 and far <= 1)
         at = 0
         for _ in range(source.uleb()):
             gap, times = source.uleb(), source.uleb()
@@ -342,7 +342,8 @@ def redone(inner: bytes, source: Cursor, edges: Edges = WHOLE, is_part: bool = F
                         chain // 4 if past >= good else chain, nice if strategy == 5 else min(nice, look), bound,
                     )  # fmt: skip
                     found = (min(found[0], look), found[1])
-                    if found[0] <= 5 and patient and (strategy == 1 or (found[0] == 3 and s - found[1] > 4096)):
+                    left_out = found[0] == 3 and s - found[1] > 4096 and not far
+                    if found[0] <= 5 and patient and (strategy == 1 or left_out):
                         found = (0, 0)
             elif look >= 3 and strategy == 3 and s > base + first:
                 length = chains.equal(s - 1, s, min(look, 258))

@@ -304,3 +304,65 @@ def run(length: int, colour: str) -> str:
     if length >= 64:
         out += [*long.split(), *LONG.split()][length // 64 - 1]
     return out + short.split()[length % 64]
+
+
+def close_packbits(inner: bytes, recipe: bytes, size: int) -> bytes:
+    cursor = Recipe(recipe)
+    flags, start, inside, longest_run, longest_literal = cursor.take(5)
+    need(flags < 4 and start > 1 and inside > 1 and 2 <= longest_run <= 128 and 1 <= longest_literal <= 128)
+    entry = cursor.byte() if flags & 2 else 0
+    need(entry in ((2, 4) if flags & 2 else (0,)))
+    row, streams = cursor.uleb(), cursor.uleb()
+    need(row <= 1 << 30 and streams <= 65536)
+    need(not entry or (streams == 1 and row and len(inner) % row == 0))
+    table = [0] * (len(inner) // row if entry else 0)
+    out, at = b"", 0
+    for _ in range(streams):
+        length = cursor.uleb() if streams > 1 else len(inner)
+        need(length <= len(inner) - at)
+        count = cursor.uleb()
+        need(count <= len(recipe))
+        odd = [(cursor.uleb(), cursor.byte()) for _ in range(count)]
+        data = inner[at : at + length]
+        at += length
+        place = 0
+        while place < length or odd:
+            if odd and odd[0][0] == 0:
+                head = odd.pop(0)[1]
+                packet = head + 1 if head < 128 else 257 - head if head > 128 else 0
+                run = head > 128
+            else:
+                need(place < length)
+                end = min(length, (place // row + 1) * row) if row else length
+                rest = data[place:end]
+                run = repeats(rest, 0) >= start and longest_run >= start
+                packet = min(repeats(rest, 0), longest_run) if run else literal(rest, inside, longest_literal, flags)
+                if odd:
+                    odd[0] = (odd[0][0] - 1, odd[0][1])
+            piece = data[place : place + packet]
+            need(len(piece) == packet and (not run or len(set(piece)) == 1))
+            made = bytes((257 - packet, piece[0])) if run else bytes((packet - 1,)) + piece if packet else b"\x80"
+            out += made
+            place += packet
+            if table:
+                table[max(0, place - 1) // row] += len(made)
+                need(packet == 0 or (place - packet) // row == (place - 1) // row)
+        out += cursor.take(cursor.uleb())
+    need(at == len(inner) and all(each < 256**entry for each in table))
+    return done(b"".join(each.to_bytes(entry, "big") for each in table) + out, cursor, size)
+
+
+def repeats(data: bytes, at: int) -> int:
+    return next((k for k in range(at, len(data)) if data[k] != data[at]), len(data)) - at
+
+
+def literal(data: bytes, inside: int, longest: int, flags: int) -> int:
+    n = 1
+    while n < longest and n < len(data):
+        if repeats(data, n) < inside:
+            n += 1
+        elif flags & 1 and n + 2 < min(len(data), longest + 1) and repeats(data, n) == 2 and repeats(data, n + 2) == 1:
+            n += 2
+        else:
+            break
+    return n

@@ -10,6 +10,7 @@ from naive_cm import clamp, squash, stretch
 
 M64 = (1 << 64) - 1
 K1, K3 = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F
+STRIP = 1 << 15
 LARGEST_WEIGHT = (1 << 19) - 1
 ZIGZAG = sorted(range(64), key=lambda r: (r % 8 + r // 8, (r % 8, r // 8)[(r % 8 + r // 8) % 2]))
 ORDER = [r for r in ZIGZAG if r % 8 and r // 8] + [*range(1, 8), *range(8, 64, 8), 0]
@@ -349,15 +350,20 @@ class Coefficients:
 
     def file(self, coder, head):
         self.coder = coder
-        for number, c in enumerate(head.components):
-            table = head.tables.get(c.table, [1] * 64)
-            self.q = [max(1, table[ZIGZAG.index(r)]) for r in range(64)]
-            self.c, self.number, self.s, self.head = c, number, int(number in (1, 2)), head
-            self.edges, self.counts, self.errors = {}, {}, {}
-            for y in range(c.high):
-                for x in range(c.wide):
-                    self.block(x, y)
-            c.errors = self.errors
+        for c in head.components:
+            c.edges, c.counts, c.errors = {}, {}, {}
+        each = sum(c.wide * c.down for c in head.components)
+        by_rows = not head.progressive and len(head.scans[0][1]) == len(head.components)
+        rows = max(1, STRIP // each) if by_rows else head.high
+        for row in range(0, head.high, rows):
+            for number, c in enumerate(head.components):
+                table = head.tables.get(c.table, [1] * 64)
+                self.q = [max(1, table[ZIGZAG.index(r)]) for r in range(64)]
+                self.c, self.number, self.s, self.head = c, number, int(number in (1, 2)), head
+                self.edges, self.counts, self.errors = c.edges, c.counts, c.errors
+                for y in range(row * c.down, min(row + rows, head.high) * c.down):
+                    for x in range(c.wide):
+                        self.block(x, y)
 
     def block(self, x, y):
         c, s, q = self.c, self.s, self.q
@@ -549,9 +555,9 @@ def stretch_of(plan, coder, coefficients):
         pads = list(plan.bytes(plan.uleb())) if flags & 3 == 2 else []
         breaks = []
         for _ in range(scans if flags & 8 else 0):
-            units, at = set(), 0
-            for _ in range(plan.uleb()):
-                at += plan.uleb()
+            each, units, at = Reader(plan.bytes(plan.uleb())), set(), 0
+            while each.at < len(each.data):
+                at += each.uleb()
                 units.add(at)
             breaks.append(units)
         text = stretch_of(plan, coder, coefficients)

@@ -133,7 +133,7 @@ def command(
 
     def some(file: str, paths: tuple[str, ...]) -> None:
         """Extract paths of an archive."""
-        common: dict[str, Any] = {"max_memory": memory}
+        common: dict[str, Any] = {"max_memory": memory, **beside}
         if not goal.to_stdout:
             common |= {"outside_links": outside_links, "force": force, "run": settings["run"]}
         place: Any = options.stdout() if goal.to_stdout else goal.folder or goal.file
@@ -157,7 +157,7 @@ def command(
             with contextlib.suppress(NzipError) if keep_going else contextlib.nullcontext():
                 header = read_header(file)
             if header is not None and header.kind == "tar" and not (no_extract or keep_going):
-                places = {"folder": goal.folder, "outside_links": outside_links}
+                places = {"folder": goal.folder, "outside_links": outside_links, **beside}
                 report.result(file, watched(file, extract_tree, file, goal.file, **places), compressing=False)
                 return
             path = path or goal.of(decompressed_name(file, header if restore else None))

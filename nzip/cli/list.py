@@ -21,9 +21,12 @@ SHOWN = 1000  # members of a file, and blocks of a member, that are shown each
 @click.command(cls=options.Command, short_help="List sizes and ratios of compressed files.")
 @options.files_argument
 @click.option("--files", "entries", is_flag=True, help="List what is in archives; with -v modes, sizes and times too.")
+@options.beside_read
 @options.verbose_option
 @options.json_option
-def command(files: tuple[str, ...], entries: bool, verbose: int, as_json: bool) -> None:
+def command(
+    files: tuple[str, ...], entries: bool, like: str | None, primer: str | None, verbose: int, as_json: bool
+) -> None:
     """List each FILE (stdin without FILE, or for -): compressed and decoded size, ratio, blocks, engines. Nothing is
     decoded, so stdin must be a file (nzip list < FILE) and not a pipe.
 
@@ -31,15 +34,19 @@ def command(files: tuple[str, ...], entries: bool, verbose: int, as_json: bool) 
     what its parts came to. The content is not checked: nzip test does that.
 
     With --files each FILE is an archive, a packed directory or any tar archive that was compressed, and the files in it
-    are listed by name. A packed directory has a table of them, which alone is decoded.
+    are listed by name. A packed directory has a table of them, which alone is decoded; of another archive all headers
+    are, for which --like and --primer name what it needs.
     """
     from nzip.cli.habits import is_fed
 
     if not files and not is_fed():
         raise click.UsageError("missing argument: name a file, or feed one to stdin", click.get_current_context())
+    if not entries and (like or primer):
+        raise click.UsageError("--like and --primer go with --files; without it nothing is decoded")
+    beside = options.known(like, primer)
     report = Report("list", verbose=verbose, as_json=as_json)
     if entries:
-        report.each(options.inputs(files), lambda file: _files(file, report))
+        report.each(options.inputs(files), lambda file: _files(file, report, beside))
         return
     infos: list[FileInfo] = []
 
@@ -56,7 +63,7 @@ def command(files: tuple[str, ...], entries: bool, verbose: int, as_json: bool) 
                 click.echo(line)
 
 
-def _files(name: str, report: Report) -> None:
+def _files(name: str, report: Report, beside: dict[str, Any]) -> None:
     """Print what is in an archive."""
     from nzip.codec.files.trees.tree import list_tree
     from nzip.errors import FileError
@@ -64,7 +71,7 @@ def _files(name: str, report: Report) -> None:
     source: Any = options.stdin() if name == "-" else name
     if name == "-" and not source.seekable():
         raise FileError("stdin", "is a pipe, and archives are read here and there; save it to a file first")
-    found = list_tree(source)
+    found = list_tree(source, **beside)
     if report.as_json:
         keys = ("name", "kind", "mode", "mtime", "size", "linkname")
         files = [{key: getattr(entry, key) for key in keys} for entry in found]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from nzip.codec.bundle import bundled, takes_too_much
+from nzip.codec.bundle import Sorted, bundled, takes_too_much
 from nzip.codec.coding import Coding, coded, doubtful
 from nzip.codec.like import UNKNOWN, Known, decode_known
 from nzip.errors import CorruptError, LimitError, over_memory
@@ -18,9 +18,9 @@ from nzip.formats.container.wire import Reader, block_check, pack_memory, unpack
 from nzip.formats.content.detection import described, detect
 from nzip.formats.content.kinds import Content, Segment
 from nzip.formats.content.segments import last_border
-from nzip.formats.content.torn import room_of
 from nzip.formats.content.tree import Leaf, Tree, grow
 from nzip.formats.openers.deflate.torn import Part
+from nzip.formats.openers.notes import noting
 from nzip.formats.transforms.base import WORKING
 from nzip.models import progress
 from nzip.models.base import Engine
@@ -28,7 +28,7 @@ from nzip.models.coding import Coder
 from nzip.params import Params
 from nzip.process import imported
 from nzip.registry import ENGINES
-from nzip.settings import Room
+from nzip.settings import Room, has_room
 
 DEFAULT_MAX_MEMORY = 2 << 30
 DOUBTED = 32  # a block that opening makes shorter by less than one byte in so many is coded as it is, too
@@ -102,7 +102,7 @@ def encode_block(raw: bytes, coding: Coding, begun: Segment | None = None, parts
     if last.id == STORE_ENGINE or not raw:
         return stored
     imported("numpy")
-    with progress.block(len(raw)):
+    with progress.block(len(raw)), noting():
         content, chunk = _opened(raw, coding, coding.opened, begun, parts) if coding.opened else (None, stored)
         if len(chunk) * DOUBTED < len(stored) * (DOUBTED - 1):
             return chunk
@@ -114,15 +114,16 @@ def _opened(
 ) -> tuple[Content | None, bytes]:
     """Return what a block holds, where that was found out, and its chunk if it was opened; else the stored one."""
     first = min(begun.length, len(raw)) if begun else 0
-    room = room_of(coding.block_size, len(raw), room)
-    tree: Tree = grow(raw[first:], room, parts) if first < len(raw) else ()
+    tree: Tree = grow(raw[first:], room.within(coding.block_size, len(raw)), parts) if first < len(raw) else ()
     if begun:
         tree = (Leaf(raw[:first], replace(begun, length=first)), *tree)
     if len(tree) == 1 and isinstance(tree[0], Leaf):
         content = Content((described(raw, tree[0].segment),)) if tree[0].segment else None
         if content is None or not takes_too_much(content, coding):
             return content, _stored(raw)
-    made = bundled(raw, tree, coding)
+    found = Sorted(tree, coding)
+    del tree
+    made = bundled(raw, found, coding)
     return None, _stored(raw) if made is None else _finished(raw, coding, ENGINES.by_id(BUNDLE_ENGINE, 1), *made)
 
 
@@ -133,7 +134,7 @@ def _in_one_piece(raw: bytes, content: Content, coding: Coding) -> bytes:
     last, _ = coding.last
     for name, params in coding.engines:
         engine: Engine = ENGINES.by_name(name)
-        if engine is last or engine.accepts(content):
+        if engine is last or (engine.accepts(content) and has_room((name, params), len(raw), coding.engines)):
             chunk = _or_fallback(raw, content, coding, engine, _encoded(raw, content, coding, engine, params))
             found = min(found, chunk, key=len)
             if len(found) < len(stored) and not (engine is not last and doubtful(raw, content)):

@@ -7,7 +7,6 @@ another, behind the plan. What is the same as an earlier leaf goes nowhere: the 
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import accumulate
@@ -15,7 +14,7 @@ from typing import NamedTuple
 
 from nzip.codec.coding import Coding, coded, doubtful
 from nzip.errors import CorruptError
-from nzip.formats.container.structures import BUNDLE_ENGINE, MAX_BLOCK, STORE_ENGINE
+from nzip.formats.container.structures import BUNDLE_ENGINE, STORE_ENGINE
 from nzip.formats.content.detection import described, detect, look
 from nzip.formats.content.kinds import CODE_KINDS, TEXT_KINDS, Content, Segment
 from nzip.formats.content.tree import Leaf, Tree
@@ -27,10 +26,8 @@ from nzip.models.bundle import Head, Part, Used, joined, memory_params
 from nzip.models.coding import Coder
 from nzip.params import Params
 from nzip.registry import ENGINES
+from nzip.settings import block_memory, has_room, largest_part
 
-OWN_MEMORY = 128 << 20  # bytes of memory that a part of an engine of content may take, or what the last engine takes;
-UNDIVIDED = 9  # or so many quarters of it where a leaf cannot be divided
-GRAIN = 1 << 16  # bytes of a part are counted in so many
 SEEN = 64  # bytes that are looked at, or looked for; fewer go where the last ones went
 
 Name = str | tuple[int, int]  # of a stream: a kind of general bytes; an engine's number, and that of its part
@@ -64,6 +61,12 @@ class Stream:
         self.size += len(leaf.data)
         self.pieces.append(leaf.data)
 
+    def joined(self) -> bytes:
+        """Return the leaves' bytes, which are kept here no longer."""
+        data = b"".join(self.pieces)
+        self.pieces.clear()
+        return data
+
     def content(self, data: bytes, apart: bool) -> list[Segment]:
         """Return what the joined bytes hold."""
         found, at = list[Segment](), 0
@@ -90,8 +93,7 @@ class Sorted:
         self._engines: list[tuple[Engine, Params]] = [
             (ENGINES.by_name(name), params) for name, params in coding.engines[:-1]
         ]
-        self._memory = own_memory(coding)
-        self._most = [_largest(engine, params, self._memory) for engine, params in self._engines]  # bytes of a part
+        self._most = [largest_part(choice, coding.engines) for choice in coding.engines[:-1]]  # bytes of a part
         self._parts = [0] * len(self._engines)  # the number of each engine's part that leaves are added to
         self._general = "binary"  # the stream of bytes that are no leaf of an engine's
         self._seen: dict[bytes, Place] = {}
@@ -104,6 +106,7 @@ class Sorted:
         self._numbers = {name: number for number, name in enumerate(self.names)}
         self._next = iter(self._places)
         self.plan = self._planned(tree)
+        self._seen.clear()  # it holds leaves, which are in the streams now
 
     def _place(self, tree: Tree) -> None:
         # What lies around the containers of a file is torn, and still one file.
@@ -131,10 +134,9 @@ class Sorted:
         for number, (engine, params) in enumerate(self._engines):
             if engine.accepts(content):
                 pieces = list(divided(leaf, leaf.segment, self._most[number]))
-                undivided = len(pieces[0].data) > self._most[number]
-                if undivided and 4 * _memory(engine, params, len(leaf.data)) > UNDIVIDED * self._memory:
+                if len(pieces[0].data) > self._most[number]:
                     continue
-                if self._better(leaf.data, content, engine, params):
+                if self._better(pieces[0].data, replace(leaf.segment, length=len(pieces[0].data)), engine, params):
                     return [self._put(self._part(number, len(piece.data)), piece) for piece in pieces]
         return [self._put("binary", leaf)]
 
@@ -154,9 +156,10 @@ class Sorted:
             self._seen[leaf.data] = place
         return place
 
-    def _better(self, data: bytes, content: Content, engine: Engine, params: Params) -> bool:
-        """Return whether an engine that accepts a leaf does better than the last one; it is tried where that is
-        doubtful."""
+    def _better(self, data: bytes, segment: Segment, engine: Engine, params: Params) -> bool:
+        """Return whether an engine that accepts a leaf does better than the last one; where that is doubtful, both are
+        tried on as much of it as goes to one part."""
+        content = Content((segment,))
         if not doubtful(data, content):
             return True
         _, own = coded(data, content, self._coding, engine, params)
@@ -189,17 +192,12 @@ class Sorted:
         return self._engines[name[0]] if isinstance(name, tuple) else None
 
 
-def own_memory(coding: Coding) -> int:
-    """Return the bytes of memory that a part of an engine of content may take."""
-    return max(OWN_MEMORY, _memory(*coding.last, 1 << 20))
-
-
 def takes_too_much(content: Content, coding: Coding) -> bool:
     """Return whether a block of this content is to be divided, as the engine that accepts it takes too much memory."""
-    for name, params in coding.engines[:-1]:
-        engine: Engine = ENGINES.by_name(name)
+    for choice in coding.engines[:-1]:
+        engine: Engine = ENGINES.by_name(choice[0])
         if engine.accepts(content):
-            return _memory(engine, params, content.size) > own_memory(coding)
+            return not has_room(choice, content.size, coding.engines)
     return False
 
 
@@ -215,47 +213,41 @@ def divided(leaf: Leaf, segment: Segment, most: int) -> Iterator[Leaf]:
     yield from divided(Leaf(leaf.data[size:], behind), behind, most)
 
 
-def _memory(engine: Engine, params: Params, size: int) -> int:
-    return engine.memory(engine.fit(params, size), size)
-
-
-def _largest(engine: Engine, params: Params, memory: int) -> int:
-    """Return how many bytes, in whole grains, an engine decodes with so much memory: one grain at least."""
-    grains = range(1, MAX_BLOCK // GRAIN)
-    return GRAIN * max(1, bisect_right(grains, memory, key=lambda number: _memory(engine, params, number * GRAIN)))
-
-
-def bundled(raw: bytes, tree: Tree, coding: Coding) -> tuple[Coder, bytes] | None:
-    """Return the coder and the payload of a block that was opened; None where it does not come back."""
-    found = Sorted(tree, coding)
+def bundled(raw: bytes, found: Sorted, coding: Coding) -> tuple[Coder, bytes] | None:
+    """Return the coder and the payload of a block that was opened; None where it does not come back, or takes too much
+    memory. The streams are used up."""
     last, params = coding.last
-    datas = {name: b"".join(found.streams[name].pieces) for name in found.names}
-    streams = [datas[name] for name in found.names]
-    account = Account(1 << 62, most_made(len(raw), len(found.plan) + sum(map(len, streams))))
+    datas = {name: found.streams[name].joined() for name in found.names}
+    streamed = len(found.plan) + sum(map(len, datas.values()))
+    room = coding.opened.within(coding.block_size, len(raw)) if coding.opened else None
+    memory = block_memory(coding.engines, len(raw), room)
+    account = Account(memory - streamed, most_made(len(raw), streamed))
     try:
-        if Rebuilder(found.plan, streams, list(found.openers), account).rebuild(len(raw)) != raw:
+        if Rebuilder(found.plan, list(datas.values()), list(found.openers), account).rebuild(len(raw)) != raw:
             return None
     except CorruptError:
         return None
     general = [name for name in found.names if found.engine(name) is None]
-    whole = found.plan + b"".join(datas[name] for name in general)
     segments = [Segment("binary", len(found.plan))]
     for name in general:
         segments += found.streams[name].content(datas[name], last.sees_records)
-    jobs = [((len(found.plan), *(len(datas[name]) for name in general)), whole, segments, last, params)]
-    for name in found.names:
+    sizes = (len(found.plan), *(len(datas[name]) for name in general))
+    whole = b"".join((found.plan, *(datas.pop(name) for name in general)))
+    with progress.part(len(whole) / streamed):
+        made = [_part(sizes, whole, segments, coding, last, params)]
+    del whole
+    for name in [*datas]:
         if (own := found.engine(name)) is not None:
-            jobs.append(((len(datas[name]),), datas[name], found.streams[name].content(datas[name], False), *own))
-    parts, payloads, total = [], [], sum(len(data) for _, data, *_ in jobs)
-    for sizes, data, held, engine, chosen in jobs:
-        with progress.part(len(data) / total):
-            part, payload = _part(sizes, data, held, coding, engine, chosen)
-        parts.append(part)
-        payloads.append(payload)
+            data = datas.pop(name)
+            with progress.part(len(data) / streamed):
+                made.append(_part((len(data),), data, found.streams[name].content(data, False), coding, *own))
     used = [Used(opener.id, opener.version, *uses) for opener, uses in found.openers.items()]
-    head = Head(used, parts)
+    head = Head(used, [part for part, _ in made])
+    if head.working() > memory:
+        return None
     bundle: Engine = ENGINES.by_id(BUNDLE_ENGINE, 1)
-    return Coder(bundle.id, bundle.version, bundle.pack(memory_params(head, account))), joined(head, payloads)
+    coder = Coder(bundle.id, bundle.version, bundle.pack(memory_params(head, account)))
+    return coder, joined(head, [payload for _, payload in made])
 
 
 def _part(

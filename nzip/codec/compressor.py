@@ -272,8 +272,7 @@ class Compressor(Closing):
             self._settle()
             if self._closed or self._end is not None:
                 raise ValueError("the compressor has been flushed")
-            size = len(self._rest.data)
-            if not self._limit and 2 * size >= self._block_size and size + ahead > self._block_size:
+            if not self._limit and 2 * len(self._rest.data) >= self._block_size and ahead > self._room:
                 self._cut()
 
     def _add_table(self, chunk: bytes) -> None:

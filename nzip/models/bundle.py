@@ -64,12 +64,12 @@ class Head:
         return sum(sum(part.streams) for part in self.parts)
 
     def working(self) -> int:
-        """Return the bytes of memory that decoding the parts takes one after another, with the streams that are there,
-        and beside the payloads."""
+        """Return the bytes of memory that decoding the parts takes one after another, with the streams that are there
+        and a copy of the part's payload, and beside the payloads."""
         streams = most = 0
         for part in self.parts:
+            most = max(most, streams + part.payload + part.coder.working(sum(part.streams)))
             streams += sum(part.streams)
-            most = max(most, streams + part.coder.working(sum(part.streams)))
         return most
 
     def encode(self) -> bytes:
@@ -148,15 +148,12 @@ class BundleEngine(Engine):
             raise CorruptError("a bundle needs more memory than its block states")
         openers: list[Opener] = [OPENERS.by_id(used.id, used.version) for used in head.openers]
         streams: list[bytes] = []
-        shares = [reader.bytes(part.payload) for part in head.parts]
-        if reader.left():
-            raise CorruptError("a bundle is longer than its parts")
-        for (coder, sizes, _), share in zip(head.parts, shares, strict=True):
+        if reader.left() != sum(part.payload for part in head.parts):
+            raise CorruptError("a bundle is longer or shorter than its parts")
+        for coder, sizes, share in head.parts:
             with progress.part(sum(sizes) / max(1, head.streamed)):
-                data = coder.decode(share, sum(sizes), memory)
-            at = 0
-            for stream in sizes:
-                streams.append(data[at : at + stream])
-                at += stream
+                data = Reader(coder.decode(reader.bytes(share), sum(sizes), memory))
+            streams += [data.bytes(stream) for stream in sizes]
+            del data
         account = Account(memory - head.streamed, most_made(size, head.streamed))
         return Rebuilder(streams[0], streams[1:], openers, account).rebuild(size)

@@ -27,18 +27,19 @@ class Coder(NamedTuple):
     transforms: Sequence[TransformSpec] = ()
 
     def working(self, size: int) -> int:
-        """Return the bytes of memory that decoding `size` bytes takes beside them and the payload.
+        """Return the bytes of memory that decoding `size` bytes takes with them, beside the payload.
 
         Raises:
             CorruptError: the parameters are malformed.
             UnsupportedError: the engine is not known here.
         """
         if self.engine == STORE_ENGINE:
-            return 0
+            return size
         sizes = [size, *(spec.size for spec in self.transforms)]
         engine = ENGINES.by_id(self.engine, self.version)
         need: int = engine.memory(engine.unpack(self.packed), sizes[-1])
-        return max(need, WORKING * max(sizes[1:], default=0)) + sum(sizes[1:])
+        # A transform works when the engine is done.
+        return max(need + sizes[-1], WORKING * max(sizes[1:], default=0) + sum(sizes))
 
     def decode(self, payload: bytes, size: int, memory: int) -> bytes:
         """Return the `size` bytes of a payload.

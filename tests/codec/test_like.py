@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import tarfile
 
 import pytest
 
@@ -129,3 +130,25 @@ def test_what_reads_no_file_is_corrupt():
     plain = compress(b"", 2)
     with pytest.raises(CorruptError, match="does not name"):
         nzip.decompress(plain[:9] + packed[start:])
+
+
+def test_files_of_an_archive_that_is_like_another(tmp_path):
+    def packed(texts):
+        with tarfile.open(tmp_path / "it.tar", "w") as tar:
+            for name, content in texts.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+        return (tmp_path / "it.tar").read_bytes()
+
+    old = packed({"d/a.txt": OLD, "d/b.txt": b"b" * 99})
+    new = packed({"d/a.txt": NEW, "d/c.txt": b"c" * 99})
+    (tmp_path / "it.tar.nz").write_bytes(compress(new, 3, like=old))
+    path = tmp_path / "it.tar.nz"
+    assert [entry.name for entry in nzip.list_tree(path, like=old)] == ["d/a.txt", "d/c.txt"]
+    nzip.extract_tree(path, folder=tmp_path / "out", paths=["d/a.txt"], like=old)
+    assert (tmp_path / "out" / "d" / "a.txt").read_bytes() == NEW
+    with pytest.raises(UnsupportedError):
+        nzip.list_tree(path)
+    with pytest.raises(UnsupportedError):
+        nzip.extract_tree(path, folder=tmp_path / "out", paths=["d/c.txt"])

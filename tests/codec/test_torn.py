@@ -152,6 +152,20 @@ def test_a_file_that_would_be_torn_begins_the_next_block() -> None:
     assert found[1].raw_offset == BLOCK - 5000
 
 
+def test_an_archive_that_would_be_torn_begins_the_next_block() -> None:
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(9):
+            archive.writestr(f"{number}.txt", text(12_000, number))
+    noise = random.Random(3).randbytes
+    size = len(zipped.getvalue())
+    for here in (size - 50, size - 1000, size // 2, 9000):  # how much of it a block would have
+        data = noise(BLOCK - here) + zipped.getvalue() + noise(BLOCK // 2)
+        assert blocks_of(packed(data))[1].raw_offset == BLOCK - here
+    data = noise(BLOCK - size) + zipped.getvalue() + noise(BLOCK // 2)
+    assert blocks_of(packed(data))[1].raw_offset == BLOCK
+
+
 def test_levels_that_open_nothing_end_blocks_as_before() -> None:
     out = packed(stream(), level=1)
     assert {block.raw_size for block in blocks_of(out)[:-1]} == {BLOCK}

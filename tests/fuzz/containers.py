@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import struct
 from random import Random
 
@@ -32,6 +33,7 @@ def files() -> list[bytes]:
     )
     document = b"%PDF-1.5\n1 0 obj\n<< /Filter /FlateDecode /Width 10 /Height 40 /BitsPerComponent 8 /DecodeParms << "
     document += b"/Predictor 15 /Columns 10 /Colors 3 >> >>\nstream\r\n" + zlib_of(rows) + b"\nendstream\n"
+    runs = tiff_of(rows)
     photograph = b"\xff\xd8\xff\xe0\0\4ab\xff\xc0\0\x0b\x08\0\x10\0\x10\1\1\x11\0\xff\xda\0\x08\1\1\0\0\x3f\0"
     return [
         zlib_of(words),
@@ -42,9 +44,22 @@ def files() -> list[bytes]:
         zip_of([Member(b"%d.txt" % k, words[k * 9 : k * 50], extra=b"ab\1\0c", comment=b"%d" % k) for k in range(9)]),
         gzip_of(bundle),
         document,
+        runs,
+        b"data:image/png;base64," + base64.b64encode(picture) + b" and " + words[:300].hex().encode(),
         photograph + words[:400] + b"\xff\xd9",
         b"\x89HDF\r\n\x1a\n" + bytes(8) + b"\2\0\x08\0\1\0\1\0shuffle\0\4\0\0\0" + zlib_of(rows),
     ]  # fmt: skip
+
+
+def tiff_of(rows: bytes) -> bytes:
+    """Return a TIFF of one strip of 31 columns, packed in runs."""
+    packed = b"".join(
+        b"\xfe" + bytes((row[0],)) + bytes((len(row) - 4,)) + row[3:]
+        for row in (rows[k : k + 1] * 3 + rows[k + 3 : k + 31] for k in range(0, len(rows), 31))
+    )
+    fields = ((256, 31), (257, len(rows) // 31), (258, 8), (259, 32773), (273, 8), (278, 9999), (279, len(packed)))
+    directory = struct.pack("<H", len(fields)) + b"".join(struct.pack("<HHII", tag, 4, 1, n) for tag, n in fields)
+    return b"II*\0" + struct.pack("<I", 8 + len(packed)) + packed + directory + bytes(4)
 
 
 def rebuilt(tree: Tree) -> bytes:
@@ -95,6 +110,7 @@ class OpenersTarget(Target):
         self.seeds: list[tuple[Opener, bytes, bytes, int]] = []
         for file in files():
             self._collect(grow(file, MOST))
+        self._collect_parts()
         for opener, inner, recipe, size in self.seeds:
             self.run(_case(opener, inner, recipe, size))
 
@@ -103,6 +119,15 @@ class OpenersTarget(Target):
             if isinstance(node, Branch):
                 self.seeds.append((node.opener, rebuilt(node.children)[:LONGEST], node.recipe, node.size))
                 self._collect(node.children)
+
+    def _collect_parts(self) -> None:
+        from formats.openers.deflate.parts import parts_of, small
+
+        opener = OPENERS.by_name("torn")
+        for level in (1, 6):
+            for coded, part, _ in list(parts_of(small(text(1, LONGEST - 1000), level, 2), 2))[-2:]:
+                if (opened := opener.open(coded, LONGEST, part=part)) is not None:
+                    self.seeds.append((opener, opened.inner, opened.recipe, len(coded)))
 
     def mutation(self, r: Random) -> bytes:
         opener, inner, recipe, size = r.choice(self.seeds)

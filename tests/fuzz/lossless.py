@@ -15,6 +15,7 @@ from nzip.codec.decompressor import Decompressor
 from nzip.codec.inspect import inspect
 from nzip.codec.salvage.content import Salvage
 from nzip.errors import CorruptError, NzipError
+from nzip.formats.container import copies
 from nzip.formats.container.parser import Block, Parser
 from nzip.formats.container.structures import BLOCK, FIELDS, SOLO, TRAILER_MAGIC, TRANSFORMED, Header
 from nzip.formats.container.wire import Reader, pack_memory
@@ -71,10 +72,14 @@ class FileTarget(Target):
 
     Attributes:
         believes: the part of the cases whose contents' checks hold.
+        most: bytes that a file may hold.
         ways: how the files are read.
+        again: whether what was read is now and then written with true checks, and read once more.
     """
 
     believes: ClassVar[float] = 0.85
+    most: ClassVar[int] = MOST_OUTPUT
+    again: ClassVar[bool] = True
     ways: ClassVar[tuple[int, ...]] = (WHOLE, WHOLE, WHOLE, PIECES)
 
     def prepare(self) -> None:
@@ -85,7 +90,7 @@ class FileTarget(Target):
         for seed in self.seeds:
             data = wire.encode(seed)
             whole = b"".join(member.content() for member in seed)
-            assert nzip.decompress(data, max_memory=self.limit) == whole
+            assert nzip.decompress(data, max_memory=self.limit, **self.given) == whole
             for way in set(self.ways):
                 assert self.run(bytes((way << WAY,)) + data) == RIGHT
 
@@ -93,10 +98,16 @@ class FileTarget(Target):
         """Return the seeds."""
         raise NotImplementedError
 
+    @property
+    def given(self) -> dict[str, Any]:
+        """What readers are told."""
+        return {}
+
     def mutation(self, r: Random) -> bytes:
         believe = r.random() < self.believes
         members = wire.copied(r.choice(self.seeds))
-        head = (BELIEVE | (TWICE if r.random() < 0.1 else 0) if believe else 0) | r.choice(self.ways) << WAY
+        twice = TWICE if self.again and r.random() < 0.1 else 0
+        head = (BELIEVE | twice if believe else 0) | r.choice(self.ways) << WAY
         for _ in range(r.choice((1, 1, 1, 2, 3))):
             self.change(r, members)
         data = wire.encode(members, r)
@@ -138,7 +149,7 @@ class FileTarget(Target):
             return Believed()
 
         outcome: NzipError | None = None
-        with replaced(blocks, block_check=believed):
+        with replaced(blocks, block_check=believed), replaced(copies, check64=lambda content: Believed()):
             try:
                 self.read(way >> WAY, data)
             except NzipError as error:
@@ -160,7 +171,7 @@ class FileTarget(Target):
 
     def read(self, way: int, data: bytes) -> tuple[bytes, list[bytes]]:
         """Return what a file holds, and its blocks where they are known one by one."""
-        limits = {"max_memory": self.limit}
+        limits: dict[str, Any] = {"max_memory": self.limit, **self.given}
         if way == INSPECT:
             info = inspect(io.BytesIO(data))
             json.dumps(info.to_dict())
@@ -171,14 +182,14 @@ class FileTarget(Target):
             with nzip.open(Slow(data, 97), **limits) as file:  # type: ignore[arg-type]
                 out = b""
                 # What is sound before a fault comes first, and the fault with the next call.
-                while len(out) <= MOST_OUTPUT and (piece := file.read(MOST_OUTPUT + 1 - len(out))):
+                while len(out) <= self.most and (piece := file.read(self.most + 1 - len(out))):
                     out += piece
         elif way == SEEKING:
             return self.seeking(data), []
         else:
-            out = nzip.decompress(data, max_output_size=MOST_OUTPUT, **limits)
+            out = nzip.decompress(data, max_output_size=self.most, **limits)
         sizes = self.sizes(data)
-        if way != FORWARD or len(out) <= MOST_OUTPUT:
+        if way != FORWARD or len(out) <= self.most:
             if len(out) != sum(sizes):
                 raise Wrong("another number of bytes than the blocks state")
             at, raws = 0, []
@@ -192,7 +203,8 @@ class FileTarget(Target):
         """Decompress with small buffers in and out."""
         out, step = bytearray(), 1 + sum(data[-1:]) % 61
         while True:
-            with Decompressor(max_memory=self.limit, max_output_size=MOST_OUTPUT - len(out), threads=1) as member:
+            limits = {"max_memory": self.limit, "max_output_size": self.most - len(out), **self.given}
+            with Decompressor(threads=1, **limits) as member:
                 while not member.eof:
                     if not member.needs_input:
                         piece = b""
@@ -211,11 +223,11 @@ class FileTarget(Target):
     def seeking(self, data: bytes) -> bytes:
         """Read here and there by the index, and compare with what the front gives."""
         try:
-            front = nzip.decompress(data, max_output_size=MOST_OUTPUT, max_memory=self.limit)
+            front = nzip.decompress(data, max_output_size=self.most, max_memory=self.limit, **self.given)
         except NzipError:
             front = None
         r = Random(len(data))
-        with nzip.open(io.BytesIO(data), max_memory=self.limit) as file:
+        with nzip.open(io.BytesIO(data), max_memory=self.limit, **self.given) as file:
             for _ in range(3):
                 place = r.randrange(1 << r.randrange(1, 14))
                 file.seek(place)
@@ -419,7 +431,7 @@ class SalvageTarget(ContainerTarget):
 
     def run(self, case: bytes) -> str:
         data, unplaced = case[1:], case[0] >> WAY == SEEKING
-        limits = {"max_memory": self.limit, "max_output_size": MOST_OUTPUT}
+        limits = {"max_memory": self.limit, "max_output_size": self.most}
         saved = Salvage(io.BytesIO(data), lost="gaps", unplaced=unplaced, **limits)  # type: ignore[arg-type]
         blocks = list(saved)
         if any(block not in self.known for block in blocks):

@@ -11,12 +11,16 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from nzip.codec.blocks import decode_block
+from nzip.codec.like import UNKNOWN, Known
 from nzip.formats.container.parser import Block, Parser
 from nzip.formats.container.structures import (
+    BESIDE,
     BLOCK,
+    COPIED,
     END,
     FIELDS,
     MAGIC,
+    PRIMED,
     SOLO,
     STORE_ENGINE,
     TRAILER_MAGIC,
@@ -45,6 +49,10 @@ class Chunk:
     raw_size: int = 0
     payload: bytes = b""
     raw: bytes = b""  # what it decodes to, before any change
+    literals: bytes | None = None  # of that, what it does not copy; None for all
+    literal_size: int = 0  # as it states it, where it copies
+    copies_size: int = 0
+    beside: tuple[int, int] = (0, 0)
     size_error: int = 0  # added to the stated size of the body
     odd: int = 0  # which varint is written in a wrong form: 1 the body's size, 2 the raw size
     break_header: int = 0  # xor of the header's check
@@ -78,9 +86,9 @@ class Member:
         return b"".join(chunk.raw for chunk in self.chunks if chunk.type == BLOCK)
 
 
-def split(data: bytes) -> list[Member]:
-    """Return the members of a sound file."""
-    members = []
+def split(data: bytes, content: bytes = b"", known: Known = UNKNOWN) -> list[Member]:
+    """Return the members of a sound file; with its content and what is known beside it where blocks copy."""
+    members, start = [], 0
     while data:
         parser = Parser()
         parser.feed(data)
@@ -98,13 +106,19 @@ def split(data: bytes) -> list[Member]:
                 at += event.size
             elif isinstance(event, Block):
                 h = event.header
+                flags = (TRANSFORMED if h.transforms else 0) | (COPIED if h.copies_size else 0)
+                flags |= (BESIDE if h.beside else 0) | (PRIMED if h.primed else 0)
+                literals = decode_block(h, event.payload, known, len(member.chunks))
+                raw = content[start : start + h.raw_size] if h.copies_size else literals
+                start += h.raw_size
                 member.chunks.append(
                     Chunk(
-                        BLOCK, flags=TRANSFORMED if h.transforms else 0, engine=h.engine,
+                        BLOCK, flags=flags, engine=h.engine,
                         version=h.engine_version, memory=pack_memory(h.memory) if h.memory else 0,
                         packed=h.packed,
                         transforms=[(s.id, s.version, s.packed, s.size) for s in h.transforms], raw_size=h.raw_size,
-                        payload=event.payload, raw=decode_block(h, event.payload),
+                        payload=event.payload, raw=raw, literals=literals if h.copies_size else None,
+                        literal_size=h.literal_size, copies_size=h.copies_size, beside=h.beside or (0, 0),
                     )
                 )  # fmt: skip
         assert parser.finished
@@ -140,10 +154,15 @@ def encode_chunk(chunk: Chunk, r: Random | None = None) -> bytes:
         for id_, version, packed, size in chunk.transforms:
             body += bytes((id_, version, len(packed))) + packed + uleb(size)
     body += mutate.uleb_odd(r, chunk.raw_size) if chunk.odd == 2 and r else uleb(chunk.raw_size)
+    if chunk.flags & COPIED:
+        body += uleb(max(0, chunk.literal_size)) + uleb(max(0, chunk.copies_size))
+    if chunk.flags & BESIDE:
+        body += uleb(chunk.beside[0]) + uleb(chunk.beside[1])
     size = max(0, len(body) + 10 + len(chunk.payload) + chunk.size_error)
     head = bytes((BLOCK,)) + (mutate.uleb_odd(r, size) if chunk.odd == 1 and r else uleb(size)) + body
     header_check = check16(head) ^ chunk.break_header
-    check = block_check(chunk.raw, chunk.payload, header_check) ^ chunk.break_check
+    literals = chunk.raw if chunk.literals is None else chunk.literals
+    check = block_check(literals, chunk.payload, header_check) ^ chunk.break_check
     return head + struct.pack("<HQ", header_check, check) + chunk.payload
 
 

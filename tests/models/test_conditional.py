@@ -35,7 +35,7 @@ BLOCKS = [_words(20, 2), BITMAP[:200], _records(12), b"z", random.Random(3).rand
 @pytest.mark.parametrize("kind", ["text", "records", "bitmap", "byte", "two"])
 def test_what_a_block_changes_is_undone(engine: str, params: dict, kind: str) -> None:
     primed = nzip.conditional(KNOWN[kind], engine=engine, params=params, most=600)
-    for block in BLOCKS if JIT else BLOCKS[:2]:
+    for block in BLOCKS if JIT else [block[:40] for block in BLOCKS[:2]]:
         assert primed.encode(block)
         for was, now in zip(*(state.changed(primed._mixture) for state in (primed._was, primed._work)), strict=True):
             assert np.array_equal(was, now)
@@ -46,7 +46,7 @@ def test_what_a_block_changes_is_undone(engine: str, params: dict, kind: str) ->
 def test_a_decoder_that_read_the_same_gets_the_block_back(engine: str, params: dict, kind: str) -> None:
     writer = nzip.conditional(KNOWN[kind], engine=engine, params=params, most=300)
     reader = nzip.conditional(KNOWN[kind], engine=engine, params=params, most=300)
-    for block in BLOCKS if JIT else BLOCKS[:1]:
+    for block in BLOCKS if JIT else [BLOCKS[0][:40]]:
         payload = writer.encode(block)
         assert reader.decode(payload, len(block)) == block
         # The last byte may be left out where zeros do as well, or be filled up: two bytes either way.

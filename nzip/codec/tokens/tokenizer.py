@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from nzip.entropy import equal_info
 from nzip.entropy.equal_info import LOOKAHEAD, MAX_WINDOW, MIN_WINDOW, VARIANTS, ByteModel
 from nzip.errors import CorruptError, LimitError, UnsupportedError
-from nzip.formats.container.wire import Reader, check32, check64, uleb
+from nzip.formats.container.wire import Reader, check32, check64, opened, uleb
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -212,13 +212,8 @@ def read_header(data: bytes) -> TokenHeader:
         CorruptError: it is damaged, or no token file.
         UnsupportedError: it has a later version.
     """
-    reader = Reader(data)
-    if data[: len(MAGIC)] != MAGIC:
-        raise CorruptError("is not a token file (nzip tokenize writes those)")
-    reader.bytes(len(MAGIC))
-    version = reader.u8()
-    if version != TOKEN_VERSION:
-        raise UnsupportedError(f"token file version {version}; this nzip reads version {TOKEN_VERSION}")
+    other = "is not a token file (nzip tokenize writes those)"
+    reader = opened(data, MAGIC, TOKEN_VERSION, what="token files", other=other)
     token_bits, variant, reset = reader.u8(), reader.u8(), reader.u8()
     name = reader.bytes(reader.u8())
     identity = reader.bytes(32)

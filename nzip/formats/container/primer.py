@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import hashlib
 
-from nzip.errors import CorruptError, UnsupportedError
+from nzip.errors import CorruptError
 from nzip.formats.container.structures import DIGEST
-from nzip.formats.container.wire import Reader, uleb
+from nzip.formats.container.wire import opened, uleb
 
 MAGIC = b"\xf5np"
 VERSION = 1
@@ -45,13 +45,7 @@ def parse(data: bytes) -> bytes:
     """
     import zstandard
 
-    reader = Reader(data)
-    if data[: len(MAGIC)] != MAGIC:
-        raise CorruptError("is no primer; nzip primer make makes one")
-    reader.bytes(len(MAGIC))
-    version = reader.u8()
-    if version != VERSION:
-        raise UnsupportedError(f"is a primer of version {version}, which is not known to this nzip; upgrade nzip")
+    reader = opened(data, MAGIC, VERSION, what="primers", other="is no primer; nzip primer make makes one")
     digest, size = reader.bytes(DIGEST), reader.uleb()
     if not 0 < size <= MOST:
         raise CorruptError(f"the primer is damaged (it claims {size:,} bytes); get it again, or make it again")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import xxhash
 
-from nzip.errors import CorruptError
+from nzip.errors import CorruptError, UnsupportedError
 
 
 class OutOfBytes(Exception):
@@ -116,6 +116,30 @@ class Reader:
                     raise CorruptError("an integer is not in its shortest form")
                 return value
         raise CorruptError("an integer is longer than 63 bits")
+
+
+def opened(data: bytes, magic: bytes, version: int, *, what: str, other: str) -> Reader:
+    """Return a cursor behind the magic bytes and the version that a file begins with.
+
+    Args:
+        data: the file.
+        magic, version: what is to stand there.
+        what: such files, for the user.
+        other: the complaint where `data` is none.
+
+    Raises:
+        CorruptError: it is none.
+        UnsupportedError: it has another version.
+    """
+    if data[: len(magic)] != magic:
+        raise CorruptError(other)
+    reader = Reader(data, len(magic))
+    found = reader.u8()
+    if found != version:
+        raise UnsupportedError(
+            f"version {found} of {what} is not known to this nzip (it reads version {version}); upgrade nzip"
+        )
+    return reader
 
 
 def pack_memory(size: int) -> int:

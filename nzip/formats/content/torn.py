@@ -10,12 +10,13 @@ All depends on the bytes alone, and costs size only where it is wrong: whoever o
 
 from __future__ import annotations
 
-import zlib
 from typing import NamedTuple
 
 from nzip.formats.content.containers import scan
 from nzip.formats.content.containers.deflated import MOST_HEADER
 from nzip.formats.content.containers.png import end_of as png_end
+from nzip.formats.content.containers.streams import Budget
+from nzip.formats.openers.deflate import layout
 from nzip.formats.openers.deflate.constants import FARTHEST
 from nzip.formats.openers.deflate.torn import Part, inflate_on
 from nzip.formats.openers.wrapped import gzip_header
@@ -25,11 +26,9 @@ from nzip.settings import Room
 
 LEAST = 1 << 17  # bytes that a part of a stream holds, at least: it has a window inside
 LATE = 4  # a file that begins in the last of so many parts of a block begins the next, if it would be torn
-PIECE, FIRST = 1 << 16, 1 << 10  # bytes that are inflated at once; and at first, for noise seldom lasts longer
-EXPANSION, MOST_MADE = 12, 64 << 20  # bytes that looking may inflate: so many times those of a block, and these
-TRIALS = 1 << 16
-SPARE = 1 << 16  # bytes that stay free for what stands beside a part
-BROKEN, OPEN, ENDED = range(3)  # what looks like a stream: is none; goes on behind the block, or holds too much; ends
+SPARE = 16  # one byte in so many stays free for what stands beside what was deflated: names, windows
+HEADER = 600  # bytes of a block's header, at most: one that is cut off is wrong to who reads it
+BESIDE = 24  # bytes that may stand between members of an archive: a descriptor
 
 
 class Torn(NamedTuple):
@@ -73,22 +72,17 @@ def ending(raw: bytes, torn: Torn | None, block: int, room: Room, more: bool) ->
     return _Walk(raw, block, room, more).ending(torn)
 
 
-def room_of(block: int, size: int, room: Room) -> Room:
-    """Return what may come out of the containers of a block of `size` bytes: what a full one may have in all."""
-    others = room.others + max(0, block - size)
-    return Room(others, max(room.samples, others))
-
-
 class _Walk:
     """A walk over the streams of a block. `_spent` bytes came out of those that were passed."""
 
     def __init__(self, raw: bytes, block: int, room: Room, more: bool):
         self._raw, self._more = raw, more
-        self._most = block + room.others - SPARE  # bytes of a block, and of what comes out of it
+        self._most = (block + room.others) // SPARE * (SPARE - 1)  # bytes of a block, and of what comes out of it
+        self._archive = self._passed = 0  # where an archive begins, and the last of its members ends
         self._usual = max(block, room.others)  # bytes that come out of a part, where it can be divided
         self._spent = 0
         self._parts: list[Part] = []
-        self._made, self._trials = MOST_MADE + EXPANSION * len(raw), TRIALS
+        self._budget = Budget(len(raw), lambda data, starts, first: ())
 
     def ending(self, torn: Torn | None) -> Ending:
         raw, at = self._raw, 0
@@ -101,7 +95,7 @@ class _Walk:
         for start, kind in scan.places(raw, at):
             if start < at:
                 continue
-            late = self._more and start >= len(raw) - len(raw) // LATE and start > 0
+            late = self._late(start)
             if kind in (scan.PNG, scan.JPEG):
                 stop = png_end(raw, start) if kind == scan.PNG else _jpeg_end(raw, start) if late else start
                 if stop > len(raw) and late:
@@ -111,21 +105,39 @@ class _Walk:
             first = self._stream_at(start, kind)
             if first is None:
                 continue
-            state, stop, size = self._followed(first)
+            state, (stop, size, *_) = self._budget.followed(raw, first, None, self._fits)
+            if state == layout.BAD and size >= LEAST and stop > len(raw) - HEADER:
+                state = layout.SHORT
             in_pdf = raw.find(b"stream", max(0, start - 10), start) >= 0  # mostly pixels, for which there is more room
-            if state == ENDED:
+            if state == layout.DONE:
                 self._spent += 0 if in_pdf else size
                 at = stop
-            elif state == OPEN:
+                if kind == scan.ZIP:
+                    self._archive = self._archive if start <= self._passed + BESIDE else start
+                    self._passed = stop
+            elif state != layout.BAD:
                 enough = LATE * (self._spent + start) >= (LATE - 1) * self._usual
                 if start > 0 and (late or enough) and not in_pdf:
-                    return self._at(start)
+                    whole = kind == scan.ZIP and start <= self._passed + BESIDE and self._late(self._archive)
+                    return self._at(self._archive if whole else start)
                 part = self._part(first, Torn(b"", 0, 0))
                 if part is not None and part.goes_on:
                     return self._at_part(part)
                 if part is not None:
                     at = part.stop
+        if self._late(self._archive) and self._tears_archive():
+            return self._at(self._archive)
         return self._at(len(raw))
+
+    def _late(self, start: int) -> bool:
+        """Return whether what begins at `start` may begin the next block."""
+        size = len(self._raw)
+        return self._more and 0 < size - size // LATE <= start
+
+    def _tears_archive(self) -> bool:
+        """Return whether the archive ends behind the block whose members that were deflated do not."""
+        at = self._raw.find(b"PK", self._passed, self._passed + BESIDE)
+        return len(self._raw) - self._passed <= BESIDE or (at >= 0 and self._raw.find(entries.END, at) < 0)
 
     def _at(self, stop: int) -> Ending:
         """End the block at `stop`, or before it where what came out of it leaves less room."""
@@ -155,10 +167,13 @@ class _Walk:
         it. `_after` is what then follows."""
         before = len(torn.window)
         room = self._most - start - self._spent - before
+        if room < LEAST:
+            return None
         coded = memoryview(self._raw)[start:]
         found = inflate_on(coded, torn.bit, torn.window, room)
-        if not found.done and len(found.stream.plain) - before > self._usual - self._spent:
-            found = inflate_on(coded, torn.bit, torn.window, max(self._usual - self._spent, self._usual // LATE))
+        usual = min(room, max(self._usual - self._spent, self._usual // LATE))
+        if not found.done and len(found.stream.plain) - before > usual:
+            found = inflate_on(coded, torn.bit, torn.window, usual)
         plain = found.stream.plain
         size = len(plain) - before
         if size < LEAST and not (found.done and torn.window):
@@ -186,32 +201,6 @@ class _Walk:
                 return None
             return local.data if local.method == entries.DEFLATED and not local.flags & entries.ENCRYPTED else None
         return None
-
-    def _followed(self, first: int) -> tuple[int, int, int]:
-        """Return what begins at `first`, where it ends, and how many bytes it holds."""
-        self._trials -= 1
-        if self._trials < 0 or self._made <= 0:
-            return BROKEN, first, 0
-        view, at, size, piece = memoryview(self._raw), first, 0, FIRST
-        inflater = zlib.decompressobj(-15)
-        rest: bytes | memoryview = b""
-        try:
-            while not inflater.eof:
-                if not rest:
-                    rest = view[at : at + piece]
-                    at += len(rest)
-                    piece = PIECE
-                    if not rest:
-                        return OPEN, at, size
-                made = len(inflater.decompress(rest, PIECE))
-                rest = inflater.unconsumed_tail
-                size += made
-                self._made -= made
-                if not self._fits(at, size):
-                    return OPEN, at, size
-        except zlib.error:
-            return BROKEN, at, size
-        return ENDED, at - len(inflater.unused_data), size
 
 
 def _jpeg_end(data: bytes, start: int) -> int:

@@ -41,7 +41,6 @@ class Component:
         table: number of its quantisation table.
         wide, high: blocks of the plane, with those that fill up the last interleaved units.
         seen_wide, seen_high: blocks that hold pixels of the picture; scans of one component code only these.
-        first: blocks of the planes before it.
     """
 
     name: int
@@ -52,7 +51,6 @@ class Component:
     high: int
     seen_wide: int
     seen_high: int
-    first: int
 
 
 @dataclass(frozen=True)
@@ -105,6 +103,10 @@ class Walk:
         at: where the walk is.
         frame: None until its header was read.
         quantisers: tables by number, in zigzag order.
+        budget: blocks that scans to come may code.
+        room, most: blocks of a picture, and of one that is not coded by one scan from top to bottom.
+        by_rows: whether the picture is coded so; such a scan is the only one.
+        scans: how many came.
     """
 
     data: bytes
@@ -116,7 +118,10 @@ class Walk:
     ac: dict[int, Code] = field(default_factory=dict)
     interval: int = 0
     budget: int = 0
+    room: int = 0
     most: int = 0
+    by_rows: bool = False
+    scans: int = 0
 
     def begin(self) -> None:
         """Go behind the first marker. Raises Refused."""
@@ -224,9 +229,9 @@ class Walk:
             wide, high = units_wide * across, units_high * down
             seen_wide = _up(_up(width * across, most_across), 8)
             seen_high = _up(_up(height * down, most_down), 8)
-            components.append(Component(part[0], across, down, part[2], wide, high, seen_wide, seen_high, blocks))
+            components.append(Component(part[0], across, down, part[2], wide, high, seen_wide, seen_high))
             blocks += wide * high
-        if blocks > self.most:
+        if blocks > self.room:
             raise Refused("the picture is too large")
         self.frame = Frame(kind, width, height, tuple(components), blocks, units_wide, units_high)
 
@@ -251,6 +256,13 @@ class Walk:
             and high in (0, low + 1)
         ):
             raise Refused("a progressive scan is not as the standard says")
+        every = frame.kind != PROGRESSIVE and len(members) == len(frame.components)
+        if self.by_rows or (every and self.scans):
+            raise Refused("a scan follows one that has all there is, or comes before it")
+        if not every and frame.blocks > self.most:
+            raise Refused("the picture is too large to be held")
+        self.by_rows = every
+        self.scans += 1
         if len(members) == 1:
             component = frame.components[members[0][0]]
             units = component.seen_wide * component.seen_high
@@ -273,11 +285,13 @@ def _up(count: int, size: int) -> int:
 
 
 def begun(data: bytes, at: int, end: int, size: int, most: int) -> Walk:
-    """Return a walk over data[at:end], of a file of `size` bytes and at most `most` blocks, behind its first marker.
+    """Return a walk over data[at:end], of a file of `size` bytes, behind its first marker.
 
+    Args:
+        most: blocks of a picture that is not coded from top to bottom, at most.
     Raises:
         Refused: no file begins there.
     """
-    walk = Walk(data, at, end, budget=WORK * size, most=min(most, PER_BYTE * size))
+    walk = Walk(data, at, end, budget=WORK * size, room=PER_BYTE * size, most=most)
     walk.begin()
     return walk

@@ -5,12 +5,10 @@ docs/reference/ENCODINGS.md defines the recipe to the byte.
 
 from __future__ import annotations
 
-from typing import Any
-
 from nzip.errors import CorruptError
 from nzip.formats.container.wire import Reader
-from nzip.formats.openers.base import Opened, Opener
-from nzip.formats.openers.lines import Lines, broken, joined, length, read
+from nzip.formats.openers.lines import broken, length, read
+from nzip.formats.openers.text import TextOpener
 from nzip.process import imported
 
 PLAIN = 1  # zeros are not written as "z"
@@ -19,37 +17,24 @@ POWERS = (85**4, 85**3, 85**2, 85, 1)
 WORKING = 1 << 16
 
 
-class Ascii85Opener(Opener):
+class Ascii85Opener(TextOpener):
     """Streams in PDF and PostScript."""
 
     name = "ascii85"
     id = 15
     version = 1
 
-    def open(
-        self, coded: bytes, most: int, *, first: int = 0, line: int = 0, last: int = 0, between: bytes = b"",
-        **hints: Any,
-    ) -> Opened | None:  # fmt: skip
-        """Return the bytes that the characters stand for.
+    def held(self, characters: int) -> int:
+        return 4 * characters
 
-        Args:
-            coded: from the first to the last character, without the mark of the end.
-            most: bytes that `inner` may have.
-            first, line, last, between: as in `Lines`.
-            hints: what others take.
-        """
-        lines = Lines(first, line, last, between)
-        text = joined(coded, lines)
-        if text is None or len(text) * 4 > most:
-            return None
+    def undone(self, text: bytes) -> tuple[bytes, bytes] | None:
         plain = b"z" not in text
         text = text.replace(b"z", b"!!!!!")
         if not text or len(text) % 5 == 1 or min(text) < FIRST or max(text) >= FIRST + 85:
             return None
         inner = _bytes(text)
         plain &= inner.find(bytes(4)) >= 0
-        recipe = bytes((plain * PLAIN,)) + lines.pack()
-        return self.tried(inner, recipe, coded)
+        return inner, bytes((plain * PLAIN,))
 
     def close(self, inner: bytes, recipe: bytes, size: int) -> bytes:
         reader = Reader(recipe)

@@ -7,13 +7,12 @@ defines the recipe to the byte.
 from __future__ import annotations
 
 import binascii
-from typing import Any
 
 from nzip.errors import CorruptError
 from nzip.formats.container.wire import Reader
 from nzip.formats.content import estimate
-from nzip.formats.openers.base import Opened, Opener
-from nzip.formats.openers.lines import Lines, broken, joined, length, read
+from nzip.formats.openers.lines import broken, length, read
+from nzip.formats.openers.text import TextOpener
 from nzip.process import imported
 
 ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -23,29 +22,17 @@ WORKING = 1 << 16
 MARGIN = 32
 
 
-class Base64Opener(Opener):
+class Base64Opener(TextOpener):
     """Attachments of mail, certificates, pictures in JSON and SVG."""
 
     name = "base64"
     id = 12
     version = 1
 
-    def open(
-        self, coded: bytes, most: int, *, first: int = 0, line: int = 0, last: int = 0, between: bytes = b"",
-        **hints: Any,
-    ) -> Opened | None:  # fmt: skip
-        """Return the bytes that the characters stand for.
+    def held(self, characters: int) -> int:
+        return characters * 3 // 4
 
-        Args:
-            coded: from the first to the last character.
-            most: bytes that `inner` may have.
-            first, line, last, between: as in `Lines`.
-            hints: what others take.
-        """
-        lines = Lines(first, line, last, between)
-        text = joined(coded, lines)
-        if text is None or len(text) * 3 // 4 > most:
-            return None
+    def undone(self, text: bytes) -> tuple[bytes, bytes] | None:
         url = b"-" in text or b"_" in text
         plain = text.translate(FROM_URL) if url else text
         characters = plain.rstrip(b"=")
@@ -63,8 +50,7 @@ class Base64Opener(Opener):
             spare = ALPHABET.find(characters[-1:]) & ((1 << 2 * (-len(characters) % 4)) - 1)
             if spare > 0:
                 flags, tail = flags | SPARE, bytes((spare,))
-        recipe = bytes((flags,)) + tail + lines.pack()
-        return self.tried(inner, recipe, coded)
+        return inner, bytes((flags,)) + tail
 
     def close(self, inner: bytes, recipe: bytes, size: int) -> bytes:
         reader = Reader(recipe)

@@ -148,7 +148,7 @@ class PngOpener(Opener):
         return _put_together(skeleton, runs, streams, size)
 
     def memory(self, inner: int, size: int) -> int:
-        return deflate().memory(inner, size) + inner + 6 * size
+        return inner + max(deflate().memory(inner, size) + size, 6 * size)
 
     def prepare(self) -> None:
         deflate().prepare()

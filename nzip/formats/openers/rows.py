@@ -55,6 +55,7 @@ class RowsOpener(Opener):
         runs = b"".join(bytes((kind,)) + uleb(len(list(group))) for kind, group in groupby(filters.tolist()))
         choices = [(len(runs) * 8, RUNS, runs), (rows * EACH_COST, EACH, filters.tobytes())]
         if len(runs) > 2:
+            raw.flags.writeable = False  # the kernel is compiled for such only
             kernels.smallest_sums(raw, row, step, height, guesses)
             wrong = np.flatnonzero(filters != guesses)
             if len(wrong) * PART_COST < choices[1][0]:

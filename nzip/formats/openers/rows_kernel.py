@@ -11,12 +11,12 @@ from __future__ import annotations
 from typing import Any
 
 from nzip.entropy.integers import i32, i64, u8
-from nzip.entropy.jit import inlined, kernel
+from nzip.entropy.jit import bare
 
 FILTERS = 5
 
 
-@inlined
+@bare
 def paeth(a: Any, b: Any, c: Any) -> Any:
     """Return of a, b and c the one nearest to a + b - c, the earlier where two are as near."""
     right, up = b - c, a - c  # distances from a and from b
@@ -25,7 +25,7 @@ def paeth(a: Any, b: Any, c: Any) -> Any:
     return a if right <= up and right <= both else b if up <= both else c
 
 
-@kernel
+@bare
 def open_rows(coded: Any, row: int, step: int, height: int, raw: Any, filters: Any) -> int:
     """Undo the filters of `coded` (uint8): `raw` (uint8) gets the pixels, `filters` (uint8) one byte a row.
 
@@ -74,7 +74,7 @@ def open_rows(coded: Any, row: int, step: int, height: int, raw: Any, filters: A
     return 1
 
 
-@kernel
+@bare
 def close_rows(raw: Any, row: int, step: int, height: int, filters: Any, coded: Any) -> None:
     """Filter `raw` (uint8) by `filters` (uint8, one a row, all of them below `FILTERS`) into `coded` (uint8)."""
     at, to = 0, 0
@@ -117,7 +117,7 @@ def close_rows(raw: Any, row: int, step: int, height: int, filters: Any, coded: 
         to += count
 
 
-@kernel
+@bare
 def smallest_sums(raw: Any, row: int, step: int, height: int, filters: Any) -> None:
     """Set each row's filter (uint8) to the one whose bytes, taken as signed, have the smallest sum of magnitudes; the
     first of several."""
@@ -164,7 +164,7 @@ def smallest_sums(raw: Any, row: int, step: int, height: int, filters: Any) -> N
         at += count
 
 
-@inlined
+@bare
 def magnitude(difference: Any) -> Any:
     """Return the magnitude of a difference modulo 256 that is taken as signed."""
     low = difference & 255

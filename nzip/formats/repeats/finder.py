@@ -25,7 +25,7 @@ FAR, NEAR = 128, 4096  # bytes of a copy, at least: from another block, and from
 LEAST_TABLE = 12  # log2 of its places
 PIECE = 1 << 20  # bytes that are scanned at a time
 # As the kernel has them
-AT, END, COPIES, COPIED, START, GONE, STATES, COLUMNS = 0, 1, 5, 6, 9, 10, 11, 3
+AT, END, COPIES, COPIED, START, GONE, COUNTED, STATES, COLUMNS = 0, 1, 5, 6, 9, 10, 13, 14, 3
 
 Buffer = bytes | bytearray | memoryview
 
@@ -96,7 +96,7 @@ class Finder:
         if size:
             self._known[:size] = np.frombuffer(old, np.uint8)
             self._state[END] = size
-            self._state[8] = size
+            self._state[8] = self._state[COUNTED] = size
             _learn(self._known[:size], self._table, gear(), bits, rate)
             self._maps.append(Map(-size, -size, array("q", (-size,)), array("q", (-size,))))
             self._literal.insert(0, -size)

@@ -4,6 +4,11 @@ A rolling hash of the last 64 bytes (the gear hash of Xia and others, "Ddelta", 
 the content alone; a table knows where each mark was seen last. What a mark leads to is compared byte by byte, to both
 sides, before it is believed. So what is found depends on the bytes alone, and not on how they were cut in calls.
 
+In a run (of zeros, say) the hash stays what it is, so that all its places are marks, or none is. Of those that follow
+each other with the same hash the first one counts; and where none has counted for long, one place does all the same.
+Such a place is found again at ever larger distances, as the table keeps the first of them: a long run becomes a few
+copies, each twice as long as the one before.
+
 Invariants: a call takes all its bytes, and then all of `state` says so; whatever interrupts the caller, the next call
 goes on from there.
 """
@@ -25,7 +30,12 @@ WARM = 7  # bytes that the hash has seen in a row
 LAST = 8  # where the latest copy ends in `known`, or the block begins: no match reaches back behind it
 START = 9  # of the block in the content
 GONE = 10  # bytes that were forgotten
-STATES = 11
+MARK = 11  # the latest mark, and
+SEEN = 12  # where it stood in `known`; behind it
+COUNTED = 13  # the same of the latest place that counted
+STATES = 14
+
+IDLE = 1 << 16  # bytes without a place that counts before one does without being a mark
 
 WINDOW = 64  # bytes of the hash
 LEAST_BACK = 32  # bytes before a mark that must be equal
@@ -59,6 +69,7 @@ def scan(
     begin = end - i64(state[AT])
     source, length, taken = i64(state[SOURCE]), i64(state[LENGTH]), i64(state[TAKEN])
     count, copied, warm, last = i64(state[COPIES]), i64(state[COPIED]), i64(state[WARM]), i64(state[LAST])
+    latest, seen, counted = i64(state[MARK]), i64(state[SEEN]), i64(state[COUNTED])
     h = u64(rolled[0])
     drop, shift = u64(64 - rate), u64(32 - bits)
     size = i64(data.shape[0])
@@ -80,14 +91,20 @@ def scan(
         end += 1
         warm += 1
         h = u64(u64(h << u64(1)) + u64(gear[u64(byte)]))
-        if (h >> drop) == u64(0) and warm >= WINDOW:
+        idle = end - counted >= IDLE
+        if ((h >> drop) == u64(0) or idle) and warm >= WINDOW:
             mark = mark_of(h)
-            slot = u64(mark >> shift)
-            entry = u64(table[slot])
-            table[slot] = u64(u64(mark << u64(32)) | u64(end))
-            if source < 0 and u64(entry >> u64(32)) == mark:
+            again = i64(mark) == latest and end - seen < WINDOW
+            latest, seen = i64(mark), end
+            if idle or not again:
+                counted = end
+                slot = u64(mark >> shift)
+                entry = u64(table[slot])
                 there = i64(entry & u64(0xFFFFFFFF))
-                if there > 0 and (end - there <= reach or there <= old):
+                is_known = u64(entry >> u64(32)) == mark and there > 0 and (end - there <= reach or there <= old)
+                if not (idle and is_known):
+                    table[slot] = u64(u64(mark << u64(32)) | u64(end))
+                if source < 0 and is_known:
                     most = min(min(end - last, end - there), there - old if there > old else there)
                     length = i64(0)
                     while length < most and known[u64(there - length - 1)] == known[u64(end - length - 1)]:
@@ -109,6 +126,7 @@ def scan(
     state[END] = end
     state[SOURCE], state[LENGTH], state[TAKEN] = source, length, taken
     state[COPIES], state[COPIED], state[WARM], state[LAST] = count, copied, warm, last
+    state[MARK], state[SEEN], state[COUNTED] = latest, seen, counted
     rolled[0] = h
 
 
@@ -122,13 +140,22 @@ def learn(
 ) -> None:
     """Enter the marks of `data` in the table, as `scan` does."""
     h, warm = u64(0), i64(0)
+    latest, seen, counted = i64(0), i64(0), i64(0)
     drop, shift = u64(64 - rate), u64(32 - bits)
     for at in range(i64(data.shape[0])):
         h = u64(u64(h << u64(1)) + u64(gear[u64(data[u64(at)])]))
         warm += 1
-        if (h >> drop) == u64(0) and warm >= WINDOW:
+        end = i64(at + 1)
+        idle = end - counted >= IDLE
+        if ((h >> drop) == u64(0) or idle) and warm >= WINDOW:
             mark = mark_of(h)
-            table[u64(mark >> shift)] = u64(u64(mark << u64(32)) | u64(at + 1))
+            again = i64(mark) == latest and end - seen < WINDOW
+            latest, seen = i64(mark), end
+            if idle or not again:
+                counted = end
+                slot = u64(mark >> shift)
+                if not (idle and u64(u64(table[slot]) >> u64(32)) == mark):
+                    table[slot] = u64(u64(mark << u64(32)) | u64(end))
 
 
 @bare
@@ -178,6 +205,8 @@ def slide(known: Array, table: Array, copies: Array, state: Array, count: int, o
     if i64(state[SOURCE]) >= old:
         state[SOURCE] = i64(state[SOURCE]) - count
     state[LAST] = i64(state[LAST]) - count
+    state[SEEN] = i64(state[SEEN]) - count
+    state[COUNTED] = i64(state[COUNTED]) - count
     state[END] = end - count
     state[GONE] = i64(state[GONE]) + count
 

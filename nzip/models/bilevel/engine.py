@@ -1,6 +1,6 @@
 """Engine `bilevel`: pictures of black and white, one bit a pixel.
 
-Each pixel is coded by an adaptive binary coder from pixels around it that are known: eleven contexts, from a few near
+Each pixel is coded by an adaptive binary coder from pixels around it that are known: ten contexts, from a few near
 ones (as in JBIG, ITU-T Recommendation T.82) to some sixty, which see a letter again, mixed as in the PAQ family. The
 pictures of a block share what was learned. Bytes around them are coded as if they were pictures eight pixels wide.
 

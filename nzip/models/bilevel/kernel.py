@@ -84,29 +84,28 @@ def code(
             near = (left & 15) | span(a, 2, 2) << 4 | span(b, 1, 1) << 9
             n0, n1, n2, n3 = ones(left & 255), ones(span(a, 6, 6)), ones(span(b, 5, 5)), ones(span(c, 4, 4))
             places[0] = near
-            places[1] = (left & 63) | span(a, 4, 4) << 6 | span(b, 2, 2) << 15
-            places[2] = (
+            places[1] = (
                 (left & 255) | span(a, 1, 2) << 8 | span(b, 0, 0) << 12 | span(c, 0, 0) << 13
                 | (column & 3) << 14 | i64(y & 3) << 16
             )  # fmt: skip
-            places[3] = (left & 7) | span(a, 2, 2) << 3 | span(b, 2, 2) << 8 | span(c, 2, 2) << 13 | span(d, 1, 0) << 18
-            places[4] = (
+            places[2] = (left & 7) | span(a, 2, 2) << 3 | span(b, 2, 2) << 8 | span(c, 2, 2) << 13 | span(d, 1, 0) << 18
+            places[3] = (
                 (left & 1) | (left >> 1 & 1) << 1 | (left >> 3 & 1) << 2 | (left >> 5 & 1) << 3 | (left >> 7 & 1) << 4
                 | span(a, 1, 1) << 5 | (b >> 4 & 1) << 8 | (b >> 6 & 1) << 9 | (b >> 8 & 1) << 10
                 | (b >> 10 & 1) << 11 | (b >> 12 & 1) << 12 | (d >> 6 & 1) << 13 | (d >> 8 & 1) << 14
                 | (d >> 10 & 1) << 15 | (c >> 8 & 1) << 16 | (a >> 5 & 1) << 17 | (a >> 11 & 1) << 18
                 | (c >> 6 & 1) << 19
             )  # fmt: skip
-            places[5] = n0 | n1 << 4 | n2 << 8 | min(n3, i64(15)) << 12 | (left & 1) << 16 | span(a, 1, 1) << 17
-            places[6] = (left & 127) | span(a, 6, 6) << 7
-            places[7] = (left & 3) | span(a, 5, 5) << 2 | span(b, 3, 3) << 13
-            places[8] = span(a, 3, 1) | span(b, 2, 2) << 5 | span(c, 2, 2) << 10 | span(d, 2, 2) << 15
+            places[4] = n0 | n1 << 4 | n2 << 8 | min(n3, i64(15)) << 12 | (left & 1) << 16 | span(a, 1, 1) << 17
+            places[5] = (left & 127) | span(a, 6, 6) << 7
+            places[6] = (left & 3) | span(a, 5, 5) << 2 | span(b, 3, 3) << 13
+            places[7] = span(a, 3, 1) | span(b, 2, 2) << 5 | span(c, 2, 2) << 10 | span(d, 2, 2) << 15
             far = u64((left & 31) | span(a, 4, 4) << 5 | span(b, 4, 4) << 14 | span(c, 4, 4) << 23)
             far = u64(far | u64(span(d, 3, 3) << 32))
-            places[9] = i64(u64(far * u64(0x9E3779B97F4A7C15)) >> u64(44))
+            places[8] = i64(u64(far * u64(0x9E3779B97F4A7C15)) >> u64(44))
             far = u64(u64((left & 4095) | a << 12 | b << 29 | (c & 0x1FFE) << 45) * u64(0xD6E8FEB86659FD93))
             far = u64((far ^ (far >> u64(32))) + u64(d * 0x9E3779B1 + (c & 1)))
-            places[10] = i64(u64(far * u64(0x9E3779B97F4A7C15)) >> u64(44))
+            places[9] = i64(u64(far * u64(0x9E3779B97F4A7C15)) >> u64(44))
             base = i64(0)
             for k in range(COUNT):
                 places[u64(k)] += base

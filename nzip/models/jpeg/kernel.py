@@ -1,9 +1,9 @@
 """The loop over coefficients: what they are coded by, and what is learned from each.
 
-Plane after plane and block after block: how many of the 49 inner coefficients are not zero, then these coefficients;
-the same for the first row and the first column; the lowest coefficient (DC) last. A value is coded by decisions: is it
-zero, is its size above 1, 2, ..., its sign, its bits. For each decision contexts give probabilities, which one gated
-mixer joins.
+Component after component, some rows of units of them at a time, and block after block: how many of the 49 inner
+coefficients are not zero, then these coefficients; the same for the first row and the first column; the lowest
+coefficient (DC) last. A value is coded by decisions: is it zero, is its size above 1, 2, ..., its
+sign, its bits. For each decision contexts give probabilities, which one gated mixer joins.
 
 The order of a block, and the borders that are continued, are those of lepton (D. Horn and others, "The Design,
 Implementation, and Deployment of a System to Transparently Compress Hundreds of Petabytes of Image Files for a
@@ -74,8 +74,9 @@ def logged(logs: Array, x: int) -> Any:
 @bare
 def code(
     mode: int,  # ENCODE or DECODE
-    planes: Array,  # int16 (64 * (blocks + 1),): the coefficients; the last block is zeros
-    shape: Array,  # int64 (2 + 4 * components,): components, blocks; each: blocks before it, wide, high, set (0 or 1)
+    planes: Array,  # int16 (64 * (blocks + 1),): the coefficients that are held; the last block is zeros
+    shape: Array,  # int64 (4 + 6 * components,): components, blocks held, rows of units: from, to; of each component:
+    # where its block 0 is or would be, blocks wide, high, set (0 or 1), blocks down in a unit, columns before it
     quantisers: Array,  # int64 (64 * components,), raster order
     order: Array,  # int64 (64,): the places of coefficients in the order in which they come, then 0
     coded: Array,  # uint8: encoding fills it
@@ -94,18 +95,18 @@ def code(
     squash: Array,  # uint16
     stretch: Array,  # int16 (4096,)
     rates: Array,  # int32 (1024,)
-    below: Array,  # int64 (8 * widest): amplitudes at the lower borders of the blocks above
-    counts: Array,  # int64 (4 * widest + 4): of the blocks above
-    errors: Array,  # int64 (widest + 1): of the blocks above, how far their DC was from its prediction
-    others: Array,  # int16 (blocks,): the same for all blocks of component 1
+    below: Array,  # int64 (8 * columns,): amplitudes at the lower borders of the blocks above
+    counts: Array,  # int64 (4 * columns,): of the blocks above
+    errors: Array,  # int64 (columns,): of the blocks above, how far their DC was from its prediction
+    others: Array,  # int16 (blocks,): the same for all blocks of component 1 that are held
 ) -> int:
-    """Encode the planes of a picture into `coded`, or decode them; return 1 where no file could hold so much."""
+    """Encode rows of units into `coded`, or decode them; return 1 where no file could hold so much."""
     vectors = i64(settings[0])
     rate = i64(settings[1])
     limit = i64(settings[2])
     decisions = i64(0)
     afford = i64(settings[4])
-    spent = i64(0)
+    spent = i64(settings[5])
     x = zeros(16 * vectors, i32)
     rows = zeros(5 * MOST, i64)
     where = zeros(MOST, i64)
@@ -124,27 +125,24 @@ def code(
     blank = i64(shape[1]) * 64
     x[16 * vectors - 1] = BIAS
     f[15] = 64
-    wide0 = i64(shape[3])
-    high0 = i64(shape[4])
+    first0 = i64(shape[4])
+    wide0 = i64(shape[5])
+    high0 = i64(shape[6])
     for c in range(i64(shape[0])):
-        first = i64(shape[u64(2 + 4 * c)])
-        wide = i64(shape[u64(3 + 4 * c)])
-        tall = i64(shape[u64(4 + 4 * c)])
-        s = i64(shape[u64(5 + 4 * c)])
-        first1 = i64(shape[6]) if c > 1 else i64(0)
-        paired = c > 1 and i64(shape[7]) == wide and i64(shape[8]) == tall
+        first = i64(shape[u64(4 + 6 * c)])
+        wide = i64(shape[u64(5 + 6 * c)])
+        tall = i64(shape[u64(6 + 6 * c)])
+        s = i64(shape[u64(7 + 6 * c)])
+        lines = i64(shape[u64(8 + 6 * c)])
+        column = i64(shape[u64(9 + 6 * c)])
+        first1 = i64(shape[10]) if c > 1 else i64(0)
+        paired = c > 1 and i64(shape[11]) == wide and i64(shape[12]) == tall
         for r in range(64):
             q = i64(quantisers[u64(64 * c + r)])
             by_left[r] = (i64(1) << 36) // (q * (FLAT if r & 7 == 0 else WAVE))
             by_top[r] = (i64(1) << 36) // (q * (FLAT if r < 8 else WAVE))
             finer[r] = (i64(1) << 20) // q
-        for k in range(8 * wide):
-            below[k] = 0
-        for k in range(4 * wide + 4):
-            counts[k] = 0
-        for k in range(wide + 1):
-            errors[k] = 0
-        for y in range(tall):
+        for y in range(i64(shape[2]) * lines, i64(shape[3]) * lines):
             left_error = i64(0)
             for k in range(8):
                 right[k] = 0
@@ -163,15 +161,15 @@ def code(
                 if c > 0:
                     at_x = bx * wide0 // wide
                     at_y = y * high0 // tall
-                    o_one = 64 * (at_y * wide0 + at_x)
+                    o_one = 64 * (first0 + at_y * wide0 + at_x)
                     at_x = min(at_x + max(wide0 // wide - 1, i64(0)), wide0 - 1)
                     at_y = min(at_y + max(high0 // tall - 1, i64(0)), high0 - 1)
-                    o_two = 64 * (at_y * wide0 + at_x)
+                    o_two = 64 * (first0 + at_y * wide0 + at_x)
                     if paired:
                         o_pair = 64 * (first1 + y * wide + bx)
                 for k in range(8):
                     on_left[k] = right[k]
-                    on_top[k] = below[u64(8 * bx + k)]
+                    on_top[k] = below[u64(8 * (column + bx) + k)]
                     right[k] = 0
                     down[k] = 0
                 for k in range(24, 120):
@@ -222,10 +220,10 @@ def code(
                         apart_class = classed(abs(apart) >> 2, i64(15))
                         apart_way = both_ways(apart >> 2, i64(15))
                         rough = classed(rough_left + rough_top, i64(15))
-                        top_error = i64(errors[u64(bx)])
-                        next_error = i64(errors[u64(bx + 1)]) if bx + 1 < wide else top_error
+                        top_error = i64(errors[u64(column + bx)])
+                        next_error = i64(errors[u64(column + bx + 1)]) if bx + 1 < wide else top_error
                         near = classed(abs(left_error) + abs(top_error), i64(15))
-                        pair_error = i64(others[u64(y * wide + bx)]) if paired else i64(0)
+                        pair_error = i64(others[u64(o_pair >> 6)]) if paired else i64(0)
                         of_set = s * 64
                         left_class = classed(abs(left_error), i64(15))
                         top_class = classed(abs(top_error), i64(15))
@@ -265,13 +263,15 @@ def code(
                             if c > 0:
                                 of_like += i64(planes[u64(o_one + r)] != 0) + i64(planes[u64(o_two + r)] != 0)
                                 of_pair += i64(planes[u64(o_pair + r)] != 0)
-                        top_count = i64(counts[u64(4 * bx + group)])
+                        top_count = i64(counts[u64(4 * (column + bx) + group)])
                         left_count = i64(left_counts[u64(group)])
                         if y == 0:
                             top_count = left_count
                         if bx == 0:
                             left_count = top_count
-                        next_count = i64(counts[u64(4 * bx + 4 + group)]) if y > 0 and bx + 1 < wide else top_count
+                        next_count = top_count
+                        if y > 0 and bx + 1 < wide:
+                            next_count = i64(counts[u64(4 * (column + bx) + 4 + group)])
                         mean = (top_count + left_count + 1) >> 1
                         rough = i64(0)
                         for k in range(1, 8):
@@ -534,14 +534,14 @@ def code(
                         right[0] += amount
                         down[0] += amount
                         left_error = value
-                        errors[u64(bx)] = value
+                        errors[u64(column + bx)] = value
                         if c == 1:
-                            others[u64(y * wide + bx)] = value
+                            others[u64(o >> 6)] = value
                         group = i64(DONE)
                     elif kind == 2:
                         left = min(value, stop - place)
                         total += left
-                        counts[u64(4 * bx + group)] = left
+                        counts[u64(4 * (column + bx) + group)] = left
                         left_counts[u64(group)] = left
                     else:
                         grown = logged(logs, 4 * abs(value))
@@ -572,7 +572,7 @@ def code(
                         if place == stop:
                             left = i64(0)
                 for k in range(8):
-                    below[u64(8 * bx + k)] = down[k]
+                    below[u64(8 * (column + bx) + k)] = down[k]
             if spent > afford or (mode != DECODE and at > coded.shape[0]):
                 break
     settings[3] += decisions

@@ -31,6 +31,7 @@ KINDS = (COEFFICIENTS, SIGNS, COUNTS, LOWEST, LOWEST_SIGNS)
 LARGER = 4  # decisions of a sign: by the size of the value
 WIDTHS = (NODES, LARGER, TREE, NODES, LARGER)
 MOST = 32  # contexts of a kind, at most
+SHAPE = 4 + 6 * 4  # numbers that say what a picture is, of 4 components at most
 _SIZES = [size * width for kind, width in zip(KINDS, WIDTHS, strict=True) for size in kind]
 _STARTS = list(accumulate(_SIZES, initial=0))
 CELLS = _STARTS[-1]
@@ -58,14 +59,14 @@ class Preset(NamedTuple):
     Attributes:
         vectors: of 16 inputs; the last input is the bias.
         contexts: of coefficients, signs, counts, the lowest, its sign.
-        blocks: of a picture, at most.
+        memory: bytes of coefficients that are held, and of what grows with a block, at most.
         rate: of the mixer's weights.
         limit: of a cell's count.
     """
 
     vectors: int
     contexts: tuple[tuple[int, ...], ...]
-    blocks: int
+    memory: int
     rate: int = 70
     limit: int = 400
 
@@ -80,9 +81,9 @@ PRESETS = {
             (1, 2, 4, 8, 9),
             (1, 3, 4, 5),
         ),
-        1 << 20,
+        112 << 20,
     ),
-    2: Preset(2, tuple(tuple(range(len(kind))) for kind in KINDS), 1 << 22),
+    2: Preset(2, tuple(tuple(range(len(kind))) for kind in KINDS), 240 << 20),
 }
 
 

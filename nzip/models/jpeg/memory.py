@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from nzip.entropy.jit import Native
+from nzip.formats.jpeg.planes import Planes
 from nzip.formats.jpeg.recoding import Outline
 from nzip.formats.jpeg.structure import ZIGZAG
 from nzip.models.cm import tables
@@ -125,23 +127,42 @@ def _empty_byte_state() -> ByteState:
     )  # fmt: skip
 
 
-def picture(outline: Outline) -> tuple[Any, Any, list[Any]]:
-    """Return the shape and the quantisers of a picture as the loop takes them, and arrays that last for it alone."""
-    import numpy as np
+class Picture:
+    """A picture as the loop takes it.
 
-    frame = outline.frame
-    shape = [len(frame.components), frame.blocks]
-    quantisers = np.ones((len(frame.components), 64), np.int64)
-    for k, component in enumerate(frame.components):
-        shape += [component.first, component.wide, component.high, int(k in (1, 2))]
-        table = outline.quantisers.get(component.table)
-        if table is not None:
-            quantisers[k, ZIGZAG] = np.maximum(table, 1)
-    shape += [0] * (18 - len(shape))
-    widest = max(component.wide for component in frame.components)
-    second = frame.components[1] if len(frame.components) > 1 else None
-    passing = [
-        np.zeros(8 * widest, np.int64), np.zeros(4 * widest + 4, np.int64), np.zeros(widest + 1, np.int64),
-        np.zeros(second.wide * second.high if second else 1, np.int16),
-    ]  # fmt: skip
-    return np.array(shape, np.int64), quantisers.reshape(-1), passing
+    Args:
+        outline: what is said of it.
+
+    Attributes:
+        quantisers: int64 (64 * components,), raster order.
+        passing: arrays that last for it alone.
+    """
+
+    def __init__(self, outline: Outline, planes: Planes):
+        import numpy as np
+
+        components = outline.frame.components
+        quantisers = np.ones((len(components), 64), np.int64)
+        for row, component in zip(quantisers, components, strict=True):
+            table = outline.quantisers.get(component.table)
+            if table is not None:
+                row[list(ZIGZAG)] = np.maximum(table, 1)
+        self.quantisers = quantisers.reshape(-1)
+        self._columns = list(accumulate((component.wide + 1 for component in components), initial=0))
+        columns = self._columns[-1]
+        self.passing = (
+            np.zeros(8 * columns, np.int64), np.zeros(4 * columns, np.int64), np.zeros(columns, np.int64),
+            np.zeros(planes.blocks, np.int16),
+        )  # fmt: skip
+
+    def shape(self, planes: Planes) -> Any:
+        """Return what the loop has to know of a strip."""
+        import numpy as np
+
+        components = planes.frame.components
+        shape = [len(components), planes.blocks, planes.first, planes.stop]
+        for k, component in enumerate(components):
+            shape += [
+                planes.origin(k), component.wide, component.high, int(k in (1, 2)), component.down, self._columns[k],
+            ]  # fmt: skip
+        return np.array(shape + [0] * (layout.SHAPE - len(shape)), np.int64)

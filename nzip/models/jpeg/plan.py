@@ -9,12 +9,21 @@ before the file whose head it is, and hand their coefficients to the caller.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from nzip.errors import CorruptError
 from nzip.formats.container.wire import Reader, uleb
-from nzip.formats.jpeg.recoding import LEAST, Apart, Manner, Outline, outline, put_together, take_apart
+from nzip.formats.jpeg.planes import Planes
+from nzip.formats.jpeg.recoding import (
+    LEAST,
+    Apart,
+    Manner,
+    Outline,
+    Source,
+    outline,
+    put_together,
+    take_apart,
+)
 from nzip.formats.jpeg.structure import MOST_SCANS
 
 DEPTH = 3  # files within heads of files
@@ -24,23 +33,15 @@ FILL, CUT, BROKEN = 3, 4, 8  # a record's flags
 
 
 class File(NamedTuple):
-    """A file that was found: what it is made of, and the bytes and the place in them where it stands.
-
-    `apart.planes` is None where the files before it hold so many coefficients, `blocks`, that they are not all kept.
-    """
+    """A file that was found: what it is made of, and the bytes and the place in them where it stands."""
 
     apart: Apart
     source: bytes
     start: int
-    blocks: int
 
-    def planes(self, most: int) -> Any:
-        """Return the coefficients."""
-        if self.apart.planes is not None:
-            return self.apart.planes
-        again = take_apart(self.source, self.start, None, most)
-        assert again is not None
-        return again.planes
+    def coefficients(self) -> Source:
+        """Return a reader of its coefficients: they are never kept."""
+        return Source(self.source[self.start : self.start + self.apart.size], self.apart)
 
 
 def planned(data: bytes, most: int, found: list[File], depth: int = 0, begin: int = 0) -> bytes:
@@ -48,7 +49,7 @@ def planned(data: bytes, most: int, found: list[File], depth: int = 0, begin: in
 
     Args:
         data: the stretch.
-        most: blocks of a picture, at most; and of all files' coefficients that are kept.
+        most: blocks of a picture that has to be held whole, at most.
         found: gets the files, in order.
         depth: of the stretch; no file is looked for in what is deeper than `DEPTH`.
         begin: where the first file may begin.
@@ -63,10 +64,7 @@ def planned(data: bytes, most: int, found: list[File], depth: int = 0, begin: in
             at = data.find(START, at + 2)
             continue
         head = planned(apart.head, most, found, depth + 1, 2)
-        blocks = apart.outline.frame.blocks + (found[-1].blocks if found else 0)
-        if blocks > most:
-            apart, blocks = replace(apart, planes=None), most
-        found.append(File(apart, data, at, blocks))
+        found.append(File(apart, data, at))
         out += [uleb(at - taken), data[taken:at], _record(apart, head)]
         count += 1
         taken = at + apart.size
@@ -85,46 +83,50 @@ def _record(apart: Apart, head: bytes) -> bytes:
         out += [uleb(len(manner.pads)), manner.pads]
     if broken:
         for units in manner.breaks:
-            out.append(uleb(len(units)))
-            last = 0
-            for unit in units:
-                out.append(uleb(unit - last))
-                last = unit
+            out += [uleb(len(units)), units]
     return b"".join((*out, head))
 
 
-def restored(reader: Reader, size: int, most: int, planes_of: Callable[[Outline, int], Any], depth: int = 0) -> bytes:
-    """Return the stretch, of at most `size` bytes, that a plan stands for.
+def restored(
+    reader: Reader, out: Any, most: int, filler: Callable[[Outline, int], Callable[[Planes], None]], depth: int = 0
+) -> int:
+    """Put the stretch that a plan stands for into `out`, and return its bytes.
 
     Args:
         reader: over the plan.
-        size: bytes of the stretch, at most.
-        most: blocks of a picture, at most.
-        planes_of: gets an outline and the file's size; returns the coefficients.
+        out: uint8, of as many bytes as the stretch has at most.
+        most: blocks of a picture that has to be held whole, at most.
+        filler: gets an outline and the file's size; returns what fills in coefficients.
         depth: of the stretch.
     Raises:
         CorruptError: the plan is none.
     """
+    import numpy as np
+
     if depth > DEPTH + 1:
         raise CorruptError("a plan of JPEG files is damaged (files in files in files)")
-    out: list[bytes] = []
-    left = size
+    at = 0
+
+    def copied(size: int) -> None:
+        nonlocal at
+        out[at : at + size] = np.frombuffer(reader.bytes(size), np.uint8)
+        at += size
+
     count = reader.uleb()
-    if count > size // LEAST:
+    if count > len(out) // LEAST:
         raise CorruptError("a plan of JPEG files is damaged (it has too many)")
     for _ in range(count):
-        gap = _bounded(reader.uleb(), left)
-        out.append(reader.bytes(gap))
-        length = _bounded(reader.uleb(), left - gap)
-        left -= gap
+        copied(_bounded(reader.uleb(), len(out) - at))
+        length = _bounded(reader.uleb(), len(out) - at)
         manner = _manner(reader, length)
-        head = restored(reader, length, most, planes_of, depth + 1)
+        inside = np.zeros(length, np.uint8)
+        head = inside[: restored(reader, inside, most, filler, depth + 1)].tobytes()
+        del inside
         said = outline(head, manner, length, most)
-        out.append(put_together(head, manner, said, planes_of(said, length), length))
-        left -= length
-    rest = _bounded(reader.uleb(), left)
-    out.append(reader.bytes(rest))
-    return b"".join(out)
+        out[at : at + length] = put_together(head, manner, said, length, filler(said, length))
+        at += length
+    copied(_bounded(reader.uleb(), len(out) - at))
+    return at
 
 
 def _bounded(value: int, most: int) -> int:
@@ -142,9 +144,5 @@ def _manner(reader: Reader, size: int) -> Manner:
     pads = reader.bytes(_bounded(reader.uleb(), size)) if flags & FILL == 2 else b""
     breaks = []
     for _ in range(scans if flags & BROKEN else 0):
-        last, values = 0, []
-        for _ in range(_bounded(reader.uleb(), size)):
-            last += _bounded(reader.uleb(), 1 << 31)
-            values.append(last)
-        breaks.append(tuple(values))
+        breaks.append(reader.bytes(_bounded(reader.uleb(), size)))
     return Manner(scans, units, flags & FILL, pads, tuple(breaks))

@@ -73,6 +73,24 @@ def code_cell(
     return y, low, high, window, at
 
 
+@inlined
+def code_raw(
+    decode: bool, word: int, count: int, coded: Array, low: int, high: int, window: int, at: int
+) -> tuple[int, int, int, int, int]:
+    """Code the lowest `count` bits of `word` as they are, the highest first; return them, and the coder."""
+    bits = i64(0)
+    left = i64(count)
+    while left > 0:
+        left -= 1
+        y = (word >> left) & 1
+        if decode:
+            y, low, high, window, at = decode_step(low, high, window, at, coded, i64(32768))
+        else:
+            low, high, at = encode_step(low, high, at, coded, y, i64(32768))
+        bits |= y << left
+    return bits, low, high, window, at
+
+
 @bare
 def code_floats(
     decode: bool,
@@ -114,15 +132,8 @@ def code_floats(
                 y, low, high, window, at = code_cell(
                     decode, y, cells, i64(257), coded, low, high, window, at, rates
                 )  # fmt: skip
-                left = 23 * y
-                while left > 0:
-                    left -= 1
-                    y = (word >> left) & 1
-                    if decode:
-                        y, low, high, window, at = decode_step(low, high, window, at, coded, i64(32768))
-                    else:
-                        low, high, at = encode_step(low, high, at, coded, y, i64(32768))
-                    rest |= y << left
+                raw, low, high, window, at = code_raw(decode, word, 23 * y, coded, low, high, window, at)
+                rest |= raw
         else:
             left = 24 - digits
             rest = (i64(value < 0) << 31) | (((digits + exponent + 126) & 255) << 23)
@@ -133,15 +144,8 @@ def code_floats(
                     decode, y, cells, 512 + left * 2 + last, coded, low, high, window, at, rates
                 )  # fmt: skip
                 last = y
-                left *= y
-                while left > 0:
-                    left -= 1
-                    y = (word >> left) & 1
-                    if decode:
-                        y, low, high, window, at = decode_step(low, high, window, at, coded, i64(32768))
-                    else:
-                        low, high, at = encode_step(low, high, at, coded, y, i64(32768))
-                    rest |= y << left
+                raw, low, high, window, at = code_raw(decode, word, left * y, coded, low, high, window, at)
+                rest |= raw
         if decode:
             bits[u64(k)] = u32(rest)
     put_back(coder, low, high, window, at)

@@ -117,7 +117,8 @@ def _reals(words: Words, sound: Sound) -> list[Made]:
     if simple and highest - lowest < DIGITS and lowest >= -126:
         return [_cut(words, exponents, mantissas, sound._replace(form=SCALED, exponent=lowest))]
     above = np.cumsum(np.bincount(exponents[usual], minlength=255)[::-1])[::-1]  # of each exponent, those not below it
-    most = int(np.flatnonzero(above * OUTLIERS > len(words))[-1]) - 127 if len(words) >= OUTLIERS else highest
+    common = np.flatnonzero(above * OUTLIERS > len(words))  # of none, where almost all are no usual numbers
+    most = int(common[-1]) - 127 if len(common) else highest
     split = _cut(words, exponents, mantissas, sound._replace(form=SPLIT, exponent=max(most - DIGITS + 2, -126)))
     return [split, *_listed(words, sound._replace(form=REAL_LISTED), 0)]
 

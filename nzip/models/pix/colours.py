@@ -15,10 +15,7 @@ from nzip.entropy.integers import Array, i32, i64, u16, u64
 from nzip.entropy.jit import bare, inlined
 
 ENCODE, DECODE = 0, 1
-NONE, JFIF, PHOTO_YCC = range(3)
-FORMULAS = 3
-ENOUGH = 0.96  # of a sample's pixels must have numbers that make them
-SAMPLE_ROWS = 24
+JFIF, PHOTO_YCC = 1, 2
 REACH = 3
 GIVEN = 4
 LUMA, CHROMA = 1, 4

@@ -6,7 +6,7 @@ from typing import Any
 
 from nzip.entropy.binary import decode_step, encode_step, put_back, taken
 from nzip.entropy.integers import Array, i32, i64, u16, u32, u64, width
-from nzip.entropy.jit import bare, inlined
+from nzip.entropy.jit import bare
 from nzip.entropy.stack import zeros
 from nzip.models.cm.components.learners import count, counted
 from nzip.models.cm.components.mixer import bounded, error_of, squashed
@@ -55,7 +55,7 @@ ENCODE, DECODE = 0, 1
 ERROR_MOST = 1 << 24
 
 
-@inlined
+@bare
 def level(x: int) -> Any:
     """Return the size of x >= 0 in steps of half a doubling."""
     if x < 4:

@@ -11,13 +11,13 @@ from __future__ import annotations
 from typing import Any
 
 from nzip.entropy.integers import Array, i32, i64, u64, width
-from nzip.entropy.jit import bare, inlined
+from nzip.entropy.jit import bare
 
 LARGEST = 1 << 10  # inputs are kept within this, so that sums of their products stay within 32 bits
 MOST_WEIGHT = (1 << 20) - 1  # weights have 16 fractional bits: within +-16
 
 
-@inlined
+@bare
 def within(x: int, most: int) -> Any:
     """Return `x` kept within +-most."""
     return max(min(x, most), -most)

@@ -7,6 +7,7 @@ import tarfile
 
 import pytest
 from formats.content.contents import bmp, riff, wave
+from numba import config
 
 import nzip
 from nzip.formats.content.continued import behind
@@ -78,6 +79,7 @@ def test_the_last_member_of_an_archive() -> None:
     assert behind(data, None) is None
 
 
+@pytest.mark.skipif(bool(config.DISABLE_JIT), reason="takes minutes without compiled code")
 def test_blocks_cost_little() -> None:
     whole = nzip.compress(SOUND)
     parts = nzip.compress(SOUND, block_size=12_000)

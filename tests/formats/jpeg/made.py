@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from nzip.formats.jpeg import recoding
-from nzip.formats.jpeg.recoding import ODD, ZEROS, Apart, take_apart
+from nzip.formats.jpeg.planes import Planes
+from nzip.formats.jpeg.recoding import ODD, ZEROS, Apart, Source, packed, take_apart
 
 FILES = Path(__file__).parent / "files"
 
@@ -29,16 +30,50 @@ def apart(data: bytes) -> Apart:
     return found
 
 
-def written(head: bytes, manner: recoding.Manner, planes: Any) -> bytes:
+def coefficients(data: bytes, found: Apart) -> Any:
+    """Return the coefficients of a file, plane after plane."""
+    planes = Planes(found.outline.frame, True)
+    assert planes.following()
+    Source(data[: found.size], found).fill(planes)
+    return planes.values
+
+
+def together(head: bytes, manner: recoding.Manner, said: recoding.Outline, values: Any, size: int) -> bytes:
+    """Return the file that a head and coefficients make."""
+    planes = Planes(said.frame, True)
+    planes.values[:] = values
+    made: bytes = recoding.put_together(head, manner, said, size, lambda _: None, planes).tobytes()
+    return made
+
+
+def written(head: bytes, manner: recoding.Manner, values: Any) -> bytes:
     """Return the file that a head and coefficients make, of whatever size."""
     most = 1 << 16
     said = recoding.outline(head, manner, most)
     for size in range(len(head), most):  # the writer wants to know it
         try:
-            return recoding.put_together(head, manner, said, planes, size)
+            return together(head, manner, said, values, size)
         except recoding.CorruptError as error:
             if "it has" in str(error):
-                return recoding.put_together(head, manner, said, planes, int(str(error).split("it has ")[1].split()[0]))
+                return together(head, manner, said, values, int(str(error).split("it has ")[1].split()[0]))
+    raise AssertionError("no size fits")
+
+
+def large(name: str, side: int) -> bytes:
+    """Return a grey picture of so many blocks each way, whose blocks are flat, with the codes of a file of `files`."""
+    found = apart(file(name))
+    at = found.head.index(b"\xff\xc2" if name.startswith("progressive") else b"\xff\xc0") + 5
+    head = all_codes(found.head[:at] + (8 * side).to_bytes(2, "big") * 2 + found.head[at + 4 :])
+    said = recoding.outline(head, found.manner, 1 << 30)
+    planes = Planes(said.frame, True)
+    planes.values[:-64:64] = [(k * k * 37) % 97 - 48 for k in range(side * side)]
+    try:
+        recoding.put_together(head, found.manner, said, 1 << 25, lambda _: None, planes)
+    except recoding.CorruptError as error:
+        planes.rewind()
+        size = int(str(error).split("it has ")[1].split()[0])
+        made: bytes = recoding.put_together(head, found.manner, said, size, lambda _: None, planes).tobytes()
+        return made
     raise AssertionError("no size fits")
 
 
@@ -46,7 +81,7 @@ def filled(data: bytes, fill: int) -> bytes:
     """Return a file with other bits where bytes are filled up."""
     found = apart(data)
     pads = bytes((k * 37 + 5) & 255 for k in range(4000)) if fill == ODD else b""
-    return written(found.head, replace(found.manner, fill=fill, pads=pads), found.planes)
+    return written(found.head, replace(found.manner, fill=fill, pads=pads), coefficients(data, found))
 
 
 def one_by_one(data: bytes) -> bytes:
@@ -56,7 +91,7 @@ def one_by_one(data: bytes) -> bytes:
     body = found.head[at + 4 :]
     scans = [b"\xff\xda\0\x08\x01" + body[1 + 2 * k : 3 + 2 * k] + b"\0\x3f\0" for k in range(body[0])]
     head = found.head[:at] + b"".join(scans) + b"\xff\xd9"
-    return written(head, replace(found.manner, scans=len(scans)), found.planes)
+    return written(head, replace(found.manner, scans=len(scans)), coefficients(data, found))
 
 
 def all_codes(head: bytes) -> bytes:
@@ -71,8 +106,8 @@ def all_codes(head: bytes) -> bytes:
 def broken_runs(data: bytes) -> bytes:
     """Return a progressive file whose runs of ended blocks end before every third block."""
     found = apart(data)
-    breaks = tuple(tuple(range(1, scan.units, 3)) if scan.first else () for scan in found.outline.scans)
-    return written(all_codes(found.head), replace(found.manner, breaks=breaks), found.planes)
+    breaks = tuple(packed(range(1, scan.units, 3)) if scan.first else b"" for scan in found.outline.scans)
+    return written(all_codes(found.head), replace(found.manner, breaks=breaks), coefficients(data, found))
 
 
 def turned(data: bytes) -> bytes:
@@ -83,7 +118,7 @@ def turned(data: bytes) -> bytes:
     frame = (
         found.head[at : at + 5] + size[2:] + size[:2] + found.head[at + 9 : at + 11] + b"\x12" + found.head[at + 12 :]
     )
-    return written(all_codes(found.head[:at] + frame), found.manner, found.planes)
+    return written(all_codes(found.head[:at] + frame), found.manner, coefficients(data, found))
 
 
 def variants() -> dict[str, bytes]:

@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nzip.errors import CorruptError
-from nzip.formats.jpeg.recoding import Manner, jpeg_length, outline, put_together, take_apart
+from nzip.formats.container.wire import uleb
+from nzip.formats.jpeg import planes
+from nzip.formats.jpeg.recoding import Manner, Source, jpeg_length, outline, put_together, take_apart
 
 JIT_OFF = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 VARIANTS = made.variants() if not JIT_OFF else {name: made.file(name) for name in ("tiny", "grey", "progressive_grey")}
@@ -28,7 +30,7 @@ def test_a_file_comes_back(name: str) -> None:
     assert found is not None
     assert found.size == len(data)
     again = outline(found.head, found.manner, len(data))
-    assert put_together(found.head, found.manner, again, found.planes, len(data)) == data
+    assert put_together(found.head, found.manner, again, len(data), Source(data, found).fill).tobytes() == data
     if not name.startswith("cut"):
         assert len(found.head) < 0.95 * len(data)
         assert found.manner.units == 0
@@ -49,6 +51,8 @@ def test_what_a_manner_keeps() -> None:
     assert odd.fill == 2
     assert len(odd.pads) > 5
     assert sum(map(len, made.apart(VARIANTS["broken runs"]).manner.breaks)) > 5
+    assert made.apart(VARIANTS["baseline_420"]).outline.by_rows
+    assert not made.apart(VARIANTS["one by one"]).outline.by_rows
     assert made.apart(VARIANTS["one by one"]).manner.scans == 3
     cut = made.apart(VARIANTS["cut"])
     assert cut.manner.units > 3
@@ -95,13 +99,42 @@ def test_changed_files_come_back_or_are_refused(name: str) -> None:
         for _ in range(dice.randrange(1, 4)):
             data[dice.randrange(len(data))] = dice.choice((0, 255, 0xD9, dice.randrange(256)))
         found = take_apart(bytes(data))
-        come_back.append(found is None or _again(found) == data[: found.size])
+        come_back.append(found is None or _again(bytes(data), found) == data[: found.size])
     assert all(come_back)
 
 
-def _again(found: made.Apart) -> bytes:
+def _again(data: bytes, found: made.Apart) -> bytes:
     said = outline(found.head, found.manner, found.size)
-    return put_together(found.head, found.manner, said, found.planes, found.size)
+    return made.together(found.head, found.manner, said, made.coefficients(data, found), found.size)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("least", [1, 9, 40])
+def test_strips_of_any_size_give_the_same(name: str, least: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = VARIANTS[name]
+    monkeypatch.setattr(planes, "STRIP", least)
+    found = take_apart(data)
+    assert found is not None
+    again = outline(found.head, found.manner, len(data))
+    assert put_together(found.head, found.manner, again, len(data), Source(data, found).fill).tobytes() == data
+    assert _again(data, found) == data
+    window, source, every = again.planes(), Source(data, found), made.coefficients(data, found)
+    whole = planes.Planes(again.frame, True)
+    assert whole.following()
+    count = 0
+    while window.following():
+        source.fill(window)
+        count += 1
+        for k, component in enumerate(again.frame.components):
+            rows = range(window.first * component.down, window.stop * component.down)
+            for y in range(max(0, rows[0] - planes.KEPT) if window.first else 0, rows[-1] + 1):
+                here, there = (64 * (each.origin(k) + y * component.wide) for each in (window, whole))
+                size = 64 * component.wide
+                assert (window.values[here : here + size] == every[there : there + size]).all()
+        assert not window.values[64 * window.blocks :].any()
+    assert count == 1 or again.by_rows
+    if least == 1 and name in ("baseline_420", "grey", "baseline_444_restarts"):
+        assert count == again.frame.units_high
 
 
 @pytest.mark.skipif(JIT_OFF, reason="takes long")
@@ -109,18 +142,20 @@ def _again(found: made.Apart) -> bytes:
 def test_wrong_coefficients_and_manners_are_found(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(VARIANTS)))
     found = made.apart(VARIANTS[name])
-    planes = found.planes.copy()
+    values = made.coefficients(VARIANTS[name], found).copy()
     for _ in range(data.draw(st.integers(0, 3))):
-        planes[data.draw(st.integers(0, len(planes) - 1))] = data.draw(st.integers(-32768, 32767))
+        values[data.draw(st.integers(0, len(values) - 1))] = data.draw(st.integers(-32768, 32767))
     manner = replace(
         found.manner,
         scans=data.draw(st.integers(0, found.manner.scans + 1)),
         units=data.draw(st.sampled_from((0, 1, 1 << 62))),
-        breaks=data.draw(st.sampled_from((found.manner.breaks, (), ((5, 3, 1 << 40),) * 300))),
+        breaks=data.draw(
+            st.sampled_from((found.manner.breaks, (), (b"\5\3" + uleb(1 << 40),) * 300, (b"\5\xff",), (b"\1" * 5000,)))
+        ),
     )
     try:
         again = outline(found.head, manner, found.size)
-        assert len(put_together(found.head, manner, again, planes, found.size)) == found.size
+        assert len(made.together(found.head, manner, again, values, found.size)) == found.size
     except CorruptError:
         pass
 

@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from naive_encodings import close_ascii85, close_base64, close_differences, close_fax, close_hexadecimal, close_lzw
+from naive_encodings import (
+    close_ascii85,
+    close_base64,
+    close_differences,
+    close_fax,
+    close_hexadecimal,
+    close_lzw,
+    close_packbits,
+)  # fmt: skip
 
 from nzip.errors import CorruptError
 from nzip.formats.container.wire import uleb
@@ -21,6 +29,7 @@ NAIVE = {
     "hexadecimal": close_hexadecimal,
     "fax": close_fax,
     "ascii85": close_ascii85,
+    "packbits": close_packbits,
 }
 MOST = 1 << 20
 
@@ -84,6 +93,7 @@ def stream(length: int | None, marks: int = 4, clears: bytes = b"\0", more: byte
 TEXT = b"".join(b"%d bottles of beer on the wall, " % k for k in range(99, 0, -1))
 PIXELS = smooth(1, 120, 90, 16)
 NOISE = random.Random(5).randbytes(9000)
+RUNS = b"".join(bytes((byte,)) * (1, 1, 1, 2, 2, 3, 1, 50)[byte & 7] for byte in NOISE[:600])
 
 # Of each opener: what it should open, made by plain Python from an inner content and a recipe, and hints.
 CASES: list[tuple[str, bytes, bytes, dict[str, Any]]] = [
@@ -122,13 +132,21 @@ CASES: list[tuple[str, bytes, bytes, dict[str, Any]]] = [
     ("fax", scan(2, 1728, 30), bytes.fromhex("03c00d0100"), {"width": 1728, "rows": (30,), "turned": 1, "aligned": 1}),
     ("fax", scan(3, 9000, 9), bytes.fromhex("00a8460102070211ee"), {"width": 9000, "rows": (9,)}),
     ("fax", NOISE[:900], bytes.fromhex("00480101"), {"width": 72, "rows": (100,)}),
+    ("packbits", RUNS[:900], bytes.fromhex("010202420764010000"), {"row": 100, "sizes": (900,)}),
+    ("packbits", RUNS[:900], bytes.fromhex("0002031e0c1e010000"), {"row": 30, "sizes": (900,)}),
+    ("packbits", RUNS[:900], bytes.fromhex("0203033c0c023c010000"), {"row": 60, "sizes": (900,), "table": 2}),
+    ("packbits", bytes(300) + NOISE[:300], bytes.fromhex("0102028080d804010000"), {"row": 600, "sizes": (600,)}),
+    (
+        "packbits", RUNS[:1500], bytes.fromhex("010202420c6402e8070003beef00f4030000"),
+        {"row": 100, "sizes": (1000, 500)},
+    ),
 ]  # fmt: skip
 
 PINS = [
     "afdbc465", "f5b4b283", "c097ab75", "e4131eda", "11ccc4a8", "a80235bb", "15511ef7", "f9ba418b", "88ae4c7c",
     "9de7cc2f", "950d4c9a", "0f6ce943", "c68e153e", "5208195f", "c811dc45", "76ae14d0", "d0b0cc42", "093bdd19",
     "c991b46f", "a0d3682e", "453023fd", "8c73ba5d", "2549fbde", "5d111bbb", "a8ad2adb", "7356aa40", "711261d0",
-    "8bfdf90c", "7af743b6",
+    "8bfdf90c", "7af743b6", "f89a3a36", "cc00ddb2", "a8b4bda3", "36471007", "657fcc54",
 ]  # fmt: skip
 
 
@@ -137,8 +155,11 @@ def test_opens_what_it_is_for(number: int) -> None:
     name, inner, recipe, hints = CASES[number]
     coded = made(name, inner, recipe)
     assert coded is not None
-    if "sizes" in hints:
+    if name == "lzw" and "sizes" in hints:
         hints = {**hints, "cuts": (_first_stream(inner[:1000]),)}
+    if name == "packbits" and len(hints["sizes"]) > 1:
+        first = made(name, inner[:1000], recipe[:6] + bytes.fromhex("010003beef00"))
+        hints = {**hints, "cuts": (len(first or b""),)}
     opened = opener(name).open(coded, MOST, **hints)
     assert opened == Opened(inner, recipe)
     assert opener(name).close(inner, recipe, len(coded)) == coded
@@ -231,6 +252,50 @@ def test_fax_is_as_in_plain_python(inner: bytes, width: int, flags: int, marks: 
     assert close("fax", inner, recipe, len(coded)) == coded
 
 
+@st.composite
+def packbits_recipes(draw: st.DrawFn) -> bytes:
+    flags = draw(st.integers(0, 3))
+    out = bytes((flags, draw(st.integers(2, 5)), draw(st.integers(2, 4)), draw(st.integers(2, 128))))
+    out += bytes((draw(st.sampled_from((1, 2, 3, 4, 5, 100, 127, 128))),))
+    if flags & 2:
+        out += bytes((draw(st.sampled_from((2, 4))),))
+    out += uleb(draw(st.sampled_from((0, 1, 2, 3, 5, 10, 300)))) + b"\1"
+    odds = draw(st.integers(0, 4))
+    out += uleb(odds)
+    for _ in range(odds):
+        out += uleb(draw(st.integers(0, 3))) + bytes((draw(st.sampled_from((0, 1, 2, 128, 254, 255, 250))),))
+    return out + uleb(len(more := draw(st.binary(max_size=2)))) + more
+
+
+@given(
+    st.one_of(some, st.lists(st.tuples(st.integers(0, 3), st.integers(1, 4)), max_size=90).map(
+        lambda runs: b"".join(bytes((byte,)) * count for byte, count in runs)
+    )),
+    packbits_recipes(),
+)  # fmt: skip
+def test_packbits_is_as_in_plain_python(inner: bytes, recipe: bytes) -> None:
+    coded = made("packbits", inner, recipe)
+    size = 50 if coded is None else len(coded)
+    assert close("packbits", inner, recipe, size) == coded
+
+
+def test_packbits_of_an_encoder_without_rules_is_listed_or_left() -> None:
+    draw = random.Random(3)
+    for often in (0.0, 0.004, 0.9):
+        coded, plain, at = b"", RUNS, 0
+        while at < len(plain):
+            run = next((k for k in range(at, len(plain)) if plain[k] != plain[at]), len(plain)) - at
+            run = min(run, 128)
+            if run > 2 and draw.random() >= often:
+                coded, at = coded + bytes((257 - run, plain[at])), at + run
+            else:
+                count = min(draw.randrange(1, 5), len(plain) - at) if draw.random() < often else 1
+                coded, at = coded + bytes((count - 1,)) + plain[at : at + count], at + count
+        opened = opener("packbits").open(coded, MOST, row=len(plain), sizes=(len(plain),))
+        assert (opened is None) == (often > 0.5 or opened is None)
+        assert opened is None or opened.inner == plain
+
+
 @given(
     st.sampled_from(("base64", "hexadecimal", "ascii85")), st.binary(max_size=200), st.integers(0, 7),
     st.integers(1, 99), small, st.integers(0, 90), st.binary(min_size=1, max_size=9),
@@ -258,7 +323,10 @@ def test_opens_any_bytes_exactly_or_not(name: str, coded: bytes, most: int, data
         "lzw": {"gif": data.draw(st.booleans()), "size": data.draw(small)},
         "differences": {"row": data.draw(small), "width": data.draw(st.integers(1, 8))},
         "fax": {"width": data.draw(small), "rows": (data.draw(small),)},
-    }
+        "packbits": {
+            "row": data.draw(small), "sizes": (data.draw(small),), "table": data.draw(st.sampled_from((0, 0, 2, 4)))
+        },
+    }  # fmt: skip
     hints = by_name.get(name, {"first": data.draw(small), "line": data.draw(small), "between": b"\n"})
     opened = opener(name).open(coded, most, **hints)
     inner, recipe = opened or (b"", b"")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 
+import naive_repeats
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nzip.formats.container.copies import LEAST
-from nzip.formats.repeats.finder import Cut, Finder, _of_whole
+from nzip.formats.repeats.finder import Cut, Finder, _of_whole, gear
 
 BLOCK = 3000
 
@@ -86,6 +87,57 @@ def test_is_the_same_however_it_comes(seed, pieces):
     assert [(cut.literals, cut.copies) for cut in cuts] == [(c.literals, c.copies) for c in blocks_of(data, [1 << 20])]
 
 
+def naive_blocks(data: bytes, reach: int, old: bytes, block: int) -> list[naive_repeats.Cut]:
+    """Return what plain Python makes of `data`, as `blocks_of` does."""
+    finder, rest, cuts, at = naive_repeats.Finder(reach, old), bytearray(), [], 0
+    while at < len(data):
+        room = min(block - finder.literals, 4 * block - len(rest), 500)
+        if room > 0:
+            rest += data[at : at + room]
+            at += room
+            finder.scan(rest)
+        if block <= finder.literals or len(rest) >= 4 * block:
+            cuts.append(finder.cut(block))
+            finder.advance(cuts[-1])
+            del rest[: cuts[-1].size]
+    while rest:
+        cuts.append(finder.cut(block))
+        finder.advance(cuts[-1])
+        del rest[: cuts[-1].size]
+    return cuts
+
+
+def copied_about(seed: int) -> bytes:
+    """Return noise, text of few letters, and copies of all of that: long and short, changed, and one in another."""
+    random_ = random.Random(seed)
+    out = bytearray(random_.randbytes(1500))
+    while len(out) < 18_000:
+        way = random_.randrange(6)
+        if way == 0:
+            out += random_.randbytes(random_.randrange(900))
+        elif way == 1:
+            out += bytes(random_.choice(b"abc") for _ in range(random_.randrange(300)))
+        elif way == 2:
+            out += bytes((random_.randrange(256),)) * random_.randrange(400)
+        else:
+            start = random_.randrange(len(out))
+            piece = bytes(out[start : start + random_.choice((90, 130, 300, 2000, 5000))])
+            out += like(piece, random_, random_.choice((0, 0, 1, 5))) if piece else b""
+    return bytes(out)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_finds_what_plain_python_finds(seed):
+    random_ = random.Random(seed)
+    data = copied_about(seed)
+    old = like(data[: random_.choice((3000, 9000))], random_, 20) if seed % 3 == 0 else b""
+    reach, block = random_.choice((1 << 11, 1 << 12, 1 << 13, 1 << 16)), random_.choice((400, 1500, BLOCK))
+    found = blocks_of(data, [500], reach=reach, old=old, block=block)
+    assert [(cut.size, cut.literals, tuple(map(tuple, cut.copies))) for cut in found] == [
+        tuple(cut) for cut in naive_blocks(data, reach, old, block)
+    ]
+
+
 def test_most_of_a_repeat_is_found():
     data = repetitive(1)
     cuts = blocks_of(data, [1 << 20])
@@ -108,6 +160,30 @@ def test_reach(reach):
 @pytest.mark.parametrize("data", [bytes(50_000), b"ab" * 25_000, bytes(range(256)) * 200, b"x", b"", b"short"])
 def test_plain_shapes(data):
     assert content_of(blocks_of(data, [999]), 1 << 16) == data
+
+
+@pytest.mark.parametrize("run", [b"\0", b"\xff", b"rgb", b"\x12\x34\x56\x78", b"seven b"])
+def test_a_long_run_is_a_few_copies(run):
+    run, noise = run * (1 << 20), random.Random(8).randbytes(500)
+    data = noise + run[: 1 << 20] + noise
+    for pieces in ([1 << 20], [70_001]):
+        cuts = blocks_of(data, pieces, reach=1 << 22, block=1 << 21)
+        assert content_of(cuts, 1 << 22) == data
+        assert sum(len(cut.literals) for cut in cuts) < 600_000
+        assert sum(len(cut.copies) for cut in cuts) < 20
+    cuts = blocks_of(data, [1 << 20], reach=1 << 22, block=1 << 21, old=run[: 1 << 19])
+    assert content_of(cuts, 1 << 22, run[: 1 << 19]) == data
+    assert sum(len(cut.literals) for cut in cuts) < 600_000
+
+
+def test_bytes_that_are_all_marks_are_a_run_too():
+    """Some byte's run has the hash of a mark at all of its places, others at none."""
+    few = [run for run in range(256) if (-int(gear()[run])) % (1 << 64) >> 58 == 0]
+    assert few
+    for byte in few:
+        data = bytes((byte,)) * (1 << 20)
+        cuts = blocks_of(data, [1 << 20], reach=1 << 22, block=1 << 21)
+        assert sum(len(cut.literals) for cut in cuts) < 300_000
 
 
 def test_an_old_file():

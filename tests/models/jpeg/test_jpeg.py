@@ -6,14 +6,19 @@ import contextlib
 import os
 import random
 import time
+import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from formats.jpeg import made
 
 from nzip.errors import CorruptError
 from nzip.formats.container.wire import Reader, uleb
 from nzip.formats.content.kinds import Content, Segment
+from nzip.formats.jpeg import planes
+from nzip.formats.jpeg.recoding import Manner, outline
 from nzip.models.jpeg import layout, plan, standard
 from nzip.models.jpeg.engine import KIND, JpegEngine
 
@@ -56,14 +61,73 @@ def test_a_thumbnail_in_a_head_is_coded_as_a_file() -> None:
 
 
 @pytest.mark.skipif(JIT_OFF, reason="takes long")
-def test_coefficients_of_many_files_are_not_all_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    block = made.file("thumbnail") + made.file("grey") * 3
-    payload = coded(block)
-    monkeypatch.setitem(layout.PRESETS, 1, layout.PRESETS[1]._replace(blocks=150))
-    found: list[plan.File] = []
-    plan.planned(block, 150, found)
-    assert {file.apart.planes is None for file in found} == {True, False}
-    assert ENGINE.encode(block, {"preset": 1}) == payload
+@pytest.mark.parametrize(
+    "name", ["baseline_420", "baseline_422_optimised", "baseline_444_restarts", "rgb", "cmyk", "cut"]
+)
+def test_strips_of_any_size_come_back(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    block = made.variants()[name]
+    whole = len(coded(block))
+    for strip in (1, 9, 40):
+        monkeypatch.setattr(planes, "STRIP", strip)
+        assert abs(len(coded(block)) - whole) < whole // 40
+
+
+@pytest.mark.skipif(JIT_OFF, reason="takes long")
+def test_pictures_that_have_to_be_held_are_left_where_they_are_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nzip.models.jpeg.engine.LEAST_HELD", 8)
+    monkeypatch.setitem(layout.PRESETS, 1, layout.PRESETS[1]._replace(memory=1))
+    fits = {name: len(ENGINE.encode(block, {"preset": 1})) < len(block) for name, block in made.variants().items()}
+    assert fits == {name: made.apart(block).outline.by_rows for name, block in made.variants().items()}
+    coded(made.file("baseline_420"))
+
+
+def _peak(call: Callable[[], bytes]) -> tuple[bytes, int]:
+    tracemalloc.start()
+    try:
+        return call(), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.skipif(JIT_OFF, reason="takes long")
+@pytest.mark.parametrize("preset", [1, 2])
+@pytest.mark.parametrize(
+    ("name", "side"), [("grey", 50), ("grey", 600), ("progressive_grey", 50), ("progressive_grey", 300)]
+)
+def test_memory_is_stated(name: str, side: int, preset: int) -> None:
+    block = made.large(name, side)
+    coded(made.file("grey"), preset)  # what is kept
+    payload, encoding = _peak(lambda: ENGINE.encode(block, {"preset": preset}))
+    assert len(payload) < len(block)
+    assert encoding < ENGINE.encode_memory({"preset": preset}, len(block))
+    back, decoding = _peak(lambda: ENGINE.decode(payload, len(block), {"preset": preset}))
+    assert back == block
+    assert decoding < ENGINE.memory({"preset": preset}, len(block))
+    if name == "grey":  # a strip of the picture, no more
+        beside = 4 * layout.CELLS + 130 * (planes.STRIP + 4 * side) + 12_000_000
+        assert decoding < beside + 5 * len(block)
+        assert encoding < beside + 8 * len(block)
+
+
+def test_memory_is_that_of_a_level() -> None:
+    for preset, most in ((1, 160 << 20), (2, 300 << 20)):
+        stated = [ENGINE.memory({"preset": preset}, size) for size in range(1, 12 << 20, 99_991)]
+        assert stated == sorted(stated)
+        assert stated[-1] <= most
+
+
+def test_a_picture_that_would_be_held_is_refused_before_memory_is_taken() -> None:
+    """It has few enough blocks for the file's size, but too many for the memory that is stated."""
+    head = made.apart(made.file("progressive_grey")).head
+    at = head.index(b"\xff\xc2") + 5
+    for side, wrong in ((6000, None), (9000, "held")):
+        huge = head[:at] + side.to_bytes(2, "big") * 2 + head[at + 4 :]
+        most = ENGINE._most({"preset": 1}, 1 << 20)
+        if wrong is None:
+            outline(huge, Manner(1), 1 << 20, most)
+            continue
+        with pytest.raises(CorruptError, match=wrong):
+            outline(huge, Manner(1), 1 << 20, most)
 
 
 def test_bytes_that_are_no_file_are_left_to_others() -> None:
@@ -71,10 +135,12 @@ def test_bytes_that_are_no_file_are_left_to_others() -> None:
         assert len(ENGINE.encode(block, {"preset": 1})) == len(block) + 1
 
 
-def _planes(outline: Any, size: int) -> Any:
-    import numpy as np
+def _filler(outline: Any, size: int) -> Any:
+    return lambda planes: None
 
-    return np.zeros(64 * (outline.frame.blocks + 1), np.int16)
+
+def _restored(said: bytes, size: int) -> int:
+    return plan.restored(Reader(said), np.zeros(size, np.uint8), 1 << 20, _filler)
 
 
 @pytest.mark.skipif(JIT_OFF, reason="takes long")
@@ -87,10 +153,9 @@ def test_changed_plans_are_found() -> None:
             for _ in range(dice.randrange(1, 4)):
                 wrong[dice.randrange(min(len(wrong), 500))] = dice.randrange(256)
             try:
-                out = plan.restored(Reader(bytes(wrong)), len(block), 1 << 20, _planes)
+                assert _restored(bytes(wrong), len(block)) <= len(block), name
             except CorruptError:
                 continue
-            assert len(out) <= len(block), name
 
 
 @pytest.mark.parametrize(
@@ -109,7 +174,7 @@ def test_changed_plans_are_found() -> None:
 )
 def test_plans_that_are_none(wrong: bytes) -> None:
     with pytest.raises(CorruptError):
-        plan.restored(Reader(wrong), 1000, 1 << 20, _planes)
+        _restored(wrong, 1000)
 
 
 def test_a_huge_picture_is_refused_before_memory_is_taken() -> None:
@@ -118,7 +183,7 @@ def test_a_huge_picture_is_refused_before_memory_is_taken() -> None:
     head = huge[: huge.index(b"\xff\xda") + 10]
     record = uleb(1) + uleb(0) + uleb(1 << 20) + b"\1\1" + b"\0" + uleb(len(head)) + head
     with pytest.raises(CorruptError, match="too large"):
-        plan.restored(Reader(record + uleb(0)), 1 << 20, layout.PRESETS[2].blocks, _planes)
+        _restored(record + uleb(0), 1 << 20)
 
 
 @pytest.mark.skipif(JIT_OFF, reason="takes long")

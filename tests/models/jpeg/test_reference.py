@@ -8,6 +8,7 @@ import naive_jpeg
 import pytest
 from formats.jpeg import made
 
+from nzip.formats.jpeg import planes
 from nzip.models.jpeg import standard
 from nzip.registry import ENGINES
 
@@ -41,3 +42,12 @@ def test_the_reference_reads_several_files() -> None:
     block = SMALL["tiny"] * 2 + b"between" + SMALL["tiny"]
     payload = ENGINES.by_name("jpeg").encode(block, {"preset": 1})
     assert naive_jpeg.decode(payload, 1, standard.read_before()) == block
+
+
+@pytest.mark.skipif(JIT_OFF, reason="takes long")
+@pytest.mark.parametrize("name", ["baseline_420", "4:4:0", "cmyk", "progressive_444_restarts"])
+def test_the_reference_reads_strips(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planes, "STRIP", 20)
+    monkeypatch.setattr(naive_jpeg, "STRIP", 20)
+    payload = ENGINES.by_name("jpeg").encode(SMALL[name], {"preset": 1})
+    assert naive_jpeg.decode(payload, 1, standard.read_before()) == SMALL[name]

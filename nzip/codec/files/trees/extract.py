@@ -16,6 +16,7 @@ from nzip.codec.files.targets import Run
 from nzip.codec.files.transfer import delete
 from nzip.codec.files.trees.some import extract_some
 from nzip.codec.files.trees.unpacker import Unpacker, new_room
+from nzip.codec.like import Like
 from nzip.outputs import AnyPath, sync_folder
 
 
@@ -27,6 +28,8 @@ def extract_tree(
     paths: Iterable[str] | None = None,
     threads: int = 0,
     max_memory: int | None = None,
+    like: Like = None,
+    primer: Like = None,
     restore: bool = False,
     outside_links: bool = False,
     remove: bool = False,
@@ -48,7 +51,7 @@ def extract_tree(
         paths: extract only these, from the blocks that hold them; see `extract_some`. Then `source` may be any tar
             archive that was compressed, and `target`, `restore` and `remove` are left out.
         restore: where `target` is left out, take the name that the archive states for the directory.
-        threads, max_memory, progress, prepare: as for `decompress_file`.
+        threads, max_memory, like, primer, progress, prepare: as for `decompress_file`.
         outside_links: also make symbolic links that lead outside. Nothing is written through them.
         remove: delete the archive once all that was extracted was compared with it.
         force: replace an existing directory by the extracted one, but with `restore` none that has something in it
@@ -64,8 +67,9 @@ def extract_tree(
     if paths is not None:
         if target is not None or restore or remove:
             raise ValueError("target, restore and remove are for whole archives")
-        limits: dict[str, Any] = {"max_memory": max_memory, "outside_links": outside_links, "force": force, "run": run}
-        return extract_some(source, paths, folder, progress=progress, prepare=prepare, **limits)
+        common: dict[str, Any] = {"max_memory": max_memory, "like": like, "primer": primer}
+        common |= {"outside_links": outside_links, "force": force, "run": run}
+        return extract_some(source, paths, folder, progress=progress, prepare=prepare, **common)
     started = time.perf_counter()
     path = os.fspath(source)
     with Source(path) as src:
@@ -86,12 +90,13 @@ def extract_tree(
                 run=run or Run([path]),
                 memory=DEFAULT_MAX_MEMORY if max_memory is None else max_memory,
             )
-            with Members(src, threads=threads, max_memory=max_memory, prepare=prepare) as content:
+            beside: dict[str, Any] = {"like": like, "primer": primer}
+            with Members(src, threads=threads, max_memory=max_memory, prepare=prepare, **beside) as content:
                 stream = _Stream(src, content, progress)
                 entries = unpacker.unpack(stream)
             unpacker.finish()
             if remove:
-                with Source(path) as again, Members(again, threads=threads, max_memory=max_memory) as content:
+                with Source(path) as again, Members(again, threads=threads, max_memory=max_memory, **beside) as content:
                     unpacker.compare(_Stream(again, content))
                 src.refuse_changed()
             place = unpacker.commit(sync=remove)

@@ -25,6 +25,7 @@ from nzip.codec.files.trees.tar import Entry, Input
 from nzip.codec.files.trees.tree import Tree
 from nzip.codec.files.trees.unpacker import Unpacker, new_room
 from nzip.codec.inspect import inspect
+from nzip.codec.like import Like
 from nzip.errors import FileError, NzipError
 from nzip.formats.container.entries import TreeEntry
 from nzip.outputs import AnyPath, changing
@@ -46,6 +47,8 @@ def extract_some(
     folder: AnyPath | None = None,
     *,
     max_memory: int | None = None,
+    like: Like = None,
+    primer: Like = None,
     outside_links: bool = False,
     force: bool = False,
     run: Run | None = None,
@@ -63,7 +66,7 @@ def extract_some(
             nothing answers to are named in the result's `missing`.
         folder: the directory to extract into, which is made if it is missing; the archive's own where left out.
         force: replace files and directories that are there.
-        max_memory, outside_links, run, progress, prepare: as for `extract_tree`.
+        max_memory, like, primer, outside_links, run, progress, prepare: as for `extract_tree`.
 
     Raises:
         CorruptError, UnsupportedError, LimitError: see `Decompressor`; CorruptError also for a damaged archive.
@@ -73,7 +76,7 @@ def extract_some(
     started = time.perf_counter()
     path = os.fspath(source)
     into = os.path.dirname(path) if folder is None else os.fspath(folder)
-    with Tree(path, max_memory=max_memory) as tree:
+    with Tree(path, max_memory=max_memory, like=like, primer=primer) as tree:
         chosen = choose(tree.entries, paths)
         if not chosen.roots:
             raise FileError(path, _missing(chosen.missing))
@@ -115,6 +118,8 @@ def give_some(
     out: BinaryIO,
     *,
     max_memory: int | None = None,
+    like: Like = None,
+    primer: Like = None,
     progress: Progress | None = None,
     prepare: Prepare | None = None,
 ) -> FileResult:
@@ -124,7 +129,7 @@ def give_some(
     """
     started = time.perf_counter()
     path = os.fspath(source)
-    with Tree(path, max_memory=max_memory) as tree:
+    with Tree(path, max_memory=max_memory, like=like, primer=primer) as tree:
         chosen = choose(tree.entries, paths)
         if not chosen.roots:
             raise FileError(path, _missing(chosen.missing))

@@ -16,6 +16,7 @@ from nzip.codec.blocks import DEFAULT_MAX_MEMORY
 from nzip.codec.files.sources import refuse_unreadable
 from nzip.codec.files.trees import table, tar
 from nzip.codec.files.trees.order import walk_order
+from nzip.codec.like import Like
 from nzip.codec.nzipfile import NzipFile
 from nzip.errors import CorruptError, FileError, UnsupportedError, over_memory
 from nzip.formats.container.entries import TreeEntry
@@ -24,19 +25,22 @@ from nzip.outputs import AnyPath
 _ENTRY_COST = 500  # bytes of memory that an entry takes beside its names
 
 
-def list_tree(source: AnyPath | BinaryIO, *, max_memory: int | None = None) -> list[TreeEntry]:
+def list_tree(
+    source: AnyPath | BinaryIO, *, max_memory: int | None = None, like: Like = None, primer: Like = None
+) -> list[TreeEntry]:
     """Return the entries of a packed directory, or of any tar archive that was compressed, in the order of their names.
 
     Args:
         source: a path, or a seekable binary file.
         max_memory: most bytes of memory for a block, and for the entries; None for 2 GiB.
+        like, primer: as for `Decompressor`.
 
     Raises:
         CorruptError, UnsupportedError, LimitError: see `Decompressor`; CorruptError also for a damaged archive.
         FileError: it is no archive.
         OSError: it cannot be read.
     """
-    with Tree(source, max_memory=max_memory) as tree:
+    with Tree(source, max_memory=max_memory, like=like, primer=primer) as tree:
         return sorted(tree.entries, key=lambda entry: walk_order(entry.name))
 
 
@@ -44,7 +48,7 @@ class Tree(Closing):
     """The entries of an archive and their contents, for a `with`.
 
     Args:
-        source, max_memory: as for `list_tree`.
+        source, max_memory, like, primer: as for `list_tree`.
 
     Attributes:
         name: of the source, for messages.
@@ -52,7 +56,9 @@ class Tree(Closing):
         tabled: whether they are from a table.
     """
 
-    def __init__(self, source: AnyPath | BinaryIO, *, max_memory: int | None = None):
+    def __init__(
+        self, source: AnyPath | BinaryIO, *, max_memory: int | None = None, like: Like = None, primer: Like = None
+    ):
         limit = DEFAULT_MAX_MEMORY if max_memory is None else max_memory
         self._owned = isinstance(source, str | os.PathLike)
         if self._owned:
@@ -71,7 +77,7 @@ class Tree(Closing):
                 found = table.decode(self._file, limit, self._keep)
             self.tabled = found is not None
             self._file.seek(0)
-            self._content = NzipFile(self._file, max_memory=limit)
+            self._content = NzipFile(self._file, max_memory=limit, like=like, primer=primer)
             self.entries = list(self._walked()) if found is None else found
         except BaseException:
             self.close()

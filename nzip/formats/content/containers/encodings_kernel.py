@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from nzip.entropy.integers import i64
-from nzip.entropy.jit import bare, inlined
+from nzip.entropy.integers import i64, u64
+from nzip.entropy.jit import bare
 from nzip.formats.content.containers.alphabets import BASE64, BREAKING, HEXADECIMAL
 
 STEP = 48  # a first line has so many characters at least
@@ -17,7 +17,7 @@ START, STOP, ALPHABET, FIRST, LINE, LAST, BETWEEN = range(7)  # of a run: places
 COLUMNS = 7
 
 
-@inlined
+@bare
 def _narrowed(mask: int, kind: int, sure: int) -> Any:
     """The alphabets of `mask` that have a letter of `kind` too, for text that goes on; 0 where it ends. Where `sure`
     says so, digits of hexadecimal numbers stay such."""
@@ -25,26 +25,26 @@ def _narrowed(mask: int, kind: int, sure: int) -> Any:
     return left if left & BASE64 and (not sure or left & HEXADECIMAL) else 0
 
 
-@inlined
+@bare
 def _after(data: Any, classes: Any, at: int) -> Any:
     """Where the bytes between two lines that begin at `at` end; `at` where there are none that break a line."""
     k = at
     breaks = False
     going = True
     while going and k < len(data) and k - at <= LONGEST:
-        byte = data[k]
-        following = data[k + 1] if k + 1 < len(data) else 0
+        byte = i64(data[u64(k)])
+        following = i64(data[u64(k + 1)]) if k + 1 < len(data) else i64(0)
         if byte == 92 and (following == 110 or following == 114 or following == 116):  # backslash and n, r, t
             breaks = breaks or following != 116
             k += 2
         elif byte == 38 and following == 35:  # &#10;
             end = k + 2
-            while end < len(data) and end < k + 7 and data[end] != 59:
+            while end < len(data) and end < k + 7 and data[u64(end)] != 59:
                 end += 1
-            going = end < len(data) and data[end] == 59
+            going = end < len(data) and data[u64(end)] == 59
             breaks = True
             k = end + 1
-        elif classes[byte] & BREAKING:
+        elif classes[u64(byte)] & BREAKING:
             breaks = breaks or byte == 10 or byte == 13
             k += 1
         else:
@@ -65,14 +65,14 @@ def runs(data: Any, classes: Any, least: int, out: Any) -> int:
     floor = i64(0)  # where the last run ended
     at = i64(STEP // 2)
     while at < size and COLUMNS * (found + 1) <= len(out):
-        mask = i64(classes[data[at]])
+        mask = i64(classes[u64(data[u64(at)])])
         if not mask & BASE64:
             at += STEP
             continue
         start = at
         whole = True
         while whole and start > floor:
-            left = _narrowed(mask, i64(classes[data[start - 1]]), 0)
+            left = _narrowed(mask, i64(classes[u64(data[u64(start - 1)])]), i64(0))
             whole = left != 0
             if whole:
                 mask = left
@@ -80,7 +80,7 @@ def runs(data: Any, classes: Any, least: int, out: Any) -> int:
         stop = at + 1
         whole = True
         while whole and stop < size:
-            left = _narrowed(mask, i64(classes[data[stop]]), 0)
+            left = _narrowed(mask, i64(classes[u64(data[u64(stop)])]), i64(0))
             whole = left != 0
             if whole:
                 mask = left
@@ -103,7 +103,7 @@ def runs(data: Any, classes: Any, least: int, out: Any) -> int:
                     text = stop
                 k = i64(0)
                 while text > stop and k < between:
-                    if data[gap + k] != data[stop + k]:
+                    if data[u64(gap + k)] != data[u64(stop + k)]:
                         text = stop
                     k += 1
             if text == stop:
@@ -112,7 +112,7 @@ def runs(data: Any, classes: Any, least: int, out: Any) -> int:
             going = True
             narrow = mask
             while going and end < size:
-                left = _narrowed(narrow, i64(classes[data[end]]), sure)
+                left = _narrowed(narrow, i64(classes[u64(data[u64(end)])]), sure)
                 going = left != 0
                 if going:
                     narrow = left
@@ -132,7 +132,7 @@ def runs(data: Any, classes: Any, least: int, out: Any) -> int:
                 last = length
         pads = i64(0)
         if not mask & HEXADECIMAL:
-            while pads < 2 and stop + pads < size and data[stop + pads] == 61:
+            while pads < 2 and stop + pads < size and data[u64(stop + pads)] == 61:
                 pads += 1
             pads = pads if (total + pads) % 4 == 0 else 0
             stop += pads
@@ -148,11 +148,13 @@ def runs(data: Any, classes: Any, least: int, out: Any) -> int:
                 last -= 1
         if total >= least and mask & HEXADECIMAL != HEXADECIMAL:
             row = COLUMNS * found
-            out[row + START], out[row + STOP], out[row + ALPHABET] = start, stop, mask
-            out[row + FIRST] = first
-            out[row + LINE] = line if stop - start > first else 0
-            out[row + LAST] = last if last > line else 0
-            out[row + BETWEEN] = between
+            out[u64(row + START)] = start
+            out[u64(row + STOP)] = stop
+            out[u64(row + ALPHABET)] = mask
+            out[u64(row + FIRST)] = first
+            out[u64(row + LINE)] = line if stop - start > first else 0
+            out[u64(row + LAST)] = last if last > line else 0
+            out[u64(row + BETWEEN)] = between
             found += 1
         floor = stop
         at = stop + STEP - 1

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from heapq import merge
 
 from nzip.formats.content import headers, segments
-from nzip.formats.content.containers import dib, dicom, encodings, gif, hdf5, modules, scan, tiff, y4m
+from nzip.formats.content.containers import dib, dicom, encodings, gif, hdf5, modules, psd, scan, tiff, y4m
 from nzip.formats.content.containers.base import Found
 from nzip.formats.content.containers.deflated import gzip_member, zlib_stream
 from nzip.formats.content.containers.jpeg import jpeg
@@ -28,6 +28,7 @@ FINDERS: dict[int, Finder] = {
     scan.GIF: lambda data, at, budget: gif.find(data, at),
     scan.TIFF_LITTLE: lambda data, at, budget: tiff.find(data, at),
     scan.TIFF_BIG: lambda data, at, budget: tiff.find(data, at),
+    scan.PSD: lambda data, at, budget: psd.find(data, at),
     scan.DIB: lambda data, at, budget: dib.find(data, at),
     scan.IMPULSE: lambda data, at, budget: modules.find(data, at),
     scan.SCREAM: lambda data, at, budget: modules.find(data, at),

@@ -1,15 +1,23 @@
-"""Where deflate streams end, which says whether they are streams at all."""
+"""Where deflate streams end, which says whether they are streams at all.
+
+What is found decides how a block is coded, and so comes from this package's own inflate, not from the machine's zlib:
+the same bytes are made everywhere.
+"""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from nzip.formats.content.containers.base import Found
+from nzip.formats.openers.deflate import inflation, layout
+from nzip.process import imported
 
-PIECE = 1 << 16  # bytes that are looked at, and made, at once
 FIRST = 1 << 10  # bytes that are looked at first: noise seldom lasts longer
+WINDOW = 1 << 15
+PIECE = 1 << 20  # bytes that are made at once; a block that makes more is begun anew with room for twice as many
+MOST_OF_BLOCK = 1 << 25  # bytes that a block of a stream may make
 EXPANSION, ROOM = 12, 64 << 20  # bytes that trials may make: so many times those searched, and these
 TRIALS = 1 << 16  # trials in one search
 
@@ -45,35 +53,110 @@ class Budget:
 
     def __init__(self, size: int, again: Search):
         self.again = again
+        self._data = b""
+        self._array: Any = None
         self._made = ROOM + EXPANSION * size
         self._trials = TRIALS
         self.walked = ROOM + EXPANSION * size
 
     def inflated(self, data: bytes, start: int, stop: int | None = None) -> Stream | None:
         """Return the stream that begins at `start`, if there is one that ends at `stop` or before it."""
+        status, stream = self.followed(data, start, stop)
+        return stream if status == layout.DONE else None
+
+    def followed(
+        self, data: bytes, start: int, stop: int | None = None, fits: Callable[[int, int], bool] = lambda at, size: True
+    ) -> tuple[int, Stream]:
+        """Follow what begins at `start`, up to `stop`, while `fits` says so of where it is and of what it holds so far.
+
+        Returns:
+            DONE, BAD (also where that takes too long), SHORT or MORE, as in `layout`; and what was read of it.
+        """
         self._trials -= 1
+        none = layout.BAD, Stream(start, 0, 1, 0)
         if self._trials < 0 or self._made <= 0:
-            return None
+            return none
+        imported("numpy")
+        import numpy as np
+
         end = len(data) if stop is None else min(stop, len(data))
-        view, at, size, adler, crc = memoryview(data), start, 0, 1, 0
-        piece = FIRST
-        inflater = zlib.decompressobj(-15)
-        rest: bytes | memoryview = b""
-        try:
-            while not inflater.eof:
-                if not rest:
-                    rest = view[at : min(at + piece, end)]
-                    at += len(rest)
-                    piece = PIECE
-                    if not rest:
-                        return None
-                made = inflater.decompress(rest, PIECE)
-                rest = inflater.unconsumed_tail
-                size += len(made)
-                self._made -= len(made)
-                if self._made < 0:
-                    return None
-                adler, crc = zlib.adler32(made, adler), zlib.crc32(made, crc)
-        except zlib.error:
-            return None
-        return Stream(at - len(inflater.unused_data), size, adler, crc)
+        if end - start > FIRST:
+            first = _Reader(np.frombuffer(data, np.uint8, FIRST, start).copy(), FIRST << 4)
+            if first.read() == layout.BAD or not self._paid(first.made):
+                return none
+        if self._data is not data:
+            self._data, self._array = data, np.frombuffer(data, np.uint8).copy()  # such as can be passed without numba
+        reader, read, status = _Reader(self._array[start:end], WINDOW + PIECE), Stream(start, 0, 1, 0), layout.MORE
+        while status == layout.MORE:
+            status = reader.read()
+            made = reader.taken()
+            if not self._paid(reader.made):
+                return none
+            size, adler, crc = read.size + len(made), zlib.adler32(made, read.adler), zlib.crc32(made, read.crc)
+            read = Stream(start + reader.end, size, adler, crc)
+            if not fits(read.stop, read.size) or (status == layout.MORE and not len(made) and not reader.grow()):
+                return layout.MORE, read
+        return status, read
+
+    def _paid(self, made: int) -> bool:
+        """Whether `made` bytes more may be made."""
+        self._made -= made
+        return self._made >= 0
+
+
+class _Reader:
+    """Reads a stream block by block, and keeps no more of what it holds than a window and what was made last.
+
+    Args:
+        coded: uint8, contiguous and such as can be written.
+        room: bytes that may be kept.
+
+    Attributes:
+        made: bytes that the last `read` made.
+        end: coded bytes that were read; the stream's end behind the last `read`.
+    """
+
+    def __init__(self, coded: Any, room: int):
+        import numpy as np
+
+        self._coded = coded
+        self._plain = np.empty(room, np.uint8)
+        self._tokens, self._blocks = np.empty(0, np.uint32), np.empty(0, np.int64)
+        self._scratch, self._state = np.empty(layout.SCRATCH, np.int32), np.zeros(8, np.int64)
+        self.made, self._kept = 0, 0
+
+    def read(self) -> int:
+        """Read as much as there is room for; return what the loop returns."""
+        from nzip.formats.openers.deflate.tables import TABLES
+
+        state = self._state
+        self._kept = int(state[layout.OUT])
+        status: int = inflation.read(
+            self._coded, state, self._plain, self._tokens, self._blocks, self._scratch, TABLES
+        )  # fmt: skip
+        stood = layout.OUT if status == layout.DONE else layout.REACHED
+        self.made = int(state[stood]) - self._kept
+        return status
+
+    def taken(self) -> Any:
+        """Return what the last `read` made of whole blocks, and keep the window of it."""
+        out, state = int(self._state[layout.OUT]), self._state
+        made = self._plain[self._kept : out].copy()
+        if out > WINDOW:
+            self._plain[:WINDOW] = self._plain[out - WINDOW : out].copy()
+            state[layout.OUT] = WINDOW
+        return made
+
+    def grow(self) -> bool:
+        """Make room for a block that makes more than there was room for; False where that is too much."""
+        import numpy as np
+
+        out, room = int(self._state[layout.OUT]), 2 * len(self._plain)
+        if room > MOST_OF_BLOCK:
+            return False
+        self._plain = np.concatenate((self._plain[:out], np.empty(room - out, np.uint8)))
+        return True
+
+    @property
+    def end(self) -> int:
+        return (int(self._state[layout.BIT]) + 7) // 8

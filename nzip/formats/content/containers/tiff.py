@@ -147,10 +147,11 @@ def _picture(fields: dict[int, list[int]], start: int, big: bool) -> Found | Non
     hints: dict[str, Any] = {
         "cuts": starts[1:],
         "sizes": tuple(high * row for high in heights),
+        "row": row,
     }
     if compression == GROUP4 and bits[0] == 1:
         hints |= {"width": columns, "rows": tuple(heights), "turned": one(FILL, 1) == 2}
-    opener = {LZW: "lzw", PACKED: "runs", GROUP4: "fax" if bits[0] == 1 else ""}.get(compression, "")
+    opener = {LZW: "lzw", PACKED: "packbits", GROUP4: "fax" if bits[0] == 1 else ""}.get(compression, "")
     return Found(start + first, start + last, opener, hints, inside=_pixels(picture)) if opener else None
 
 

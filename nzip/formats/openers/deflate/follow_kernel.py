@@ -11,9 +11,10 @@ from __future__ import annotations
 from nzip.entropy.binary import decode_step, encode_step, put_back, taken
 from nzip.entropy.integers import Array, i32, i64, u32, u64, width
 from nzip.entropy.jit import bare
-from nzip.formats.openers.deflate import constants, inflate_kernel
+from nzip.formats.openers.deflate import constants
 from nzip.formats.openers.deflate.constants import CODE_LENGTHS, DISTANCES, LITERALS, LONGEST, ORDER, SHORTEST
-from nzip.formats.openers.deflate.inflate_kernel import KIND_AT, START_AT, STOP_AT, TOKEN_AT, read_lengths
+from nzip.formats.openers.deflate.inflate_kernel import read_lengths
+from nzip.formats.openers.deflate.layout import KIND_AT, LENGTHS, START_AT, STOP_AT, TOKEN_AT
 from nzip.formats.openers.deflate.redo_kernel import longest, step_back
 from nzip.formats.openers.deflate.trees_kernel import (
     AT,
@@ -44,13 +45,13 @@ from nzip.formats.openers.deflate.trees_kernel import (
 # The settings (int64).
 DEPTH, NICE, FAMILY, SPARSE, BUILDER, JOINED, BUDGET, MOST_TOKENS, PADDING, WRITTEN = range(10)
 START, ON = 10, 11  # of a part of a stream: bytes before it, in which matches are found; whether it goes on behind
+OVER = 12  # tokens of a block that are coded behind the last one that is wanted, at most
 SETTINGS = 16
 THREE, FOUR = range(2)  # families: chains of places whose first three or four bytes hash alike
 
 CODING, DECODING = range(2)
 HASH_BITS = 15
 MASK = constants.FARTHEST - 1
-SAMPLED = 1 << 11
 DEEPEST = 1 << 13  # places that are looked at for a distance
 
 # Contexts.
@@ -377,7 +378,7 @@ def _header(mode: int, work: Array, tables: Array, settings: Array, scratch: Arr
     else:
         build_sorted(work, i64(LIT), i64(LITERALS), i64(15))
         build_sorted(work, i64(DIST), i64(DISTANCES), i64(15))
-    first = inflate_kernel.LENGTHS
+    first = LENGTHS
     for side in range(2):
         which = LIT if side == 0 else DIST
         elements = LITERALS if side == 0 else DISTANCES
@@ -452,13 +453,14 @@ def follow(
 
     plain (uint8): `size` bytes and padding. head, short (int32): zeros. before (uint16): two windows. CODING: tokens
     and blocks are those of the stream `coded`, and coding ends behind the block in which token `limit` stands, or in
-    it where it is long.
+    it after OVER tokens more.
     DECODING: tokens (uint32) has room for a block's, and `out` takes the stream. data (uint8): what the coder writes or
     reads. Returns the bytes of the plain text that were coded, below 0 where the data stands for no stream.
     """
     depth, nice = i64(settings[DEPTH]), i64(settings[NICE])
     family, sparse = i64(settings[FAMILY]), i64(settings[SPARSE])
     budget = i64(settings[BUDGET])
+    over = i64(settings[OVER])
     lens = work[WORK:]
     sizes = work[WORK + 320 :]
     need = SHORTEST if family == THREE else 4
@@ -640,7 +642,7 @@ def follow(
                     if actual > sparse and ahead < p:
                         ahead = p
                 done += 1
-                if mode == CODING and token >= limit + 8 * SAMPLED:
+                if mode == CODING and token >= limit + over:
                     return p
             if mode == CODING:
                 count(work, tables, tokens[first_token:], done)

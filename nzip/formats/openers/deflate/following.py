@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from nzip.errors import CorruptError
@@ -21,6 +22,12 @@ FEW = 512  # tokens for which only depths are tried
 ENOUGH = 200  # of a sample of so many coded bytes, a byte and 16 more are not worth looking for better
 ALL = 1 << 60
 SAMPLE = 1 << 13  # tokens by which settings are chosen
+OVER = 1 << 14  # more of them that the last block may have, whose codes then count
+FIRST = 1 << 12  # tokens by which most settings are ruled out
+BEST = 3  # that are left
+CLOSE = 1.125  # how much more of a stream a guide of others may take, and
+SPARE = 8  # so many bytes
+LONGER = 2  # how many times longer it may be than that one
 DEPTHS = (7, 5, 3, 0, 9, 12, 10, 6, 4, 2, 1)
 NICES = (258, 128, 64, 32, 16, 8)
 SPARSE = (258, 4, 6, 5, 16, 32, 3)
@@ -88,12 +95,12 @@ class Arrays:
         import numpy as np
 
         from nzip.formats.openers.deflate import follow_kernel as kernel
-        from nzip.formats.openers.deflate import inflate_kernel, trees_kernel
+        from nzip.formats.openers.deflate import layout, trees_kernel
 
         self.heads = np.zeros(2 << kernel.HASH_BITS, np.int32)
         self.before = np.empty(2 * (kernel.MASK + 1), np.uint16)
         self.work = np.zeros(trees_kernel.WORK + 336, np.int64)
-        self.scratch = np.zeros(inflate_kernel.SCRATCH, np.int32)
+        self.scratch = np.zeros(layout.SCRATCH, np.int32)
         self.steps = np.zeros(512, np.int32)
         self.probs = np.empty(kernel.CONTEXTS, np.int64)
         self.used = False
@@ -147,15 +154,18 @@ class Follower:
         """Whether the stream is of a form that a recipe can have."""
         return self.most_tokens <= MOST_TOKENS and not self.stream.odd
 
-    def coded_by(self, guide: Guide, limit: int) -> tuple[bytes, int] | None:
-        """Return (what the coder wrote, the bytes of plain text that it stands for), as far as token `limit`."""
+    def coded_by(self, guide: Guide, limit: int, over: int = OVER) -> tuple[bytes, int] | None:
+        """Return (what the coder wrote, the bytes of plain text that it stands for), as far as token `limit` or the end
+        of its block, which is at most `over` tokens behind it."""
         import numpy as np
 
         from nzip.entropy import bounds
+        from nzip.formats.openers.deflate import follow_kernel
 
         data = np.empty(len(self.coded) + 256, np.uint8)
         steps = STEPS if limit == ALL else QUICK
         settings = _settings(guide, self.size, self.most_tokens, 0, steps, self.edges)
+        settings[follow_kernel.OVER] = over
         status, coder = self.arrays.run(0, self.plain, self.size, settings, self.stream.tokens, self.coded,
                                         self.stream.blocks, data, data[:0], limit)  # fmt: skip
         if status < 0:
@@ -163,10 +173,16 @@ class Follower:
         end = bounds.finish(coder, data)
         return None if end > len(data) else (data[:end].tobytes(), status)
 
-    def best(self) -> tuple[Guide, int, int]:
+    def best(self, recent: Sequence[tuple[Guide, float, int]] = ()) -> tuple[Guide, int, int]:
         """Return the guide that suits the first tokens best, the bytes that these take with it, and those of plain
-        text that they stand for."""
+        text that they stand for.
+
+        Args:
+            recent: guides of other streams, the share of their bytes that they took, and these bytes. One that does as
+                well here is taken, if the stream is not much longer.
+        """
         tried: dict[Guide, tuple[int, int]] = {}
+        few_tried: dict[Guide, int] = {}
 
         def cost(guide: Guide) -> int:
             if guide not in tried:
@@ -174,18 +190,36 @@ class Follower:
                 tried[guide] = (1 << 40, 1) if made is None else (len(made[0]), made[1])
             return tried[guide][0]
 
+        def quick(guide: Guide) -> int:
+            if guide not in few_tried:
+                made = self.coded_by(guide, FIRST, 0)
+                few_tried[guide] = 1 << 40 if made is None else len(made[0])
+            return few_tried[guide]
+
+        for guide, share, size in recent:
+            if len(self.coded) > LONGER * size:
+                continue
+            coded = len(self.coded) * tried[guide][1] / max(1, self.size) if cost(guide) < 1 << 40 else 0
+            if cost(guide) <= CLOSE * share * coded + SPARE:
+                return guide, *tried[guide]
         first = min((Guide(family=family) for family in (0, 1)), key=cost)
         first = min((first._replace(builder=b, joined=j) for b in (0, 1) for j in (0, 1)), key=cost)
         enough = cost(first) <= 16 + len(self.coded) // ENOUGH * min(1, tried[first][1] / max(1, self.size))
         few = len(self.stream.tokens) < FEW
         for family in () if enough else (0, 1):
             best = first._replace(family=family)
-            best = min((best._replace(depth=depth) for depth in (DEPTHS[:6] if few else DEPTHS)), key=cost)
+            best = min((best._replace(depth=depth) for depth in (DEPTHS[:6] if few else DEPTHS)), key=quick)
             if few:
                 continue
-            best = min((best._replace(nice=nice) for nice in NICES), key=cost)
-            min((best._replace(sparse=sparse) for sparse in SPARSE), key=cost)
+            best = min((best._replace(nice=nice) for nice in NICES), key=quick)
+            min((best._replace(sparse=sparse) for sparse in SPARSE), key=quick)
+        for guide in sorted(few_tried, key=quick)[:BEST]:
+            cost(guide)
         best = min(tried, key=cost)
+        if few_tried:
+            for depth in range(max(best.depth - 1, 0), min(best.depth + 1, DEEPEST) + 1):
+                cost(best._replace(depth=depth))
+            best = min(tried, key=cost)
         return best, *tried[best]
 
 

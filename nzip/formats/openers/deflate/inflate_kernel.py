@@ -9,26 +9,36 @@ from __future__ import annotations
 import numpy as np
 
 from nzip.entropy.integers import Array, i64, u8, u32, u64
-from nzip.entropy.jit import bare
+from nzip.entropy.jit import bare, inlined
 from nzip.formats.openers.deflate import constants
 from nzip.formats.openers.deflate.constants import DISTANCE_BASE, DISTANCE_BITS, LENGTH_BASE, LENGTH_BITS, ORDER
-
-BIT, OUT, TOKENS, BLOCKS, PADDING = range(5)  # state: bits read, bytes, tokens and blocks written; odd padding seen
-DONE, MORE, BAD, SHORT = range(4)  # more: an array is full; short: the coded bytes end too early
-FIELDS = 5  # of a block: bit of its header, type and (4) whether it is the last, its first token, first and last byte
-KIND_AT, TOKEN_AT, START_AT, STOP_AT = 1, 2, 3, 4
-
-# Parts of the scratch (int32).
-LIT_BITS, DIST_BITS = 10, 8
-LIT = 0  # entries of the first bits of a code; 0: a longer code, or none
-DIST = 1024
-LENGTHS = 1280  # lengths of codes
-LIT_COUNT = 1600  # codes of each length, and
-LIT_SORTED = 1616  # symbols in the order of their codes
-DIST_COUNT = 1904
-DIST_SORTED = 1920
-OFFSETS = 1952
-SCRATCH = 1968
+from nzip.formats.openers.deflate.layout import (
+    BAD,
+    BIT,
+    BLOCKS,
+    DIST,
+    DIST_BITS,
+    DIST_COUNT,
+    DIST_SORTED,
+    DONE,
+    FIELDS,
+    KIND_AT,
+    LENGTHS,
+    LIT,
+    LIT_BITS,
+    LIT_COUNT,
+    LIT_SORTED,
+    MORE,
+    OFFSETS,
+    OUT,
+    PADDING,
+    REACHED,
+    SHORT,
+    START_AT,
+    STOP_AT,
+    TOKEN_AT,
+    TOKENS,
+)  # fmt: skip
 
 # An entry: the code's length, extra bits << 4, value << 8. A value below 256 is a literal, 256 the end, 512 and more
 # a length + 512.
@@ -241,6 +251,13 @@ def _incomplete(scratch: Array, left: int, count: int) -> bool:
     return longer > 0
 
 
+@inlined
+def stopped(state: Array, out: int, status: int) -> int:
+    """Return why reading ends here, and keep how many bytes were made until this was seen."""
+    state[REACHED] = out
+    return status
+
+
 @bare
 def inflate(
     coded: Array, state: Array, plain: Array, tokens: Array, blocks: Array, scratch: Array, tables: Array
@@ -270,23 +287,23 @@ def inflate(
             blocks[u64(block * FIELDS + START_AT)] = out
         bit += 3
         if kind == 3:
-            return BAD
+            return stopped(state, out, i64(BAD))
         if kind == 0:
             padding = -bit & 7
             if (i64(window >> u64(3)) & ((1 << padding) - 1)) != 0:
                 state[PADDING] = 1
             bit += padding
             if bit + 32 > end:
-                return SHORT
+                return stopped(state, out, i64(SHORT))
             window = bits_at(coded, bit)
             length = i64(window & u64(0xFFFF))
             if length != (i64((window >> u64(16)) & u64(0xFFFF)) ^ 0xFFFF):
-                return BAD
+                return stopped(state, out, i64(BAD))
             bit += 32
             if bit + 8 * length > end:
-                return SHORT
+                return stopped(state, out, i64(SHORT))
             if out + length > plain.shape[0]:
-                return MORE
+                return stopped(state, out, i64(MORE))
             at = bit >> 3
             for k in range(length):
                 plain[u64(out + k)] = coded[u64(at + k)]
@@ -301,16 +318,16 @@ def inflate(
             else:
                 bit = read_lengths(coded, bit, scratch, tables, none.view(np.int32))
                 if bit < 0:
-                    return BAD
+                    return stopped(state, out, i64(BAD))
                 if bit > end:
-                    return SHORT
+                    return stopped(state, out, i64(SHORT))
             left = canonical(scratch, i64(LENGTHS), i64(288), i64(LIT_COUNT), i64(LIT_SORTED))
             if left < 0 or _incomplete(scratch, left, i64(LIT_COUNT)):
-                return BAD
+                return stopped(state, out, i64(BAD))
             fill(scratch, tables, i64(LIT_COUNT), i64(LIT_SORTED), i64(LIT), i64(LIT_BITS), i64(1))
             left = canonical(scratch, i64(LENGTHS + 288), i64(32), i64(DIST_COUNT), i64(DIST_SORTED))
             if left < 0 or _incomplete(scratch, left, i64(DIST_COUNT)):
-                return BAD
+                return stopped(state, out, i64(BAD))
             fill(scratch, tables, i64(DIST_COUNT), i64(DIST_SORTED), i64(DIST), i64(DIST_BITS), i64(0))
             while True:
                 window = bits_at(coded, bit)
@@ -318,23 +335,23 @@ def inflate(
                 if entry == 0:
                     found = long_code(scratch, i64(LIT_COUNT), i64(LIT_SORTED), window)
                     if found < 0 or found >> 4 > 285:
-                        return BAD
+                        return stopped(state, out, i64(BAD))
                     entry = entry_of(tables, found >> 4, i64(1)) | (found & 15)
                 value = entry >> 8
                 used = entry & 15
                 if value < _END:
                     if out >= plain.shape[0]:
-                        return MORE
+                        return stopped(state, out, i64(MORE))
                     plain[u64(out)] = u8(value)
                     out += 1
                     bit += used
                     if keep:
                         if token >= tokens.shape[0]:
-                            return MORE
+                            return stopped(state, out, i64(MORE))
                         tokens[u64(token)] = u32(value)
                         token += 1
                     if bit > end:
-                        return SHORT
+                        return stopped(state, out, i64(SHORT))
                     continue
                 if value == _END:
                     bit += used
@@ -343,27 +360,27 @@ def inflate(
                 length = value - _LENGTH + i64((window >> u64(used)) & ((u64(1) << u64(extra)) - u64(1)))
                 used += extra
                 if length == 258 and extra == 5:
-                    return BAD  # allowed, but nobody writes it
+                    return stopped(state, out, i64(BAD))  # allowed, but nobody writes it
                 window >>= u64(used)
                 entry = i64(scratch[u64(DIST + i64(window & u64(255)))])
                 if entry == 0:
                     found = long_code(scratch, i64(DIST_COUNT), i64(DIST_SORTED), window)
                     if found < 0 or found >> 4 > 29:
-                        return BAD
+                        return stopped(state, out, i64(BAD))
                     entry = entry_of(tables, found >> 4, i64(0)) | (found & 15)
                 more = entry & 15
                 extra = (entry >> 4) & 15
                 distance = (entry >> 8) + i64((window >> u64(more)) & ((u64(1) << u64(extra)) - u64(1)))
                 bit += used + more + extra
                 if bit > end:
-                    return SHORT
+                    return stopped(state, out, i64(SHORT))
                 if distance > out or distance == 0:
-                    return BAD
+                    return stopped(state, out, i64(BAD))
                 if out + length > plain.shape[0]:
-                    return MORE
+                    return stopped(state, out, i64(MORE))
                 if keep:
                     if token >= tokens.shape[0]:
-                        return MORE
+                        return stopped(state, out, i64(MORE))
                     tokens[u64(token)] = u32(length | distance << 9)
                     token += 1
                 source = out - distance
@@ -371,7 +388,7 @@ def inflate(
                     plain[u64(out + k)] = plain[u64(source + k)]
                 out += length
             if bit > end:
-                return SHORT
+                return stopped(state, out, i64(SHORT))
         if keep:
             blocks[u64(block * FIELDS + STOP_AT)] = out
         state[BIT] = bit

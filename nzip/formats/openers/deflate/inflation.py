@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from nzip.entropy.jit import Native
+from nzip.formats.openers.deflate import layout
 from nzip.process import imported
 
 Array = Any
+read = Native("nzip.formats.openers.deflate.inflate_kernel", "inflate")
 GUESS = 4  # bytes that a coded byte is first thought to hold
 LEAST = 512
 
@@ -48,43 +51,41 @@ def tokens_of(data: bytes | bytearray | memoryview, start: int, most: int, keep:
     """As `inflate`, with tokens and blocks if `keep` says so."""
     if most < 0:  # nothing is left of what containers may hold together
         return None
-    imported("numba", "nzip.formats.openers.deflate.inflate_kernel")
+    imported("numpy")
     import numpy as np
 
-    from nzip.formats.openers.deflate import inflate_kernel as kernel
     from nzip.formats.openers.deflate.tables import TABLES
 
-    coded = np.frombuffer(data, np.uint8)[start:]
-    coded.flags.writeable = False  # the kernel is compiled for such only
+    coded = np.frombuffer(data, np.uint8)[start:].copy()  # arrays that cannot be written are passed by numba alone
     room = min(most, LEAST + GUESS * min(len(coded), 1 << 22))
     plain = np.empty(room, np.uint8)
     tokens = np.empty(min(room, 8 * len(coded)) if keep else 0, np.uint32)
-    blocks = np.empty((8 + len(coded) // 8192) * kernel.FIELDS if keep else 0, np.int64)
+    blocks = np.empty((8 + len(coded) // 8192) * layout.FIELDS if keep else 0, np.int64)
     state = np.zeros(8, np.int64)
-    scratch = np.empty(kernel.SCRATCH, np.int32)
+    scratch = np.empty(layout.SCRATCH, np.int32)
     while True:
-        status = kernel.inflate(coded, state, plain, tokens, blocks, scratch, TABLES)
-        if status != kernel.MORE:
+        status = read(coded, state, plain, tokens, blocks, scratch, TABLES)
+        if status != layout.MORE:
             break
-        if keep and (state[kernel.BLOCKS] + 1) * kernel.FIELDS > len(blocks):
+        if keep and (state[layout.BLOCKS] + 1) * layout.FIELDS > len(blocks):
             blocks = np.concatenate((blocks, np.empty_like(blocks)))
             continue
         if len(plain) >= most:
             return None
         room = min(most, 2 * len(plain) + LEAST)
-        plain = np.concatenate((plain[: state[kernel.OUT]], np.empty(room - state[kernel.OUT], np.uint8)))
+        plain = np.concatenate((plain[: state[layout.OUT]], np.empty(room - state[layout.OUT], np.uint8)))
         if keep:
             room = min(room, 8 * len(coded))
-            tokens = np.concatenate((tokens[: state[kernel.TOKENS]], np.empty(room - state[kernel.TOKENS], np.uint32)))
-    if status != kernel.DONE:
+            tokens = np.concatenate((tokens[: state[layout.TOKENS]], np.empty(room - state[layout.TOKENS], np.uint32)))
+    if status != layout.DONE:
         return None
-    bits = int(state[kernel.BIT])
+    bits = int(state[layout.BIT])
     padding = int(coded[bits >> 3]) >> (bits & 7) if bits & 7 else 0
     return Inflated(
-        plain[: state[kernel.OUT]],
+        plain[: state[layout.OUT]],
         start + (bits + 7) // 8,
         padding,
-        bool(state[kernel.PADDING]),
-        tokens[: state[kernel.TOKENS]],
-        blocks[: state[kernel.BLOCKS] * kernel.FIELDS].reshape(-1, kernel.FIELDS),
+        bool(state[layout.PADDING]),
+        tokens[: state[layout.TOKENS]],
+        blocks[: state[layout.BLOCKS] * layout.FIELDS].reshape(-1, layout.FIELDS),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import chain, islice, repeat
 from typing import Any
 
 from nzip.errors import CorruptError
@@ -10,14 +10,17 @@ from nzip.formats.container.wire import Reader
 from nzip.formats.openers.base import Opened, Opener
 from nzip.formats.openers.deflate import following
 from nzip.formats.openers.deflate import recipe as recipes
+from nzip.formats.openers.deflate.flushes import CLEAR
 from nzip.formats.openers.deflate.inflation import Inflated, tokens_of
+from nzip.formats.openers.deflate.known import Known, known
 from nzip.formats.openers.deflate.redoing import Encoder
 from nzip.formats.openers.deflate.search import LIKELY, Structure, candidates
 
 WORTH = 6  # a recipe of more than this part of the stream is not worth it
 
 MOST_SETTINGS = 1 << 18  # bytes of settings, at most
-SAMPLES = (b"\x03\0", b"\1\0\0\xff\xff")  # nothing, as zlib and as another writes it: all kernels are used
+# Nothing, as zlib and as another writes it; and what settings have to be looked for: all kernels are used.
+SAMPLES = (b"\x03\0", b"\1\0\0\xff\xff", b"KLLLLLLL\4\0")
 
 
 class DeflateOpener(Opener):
@@ -31,51 +34,58 @@ class DeflateOpener(Opener):
         stream = tokens_of(coded, 0, most)
         if stream is None or stream.end != len(coded):
             return None
-        exact = self._exact(coded, stream)
-        if exact is not None:
-            return Opened(stream.plain.tobytes(), exact)
-        followed = self._followed(coded, stream)
-        if followed is not None and self.close(stream.plain.tobytes(), followed, len(coded)) == coded:
-            return Opened(stream.plain.tobytes(), followed)
-        return None
+        inner, notes = stream.plain.tobytes(), known()
+        recipe = self._exact(coded, stream, notes)
+        if recipe is None:
+            recipe = self._followed(coded, stream, notes)
+            if recipe is None or self.close(inner, recipe, len(coded)) != coded:
+                return None
+        notes.keep(inner, recipe, coded)
+        return Opened(inner, recipe)
 
-    def _followed(self, coded: bytes, stream: Inflated) -> bytes | None:
+    def _followed(self, coded: bytes, stream: Inflated, notes: Known) -> bytes | None:
         follower = following.Follower(coded, stream)
         if not follower.able():
             return None
-        guide, cost, reached = follower.best()
+        guide, cost, reached = follower.best(notes.guides)
         if cost * len(stream.plain) * WORTH > len(coded) * reached + 64 * WORTH * len(stream.plain):
             return None
         made = follower.coded_by(guide, following.ALL)
         if made is None or len(made[0]) * WORTH > len(coded):
             return None
+        notes.followed(guide, len(made[0]) / len(coded), len(coded))
         return following.pack(guide, follower.most_tokens, stream.padding, made[0])
 
-    def _exact(self, coded: bytes, stream: Inflated) -> bytes | None:
+    def _exact(self, coded: bytes, stream: Inflated, notes: Known) -> bytes | None:
         if stream.padding or stream.odd:
             return None
         structure = Structure(stream)
-        encoder = Encoder(stream.plain)
-        wanted = structure.seen[:LIKELY]
-        whole = len(wanted) == len(stream.tokens) == len(structure.seen) and not structure.hidden
-        failed: set[tuple[object, ...]] = set()
-        agreed: dict[tuple[object, ...], int] = {}
-        tried = candidates(structure)
+        encoder = Encoder(stream.plain, notes.arrays)
+        sample = structure.seen[:LIKELY]
+        failed: set[tuple[object, ...]] = set()  # forms of blocks
+        agreed: dict[tuple[object, ...], int] = {}  # tokens, by what decides them
+        tried, sizes = candidates(structure, notes.settings), chain((1, 8), repeat(64))
         # The likeliest by themselves; it is rare that many are needed, and then they are compared together.
-        while batch := list(islice(tried, min(64, 1 + 2 * len(agreed)))):
-            for marks in {tuple(marks): marks for _, marks in batch}.values():
+        while batch := list(islice(tried, next(sizes))):
+            for marks in {tuple(marks): marks for _, marks in batch}.values() if len(batch) > 1 else ():
                 fresh = {(*each.matching(), *marks): each for each, of in batch if of == marks}
                 fresh = {key: each for key, each in fresh.items() if key not in agreed}
-                counts = encoder.agreements([*fresh.values()], structure.stops, marks, wanted)
+                counts = encoder.agreements([*fresh.values()], structure.stops, marks, sample)
                 agreed.update(zip(fresh, counts, strict=True))
             for settings, marks in batch:
-                form = settings.form(marks)
-                if form in failed or agreed[*settings.matching(), *marks] != len(wanted):
+                form, matching = settings.form(marks), (*settings.matching(), *marks)
+                if form in failed or agreed.get(matching, len(sample)) < len(sample):
                     continue
-                if encoder.redone(settings, structure.stops, marks, len(coded)) == coded:
+                count = encoder.agreement(settings, structure.stops, marks, structure.seen, coded)
+                if count < 0:
+                    notes.used(settings, any(mark & CLEAR for mark in marks))
                     return recipes.pack(settings, structure.stops, marks)
-                if whole:
+                if count == len(structure.seen) and not structure.hidden:
                     failed.add(form)  # all tokens are alike: others that write blocks in this way fail too
+                elif count < len(structure.seen):
+                    agreed[matching] = -1
+                else:
+                    agreed.setdefault(matching, count)
         return None
 
     def close(self, inner: bytes, recipe: bytes, size: int) -> bytes:
@@ -86,6 +96,9 @@ class DeflateOpener(Opener):
 
     def close_within(self, inner: bytes, recipe: bytes, size: int) -> bytes:
         """As `close`, for a stream of at most `size` bytes: what wraps one need not say how long it is."""
+        made = known().redone(inner, recipe)
+        if made is not None and len(made) <= size:
+            return made
         if len(recipe) > size + MOST_SETTINGS:
             raise CorruptError("a deflate recipe is longer than its stream")
         if recipe[:1] == bytes((following.MARK,)):

@@ -25,7 +25,7 @@ def pack(settings: Settings, stops: list[int], marks: list[int]) -> bytes:
             gaps.append([gap, 1])
         at = stop
     second = settings.memory - 1 | settings.block - 1 << 4
-    third = settings.window - 9 | settings.less << 3 | settings.first << 4
+    third = settings.window - 9 | settings.less << 3 | settings.first << 4 | settings.far << 5
     listed = b"".join(uleb(gap) + uleb(times) for gap, times in gaps)
     return bytes((head | MORE, second, third)) + uleb(len(gaps)) + listed
 
@@ -43,11 +43,11 @@ def unpack(source: Reader, size: int) -> tuple[Settings, list[int], list[int]]:
     if not head & MORE:
         return Settings(level, strategy), [size], []
     second, third = source.u8(), source.u8()
-    if second & 15 > 8 or second >> 4 > 8 or third & 7 > 6 or third > 31:
+    if second & 15 > 8 or second >> 4 > 8 or third & 7 > 6 or third > 63:
         raise CorruptError("a deflate recipe has settings that do not exist")
-    settings = Settings(
-        level, strategy, (second & 15) + 1, (third & 7) + 9, (second >> 4) + 1, third >> 3 & 1, third >> 4
-    )
+    memories = (second & 15) + 1, (second >> 4) + 1
+    less, first, far = (third >> bit & 1 for bit in (3, 4, 5))
+    settings = Settings(level, strategy, memories[0], (third & 7) + 9, memories[1], less, first, far)
     stops: list[int] = []
     marks: list[int] = []
     at = 0

@@ -27,11 +27,11 @@ MATCHER, GOOD, LAZY, NICE, CHAIN = range(5)
 HASH_BITS, HASH_SHIFT, WINDOW, BLOCK = range(5, 9)
 SHORT, FIXED, GZIP, FIRST, STEPS = range(9, 14)
 START, ON, SLID, FORCED = range(14, 18)  # of a part of a stream: see `redo`
-SETTINGS = 18
+TOO_FAR = 18
+SETTINGS = 19
 PATIENT, GREEDY, RUNS, NOTHING = range(4)  # matchers
 
 PAD = LONGEST + 8  # bytes that may be looked at behind the end
-TOO_FAR = 4096  # from where on a match of three bytes is left out
 MARGIN = 262  # a match reaches no farther than the window without these
 
 
@@ -42,7 +42,7 @@ def step_back(place: int, latest: int) -> int:
     return u16(back if latest > 0 and back < 65536 else 0)
 
 
-@inlined
+@bare
 def _eight(plain: Array, at: int) -> int:
     """Return eight bytes (uint64)."""
     return (
@@ -109,6 +109,10 @@ def _stops_gzip(work: Array, tables: Array, tokens: Array, n: int, matches: int,
 @bare
 def _forget(plain: Array, ahead: int, shift: int, mask: int, head: Array) -> None:
     """Take all places below `ahead` out of `head`."""
+    if ahead > mask:
+        for h in range(mask + 1):
+            head[u64(h)] = 0
+        return
     for p in range(ahead):
         h = ((i64(plain[u64(p)]) << (2 * shift)) ^ (i64(plain[u64(p + 1)]) << shift) ^ i64(plain[u64(p + 2)])) & mask
         head[u64(h)] = 0
@@ -124,9 +128,10 @@ def redo(
     plain (uint8): `size` bytes and `PAD` zeros. stops (int64): where the stream was flushed, the last is `size`. marks
     (int64): what stands there, as many; the last means nothing. head (int32): 2^hash bits zeros. before (uint16): as
     many as the window. tokens (uint32): those of a block. work: see `trees_kernel`; zeros at first. out (uint8): what
-    is written. wanted (uint32): if it is not empty nothing is written, and the number of tokens that are as these is
-    returned, which goes no farther than the first that is not; `head` is then zeros again. Returns 0, or -1 where it
-    takes more steps or bytes than are allowed. The steps that are left are noted in the settings.
+    is written; nothing if `tokens` is empty. wanted (uint32): if it is not empty the number of tokens that are as these
+    is returned, which goes no farther than the first that is not, nor, if nothing is written, than the last of these;
+    `head` is then zeros again. Returns 0, or -1 where it takes more steps or bytes than are allowed. The steps that are
+    left are noted in the settings.
 
     Settings of a part of a stream: `START` bytes stand before it, in which matches are found. `ON`: the stream goes on
     behind it. `SLID`: where the window begins at first. forced (int64): places, and the tokens that stand there, where
@@ -148,6 +153,8 @@ def redo(
     patient = matcher == PATIENT
     hashes = matcher <= GREEDY
     testing = wanted.shape[0] > 0
+    writing = tokens.shape[0] > 0
+    too_far = i64(settings[TOO_FAR])
 
     # What is known of the input, and where the window begins that zlib holds: of what has left it, nothing is stored.
     known = i64(0)
@@ -232,7 +239,7 @@ def redo(
                                 return -1
                             if length > look:
                                 length = look
-                            if length <= 5 and (short > 0 or (patient and length == 3 and s - found > TOO_FAR)):
+                            if length <= 5 and (short > 0 or (patient and length == 3 and s - found > too_far)):
                                 length = 2
                 elif matcher == RUNS and s > base + first:
                     value = plain[u64(s - 1)]
@@ -258,7 +265,7 @@ def redo(
                 size_of = length if length >= SHORTEST else 0
                 place = found
             token = size_of | (t - place) << 9 if size_of > 0 else i64(plain[u64(t)])
-            if testing:
+            if testing and (tested < wanted.shape[0] or not writing):
                 differs = tested >= wanted.shape[0] or i64(wanted[u64(tested)]) != token
                 if differs and (tested >= wanted.shape[0] or corrections >= most_forced):
                     settings[FORCED] = corrections
@@ -271,15 +278,15 @@ def redo(
                     forced[u64(2 * corrections + 1)] = token
                     corrections += 1
                 tested += 1
-            else:
-                if corrections < most_forced and i64(forced[u64(2 * corrections)]) == t:
-                    token = i64(forced[u64(2 * corrections + 1)])
-                    size_of = token & 511 if token > 255 else i64(0)
-                    corrections += 1
-                    if size_of > stop - t:
-                        return -1
-                    if size_of == 0:
-                        token = i64(plain[u64(t)])
+            elif corrections < most_forced and i64(forced[u64(2 * corrections)]) == t:
+                token = i64(forced[u64(2 * corrections + 1)])
+                size_of = token & 511 if token > 255 else i64(0)
+                corrections += 1
+                if size_of > stop - t:
+                    return -1
+                if size_of == 0:
+                    token = i64(plain[u64(t)])
+            if writing:
                 tokens[u64(n)] = u32(token)
             n += 1
             if size_of > 0:
@@ -296,18 +303,20 @@ def redo(
                 s += 1
             ended = n == full
             position = s if not patient or size_of > 0 else s - 1
-            if gzip > 1 and n & 4095 == 0 and not last_literal and not testing:
+            if gzip > 1 and n & 4095 == 0 and not last_literal and writing:
                 ended = ended or _stops_gzip(work, tables, tokens, n, matches, t + (1 if patient else 0) - start)
             if ended and not last_literal:
-                if not testing:
+                if writing:
                     put_block(work, tables, out, tokens, n, plain, start, position, i64(0), fixed, start >= slid)
                     if i64(work[AT]) > out.shape[0]:
+                        if testing:
+                            _forget(plain, ahead, shift, hash_mask, head)
                         return -1
                 start = position
                 n = i64(0)
                 matches = i64(0)
         mark = i64(marks[u64(part)])
-        if not testing:
+        if writing:
             last = i64(part == stops.shape[0] - 1)
             if n > 0 or last > on:
                 put_block(work, tables, out, tokens, n, plain, start, stop, i64(last > on), fixed, start >= slid)
@@ -327,6 +336,8 @@ def redo(
             n = i64(0)
             matches = i64(0)
             if i64(work[AT]) > out.shape[0]:
+                if testing:
+                    _forget(plain, ahead, shift, hash_mask, head)
                 return -1
         if mark & CLEAR:
             for k in range(head.shape[0]):
@@ -338,18 +349,3 @@ def redo(
         settings[FORCED] = corrections
         _forget(plain, ahead, shift, hash_mask, head)
     return tested
-
-
-@bare
-def agreements(
-    plain: Array, size: int, settings: Array, stops: Array, marks: Array, head: Array, before: Array, work: Array,
-    tables: Array, wanted: Array, found: Array,
-) -> None:  # fmt: skip
-    """Compare `wanted` with what each row of settings gives: found (int64) takes what `redo` returns. Of the steps that
-    are allowed for the first row, each leaves the rest to the next."""
-    left = i64(settings[0, STEPS])
-    for k in range(settings.shape[0]):
-        settings[k, STEPS] = left
-        found[k] = redo(plain, size, settings[k], stops, marks, head, before, wanted, work, tables, plain[:0], wanted,
-                        stops[:0])  # fmt: skip
-        left = i64(settings[k, STEPS])

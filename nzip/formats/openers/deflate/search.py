@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from nzip.formats.openers.deflate.constants import FARTHEST
@@ -16,13 +16,14 @@ from nzip.formats.openers.deflate.settings import (
     GZIP,
     HUFFMAN,
     RLE,
+    TOO_FAR,
     Settings,
 )
 
 Array = Any
 USUAL = (6, 9, 1, 8, 5, 7, 3, 4, 2)  # levels, the likeliest first
 MARGIN = 262  # a match of zlib's reaches no farther than the window without these
-LIKELY = 1 << 16  # tokens that are compared
+LIKELY = 1 << 12  # tokens by which settings are told apart, when several are tried
 
 
 class Structure:
@@ -91,16 +92,36 @@ class Structure:
         distances = matches >> 9
         self.farthest = int(distances.max()) if len(distances) else 0
         self.matches = len(matches)
-        self.shortest = int((matches & 511).min()) if len(matches) else 0
+        lengths = matches & 511
+        self.shortest = int(lengths.min()) if len(matches) else 0
+        self.far = bool((distances[lengths == 3] > TOO_FAR).any())
+
+    def allows(self, settings: Settings) -> bool:
+        """Whether blocks have as many tokens as settings give them."""
+        full = settings.full()
+        if settings.strategy == GZIP:
+            return len(self.stops) == 1 and all(n == full or n % 4096 == 0 for n in self.full)
+        return self.most <= full and all(n == full for n in self.full)
 
 
-def candidates(structure: Structure) -> Iterator[tuple[Settings, list[int]]]:
-    """Yield the settings that blocks do not rule out, the likeliest first. What only flushes or blocks decide, not
-    matches, is tried once."""
+def candidates(
+    structure: Structure, recent: Sequence[tuple[Settings, bool]] = ()
+) -> Iterator[tuple[Settings, list[int]]]:
+    """Yield the settings that blocks and matches do not rule out, the likeliest first.
+
+    Args:
+        structure: the stream's.
+        recent: settings of streams before it, and whether flushes forgot matches.
+    """
     if not structure.regular or structure.farthest > FARTHEST - MARGIN or len(structure.stops) > MOST_STOPS:
         return
     marks = structure.marks
+    for settings, clear in recent:
+        if structure.allows(settings):
+            yield settings, [mark | CLEAR for mark in marks] if clear else marks
     for settings in _settings(structure):
+        if structure.far and settings.level > GREEDIEST:
+            settings = settings._replace(far=1)
         yield settings, marks
         if marks:
             yield settings, [mark | CLEAR for mark in marks]

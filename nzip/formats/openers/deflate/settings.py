@@ -22,6 +22,7 @@ LEVELS = (
     (32, 128, 258, 1024),
     (32, 258, 258, 4096),
 )
+TOO_FAR = 4096  # from where on matches of three bytes are left out
 GREEDIEST = 3  # levels up to this take what they find
 
 
@@ -36,6 +37,7 @@ class Settings(NamedTuple):
         block: zlib's memLevel, as far as it says how many tokens a block has.
         less: tokens that a block has less (0 or 1).
         first: 1: the first place of all is found as any other, which most encoders do not.
+        far: 1: matches of three bytes are not left out however far they are.
     """
 
     level: int = 6
@@ -45,6 +47,7 @@ class Settings(NamedTuple):
     block: int = 8
     less: int = 0
     first: int = 0
+    far: int = 0
 
     def full(self) -> int:
         """Return the tokens of a full block."""
@@ -58,7 +61,7 @@ class Settings(NamedTuple):
     def matching(self) -> tuple[int, ...]:
         """Return what decides which tokens are chosen."""
         strategy = DEFAULT if self.strategy == FIXED_CODES else self.strategy
-        return self.level, strategy, self.memory, self.window, self.first
+        return self.level, strategy, self.memory, self.window, self.first, self.far
 
     @lru_cache(maxsize=512)  # noqa: B019 - settings are values
     def packed(self) -> Array:
@@ -83,4 +86,5 @@ class Settings(NamedTuple):
         out[kernel.FIXED] = self.strategy == FIXED_CODES
         out[kernel.GZIP] = 0 if self.strategy != GZIP else (2 if self.level > 2 else 1)
         out[kernel.FIRST] = self.first
+        out[kernel.TOO_FAR] = 1 << self.window if self.far else TOO_FAR
         return out

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from nzip.errors import CorruptError
 from nzip.formats.container.wire import Reader, uleb
 from nzip.formats.openers.base import Opened, Opener
-from nzip.formats.openers.deflate import following
+from nzip.formats.openers.deflate import following, inflation, layout
 from nzip.formats.openers.deflate import recipe as recipes
 from nzip.formats.openers.deflate.constants import FARTHEST, LONGEST, SHORTEST
 from nzip.formats.openers.deflate.inflation import Inflated
@@ -81,37 +81,35 @@ def inflate_on(data: bytes | memoryview, bit: int, window: bytes, most: int, kee
         most: bytes that the blocks may hold.
         keep: whether tokens and blocks are wanted.
     """
-    imported("numba", "nzip.formats.openers.deflate.inflate_kernel")
+    imported("numpy")
     import numpy as np
 
-    from nzip.formats.openers.deflate import inflate_kernel as kernel
     from nzip.formats.openers.deflate.tables import TABLES
 
-    coded = np.frombuffer(data, np.uint8)
-    coded.flags.writeable = False  # the kernel is compiled for such only
+    coded = np.frombuffer(data, np.uint8).copy()  # arrays that cannot be written are passed by numba alone
     before = len(window)
     plain = np.empty(before + min(most, 1032 * len(coded)), np.uint8)
     plain[:before] = np.frombuffer(window, np.uint8)
     tokens = np.empty(min(len(plain), 8 * len(coded)) if keep else 0, np.uint32)
-    blocks = np.empty((8 + len(coded) // 8192) * kernel.FIELDS if keep else 0, np.int64)
+    blocks = np.empty((8 + len(coded) // 8192) * layout.FIELDS if keep else 0, np.int64)
     state = np.zeros(8, np.int64)
-    state[kernel.BIT], state[kernel.OUT] = bit, before
-    scratch = np.empty(kernel.SCRATCH, np.int32)
+    state[layout.BIT], state[layout.OUT] = bit, before
+    scratch = np.empty(layout.SCRATCH, np.int32)
     while True:
-        status = kernel.inflate(coded, state, plain, tokens, blocks, scratch, TABLES)
-        if status != kernel.MORE or not keep or (state[kernel.BLOCKS] + 1) * kernel.FIELDS <= len(blocks):
+        status = inflation.read(coded, state, plain, tokens, blocks, scratch, TABLES)
+        if status != layout.MORE or not keep or (state[layout.BLOCKS] + 1) * layout.FIELDS <= len(blocks):
             break
         blocks = np.concatenate((blocks, np.empty_like(blocks)))
-    end = int(state[kernel.BIT])
+    end = int(state[layout.BIT])
     stream = Inflated(
-        plain[: state[kernel.OUT]],
+        plain[: state[layout.OUT]],
         end + 7 >> 3,
-        int(coded[end >> 3]) >> (end & 7) if end & 7 and status == kernel.DONE else 0,
-        bool(state[kernel.PADDING]),
-        tokens[: state[kernel.TOKENS]],
-        blocks[: state[kernel.BLOCKS] * kernel.FIELDS].reshape(-1, kernel.FIELDS),
+        int(coded[end >> 3]) >> (end & 7) if end & 7 and status == layout.DONE else 0,
+        bool(state[layout.PADDING]),
+        tokens[: state[layout.TOKENS]],
+        blocks[: state[layout.BLOCKS] * layout.FIELDS].reshape(-1, layout.FIELDS),
     )
-    return Stretch(stream, end, status == kernel.DONE)
+    return Stretch(stream, end, status == layout.DONE)
 
 
 class _Head(NamedTuple):
@@ -193,7 +191,8 @@ class _Encoder:
         status = kernel.redo(
             self.plain, self.size, packed, np.array(stops, np.int64), np.array([*marks, 0], np.int64),
             np.zeros(1 << int(packed[kernel.HASH_BITS]), np.int32), np.empty(1 << settings.window, np.uint16),
-            np.empty(min(settings.full(), self.size) + 1, np.uint32), work, TABLES, out, wanted, forced,
+            np.empty(0 if len(wanted) else min(settings.full(), self.size) + 1, np.uint32), work, TABLES, out, wanted,
+            forced,
         )  # fmt: skip
         written = int(work[trees_kernel.AT])
         return int(status), packed, out[:written] if written <= size else out[:0]

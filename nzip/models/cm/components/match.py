@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nzip.entropy.integers import Array, i64, u32, u64
-from nzip.entropy.jit import inlined
+from nzip.entropy.jit import bare, inlined
 from nzip.models.cm.layout import K1, K2, K3, MATCH_VERIFY, RECOVERED
 
 
@@ -31,7 +31,7 @@ def equal_before(buf: Array, pointer: int, pos: int, most: int) -> Any:
     return length
 
 
-@inlined
+@bare
 def verified(buf: Array, pointer: int, pos: int, least: int) -> Any:
     """Return the length of a match of which `pointer` is the next byte; 0 for less than `least`."""
     length = equal_before(buf, pointer, pos, i64(MATCH_VERIFY))
@@ -40,7 +40,7 @@ def verified(buf: Array, pointer: int, pos: int, least: int) -> Any:
     return length
 
 
-@inlined
+@bare
 def looked_up(table: Array, place: int, buf: Array, pos: int, least: int, pointer: int, length: int) -> Any:
     """Return (pointer, length) of the match before byte `pos`: if there is none, one where `table` saw its hash last.
 
@@ -82,7 +82,7 @@ def held(missed: int) -> Any:
     return i64(often <= 4)
 
 
-@inlined
+@bare
 def recovered(buf: Array, pos: int, least: int, pointer: int, missed: int, candidate: int) -> Any:
     """Return (pointer, length) of a match that failed at the byte before: it goes on behind that, or gives way to one
     that `candidate` leads to, the byte before the one expected next (0 for none)."""

@@ -291,13 +291,13 @@ def renew_record(v: Array, buf: Array, pos: int, c: int, period: int, origin: in
         )
 
 
-@inlined
+@bare
 def byte_at(buf: Array, at: int, limit: int) -> Any:
     """Return a byte, or 0 for one before `limit`."""
     return i64(buf[u64(at)]) if at >= limit else i64(0)
 
 
-@inlined
+@bare
 def to_byte(x: int) -> Any:
     """Return `x` kept within 0..255."""
     return u64(max(min(i64(x), i64(255)), i64(0)))
@@ -341,7 +341,7 @@ def renew_pixels(v: Array, o: int, buf: Array, pos: int, limit: int, origin: int
     v[u64(o + COLUMN)] = u64(channel)
 
 
-@inlined
+@bare
 def sample_at(buf: Array, at: int, limit: int, width: int, big: int) -> Any:
     """Return the sample (with a sign from two bytes on) that begins at `at`; 0 for one before `limit`."""
     x = i64(0)

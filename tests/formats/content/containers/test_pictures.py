@@ -6,10 +6,10 @@ import struct
 from typing import Any
 
 import pytest
-from naive_encodings import close_fax, close_lzw
+from naive_encodings import close_fax, close_lzw, close_packbits
 
 from nzip.formats.container.wire import uleb
-from nzip.formats.content.containers import dib, gif, search, tiff
+from nzip.formats.content.containers import dib, gif, psd, search, tiff
 from nzip.formats.content.containers.base import Found
 from nzip.formats.content.kinds import Segment
 from nzip.registry import OPENERS
@@ -216,3 +216,68 @@ def test_a_picture_behind_a_header(bits: int, height: int, stated: int, expected
         assert {name: getattr(each.segment, name) for name in expected} == expected
         assert each.stop - each.start == each.segment.length <= len(data)
     assert dib.find(data[:300], 1) == []
+
+
+def packed(rows: bytes, row: int) -> bytes:
+    """Rows as libtiff packs them."""
+    return close_packbits(rows, bytes.fromhex("010202") + b"\x80\x80" + uleb(row) + b"\1\0\0", AnySize())
+
+
+def test_runs_in_a_tiff() -> None:
+    rows = b"".join(bytes((DRAW.randrange(3),)) * DRAW.choice((1, 1, 2, 5, 200)) for _ in range(3000))[: 100 * 90]
+    fields = {256: (100,), 257: (90,), 258: (8,), 259: (32773,), 277: (1,), 278: (40,)}
+    data = tiff_file(fields, [packed(rows[k : k + 4000], 100) for k in range(0, 9000, 4000)])
+    [(leaf, segment)] = grown(data, tiff.find(data, 0))
+    assert (leaf, segment.kind, segment.row, segment.channels) == (rows, "image", 100, 1)
+
+
+def psd_file(large: bool, mode: int, layers: list[tuple[int, int, list[bytes]]], whole: list[bytes]) -> bytes:
+    """A Photoshop file of packed pictures of 40 columns; layers are (top, rows, channels)."""
+    wide, entry = (">Q", 4) if large else (">I", 2)
+
+    def coded(channels: list[bytes]) -> bytes:
+        rows = [packed(plane[k : k + 40], 40) for plane in channels for k in range(0, len(plane), 40)]
+        return b"\0\1" + b"".join(len(row).to_bytes(entry, "big") for row in rows) + b"".join(rows)
+
+    records, pixels = b"", b""
+    for top, height, channels in layers:
+        records += struct.pack(">iiiiH", top, 0, top + height, 40, len(channels))
+        for number, channel in enumerate(channels):
+            records += struct.pack(">h", number - 1) + struct.pack(wide, len(coded([channel])))
+            pixels += coded([channel])
+        records += b"8BIMnorm\xff\0\0\0" + struct.pack(">I", 4) + b"name"
+    section = struct.pack(">h", -len(layers)) + records + pixels
+    section = struct.pack(wide, len(section)) + section if layers else b""
+    head = b"8BPS" + struct.pack(">H6xHIIHH", 2 if large else 1, len(whole), len(whole[0]) // 40, 40, 8, mode)
+    head += struct.pack(">I3sI5s", 3, b"col", 5, b"resou")
+    return head + struct.pack(wide, len(section)) + section + coded(whole)
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_layers_and_the_whole_of_a_photoshop_file(large: bool) -> None:
+    planes = [pixels(40, 30) for _ in range(3)]
+    layer = [bytes(40 * 10) + pixels(40, 10), pixels(40, 20)]
+    data = b"before" + psd_file(large, 3, [(5, 20, layer)], planes) + b"behind"
+    found = psd.find(data, 6)
+    assert [each.opener for each in found] == ["packbits"] * 3
+    assert [opened(data, each) for each in found] == [*layer, b"".join(planes)]
+    leaves = [leaf for each in found[:2] for leaf in grown(data, [each])]
+    assert [(segment.row, segment.channels) for _, segment in leaves] == [(40, 1)] * 2
+    [shuffled] = found[2].inside(b"".join(planes)) if found[2].inside else []
+    assert shuffled.opener == "shuffle"
+    assert [(each.start, each.stop) for each in search.find(data)] == [(each.start, each.stop) for each in found]
+
+
+def opened(data: bytes, found: Found) -> bytes:
+    inner: bytes = OPENERS.by_name(found.opener).open(data[found.start : found.stop], 1 << 24, **found.hints).inner
+    return inner
+
+
+def test_a_photoshop_file_that_is_damaged() -> None:
+    data = psd_file(False, 1, [(0, 20, [pixels(40, 20)])] * 2, [pixels(40, 30)])
+    for k in range(0, len(data), 3):
+        for cut in (data[:k], data[:k] + bytes((data[k] ^ 0xFF,)) + data[k + 1 :], data[:k] + b"\xff" * 8 + data[k:]):
+            at = 0
+            for each in psd.find(cut, 0):
+                assert at <= each.start < each.stop <= len(cut)
+                at = each.stop

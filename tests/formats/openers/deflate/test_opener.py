@@ -67,7 +67,7 @@ def test_a_bomb_is_stopped() -> None:
     "recipe",
     [
         b"", b"\0", b"\0\7", b"\x0a", b"\x66", b"\x06\0", b"\x86\x77", b"\x86\x99\0\0", b"\x86\x77\x07\0",
-        b"\x86\x77\x20\0", b"\x86\x77\6\1" + HUGE + b"\1", b"\x86\x77\6\1\2" + HUGE, b"\x86\x77\6\1\0" + HUGE,
+        b"\x86\x77\x40\0", b"\x86\x77\6\1" + HUGE + b"\1", b"\x86\x77\6\1\2" + HUGE, b"\x86\x77\6\1\0" + HUGE,
         b"\0\x8f\xff\xff\0", b"\0\7\xff\xff" + HUGE,
         b"\6" * 300000,
     ],

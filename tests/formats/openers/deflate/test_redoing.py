@@ -49,6 +49,7 @@ def settings_of(draw: st.DrawFn) -> Settings:
         block=draw(st.sampled_from([1, 2, 8, 9])),
         less=draw(st.integers(0, 1)),
         first=draw(st.integers(0, 1)),
+        far=draw(st.integers(0, 1)),
     )
 
 

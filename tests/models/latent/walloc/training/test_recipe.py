@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from models.latent import checks, tiny
+from numba import config
 
 from nzip.models.latent.layers import NumpyOps
 from nzip.models.latent.training import data, loop
@@ -25,6 +26,7 @@ def test_bands_are_joined_with_gradients(axes, levels):
     assert bands.grad is not None
 
 
+@pytest.mark.skipif(bool(config.DISABLE_JIT), reason="learning has no kernels")
 @pytest.mark.parametrize("axes", [1, 2])
 def test_it_learns_from_files_of_signals(axes, tmp_path):
     if axes == 2:
