@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import accumulate
 from typing import NamedTuple
 
-from nzip.codec.coding import Coding, coded, doubtful
+from nzip.codec.coding import SHORT_SOUND, Coding, coded, doubtful
 from nzip.errors import CorruptError
 from nzip.formats.container.structures import BUNDLE_ENGINE, STORE_ENGINE
 from nzip.formats.content.detection import described, detect, look
@@ -28,6 +28,7 @@ from nzip.params import Params
 from nzip.registry import ENGINES
 from nzip.settings import block_memory, has_room, largest_part
 
+DOUBTED = 1 << 18  # bytes of short sounds that are tried in a block: of many, what is learned of the first serves all
 SEEN = 64  # bytes that are looked at, or looked for; fewer go where the last ones went
 
 Name = str | tuple[int, int]  # of a stream: a kind of general bytes; an engine's number, and that of its part
@@ -96,6 +97,7 @@ class Sorted:
         self._most = [largest_part(choice, coding.engines) for choice in coding.engines[:-1]]  # bytes of a part
         self._parts = [0] * len(self._engines)  # the number of each engine's part that leaves are added to
         self._general = "binary"  # the stream of bytes that are no leaf of an engine's
+        self._doubted = DOUBTED  # bytes
         self._seen: dict[bytes, Place] = {}
         self._places: list[list[Place]] = []  # of each leaf, in pieces
         self.streams: dict[Name, Stream] = {}
@@ -160,8 +162,10 @@ class Sorted:
         """Return whether an engine that accepts a leaf does better than the last one; where that is doubtful, both are
         tried on as much of it as goes to one part."""
         content = Content((segment,))
-        if not doubtful(data, content):
+        if not doubtful(data, content, min(SHORT_SOUND, self._doubted)):
             return True
+        if segment.kind == "audio":
+            self._doubted -= len(data)
         _, own = coded(data, content, self._coding, engine, params)
         content = Content((described(data, content.whole),))
         _, other = coded(data, content, self._coding, *self._coding.last)

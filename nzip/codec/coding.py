@@ -88,9 +88,9 @@ def _transformed(raw: bytes, content: Content, sees_records: bool) -> tuple[byte
     return coded, tuple(specs), held
 
 
-def doubtful(data: bytes, content: Content) -> bool:
+def doubtful(data: bytes, content: Content, short: int = SHORT_SOUND) -> bool:
     """Return whether an engine of contexts may be better with numbers than the engine that is made for them: they
-    repeat each other, as drawn pictures do, or are a short sound."""
-    if content.whole.kind == "audio" and len(data) <= SHORT_SOUND:
+    repeat each other, as drawn pictures do, or are a sound of `short` bytes at most."""
+    if content.whole.kind == "audio" and len(data) <= short:
         return True
     return content.whole.numeric and estimate.repeated(data) * REPETITIVE >= 256

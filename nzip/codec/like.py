@@ -18,6 +18,7 @@ from nzip.formats.content.detection import detect
 from nzip.formats.repeats.beside import MARGIN, WHOLE, heads, size_of
 from nzip.formats.repeats.finder import FAR, Finder
 from nzip.models.base import Beside, Engine
+from nzip.outputs import named
 from nzip.process import imported
 from nzip.registry import ENGINES
 
@@ -29,6 +30,14 @@ FAR_WHOLE = 1 << 16  # bytes of a copy, at least, from a file that is read as a 
 MOST_WHOLE = 1 << 20  # bytes of an old file that is read as a whole
 
 
+def _mapped(path: str | os.PathLike[str]) -> bytes | memoryview:
+    """Return the bytes of a file."""
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        # A file that is made while it is read has no size.
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) if size else file.read()
+
+
 class Old:
     """A file that both sides have.
 
@@ -36,9 +45,9 @@ class Old:
         like: its bytes, or its path.
 
     Raises:
-        FileError: it is a directory.
+        FileError: it is a directory, or too large.
         OSError: it cannot be read.
-        ValueError: it is too large.
+        ValueError: the bytes are too many.
     """
 
     def __init__(self, like: Path | bytearray | memoryview):
@@ -47,16 +56,15 @@ class Old:
             self.name = os.fsdecode(like)
             if os.path.isdir(like):
                 raise FileError(like, "is a directory; name a file, or the tar of a directory")
-            with open(like, "rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                # A file that is made while it is read has no size.
-                self.data: bytes | memoryview = (
-                    memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) if size else file.read()
-                )
+            try:
+                self.data: bytes | memoryview = _mapped(like)
+            except OSError as error:
+                raise named(error, self.name) from None
         else:
             self.data = memoryview(like).cast("B")
         if len(self.data) >= MOST:
-            raise ValueError(f"{self.name} has {len(self.data):,} bytes, and a file to be like has fewer than {MOST:,}")
+            wrong = f"has {len(self.data):,} bytes, and a file to be like has fewer than {MOST:,}; name a part of it"
+            raise FileError(self.name, wrong) if isinstance(like, str | os.PathLike) else ValueError(f"like {wrong}")
 
     def __len__(self) -> int:
         return len(self.data)
