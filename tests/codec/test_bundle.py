@@ -19,7 +19,7 @@ from nzip.formats.container.structures import BlockHeader, TransformSpec
 from nzip.formats.container.wire import Reader, uleb
 from nzip.formats.content import tree
 from nzip.formats.content.containers.base import Found
-from nzip.formats.content.kinds import Segment
+from nzip.formats.content.kinds import Content, Segment
 from nzip.formats.content.tree import Leaf
 from nzip.formats.openers import plan
 from nzip.formats.openers.base import Opened, Opener
@@ -325,3 +325,23 @@ def test_streams_are_let_go() -> None:
     found = bundle.Sorted(tree.grow(data, Room(1 << 20, 1 << 20)), some)
     assert bundle.bundled(data, found, some) is not None
     assert not any(stream.pieces for stream in found.streams.values())
+
+
+def test_what_is_doubtful_is_tried_on_one_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nzip.settings.OWN_MEMORY", 1)
+    monkeypatch.setattr("nzip.models.columnar.ColumnarEngine.accepts", lambda self, content: True)
+    monkeypatch.setattr("nzip.models.columnar.ColumnarEngine.memory", lambda self, params, size: 1000 * size)
+    monkeypatch.setattr("nzip.models.cm.engine.CmEngine.memory", lambda self, params, size: 1000 * (1 << 18))
+    tried = list[int]()
+
+    def coded(data: bytes, content: Content, *_: object) -> tuple[None, bytes]:
+        tried.append(content.size)
+        return None, data[: len(tried)]
+
+    monkeypatch.setattr(bundle, "doubtful", lambda *_: True)
+    monkeypatch.setattr(bundle, "coded", coded)
+    segment = Segment("image", 600_000, width=1, channels=1, stride=1, row=1000)
+    some = Coding((("columnar", {}), ("cm", {"preset": 1})), opened=Room(1 << 20, 1 << 20))
+    found = bundle.Sorted((Leaf(bytes(600_000), segment),), some)
+    assert tried == [262_000, 262_000]
+    assert [len(found.streams[name].pieces[0]) for name in found.names] == [262_000, 262_000, 76_000]

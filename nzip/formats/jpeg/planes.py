@@ -50,6 +50,11 @@ class Planes:
         self.first, self.stop = self.stop, min(self.stop + self._rows, self.frame.units_high)
         return True
 
+    @property
+    def whole(self) -> bool:
+        """Whether the picture has only one strip."""
+        return self._rows == self.frame.units_high
+
     def rewind(self) -> None:
         """Go before the first strip of a picture that has only this one."""
         self.first = self.stop = 0

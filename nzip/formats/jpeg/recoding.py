@@ -144,11 +144,11 @@ def take_apart(data: bytes, start: int = 0, end: int | None = None, most: int = 
     data = data[: apart.size]
     try:
         again = outline(apart.head, apart.manner, apart.size, most)
-        if again.by_rows:
-            same = put_together(apart.head, apart.manner, again, apart.size, Source(data, apart).fill)
-        else:
+        if planes.whole:
             planes.rewind()
             same = put_together(apart.head, apart.manner, again, apart.size, _filled, planes)
+        else:
+            same = put_together(apart.head, apart.manner, again, apart.size, Source(data, apart).fill)
     except CorruptError:
         return None
     return apart if same.data == memoryview(data) else None

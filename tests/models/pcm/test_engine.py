@@ -170,7 +170,8 @@ class TestForms:
 
     def test_floats_of_which_almost_none_is_usual(self) -> None:
         """A number or two among zeros, of the least and the greatest exponents."""
-        for words in ([0x5F1FB4BC, *[2] * 255], [1, 0x00800000, *[0] * 300], [0x7F7FFFFF, *[0xFFFFFFDC] * 257]):
+        every = [0x5F1FB4BC, *[2] * 255], [1, 0x00800000, *[0] * 300], [0x7F7FFFFF, *[0xFFFFFFDC] * 257]
+        for words in every[:1] if JIT_OFF else every:
             block = b"".join(word.to_bytes(4, "little") for word in words)
             round_trip(block, audio(block, 4, 1, real=True))
 

@@ -18,6 +18,8 @@ from nzip.formats.openers.deflate.search import LIKELY, Structure, candidates
 
 WORTH = 6  # a recipe of more than this part of the stream is not worth it
 
+# Settings that are tried to the end where stored blocks hide tokens: nothing else tells them apart.
+FEW_HIDDEN, MANY_HIDDEN = 16, 48
 MOST_SETTINGS = 1 << 18  # bytes of settings, at most
 # Nothing, as zlib and as another writes it; and what settings have to be looked for: all kernels are used.
 SAMPLES = (b"\x03\0", b"\1\0\0\xff\xff", b"KLLLLLLL\4\0")
@@ -64,6 +66,7 @@ class DeflateOpener(Opener):
         sample = structure.seen[:LIKELY]
         failed: set[tuple[object, ...]] = set()  # forms of blocks
         agreed: dict[tuple[object, ...], int] = {}  # tokens, by what decides them
+        left = FEW_HIDDEN if not len(sample) else MANY_HIDDEN  # trials of a stream that does not show all its tokens
         tried, sizes = candidates(structure, notes.settings), chain((1, 8), repeat(64))
         # The likeliest by themselves; it is rare that many are needed, and then they are compared together.
         while batch := list(islice(tried, next(sizes))):
@@ -86,6 +89,9 @@ class DeflateOpener(Opener):
                     agreed[matching] = -1
                 else:
                     agreed.setdefault(matching, count)
+                    left -= 1
+                    if not left:
+                        return None
         return None
 
     def close(self, inner: bytes, recipe: bytes, size: int) -> bytes:

@@ -97,7 +97,9 @@ class Structure:
         self.far = bool((distances[lengths == 3] > TOO_FAR).any())
 
     def allows(self, settings: Settings) -> bool:
-        """Whether blocks have as many tokens as settings give them."""
+        """Whether blocks have as many tokens as settings give them, and no match is one that they leave out."""
+        if self.far and settings.level > GREEDIEST and not settings.far:
+            return False
         full = settings.full()
         if settings.strategy == GZIP:
             return len(self.stops) == 1 and all(n == full or n % 4096 == 0 for n in self.full)

@@ -9,7 +9,8 @@ from formats.openers.made import deflated
 from numba import config
 
 from nzip.errors import CorruptError
-from nzip.formats.openers.deflate.opener import DeflateOpener
+from nzip.formats.openers.deflate.opener import FEW_HIDDEN, DeflateOpener
+from nzip.formats.openers.deflate.redoing import Encoder
 from nzip.formats.openers.deflate.settings import Settings
 from nzip.registry import OPENERS
 
@@ -35,6 +36,23 @@ def test_streams_come_back(name: str) -> None:
         assert opener.open(stream, len(found.inner)) == found
         assert opener.open(stream, len(found.inner) - 1) is None
         assert opener.memory(len(found.inner), len(stream)) > len(stream)
+
+
+def test_stored_blocks_are_not_tried_with_all_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They show no tokens, by which settings are told apart."""
+    tried, agreement = [], Encoder.agreement
+
+    def counted(self: Encoder, *given: object) -> int:
+        tried.append(given)
+        return agreement(self, *given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Encoder, "agreement", counted)
+    plain = words(9, 500 if SLOW else 40_000)
+    stream = by_zlib(plain, 0)
+    found = DeflateOpener().open(stream, MOST)
+    assert found is not None
+    assert len(found.recipe) < 100
+    assert len(tried) <= FEW_HIDDEN
 
 
 def test_usual_recipes_are_short() -> None:
