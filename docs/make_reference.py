@@ -43,7 +43,7 @@ API = (
         ),
     ),
     ("Equal-Info tokens", "nzip", ("EqualInfoTokenizer", "Tokens", "detokenize")),
-    ("Errors", "nzip", ("NzipError", "CorruptError", "TruncatedError", "UnsupportedError", "LimitError")),
+    ("Errors", "nzip", ("NzipError", "CorruptError", "TruncatedError", "UnsupportedError", "LimitError", "FileError")),
     ("Versions", "nzip", ("__version__", "FORMAT_VERSION")),
     ("Adding an engine or a transform", "nzip", ("register_engine", "register_transform")),
     ("Adding an engine or a transform", "nzip.models.base", ("Engine",)),

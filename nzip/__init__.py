@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from nzip.codec.signals.decode import decompress_signal, latents
     from nzip.codec.signals.encode import compress_signal
     from nzip.codec.tokens.tokenizer import EqualInfoTokenizer, Tokens, detokenize
-    from nzip.errors import CorruptError, LimitError, NzipError, TruncatedError, UnsupportedError
+    from nzip.errors import CorruptError, FileError, LimitError, NzipError, TruncatedError, UnsupportedError
     from nzip.formats.container.entries import TreeEntry
     from nzip.formats.container.structures import FORMAT_VERSION
     from nzip.formats.signals.audio import write_audio
@@ -49,6 +49,7 @@ __all__ = [
     "Decompressor",
     "EqualInfoTokenizer",
     "Fault",
+    "FileError",
     "FileInfo",
     "FileResult",
     "Image",
@@ -108,7 +109,7 @@ _HOMES = {
     "nzip.codec.salvage.faults": ("Fault",),
     "nzip.codec.primers": ("make_primer",),
     "nzip.codec.tokens.tokenizer": ("EqualInfoTokenizer", "Tokens", "detokenize"),
-    "nzip.errors": ("CorruptError", "LimitError", "NzipError", "TruncatedError", "UnsupportedError"),
+    "nzip.errors": ("CorruptError", "FileError", "LimitError", "NzipError", "TruncatedError", "UnsupportedError"),
     "nzip.formats.container.structures": ("FORMAT_VERSION",),
     "nzip.formats.transforms.base": ("register_transform", "transforms"),
     "nzip.models.base": ("engines", "register_engine"),

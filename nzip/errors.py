@@ -64,7 +64,7 @@ def over_memory(what: str, needed: int, limit: int, remedy: str = "", *, least: 
         remedy: what can be done; where left out, to raise the limit.
         least: it may need more.
     """
-    remedy = remedy or f"raise it (-M {-(-needed // 1048576)}M, or max_memory)"
+    remedy = remedy or f"raise max_memory to {-(-needed // 1048576)} MiB"
     bound = "at least " if least else ""
     return LimitError(f"{what} needs {bound}{_size(needed)} of memory and the limit is {_size(limit)}; {remedy}")
 
@@ -73,7 +73,7 @@ def _size(size: int) -> str:
     for unit, bytes_ in (("MiB", 1 << 20), ("KiB", 1 << 10)):
         if size >= bytes_:
             return f"{size / bytes_:,.1f}".removesuffix(".0") + f" {unit}"
-    return f"{size} bytes"
+    return f"{size} byte{'s' if size != 1 else ''}"
 
 
 class FileError(NzipError):

@@ -8,7 +8,7 @@ from nzip.errors import FileError, over_memory
 
 def test_memory_is_said_in_units_that_show_it() -> None:
     assert str(over_memory("decoding", (300 << 20) + 1, 1 << 10)) == (
-        "decoding needs 300 MiB of memory and the limit is 1 KiB; raise it (-M 301M, or max_memory)"
+        "decoding needs 300 MiB of memory and the limit is 1 KiB; raise max_memory to 301 MiB"
     )
     assert str(over_memory("packing", 3 << 19, 1023, "wait", least=True)) == (
         "packing needs at least 1.5 MiB of memory and the limit is 1023 bytes; wait"

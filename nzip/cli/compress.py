@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="With an engine that can, as lm: cut blocks of about N bits of output each, for random access at equal cost.",
 )
-@options.beside_options
+@options.beside_written
 @options.lossy_options
 @options.quiet_option
 @options.verbose_option

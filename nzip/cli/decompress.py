@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="With --keep-going: give as well what is found behind damage and may not belong there.",
 )
-@options.beside_options
+@options.beside_read
 @options.threads_option
 @options.memory_option("Refuse files that need more memory than this (2G where left out).")
 @options.quiet_option

@@ -21,7 +21,7 @@ SHOWN = 1000  # members of a file, and blocks of a member, that are shown each
 @click.command(cls=options.Command, short_help="List sizes and ratios of compressed files.")
 @options.files_argument
 @click.option("--files", "entries", is_flag=True, help="List what is in archives; with -v modes, sizes and times too.")
-@options.beside_options
+@options.beside_read
 @options.verbose_option
 @options.json_option
 def command(
@@ -81,7 +81,8 @@ def _files(name: str, report: Report, beside: dict[str, Any]) -> None:
     for number, entry in enumerate(found):
         line = shown(entry.name)
         if described:
-            line = f"{described[number]}  {line}" + (f" -> {shown(entry.linkname)}" if entry.linkname else "")
+            arrow = "link to" if entry.kind == "hard link" else "->"
+            line = f"{described[number]}  {line}" + (f" {arrow} {shown(entry.linkname)}" if entry.linkname else "")
         click.echo(line)
 
 

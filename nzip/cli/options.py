@@ -308,20 +308,24 @@ def output_option(text: str) -> Callable[[F], F]:
     return click.option("-o", "--output", type=ANY_PATH, help=text)
 
 
-def beside_options(command: F) -> F:
-    """Add --like and --primer."""
-    command = click.option(
-        "--primer",
-        type=ANY_PATH,
-        metavar="FILE",
-        help="A primer of your own (nzip primer make), which short records begin behind; decompressing needs it too.",
-    )(command)
-    return click.option(
-        "--like",
-        type=ANY_PATH,
-        metavar="OLD",
-        help="Store only how the file differs from this one; decompressing needs the same file.",
-    )(command)
+def beside_options(like: str, primer: str) -> Callable[[F], F]:
+    """Add --like and --primer, explained by these texts."""
+
+    def add(command: F) -> F:
+        command = click.option("--primer", type=ANY_PATH, metavar="FILE", help=primer)(command)
+        return click.option("--like", type=ANY_PATH, metavar="OLD", help=like)(command)
+
+    return add
+
+
+beside_written = beside_options(
+    "Store only how the file differs from this one; decompressing needs the same file.",
+    "A primer of your own (nzip primer make), which short records begin behind; decompressing needs it too.",
+)
+beside_read = beside_options(
+    "The old file that the file was made beside, with --like.",
+    "The primer that the file was made with, with --primer.",
+)
 
 
 def known(like: str | None, primer: str | None) -> dict[str, Any]:

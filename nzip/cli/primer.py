@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 import click
 
 from nzip.cli import HelpfulGroup, options
 from nzip.cli.output.words import shown
+
+SHOWN = 3  # samples that an error names
 
 
 @click.group(cls=HelpfulGroup, short_help="Make primers of your own, which short records begin behind.")
@@ -18,7 +18,13 @@ def command() -> None:
 @command.command(cls=options.Command, short_help="Make a primer of samples.")
 @click.argument("samples", nargs=-1, required=True, type=options.ANY_PATH, metavar="SAMPLES...")
 @click.option("-o", "--output", type=options.ANY_PATH, required=True, help="Write the primer to this file.")
-@click.option("--size", type=options.Size(256, 16 << 20), default="112K", show_default=True, help="Bytes of text.")
+@click.option(
+    "--size",
+    type=options.Size(256, 16 << 20),
+    default="112K",
+    show_default=True,
+    help="Bytes of text in the primer, at most; its file holds them compressed.",
+)
 @click.option("--lines", is_flag=True, help="Each line of the samples is a record.")
 @options.force_option()
 @options.quiet_option
@@ -27,16 +33,16 @@ def make(samples: tuple[str, ...], output: str, size: int, lines: bool, force: b
 
     Compress and decompress records with --primer FILE then, or with primer= in Python.
     """
+    from nzip.codec.files.targets import refuse_existing
     from nzip.codec.primers import make_primer, records
     from nzip.errors import FileError
     from nzip.outputs import write_bytes
 
-    if not force and os.path.exists(output):
-        raise FileError(output, "exists; add -f to overwrite it")
+    refuse_existing(output, force=force)
     try:
         data = make_primer(records(samples, lines=lines), size)
     except ValueError as error:
-        raise click.UsageError(str(error)) from None
+        raise FileError(", ".join(samples[:SHOWN]) + " …" * (len(samples) > SHOWN), str(error)) from None
     write_bytes(output, data)
     if not quiet:
         click.echo(f"{shown(output)}: {len(data):,} bytes")

@@ -15,7 +15,7 @@ from nzip.cli.output.report import Report
 
 @click.command(cls=options.Command, short_help="Check files without writing anything.")
 @options.files_argument
-@options.beside_options
+@options.beside_read
 @options.threads_option
 @options.memory_option("Refuse files that need more memory than this (2G where left out).")
 @options.quiet_option

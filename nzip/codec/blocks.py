@@ -15,7 +15,7 @@ from nzip.codec.like import UNKNOWN, Known, decode_known
 from nzip.errors import CorruptError, LimitError, over_memory
 from nzip.formats.container.structures import BUNDLE_ENGINE, MAX_BLOCK, STORE_ENGINE, BlockHeader
 from nzip.formats.container.wire import Reader, block_check, pack_memory, unpack_memory
-from nzip.formats.content.detection import detect
+from nzip.formats.content.detection import described, detect
 from nzip.formats.content.kinds import Content, Segment
 from nzip.formats.content.segments import last_border
 from nzip.formats.content.tree import Leaf, Tree, grow
@@ -118,7 +118,7 @@ def _opened(
     if begun:
         tree = (Leaf(raw[:first], replace(begun, length=first)), *tree)
     if len(tree) == 1 and isinstance(tree[0], Leaf):
-        content = Content((tree[0].segment,)) if tree[0].segment else None
+        content = Content((described(raw, tree[0].segment),)) if tree[0].segment else None
         if content is None or not takes_too_much(content, coding):
             return content, _stored(raw)
     found = Sorted(tree, coding)

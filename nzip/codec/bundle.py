@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import accumulate
 from typing import NamedTuple
 
-from nzip.codec.coding import Coding, coded, doubtful
+from nzip.codec.coding import SHORT_SOUND, Coding, coded, doubtful
 from nzip.errors import CorruptError
 from nzip.formats.container.structures import BUNDLE_ENGINE, STORE_ENGINE
-from nzip.formats.content.detection import detect, look
+from nzip.formats.content.detection import described, detect, look
 from nzip.formats.content.kinds import CODE_KINDS, TEXT_KINDS, Content, Segment
 from nzip.formats.content.tree import Leaf, Tree
 from nzip.formats.openers.base import Opener
@@ -27,6 +28,7 @@ from nzip.params import Params
 from nzip.registry import ENGINES
 from nzip.settings import block_memory, has_room, largest_part
 
+DOUBTED = 1 << 18  # bytes of short sounds that are tried in a block: of many, what is learned of the first serves all
 SEEN = 64  # bytes that are looked at, or looked for; fewer go where the last ones went
 
 Name = str | tuple[int, int]  # of a stream: a kind of general bytes; an engine's number, and that of its part
@@ -74,7 +76,7 @@ class Stream:
                 found += detect(data[at : at + segment], apart=apart).segments
                 at += segment
             else:
-                found.append(segment)
+                found.append(described(data[at : at + segment.length], segment) if apart else segment)
                 at += segment.length
         return found
 
@@ -95,6 +97,7 @@ class Sorted:
         self._most = [largest_part(choice, coding.engines) for choice in coding.engines[:-1]]  # bytes of a part
         self._parts = [0] * len(self._engines)  # the number of each engine's part that leaves are added to
         self._general = "binary"  # the stream of bytes that are no leaf of an engine's
+        self._doubted = DOUBTED  # bytes
         self._seen: dict[bytes, Place] = {}
         self._places: list[list[Place]] = []  # of each leaf, in pieces
         self.streams: dict[Name, Stream] = {}
@@ -159,9 +162,12 @@ class Sorted:
         """Return whether an engine that accepts a leaf does better than the last one; where that is doubtful, both are
         tried on as much of it as goes to one part."""
         content = Content((segment,))
-        if not doubtful(data, content):
+        if not doubtful(data, content, min(SHORT_SOUND, self._doubted)):
             return True
+        if segment.kind == "audio":
+            self._doubted -= len(data)
         _, own = coded(data, content, self._coding, engine, params)
+        content = Content((described(data, content.whole),))
         _, other = coded(data, content, self._coding, *self._coding.last)
         return len(own) < len(other)
 
@@ -253,9 +259,11 @@ def _part(
 ) -> tuple[Part, bytes]:
     """Return the part of streams of these `sizes`, and its payload, by `engine` or else by the level's last one."""
     mixed = None if len(segments) == 1 else replace(segments[0], kind="binary", length=len(data), confidence=0)
-    content = Content(tuple(segments), mixed)
-    for one, chosen in [(engine, params), *([coding.last] if engine is not coding.last[0] else [])]:
-        coder, payload = coded(data, content, coding, one, chosen)
-        if len(payload) < len(data):
-            return Part(coder, sizes, len(payload)), payload
+    coder, payload = coded(data, Content(tuple(segments), mixed), coding, engine, params)
+    if len(payload) >= len(data) and engine is not coding.last[0]:
+        starts = accumulate((segment.length for segment in segments), initial=0)
+        known = [described(data[at : at + each.length], each) for at, each in zip(starts, segments, strict=False)]
+        coder, payload = coded(data, Content(tuple(known), mixed), coding, *coding.last)
+    if len(payload) < len(data):
+        return Part(coder, sizes, len(payload)), payload
     return Part(Coder(STORE_ENGINE), sizes, len(data)), data

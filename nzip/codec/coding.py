@@ -16,6 +16,7 @@ from nzip.registry import ENGINES, TRANSFORMS
 from nzip.settings import Room
 
 REPETITIVE = 4  # one place in so many with eight bytes that stand elsewhere, too
+SHORT_SOUND = 1 << 16  # bytes of a sound in which predictors have learned little
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,11 @@ def coded(raw: bytes, content: Content, coding: Coding, engine: Engine, params: 
     data, specs = raw, tuple[TransformSpec, ...]()
     if coding.transforms and engine.takes_transformed:
         data, specs, content = _transformed(raw, content, engine.sees_records)
-    fitted = engine.fit(params, len(data))
-    payload = engine.encode(data, fitted, content)
+    found = []
+    for each in (params, *engine.rivals(params, len(data))):
+        fitted = engine.fit(each, len(data))
+        found.append((engine.encode(data, fitted, content), fitted))
+    payload, fitted = min(found, key=lambda each: len(each[0]))
     return Coder(engine.id, engine.version, engine.pack(fitted), specs), payload
 
 
@@ -84,7 +88,9 @@ def _transformed(raw: bytes, content: Content, sees_records: bool) -> tuple[byte
     return coded, tuple(specs), held
 
 
-def doubtful(data: bytes, content: Content) -> bool:
+def doubtful(data: bytes, content: Content, short: int = SHORT_SOUND) -> bool:
     """Return whether an engine of contexts may be better with numbers than the engine that is made for them: they
-    repeat each other, as drawn pictures do."""
+    repeat each other, as drawn pictures do, or are a sound of `short` bytes at most."""
+    if content.whole.kind == "audio" and len(data) <= short:
+        return True
     return content.whole.numeric and estimate.repeated(data) * REPETITIVE >= 256

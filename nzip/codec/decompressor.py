@@ -22,7 +22,7 @@ from nzip.codec.past import Past
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
 from nzip.errors import CorruptError, LimitError, TruncatedError
 from nzip.formats.container.parser import Block, Parser
-from nzip.formats.container.structures import MAX_BLOCK, BlockHeader, End, Header
+from nzip.formats.container.structures import MAX_BLOCK, REMEDY, BlockHeader, End, Header
 
 Buffer = bytes | bytearray | memoryview
 PIECE = 1 << 16  # bytes that `decompress` feeds at a time
@@ -288,7 +288,8 @@ class Decompressor(Closing):
                 error.start = before
                 return error
             place = f"what follows byte {size:,}, where a complete member ends"
-            self._blame = CorruptError(f"{place}, is no member: {error}")
+            why = str(error).removesuffix(f"; {REMEDY}")
+            self._blame = CorruptError(f"{place}, is no member: {why}")
             return self._blame
         if parser.pending is not None:
             header = parser.pending

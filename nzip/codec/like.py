@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from nzip.codec.coding import Coding
-from nzip.errors import CorruptError, UnsupportedError
+from nzip.errors import CorruptError, FileError, UnsupportedError
 from nzip.formats.container.copies import Copies, Copy
 from nzip.formats.container.primer import parse
 from nzip.formats.container.structures import DIGEST, PRIMER_DIGEST, BlockHeader, Header, Named
@@ -18,6 +18,7 @@ from nzip.formats.content.detection import detect
 from nzip.formats.repeats.beside import MARGIN, WHOLE, heads, size_of
 from nzip.formats.repeats.finder import FAR, Finder
 from nzip.models.base import Beside, Engine
+from nzip.outputs import named
 from nzip.process import imported
 from nzip.registry import ENGINES
 
@@ -29,6 +30,14 @@ FAR_WHOLE = 1 << 16  # bytes of a copy, at least, from a file that is read as a 
 MOST_WHOLE = 1 << 20  # bytes of an old file that is read as a whole
 
 
+def _mapped(path: str | os.PathLike[str]) -> bytes | memoryview:
+    """Return the bytes of a file."""
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        # A file that is made while it is read has no size.
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) if size else file.read()
+
+
 class Old:
     """A file that both sides have.
 
@@ -36,24 +45,26 @@ class Old:
         like: its bytes, or its path.
 
     Raises:
+        FileError: it is a directory, or too large.
         OSError: it cannot be read.
-        ValueError: it is too large.
+        ValueError: the bytes are too many.
     """
 
     def __init__(self, like: Path | bytearray | memoryview):
-        self.name = "the bytes that were given"
+        self.name = "what was given"
         if isinstance(like, str | os.PathLike):
             self.name = os.fsdecode(like)
-            with open(like, "rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                # A file that is made while it is read has no size.
-                self.data: bytes | memoryview = (
-                    memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) if size else file.read()
-                )
+            if os.path.isdir(like):
+                raise FileError(like, "is a directory; name a file, or the tar of a directory")
+            try:
+                self.data: bytes | memoryview = _mapped(like)
+            except OSError as error:
+                raise named(error, self.name) from None
         else:
             self.data = memoryview(like).cast("B")
         if len(self.data) >= MOST:
-            raise ValueError(f"{self.name} has {len(self.data):,} bytes, and a file to be like has fewer than {MOST:,}")
+            wrong = f"has {len(self.data):,} bytes, and a file to be like has fewer than {MOST:,}; name a part of it"
+            raise FileError(self.name, wrong) if isinstance(like, str | os.PathLike) else ValueError(f"like {wrong}")
 
     def __len__(self) -> int:
         return len(self.data)
@@ -93,7 +104,10 @@ class Primer(Old):
             OSError: it cannot be read.
         """
         file = primer if isinstance(primer, Old) else Old(primer)
-        made = cls(parse(bytes(file.data)))
+        try:
+            made = cls(parse(bytes(file.data)))
+        except (CorruptError, UnsupportedError) as error:
+            raise type(error)(f"{file.name}: {error}") from None
         made.name = file.name
         return made
 
@@ -188,20 +202,22 @@ class Known(NamedTuple):
             size, digest = header.like
             what = f"the file that it was made like, of {size:,} bytes and with the BLAKE2b-128 hash {digest.hex()}"
             if self.old is None:
-                raise UnsupportedError(f"decoding needs {what} (--like)")
+                raise UnsupportedError(f"decoding needs {what}; name it with like=")
             old, there = self.old, self.old.named
             if there != header.like:
                 raise UnsupportedError(
-                    f"decoding needs {what}; {old.name} is another one, of {there.size:,} bytes and with the hash "
-                    f"{there.digest.hex()}"
+                    f"decoding needs {what}; name that, and not {old.name}, which has {there.size:,} bytes and the "
+                    f"hash {there.digest.hex()}"
                 )
         if header.primer is not None:
             what = f"the primer whose BLAKE2b-128 hash begins with {header.primer.hex()}"
             if self.primer is None:
-                raise UnsupportedError(f"decoding needs {what} (--primer)")
+                raise UnsupportedError(f"decoding needs {what}; name it with primer=")
             primer = self.primer
             if primer.id != header.primer:
-                raise UnsupportedError(f"decoding needs {what}; {primer.name} is another one, {primer.id.hex()}")
+                raise UnsupportedError(
+                    f"decoding needs {what}; name that, and not {primer.name}, whose hash begins with {primer.id.hex()}"
+                )
         return Known(old, primer)
 
     def beside(self, header: Header | None) -> Known:

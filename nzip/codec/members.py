@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple, TypeVar
 import xxhash
 
 from nzip.errors import CorruptError, TruncatedError
-from nzip.formats.container.parser import Block, Event, Parser
+from nzip.formats.container.parser import Block, Event, Parser, empty
 from nzip.formats.container.structures import MAX_BLOCK_HEADER, BlockHeader, End, Header, Index
 from nzip.formats.container.wire import OutOfBytes, Reader
 
@@ -166,6 +166,8 @@ class Window:
 
     def truncated(self) -> TruncatedError:
         """Return the error for a file that ends too early."""
+        if not self.size:
+            return empty()
         return TruncatedError(f"the file is truncated (at byte {self.size:,}); its end is missing")
 
     def at(self, offset: int, count: int) -> bytes:

@@ -47,7 +47,7 @@ def make_primer(samples: Iterable[bytes | str | os.PathLike[str]], size: int = S
             pieces.append(piece)
             total += len(piece)
     if not total:
-        raise ValueError("the samples are empty")
+        raise ValueError("the samples are empty; give some with bytes in them")
     text = b"".join(pieces) if total <= size else _chosen(pieces, size)
     return pack(text)
 

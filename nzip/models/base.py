@@ -111,6 +111,10 @@ class Engine(ABC):
         """
         return self.parameters.check(params)
 
+    def rivals(self, params: Params, size: int) -> list[dict[str, Any]]:
+        """Return other parameters that may do better with a block of `size` bytes, and are quick to try."""
+        return []
+
     def accepts(self, content: Content) -> bool:
         """Return whether the engine has something to say about blocks of this content. A level tries its first engine
         that accepts; its last one, and one that a user names alone, is not asked."""

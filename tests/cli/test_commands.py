@@ -10,6 +10,8 @@ from cli.tools import TEXT, Run, files_in
 
 import nzip
 
+REMEDY = "name a file that nzip compress made"
+
 
 def one_line(text: str) -> str:
     """Return the only line of `text`."""
@@ -262,9 +264,9 @@ class TestDecompress:
     @pytest.mark.parametrize(
         ("data", "text"),
         [
-            (b"", "nzip: f.nz: the file is truncated (at byte 0); its end is missing\n"),
+            (b"", f"nzip: f.nz: not an nzip file (it is empty); {REMEDY}\n"),
             (b"\xf5nz\x01", "nzip: f.nz: the file is truncated (at byte 4); its end is missing\n"),
-            (b"hello, world", "nzip: f.nz: not an nzip file (wrong magic bytes)\n"),
+            (b"hello, world", f"nzip: f.nz: not an nzip file (wrong magic bytes); {REMEDY}\n"),
             (
                 b"\xf5nz\x07" + bytes(20),
                 "nzip: f.nz: format version 7 is not known to this nzip (it reads version 1); upgrade nzip\n",
@@ -300,7 +302,8 @@ class TestDecompress:
             assert one_line(result.stderr).startswith("nzip: f: ")
 
     def test_bad_stdin(self, run: Run) -> None:
-        assert run("decompress", input=b"hello").stderr == "nzip: stdin: not an nzip file (wrong magic bytes)\n"
+        said = run("decompress", input=b"hello").stderr
+        assert said == f"nzip: stdin: not an nzip file (wrong magic bytes); {REMEDY}\n"
 
     def test_memory(self, run: Run, here: Path) -> None:
         result = run("decompress", "-M", "10K", "text.nz")

@@ -1,9 +1,11 @@
 """What the command says and how it ends where something is not as it should be: words, warnings, statuses."""
 
+import ast
 import errno
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,9 +17,10 @@ import pytest
 from cli.tools import TEXT, Run, Shell, files_in
 
 import nzip
-from nzip.cli.output.errors import describe
+from nzip.cli.output.errors import OPTIONS, describe, in_options
 
 PACKED = nzip.compress(TEXT, 1)
+PACKAGE = Path(nzip.__file__).parent
 BAD = Path(__file__).resolve().parents[1] / "bad"
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX only")
 
@@ -128,7 +131,7 @@ class TestWords:
             (errno.EACCES, "permission denied; choose another place, or allow writing there"),
             (errno.EPERM, "operation not permitted; choose another place, or allow writing there"),
             (errno.ENOTDIR, "not a directory; choose another place"),
-            (errno.ENOENT, "no such file or directory; make that directory first, or choose another place"),
+            (errno.ENOENT, "no file can be made in it; choose another place"),
             (errno.EROFS, "the file system is read-only; choose another place with -o"),
         ],
     )
@@ -232,3 +235,93 @@ class TestCompletion:
     def test_other_shells(self, run: Run, shell_name: str) -> None:
         script = run("completion", shell_name).stdout
         assert all(name in script for name in ("unnz", "nzcat"))
+
+
+class TestBeside:
+    """What is known beside a file is named where it is wrong, with what can be done."""
+
+    @pytest.mark.parametrize(
+        ("option", "name", "said"),
+        [
+            ("--primer", "d", "is a directory; name a file, or the tar of a directory"),
+            ("--like", "d", "is a directory; name a file, or the tar of a directory"),
+            ("--primer", "none", "no such file or directory"),
+            ("--like", "none", "no such file or directory"),
+            ("--primer", "text", "is no primer; nzip primer make makes one"),
+        ],
+    )
+    @pytest.mark.parametrize("command", ["compress -f", "decompress -f", "test"])
+    def test_named(self, run: Run, here: Path, command: str, option: str, name: str, said: str) -> None:
+        (here / "text.nz").write_bytes(PACKED)
+        os.mkdir("d")
+        result = run(*command.split(), option, name, "text.nz")
+        assert (result.exit_code, result.stderr) == (1, f"nzip: {name}: {said}\n")
+
+    def test_no_primer(self, run: Run, here: Path) -> None:
+        damaged = bytearray(nzip.make_primer([TEXT]))
+        damaged[-1] ^= 1
+        (here / "p").write_bytes(damaged)
+        assert run("compress", "--primer", "text", "text").stderr == (
+            "nzip: text: is no primer; nzip primer make makes one\n"
+        )
+        line = run("compress", "--primer", "p", "text").stderr
+        assert line.startswith("nzip: p: the primer is damaged ")
+        assert line.endswith("; get it again, or make it again\n")
+
+    def test_what_is_asked_for_is_said_in_options(self, run: Run, here: Path) -> None:
+        (here / "old").write_bytes(TEXT[:-1])
+        assert run("compress", "-1", "--like", "old", "text").exit_code == 0
+        assert run("test", "text.nz").stderr.endswith("; name it with --like\n")
+        said = run("test", "--like", "text", "text.nz").stderr
+        assert f"; name that, and not text, which has {len(TEXT):,} bytes" in said
+
+    def test_primers_of_nothing(self, run: Run, here: Path) -> None:
+        (here / "e").write_bytes(b"")
+        result = run("primer", "make", "e", "-o", "p")
+        assert result.exit_code == 1
+        assert result.stderr == "nzip: e: the samples are empty; give some with bytes in them\n"
+        result = run("primer", "make", "text", "-o", "e")
+        assert (result.exit_code, result.stderr) == (
+            1, "nzip: e: already exists; add -f to overwrite it, or choose another name with -o\n",
+        )  # fmt: skip
+        assert run("primer", "make", "text", "-fo", "e").exit_code == 0
+
+    def test_readers_are_not_told_to_store(self, run: Run) -> None:
+        for command in ("test", "decompress"):
+            assert "The old file that the file was made beside" in " ".join(run(command, "--help").stdout.split())
+
+
+class TestOptions:
+    """The library's words for what can be done become the command's."""
+
+    def test_the_library_names_arguments_and_no_options(self) -> None:
+        """And what the table translates is said somewhere, so that it goes when the message goes."""
+        said = []
+        for path in [*(PACKAGE / "codec").rglob("*.py"), *(PACKAGE / "formats").rglob("*.py"), PACKAGE / "errors.py"]:
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str) and "\n" not in node.value:
+                    said.append(node.value)
+                if isinstance(node, ast.JoinedStr):
+                    parts = (part.value if isinstance(part, ast.Constant) else "?" for part in node.values)
+                    said.append("".join(map(str, parts)))
+        for word, _ in OPTIONS:
+            assert any(word in text for text in said), word
+        for text in said:
+            text = re.sub(r"nzip [a-z]+ --?[a-z]+", "", text)  # a command that is told in whole
+            assert not re.search(r"(?:^|[ (;])(?:-[a-zA-Z]\b|--[a-z])", text), text
+
+    def test_options(self) -> None:
+        assert in_options("is too large; raise max_memory to 30 MiB") == "is too large; raise it (-M 30M)"
+        assert in_options("raise max_memory, or wait") == "raise it (-M), or wait"
+        assert in_options("say where to extract it") == "say where to extract it with -o DIR"
+
+    def test_one(self, run: Run, here: Path) -> None:
+        (here / "d").mkdir()
+        assert ", 1 entry in " in run("compress", "-1r", "d").stderr
+        assert "the limit is 1 byte;" in run("compress", "-1", "-M", "1", "text").stderr
+
+    def test_a_place_where_no_file_can_be(self) -> None:
+        error = OSError(errno.ENOENT, "No such file", "/", None, "/x.nz")
+        assert describe(error) == "/x.nz: cannot be written: /: no file can be made in it; choose another place"
+        error = OSError(errno.ENOENT, "No such file", "/no such", None, "/no such/x.nz")
+        assert "; make that directory first, or choose another place" in describe(error)

@@ -16,6 +16,7 @@ NAMES = [
     "Decompressor",
     "EqualInfoTokenizer",
     "Fault",
+    "FileError",
     "FileInfo",
     "Level",
     "LimitError",

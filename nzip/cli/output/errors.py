@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import sys
 
 from nzip.cli.output.words import one_line, shown, shown_input
@@ -31,6 +32,37 @@ REMEDIES = {
     errno.EACCES: "choose another place, or allow writing there",
     errno.EPERM: "choose another place, or allow writing there",
 }
+# What the library tells its callers to do, and what that is to users of the command.
+OPTIONS = (
+    ("force=True", "-f"),
+    ("remove=True", "--rm"),
+    ("store_name=True", "-N"),
+    ("strip=True", "--strip"),
+    ("outside_links=True", "--outside-links"),
+    ("unplaced=True", "--unplaced"),
+    ("name it with like=", "name it with --like"),
+    ("name it with primer=", "name it with --primer"),
+    ("smaller blocks (block_size)", "smaller blocks (-B)"),
+    ("choose another place", "choose another place with -o"),
+    ("choose another name", "choose another name with -o"),
+    ("say where to write", "say where to write with -o FILE, or -c for stdout"),
+    ("say where to extract it", "say where to extract it with -o DIR"),
+    ("nzip.compress_tree packs it", "add -r to pack it"),
+    ("nzip.open gives", "--no-extract gives"),
+    ("open it and give that", "use: nzip … - < {path}"),
+)
+
+
+def in_options(text: str, path: str = "") -> str:
+    """Return a message of the library about `path` with the command's options in place of the library's arguments."""
+    text = re.sub(r"raise max_memory(?: to ([0-9]+) MiB)?", lambda found: f"raise it (-M{_mebibytes(found[1])})", text)
+    for word, option in OPTIONS:
+        text = text.replace(word, option.replace("{path}", path))
+    return text
+
+
+def _mebibytes(number: str | None) -> str:
+    return f" {number}M" if number else ""
 
 
 def describe(error: BaseException, name: str | None = None, *, read: bool = False) -> str:
@@ -44,9 +76,9 @@ def describe(error: BaseException, name: str | None = None, *, read: bool = Fals
 
     where = "" if name is None else f"{shown_input(name)}: "
     if isinstance(error, FileError):
-        return f"{shown(error.path)}: {one_line(error.reason)}"
+        return f"{shown(error.path)}: {in_options(one_line(error.reason), shown(error.path))}"
     if isinstance(error, NzipError):
-        text = one_line(str(error)).replace("strip=True", "--strip")  # what the library is told
+        text = in_options(one_line(str(error)))
         if name is not None and text.startswith(where):  # a picture, sound or model, which says it all
             return text
         if read and isinstance(error, CorruptError) and not any(word in text for word in SAID):
@@ -58,8 +90,11 @@ def describe(error: BaseException, name: str | None = None, *, read: bool = Fals
             if error.filename2 is not None:  # what was to come there
                 where = f"{shown(os.fsdecode(error.filename2))}: cannot be written: {where}"
         known = REASONS.get(error.errno or 0)
+        there = error.errno == errno.ENOENT and error.filename2 is not None and os.path.isdir(error.filename)
         reason = one_line(known or (error.strerror or str(error) or type(error).__name__).lower())
         remedy = REMEDIES.get(error.errno or 0) if error.filename2 is not None else None
+        if there:  # a directory of the system's
+            reason, remedy = "no file can be made in it", "choose another place"
         return f"{where}{reason}; {remedy}" if remedy else where + reason
     if isinstance(error, UnicodeEncodeError) and error.encoding == sys.getfilesystemencoding():
         return f"{where}a name has characters that names of files cannot have in this locale; set LC_ALL=C.UTF-8"

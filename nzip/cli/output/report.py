@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nzip.cli.output.errors import describe, error_kind, remedy
+from nzip.cli.output.errors import describe, error_kind, in_options, remedy
 from nzip.cli.output.lines import FAILED, complain, on_terminal, pipe_closed, say
 from nzip.cli.output.progress import Tally
 from nzip.cli.output.words import (
@@ -77,7 +77,7 @@ class Report:
         """Say what is lost of the file `name`; the run then ends as one that failed."""
         for fault in faults:
             self.failed = True
-            complain(f"{shown_input(name)}: {fault}")
+            complain(f"{shown_input(name)}: {in_options(str(fault))}")
 
     def each(self, names: tuple[str, ...], work: Callable[[str], None]) -> None:
         """Do `work` for every name; one that fails does not keep the others from their turn."""
@@ -132,7 +132,7 @@ class Report:
             "removed": result.removed,
         }
         if result.faults:
-            text = f"{shown_input(name)}: {result.faults[0]}"
+            text = f"{shown_input(name)}: {in_options(str(result.faults[0]))}"
             faults = [dataclasses.asdict(fault) for fault in result.faults]
             values.update(kind="corrupt", error=text, faults=faults)
         if result.missing:
@@ -171,7 +171,7 @@ class Report:
                 change += f" ({_rates_text(result)})"
         else:
             change = f"{size:,} -> {raw_size:,} bytes"
-        entries = f", {result.entries:,} entries" if result.entries else ""
+        entries = f", {result.entries:,} {'entry' if result.entries == 1 else 'entries'}" if result.entries else ""
         gone = f" ({shown_input(name)} removed)" if result.removed else ""
         self.line(
             f"{shown_input(name)}: {change}{entries} in {seconds_text(result.seconds)} "

@@ -70,7 +70,7 @@ def compress_file(
     """
     settings = resolve(level, engine=engine, params=params, block_size=block_size)
     known = Known.of(like, primer)
-    remedy = f"add -r to pack it as one {TREE_SUFFIX}"
+    remedy = f"nzip.compress_tree packs it as one {TREE_SUFFIX}"
     with Transfer(source, remove=remove, force=force, run=run, progress=progress, folder_remedy=remedy) as way:
         src = way.src
         fields = header_fields(src) if store_name else {}
@@ -183,5 +183,5 @@ def header_fields(src: Source) -> dict[str, Any]:
     try:
         Header(**fields).encode()
     except ValueError as error:
-        raise FileError(path, f"{error}; leave out -N") from None
+        raise FileError(path, f"{error}; leave out store_name=True") from None
     return fields

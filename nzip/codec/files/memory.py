@@ -33,6 +33,6 @@ def encode_threads(threads: int, size: int | None, max_memory: int | None, setti
     while count > 1 and settings.encode_memory(size, count) > budget:
         count -= 1
     if max_memory is not None and (needed := settings.encode_memory(size)) > max_memory:
-        remedy = "raise it (-M), or take a lower level or smaller blocks (-B)"
+        remedy = "raise max_memory, or take a lower level or smaller blocks (block_size)"
         raise over_memory("compressing", needed, max_memory, remedy)
     return count

@@ -43,7 +43,7 @@ def decompressed_name(source: AnyPath, header: Header | None = None) -> str:
         return os.path.join(os.path.dirname(path), header.name)
     if path.endswith(SUFFIX) and os.path.basename(path) != SUFFIX:
         return path[: -len(SUFFIX)]
-    raise FileError(path, f"its name does not end in {SUFFIX}; say where to write with -o FILE, or -c for stdout")
+    raise FileError(path, f"its name does not end in {SUFFIX}; say where to write")
 
 
 def extracted_name(source: AnyPath) -> str:
@@ -63,5 +63,5 @@ def extracted_name(source: AnyPath) -> str:
     raise FileError(
         path,
         f"its name gives none to the directory in it (as NAME{TREE_SUFFIX} and NAME{SUFFIX} do); say where to extract "
-        "it with -o DIR",
+        "it",
     )

@@ -101,13 +101,13 @@ class Source(Closing):
         if self.path is None or self.stat is None:
             return
         if os.path.islink(self.path):
-            raise FileError(self.path, "is a link, and --rm would delete that alone; name the file it leads to")
+            raise FileError(self.path, "is a link, and remove=True would delete that alone; name the file it leads to")
         if self.stat.st_nlink > 1:
             others = self.stat.st_nlink - 1
             raise FileError(
                 self.path,
-                f"has {others} other name{'s' * (others > 1)} (hard links), and --rm would delete this one alone; add "
-                "-f to do that",
+                f"has {others} other name{'s' * (others > 1)} (hard links), and remove=True would delete this one "
+                "alone; add force=True to do that",
             )
 
     def refuse_changed(self) -> None:
@@ -147,7 +147,7 @@ def _refuse_special(path: str, info: os.stat_result, folder_remedy: str) -> None
     if stat.S_ISDIR(info.st_mode):
         raise FileError(path, f"is a directory; {folder_remedy}")
     if word := special(info.st_mode):
-        raise FileError(path, f"is a {word} and not a regular file; to read it, use: nzip … - < {path}")
+        raise FileError(path, f"is a {word} and not a regular file; to read it, open it and give that")
 
 
 def refuse_unreadable(path: AnyPath) -> None:

@@ -74,7 +74,7 @@ class Run:
         with contextlib.suppress(OSError, ValueError):
             info = os.stat(path)
             if found := self._folders.get((info.st_dev, info.st_ino)):
-                raise FileError(path, f"holds {found}, which this run read or wrote; choose another place with -o")
+                raise FileError(path, f"holds {found}, which this run read or wrote; choose another place")
 
 
 def _identity(info: os.stat_result | None) -> tuple[int, int]:
@@ -111,7 +111,7 @@ def open_target(
     """
     if not isinstance(target, str | os.PathLike):
         if remove:
-            raise FileError(src.name, "is not deleted when the output is a stream; leave out --rm")
+            raise FileError(src.name, "is not deleted when the output is a stream; leave out remove=True")
         info = stream_stat(target)
         if info is not None and stat.S_ISREG(info.st_mode) and src.stat and os.path.samestat(info, src.stat):
             raise FileError(src.name, "is the input and the output; write to another file")
@@ -129,10 +129,10 @@ def open_target(
         if run is not None:
             run.refuse(path)
         if stat.S_ISBLK(info.st_mode) and not force:
-            raise FileError(path, "is a block device; add -f to overwrite it")
+            raise FileError(path, "is a block device; add force=True to overwrite it")
     if word := outputs.stream_word(path):
         if remove:
-            raise FileError(src.name, f"is not deleted when the output is a {word}; leave out --rm")
+            raise FileError(src.name, f"is not deleted when the output is a {word}; leave out remove=True")
         return outputs.Stream(path)
     return NewFile(path, force=force, mode=0o600 if like else 0o666)
 
@@ -143,4 +143,4 @@ def refuse_existing(path: AnyPath, *, force: bool = False) -> None:
     if os.path.isdir(path):
         raise FileError(path, "is a directory; name a file to write")
     if not force and os.path.lexists(path):
-        raise FileError(path, "already exists; add -f to overwrite it, or choose another name with -o")
+        raise FileError(path, "already exists; add force=True to overwrite it, or choose another name")

@@ -59,7 +59,7 @@ _CANDIDATE = re.compile(
     re.DOTALL,
 )
 _UNPLACED = (
-    "nothing behind this is given, as its place in the content is not proven (--unplaced gives what is found there)"
+    "nothing behind this is given, as its place in the content is not proven (unplaced=True gives what is found there)"
 )
 
 

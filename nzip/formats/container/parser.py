@@ -17,6 +17,7 @@ from nzip.formats.container.structures import (
     MAGIC,
     MAX_BLOCKS,
     OPTIONAL,
+    REMEDY,
     BlockHeader,
     End,
     Header,
@@ -36,6 +37,11 @@ class Block:
 
 
 Event = Header | Block | End
+
+
+def empty() -> TruncatedError:
+    """Return the error for a file without any bytes."""
+    return TruncatedError("not an nzip file (it is empty); " + REMEDY)
 
 
 class Parser:
@@ -124,7 +130,10 @@ class Parser:
 
     def truncated(self, before: int = 0) -> TruncatedError:
         """Return the error for input that ends here, `before` being bytes of the file before the member."""
-        where = f"at byte {before + self._offset + len(self._buffer):,}"
+        there = before + self._offset + len(self._buffer)
+        if not there:
+            return empty()
+        where = f"at byte {there:,}"
         missing = "all blocks are there, and only what closes them" if self.behind_blocks else "its end"
         return TruncatedError(f"the file is truncated ({where}); {missing} is missing")
 

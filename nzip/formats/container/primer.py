@@ -45,10 +45,10 @@ def parse(data: bytes) -> bytes:
     """
     import zstandard
 
-    reader = opened(data, MAGIC, VERSION, what="primers", other="this is no primer; nzip primer make makes one")
+    reader = opened(data, MAGIC, VERSION, what="primers", other="is no primer; nzip primer make makes one")
     digest, size = reader.bytes(DIGEST), reader.uleb()
     if not 0 < size <= MOST:
-        raise CorruptError(f"a primer claims {size:,} bytes")
+        raise CorruptError(f"the primer is damaged (it claims {size:,} bytes); get it again, or make it again")
     frame = reader.bytes(reader.left())
     text = b""
     try:
@@ -59,5 +59,5 @@ def parse(data: bytes) -> bytes:
     except zstandard.ZstdError:
         pass
     if len(text) != size or digest_of(text) != digest:
-        raise CorruptError("the primer is damaged (its text does not match its hash)")
+        raise CorruptError("the primer is damaged (its text does not match its hash); get it again, or make it again")
     return text

@@ -18,6 +18,7 @@ from nzip.formats.container.wire import Reader, block_check, check16, check32, p
 MAGIC = b"\xf5nz"
 FORMAT_VERSION = 1
 TRAILER_MAGIC = b"\x01zn\xf5"
+REMEDY = "name a file that nzip compress made"  # for one that is none
 
 MAX_HEADER = 1 << 16  # bytes, magic and check included
 MAX_BLOCK = 1 << 30  # decoded bytes of one block
@@ -175,7 +176,7 @@ class Header:
         # Byte by byte, so that the first wrong byte is reported without waiting for more.
         for expected in MAGIC:
             if reader.u8() != expected:
-                raise CorruptError("not an nzip file (wrong magic bytes)")
+                raise CorruptError(f"not an nzip file (wrong magic bytes); {REMEDY}")
         version = reader.u8()
         if version != FORMAT_VERSION:
             raise UnsupportedError(

@@ -25,6 +25,7 @@ from nzip.registry import TRANSFORMS
 Measure = Callable[[bytes, Chain], int]
 
 SHORTEST = 64  # bytes of a block that may get a transform
+NARROW = 4  # bytes of samples whose differences are known to be of use
 GUESSED = 8  # a segment that no header describes is measured if it has one byte in so many of its block
 PIECE = 32760  # bytes of one sample; a multiple of the strides 1..10, 12, 14 and 15, so that columns stay columns
 ALIGN = 2520
@@ -82,7 +83,9 @@ def _for_all(block: bytes, content: Content, sees_records: bool, piece: int) -> 
     imported("numpy")
     known = content.whole.width > 0
     if sees_records:
-        return _best_for_records(block, chains, known and content.whole.sure, piece)
+        # A difference of wider numbers is one of their parts: whether that is any good is no more than a guess.
+        fit = content.whole.width <= NARROW and content.whole.sure
+        return _best_for_records(block, chains, known and fit, piece)
     return _best_for_repeats(block, chains, known, piece)
 
 

@@ -64,8 +64,18 @@ def look(data: bytes, *, closely: bool = True) -> Segment:
     guess = records.guess(data, records.MAX_DISTANCE if closely else records.SHORT)
     if found is None:
         return _binary(data, sample, counts, guess)
-    cls = found.cls if found.kind == "bitmap" else guess.cls
-    return replace(found, length=len(data), cls=cls, record=guess.record)
+    return _guessed(replace(found, length=len(data)), guess)
+
+
+def described(data: bytes, segment: Segment) -> Segment:
+    """Return a segment of which no more is known than what its header says, with the class and the record that `look`
+    would find in its bytes: engines of contexts need them where they have none for its kind or width."""
+    return segment if segment.record or not (segment.width and data) else _guessed(segment, records.guess(data))
+
+
+def _guessed(segment: Segment, guess: records.Guess) -> Segment:
+    cls = segment.cls if segment.kind == "bitmap" else guess.cls
+    return replace(segment, cls=cls, record=guess.record)
 
 
 def _alike(a: Segment, b: Segment) -> bool:

@@ -16,6 +16,7 @@ from nzip.params import Flag, Number, Parameters, Params
 
 MOST_STRIDE = 255
 MOST_COLUMNS = 8
+WIDEST = 4  # bytes of a sample
 GUESSED_STRIDES = (2, 4, 3, 1, 8, 6)  # tried where no header says what there is
 GUESSED_WIDTHS = {1: (1,), 2: (1, 2), 3: (1, 3), 4: (1, 2, 4), 6: (1, 2, 3), 8: (1, 2, 4)}
 
@@ -41,7 +42,7 @@ class DeltaTransform(Transform):
             default=1,
             help="Distance in bytes of the sample that is subtracted; a multiple of the width.",
         ),
-        Number(name="width", low=1, high=4, default=1, help="Bytes of a sample; carries stay inside the sample."),
+        Number(name="width", low=1, high=WIDEST, default=1, help="Bytes of a sample; carries stay inside the sample."),
         Flag(
             name="big",
             default=0,
@@ -102,7 +103,7 @@ class DeltaTransform(Transform):
         if not whole.numeric or (sees_records and whole.sure and whole.kind in ("image", "bitmap")):
             return []
         if whole.sure and whole.width:
-            return _of_header(whole)
+            return _of_header(whole) if sees_records or whole.width <= WIDEST else []
         return [params for params in _guessed(whole) if params["width"] > 1 or not sees_records]
 
     def columns(self, params: Params) -> int:
@@ -117,8 +118,9 @@ def _of_header(found: Segment) -> list[dict[str, Any]]:
     """Return parameters for samples that a header describes: of a frame or pixel, of neighbours, of bytes."""
     width, stride, big = found.width, found.stride or found.width, int(found.big)
     phase = found.offset % width
-    if width > 4:
-        return []
+    if width > WIDEST:  # numbers in parts: the highest are alike, and often all
+        strides = [each for each in dict.fromkeys((stride, width)) if each <= MOST_STRIDE]
+        return [_params(each, WIDEST, big, found.offset % WIDEST) for each in strides if width % WIDEST == 0]
     proposed = [_params(stride, width, big, phase)]
     if stride != width:
         proposed.append(_params(width, width, big, phase))

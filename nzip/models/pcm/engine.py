@@ -28,6 +28,7 @@ from nzip.params import Number, Parameters, Params
 TAR = 512  # bytes of a header in an archive
 PART = 1 << 16  # frames that become bytes at once
 TRIED = 1 << 15  # frames that show which of two forms is smaller
+SHORT = 1 << 18  # bytes of a block in which a lower preset may do better: what it predicts with learns sooner
 FIXED = 16 << 20  # memory: tables and what all sounds share
 
 code = Native("nzip.models.pcm.kernel", "code")
@@ -64,6 +65,10 @@ class PcmEngine(Engine):
 
     def _preset(self, params: Params) -> Preset:
         return PRESETS[self.parameters.check(params)["preset"]]
+
+    def rivals(self, params: Params, size: int) -> list[dict[str, Any]]:
+        preset = self.parameters.check(params)["preset"]
+        return [{"preset": lower} for lower in PRESETS if lower < preset] if size <= SHORT else []
 
     def accepts(self, content: Content) -> bool:
         return all(is_sound(segment) for segment in content.segments) and len(content.segments) <= MOST

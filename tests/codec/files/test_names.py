@@ -19,7 +19,7 @@ class TestNames:
 
     @pytest.mark.parametrize("name", ["a/b.txt", "a/.nz", ".nz"])
     def test_no_suffix(self, name: str) -> None:
-        with pytest.raises(FileError, match="-o FILE"):
+        with pytest.raises(FileError, match="say where to write"):
             decompressed_name(name)
 
     def test_stored_name_keeps_the_folder(self) -> None:

@@ -137,7 +137,7 @@ class TestStreamsByName:
             source.with_name("log").symlink_to(name)
             for path in (name, source.with_name("log")):
                 if remove:
-                    with pytest.raises(FileError, match="--rm"):
+                    with pytest.raises(FileError, match="remove=True"):
                         compress_file(source, path, force=True, remove=True, **FAST)
                 else:
                     compress_file(source, path, force=True, **FAST)

@@ -174,7 +174,7 @@ class TestRemove:
             with pytest.raises(FileError, match=r"is a link.*name the file it leads to"):
                 call(link)
             os.link(path, hard)
-            with pytest.raises(FileError, match=r"has 1 other name \(hard links\).*add -f"):
+            with pytest.raises(FileError, match=r"has 1 other name \(hard links\).*add force=True"):
                 call(path)
             assert names(tmp_path) == sorted([*before, hard.name])
             call(path, force=True)
@@ -195,7 +195,7 @@ class TestRemove:
         assert names(source.parent) == ["text", "text.nz"]
 
     def test_not_with_a_stream(self, source: Path) -> None:
-        with pytest.raises(FileError, match="--rm"):
+        with pytest.raises(FileError, match="remove=True"):
             compress_file(source, io.BytesIO(), remove=True, **FAST)
         assert source.exists()
 

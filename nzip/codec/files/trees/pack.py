@@ -81,7 +81,7 @@ def compress_tree(
     try:
         Header(**fields).encode()
     except ValueError as error:
-        raise FileError(root, f"{error}; leave out -N") from None
+        raise FileError(root, f"{error}; leave out store_name=True") from None
     with contextlib.ExitStack() as stack:
         out = stack.enter_context(_tree_target(place if target is None else target, root, force=force, run=run))
         left_out = {
@@ -156,7 +156,7 @@ def _tree_target(target: AnyPath | BinaryIO, root: str, *, force: bool, run: Run
     if outputs.stream_word(path) is not None:
         return outputs.Stream(path)
     if force and os.path.isfile(path) and _lies_in(path, root) and not _is_packed(path):
-        raise FileError(path, "lies in the directory that is packed, and would be lost; choose another place with -o")
+        raise FileError(path, "lies in the directory that is packed, and would be lost; choose another place")
     return NewFile(path, force=force)
 
 

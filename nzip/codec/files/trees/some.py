@@ -273,14 +273,14 @@ class _Picker(Unpacker):
         above = os.path.dirname(place)
         while len(above) > len(self._folder):
             if os.path.lexists(above) and (os.path.islink(above) or not os.path.isdir(above)):
-                raise FileError(above, "is a link or a file; nothing is put behind it; choose another place with -o")
+                raise FileError(above, "is a link or a file; nothing is put behind it; choose another place")
             above = os.path.dirname(above)
         if not os.path.lexists(place):
             return
         if os.path.isdir(place) and not os.path.islink(place):
             self._refuse_folder(place)
         elif not self._force:
-            raise FileError(place, "already exists; add -f to replace it, or choose another place with -o")
+            raise FileError(place, "already exists; add force=True to replace it, or choose another place")
         self._run.refuse(place)
 
     def put(self, places: Sequence[str]) -> None:

@@ -107,7 +107,7 @@ class Entry:
 
 def broken(why: str) -> CorruptError:
     """Return the error for an archive that cannot be read."""
-    return CorruptError(f"the content is no intact tar archive ({why}); --no-extract gives it as it is")
+    return CorruptError(f"the content is no intact tar archive ({why}); nzip.open gives it as it is")
 
 
 def entries(stream: Input, *, whole: bool = True) -> Iterator[Entry]:
@@ -266,5 +266,5 @@ def _shown(value: bytes) -> str:
 
 def _sparse() -> UnsupportedError:
     return UnsupportedError(
-        "the content is a tar archive with sparse files, which nzip does not extract; --no-extract gives it as it is"
+        "the content is a tar archive with sparse files, which nzip does not extract; nzip.open gives it as it is"
     )

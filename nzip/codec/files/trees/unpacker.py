@@ -68,7 +68,7 @@ class Unpacker:
             count += 1
             self.take(entry)
         if self._top is None:
-            raise CorruptError("the content is an empty tar archive; --no-extract gives it as it is")
+            raise CorruptError("the content is an empty tar archive; nzip.open gives it as it is")
         return count
 
     def take(self, entry: Entry) -> None:
@@ -125,8 +125,8 @@ class Unpacker:
         self._memory -= _ENTRY_COST + sum(map(len, words))
         if self._memory < 0:
             raise LimitError(
-                "the archive has more directories and links than fit in the memory allowed; raise it (-M), or take "
-                "--no-extract"
+                "the archive has more directories and links than fit in the memory allowed; raise max_memory; "
+                "nzip.open gives the tar as it is"
             )
 
     # What is made in the room. Each step is one change that the end of the process waits for, or keeps from happening.
@@ -238,7 +238,7 @@ class Unpacker:
 
     def _unsafe(self, why: str) -> FileError:
         why = why if len(why) < 400 else why[:200] + " … " + why[-100:]
-        return FileError(self._archive, f"is not safe: {why}; nothing was extracted, --no-extract gives the tar")
+        return FileError(self._archive, f"is not safe: {why}; nothing was extracted, nzip.open gives the tar")
 
     def finish(self) -> None:
         """Make the links, after all else: nothing was written through one."""
@@ -278,7 +278,7 @@ class Unpacker:
         return FileError(
             self._archive,
             f"holds the link {self._inside(place)!r} -> {linkname!r}, which leads outside of the directory; nothing "
-            "was extracted; if you trust the archive, add --outside-links",
+            "was extracted; if you trust the archive, add outside_links=True",
         )
 
     def _below(self, place: str) -> list[str]:
@@ -386,19 +386,19 @@ class Unpacker:
             return
         if self._target is None and not self._is_asked_for(place) and (not os.path.isdir(place) or os.listdir(place)):
             raise FileError(
-                place, "already exists, and only the archive asks for that name; choose another place with -o"
+                place, "already exists, and only the archive asks for that name; choose another place"
             )
         self._refuse_folder(place)
 
     def _refuse_folder(self, place: str) -> None:
         """Raise FileError where no directory is to be put in the place of what is at `place`."""
         if not self._force:
-            raise FileError(place, "already exists; add -f to replace it, or choose another place with -o")
+            raise FileError(place, "already exists; add force=True to replace it, or choose another place")
         if os.path.islink(place) or not os.path.isdir(place):
             raise FileError(place, "is no directory; a directory is not put in its place")
         inside = os.path.realpath(place)
         if (os.path.realpath(self._archive) + os.sep).startswith(inside + os.sep):
-            raise FileError(place, "holds the archive itself and cannot be replaced; choose another place with -o")
+            raise FileError(place, "holds the archive itself and cannot be replaced; choose another place")
         self._run.refuse_folder(place)
 
     def _is_asked_for(self, place: str) -> bool:

@@ -115,7 +115,7 @@ def test_times_are_rounded_down(text: bytes, value: int) -> None:
     ],
 )
 def test_damaged(data: bytes) -> None:
-    with pytest.raises(CorruptError, match=r"no intact tar archive.*--no-extract") as caught:
+    with pytest.raises(CorruptError, match=r"no intact tar archive.*nzip.open gives") as caught:
         read(data)
     assert len(str(caught.value)) < 300
     assert "\n" not in str(caught.value)
@@ -180,7 +180,7 @@ def test_global_records_are_not_gathered() -> None:
     ],
 )
 def test_sparse_files(data: bytes) -> None:
-    with pytest.raises(UnsupportedError, match=r"sparse.*--no-extract"):
+    with pytest.raises(UnsupportedError, match=r"sparse.*nzip.open gives"):
         read(data)
 
 

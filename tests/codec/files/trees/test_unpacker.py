@@ -314,7 +314,7 @@ class TestHostileArchives:
     )
     def test_a_file_that_is_a_directory_too(self, tmp_path: Path, members: list[tarfile.TarInfo]) -> None:
         archive = hostile(tmp_path / "t.nz", member("t", D), *members)
-        with pytest.raises(FileError, match=r"is not safe: 't/d.* --no-extract"):
+        with pytest.raises(FileError, match=r"is not safe: 't/d.* nzip.open gives"):
             extract_tree(archive)
         assert names(tmp_path) == ["t.nz"]
 
@@ -372,7 +372,7 @@ class TestHostileArchives:
         archive = hostile(tmp_path / "t.nz", member("t", D), *[member(f"t/{n}", L, "x" * 90) for n in range(12000)])
         with nzip.Compressor(1, kind="tar", block_size=1 << 16) as compressor:
             archive.write_bytes(compressor.compress(nzip.decompress(archive.read_bytes())) + compressor.flush())
-        with pytest.raises(LimitError, match=r"directories and links.*-M"):
+        with pytest.raises(LimitError, match=r"directories and links.*raise max_memory"):
             extract_tree(archive, tmp_path / "u", max_memory=5 << 20)
         assert names(tmp_path) == ["t", "t.nz"]
 
@@ -452,7 +452,7 @@ class TestHostileArchives:
             file.write(member("t/x", L, "y").tobuf() + bytes(1024))
         with pytest.raises((CorruptError, UnsupportedError, FileError)) as caught:
             extract_tree(tmp_path / "t.nz")
-        assert "--no-extract" in str(caught.value)
+        assert "nzip.open gives" in str(caught.value)
         assert "\n" not in str(caught.value)
         assert names(tmp_path) == ["t.nz"]
 
@@ -461,7 +461,7 @@ class TestHostileArchives:
         compress_tree(tree, **FAST)
         archive = tmp_path / "tree.tar.nz"
         archive.write_bytes(archive.read_bytes() * 2)
-        with pytest.raises(CorruptError, match=r"more stands behind its end mark.*--no-extract"):
+        with pytest.raises(CorruptError, match=r"more stands behind its end mark.*nzip.open gives"):
             extract_tree(archive, tmp_path / "new", remove=True)
         assert names(tmp_path) == ["tree", "tree.tar.nz"]
 
