@@ -2,7 +2,8 @@
 
 A hash of the last 64 bytes marks places by the content alone. A table has for each upper part of a mark where it was
 seen last. A mark that was seen before is compared backwards; a stretch that is long enough is a copy, and goes on as
-long as its bytes are equal. Places count from the start of the old file, which stands before all content.
+long as its bytes are equal. Where for long no mark was seen, or the same close behind itself all the time, a place is
+entered all the same, and stays entered. Places count from the start of the old file, which stands before all content.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import NamedTuple
 M64 = (1 << 64) - 1
 GEAR = [int.from_bytes(hashlib.blake2b(bytes((byte,)), digest_size=8).digest(), "little") for byte in range(256)]
 LEAST, LEAST_BACK, WINDOW = 64, 32, 64
+IDLE, OF_RUN = 1 << 18, 0x5BD1E995
 
 
 class Cut(NamedTuple):
@@ -30,13 +32,15 @@ class Finder:
         self.rate = 4 if old else 6
         self.bits = max(12, (len(old) >> self.rate).bit_length() + 1)
         self.known, self.table = bytearray(), {}
-        self.hash = self.warm = 0
+        self._begin()
         for byte in old:
             self.known.append(byte)
-            mark = self._rolled(byte)
+            mark, idle = self._rolled(byte)
             if mark is not None:
-                self.table[mark >> 32 - self.bits] = mark, len(self.known)
-        self.hash = self.warm = 0
+                slot = mark >> 32 - self.bits
+                if not idle or self.table.get(slot, (None,))[0] != mark:
+                    self.table[slot] = mark, len(self.known)
+        self._begin()
         self.begin = self.last = len(old)  # of the block; no match reaches back behind `last`
         self.gone = 0  # bytes of content that were forgotten
         self.source: int | None = None  # of the open match: the next byte
@@ -46,13 +50,24 @@ class Finder:
         self.starts = [-len(old)] * bool(old) + [0]  # the first literal of each block, and of this one
         self.piece = 0
 
-    def _rolled(self, byte: int) -> int | None:
-        """Return the mark behind a byte, if there is one."""
+    def _begin(self) -> None:
+        self.hash = self.warm = 0
+        self.latest: tuple[int, int] | None = None  # the latest mark, and where
+        self.counted = len(self.known)  # where the latest one was that does not belong to a run
+
+    def _rolled(self, byte: int) -> tuple[int | None, bool]:
+        """Return the mark behind a byte, if there is one, and whether it stands for a run."""
         self.hash = (self.hash << 1) + GEAR[byte] & M64
         self.warm += 1
-        if self.hash >> 64 - self.rate or self.warm < WINDOW:
-            return None
-        return (self.hash * 0x9E3779B97F4A7C15 & M64) >> 32
+        end = len(self.known)
+        idle = end - self.counted >= IDLE
+        if (self.hash >> 64 - self.rate and not idle) or self.warm < WINDOW:
+            return None, False
+        mark = (self.hash * 0x9E3779B97F4A7C15 & M64) >> 32
+        if idle or self.latest is None or self.latest[0] != mark or end - self.latest[1] >= WINDOW:
+            self.counted = end
+        self.latest = mark, end
+        return mark ^ OF_RUN * idle, idle
 
     @property
     def scanned(self) -> int:
@@ -88,12 +103,14 @@ class Finder:
                 self.source, self.length, self.taken = None, 0, False
         known.append(byte)
         end = len(known)
-        mark = self._rolled(byte)
+        mark, idle = self._rolled(byte)
         if mark is not None:
             slot = mark >> 32 - self.bits
             before = self.table.get(slot)
-            self.table[slot] = mark, end
-            if self.source is None and before is not None and before[0] == mark:
+            is_known = before is not None and before[0] == mark and self._reaches(before[1], end)
+            if not (idle and is_known):
+                self.table[slot] = mark, end
+            if self.source is None and is_known:
                 self._meet(before[1], end)
         if self.source is not None and not self.taken:
             there = self.source - self.length
@@ -104,11 +121,12 @@ class Finder:
                 else:
                     self.source = None
 
+    def _reaches(self, there: int, end: int) -> bool:
+        return there <= self.old or (there > self.old + self.gone and end - there <= self.reach)
+
     def _meet(self, there: int, end: int) -> None:
         """Follow a mark that was seen behind place `there`, too."""
         aside = there <= self.old
-        if not aside and (there <= self.old + self.gone or end - there > self.reach):
-            return
         most = min(end - self.last, end - there - self.gone * aside, there if aside else there - self.gone - self.old)
         length = 0
         while length < most and self.known[there - length - 1] == self.known[end - length - 1]:

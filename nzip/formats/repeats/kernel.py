@@ -4,10 +4,10 @@ A rolling hash of the last 64 bytes (the gear hash of Xia and others, "Ddelta", 
 the content alone; a table knows where each mark was seen last. What a mark leads to is compared byte by byte, to both
 sides, before it is believed. So what is found depends on the bytes alone, and not on how they were cut in calls.
 
-In a run (of zeros, say) the hash stays what it is, so that all its places are marks, or none is. Of those that follow
-each other with the same hash the first one counts; and where none has counted for long, one place does all the same.
-Such a place is found again at ever larger distances, as the table keeps the first of them: a long run becomes a few
-copies, each twice as long as the one before.
+In a run (of zeros, say) the hash stays what it is, so that all its places are marks, or none is. Where for long no mark
+was seen but such as follow each other with the same hash, one place is entered as a mark of a kind of its own. The
+table keeps the first of them, which is found again at ever larger distances: a long run becomes a few copies, each
+twice as long as the one before.
 
 Invariants: a call takes all its bytes, and then all of `state` says so; whatever interrupts the caller, the next call
 goes on from there.
@@ -32,10 +32,11 @@ START = 9  # of the block in the content
 GONE = 10  # bytes that were forgotten
 MARK = 11  # the latest mark, and
 SEEN = 12  # where it stood in `known`; behind it
-COUNTED = 13  # the same of the latest place that counted
+COUNTED = 13  # the same of the latest place that is not one of a run, or was entered in one
 STATES = 14
 
-IDLE = 1 << 16  # bytes without a place that counts before one does without being a mark
+IDLE = 1 << 18  # bytes of a run from which on a place is entered
+OF_RUN = 0x5BD1E995  # tells the marks of such places from others
 
 WINDOW = 64  # bytes of the hash
 LEAST_BACK = 32  # bytes before a mark that must be equal
@@ -94,23 +95,24 @@ def scan(
         idle = end - counted >= IDLE
         if ((h >> drop) == u64(0) or idle) and warm >= WINDOW:
             mark = mark_of(h)
-            again = i64(mark) == latest and end - seen < WINDOW
-            latest, seen = i64(mark), end
-            if idle or not again:
+            if idle or i64(mark) != latest or end - seen >= WINDOW:
                 counted = end
-                slot = u64(mark >> shift)
-                entry = u64(table[slot])
-                there = i64(entry & u64(0xFFFFFFFF))
-                is_known = u64(entry >> u64(32)) == mark and there > 0 and (end - there <= reach or there <= old)
-                if not (idle and is_known):
-                    table[slot] = u64(u64(mark << u64(32)) | u64(end))
-                if source < 0 and is_known:
-                    most = min(min(end - last, end - there), there - old if there > old else there)
-                    length = i64(0)
-                    while length < most and known[u64(there - length - 1)] == known[u64(end - length - 1)]:
-                        length += 1
-                    if length >= LEAST_BACK:
-                        source = there
+            latest, seen = i64(mark), end
+            if idle:
+                mark = u64(mark ^ u64(OF_RUN))
+            slot = u64(mark >> shift)
+            entry = u64(table[slot])
+            there = i64(entry & u64(0xFFFFFFFF))
+            is_known = u64(entry >> u64(32)) == mark and there > 0 and (end - there <= reach or there <= old)
+            if not (idle and is_known):
+                table[slot] = u64(u64(mark << u64(32)) | u64(end))
+            if source < 0 and is_known:
+                most = min(min(end - last, end - there), there - old if there > old else there)
+                length = i64(0)
+                while length < most and known[u64(there - length - 1)] == known[u64(end - length - 1)]:
+                    length += 1
+                if length >= LEAST_BACK:
+                    source = there
         if source >= 0 and taken == 0 and length >= (near if source - length >= begin else far):
             limit = end - length
             if source <= limit:
@@ -149,13 +151,14 @@ def learn(
         idle = end - counted >= IDLE
         if ((h >> drop) == u64(0) or idle) and warm >= WINDOW:
             mark = mark_of(h)
-            again = i64(mark) == latest and end - seen < WINDOW
-            latest, seen = i64(mark), end
-            if idle or not again:
+            if idle or i64(mark) != latest or end - seen >= WINDOW:
                 counted = end
-                slot = u64(mark >> shift)
-                if not (idle and u64(u64(table[slot]) >> u64(32)) == mark):
-                    table[slot] = u64(u64(mark << u64(32)) | u64(end))
+            latest, seen = i64(mark), end
+            if idle:
+                mark = u64(mark ^ u64(OF_RUN))
+            slot = u64(mark >> shift)
+            if not (idle and u64(u64(table[slot]) >> u64(32)) == mark):
+                table[slot] = u64(u64(mark << u64(32)) | u64(end))
 
 
 @bare
