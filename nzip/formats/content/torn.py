@@ -82,7 +82,7 @@ class _Walk:
         self._usual = max(block, room.others)  # bytes that come out of a part, where it can be divided
         self._spent = 0
         self._parts: list[Part] = []
-        self._budget = Budget(len(raw), lambda data, starts, first: ())
+        self._budget = Budget(len(raw), lambda *given, budget: ())
 
     def ending(self, torn: Torn | None) -> Ending:
         raw, at = self._raw, 0

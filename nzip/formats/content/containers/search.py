@@ -43,16 +43,22 @@ FIRSTS = frozenset((
 ))  # fmt: skip
 
 
-def find(data: bytes) -> list[Found]:
+def budget_of(size: int) -> Budget:
+    """Return what searches in a block of `size` bytes may spend, all together."""
+    return Budget(size, found_in)
+
+
+def find(data: bytes, budget: Budget | None = None) -> list[Found]:
     """Return what was found in `data`: stretches that do not overlap, in order."""
-    return list(found_in(data, [0, *(member.start + segments.PAGE for member in segments.members(data))]))
+    starts = [0, *(member.start + segments.PAGE for member in segments.members(data))]
+    return list(found_in(data, starts, budget=budget or budget_of(len(data))))
 
 
-def found_in(data: bytes, starts: Iterable[int], first: int = 0) -> Iterator[Found]:
+def found_in(data: bytes, starts: Iterable[int], first: int = 0, *, budget: Budget) -> Iterator[Found]:
     """As `find`, from `first` on; `starts` are where files are known to begin, in order."""
     if len(data) < LEAST:
         return
-    budget, taken, ahead, finders = Budget(len(data), found_in), first, deque[Found](), FINDERS
+    taken, ahead, finders = first, deque[Found](), FINDERS
     runs = {run.start: [run] for run in encodings.find(data) if run.start >= first}
     files, digits = ((start, FILE) for start in starts), ((start, RUN) for start in runs)
     for at, kind in merge(files, digits, scan.places(data, first)):
@@ -67,6 +73,7 @@ def found_in(data: bytes, starts: Iterable[int], first: int = 0) -> Iterator[Fou
         ahead.extendleft(
             reversed([each for each in new if each.start >= at and (not ahead or each.stop <= ahead[0].start)])
         )
+    budget.release()
     yield from ahead
 
 
