@@ -25,15 +25,15 @@ FINDERS: dict[int, Finder] = {
     scan.PNG: png,
     scan.JPEG: jpeg,
     scan.STREAM: pdf_stream,
-    scan.GIF: lambda data, at, budget: gif.find(data, at),
-    scan.TIFF_LITTLE: lambda data, at, budget: tiff.find(data, at),
-    scan.TIFF_BIG: lambda data, at, budget: tiff.find(data, at),
-    scan.PSD: lambda data, at, budget: psd.find(data, at),
-    scan.DIB: lambda data, at, budget: dib.find(data, at),
-    scan.IMPULSE: lambda data, at, budget: modules.find(data, at),
-    scan.SCREAM: lambda data, at, budget: modules.find(data, at),
-    scan.FAST: lambda data, at, budget: modules.find(data, at),
-    scan.PRO: lambda data, at, budget: modules.find(data, at),
+    scan.GIF: gif.find,
+    scan.TIFF_LITTLE: tiff.find,
+    scan.TIFF_BIG: tiff.find,
+    scan.PSD: psd.find,
+    scan.DIB: dib.find,
+    scan.IMPULSE: modules.find,
+    scan.SCREAM: modules.find,
+    scan.FAST: modules.find,
+    scan.PRO: modules.find,
 }
 LEAST = 64  # bytes that are searched
 FILE, RUN = 0, -1  # beside the numbers of `scan`: a file begins here, a run of digits
@@ -80,12 +80,15 @@ def found_in(data: bytes, starts: Iterable[int], first: int = 0, *, budget: Budg
 def _file(data: bytes, at: int, budget: Budget) -> list[Found]:
     """Find a file without a container at `at`, if its header says that it is pictures or sound, and where it ends."""
     if data.startswith(dicom.MARK, at + dicom.PREAMBLE):
-        return dicom.find(data, at)
+        return dicom.find(data, at, budget)
     if data.startswith(y4m.MAGIC, at):
-        return y4m.find(data, at)
+        return y4m.find(data, at, budget)
     if data[at : at + 2] not in FIRSTS:
         return []
-    segment = headers.parse(data[at : at + headers.HEAD], len(data) - at)
+    head = data[at : at + headers.HEAD]
+    if not budget.walk(len(head)):
+        return []
+    segment = headers.parse(head, len(data) - at)
     if segment is None or not segment.sure or segment.kind not in LEAVES or not segment.stride:
         return []
     if segment.length - segment.offset < LEAST:

@@ -7,7 +7,7 @@ the same bytes are made everywhere.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ WINDOW = 1 << 15
 PIECE = 1 << 20  # bytes that are made at once; a block that makes more is begun anew with room for twice as many
 MOST_OF_BLOCK = 1 << 25  # bytes that a block of a stream may make
 EXPANSION, ROOM = 12, 64 << 20  # bytes that trials may make: so many times those searched, and these
+STEP = 128  # bytes that one step of a finder in Python counts as: a field, an entry, a block
 TRIALS, SELDOM = 1 << 10, 16  # trials: so many, and one for so many bytes that are searched
 
 
@@ -104,6 +105,18 @@ class Budget:
             if not fits(read.stop, read.size) or (status == layout.MORE and not len(made) and not reader.grow()):
                 return layout.MORE, read
         return status, read
+
+    def walk(self, count: int = STEP) -> bool:
+        """Step through `count` bytes more; return whether they could be paid for. Who cannot pay finds nothing more."""
+        self.walked -= count
+        return self.walked >= 0
+
+    def steps(self, most: int) -> Iterator[int]:
+        """Count from 0 up to `most`, as long as every step can be paid for."""
+        for number in range(most):
+            if not self.walk():
+                return
+            yield number
 
     def _paid(self, made: int) -> bool:
         """Whether `made` bytes more may be made."""
