@@ -112,7 +112,7 @@ def _layers(data: bytes, fields: _Fields, end: int, depth: int, found: list[Foun
     """Add the channels of the layers, whose section ends at `end`."""
     if not fields.length():
         return
-    places: list[tuple[_Plane, int]] = []
+    places: list[tuple[int, int, int]] = []  # columns, rows, and bytes
     count = abs(fields.number(2, signed=True))
     if count > MOST_LAYERS:
         return
@@ -124,16 +124,17 @@ def _layers(data: bytes, fields: _Fields, end: int, depth: int, found: list[Foun
         for _ in budget.steps(channels):
             mask = fields.number(2, signed=True) < -1  # which has a place of its own, and is left
             size = fields.length()
-            places.append((_Plane(0 if mask else right - left, 0 if mask else bottom - top, depth), size))
+            places.append((0 if mask else right - left, 0 if mask else bottom - top, size))
         fields.at += 12
         size = fields.number(4)
         fields.at += size
     if budget.walked < 0:
         return
-    for plane, size in places:
+    for columns, rows, size in places:
         start, stop = fields.at, fields.at + size
         if stop > min(end, len(data)):
             return
         if size > 2:
+            plane = _Plane(columns, rows, depth)
             found += plane.found(data, start + 2, stop, fields.number(2), 4 if fields.large else 2, budget)
         fields.at = stop

@@ -74,7 +74,7 @@ SHAPES = {
     "scream": bytes(44) + b"SCRM" * 2000,
     "fast": b"Extended Module: " * 500,
     "protracker": bytes(1080) + b"M.K." * 2000,
-    "png": WORD + (struct.pack(">I", 8) + b"abcd" + WORD + bytes(4)) * 2000,
+    "png": WORD + (struct.pack(">I", 16) + b"abcd" + WORD + bytes(4) + b"efgh" + bytes(4)) * 2000,
     "jpeg": b"\xff\xd8\xff\xfe\0\4" * 4000,
     "riff": (b"RIFF\4\0\0\0WAVE") * 4000,
     "aiff": (b"FORM\0\0\0\4AIFF") * 4000,
@@ -89,11 +89,10 @@ class Counted(Budget):
 
     def __init__(self, size: int):
         super().__init__(size, search.found_in)
-        self.asked = self.taken = 0
+        self.asked = 0
 
     def walk(self, count: int = STEP) -> bool:
         self.asked += 1
-        self.taken += count
         return super().walk(count)
 
 
@@ -109,17 +108,10 @@ def test_who_cannot_pay_finds_nothing_more(name: str, monkeypatch: pytest.Monkey
     places = 2 + data.count(b"II*\0") + len(data) // 4  # where a word may stand, at most
     before = budget.walked
     searched(data, budget)
+    assert budget.walked <= 0 or name in ("tiff", "zip")  # which end before
     # Each place asks once or twice more when nothing is left; the last one to be paid for may cost the file's length.
     assert budget.asked <= before // STEP + 3 * places
     assert min(budget.walked, 0) >= -(16 * len(data) + 3 * STEP * places + 2 * 4096 * places)
-
-
-@pytest.mark.parametrize("name", SHAPES)
-def test_every_step_is_paid_for(name: str) -> None:
-    """What is read again and again costs in proportion: twice the headers, twice the steps or more."""
-    budget = Counted(len(SHAPES[name]))
-    searched(SHAPES[name], budget)
-    assert budget.asked > 30
 
 
 def test_a_budget_that_is_spent() -> None:
