@@ -139,7 +139,8 @@ def main() -> None:
         both = b"".join(tree(wheel, wheel.stem) for wheel in args.trees)
         result["trees"] = [wheel.name for wheel in args.trees]
         result["doubled"] = doubled(both, [level for level in (2, *levels) if level < 7])
-        pairs.append((f"{args.trees[0].stem} as tar", *(tree(wheel, "tree") for wheel in args.trees)))
+        old, new = (tree(wheel, "tree") for wheel in args.trees)
+        pairs.append((f"{args.trees[0].stem} as tar", old, new))
     result["deltas"] = [delta(*pair, levels) for pair in pairs]
     if args.records:
         result["records"] = [records(args.records / name, levels) for name in RECORDS]
