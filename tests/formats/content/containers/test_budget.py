@@ -118,7 +118,8 @@ def test_a_budget_that_is_spent() -> None:
     budget = Budget(0, search.found_in)
     budget.walked = 3 * STEP
     assert list(budget.steps(9)) == [0, 1, 2]
-    assert not budget.walk(1) and list(budget.steps(9)) == []
+    assert not budget.walk(1)
+    assert not list(budget.steps(9))
 
 
 def test_the_first_of_fields_that_are_there_twice_counts() -> None:
