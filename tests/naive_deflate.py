@@ -276,6 +276,7 @@ def redone(inner: bytes, source: Cursor, edges: Edges = WHOLE, is_part: bool = F
         for _ in range(source.uleb()):
             gap, times = source.uleb(), source.uleb()
             check(len(stops) + times <= 1 << 14 and at + (gap >> 3) * times <= len(inner))
+            check(times > 0 and gap & 3 > 0)
             for _ in range(times):
                 at += gap >> 3
                 stops.append((at, gap & 7))

@@ -14,6 +14,8 @@ from typing import Any, ClassVar, NamedTuple
 from nzip.errors import CorruptError
 from nzip.registry import OPENERS
 
+RECIPE = 1 << 18  # bytes that a recipe may be longer than what it is for
+
 
 class Opened(NamedTuple):
     """What an opener gives.
@@ -56,7 +58,7 @@ class Opener(ABC):
     def close(self, inner: bytes, recipe: bytes, size: int) -> bytes:
         """Return the `size` bytes that `inner` and `recipe` stand for.
 
-        Time and memory are bounded, whatever is given.
+        Time and memory are bounded, whatever is given; the recipe has at most `longest_recipe(size)` bytes.
 
         Raises:
             CorruptError: they stand for no `size` bytes.
@@ -71,7 +73,14 @@ class Opener(ABC):
 
     @abstractmethod
     def memory(self, inner: int, size: int) -> int:
-        """Return the bytes of working memory that `close` takes beside what it is given and what it returns."""
+        """Return the bytes of working memory that `close` takes beside `inner` and what it returns.
+
+        The recipe, and what is made of one that is as long as it may be, belong to it.
+        """
+
+    def longest_recipe(self, size: int) -> int:
+        """Return how many bytes a recipe for `size` bytes may have; a plan with a longer one is damaged."""
+        return size + RECIPE
 
     def prepare(self) -> None:  # noqa: B027 - optional hook
         """Compile what opening and closing need."""

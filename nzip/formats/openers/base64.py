@@ -71,7 +71,7 @@ class Base64Opener(TextOpener):
         return broken(text.translate(TO_URL) if flags & URL else text, lines)
 
     def memory(self, inner: int, size: int) -> int:
-        return WORKING + 3 * size
+        return WORKING + 5 * size
 
 
 def _repays(text: bytes, inner: bytes) -> bool:

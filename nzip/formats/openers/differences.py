@@ -15,6 +15,7 @@ from nzip.process import imported
 
 WIDTHS = (1, 2, 4, 8)
 WORKING = 1 << 16
+LONGEST_RECIPE = 32  # bytes
 
 
 class DifferencesOpener(Opener):
@@ -52,6 +53,9 @@ class DifferencesOpener(Opener):
         if form > 7 or not channels or not row or reader.left() or row % (width * channels) or len(inner) != size:
             raise CorruptError("a recipe of differences does not fit its bytes")
         return _redone(inner, width, channels, row, bool(form & 1))
+
+    def longest_recipe(self, size: int) -> int:
+        return LONGEST_RECIPE
 
     def memory(self, inner: int, size: int) -> int:
         return WORKING + 2 * size

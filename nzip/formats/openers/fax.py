@@ -89,17 +89,19 @@ class FaxOpener(Opener):
             raise CorruptError("a recipe of a facsimile does not fit its rows")
         bitmap = np.frombuffer(inner, np.uint8).reshape(-1, row)
         out: list[bytes] = []
-        at, room = 0, size
+        coded = np.zeros(size, np.uint8)
+        at, used, room = 0, 0, size
         for _ in range(streams):
             rows = reader.uleb() if streams > 1 else len(bitmap)
             marks = reader.u8()
             if rows > len(bitmap) - at or marks > 3:
                 raise CorruptError("a recipe of a facsimile wants more rows than there are")
-            coded = np.zeros(room, np.uint8)
-            bits = fax_kernel.redo(bitmap[at : at + rows], width, flags // ALIGNED, marks & ENDS, coded)
+            free = coded[used : used + room]
+            bits = fax_kernel.redo(bitmap[at : at + rows], width, flags // ALIGNED, marks & ENDS, free)
             if bits < 0:
                 raise CorruptError("a facsimile takes more bytes than there are")
-            stream = coded[: -(-bits // 8)].tobytes()
+            stream = free[: -(-bits // 8)].tobytes()
+            used += len(stream)
             if marks & RAGGED:
                 stream = with_rest(stream, bits, reader, big=True)
             out.append(stream)
@@ -111,6 +113,9 @@ class FaxOpener(Opener):
         if at < len(bitmap) or reader.left() or len(made) != size:
             raise CorruptError(f"a facsimile takes {len(made):,} bytes where {size:,} belong")
         return made.translate(TURN) if flags & TURNED else made
+
+    def longest_recipe(self, size: int) -> int:
+        return max(SHORT, size // REPAYS)
 
     def memory(self, inner: int, size: int) -> int:
         return WORKING + 3 * size

@@ -43,4 +43,4 @@ class HexadecimalOpener(TextOpener):
         return broken(text.upper() if flags & UPPER else text, lines)
 
     def memory(self, inner: int, size: int) -> int:
-        return WORKING + 3 * size
+        return WORKING + 5 * size

@@ -8,7 +8,7 @@ to the byte.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from nzip.errors import CorruptError
@@ -105,6 +105,9 @@ class LzwOpener(Opener):
         return self.tried(inner, recipe, coded)
 
     def close(self, inner: bytes, recipe: bytes, size: int) -> bytes:
+        imported("numpy")
+        import numpy as np
+
         reader = Reader(recipe)
         flags, bits = reader.u8(), reader.u8()
         if flags > 15 or not 2 <= bits <= 8:
@@ -125,22 +128,26 @@ class LzwOpener(Opener):
         if streams > MOST_STREAMS:
             raise CorruptError("an LZW recipe has too many streams")
         out: list[bytes] = []
+        zeros = np.zeros(size, np.uint8)
         at, room = 0, size
         for _ in range(streams):
             length = reader.uleb() if streams > 1 else len(inner)
-            if length > len(inner) - at:
+            if length > len(inner) - at or room < 0:
                 raise CorruptError("an LZW recipe wants more bytes than there are")
-            out.append(_redone(inner[at : at + length], reader, form, room))
+            out.append(_redone(inner[at : at + length], reader, form, zeros[size - room :]))
             at += length
             room -= len(out[-1])
         if at < len(inner) or reader.left():
             raise CorruptError("an LZW recipe leaves bytes over")
         coded = b"".join(out)
         if flags & BLOCKS:
-            coded = bytes((bits,)) + _blocked(coded, block, lengths)
+            coded = _blocked(coded, bits, block, lengths)
         if len(coded) != size:
             raise CorruptError(f"LZW codes take {len(coded):,} bytes where {size:,} belong")
         return coded
+
+    def longest_recipe(self, size: int) -> int:
+        return max(SHORT, size // REPAYS)
 
     def memory(self, inner: int, size: int) -> int:
         return WORKING + 5 * inner + 4 * size
@@ -167,7 +174,7 @@ def _undone(stream: bytes, form: Form, enough: int, most: int) -> Opened | None:
         return None
     inner, codes, clears = out[:written], codes[:read], clears[:cleared]
     odd = np.zeros((len(stream) // 4 + 4, 3), np.int32)
-    odds = lzw_kernel.phrases(inner, form.bits, form.top, clears, odd, 0, codes, read)
+    odds = lzw_kernel.phrases(inner, form.bits, form.top, clears, cleared, odd, 0, codes, read)
     if odds < 0:
         return None
     parts = bytearray()
@@ -197,8 +204,8 @@ def _undone(stream: bytes, form: Form, enough: int, most: int) -> Opened | None:
     return Opened(inner.tobytes(), bytes((marks,)) + bytes(parts))
 
 
-def _redone(inner: bytes, reader: Reader, form: Form, room: int) -> bytes:
-    """Return a stream of at most `room` bytes, whose part of the recipe is read from `reader`."""
+def _redone(inner: bytes, reader: Reader, form: Form, out: Any) -> bytes:
+    """Return a stream, whose part of the recipe is read from `reader`; its codes are put in `out` (uint8, zeros)."""
     imported("numba", "nzip.formats.openers.lzw_kernel")
     import numpy as np
 
@@ -207,34 +214,34 @@ def _redone(inner: bytes, reader: Reader, form: Form, room: int) -> bytes:
     marks = reader.u8()
     if marks > 31:
         raise CorruptError("an LZW recipe has a mark that there is not")
-    count = reader.uleb()
-    if count > room * 8:
+    count, most = reader.uleb(), 8 * len(out) // (form.bits + 1)  # codes
+    stated = count if marks & UNEVEN else min(count, 1)
+    if count > most or stated > reader.left():
         raise CorruptError("an LZW recipe clears too often")
-    whens = np.empty(count + 1, np.int32)
-    whens[0] = 0
-    if count:
-        for k in range(count if marks & UNEVEN else 1):
-            when = reader.uleb()
-            if when > room * 8:
-                raise CorruptError("an LZW recipe clears too late")
-            whens[k + 1 : None if marks & UNEVEN else count + 1] = when
+    whens = np.zeros(stated + 1, np.int32)
+    for k in range(stated):
+        when = reader.uleb()
+        if when > most:
+            raise CorruptError("an LZW recipe clears too late")
+        whens[k + 1] = when
     clears = whens[0 if marks & CLEARED else 1 :]
+    count += marks & CLEARED
     odds = reader.uleb() if marks & ODD else 0
-    if odds > reader.left():
+    if odds > reader.left() // 2:
         raise CorruptError("an LZW recipe is shorter than its contents")
     odd = np.zeros((odds, 3), np.int32)
     for k in range(odds):
         gap, less = reader.uleb(), reader.uleb()
         number = reader.uleb() + 1 if less & 1 else 0
-        if gap > room * 8 or less > len(inner) * 2 or number > CODES or len(inner) >= 1 << 30:
+        if gap > most or less > len(inner) * 2 or number > CODES or len(inner) >= 1 << 30:
             raise CorruptError("an LZW recipe has a phrase that there is not")
         odd[k] = gap, less >> 1, number
-    codes = np.empty(min(len(inner), room * 8 // (form.bits + 1)), np.uint16)
-    read = lzw_kernel.phrases(np.frombuffer(inner, np.uint8), form.bits, form.top, clears, odd, odds, codes, 0)
-    out = np.zeros(room, np.uint8)
+    codes = np.empty(min(len(inner), most), np.uint16)
+    read = lzw_kernel.phrases(np.frombuffer(inner, np.uint8), form.bits, form.top, clears, count, odd, odds, codes, 0)
     bits = -1
     if read >= 0:
-        bits = lzw_kernel.pack(codes[:read], clears, form.big, form.early, form.bits, (marks & ENDS) // ENDS, out)
+        ends = (marks & ENDS) // ENDS
+        bits = lzw_kernel.pack(codes[:read], clears, count, form.big, form.early, form.bits, ends, out)
     if bits < 0:
         raise CorruptError("an LZW recipe does not fit its bytes")
     coded = out[: -(-bits // 8)].tobytes()
@@ -244,35 +251,47 @@ def _redone(inner: bytes, reader: Reader, form: Form, room: int) -> bytes:
 def _unblocked(coded: bytes) -> tuple[bytes, bytes] | None:
     """Return what GIF's blocks hold, and how long they are: of the recipe."""
     at = 1
-    sizes = bytearray()
-    parts: list[bytes] = []
+    sizes, stream = bytearray(), bytearray()
     while at < len(coded) and coded[at]:
         sizes.append(coded[at])
-        parts.append(coded[at + 1 : at + 1 + coded[at]])
+        stream += coded[at + 1 : at + 1 + coded[at]]
         at += 1 + coded[at]
     if at != len(coded) - 1 or not sizes:
         return None
     if len(sizes) > 1 and not (min(sizes[:-1]) == max(sizes[:-1]) >= sizes[-1]):
-        return b"".join(parts), b"\0" + uleb(len(sizes)) + bytes(sizes)
-    return b"".join(parts), bytes(sizes[:1]) if len(sizes) > 1 else b"\xff"
+        return bytes(stream), b"\0" + uleb(len(sizes)) + bytes(sizes)
+    return bytes(stream), bytes(sizes[:1]) if len(sizes) > 1 else b"\xff"
 
 
-def _blocked(stream: bytes, block: int, sizes: bytes) -> bytes:
-    if block:
-        cut = [stream[k : k + block] for k in range(0, len(stream), block)]
-    elif sum(sizes) != len(stream) or 0 in sizes:
+def _blocked(stream: bytes, bits: int, block: int, sizes: bytes) -> bytes:
+    """Return GIF's image data: blocks of `block` bytes, or of these sizes where that is 0."""
+    import numpy as np
+
+    data, at, place = np.frombuffer(stream, np.uint8), 0, 1
+    if not block and (sum(sizes) != len(stream) or 0 in sizes):
         raise CorruptError("an LZW recipe has blocks that do not fit")
-    else:
-        cut, at = [], 0
-        for length in sizes:
-            cut.append(stream[at : at + length])
-            at += length
-    return b"".join(bytes((len(piece),)) + piece for piece in cut) + b"\0"
+    out = np.zeros(len(stream) + (-(-len(stream) // block) if block else len(sizes)) + 2, np.uint8)
+    out[0] = bits
+    if block:
+        whole = len(stream) // block
+        at, place = whole * block, 1 + whole * (block + 1)
+        rows = out[1:place].reshape(whole, block + 1)
+        rows[:, 0], rows[:, 1:] = block, data[:at].reshape(whole, block)
+        sizes = bytes((len(stream) - at,)) if at < len(stream) else b""
+    for length in sizes:
+        out[place] = length
+        out[place + 1 : place + 1 + length] = data[at : at + length]
+        at, place = at + length, place + 1 + length
+    return out.tobytes()
 
 
-def _rows(height: int) -> list[int]:
-    """The rows of a picture in the order in which an interlaced GIF has them."""
-    return [row for first, step in ((0, 8), (4, 8), (2, 4), (1, 2)) for row in range(first, height, step)]
+def _passes(pixels: Any) -> Iterator[tuple[slice, slice]]:
+    """Yield which rows of a picture each pass of an interlaced GIF has, and where these stand in it."""
+    at = 0
+    for first, step in ((0, 8), (4, 8), (2, 4), (1, 2)):
+        count = len(range(first, len(pixels), step))
+        yield slice(first, None, step), slice(at, at + count)
+        at += count
 
 
 def _in_order(pixels: bytes, width: int) -> bytes:
@@ -280,7 +299,8 @@ def _in_order(pixels: bytes, width: int) -> bytes:
 
     rows = np.frombuffer(pixels, np.uint8).reshape(-1, width)
     out = np.empty_like(rows)
-    out[_rows(len(rows))] = rows
+    for picture, place in _passes(rows):
+        out[picture] = rows[place]
     return out.tobytes()
 
 
@@ -290,4 +310,7 @@ def _interlaced(pixels: bytes, width: int) -> bytes:
     if not width or len(pixels) % width:
         raise CorruptError("an LZW recipe has rows that do not fit")
     rows = np.frombuffer(pixels, np.uint8).reshape(-1, width)
-    return rows[_rows(len(rows))].tobytes()
+    out = np.empty_like(rows)
+    for picture, place in _passes(rows):
+        out[place] = rows[picture]
+    return out.tobytes()

@@ -127,11 +127,14 @@ def _slot(keys: Any, key: int, table: int) -> Any:
 
 
 @kernel
-def phrases(inner: Any, bits: int, top: int, clears: Any, odd: Any, odds: int, codes: Any, known: int) -> int:
+def phrases(
+    inner: Any, bits: int, top: int, clears: Any, total: int, odd: Any, odds: int, codes: Any, known: int
+) -> int:
     """Cut `inner` (uint8) into phrases and return how many there are, or less than 0.
 
     top: phrases of the table have numbers below this.
-    clears: int32; after how many codes since the last clear the next is.
+    clears: int32; after how many codes since the last clear the next is, for `total` clears; the last of them stands
+        for all others.
     odd: int32 (..., 3), the phrases that are not the longest ones: how many stand between it and the odd one before,
         bytes that it is shorter, and its number plus 1 if that is not what the table has; `odds` of them are there.
     codes: uint16; the phrases' numbers.
@@ -147,7 +150,7 @@ def phrases(inner: Any, bits: int, top: int, clears: Any, odd: Any, odds: int, c
     at, made, count, cleared, found, gap = i64(0), i64(0), i64(0), i64(0), i64(0), i64(0)
     entry = clear + 2
     while at < len(inner):
-        while cleared < len(clears) and clears[cleared] == count:
+        while cleared < total and clears[min(cleared, len(clears) - 1)] == count:
             cleared += 1
             count = i64(0)
             table += 1
@@ -211,17 +214,18 @@ def phrases(inner: Any, bits: int, top: int, clears: Any, odd: Any, odds: int, c
 
 
 @kernel
-def pack(codes: Any, clears: Any, big: int, early: int, bits: int, end: int, out: Any) -> int:
-    """Write `codes` (uint16) with their clears, and the code of the end if `end` says so; return the bits, or -1 where
-    `out` (uint8, zeros) has no room or a clear has no place."""
+def pack(codes: Any, clears: Any, total: int, big: int, early: int, bits: int, end: int, out: Any) -> int:
+    """Write `codes` (uint16) with their clears, as in `phrases`, and the code of the end if `end` says so; return the
+    bits, or -1 where `out` (uint8, zeros) has no room or a clear has no place."""
     clear = 1 << bits
     cleared, count, k, place = i64(0), i64(0), i64(0), i64(0)
     while True:
-        if cleared < len(clears) and clears[cleared] == count:
+        clearing = cleared < total and clears[min(cleared, len(clears) - 1)] == count
+        if clearing:
             code = i64(clear)
         elif k < len(codes):
             code = i64(codes[k])
-        elif cleared < len(clears):
+        elif cleared < total:
             return -1
         elif end:
             code = i64(clear + 1)
@@ -245,7 +249,7 @@ def pack(codes: Any, clears: Any, big: int, early: int, bits: int, end: int, out
                 if piece:
                     out[at + i] |= piece
         place += wide
-        if cleared < len(clears) and clears[cleared] == count:
+        if clearing:
             cleared += 1
             count = i64(0)
         elif k < len(codes):

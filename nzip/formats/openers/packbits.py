@@ -152,16 +152,22 @@ class PackbitsOpener(Opener):
         return coded.tobytes()
 
     def _table(self, lengths: Any, entry: int) -> Any:
-        """Return the bytes (uint8) of a table of rows' lengths, of which `lengths` has where each ends."""
+        """Return the bytes (uint8) of a table of rows' lengths; `lengths` has where each ends, and is used up."""
         import numpy as np
 
-        each = np.diff(lengths, prepend=entry * len(lengths))
-        if (lengths == NOTHING).any() or (each >> 8 * entry).any():
+        if lengths.min(initial=0) == NOTHING:
             raise CorruptError("a recipe of PackBits has a table of rows that do not end")
-        return each.astype(f">u{entry}").view(np.uint8)
+        lengths[1:] -= lengths[:-1]
+        lengths[:1] -= entry * len(lengths)
+        if int(lengths.max(initial=0)) >> 8 * entry:
+            raise CorruptError("a recipe of PackBits has a table of rows that are too long for it")
+        return lengths.astype(f">u{entry}").view(np.uint8)
+
+    def longest_recipe(self, size: int) -> int:
+        return max(SHORT, size // REPAYS)
 
     def memory(self, inner: int, size: int) -> int:
-        return WORKING + 10 * inner + 2 * size
+        return WORKING + 10 * inner + 6 * size
 
     def prepare(self) -> None:
         self.open(bytes.fromhex("fe00020102ff01"), 16, row=4, sizes=(6,))

@@ -125,11 +125,15 @@ class Rebuilder:
                 raise CorruptError("a bundle's plan names bytes behind the end of a stream")
             return bytes(stream.data[start : start + length])
         opener, inner = self._openers[number], self._plan.uleb()
-        recipe = self._plan.bytes(self._plan.uleb())
+        recipe = self._plan.uleb()
+        if recipe > min(opener.longest_recipe(length), self._plan.left()):
+            raise CorruptError(f"a bundle's plan has a recipe of opener {opener.name} that is too long")
+        start = self._plan.pos
+        self._plan.pos += recipe
         content = self._content(inner, depth + 1)
         # The result's bytes count as those of the content around it.
         self._account.take(0, length + opener.memory(inner, length))
-        made = opener.close(content, recipe, length)
+        made = opener.close(content, bytes(self._plan.data[start : start + recipe]), length)
         if len(made) != length:
             raise CorruptError(f"opener {opener.name} gives {len(made):,} bytes where {length:,} belong")
         self._account.give_back(inner)

@@ -9,7 +9,8 @@ docs/reference/OPENERS.md defines it to the bit.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, repeat
 from typing import Any, NamedTuple
 
@@ -39,7 +40,7 @@ class Run(NamedTuple):
     """
 
     form: int
-    lengths: tuple[int, ...]
+    lengths: Sequence[int]
     inner: int
     header: bytes
     recipe: bytes
@@ -128,9 +129,10 @@ class PngOpener(Opener):
         count = read.uleb()
         if not 1 <= count <= MOST_STREAMS:
             raise CorruptError("a recipe of png has too many streams")
-        runs = list[Run]()
+        runs, chunks_left = list[Run](), size // CHUNK
         for _ in range(count):
-            runs.append(_read(read, size // CHUNK - sum(len(run.lengths) for run in runs)))
+            runs.append(_read(read, chunks_left))
+            chunks_left -= len(runs[-1].lengths)
         start = len(inner) - sum(run.inner for run in runs)
         if start < 0 or read.left():
             raise CorruptError("a recipe of png is for other bytes")
@@ -148,7 +150,7 @@ class PngOpener(Opener):
         return _put_together(skeleton, runs, streams, size)
 
     def memory(self, inner: int, size: int) -> int:
-        return inner + max(deflate().memory(inner, size) + size, 6 * size)
+        return deflate().memory(inner, size) + inner + 4 * size
 
     def prepare(self) -> None:
         deflate().prepare()
@@ -201,12 +203,13 @@ def _written(run: Run) -> bytes:
 
 def _read(read: Reader, most: int) -> Run:
     """Return the run that a recipe states next, whose lengths are `most` at most."""
-    form, lengths = read.uleb(), tuple[int, ...]()
+    form = read.uleb()
+    lengths: Sequence[int] = ()
     if form == EACH:
         count = read.uleb()
         if count > most:
             raise CorruptError("a recipe of png has too many chunks")
-        lengths = tuple(read.uleb() for _ in range(count))
+        lengths = array("q", (read.uleb() for _ in range(count)))
     inner, first = read.uleb(), read.u8()
     if first == KEPT:
         return Run(form, lengths, inner, b"", b"")

@@ -20,6 +20,7 @@ RUNS, EACH, GUESSED = range(3)  # what a recipe begins with
 FILTERS = 5
 MOST_STEP = 64  # bytes of a pixel
 MOST_ROW = 1 << 30
+LONGEST_HEAD = 32  # bytes of a recipe before its filters
 EACH_COST = 3  # of a row's filter byte on its own, in eighths of a byte
 PART_COST = 16  # of a run or of a wrong guess
 
@@ -106,8 +107,11 @@ class RowsOpener(Opener):
         kernels.close_rows(raw, row, step, height, filters, coded)
         return coded.tobytes()
 
+    def longest_recipe(self, size: int) -> int:
+        return LONGEST_HEAD + size
+
     def memory(self, inner: int, size: int) -> int:
-        return 2 * size
+        return 3 * size
 
     def prepare(self) -> None:
         rows = bytes((1, 5, 6, 4, 7, 8)) * 3

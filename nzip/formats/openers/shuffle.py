@@ -12,6 +12,7 @@ from nzip.formats.container.wire import Reader, uleb
 from nzip.formats.openers.base import Opened, Opener
 
 MOST_WIDTH = 1 << 12
+LONGEST_RECIPE = 32  # bytes
 
 
 class ShuffleOpener(Opener):
@@ -36,8 +37,11 @@ class ShuffleOpener(Opener):
             raise CorruptError("a recipe of shuffle does not fit its bytes")
         return _turned(inner, width, len(inner) // width)
 
+    def longest_recipe(self, size: int) -> int:
+        return LONGEST_RECIPE
+
     def memory(self, inner: int, size: int) -> int:
-        return 2 * size
+        return LONGEST_RECIPE + 2 * size
 
 
 def _turned(data: bytes, columns: int, rows: int) -> bytes:

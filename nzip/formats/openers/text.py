@@ -8,6 +8,8 @@ from typing import Any
 from nzip.formats.openers.base import Opened, Opener
 from nzip.formats.openers.lines import Lines, joined
 
+LONGEST_RECIPE = 128  # bytes
+
 
 class TextOpener(Opener):
     """Characters that stand for bytes; the recipe ends with how lines are broken."""
@@ -33,6 +35,9 @@ class TextOpener(Opener):
             return None
         inner, head = undone
         return self.tried(inner, head + lines.pack(), coded)
+
+    def longest_recipe(self, size: int) -> int:
+        return LONGEST_RECIPE
 
     @abstractmethod
     def held(self, characters: int) -> int:

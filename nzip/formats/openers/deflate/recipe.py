@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nzip.errors import CorruptError
 from nzip.formats.container.wire import Reader, uleb
+from nzip.formats.openers.deflate.flushes import PARTIAL, SYNC
 from nzip.formats.openers.deflate.settings import GZIP, Settings
 
 MORE = 0x80
@@ -55,6 +56,8 @@ def unpack(source: Reader, size: int) -> tuple[Settings, list[int], list[int]]:
         gap, times = source.uleb(), source.uleb()
         if len(stops) + times > MOST_STOPS or at + (gap >> 3) * times > size:
             raise CorruptError("a deflate recipe has a flush behind the end")
+        if not times or not gap & (PARTIAL | SYNC):
+            raise CorruptError("a deflate recipe has a flush that writes nothing")
         for _ in range(times):
             at += gap >> 3
             stops.append(at)

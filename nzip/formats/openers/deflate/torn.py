@@ -286,7 +286,7 @@ class TornOpener(Opener):
                     yield _pack(settings, stops, marks, forced)
 
     def close(self, inner: bytes, recipe: bytes, size: int) -> bytes:
-        if len(recipe) > size + MOST_SETTINGS + 6 * MOST:
+        if len(recipe) > self.longest_recipe(size):
             raise CorruptError("a recipe of a part of a deflate stream is longer than that")
         source = Reader(recipe)
         head = _Head.unpack(source, len(inner))
@@ -302,6 +302,9 @@ class TornOpener(Opener):
         if len(made) != size:
             raise CorruptError("a part of a deflate stream does not have the size that is stated for it")
         return made
+
+    def longest_recipe(self, size: int) -> int:
+        return size + MOST_SETTINGS + 6 * MOST
 
     def memory(self, inner: int, size: int) -> int:
         return inner + 3 * size + 4 * min(inner, following.MOST_TOKENS) + (6 << 20)

@@ -29,7 +29,7 @@ NAME_END = b"\n"
 MOST_ENDING = 8  # characters of a name's ending
 MOST_MEMBERS = 1 << 15
 LEAST = parts.LOCAL_SIZE + 1  # bytes of a member, without its entry in the directory
-MEMBER = 1 << 10  # bytes of memory that each takes
+MEMBER = 3 << 9  # bytes of memory that each takes
 
 
 class Inner(NamedTuple):
@@ -101,6 +101,9 @@ class ZipOpener(Opener):
                 raise CorruptError("a recipe of zip makes too many bytes")
             datas.append(data)
         return _archive(found, names, members, datas, size)
+
+    def longest_recipe(self, size: int) -> int:
+        return 0
 
     def memory(self, inner: int, size: int) -> int:
         return deflate().memory(inner, size) + 2 * inner + 2 * size + MEMBER * min(MOST_MEMBERS, size // LEAST)
@@ -212,11 +215,12 @@ def _end_record(count: int, size: int, start: int, comment: bytes) -> bytes:
 
 def _archive(found: Directory, names: list[bytes], members: list[bytes], datas: list[bytes], size: int) -> bytes:
     """Return the archive of `size` bytes that is made of members whose data is made already."""
-    out, centrals, at = list[bytes](), list[bytes](), 0
+    out, centrals, at, listed = list[bytes](), list[bytes](), 0, 0
     for pieces, central in _headed(found, names, members, datas):
         start = at
         at += sum(map(len, pieces))
-        if at > size:
+        listed += sum(map(len, central)) + 4 if found.listed else 0
+        if at + listed > size:
             raise CorruptError("a recipe of zip makes too many bytes")
         out += pieces
         if found.listed:
