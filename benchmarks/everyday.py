@@ -103,6 +103,7 @@ def photographs(data: Path) -> Iterator[Item]:
     for item in folder(data, "kinds/png", "kinds/bmp", "kinds/tiff", "images/other"):
         with Image.open(io.BytesIO(item.data)) as picture:
             one = picture.mode in ("RGB", "L") and getattr(picture, "n_frames", 1) == 1
+            one = one and "16" not in str(picture.tile)  # of which a library here would give the upper bits
         if one and Path(item.name).name not in PALETTE:
             yield item
 
@@ -136,9 +137,12 @@ def coder(name: str) -> Coder | None:
             "xz -9e": lambda: command(name, "xz -9e -k -c {in}", "xz -d -c {in}", version="xz --version"),
             "zpaq -m5": lambda: archive(name),
             "paq8px -8": lambda: paq8px(name),
-            "flac -8": lambda: command(name, "flac -8 -s -c {in}.wav", "flac -d -s -c {in}.flac", version="flac -v"),
+            "flac -8": lambda: command(
+                name, "flac -8 -s --keep-foreign-metadata-if-present {in}.wav -o {out}.flac",
+                "flac -d -s --keep-foreign-metadata-if-present {in}.flac -o {out}.wav", version="flac -v",
+            ),
             "wavpack -hhx6": lambda: command(
-                name, "wavpack -hh -x6 -q -r {in}.wav -o -", "wvunpack -q -w {in}.wv -o -", version="wavpack --version"
+                name, "wavpack -hh -x6 -q {in}.wav -o -", "wvunpack -q {in}.wv -o -", version="wavpack --version"
             ),
             "lepton": lepton,
             "jxl -e9 of JPEG": lambda: command(

@@ -38,12 +38,12 @@ DICTIONARY = 112 << 10  # bytes of zstd's dictionary, as its program makes them
 PATCH = "zstd --ultra -22 --long=31 --patch-from"
 
 
-def tree(wheel: Path) -> bytes:
-    """Return a wheel's tree as a tar archive, in the order of names."""
+def tree(wheel: Path, place: str) -> bytes:
+    """Return a wheel's tree below a folder `place` as a tar archive, in the order of names."""
     out = io.BytesIO()
     with zipfile.ZipFile(wheel) as files, tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as tar:
         for name in sorted(files.namelist()):
-            info = tarfile.TarInfo(f"{wheel.stem}/{name}")
+            info = tarfile.TarInfo(f"{place}/{name}")
             content = files.read(name)
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
@@ -136,10 +136,11 @@ def main() -> None:
         nzip.decompress(nzip.compress(b"kernels are compiled" * 99, level, like=b"before" * 999), like=b"before" * 999)
     pairs = [(old.name, old.read_bytes(), new.read_bytes()) for old, new in zip(*[iter(args.pairs)] * 2, strict=True)]
     if args.trees:
-        old, new = map(tree, args.trees)
+        both = b"".join(tree(wheel, wheel.stem) for wheel in args.trees)
         result["trees"] = [wheel.name for wheel in args.trees]
-        result["doubled"] = doubled(old + new, [level for level in (2, *levels) if level < 7])
-        pairs.append(("trees", old, new))
+        result["doubled"] = doubled(both, [level for level in (2, *levels) if level < 7])
+        old, new = (tree(wheel, "tree") for wheel in args.trees)
+        pairs.append((f"{args.trees[0].stem} as tar", old, new))
     result["deltas"] = [delta(*pair, levels) for pair in pairs]
     if args.records:
         result["records"] = [records(args.records / name, levels) for name in RECORDS]

@@ -22,7 +22,7 @@ REPEATED = 3  # and so many times as many as a block's size
 LEAST_OPENED = 9 * MIB  # bytes that may come out of the containers of a block, though it is smaller
 SAMPLED, MOST_SAMPLED = 4, 64 * MIB  # so many times as many samples of pictures and sounds
 OPENS, OWN, STRONG = 2, 3, 7  # levels from which on containers are opened, and content has engines of its own; strong
-MOST_EXPANDED = 1032  # but no more than so many times a block's bytes, which is what deflate can do
+MOST_EXPANDED, LEAST_ROOM = 256, 1 << 16  # but no more than so many times a block's bytes, and these
 OWN_MEMORY = 160 * MIB  # bytes of memory that decoding a part of an engine of content may take, or what the last
 # engine of the level takes for LEAST_LAST bytes
 LEAST_LAST = MIB
@@ -61,7 +61,7 @@ class Room(NamedTuple):
     def within(self, block: int, size: int) -> Room:
         """Return the room of a block of `size` bytes: what one of `block` bytes may have in all."""
         others = self.others + max(0, block - size)
-        return Room(*(min(most, MOST_EXPANDED * size) for most in (others, max(self.samples, others))))
+        return Room(*(min(most, MOST_EXPANDED * size + LEAST_ROOM) for most in (others, max(self.samples, others))))
 
 
 STORED = Choice("store", {})

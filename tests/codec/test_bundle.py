@@ -57,7 +57,7 @@ def mirrored(data: bytes) -> bytes:
     return MARK + len(data).to_bytes(4, "little") + data[::-1]
 
 
-def find_mirrors(data: bytes) -> list[Found]:
+def find_mirrors(data: bytes, budget: object = None) -> list[Found]:
     found, at = list[Found](), data.find(MARK)
     while at >= 0:
         stop = at + 6 + int.from_bytes(data[at + 2 : at + 6], "little")
@@ -143,7 +143,7 @@ def test_a_leaf_goes_to_the_engine_that_accepts_it() -> None:
     found = [Found(50, 30050, segment=Segment("array", 30000, width=2))]
     patch = pytest.MonkeyPatch()
     with patch.context() as context:
-        context.setattr(tree, "find", lambda data: found)
+        context.setattr(tree, "find", lambda data, budget: found)
         context.setattr("nzip.models.columnar.ColumnarEngine.accepts", lambda self, content: content.kind == "array")
         some = Coding((("columnar", {}), *resolve(6).engines), opened=Room(1 << 20, 1 << 20))
         data = TEXT[:50] + table + TEXT * 9
@@ -369,14 +369,14 @@ def test_parts_of_an_engine_stay_below_the_memory_that_it_may_take(monkeypatch: 
     data = bytes(rng.randrange(16) for _ in range(700_000))
     found = [
         Found(0, 600_000, segment=Segment("image", 600_000, width=1, channels=1, stride=1, row=1000)),
-        Found(600_000, 650_000, segment=Segment("audio", 50_000, width=1, channels=1, stride=1)),
+        Found(600_000, 700_000, segment=Segment("audio", 100_000, width=1, channels=1, stride=1)),
     ]
-    monkeypatch.setattr(tree, "find", lambda data: found)
+    monkeypatch.setattr(tree, "find", lambda data, budget: found)
     some = Coding((("columnar", {}), ("cm", {"preset": 1})), opened=Room(1 << 20, 1 << 20))
     made = bundle.bundled(data, bundle.Sorted(tree.grow(data, Room(1 << 20, 1 << 20)), some), some)
     assert made is not None
     head = Head.parse(Reader(made[1]))
-    assert [part.streams for part in head.parts[1:]] == [(262_000,), (262_000,), (126_000,)]
+    assert [part.streams for part in head.parts[1:]] == [(262_000,), (262_000,), (176_000,)]
 
 
 @pytest.mark.parametrize(

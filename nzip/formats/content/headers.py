@@ -19,6 +19,7 @@ from nzip.formats.content.kinds import BITMAP, Segment
 Order = Literal["little", "big"]
 
 HEAD = 16 << 10  # bytes that the parsers look at
+MOST_CHUNKS = 256  # before that of the samples
 MAX_FRAME = 255  # bytes of an audio frame
 
 COMPRESSED_MAGICS = (
@@ -74,7 +75,9 @@ def wav(head: bytes, size: int) -> Segment | None:
         return None
     order: Order = "big" if head[:4] == b"RIFX" else "little"
     place, form, long = 12, None, 0
-    while place + 8 <= len(head):
+    for _ in range(MOST_CHUNKS):
+        if place + 8 > len(head):
+            break
         name, length = head[place : place + 4], _int(head, place + 4, 4, order)
         if name == b"fmt " and length >= 16:
             form = head[place + 8 : place + 8 + length]
@@ -92,7 +95,9 @@ def wave64(head: bytes, size: int) -> Segment | None:
     if head[:16] != W64_RIFF or head[24:40] != W64_WAVE:
         return None
     place, form = 40, None
-    while place + 24 <= len(head):
+    for _ in range(MOST_CHUNKS):
+        if place + 24 > len(head):
+            break
         name, length = head[place : place + 16], _int(head, place + 16, 8)
         if name == W64_FMT:
             form = head[place + 24 : place + length]
@@ -117,7 +122,9 @@ def aiff(head: bytes, size: int) -> Segment | None:
     if head[:4] != b"FORM" or head[8:12] not in (b"AIFF", b"AIFC"):
         return None
     place, channels, bits, coding = 12, 0, 0, b"NONE"
-    while place + 8 <= len(head):
+    for _ in range(MOST_CHUNKS):
+        if place + 8 > len(head):
+            break
         name, length = head[place : place + 4], _int(head, place + 4, 4, "big")
         if name == b"COMM" and length >= 18:
             channels, bits = _int(head, place + 8, 2, "big"), _int(head, place + 14, 2, "big")
@@ -151,7 +158,9 @@ def caf(head: bytes, size: int) -> Segment | None:
     if head[:6] != b"caff\0\1":
         return None
     place, form = 8, b""
-    while place + 12 <= len(head):
+    for _ in range(MOST_CHUNKS):
+        if place + 12 > len(head):
+            break
         name, length = head[place : place + 4], _int(head, place + 4, 8, "big")
         if name == b"desc":
             form = head[place + 12 : place + 12 + min(length, 32)]

@@ -82,7 +82,7 @@ class _Walk:
         self._usual = max(block, room.others)  # bytes that come out of a part, where it can be divided
         self._spent = 0
         self._parts: list[Part] = []
-        self._budget = Budget(len(raw), lambda data, starts, first: ())
+        self._budget = Budget(len(raw), lambda *given, budget: ())
 
     def ending(self, torn: Torn | None) -> Ending:
         raw, at = self._raw, 0
@@ -97,7 +97,9 @@ class _Walk:
                 continue
             late = self._late(start)
             if kind in (scan.PNG, scan.JPEG):
-                stop = png_end(raw, start) if kind == scan.PNG else _jpeg_end(raw, start) if late else start
+                stop = start
+                if kind == scan.PNG or late:
+                    stop = (png_end if kind == scan.PNG else _jpeg_end)(raw, start, self._budget)
                 if stop > len(raw) and late:
                     return self._at(start)
                 at = min(stop, len(raw))
@@ -203,12 +205,14 @@ class _Walk:
         return None
 
 
-def _jpeg_end(data: bytes, start: int) -> int:
-    """Return where the JPEG file at `start` ends; more than there is if it is torn; `start` if it is none."""
+def _jpeg_end(data: bytes, start: int, budget: Budget) -> int:
+    """Return where the JPEG file at `start` ends; more than there is if it is torn; `start` if it is none, or takes too
+    long to tell."""
     imported("numba", "nzip.formats.content.containers.scan_kernel")
     import numpy as np
 
     from nzip.formats.content.containers import scan_kernel
 
-    end = int(scan_kernel.jpeg_end(np.frombuffer(data, np.uint8), start, len(data)))
+    end = int(scan_kernel.jpeg_end(np.frombuffer(data, np.uint8), start, max(0, budget.walked)))
+    budget.walk(max(0, abs(end) - start))
     return end if end > 0 else len(data) + 1 if -end >= len(data) - 4 else start

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from nzip.formats.content.containers.base import Found
-from nzip.formats.content.containers.search import find
+from nzip.formats.content.containers.search import budget_of, find
+from nzip.formats.content.containers.streams import Budget
 from nzip.formats.content.kinds import Segment
 from nzip.formats.content.photographs import judged
 from nzip.formats.openers.base import Opener
@@ -49,14 +50,16 @@ def grow(block: bytes, room: Room, parts: Sequence[Part] = ()) -> Tree:
         room: what may come out of containers.
         parts: those of longer streams that lie in it, in order.
     """
-    return _Grower(room).content(block, _found(block, parts) if parts else find(block), 0)
+    budget = budget_of(len(block))
+    found = _found(block, parts, budget) if parts else find(block, budget)
+    return _Grower(room, budget).content(block, found, 0)
 
 
-def _found(block: bytes, parts: Sequence[Part]) -> Iterator[Found]:
+def _found(block: bytes, parts: Sequence[Part], budget: Budget) -> Iterator[Found]:
     """Yield the parts, and what is found around them."""
     at = 0
     for start, stop, part in [*((part.start, part.stop, part) for part in parts), (len(block), len(block), None)]:
-        for each in find(block[at:start]):
+        for each in find(block[at:start], budget):
             yield each._replace(start=at + each.start, stop=at + each.stop)
         if part is not None:
             yield Found(start, stop, "torn", {"part": part})
@@ -73,15 +76,20 @@ def leaves(tree: Tree) -> Iterator[Leaf]:
 
 
 class _Grower:
-    """Opens what is found, as far as there is room."""
+    """Opens what is found, as far as there is room.
 
-    def __init__(self, room: Room):
-        self._left = room
+    What does not fit in the end is opened in vain, at any depth, and what it holds is then opened by itself: that ends
+    when as much as there is room for came out in vain too.
+    """
+
+    def __init__(self, room: Room, budget: Budget):
+        self._left, self._budget = room, budget
+        self._work = 3 * sum(room)  # bytes that may still come out, also in vain
 
     def content(self, data: bytes, found: Iterable[Found], depth: int) -> Tree:
         nodes: list[Leaf | Branch] = []
         at = 0
-        for each in found:
+        for each in list(found):  # the search ends before another one begins
             if not at <= each.start < each.stop <= len(data):
                 continue  # a finder's fault costs size only
             grown = self._grown(data, each, depth)
@@ -112,7 +120,7 @@ class _Grower:
     def _opened(self, coded: bytes, found: Found, depth: int) -> Branch | None:
         """Return the branch of a stretch; None where it stays closed, or takes more room than there is."""
         opener: Opener = OPENERS.by_name(found.opener)
-        most = sum(self._left)  # what of the inner bytes is opened further takes no room
+        most = min(sum(self._left), self._work)  # what of the inner bytes is opened further takes no room
         try:
             opened = opener.open(coded, most, **found.hints)
         except MemoryError:
@@ -121,7 +129,8 @@ class _Grower:
             return None  # an opener's fault costs size only
         if opened is None or len(opened.inner) > most:
             return None
-        inside = find(opened.inner) if found.inside is None else found.inside(opened.inner)
+        self._work -= len(opened.inner)
+        inside = find(opened.inner, self._budget) if found.inside is None else found.inside(opened.inner)
         children = self.content(opened.inner, inside, depth + 1) if opened.inner else ()
         sizes = [0, 0]
         for child in children:

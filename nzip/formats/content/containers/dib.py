@@ -6,6 +6,7 @@ The header is BITMAPINFOHEADER with what its later versions add. Only rows of wh
 from __future__ import annotations
 
 from nzip.formats.content.containers.base import Found
+from nzip.formats.content.containers.streams import Budget
 from nzip.formats.content.headers import grey
 from nzip.formats.content.kinds import BITMAP, Segment
 
@@ -15,8 +16,10 @@ SMALLEST = 1 << 14  # bytes of rows; fewer are told as well by what stands aroun
 HEADED = 92  # confidence
 
 
-def find(data: bytes, start: int) -> list[Found]:
+def find(data: bytes, start: int, budget: Budget) -> list[Found]:
     """Return the rows of the picture whose header begins at `start` of `data`; none if it is no such header."""
+    if not budget.walk():
+        return []
     head = data[start : start + 40]
     size, bits = int.from_bytes(head[:4], "little"), int.from_bytes(head[14:16], "little")
     if len(head) < 40 or size not in (40, 108, 124) or head[12:14] != b"\1\0" or bits not in (1, 8, 24, 32):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nzip.formats.content.containers.base import Found
+from nzip.formats.content.containers.streams import Budget
 from nzip.formats.content.kinds import Segment
 
 PREAMBLE, MARK = 128, b"DICM"
@@ -16,11 +17,11 @@ NUMBERS = frozenset((CHANNELS, PLANAR, ROWS, COLUMNS, BITS))
 MOST = 10_000  # elements that are looked at
 
 
-def find(data: bytes, start: int) -> list[Found]:
+def find(data: bytes, start: int, budget: Budget) -> list[Found]:
     """Return the pixels of a file that begins at `start` of `data`, if elements of known lengths lead to them."""
     at, explicit, frames = start + PREAMBLE + len(MARK), True, 1
     found = {CHANNELS: 1, PLANAR: 0, ROWS: 0, COLUMNS: 0, BITS: 0}
-    for _ in range(MOST):
+    for _ in budget.steps(MOST):
         tag, kind = data[at : at + 4], data[at + 4 : at + 6]
         if not explicit and tag[:2] != b"\2\0":
             length, begin = int.from_bytes(data[at + 4 : at + 8], "little"), at + 8

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from nzip.formats.content.containers.base import Found
+from nzip.formats.content.containers.streams import Budget
 from nzip.formats.content.headers import grey
 from nzip.formats.content.kinds import Segment
 
@@ -20,19 +21,19 @@ MOST_PICTURES = 1 << 14
 HEADED = 98  # confidence
 
 
-def find(data: bytes, start: int) -> list[Found]:
+def find(data: bytes, start: int, budget: Budget) -> list[Found]:
     """Return the pictures of the GIF file that begins at `start` of `data`, as far as it is whole."""
     found: list[Found] = []
     at = start + HEADER
     if data[start : start + 6] not in MAGIC or at > len(data):
         return []
     shared = _palette(data[start + 10])
-    colours = data[at : at + shared]
+    plain = grey(data[at : at + shared], 3)
     at += shared
     before = (0, 0, 0, 0)
     while at < len(data) and len(found) < MOST_PICTURES:
         if data[at] == 0x21:  # an extension
-            end = _blocks(data, at + 2)
+            end = _blocks(data, at + 2, budget)
             if end is None:
                 break
             at = end
@@ -43,9 +44,9 @@ def find(data: bytes, start: int) -> list[Found]:
         flags = data[at + 9]
         at += PICTURE
         own = _palette(flags)
-        samples = grey(data[at : at + own] if own else colours, 3)
+        samples = grey(data[at : at + own], 3) if own else plain
         at += own
-        end = _blocks(data, at + 1)
+        end = _blocks(data, at + 1, budget)
         if end is None or not width or not height:
             break
         frame = 0
@@ -63,11 +64,13 @@ def _palette(flags: int) -> int:
     return 3 * (2 << (flags & 7)) if flags & PALETTE else 0
 
 
-def _blocks(data: bytes, at: int) -> int | None:
+def _blocks(data: bytes, at: int, budget: Budget) -> int | None:
     """Return where the blocks that begin at `at` end, with the empty one; None where they are cut off."""
-    while at < len(data) and data[at]:
+    while budget.walk() and at < len(data):
+        if not data[at]:
+            return at + 1
         at += 1 + data[at]
-    return at + 1 if at < len(data) else None
+    return None
 
 
 def _pixels(width: int, frame: int, indexed: bool) -> Callable[[bytes], Iterable[Found]]:

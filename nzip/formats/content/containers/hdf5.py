@@ -31,9 +31,9 @@ Finder = Callable[[bytes, int, Budget], list[Found]]
 
 def chunks(data: bytes, at: int, budget: Budget) -> Finder:
     """Return the finder of the zlib streams in the file that begins at `at`."""
-    budget.walked -= SLOW * (len(data) - at)
-    if budget.walked < 0:
-        return zlib_stream
+    if SLOW * (len(data) - at) > budget.walked:
+        return zlib_stream  # and what is left is left for others
+    budget.walk(SLOW * (len(data) - at))
     widths = {found[1][0] for pattern in (NAMED, NAMELESS) for found in pattern.finditer(data, at)} - {0, 1}
     if not widths:
         return zlib_stream
@@ -62,8 +62,7 @@ def _places(data: bytes, base: int, address: int, count: int, highest: int, budg
     key = 8 + 8 * count
     for entry in range(at + 24, min(at + 24 + used * (key + 8), len(data)), key + 8):
         child = int.from_bytes(data[entry + key : entry + key + 8], "little")
-        budget.walked -= key
-        if budget.walked < 0:
+        if not budget.walk():
             return
         if level == 0:
             yield base + child

@@ -9,6 +9,7 @@ from nzip.formats.jpeg.recoding import take_apart
 from nzip.process import imported
 
 LEAST = 256  # bytes
+SLOW = 8  # times as long as a look at a byte takes what decodes it
 
 
 def jpeg(data: bytes, at: int, budget: Budget) -> list[Found]:
@@ -21,7 +22,10 @@ def jpeg(data: bytes, at: int, budget: Budget) -> list[Found]:
     if budget.walked <= 0:
         return []
     end = scan_kernel.jpeg_end(np.frombuffer(data, np.uint8), at, budget.walked)
-    budget.walked -= abs(end) - at
-    if end - at < LEAST or take_apart(data, at, end) is None:
+    budget.walk(abs(end) - at)
+    if end - at < LEAST:
+        return []
+    if take_apart(data, at, end) is None:
+        budget.walk(SLOW * (end - at))
         return []  # other engines do better with what does not come back
     return [Found(at, end, segment=Segment("image-jpeg", end - at, confidence=95))]

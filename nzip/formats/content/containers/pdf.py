@@ -35,8 +35,7 @@ def pdf_stream(data: bytes, at: int, budget: Budget) -> list[Found]:
     start = at + 7
     if data[start - 1] == 0x0D and data[start : start + 1] == b"\n":
         start += 1
-    budget.walked -= BEFORE
-    words = data[max(0, at - BEFORE) : at] if budget.walked > 0 else b""
+    words = data[max(0, at - BEFORE) : at] if budget.walk(BEFORE) else b""
     words = words[words.rfind(b" obj") + 1 :]
     named = FILTERS.search(words)
     filters = [OPENERS.get(name) for name in (named[1] or named[2]).replace(b"/", b" ").split()] if named else []
@@ -57,9 +56,9 @@ def _until_end(
     budget: Budget, fax: dict[str, Any] | None = None,
 ) -> list[Found]:  # fmt: skip
     """Find a stream whose coding does not say itself where it ends: the keyword behind it does."""
-    end = data.find(END, start) if budget.walked > 0 else -1
-    budget.walked -= (end if end >= 0 else len(data)) - start
-    if end < 0:
+    most = start + max(0, budget.walked)
+    end = data.find(END, start, most)
+    if not budget.walk((end if end >= 0 else min(most, len(data))) - start) or end < 0:
         return []
     stop = end - (2 if data[end - 2 : end] == b"\r\n" else 1 if data[end - 1 : end] in (b"\n", b"\r") else 0)
     coded = data[start:stop]

@@ -21,9 +21,8 @@ def png(data: bytes, at: int, budget: Budget) -> list[Found]:
     """Find the PNG file that begins at `at`."""
     stop, seen = at + len(opener.SIGNATURE), False
     while True:
-        budget.walked -= 64
         length, name = int.from_bytes(data[stop : stop + 4], "big"), data[stop + 4 : stop + 8]
-        if length > opener.LARGEST_CHUNK or budget.walked < 0 or not (len(name) == 4 and name.isalpha()):
+        if not budget.walk() or length > opener.LARGEST_CHUNK or not (len(name) == 4 and name.isalpha()):
             return []
         stop += 12 + length
         if stop > len(data):
@@ -33,13 +32,13 @@ def png(data: bytes, at: int, budget: Budget) -> list[Found]:
             return [Found(at, stop, "png", inside=partial(_inside, budget.again))] if seen else []
 
 
-def end_of(data: bytes, at: int) -> int:
+def end_of(data: bytes, at: int, budget: Budget) -> int:
     """Return where the PNG file at `at` ends, at the end of its last chunk; more than there is of `data` if it is torn;
-    `at` if it is none."""
+    `at` if it is none, or takes too long to tell."""
     stop = at + len(opener.SIGNATURE)
     while stop + 8 <= len(data):
         length, name = int.from_bytes(data[stop : stop + 4], "big"), data[stop + 4 : stop + 8]
-        if length > opener.LARGEST_CHUNK or not name.isalpha():
+        if not budget.walk() or length > opener.LARGEST_CHUNK or not name.isalpha():
             return at
         stop += 12 + length
         if name == opener.END:

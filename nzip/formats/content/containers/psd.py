@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from nzip.formats.container.wire import OutOfBytes
 from nzip.formats.content.containers.base import Found
 from nzip.formats.content.containers.pixels import pixels
+from nzip.formats.content.containers.streams import STEP, Budget
 
 MAGIC = b"8BPS"
 LEAST = 64  # bytes of pixels
@@ -51,17 +52,17 @@ class _Plane:
         self.row = (width * depth + 7) // 8
         self.size = self.row * height * planes
 
-    def found(self, data: bytes, start: int, stop: int, coding: int, entry: int) -> list[Found]:
+    def found(self, data: bytes, start: int, stop: int, coding: int, entry: int, budget: Budget) -> list[Found]:
         """Return the pixels that lie at start..stop, with what else stands at the end left out."""
         if not 0 < self.width < MOST_SIDE or not 0 < self.height < MOST_SIDE or self.size < LEAST:
             return []
-        if coding == PLAIN and start + self.size <= stop:
+        if coding == PLAIN and start + self.size <= stop and budget.walk(self.size):
             return [
                 each._replace(start=start + each.start, stop=start + each.stop)
                 for each in self._inside(data[start : start + self.size])
             ]
         head = entry * self.height * self.planes
-        if coding != PACKED or start + head > stop:
+        if coding != PACKED or start + head > stop or not budget.walk(self.height * self.planes * STEP // 4):
             return []
         table = data[start : start + head]
         end = start + head + sum(int.from_bytes(table[k : k + entry], "big") for k in range(0, head, entry))
@@ -79,9 +80,11 @@ class _Plane:
         return pixels(self.row, self.depth, 1, indexed=self.indexed, big=True, frame=frame)(plain)
 
 
-def find(data: bytes, start: int) -> list[Found]:
+def find(data: bytes, start: int, budget: Budget) -> list[Found]:
     """Return the pictures of the file that begins at `start` of `data`, in order; those that are there if it is cut."""
     found: list[Found] = []
+    if not budget.walk():
+        return found
     fields = _Fields(data, start + 4)
     try:
         version, reserved = fields.number(2), fields.number(6)
@@ -95,17 +98,17 @@ def find(data: bytes, start: int) -> list[Found]:
         layers = fields.length()
         end = fields.at + layers
         if layers:
-            _layers(data, fields, end, depth, found)
+            _layers(data, fields, end, depth, found, budget)
         fields.at = end
         whole = _Plane(width, height, depth, channels, indexed=mode == INDEXED)
         coding = fields.number(2)
-        found += whole.found(data, fields.at, len(data), coding, 4 if fields.large else 2)
+        found += whole.found(data, fields.at, len(data), coding, 4 if fields.large else 2, budget)
     except OutOfBytes:
         pass
     return found
 
 
-def _layers(data: bytes, fields: _Fields, end: int, depth: int, found: list[Found]) -> None:
+def _layers(data: bytes, fields: _Fields, end: int, depth: int, found: list[Found], budget: Budget) -> None:
     """Add the channels of the layers, whose section ends at `end`."""
     if not fields.length():
         return
@@ -113,22 +116,24 @@ def _layers(data: bytes, fields: _Fields, end: int, depth: int, found: list[Foun
     count = abs(fields.number(2, signed=True))
     if count > MOST_LAYERS:
         return
-    for _ in range(count):
+    for _ in budget.steps(count):
         top, left, bottom, right = (fields.number(4, signed=True) for _ in range(4))
         channels = fields.number(2)
         if channels > MOST_CHANNELS:
             return
-        for _ in range(channels):
+        for _ in budget.steps(channels):
             mask = fields.number(2, signed=True) < -1  # which has a place of its own, and is left
             size = fields.length()
             places.append((_Plane(0 if mask else right - left, 0 if mask else bottom - top, depth), size))
         fields.at += 12
         size = fields.number(4)
         fields.at += size
+    if budget.walked < 0:
+        return
     for plane, size in places:
         start, stop = fields.at, fields.at + size
         if stop > min(end, len(data)):
             return
         if size > 2:
-            found += plane.found(data, start + 2, stop, fields.number(2), 4 if fields.large else 2)
+            found += plane.found(data, start + 2, stop, fields.number(2), 4 if fields.large else 2, budget)
         fields.at = stop

@@ -25,15 +25,15 @@ FINDERS: dict[int, Finder] = {
     scan.PNG: png,
     scan.JPEG: jpeg,
     scan.STREAM: pdf_stream,
-    scan.GIF: lambda data, at, budget: gif.find(data, at),
-    scan.TIFF_LITTLE: lambda data, at, budget: tiff.find(data, at),
-    scan.TIFF_BIG: lambda data, at, budget: tiff.find(data, at),
-    scan.PSD: lambda data, at, budget: psd.find(data, at),
-    scan.DIB: lambda data, at, budget: dib.find(data, at),
-    scan.IMPULSE: lambda data, at, budget: modules.find(data, at),
-    scan.SCREAM: lambda data, at, budget: modules.find(data, at),
-    scan.FAST: lambda data, at, budget: modules.find(data, at),
-    scan.PRO: lambda data, at, budget: modules.find(data, at),
+    scan.GIF: gif.find,
+    scan.TIFF_LITTLE: tiff.find,
+    scan.TIFF_BIG: tiff.find,
+    scan.PSD: psd.find,
+    scan.DIB: dib.find,
+    scan.IMPULSE: modules.find,
+    scan.SCREAM: modules.find,
+    scan.FAST: modules.find,
+    scan.PRO: modules.find,
 }
 LEAST = 64  # bytes that are searched
 FILE, RUN = 0, -1  # beside the numbers of `scan`: a file begins here, a run of digits
@@ -43,16 +43,22 @@ FIRSTS = frozenset((
 ))  # fmt: skip
 
 
-def find(data: bytes) -> list[Found]:
+def budget_of(size: int) -> Budget:
+    """Return what searches in a block of `size` bytes may spend, all together."""
+    return Budget(size, found_in)
+
+
+def find(data: bytes, budget: Budget | None = None) -> list[Found]:
     """Return what was found in `data`: stretches that do not overlap, in order."""
-    return list(found_in(data, [0, *(member.start + segments.PAGE for member in segments.members(data))]))
+    starts = [0, *(member.start + segments.PAGE for member in segments.members(data))]
+    return list(found_in(data, starts, budget=budget or budget_of(len(data))))
 
 
-def found_in(data: bytes, starts: Iterable[int], first: int = 0) -> Iterator[Found]:
+def found_in(data: bytes, starts: Iterable[int], first: int = 0, *, budget: Budget) -> Iterator[Found]:
     """As `find`, from `first` on; `starts` are where files are known to begin, in order."""
     if len(data) < LEAST:
         return
-    budget, taken, ahead, finders = Budget(len(data), found_in), first, deque[Found](), FINDERS
+    taken, ahead, finders = first, deque[Found](), FINDERS
     runs = {run.start: [run] for run in encodings.find(data) if run.start >= first}
     files, digits = ((start, FILE) for start in starts), ((start, RUN) for start in runs)
     for at, kind in merge(files, digits, scan.places(data, first)):
@@ -67,18 +73,22 @@ def found_in(data: bytes, starts: Iterable[int], first: int = 0) -> Iterator[Fou
         ahead.extendleft(
             reversed([each for each in new if each.start >= at and (not ahead or each.stop <= ahead[0].start)])
         )
+    budget.release()
     yield from ahead
 
 
 def _file(data: bytes, at: int, budget: Budget) -> list[Found]:
     """Find a file without a container at `at`, if its header says that it is pictures or sound, and where it ends."""
     if data.startswith(dicom.MARK, at + dicom.PREAMBLE):
-        return dicom.find(data, at)
+        return dicom.find(data, at, budget)
     if data.startswith(y4m.MAGIC, at):
-        return y4m.find(data, at)
+        return y4m.find(data, at, budget)
     if data[at : at + 2] not in FIRSTS:
         return []
-    segment = headers.parse(data[at : at + headers.HEAD], len(data) - at)
+    head = data[at : at + headers.HEAD]
+    if not budget.walk(len(head)):
+        return []
+    segment = headers.parse(head, len(data) - at)
     if segment is None or not segment.sure or segment.kind not in LEAVES or not segment.stride:
         return []
     if segment.length - segment.offset < LEAST:

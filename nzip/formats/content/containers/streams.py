@@ -7,7 +7,8 @@ the same bytes are made everywhere.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 from nzip.formats.content.containers.base import Found
@@ -19,7 +20,8 @@ WINDOW = 1 << 15
 PIECE = 1 << 20  # bytes that are made at once; a block that makes more is begun anew with room for twice as many
 MOST_OF_BLOCK = 1 << 25  # bytes that a block of a stream may make
 EXPANSION, ROOM = 12, 64 << 20  # bytes that trials may make: so many times those searched, and these
-TRIALS = 1 << 16  # trials in one search
+STEP = 128  # bytes that one step of a finder in Python counts as: a field, an entry, a block
+TRIALS, SELDOM = 1 << 10, 16  # trials: so many, and one for so many bytes that are searched
 
 
 Search = Callable[[bytes, Iterable[int], int], Iterable[Found]]
@@ -41,23 +43,29 @@ class Stream(NamedTuple):
 
 
 class Budget:
-    """The time that a search may spend on what may turn out to be nothing, counted in bytes.
+    """The time that searches may spend on what may turn out to be nothing, counted in bytes: those of a block, and of
+    all that comes out of the containers in it.
 
     Args:
-        size: bytes that are searched.
-        again: the search itself, of bytes, where files begin in them, and from where on.
+        size: bytes of the block.
+        again: the search itself, of bytes, where files begin in them, and from where on; it takes the budget too.
 
     Attributes:
+        again: the same with this budget.
         walked: bytes that finders may still step through.
     """
 
-    def __init__(self, size: int, again: Search):
-        self.again = again
+    def __init__(self, size: int, again: Callable[..., Iterable[Found]]):
+        self.again: Search = partial(again, budget=self)
         self._data = b""
         self._array: Any = None
         self._made = ROOM + EXPANSION * size
-        self._trials = TRIALS
+        self._trials = TRIALS + size // SELDOM
         self.walked = ROOM + EXPANSION * size
+
+    def release(self) -> None:
+        """Let go of the bytes that were searched."""
+        self._data, self._array = b"", None
 
     def inflated(self, data: bytes, start: int, stop: int | None = None) -> Stream | None:
         """Return the stream that begins at `start`, if there is one that ends at `stop` or before it."""
@@ -97,6 +105,18 @@ class Budget:
             if not fits(read.stop, read.size) or (status == layout.MORE and not len(made) and not reader.grow()):
                 return layout.MORE, read
         return status, read
+
+    def walk(self, count: int = STEP) -> bool:
+        """Step through `count` bytes more; return whether they could be paid for. Who cannot pay finds nothing more."""
+        self.walked -= count
+        return self.walked >= 0
+
+    def steps(self, most: int) -> Iterator[int]:
+        """Count from 0 up to `most`, as long as every step can be paid for."""
+        for number in range(most):
+            if not self.walk():
+                return
+            yield number
 
     def _paid(self, made: int) -> bool:
         """Whether `made` bytes more may be made."""

@@ -6,10 +6,12 @@ whose strips stand apart or in another order, and those with a fill order turned
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, NamedTuple
 
 from nzip.formats.content.containers.base import Found
+from nzip.formats.content.containers.streams import STEP, Budget
 from nzip.formats.content.kinds import BITMAP, Segment
 
 MAGIC = (b"II*\0", b"MM\0*")
@@ -18,7 +20,7 @@ MOST_FIELDS = 512
 MOST_PIECES = 1 << 16
 APART = 16  # bytes between two strips, at most
 HEADED = 95  # confidence
-SIZES = {1: 1, 3: 2, 4: 4}  # bytes of a field's types: byte, short, long
+TYPES = {1: "B", 3: "H", 4: "I"}  # of a field: byte, short, long
 WIDTH, HEIGHT, BITS, COMPRESSION, COLOURS, FILL, PLANES, PREDICTOR = 256, 257, 258, 259, 262, 266, 284, 317
 OFFSETS, SAMPLES, ROWS, COUNTS, FAX = 273, 277, 278, 279, 293
 TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_COUNTS, FORMAT = 322, 323, 324, 325, 339
@@ -55,7 +57,7 @@ class Picture(NamedTuple):
     differences: bool
 
 
-def find(data: bytes, start: int) -> list[Found]:
+def find(data: bytes, start: int, budget: Budget) -> list[Found]:
     """Return the pictures of the TIFF file that begins at `start` of `data`, in the order in which they lie there."""
     magic = data[start : start + 4]
     if magic not in MAGIC:
@@ -64,9 +66,9 @@ def find(data: bytes, start: int) -> list[Found]:
     found: list[Found] = []
     seen: set[int] = set()
     at = int.from_bytes(data[start + 4 : start + 8], order)
-    while at and at not in seen and len(seen) < MOST_PICTURES:
+    while at and at not in seen and len(seen) < MOST_PICTURES and budget.walk():
         seen.add(at)
-        fields, at = _fields(data, start, start + at, order)
+        fields, at = _fields(data, start, start + at, order, budget)
         picture = _picture(fields, start, order == "big")
         if picture is not None:
             found.append(picture)
@@ -78,38 +80,43 @@ def find(data: bytes, start: int) -> list[Found]:
     return apart
 
 
-def _fields(data: bytes, start: int, at: int, order: Literal["little", "big"]) -> tuple[dict[int, list[int]], int]:
-    """Return the fields of the directory at `at`, and where the next one is, from `start` on; 0 if there is none."""
+def _fields(
+    data: bytes, start: int, at: int, order: Literal["little", "big"], budget: Budget
+) -> tuple[dict[int, tuple[int, ...]], int]:  # fmt: skip
+    """Return the fields of the directory at `at`, and where the next one is, from `start` on; 0 if there is none.
+
+    Of a tag that is there again, the first counts.
+    """
 
     def number(place: int, size: int) -> int:
         return int.from_bytes(data[place : place + size], order)
 
     count = number(at, 2)
-    fields: dict[int, list[int]] = {}
+    fields: dict[int, tuple[int, ...]] = {}
     if not 0 < count <= MOST_FIELDS or at + 2 + 12 * count > len(data):
         return fields, 0
-    for place in range(at + 2, at + 2 + 12 * count, 12):
-        tag, size, many = number(place, 2), SIZES.get(number(place + 2, 2), 0), number(place + 4, 4)
-        if tag not in WANTED or not size or not 0 < many <= MOST_PIECES:
+    for k in budget.steps(count):
+        place = at + 2 + 12 * k
+        tag, kind, many = number(place, 2), TYPES.get(number(place + 2, 2), ""), number(place + 4, 4)
+        if tag not in WANTED or tag in fields or not kind or not 0 < many <= MOST_PIECES:
             continue
-        values = place + 8 if size * many <= 4 else start + number(place + 8, 4)
-        if values + size * many <= len(data):
-            fields[tag] = [number(values + k * size, size) for k in range(many)]
+        form = struct.Struct(f"{'<' if order == 'little' else '>'}{many}{kind}")
+        values = place + 8 if form.size <= 4 else start + number(place + 8, 4)
+        if values + form.size <= len(data) and budget.walk(many * STEP // 2):
+            fields[tag] = form.unpack_from(data, values)
     return fields, number(at + 2 + 12 * count, 4)
 
 
-def _picture(fields: dict[int, list[int]], start: int, big: bool) -> Found | None:
+def _picture(fields: dict[int, tuple[int, ...]], start: int, big: bool) -> Found | None:
     def one(tag: int, otherwise: int) -> int:
-        return fields.get(tag, [otherwise])[0]
+        return fields.get(tag, (otherwise,))[0]
 
-    compression, samples, bits = one(COMPRESSION, PLAIN), one(SAMPLES, 1), fields.get(BITS, [1])
+    compression, samples, bits = one(COMPRESSION, PLAIN), one(SAMPLES, 1), fields.get(BITS, (1,))
     columns, rows, apart = one(WIDTH, 0), one(HEIGHT, 0), one(PLANES, 1) == 2 and samples > 1
     if min(bits) != max(bits) or not (0 < columns < 1 << 24 and 0 < rows < 1 << 24):
         return None
     tiled = TILE_OFFSETS in fields
-    offsets, counts = fields.get(TILE_OFFSETS if tiled else OFFSETS, []), fields.get(
-        TILE_COUNTS if tiled else COUNTS, []
-    )  # fmt: skip
+    offsets, counts = (fields.get(tag, ()) for tag in ((TILE_OFFSETS, TILE_COUNTS) if tiled else (OFFSETS, COUNTS)))
     if not offsets or len(offsets) != len(counts):
         return None
     if tiled:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from nzip.formats.content.containers.base import Found
 from nzip.formats.content.containers.pixels import picture
+from nzip.formats.content.containers.streams import Budget
 from nzip.formats.content.photographs import FILMED
 
 MAGIC = b"YUV4MPEG2 "
@@ -20,7 +21,7 @@ LINE = re.compile(rb"YUV4MPEG2 (?=[^\n]{0,240}\bW(\d{1,5})\b)(?=[^\n]{0,240}\bH(
 FORM = re.compile(rb" C(420|422|444|411|440|mono)([a-z0-9]*)")
 
 
-def find(data: bytes, start: int) -> list[Found]:
+def find(data: bytes, start: int, budget: Budget) -> list[Found]:
     """Return the planes of the frames of a file that begins at `start` of `data`; none if it is no such file."""
     if not data.startswith(MAGIC, start):
         return []
@@ -40,7 +41,7 @@ def find(data: bytes, start: int) -> list[Found]:
     found, at = list[Found](), line.end()
     if min(sizes) < 1:
         return []
-    while data.startswith(MARK, at):
+    while data.startswith(MARK, at) and budget.walk():
         end = data.find(b"\n", at, at + LONGEST) + 1
         if not end or end + sum(sizes) > len(data):
             break

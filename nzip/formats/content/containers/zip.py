@@ -8,13 +8,14 @@ from functools import partial
 
 from nzip.errors import CorruptError
 from nzip.formats.content.containers.base import Found
-from nzip.formats.content.containers.streams import Budget, Search
+from nzip.formats.content.containers.streams import STEP, Budget, Search
 from nzip.formats.content.kinds import TEXT, Segment
 from nzip.formats.openers.zip import entries as parts
 from nzip.formats.openers.zip.opener import MOST_MEMBERS, layout
 
 MANY_NAMES = 4096  # bytes of names that are text of their own
 MOST_ENDS = 64  # end records that are tried
+DIRECTORY = 6  # times as long as a look at a byte takes one of a directory
 
 
 def archive(data: bytes, at: int, budget: Budget) -> list[Found]:
@@ -24,7 +25,7 @@ def archive(data: bytes, at: int, budget: Budget) -> list[Found]:
         if budget.walked <= 0:
             break
         before, end = end, data.find(parts.END, end + 1)
-        budget.walked -= (end if end >= 0 else len(data)) - before
+        budget.walk((end if end >= 0 else len(data)) - before)
         if end < 0:
             break
         found = _whole(data, at, end, budget)
@@ -42,7 +43,8 @@ def _whole(data: bytes, at: int, end: int, budget: Budget) -> Found | None:
     stop = end + parts.END_SIZE + comment
     if stop > len(data) or (size > end - at and size != parts.UNSTATED):
         return None
-    budget.walked -= stop - at
+    if not budget.walk(stop - at + DIRECTORY * min(size, stop - at)):
+        return None
     coded = data[at:stop]
     try:
         found = parts.whole(coded)
@@ -58,7 +60,7 @@ def _whole(data: bytes, at: int, end: int, budget: Budget) -> Found | None:
 def _run(data: bytes, at: int, budget: Budget) -> list[Found]:
     """Find members that follow each other from `at` on."""
     sizes, start = list[int](), at
-    while len(sizes) < MOST_MEMBERS:
+    while len(sizes) < MOST_MEMBERS and budget.walk(2 * STEP):  # each is read twice
         try:
             header = parts.local(data, at)
         except ValueError:

@@ -56,7 +56,7 @@ def test_pixels_of_dicom() -> None:
 
 @pytest.mark.parametrize("syntax", [b"1.2.840.10008.1.2.4.50", b"1.2.840.10008.1.2.2\0"])
 def test_compressed_dicom_is_left(syntax: bytes) -> None:
-    assert not dicom.find(dicom_file(20, 30, syntax=syntax), 0)
+    assert not dicom.find(dicom_file(20, 30, syntax=syntax), 0, search.budget_of(1))
 
 
 def test_dicom_that_is_cut_or_changed() -> None:
@@ -66,9 +66,9 @@ def test_dicom_that_is_cut_or_changed() -> None:
         wrong = bytearray(data[: dice.randrange(140, len(data))])
         for _ in range(3):
             wrong[dice.randrange(132, len(wrong))] = dice.randrange(256)
-        for each in dicom.find(bytes(wrong), 0):
+        for each in dicom.find(bytes(wrong), 0, search.budget_of(1)):
             assert 0 <= each.start < each.stop <= len(wrong)
-    assert not dicom.find(dicom_file(9, 9, bits=12), 0)
+    assert not dicom.find(dicom_file(9, 9, bits=12), 0, search.budget_of(1))
 
 
 @pytest.mark.parametrize(
@@ -91,6 +91,6 @@ def test_planes_of_frames(form: bytes, size: int, planes: int) -> None:
 
 def test_frames_that_are_cut() -> None:
     data = y4m_file(16, 12, b"420", 16 * 12 + 2 * 8 * 6)
-    assert len(y4m.find(data[:-4], 0)) == 6
+    assert len(y4m.find(data[:-4], 0, search.budget_of(1))) == 6
     for wrong in (b"YUV4MPEG2 W16\nFRAME\n", b"YUV4MPEG2 W16 H12 C444alpha\nFRAME\n", b"YUV4MPEG2 W0 H9\nFRAME\n"):
-        assert not y4m.find(wrong + bytes(9999), 0)
+        assert not y4m.find(wrong + bytes(9999), 0, search.budget_of(1))

@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from nzip.formats.content.containers import modules
+from nzip.formats.content.containers import modules, search
 from nzip.registry import OPENERS
 
 DRAW = random.Random(2)
@@ -61,7 +61,7 @@ def pro() -> bytes:
 )
 def test_samples(data: bytes, word: int, widths: tuple[int, ...]) -> None:
     data = b"before" + data + b"behind"
-    found = modules.find(data, 6 + word)
+    found = modules.find(data, 6 + word, search.budget_of(1))
     assert [data[each.start : each.stop] for each in found] == [FIRST, SECOND]
     segments = [each.segment for each in found if each.segment is not None]
     assert [(one.kind, one.width, one.length) for one in segments] == [
@@ -71,7 +71,7 @@ def test_samples(data: bytes, word: int, widths: tuple[int, ...]) -> None:
 
 def test_samples_that_are_differences() -> None:
     data = fast()
-    found = modules.find(data, 0)
+    found = modules.find(data, 0, search.budget_of(1))
     assert [data[each.start : each.stop] for each in found] == [FIRST, SECOND]
     opened = [OPENERS.by_name(each.opener).open(data[each.start : each.stop], 5000, **each.hints) for each in found]
     assert opened[0] is not None
@@ -84,9 +84,9 @@ def test_samples_that_are_differences() -> None:
 )
 def test_damage(data: bytes, word: int) -> None:
     for cut in range(0, len(data), 7):
-        assert all(each.stop <= cut for each in modules.find(data[:cut], word))
+        assert all(each.stop <= cut for each in modules.find(data[:cut], word, search.budget_of(1)))
     for k in range(min(len(data), 1200)):
         broken = data[:k] + bytes((data[k] ^ 0xFF,)) + data[k + 1 :]
-        found = modules.find(broken, word)
+        found = modules.find(broken, word, search.budget_of(1))
         assert all(each.stop <= len(data) for each in found)
         assert len(found) <= 4

@@ -66,7 +66,7 @@ def test_frames_of_a_gif() -> None:
     places = [(0, 0, 40, 30, 0), (0, 5, 40, 20, 0x40), (1, 0, 40, 20, 0)]
     frames = [(*place[:4], pixels(*place[2:4]), place[4]) for place in places]
     data = b"before" + gif_file(frames, COLOURS) + b"behind"
-    leaves = grown(data, gif.find(data, 6))
+    leaves = grown(data, gif.find(data, 6, search.budget_of(1)))
     assert [leaf for leaf, _ in leaves] == [frame[4] for frame in frames]
     assert [(one.kind, one.row, one.stride, one.indexed) for _, one in leaves] == [("image", 40, 1, True)] * 3
     assert [one.frame for _, one in leaves] == [0, 40 * 30 - 40 * 5, 0]
@@ -74,19 +74,19 @@ def test_frames_of_a_gif() -> None:
 
 def test_a_gif_of_greys_has_samples() -> None:
     data = gif_file([(0, 0, 40, 30, pixels(40, 30), 0)], GREYS)
-    assert [one.indexed for _, one in grown(data, gif.find(data, 0))] == [False]
+    assert [one.indexed for _, one in grown(data, gif.find(data, 0, search.budget_of(1)))] == [False]
 
 
 def test_a_gif_that_is_cut_off() -> None:
     data = gif_file([(0, 0, 40, 30, pixels(40, 30), 0), (0, 0, 40, 30, pixels(40, 30), 0)], COLOURS)
     for cut in range(len(data)):
-        found = gif.find(data[:cut], 0)
+        found = gif.find(data[:cut], 0, search.budget_of(1))
         assert all(each.stop <= cut for each in found)
         assert len(found) <= 2
     for k in range(0, len(data), 3):
         broken = bytearray(data)
         broken[k] ^= 0xFF
-        assert all(each.stop <= len(data) for each in gif.find(bytes(broken), 0))
+        assert all(each.stop <= len(data) for each in gif.find(bytes(broken), 0, search.budget_of(1)))
 
 
 def tiff_file(fields: dict[int, tuple[int, ...]], strips: list[bytes], order: str = "<", gap: int = 0) -> bytes:
@@ -121,7 +121,7 @@ def test_strips_of_a_tiff_are_one_picture(order: str, gap: int) -> None:
     rows = pixels(60, 50)
     fields: dict[int, tuple[int, ...]] = {256: (20,), 257: (50,), 258: (8, 8, 8), 259: (5,), 277: (3,), 278: (16,)}
     data = tiff_file(fields, [lzw(rows[k : k + 960]) for k in range(0, 3000, 960)], order, gap)
-    [(leaf, segment)] = grown(data, tiff.find(data, 0))
+    [(leaf, segment)] = grown(data, tiff.find(data, 0, search.budget_of(1)))
     assert leaf == rows
     assert (segment.kind, segment.row, segment.stride, segment.channels) == ("image", 60, 3, 3)
 
@@ -130,7 +130,7 @@ def test_differences_and_planes_of_a_tiff() -> None:
     rows = pixels(20, 50)
     fields: dict[int, tuple[int, ...]] = {256: (20,), 257: (25,), 258: (8, 8), 259: (5,), 277: (2,), 278: (25,)}
     data = tiff_file({**fields, 284: (2,), 317: (2,)}, [lzw(rows[:500]), lzw(rows[500:])])
-    [(leaf, segment)] = grown(data, tiff.find(data, 0))
+    [(leaf, segment)] = grown(data, tiff.find(data, 0, search.budget_of(1)))
     assert (segment.row, segment.stride, segment.channels, segment.frame) == (40, 2, 2, 0)
     assert leaf[:4] == bytes((rows[0], rows[500], (rows[0] + rows[1]) % 256, (rows[500] + rows[501]) % 256))
 
@@ -139,7 +139,7 @@ def test_planes_of_16_bits_stay_apart() -> None:
     rows = pixels(40, 50)
     fields: dict[int, tuple[int, ...]] = {256: (20,), 257: (25,), 258: (16, 16), 259: (5,), 277: (2,), 278: (25,)}
     data = tiff_file({**fields, 284: (2,)}, [lzw(rows[:1000]), lzw(rows[1000:])])
-    [(leaf, segment)] = grown(data, tiff.find(data, 0))
+    [(leaf, segment)] = grown(data, tiff.find(data, 0, search.budget_of(1)))
     assert leaf == rows
     assert (segment.row, segment.width, segment.stride, segment.frame) == (40, 2, 2, 1000)
 
@@ -148,7 +148,7 @@ def test_a_facsimile_in_a_tiff() -> None:
     rows = bytes(DRAW.randrange(256) & DRAW.randrange(256) for _ in range(40 * 25))
     fields: dict[int, tuple[int, ...]] = {256: (320,), 257: (25,), 258: (1,), 259: (4,), 278: (25,)}
     data = tiff_file(fields, [close_fax(rows, bytes.fromhex("00c0020101"), AnySize())])
-    [(leaf, segment)] = grown(data, tiff.find(data, 0))
+    [(leaf, segment)] = grown(data, tiff.find(data, 0, search.budget_of(1)))
     assert leaf == rows
     assert (segment.kind, segment.row) == ("bitmap", 40)
 
@@ -176,7 +176,7 @@ def test_a_tiff_without_compression() -> None:
     rows = pixels(60, 50)
     fields: dict[int, tuple[int, ...]] = {256: (10,), 257: (50,), 258: (16,) * 3, 277: (3,), 278: (50,)}
     data = b"before" + tiff_file(fields, [rows], ">")
-    [(leaf, segment)] = grown(data, tiff.find(data, 6))
+    [(leaf, segment)] = grown(data, tiff.find(data, 6, search.budget_of(1)))
     assert leaf == rows
     assert (segment.width, segment.row, segment.big) == (2, 60, True)
 
@@ -188,9 +188,9 @@ def test_a_tiff_that_is_damaged() -> None:
     for k in range(len(data)):
         for value in (0, 255, data[k] ^ 1):
             broken = data[:k] + bytes((value,)) + data[k + 1 :]
-            for each in tiff.find(broken, 0):
+            for each in tiff.find(broken, 0, search.budget_of(1)):
                 assert each.stop <= len(data)
-        assert all(each.stop <= k for each in tiff.find(data[:k], 0))
+        assert all(each.stop <= k for each in tiff.find(data[:k], 0, search.budget_of(1)))
 
 
 @pytest.mark.parametrize(
@@ -209,13 +209,13 @@ def test_a_tiff_that_is_damaged() -> None:
 def test_a_picture_behind_a_header(bits: int, height: int, stated: int, expected: dict[str, Any]) -> None:
     head = struct.pack("<IiiHHIIiiII", 40, 100, height, 1, bits, 0, stated, 0, 0, 0, 0)
     data = b"x" + head + DRAW.randbytes(70_000)
-    found = dib.find(data, 1)
+    found = dib.find(data, 1, search.budget_of(1))
     assert len(found) == (1 if expected else 0)
     for each in found:
         assert each.segment is not None
         assert {name: getattr(each.segment, name) for name in expected} == expected
         assert each.stop - each.start == each.segment.length <= len(data)
-    assert dib.find(data[:300], 1) == []
+    assert dib.find(data[:300], 1, search.budget_of(1)) == []
 
 
 def packed(rows: bytes, row: int) -> bytes:
@@ -227,7 +227,7 @@ def test_runs_in_a_tiff() -> None:
     rows = b"".join(bytes((DRAW.randrange(3),)) * DRAW.choice((1, 1, 2, 5, 200)) for _ in range(3000))[: 100 * 90]
     fields = {256: (100,), 257: (90,), 258: (8,), 259: (32773,), 277: (1,), 278: (40,)}
     data = tiff_file(fields, [packed(rows[k : k + 4000], 100) for k in range(0, 9000, 4000)])
-    [(leaf, segment)] = grown(data, tiff.find(data, 0))
+    [(leaf, segment)] = grown(data, tiff.find(data, 0, search.budget_of(1)))
     assert (leaf, segment.kind, segment.row, segment.channels) == (rows, "image", 100, 1)
 
 
@@ -258,7 +258,7 @@ def test_layers_and_the_whole_of_a_photoshop_file(large: bool) -> None:
     planes = [pixels(40, 30) for _ in range(3)]
     layer = [bytes(40 * 10) + pixels(40, 10), pixels(40, 20)]
     data = b"before" + psd_file(large, 3, [(5, 20, layer)], planes) + b"behind"
-    found = psd.find(data, 6)
+    found = psd.find(data, 6, search.budget_of(1))
     assert [each.opener for each in found] == ["packbits"] * 3
     assert [opened(data, each) for each in found] == [*layer, b"".join(planes)]
     leaves = [leaf for each in found[:2] for leaf in grown(data, [each])]
@@ -278,6 +278,6 @@ def test_a_photoshop_file_that_is_damaged() -> None:
     for k in range(0, len(data), 3):
         for cut in (data[:k], data[:k] + bytes((data[k] ^ 0xFF,)) + data[k + 1 :], data[:k] + b"\xff" * 8 + data[k:]):
             at = 0
-            for each in psd.find(cut, 0):
+            for each in psd.find(cut, 0, search.budget_of(1)):
                 assert at <= each.start < each.stop <= len(cut)
                 at = each.stop
