@@ -46,7 +46,7 @@ class Cursor:
                 return value
 
 
-def parse(payload: bytes) -> Bundle:
+def parse(payload: bytes, raw_size: int) -> Bundle:
     cursor, found = Cursor(payload), Bundle()
     for _ in range(cursor.byte()):
         found.openers.append((cursor.byte(), cursor.byte()))
@@ -63,6 +63,8 @@ def parse(payload: bytes) -> Bundle:
         part.sizes = [cursor.uleb() for _ in range(cursor.uleb())]
         lengths.append(cursor.uleb())
         found.parts.append(part)
+    decoded = sum(sum(part.sizes) + sum(size for *_, size in part.transforms) for part in found.parts)
+    assert decoded <= 256 * raw_size + 65536
     for part, length in zip(found.parts, lengths, strict=True):
         part.payload = cursor.take(length)
     assert cursor.at == len(payload)
@@ -73,7 +75,7 @@ def put_together(plan: bytes, streams: Sequence[bytes], openers: Sequence[Close]
     cursor, places = Cursor(plan), [0] * len(streams)
 
     def content(size: int) -> bytes:
-        made = b""
+        made = bytearray()
         while len(made) < size:
             word, length = cursor.uleb(), cursor.uleb()
             if word % 4 == 1:
@@ -87,7 +89,7 @@ def put_together(plan: bytes, streams: Sequence[bytes], openers: Sequence[Close]
                 at = places[word // 4]
                 made += streams[word // 4][at : at + length]
                 places[word // 4] += length
-        return made
+        return bytes(made)
 
     made = content(size)
     assert cursor.at == len(plan)

@@ -19,10 +19,10 @@ from nzip.formats.content.detection import described, detect, look
 from nzip.formats.content.kinds import CODE_KINDS, TEXT_KINDS, Content, Segment
 from nzip.formats.content.tree import Leaf, Tree
 from nzip.formats.openers.base import Opener
-from nzip.formats.openers.plan import Account, Rebuilder, again_stretch, most_made, opened_stretch, stream_stretch
+from nzip.formats.openers.plan import Account, again_stretch, most_made, opened_stretch, rebuild, stream_stretch
 from nzip.models import progress
 from nzip.models.base import Engine
-from nzip.models.bundle import Head, Part, Used, joined, memory_params
+from nzip.models.bundle import Head, Part, Used, joined, memory_params, most_decoded
 from nzip.models.coding import Coder
 from nzip.params import Params
 from nzip.registry import ENGINES
@@ -219,15 +219,17 @@ def divided(leaf: Leaf, segment: Segment, most: int) -> Iterator[Leaf]:
 
 def bundled(raw: bytes, found: Sorted, coding: Coding) -> tuple[Coder, bytes] | None:
     """Return the coder and the payload of a block that was opened; None where it does not come back, or takes too much
-    memory. The streams are used up."""
+    memory or work. The streams are used up."""
     last, params = coding.last
     datas = {name: found.streams[name].joined() for name in found.names}
     streamed = len(found.plan) + sum(map(len, datas.values()))
+    if streamed > most_decoded(len(raw)):
+        return None
     room = coding.opened.within(coding.block_size, len(raw)) if coding.opened else None
     memory = block_memory(coding.engines, len(raw), room)
     account = Account(memory - streamed, most_made(len(raw), streamed))
     try:
-        if Rebuilder(found.plan, list(datas.values()), list(found.openers), account).rebuild(len(raw)) != raw:
+        if rebuild(found.plan, list(datas.values()), list(found.openers), len(raw), account) != raw:
             return None
     except CorruptError:
         return None
@@ -247,7 +249,7 @@ def bundled(raw: bytes, found: Sorted, coding: Coding) -> tuple[Coder, bytes] | 
                 made.append(_part((len(data),), data, found.streams[name].content(data, False), coding, *own))
     used = [Used(opener.id, opener.version, *uses) for opener, uses in found.openers.items()]
     head = Head(used, [part for part, _ in made])
-    if head.working() > memory:
+    if head.working() > memory or head.decoded > most_decoded(len(raw)):
         return None
     bundle: Engine = ENGINES.by_id(BUNDLE_ENGINE, 1)
     coder = Coder(bundle.id, bundle.version, bundle.pack(memory_params(head, account)))

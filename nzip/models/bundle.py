@@ -24,7 +24,7 @@ from nzip.formats.container.structures import (
 from nzip.formats.container.wire import Reader, pack_memory, uleb, unpack_memory
 from nzip.formats.content.kinds import Content
 from nzip.formats.openers.base import Opener
-from nzip.formats.openers.plan import Account, Rebuilder, most_made
+from nzip.formats.openers.plan import Account, check, most_made, rebuild
 from nzip.models import progress
 from nzip.models.base import Engine
 from nzip.models.coding import Coder
@@ -32,6 +32,7 @@ from nzip.params import Number, Parameters, Params
 from nzip.registry import OPENERS
 
 MOST_PARTS, MOST_STREAMS, MOST_OPENERS = 64, 256, 64
+MOST_EXPANDED, ANYWAY = 256, 1 << 16  # bytes that are decoded for each of a block, and for any block
 
 
 class Used(NamedTuple):
@@ -59,9 +60,19 @@ class Head:
     parts: Sequence[Part]
 
     @property
+    def sizes(self) -> list[int]:
+        """Bytes of each stream."""
+        return [size for part in self.parts for size in part.streams]
+
+    @property
     def streamed(self) -> int:
         """Bytes of all streams."""
-        return sum(sum(part.streams) for part in self.parts)
+        return sum(self.sizes)
+
+    @property
+    def decoded(self) -> int:
+        """Bytes of all streams, and of what transforms turn into them."""
+        return self.streamed + sum(spec.size for part in self.parts for spec in part.coder.transforms)
 
     def working(self) -> int:
         """Return the bytes of memory that decoding the parts takes one after another, with the streams that are there
@@ -112,6 +123,11 @@ class Head:
         return cls(openers, parts)
 
 
+def most_decoded(size: int) -> int:
+    """Return how many bytes may be decoded for a block of `size` bytes."""
+    return MOST_EXPANDED * size + ANYWAY
+
+
 def joined(head: Head, payloads: Sequence[bytes]) -> bytes:
     """Return the payload of a bundle."""
     return b"".join([head.encode(), *payloads])
@@ -144,16 +160,20 @@ class BundleEngine(Engine):
         reader = Reader(payload)
         head = Head.parse(reader)
         memory = self.memory(params, size)
+        if head.decoded > most_decoded(size):
+            raise CorruptError("a bundle has far more bytes in its streams than its block has")
         if head.working() > memory:
             raise CorruptError("a bundle needs more memory than its block states")
         openers: list[Opener] = [OPENERS.by_id(used.id, used.version) for used in head.openers]
         streams: list[bytes] = []
         if reader.left() != sum(part.payload for part in head.parts):
             raise CorruptError("a bundle is longer or shorter than its parts")
+        most = most_made(size, head.streamed)
         for coder, sizes, share in head.parts:
             with progress.part(sum(sizes) / max(1, head.streamed)):
                 data = Reader(coder.decode(reader.bytes(share), sum(sizes), memory))
             streams += [data.bytes(stream) for stream in sizes]
             del data
-        account = Account(memory - head.streamed, most_made(size, head.streamed))
-        return Rebuilder(streams[0], streams[1:], openers, account).rebuild(size)
+            if len(streams) == len(sizes):  # the plan is there, and says whether the other parts are worth it
+                check(streams[0], head.sizes[1:], openers, size, Account(memory - head.streamed, most))
+        return rebuild(streams[0], streams[1:], openers, size, Account(memory - head.streamed, most))

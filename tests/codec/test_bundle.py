@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import tracemalloc
 from dataclasses import replace
 from typing import Any
 
@@ -23,8 +24,8 @@ from nzip.formats.content.kinds import Content, Segment
 from nzip.formats.content.tree import Leaf
 from nzip.formats.openers import plan
 from nzip.formats.openers.base import Opened, Opener
-from nzip.formats.openers.plan import Account, Rebuilder, again_stretch, opened_stretch, stream_stretch
-from nzip.models.bundle import Head
+from nzip.formats.openers.plan import Account, again_stretch, opened_stretch, stream_stretch
+from nzip.models.bundle import ANYWAY, MOST_EXPANDED, Head, Part, Used, joined
 from nzip.models.coding import Coder
 from nzip.registry import OPENERS
 from nzip.settings import Room, resolve
@@ -159,7 +160,7 @@ def test_a_leaf_goes_to_the_engine_that_accepts_it() -> None:
 def test_plain_python_reads_what_is_written(level: int) -> None:
     data = nested(4)
     header, payload = chunk_of(data, level)
-    found = naive_bundle.parse(payload)
+    found = naive_bundle.parse(payload, len(data))
     assert found.openers == [(100, 1)]
     streams = []
     for part in found.parts:
@@ -172,7 +173,12 @@ def test_plain_python_reads_what_is_written(level: int) -> None:
 
 
 def rebuilt(made: bytes, streams: list[bytes], size: int, memory: int = 1 << 20, total: int = 1 << 20) -> bytes:
-    return Rebuilder(made, streams, [Mirror()], Account(memory, total)).rebuild(size)
+    """Return what a plan stands for, of which a look before there are streams says the same."""
+    whole, looked = Account(memory, total), Account(memory, total)
+    found = plan.rebuild(made, streams, [Mirror()], size, whole)
+    plan.check(made, list(map(len, streams)), [Mirror()], size, looked)
+    assert looked.peak == whole.peak
+    return found
 
 
 def test_a_plan_by_hand() -> None:
@@ -227,6 +233,78 @@ def test_a_plan_that_goes_too_deep_or_makes_too_much() -> None:
             rebuilt(made, [b"a"], len(data), memory, total)
     with pytest.raises(CorruptError, match="too deep"):
         rebuilt(opened_stretch(0, len(data) + 6, len(data), bytes(4)) + made, [b"a"], len(data) + 6)
+
+
+def test_millions_of_stretches_take_no_more_than_is_counted() -> None:
+    size = 300_000
+    account = Account(1 << 30, 1 << 30)
+    made, data = (uleb(0) + uleb(1)) * size, bytes(range(250)) * (size // 250)
+    tracemalloc.start()
+    try:
+        assert plan.rebuild(made, [data], [], size, account) == data
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert account.peak == 2 * size
+    assert peak <= account.peak + 20_000
+
+
+def stored(made: bytes, *parts: bytes) -> list[Part]:
+    return [Part(Coder(0), (len(made),), len(made)), *(Part(Coder(0), (len(part),), len(part)) for part in parts)]
+
+
+def decoded(head: Head, payloads: list[bytes], size: int) -> bytes:
+    return nzip.engines()["bundle"].decode(joined(head, payloads), size, {"memory": 150})
+
+
+class Decoded(Exception):
+    """A part was decoded."""
+
+
+def test_streams_that_are_far_larger_than_the_block_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def decode(*_: object) -> bytes:
+        raise Decoded
+
+    monkeypatch.setattr(Coder, "decode", decode)
+    most = MOST_EXPANDED * 4000 + ANYWAY
+    cm = nzip.engines()["cm"]
+    packed = cm.pack(cm.fit({"preset": 1}, most))
+    for between, streams in ((), (3, most - 3)), ((most - 5000,), (3, 4997)):
+        specs = [TransformSpec(1, 1, b"", size) for size in between]
+        for more, error in (0, Decoded), (1, CorruptError):
+            coder = Coder(cm.id, cm.version, packed, specs)
+            head = Head([], [Part(coder, (*streams[:-1], streams[-1] + more), 5)])
+            with pytest.raises(error):
+                nzip.engines()["bundle"].decode(joined(head, [b"12345"]), 4000, {"memory": 255})
+
+
+def test_a_plan_is_believed_before_other_parts_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    good, data = stream_stretch(0, 4), b"abcd"
+    assert decoded(Head([], stored(good, data)), [good, data], 4) == data
+    seen = list[int]()
+    monkeypatch.setattr(Coder, "decode", lambda self, payload, size, memory: seen.append(size) or payload)
+    mirrors = [Used(100, 1, 1, 1)]
+    for bad in (
+        stream_stretch(0, 3),
+        stream_stretch(0, 2) + stream_stretch(1, 2),
+        good + b"\0",
+        opened_stretch(0, 4, 1 << 29, b"") + stream_stretch(0, 4),
+        stream_stretch(0, 2) + again_stretch(0, 2, 3),
+    ):
+        seen.clear()
+        with pytest.raises(CorruptError):
+            decoded(Head(mirrors, stored(bad, data)), [bad, data], 4)
+        assert seen == [len(bad)]
+
+
+def test_a_block_whose_streams_would_be_far_too_large_is_not_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = nested(2)
+    some = Coding(resolve(3).engines, opened=resolve(3).opened)
+    found = [bundle.Sorted(tree.grow(data, Room(1 << 20, 1 << 20)), some) for _ in range(2)]
+    assert bundle.bundled(data, found[0], some) is not None
+    monkeypatch.setattr("nzip.models.bundle.MOST_EXPANDED", 0)
+    monkeypatch.setattr("nzip.models.bundle.ANYWAY", 1000)
+    assert bundle.bundled(data, found[1], some) is None
 
 
 def test_damage_in_heads_and_payloads() -> None:

@@ -72,69 +72,99 @@ def opened_stretch(opener: int, size: int, inner: int, recipe: bytes) -> bytes:
     return uleb(opener << 2 | MADE) + uleb(size) + uleb(inner) + uleb(len(recipe)) + recipe
 
 
-class Rebuilder:
-    """Puts a content together.
+def check(plan: bytes, sizes: Sequence[int], openers: Sequence[Opener], size: int, account: Account) -> None:
+    """Go through a whole plan before its streams are there.
 
     Args:
         plan: as the functions above made it.
-        streams: the streams that it names, by number.
+        sizes: bytes of the streams that it names, by number.
         openers: the openers that it names, by number.
+        size: bytes of the content.
         account: what it may take.
+
+    Raises:
+        CorruptError: it has not this form, does not use up the streams, or takes more than it may.
     """
+    _Walk(plan, sizes, None, openers, account).whole(size)
 
-    def __init__(self, plan: bytes, streams: Sequence[bytes], openers: Sequence[Opener], account: Account):
-        self._plan = Reader(plan)
-        self._streams = [Reader(bytes(stream)) for stream in streams]
-        self._openers = openers
-        self._account = account
 
-    def rebuild(self, size: int) -> bytes:
-        """Return the content of `size` bytes that the whole plan stands for.
+def rebuild(plan: bytes, streams: Sequence[bytes], openers: Sequence[Opener], size: int, account: Account) -> bytes:
+    """Return the content of `size` bytes that a whole plan stands for, as `check` says.
 
-        Raises:
-            CorruptError: there is none, or it takes more than it may.
-        """
+    Raises:
+        CorruptError: there is none, or it takes more than it may.
+    """
+    return _Walk(plan, list(map(len, streams)), streams, openers, account).whole(size)
+
+
+class _Walk:
+    """One way through a plan; where there are no streams, nothing is made. No list is kept of stretches, which may be
+    half as many as the plan's bytes."""
+
+    def __init__(
+        self,
+        plan: bytes,
+        sizes: Sequence[int],
+        streams: Sequence[bytes] | None,
+        openers: Sequence[Opener],
+        account: Account,
+    ):
+        self._plan, self._sizes, self._openers, self._account = Reader(plan), list(sizes), openers, account
+        self._streams = None if streams is None else [memoryview(stream) for stream in streams]
+        self._used = [0] * len(sizes)
+
+    def whole(self, size: int) -> bytes:
         made = self._content(size, 0)
-        if self._plan.left() or any(stream.left() for stream in self._streams):
+        if self._plan.left() or self._used != self._sizes:
             raise CorruptError("a bundle holds more than its plan asks for")
         return made
 
     def _content(self, size: int, depth: int) -> bytes:
+        """Return a content; nothing if it is only checked."""
         if size > LARGEST or depth > DEEPEST:
             raise CorruptError("a bundle's plan has a content that is too large, or too deep inside of others")
         self._account.take(size, size)
-        pieces, left = list[bytes](), size
-        while left:
-            piece = self._stretch(left, depth)
-            pieces.append(piece)
-            left -= len(piece)
-        return b"".join(pieces)
+        made = bytearray(0 if self._streams is None else size)
+        at = 0
+        while at < size:
+            at += self._stretch(made, at, size - at, depth)
+        return bytes(made)
 
-    def _stretch(self, left: int, depth: int) -> bytes:
-        """Return the next stretch, which has 1 to `left` bytes."""
+    def _stretch(self, made: bytearray, at: int, left: int, depth: int) -> int:
+        """Write the next stretch to `made` from `at` on; return its bytes, 1 to `left`."""
         word, length = self._plan.uleb(), self._plan.uleb()
         number, kind = word >> 2, word & 3
-        known: Sequence[object] = self._openers if kind == MADE else self._streams
+        known: Sequence[object] = self._openers if kind == MADE else self._sizes
         if not 1 <= length <= left or number >= len(known) or kind > AGAIN:
             raise CorruptError("a bundle's plan names a stretch that is not there")
+        if kind == MADE:
+            piece = self._made(self._openers[number], length, depth)
+            if self._streams is not None:
+                made[at : at + length] = piece
+            return length
+        start = self._plan.uleb() if kind == AGAIN else self._used[number]
+        if start + length > self._sizes[number]:
+            raise CorruptError("a bundle's plan names bytes behind the end of a stream")
         if kind == NEXT:
-            return self._streams[number].bytes(length)
-        if kind == AGAIN:
-            stream, start = self._streams[number], self._plan.uleb()
-            if start + length > stream.end:
-                raise CorruptError("a bundle's plan names bytes behind the end of a stream")
-            return bytes(stream.data[start : start + length])
-        opener, inner = self._openers[number], self._plan.uleb()
-        recipe = self._plan.uleb()
+            self._used[number] += length
+        if self._streams is not None:
+            made[at : at + length] = self._streams[number][start : start + length]
+        return length
+
+    def _made(self, opener: Opener, length: int, depth: int) -> bytes:
+        """Return what an opener makes; nothing if it is only checked."""
+        inner, recipe = self._plan.uleb(), self._plan.uleb()
         if recipe > min(opener.longest_recipe(length), self._plan.left()):
             raise CorruptError(f"a bundle's plan has a recipe of opener {opener.name} that is too long")
         start = self._plan.pos
         self._plan.pos += recipe
         content = self._content(inner, depth + 1)
-        # The result's bytes count as those of the content around it.
+        # The result's bytes count as those of the content around it, but for the moment until they are there.
         self._account.take(0, length + opener.memory(inner, length))
-        made = opener.close(content, bytes(self._plan.data[start : start + recipe]), length)
-        if len(made) != length:
-            raise CorruptError(f"opener {opener.name} gives {len(made):,} bytes where {length:,} belong")
+        made = b""
+        if self._streams is not None:
+            made = opener.close(content, bytes(self._plan.data[start : start + recipe]), length)
+            if len(made) != length:
+                raise CorruptError(f"opener {opener.name} gives {len(made):,} bytes where {length:,} belong")
         self._account.give_back(inner)
         return made

@@ -75,8 +75,8 @@ class PixEngine(Engine):
             todo.append((picture, how, channels, planes))
         loose.append(data[at:])
         state.loose(np.concatenate(loose))
-        for picture, how, channels, planes in todo:
-            state.encode(picture, how, channels, planes)
+        for (picture, how, channels, planes), kept in zip(todo, pictures.followed(found), strict=True):
+            state.encode(picture, how, channels, planes, kept)
         end = bounds.finish(coder, coded) if coder[bounds.AT] <= len(coded) else len(coded) + 1
         if len(head) + end > len(block):
             return bytes(len(block) + 1)
@@ -115,8 +115,9 @@ class PixEngine(Engine):
             filling = taken(picture.filling * picture.height).reshape(picture.height, -1)
             beside.append((at - picture.size, filling, [taken(each.bitmap) for each in how.bounds]))
         data[at:] = loose[used:]
-        for picture, how, (at, filling, maps) in zip(found, hows, beside, strict=True):
-            sheets.put(data, at, picture, state.decode(picture, how, maps), filling)
+        kept = pictures.followed(found)
+        for picture, how, (at, filling, maps), is_kept in zip(found, hows, beside, kept, strict=True):
+            sheets.put(data, at, picture, state.decode(picture, how, maps, is_kept), filling)
         bounds.check_end(coder, len(coded))
         return bytes(data.tobytes())
 

@@ -11,12 +11,14 @@ from typing import NamedTuple
 from nzip.errors import CorruptError
 from nzip.formats.container.wire import Reader, uleb
 from nzip.formats.content.kinds import Content, Segment
+from nzip.models.pix.layout import MARGIN
 
-MOST = 1 << 14  # pictures of a block
+MOST, MOST_PLANES = 1 << 14, 1 << 15  # pictures of a block, and channels of all of them
 MOST_CHANNELS = 8
 LEAST_SIDE = 16  # pixels, of pictures that are not small
-SMALL = 1 << 16  # pixels
+SMALL = 1 << 19  # samples with margins
 MOST_SIDE = 1 << 24
+LEAST_SPLIT = 32  # pixels, of pictures whose chroma is coded in quarters
 MOST_BACK = 4  # pictures between a frame and the one before, and one
 
 
@@ -77,22 +79,35 @@ def of_segment(segment: Segment) -> Picture | None:
 def possible(picture: Picture) -> bool:
     """Whether a picture's sides are such that its margins take little memory."""
     width, height = picture.width, picture.height
+    margined = (width + 2 * MARGIN) * (height + 2 * MARGIN) * picture.channels
     return (
         0 < width <= MOST_SIDE and 0 < height <= MOST_SIDE and picture.filling < max(1 << 16, picture.row)
-        and (width * height <= SMALL or min(width, height) >= LEAST_SIDE)
+        and (margined <= SMALL or min(width, height) >= LEAST_SIDE)
     )  # fmt: skip
+
+
+def followed(pictures: list[Picture]) -> list[bool]:
+    """Return of each picture whether a later one follows it."""
+    found = [False] * len(pictures)
+    for number, picture in enumerate(pictures):
+        if picture.follows:
+            found[number - picture.follows] = True
+    return found
 
 
 def of_content(content: Content) -> list[Picture]:
     """Return the pictures of a block, in order."""
     found: list[Picture] = []
-    gap = 0
+    gap = planes = 0
     for segment in content.segments:
         picture = of_segment(segment) if len(found) < MOST else None
-        if picture is None:
+        if picture is None or planes + picture.channels > MOST_PLANES:
             gap += segment.length
             continue
         frames = _frames(picture, segment)
+        if len(found) + len(frames) > MOST or planes + len(frames) * picture.channels > MOST_PLANES:
+            frames = [picture]
+        planes += len(frames) * picture.channels
         for number, frame in enumerate(frames):
             follows = 1 if number else _back(frame, segment.frame, gap + frame.gap, found)
             found.append(frame._replace(gap=gap + frame.gap, follows=follows))
@@ -154,7 +169,7 @@ def unpack(reader: Reader, size: int) -> list[Picture]:
     if count > MOST:
         raise CorruptError(f"a block states {count} pictures")
     found: list[Picture] = []
-    left = size
+    left, planes = size, MOST_PLANES
     for _ in range(count):
         head = reader.u8()
         gap = reader.uleb() if head & 128 else 0
@@ -171,7 +186,8 @@ def unpack(reader: Reader, size: int) -> list[Picture]:
         if not like or not possible(picture):
             raise CorruptError("a block's map of pictures is malformed")
         left -= gap + picture.size
-        if left < 0:
-            raise CorruptError("a block's pictures are larger than the block")
+        planes -= picture.channels
+        if min(left, planes) < 0:
+            raise CorruptError("a block's pictures are larger than the block, or too many")
         found.append(picture)
     return found

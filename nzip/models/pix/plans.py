@@ -12,7 +12,7 @@ from nzip.entropy.jit import Native
 from nzip.errors import CorruptError
 from nzip.formats.container.wire import Reader, uleb
 from nzip.models.pix.layout import FORMULAS, PHOTO_YCC
-from nzip.models.pix.pictures import Picture
+from nzip.models.pix.pictures import LEAST_SPLIT, Picture
 
 MOST_VALUE = 1 << 17
 MOST_SHRINK = 8
@@ -183,6 +183,8 @@ def unpack(reader: Reader, picture: Picture) -> How:
         raise CorruptError("a picture's colours are made by what is not known")
     if not how.formula and head & 0b11101100:
         raise CorruptError("a picture's colours are not made by anything, and yet it says how")
+    if how.split and min(picture.width, picture.height) < LEAST_SPLIT:
+        raise CorruptError("a picture is too small for quarters")
     bounds = []
     for _ in range(picture.channels):
         low = reader.uleb()

@@ -169,6 +169,15 @@ class Room(NamedTuple):
         """Return a sheet without its margins, (height, width)."""
         return self.framed(array, sheet)[MARGIN : MARGIN + self.height, MARGIN : MARGIN + self.width]
 
+    def fill(self, array: Any, sheet: int, samples: Any) -> None:
+        """Write a sheet (height, width), and repeat its edges in its margins."""
+        framed, rows = self.framed(array, sheet), slice(MARGIN, MARGIN + self.height)
+        framed[rows, MARGIN:-MARGIN] = samples
+        framed[rows, :MARGIN] = framed[rows, MARGIN : MARGIN + 1]
+        framed[rows, -MARGIN:] = framed[rows, -MARGIN - 1 : -MARGIN]
+        framed[:MARGIN] = framed[MARGIN]
+        framed[-MARGIN:] = framed[-MARGIN - 1]
+
 
 def taps(room: Room, turn: Turn, count: int) -> Any:
     """Return the places that foretell a sample, each with the sheet whose mean it is taken from, and the weight it is

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from nzip.entropy.jit import Native
-from nzip.models.pix.pictures import MOST_BACK, Picture
+from nzip.models.pix.pictures import LEAST_SPLIT, MOST_BACK, Picture
 from nzip.models.pix.plans import How, numbers, order, rgb
 from nzip.models.pix.presets import PRESETS, Preset
 
 ENCODE, DECODE = 0, 1
-LEAST_SPLIT = 32  # rows and columns
 SAMPLE_SIDE = 128  # rows and columns of the sample that decides
 
 
@@ -67,22 +66,23 @@ class State:
             weights = np.full(256 * loose.INPUTS, 20000, np.int32)
             _loose(self.mode, data, cells, weights, self.coded, self.coder, *self.tables)
 
-    def encode(self, picture: Picture, how: How, channels: list[Any], found: list[Any]) -> None:
-        """Code a picture: its channels, and its planes, those with gaps as ranks."""
+    def encode(self, picture: Picture, how: How, channels: list[Any], found: list[Any], kept: bool) -> None:
+        """Code a picture: its channels, and its planes, those with gaps as ranks. `kept`: whether one follows it."""
         import numpy as np
 
         spans = [
             Span(0, int(plane.max()), each.shrink) if each.gaps else Span(each.low, each.high, each.shrink)
             for each, plane in zip(how.bounds, found, strict=True)
         ]
-        planes = self.planes(picture, how, spans, found)
+        planes = self.planes(picture, how, spans, found, kept)
         if how.wrong:
             made, doubts = _colours(how, planes)
             right = [np.ascontiguousarray(c, np.int32).reshape(-1) for c in rgb(how, channels)]
             self._put_right(picture, how, made, right, doubts)
 
-    def decode(self, picture: Picture, how: How, bitmaps: list[Any]) -> list[Any]:
-        """Return the channels of a picture, each (height, width), given the bitmaps of its planes."""
+    def decode(self, picture: Picture, how: How, bitmaps: list[Any], kept: bool) -> list[Any]:
+        """Return the channels of a picture, each (height, width), given the bitmaps of its planes, and whether one
+        follows it."""
         import numpy as np
 
         spans, used = list[Span](), list[Any]()
@@ -91,7 +91,7 @@ class State:
             used.append(which)
             low, high = (0, len(which) - 1) if which is not None else (each.low, each.high)
             spans.append(Span(low, high, each.shrink))
-        planes = self.planes(picture, how, spans, None)
+        planes = self.planes(picture, how, spans, None, kept)
         channels: list[Any] = [None] * picture.channels
         for place, plane, which in zip(order(picture.channels), planes, used, strict=True):
             channels[place] = plane if which is None else which[plane]
@@ -115,8 +115,15 @@ class State:
             self.mode, how.formula, picture.width, *made, *right, flags, doubts, self.chances, self.coded, self.coder
         )  # fmt: skip
 
-    def planes(self, picture: Picture, how: How, spans: list[Span], found: list[Any] | None) -> list[Any]:
-        """Code the planes of a picture, each (height, width), and return them."""
+    def planes(
+        self, picture: Picture, how: How, spans: list[Span], found: list[Any] | None, kept: bool = False
+    ) -> list[Any]:
+        """Code the planes of a picture, each (height, width), and return them.
+
+        Args:
+            found: the planes, for encoding.
+            kept: whether a later picture follows this one.
+        """
         from nzip.models.pix import sheets
 
         earlier = self.earlier[-picture.follows] if picture.follows else None
@@ -129,14 +136,17 @@ class State:
             count, before, turns = len(plain), earlier[1], sheets.following(len(plain))
         room = sheets.Room(picture.height, picture.width, count + len(plain))
         values, errors = self._code(room, turns, spans, known, before)
+        # What is kept is copied: a room has margins, and what was followed, and is several times as large.
+        missed = [room.inside(errors, sheet).copy() for sheet in range(count, room.sheets) if kept and can_follow]
+        if how.split:
+            before = [sheets.quarters(room.inside(each, 0), how.down, how.right) for each in (values, errors)]
+        del errors
         planes: list[Any] = [None] * picture.channels
         for sheet, plane in enumerate(plain, count):
-            planes[plane] = room.inside(values, sheet)
-        here = range(count, count + len(plain))
-        kept = alike, [[room.inside(array, sheet) for sheet in here] for array in (values, errors)]
-        self.earlier = [*self.earlier[1 - MOST_BACK :], kept if can_follow else None]
+            planes[plane] = room.inside(values, sheet).copy()
+        del values
+        self.earlier = [*self.earlier[1 - MOST_BACK :], (alike, [list(planes), missed]) if missed else None]
         if how.split:
-            before = [sheets.quarters(each, how.down, how.right) for each in (planes[0], room.inside(errors, 0))]
             height, width = before[0][0].shape
             quarters = sheets.Room(height, width, 3 * sheets.SPLIT_KNOWN)
             known = None
@@ -166,7 +176,7 @@ class State:
         errors = np.zeros(room.sheets * room.each, np.int32)
         for array, parts in zip((values, errors), before, strict=False):
             for sheet, part in enumerate(parts):
-                room.framed(array, sheet)[:] = np.pad(part, layout.MARGIN, mode="edge")
+                room.fill(array, sheet, part)
         block = layout.BLOCK
         while room.width > block * layout.MOST_BLOCKS:
             block *= 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -267,12 +268,74 @@ def test_long_thin_pictures_are_refused() -> None:
     with pytest.raises(CorruptError):
         pictures.unpack(Reader(pictures.pack([thin])), thin.size)
     assert pictures.of_segment(Segment("image", thin.size, width=1, channels=1, stride=1, row=1 << 20)) is None
+    for wide in (Picture(0, 1 << 16, 1, 8, 1, False, 0), Picture(0, 1, 1 << 16, 8, 2, True, 0)):
+        with pytest.raises(CorruptError):
+            pictures.unpack(Reader(pictures.pack([wide])), wide.size)
+
+
+def test_too_many_pictures_of_many_channels_are_refused() -> None:
+    dot = Picture(0, 1, 1, 8, 1, False, 0)
+    for count in (4096, 4097):
+        made = Reader(pictures.pack([dot] * count))
+        if count == 4096:
+            assert len(pictures.unpack(made, 8 * count)) == count
+        else:
+            with pytest.raises(CorruptError, match="too many"):
+                pictures.unpack(made, 8 * count)
+    segments = tuple(Segment("image", 8, width=1, channels=8, stride=8, row=8) for _ in range(4200))
+    found = pictures.of_content(Content(segments, segments[0]))
+    assert len(found) == 4096
+    assert pictures.unpack(Reader(pictures.pack(found)), 8 * 4200) == found
+
+
+SHAPES = (  # height, width, channels, bytes of a sample, pictures, whether they follow each other
+    (1, 7200, 8, 1, 6, True),
+    (7200, 1, 8, 1, 5, True),
+    (15, 12000, 1, 1, 5, True),
+    (16, 20000, 2, 1, 2, True),
+    (16, 30000, 1, 2, 1, False),
+    (33, 9000, 3, 1, 1, False),
+    (2, 2, 4, 2, 900, True),
+)
+
+
+@pytest.mark.skipif(JIT_OFF, reason="Python's numbers take memory")
+@pytest.mark.parametrize(("height", "width", "channels", "depth", "count", "frames"), SHAPES)
+def test_margins_and_what_is_followed_take_no_more_than_is_stated(
+    height: int, width: int, channels: int, depth: int, count: int, frames: bool
+) -> None:
+    dice = np.random.default_rng(1)
+    pixels = dice.integers(0, 4, (height, width, channels)) + (np.arange(width) // 64 & 7)[None, :, None]
+    one = pixels.astype(np.uint8 if depth == 1 else "<u2").tobytes()
+    row = width * channels * depth
+    held = Segment(
+        "image", len(one), width=depth, channels=channels, stride=channels * depth, row=row,
+        frame=len(one) if frames else 0, confidence=95,
+    )  # fmt: skip
+    told = content(*[held] * count)
+    block, params = one * count, ENGINE.fit({"preset": 1}, len(one) * count)
+    found = pictures.of_content(told)
+    assert len(found) == count
+    assert sum(picture.follows > 0 for picture in found) == (count - 1 if frames else 0)
+    ENGINE.prepare()
+    tracemalloc.start()
+    try:
+        payload = ENGINE.encode(block, params, told)
+        encoding = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        assert ENGINE.decode(payload, len(block), params) == block
+        decoding = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert encoding <= ENGINE.encode_memory(params, len(block))
+    assert decoding <= ENGINE.memory(params, len(block))
 
 
 @pytest.mark.parametrize(
     "how",
     [
         b"\3" + b"\0\xff\1\0" * 3,
+        b"\x21" + b"\0\xff\1\0" * 3,
         b"\4" + b"\0\xff\1\0" * 3,
         b"\0" + b"\0\xff\xff\xff\xff\1\0" * 3,
         b"\0" + b"\0\xff\1\x09" * 3,
