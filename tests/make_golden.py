@@ -256,15 +256,15 @@ def transformed() -> Iterator[tuple[str, Callable[[], tuple[bytes, bytes]]]]:
     detection thinks. Zeros behind them make each file shorter than its content, or it would be stored."""
     from formats.transforms import cases
 
-    from nzip.codec import blocks
+    from nzip.codec import coding
 
     def forced(content: bytes, chain: list[tuple[str, dict[str, int]]]) -> Callable[[], tuple[bytes, bytes]]:
         def make() -> tuple[bytes, bytes]:
-            choose, blocks.choose = blocks.choose, lambda *_, **__: chain
+            choose, coding.choose = coding.choose, lambda *_, **__: chain
             try:
                 return packed(content, engine="zstd", params={"level": 19}), content
             finally:
-                blocks.choose = choose
+                coding.choose = choose
 
         return make
 

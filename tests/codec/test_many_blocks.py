@@ -105,7 +105,7 @@ def test_a_limit_on_the_places_of_blocks(kind):
             return file.seek(0, 2)
 
     for read in readers:
-        with pytest.raises(nzip.LimitError, match=r"a list of [\d,]+ blocks needs .* raise it"):
+        with pytest.raises(nzip.LimitError, match=r"a list of [\d,]+ blocks needs .* raise max_memory"):
             read()
     assert sought(1 << 22) == count
 

@@ -11,7 +11,7 @@ import pytest
 from nzip.errors import CorruptError
 from nzip.formats.container.wire import uleb
 from nzip.formats.openers.base import Opener
-from nzip.formats.openers.plan import Account, Rebuilder, opened_stretch, stream_stretch
+from nzip.formats.openers.plan import Account, opened_stretch, rebuild, stream_stretch
 from nzip.formats.openers.zip import directory
 from nzip.registry import OPENERS
 
@@ -65,7 +65,7 @@ def whole(name: str, inner: bytes, recipe: bytes, size: int) -> bytes:
     opener: Opener = OPENERS.by_name(name)
     plan = opened_stretch(0, size, len(inner), recipe) + (stream_stretch(0, len(inner)) if inner else b"")
     stated = 2 * size + 2 * len(inner) + size + opener.memory(len(inner), size)
-    return Rebuilder(plan, [inner], [opener], Account(stated, 1 << 40)).rebuild(size)
+    return rebuild(plan, [inner], [opener], size, Account(stated, 1 << 40))
 
 
 @pytest.fixture
@@ -107,4 +107,4 @@ def test_a_recipe_ends_with_its_plan() -> None:
     opener: Opener = OPENERS.by_name("deflate")
     plan = opened_stretch(0, 9, 0, b"")[:-1] + uleb(7) + b"six by"
     with pytest.raises(CorruptError, match="too long"):
-        Rebuilder(plan, [], [opener], Account(1 << 30, 1 << 30)).rebuild(9)
+        rebuild(plan, [], [opener], 9, Account(1 << 30, 1 << 30))
