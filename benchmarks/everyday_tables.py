@@ -69,10 +69,12 @@ def doubled(found: Result) -> str:
 def deltas(found: Result) -> str:
     """Return what new files become beside old ones."""
     levels = [name for name in found["deltas"][0] if name.startswith("nzip")]
-    lines = [["old file", "bytes", "new", f"`{found['patch']}`", *levels, "share of zstd's"]]
+    patches = [f"`{command}`" for command in found["patch"]]
+    lines = [["old file", "bytes", "new", *patches, *levels, "share of the first"]]
     for row in found["deltas"]:
         sizes = [row[name]["bytes"] for name in levels]
-        cells = [row["name"], *(f"{row[key]:,}" for key in ("old", "new", "zstd")), *(f"{size:,}" for size in sizes)]
+        given = (row[key] for key in ("old", "new", "zstd", "strongest"))
+        cells = [row["name"], *(f"{size:,}" for size in (*given, *sizes))]
         lines.append([*cells, " / ".join(f"{size / row['zstd']:.2f}" for size in sizes)])
     return markdown(lines)
 

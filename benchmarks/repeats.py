@@ -2,11 +2,12 @@
 
     python benchmarks/repeats.py --trees OLD.whl NEW.whl --pairs OLD NEW [OLD NEW ...] --records DATA
 
-`--trees`: the trees of two wheels (Django 5.0 and 5.1) in one tar archive, and that archive twice over, each packed by
-itself; a level should need for two copies what it needs for one. `--pairs`: `nzip.compress(NEW, like=OLD)` beside
-zstd's `--patch-from` at its strongest; the trees' archives are a pair too. `--records`: 100 lines of each of three
-files in the folder of corpora, each alone, with a primer made of other lines of the file, beside zstd with a dictionary
-of them. Everything is decoded and compared. Times are CPU seconds. Results: benchmarks/results/repeats.json.
+`--trees`: the trees of two wheels (Django 5.0 and 5.1) in one tar archive, and that archive twice over, each packed
+by itself; a level should need for two copies what it needs for one. `--pairs`: `nzip.compress(NEW, like=OLD)` beside
+zstd's `--patch-from` at -19 and at its strongest; the trees' archives are a pair too. `--records`: 100 lines of each
+of three files in the folder of corpora, each alone, with a primer made of other lines of the file, beside zstd with a
+dictionary of them. Everything is decoded and compared. Times are CPU seconds. Results:
+benchmarks/results/repeats.json.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ RESULT = Path(__file__).parent / "results" / "repeats.json"
 RECORDS = ("structured/amazon_cellphones.ndjson", "logs/OpenStack_2k.log", "logs/HDFS_2k.log")
 TESTED, TRAINED = 100, 5_900  # records that are coded, and others from which primers and dictionaries are made
 DICTIONARY = 112 << 10  # bytes of zstd's dictionary, as its program makes them
-PATCH = "zstd --ultra -22 --long=31 --patch-from"
+PATCHES = ("zstd -19 --long=27 --patch-from", "zstd --ultra -22 --long=31 --patch-from")
 
 
 def tree(wheel: Path, place: str) -> bytes:
@@ -64,14 +65,14 @@ def packed(data: bytes, level: int, like: bytes | None = None) -> dict[str, Any]
     return {"bytes": len(small), "in": spent, "out": again}
 
 
-def patch(old: bytes, new: bytes) -> int:
+def patch(old: bytes, new: bytes, command: str) -> int:
     """Return the bytes of zstd's patch from `old` to `new`, applied and compared."""
     with tempfile.TemporaryDirectory() as place:
         paths = {name: Path(place, name) for name in ("old", "new", "patch", "back")}
         paths["old"].write_bytes(old)
         paths["new"].write_bytes(new)
         beside = f"--patch-from={paths['old']}"
-        made: list[str | Path] = [*PATCH.split()[:-1], beside, "-q", paths["new"], "-o", paths["patch"]]
+        made: list[str | Path] = [*command.split()[:-1], beside, "-q", paths["new"], "-o", paths["patch"]]
         subprocess.run(made, check=True)
         back: list[str | Path] = ["zstd", "-d", "--long=31", beside, "-q", paths["patch"], "-o", paths["back"]]
         subprocess.run(back, check=True)
@@ -89,7 +90,8 @@ def doubled(one: bytes, levels: list[int]) -> list[dict[str, Any]]:
 
 
 def delta(name: str, old: bytes, new: bytes, levels: list[int]) -> dict[str, Any]:
-    row: dict[str, Any] = {"name": name, "old": len(old), "new": len(new), "zstd": patch(old, new)}
+    row: dict[str, Any] = {"name": name, "old": len(old), "new": len(new)}
+    row["zstd"], row["strongest"] = (patch(old, new, command) for command in PATCHES)
     for level in levels:
         row[f"nzip -{level}"] = packed(new, level, old)
         print(name, level, row[f"nzip -{level}"]["bytes"], "zstd", row["zstd"], flush=True)
@@ -131,7 +133,7 @@ def main() -> None:
     result: dict[str, Any] = {"tool": "repeats", "nzip": nzip.__version__, "python": platform.python_version()}
     said = subprocess.run(["zstd", "-V"], capture_output=True, text=True, check=True).stdout
     library = ".".join(map(str, zstandard.ZSTD_VERSION))
-    result |= {"cpus": os.cpu_count(), "patch": PATCH, "zstd": said.split()[4], "libzstd of records": library}
+    result |= {"cpus": os.cpu_count(), "patch": PATCHES, "zstd": said.split()[4], "libzstd of records": library}
     for level in levels:
         nzip.decompress(nzip.compress(b"kernels are compiled" * 99, level, like=b"before" * 999), like=b"before" * 999)
     pairs = [(old.name, old.read_bytes(), new.read_bytes()) for old, new in zip(*[iter(args.pairs)] * 2, strict=True)]

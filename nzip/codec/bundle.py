@@ -98,6 +98,9 @@ class Sorted:
         self._parts = [0] * len(self._engines)  # the number of each engine's part that leaves are added to
         self._general = "binary"  # the stream of bytes that are no leaf of an engine's
         self._doubted = DOUBTED  # bytes
+        size = sum(len(node.data) if isinstance(node, Leaf) else node.size for node in tree)
+        room = coding.opened.within(coding.block_size, size) if coding.opened else None
+        self._left = size + (room.others if room else 0)  # bytes that the last engine has memory for
         self._seen: dict[bytes, Place] = {}
         self._places: list[list[Place]] = []  # of each leaf, in pieces
         self.streams: dict[Name, Stream] = {}
@@ -152,6 +155,7 @@ class Sorted:
 
     def _put(self, name: Name, leaf: Leaf) -> Place:
         stream = self.streams.setdefault(name, Stream())
+        self._left -= len(leaf.data) * isinstance(name, str)
         place = Place(name, stream.size, len(leaf.data))
         stream.add(leaf)
         if len(leaf.data) >= SEEN:
@@ -159,10 +163,10 @@ class Sorted:
         return place
 
     def _better(self, data: bytes, segment: Segment, engine: Engine, params: Params) -> bool:
-        """Return whether an engine that accepts a leaf does better than the last one; where that is doubtful, both are
-        tried on as much of it as goes to one part."""
+        """Return whether an engine that accepts a leaf does better than the last one, or that has no memory for it;
+        where that is doubtful, both are tried on as much of it as goes to one part."""
         content = Content((segment,))
-        if not doubtful(data, content, min(SHORT_SOUND, self._doubted)):
+        if len(data) > self._left or not doubtful(data, content, min(SHORT_SOUND, self._doubted)):
             return True
         if segment.kind == "audio":
             self._doubted -= len(data)

@@ -135,7 +135,9 @@ class _Grower:
         sizes = [0, 0]
         for child in children:
             if isinstance(child, Leaf):
-                sizes[child.segment is not None and child.segment.kind in SAMPLES] += len(child.data)
+                segment = child.segment
+                sampled = segment is not None and segment.kind in SAMPLES and not segment.indexed
+                sizes[sampled] += len(child.data)  # what names colours is coded as other bytes are
         left = Room(self._left.others - sizes[0], self._left.samples - sizes[1])
         if min(left) < 0:
             return None
