@@ -16,7 +16,7 @@ from nzip.formats.container.structures import BESIDE, COPIED, PRIMED
 from nzip.settings import LEAST_REPEATED, resolve
 
 from . import mutate, wire
-from .lossless import INSPECT, PIECES, SEEKING, WHOLE, FileTarget
+from .lossless import INSPECT, PIECES, SEEKING, WHOLE, FileTarget, change_container
 from .samples import table, text
 from .target import ANY, MEBI, RIGHT, Target, Wrong
 from .wire import Chunk, Member
@@ -33,7 +33,11 @@ class PastTarget(FileTarget):
     ways = (WHOLE, WHOLE, PIECES, SEEKING, INSPECT)
 
     def change(self, r: Random, members: list[Member]) -> None:
-        chunk = r.choice([chunk for member in members for chunk in member.chunks])
+        chunks = [chunk for member in members for chunk in member.chunks]
+        if not chunks:  # all were taken out
+            change_container(r, members, self.chunks)
+            return
+        chunk = r.choice(chunks)
         way = r.randrange(12)
         if way == 0:
             chunk.literal_size = max(0, chunk.literal_size + r.choice((-1, 1, 64, -64, 1 << 20)))
