@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
+from numba import config
 
 from nzip.errors import CorruptError
 from nzip.formats.container.wire import uleb
@@ -75,6 +76,7 @@ def traced() -> Iterator[None]:
     tracemalloc.stop()
 
 
+@pytest.mark.skipif(bool(config.DISABLE_JIT), reason="takes minutes, and its time says nothing, without the compiler")
 @pytest.mark.parametrize("case", CASES)
 def test_what_a_recipe_asks_for_is_bounded(case: str, traced: None) -> None:
     name, inner, recipe, size = CASES[case]()
