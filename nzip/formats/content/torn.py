@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from nzip.formats.content.containers import scan
 from nzip.formats.content.containers.deflated import MOST_HEADER
+from nzip.formats.content.containers.jpeg import end_of as jpeg_end
 from nzip.formats.content.containers.png import end_of as png_end
 from nzip.formats.content.containers.streams import Budget
 from nzip.formats.openers.deflate import layout
@@ -21,7 +22,6 @@ from nzip.formats.openers.deflate.constants import FARTHEST
 from nzip.formats.openers.deflate.torn import Part, inflate_on
 from nzip.formats.openers.wrapped import gzip_header
 from nzip.formats.openers.zip import entries
-from nzip.process import imported
 from nzip.settings import Room
 
 LEAST = 1 << 17  # bytes that a part of a stream holds, at least: it has a window inside
@@ -99,7 +99,7 @@ class _Walk:
             if kind in (scan.PNG, scan.JPEG):
                 stop = start
                 if kind == scan.PNG or late:
-                    stop = (png_end if kind == scan.PNG else _jpeg_end)(raw, start, self._budget)
+                    stop = (png_end if kind == scan.PNG else jpeg_end)(raw, start, self._budget)
                 if stop > len(raw) and late:
                     return self._at(start)
                 at = min(stop, len(raw))
@@ -203,16 +203,3 @@ class _Walk:
                 return None
             return local.data if local.method == entries.DEFLATED and not local.flags & entries.ENCRYPTED else None
         return None
-
-
-def _jpeg_end(data: bytes, start: int, budget: Budget) -> int:
-    """Return where the JPEG file at `start` ends; more than there is if it is torn; `start` if it is none, or takes too
-    long to tell."""
-    imported("numba", "nzip.formats.content.containers.scan_kernel")
-    import numpy as np
-
-    from nzip.formats.content.containers import scan_kernel
-
-    end = int(scan_kernel.jpeg_end(np.frombuffer(data, np.uint8), start, max(0, budget.walked)))
-    budget.walk(max(0, abs(end) - start))
-    return end if end > 0 else len(data) + 1 if -end >= len(data) - 4 else start

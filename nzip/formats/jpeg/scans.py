@@ -86,6 +86,35 @@ def place_of(scan: Array, part: int, unit: int) -> Any:
     return i64(scan[u64(o + PLACE)]) + row * i64(scan[u64(o + DOWN)]) + (unit - row * wide) * across
 
 
+@inlined
+def padded(pads: Array, pad: int, held: int, past: int, real: int) -> Any:
+    """Note the bits that fill up the last byte of the `real` ones that are there; return how many such notes are."""
+    rest = real & 7
+    if rest > 0:
+        pads[u64(pad)] = u8((i64(1) << rest) | (i64(held >> u64(past + real - rest)) & ((i64(1) << rest) - 1)))
+        pad += 1
+    return pad
+
+
+@inlined
+def keep(
+    state: Array, before: Array, at: int, unit: int, pad: int, broken: int, held: int, have: int, restart: int,
+    run: int, run_unit: int,
+) -> None:  # fmt: skip
+    """Write to the state what both loops have there."""
+    for m in range(4):
+        state[u64(BEFORE + m)] = before[m]
+    state[u64(AT)] = at
+    state[u64(UNIT)] = unit
+    state[u64(PADS)] = pad
+    state[u64(BREAKS)] = broken
+    state[u64(HELD)] = i64(held & ((u64(1) << u64(have)) - u64(1)))
+    state[u64(HAVE)] = have
+    state[u64(RESTART)] = restart
+    state[u64(RUN)] = run
+    state[u64(RUN_UNIT)] = run_unit
+
+
 @bare
 def read(
     data: Array,  # uint8
@@ -128,9 +157,7 @@ def read(
         if interval > 0 and unit > 0 and unit % interval == 0:
             real = have - past
             rest = real & 7
-            if rest > 0:
-                pads[u64(pad)] = u8((i64(1) << rest) | (i64(held >> u64(past + real - rest)) & ((i64(1) << rest) - 1)))
-                pad += 1
+            pad = padded(pads, pad, held, past, real)
             there = given_back(data, at, real >> 3)
             if run > 0 or there + 1 >= end or data[u64(there)] != 255 or i64(data[u64(there + 1)]) != 0xD0 + restart:
                 pad -= i64(rest > 0)
@@ -296,23 +323,10 @@ def read(
         bad = i64(1)
     if bad == 0 and unit == units:
         real = have - past
-        rest = real & 7
-        if rest > 0:
-            pads[u64(pad)] = u8((i64(1) << rest) | (i64(held >> u64(past + real - rest)) & ((i64(1) << rest) - 1)))
-            pad += 1
+        pad = padded(pads, pad, held, past, real)
         at = given_back(data, at, real >> 3)
-    for m in range(4):
-        state[u64(BEFORE + m)] = before[m]
-    state[u64(AT)] = at
-    state[u64(UNIT)] = unit
-    state[u64(PADS)] = pad
-    state[u64(BREAKS)] = broken
-    state[u64(HELD)] = i64(held & ((u64(1) << u64(have)) - u64(1)))
-    state[u64(HAVE)] = have
+    keep(state, before, at, unit, pad, broken, held, have, restart, run, ended + 1)
     state[u64(PAST)] = past
-    state[u64(RESTART)] = restart
-    state[u64(RUN)] = run
-    state[u64(RUN_UNIT)] = ended + 1
     return bad
 
 
@@ -332,6 +346,19 @@ def put(out: Array, at: int, held: int, have: int, value: int, size: int) -> Any
                 out[u64(at)] = u8(0)
             at += 1
     return at, held, have
+
+
+@inlined
+def filled_up(out: Array, at: int, held: int, have: int, fill: int, pads: Array, pad: int) -> Any:
+    """Return (at, held, have, pad) after the bits that fill up the last byte, if it is not full."""
+    if have > 0:
+        value = (i64(1) << (8 - have)) - 1 if fill == 1 else i64(0)
+        if fill == 2:
+            if pad < pads.shape[0]:
+                value = i64(pads[u64(pad)]) & ((i64(1) << (8 - have)) - 1)
+            pad += 1
+        at, held, have = put(out, at, held, have, value, 8 - have)
+    return at, held, have, pad
 
 
 @bare
@@ -379,13 +406,7 @@ def write(
             )
             run = i64(0)
         if again:
-            if have > 0:
-                value = (i64(1) << (8 - have)) - 1 if fill == 1 else i64(0)
-                if fill == 2:
-                    if pad < pads.shape[0]:
-                        value = i64(pads[u64(pad)]) & ((i64(1) << (8 - have)) - 1)
-                    pad += 1
-                at, held, have = put(out, at, held, have, value, 8 - have)
+            at, held, have, pad = filled_up(out, at, held, have, fill, pads, pad)
             if at + 1 < out.shape[0]:
                 out[u64(at)] = u8(255)
                 out[u64(at + 1)] = u8(0xD0 + restart)
@@ -500,24 +521,9 @@ def write(
         at, held, have, bad = run_put(
             planes, scan, codes, zigzag, first, last, low, kind, run, run_unit, run_from, out, at, held, have, bad
         )
-    if have > 0 and until == stop and stop == i64(scan[u64(UNITS)]):
-        value = (i64(1) << (8 - have)) - 1 if fill == 1 else i64(0)
-        if fill == 2:
-            if pad < pads.shape[0]:
-                value = i64(pads[u64(pad)]) & ((i64(1) << (8 - have)) - 1)
-            pad += 1
-        at, held, have = put(out, at, held, have, value, 8 - have)
-    for m in range(4):
-        state[u64(BEFORE + m)] = before[m]
-    state[u64(AT)] = at
-    state[u64(UNIT)] = until
-    state[u64(PADS)] = pad
-    state[u64(BREAKS)] = broken
-    state[u64(HELD)] = i64(held & ((u64(1) << u64(have)) - u64(1)))
-    state[u64(HAVE)] = have
-    state[u64(RESTART)] = restart
-    state[u64(RUN)] = run
-    state[u64(RUN_UNIT)] = run_unit
+    if until == stop and stop == i64(scan[u64(UNITS)]):
+        at, held, have, pad = filled_up(out, at, held, have, fill, pads, pad)
+    keep(state, before, at, until, pad, broken, held, have, restart, run, run_unit)
     state[u64(RUN_FROM)] = run_from
     return i64(bad > 0 or at > out.shape[0])
 

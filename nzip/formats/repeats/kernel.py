@@ -15,25 +15,27 @@ goes on from there.
 
 from __future__ import annotations
 
+from typing import Any
+
 from nzip.entropy.integers import Array, i64, u64
 from nzip.entropy.jit import bare, inlined
-
-# Places in `state` (int64)
-AT = 0  # bytes of the block that were scanned
-END = 1  # bytes of `known`
-SOURCE = 2  # the next byte of the match that is open; -1 for none
-LENGTH = 3  # of that match so far
-TAKEN = 4  # 1 if it is long enough to be a copy
-COPIES = 5  # of the block so far
-COPIED = 6  # bytes in them
-WARM = 7  # bytes that the hash has seen in a row
-LAST = 8  # where the latest copy ends in `known`, or the block begins: no match reaches back behind it
-START = 9  # of the block in the content
-GONE = 10  # bytes that were forgotten
-MARK = 11  # the latest mark, and
-SEEN = 12  # where it stood in `known`; behind it
-COUNTED = 13  # the same of the latest place that is not one of a run, or was entered in one
-STATES = 14
+from nzip.formats.repeats.layout import (
+    AT,
+    COLUMNS,
+    COPIED,
+    COPIES,
+    COUNTED,
+    END,
+    GONE,
+    LAST,
+    LENGTH,
+    MARK,
+    SEEN,
+    SOURCE,
+    START,
+    TAKEN,
+    WARM,
+)
 
 IDLE = 1 << 18  # bytes of a run from which on a place is entered
 OF_RUN = 0x5BD1E995  # tells the marks of such places from others
@@ -41,13 +43,32 @@ OF_RUN = 0x5BD1E995  # tells the marks of such places from others
 WINDOW = 64  # bytes of the hash
 LEAST_BACK = 32  # bytes before a mark that must be equal
 K = 0x9E3779B97F4A7C15
-COLUMNS = 3  # of copies: place, length, source
 
 
 @inlined
 def mark_of(h: int) -> int:
     """Return 32 bits that tell marks apart."""
     return u64(u64(h * u64(K)) >> u64(32))
+
+
+@inlined
+def counts(h: int, drop: int, warm: int, end: int, counted: int) -> Any:
+    """Return whether the place behind byte `end` is entered: as a mark, or because a run has gone on for long."""
+    return ((h >> u64(drop)) == u64(0) or end - counted >= IDLE) and warm >= WINDOW
+
+
+@inlined
+def entered(h: int, end: int, latest: int, seen: int, counted: int) -> Any:
+    """Return what the place behind byte `end`, which counts, is entered as, whether that is for a run, and the new
+    `latest`, `seen` and `counted`, as in the state."""
+    idle = end - counted >= IDLE
+    mark = mark_of(h)
+    if idle or i64(mark) != latest or end - seen >= WINDOW:
+        counted = i64(end)
+    latest = i64(mark)
+    if idle:
+        mark = u64(mark ^ u64(OF_RUN))
+    return mark, idle, latest, i64(end), counted
 
 
 @bare
@@ -92,14 +113,8 @@ def scan(
         end += 1
         warm += 1
         h = u64(u64(h << u64(1)) + u64(gear[u64(byte)]))
-        idle = end - counted >= IDLE
-        if ((h >> drop) == u64(0) or idle) and warm >= WINDOW:
-            mark = mark_of(h)
-            if idle or i64(mark) != latest or end - seen >= WINDOW:
-                counted = end
-            latest, seen = i64(mark), end
-            if idle:
-                mark = u64(mark ^ u64(OF_RUN))
+        if counts(h, drop, warm, end, counted):
+            mark, idle, latest, seen, counted = entered(h, end, latest, seen, counted)
             slot = u64(mark >> shift)
             entry = u64(table[slot])
             there = i64(entry & u64(0xFFFFFFFF))
@@ -148,14 +163,8 @@ def learn(
         h = u64(u64(h << u64(1)) + u64(gear[u64(data[u64(at)])]))
         warm += 1
         end = i64(at + 1)
-        idle = end - counted >= IDLE
-        if ((h >> drop) == u64(0) or idle) and warm >= WINDOW:
-            mark = mark_of(h)
-            if idle or i64(mark) != latest or end - seen >= WINDOW:
-                counted = end
-            latest, seen = i64(mark), end
-            if idle:
-                mark = u64(mark ^ u64(OF_RUN))
+        if counts(h, drop, warm, end, counted):
+            mark, idle, latest, seen, counted = entered(h, end, latest, seen, counted)
             slot = u64(mark >> shift)
             if not (idle and u64(u64(table[slot]) >> u64(32)) == mark):
                 table[slot] = u64(u64(mark << u64(32)) | u64(end))

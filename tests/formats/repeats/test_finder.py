@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from typing import Any
 
 import naive_repeats
 import numpy as np
@@ -17,27 +19,33 @@ from nzip.formats.repeats.finder import Cut, Finder, _of_whole, gear
 BLOCK = 3000
 
 
+def cuts_of(finder: Any, data: bytes, pieces: list[int], block: int) -> Iterator[Any]:
+    """Yield the blocks that a finder makes of `data` given in pieces of these sizes, over and over."""
+    rest, at, turn = bytearray(), 0, 0
+    while at < len(data) or rest:
+        if at < len(data):
+            room = min(block - finder.literals, 4 * block - len(rest), pieces[turn % len(pieces)])
+            turn += 1
+            if room > 0:
+                rest += data[at : at + room]
+                at += room
+                finder.scan(rest)
+            if block > finder.literals and len(rest) < 4 * block:
+                continue
+        cut = finder.cut(block)
+        yield cut
+        finder.advance(cut)
+        del rest[: cut.size]
+
+
 def blocks_of(
     data: bytes, pieces: list[int], *, reach: int = 1 << 16, old: bytes = b"", block: int = BLOCK
 ) -> list[Cut]:
-    """Return what a finder makes of `data` given in pieces of these sizes, over and over."""
-    finder, rest, cuts, at, turn = Finder(reach, old), bytearray(), [], 0, 0
-    while at < len(data):
-        room = min(block - finder.literals, 4 * block - len(rest), pieces[turn % len(pieces)])
-        turn += 1
-        if room > 0:
-            rest += data[at : at + room]
-            at += room
-            finder.scan(rest)
-        if block <= finder.literals or len(rest) >= 4 * block:
-            cuts.append(finder.cut(block))
-            finder.advance(cuts[-1])
-            finder.advance(cuts[-1])
-            del rest[: cuts[-1].size]
-    while rest:
-        cuts.append(finder.cut(block))
-        finder.advance(cuts[-1])
-        del rest[: cuts[-1].size]
+    """Return what a finder makes of `data`; each block is begun twice."""
+    finder, cuts = Finder(reach, old), []
+    for cut in cuts_of(finder, data, pieces, block):
+        finder.advance(cut)
+        cuts.append(cut)
     return cuts
 
 
@@ -90,22 +98,7 @@ def test_is_the_same_however_it_comes(seed, pieces):
 
 def naive_blocks(data: bytes, reach: int, old: bytes, block: int) -> list[naive_repeats.Cut]:
     """Return what plain Python makes of `data`, as `blocks_of` does."""
-    finder, rest, cuts, at = naive_repeats.Finder(reach, old), bytearray(), [], 0
-    while at < len(data):
-        room = min(block - finder.literals, 4 * block - len(rest), 500)
-        if room > 0:
-            rest += data[at : at + room]
-            at += room
-            finder.scan(rest)
-        if block <= finder.literals or len(rest) >= 4 * block:
-            cuts.append(finder.cut(block))
-            finder.advance(cuts[-1])
-            del rest[: cuts[-1].size]
-    while rest:
-        cuts.append(finder.cut(block))
-        finder.advance(cuts[-1])
-        del rest[: cuts[-1].size]
-    return cuts
+    return list(cuts_of(naive_repeats.Finder(reach, old), data, [500], block))
 
 
 def copied_about(seed: int) -> bytes:

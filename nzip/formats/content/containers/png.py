@@ -19,31 +19,36 @@ LARGEST = 1 << 24  # columns or rows
 
 def png(data: bytes, at: int, budget: Budget) -> list[Found]:
     """Find the PNG file that begins at `at`."""
-    stop, seen = at + len(opener.SIGNATURE), False
-    while True:
-        length, name = int.from_bytes(data[stop : stop + 4], "big"), data[stop + 4 : stop + 8]
-        if not budget.walk() or length > opener.LARGEST_CHUNK or not (len(name) == 4 and name.isalpha()):
-            return []
-        stop += 12 + length
+    seen = False
+    for name, stop in _chunks(data, at, budget):
         if stop > len(data):
-            return []
+            break
         seen = seen or name == opener.IMAGE
         if name == opener.END:
             return [Found(at, stop, "png", inside=partial(_inside, budget.again))] if seen else []
+    return []
 
 
 def end_of(data: bytes, at: int, budget: Budget) -> int:
     """Return where the PNG file at `at` ends, at the end of its last chunk; more than there is of `data` if it is torn;
     `at` if it is none, or takes too long to tell."""
     stop = at + len(opener.SIGNATURE)
+    for name, stop in _chunks(data, at, budget):
+        if name == opener.END:
+            return stop
+    return len(data) + 1 if stop + 8 > len(data) else at
+
+
+def _chunks(data: bytes, at: int, budget: Budget) -> Iterator[tuple[bytes, int]]:
+    """Yield the names of the chunks of the PNG file at `at`, and where each ends, maybe behind `data`: as many as there
+    are, and as can be paid for."""
+    stop = at + len(opener.SIGNATURE)
     while stop + 8 <= len(data):
         length, name = int.from_bytes(data[stop : stop + 4], "big"), data[stop + 4 : stop + 8]
         if not budget.walk() or length > opener.LARGEST_CHUNK or not name.isalpha():
-            return at
+            return
         stop += 12 + length
-        if name == opener.END:
-            return stop
-    return len(data) + 1
+        yield name, stop
 
 
 def _inside(again: Search, inner: bytes) -> Iterable[Found]:

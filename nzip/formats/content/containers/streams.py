@@ -90,19 +90,19 @@ class Budget:
         end = len(data) if stop is None else min(stop, len(data))
         if end - start > FIRST:
             first = _Reader(np.frombuffer(data, np.uint8, FIRST, start).copy(), FIRST << 4)
-            if first.read() == layout.BAD or not self._paid(first.made):
+            if first.follow() == layout.BAD or not self._paid(first.made):
                 return none
         if self._data is not data:
             self._data, self._array = data, np.frombuffer(data, np.uint8).copy()  # such as can be passed without numba
         reader, read, status = _Reader(self._array[start:end], WINDOW + PIECE), Stream(start, 0, 1, 0), layout.MORE
         while status == layout.MORE:
-            status = reader.read()
+            status = reader.follow()
             made = reader.taken()
             if not self._paid(reader.made):
                 return none
             size, adler, crc = read.size + len(made), zlib.adler32(made, read.adler), zlib.crc32(made, read.crc)
             read = Stream(start + reader.end, size, adler, crc)
-            if not fits(read.stop, read.size) or (status == layout.MORE and not len(made) and not reader.grow()):
+            if not fits(read.stop, read.size) or (status == layout.MORE and not len(made) and not reader.doubled()):
                 return layout.MORE, read
         return status, read
 
@@ -124,59 +124,36 @@ class Budget:
         return self._made >= 0
 
 
-class _Reader:
+class _Reader(inflation.Reading):
     """Reads a stream block by block, and keeps no more of what it holds than a window and what was made last.
 
-    Args:
-        coded: uint8, contiguous and such as can be written.
-        room: bytes that may be kept.
-
     Attributes:
-        made: bytes that the last `read` made.
-        end: coded bytes that were read; the stream's end behind the last `read`.
+        made: bytes that the last `follow` made.
     """
 
-    def __init__(self, coded: Any, room: int):
-        import numpy as np
+    made = _kept = 0
 
-        self._coded = coded
-        self._plain = np.empty(room, np.uint8)
-        self._tokens, self._blocks = np.empty(0, np.uint32), np.empty(0, np.int64)
-        self._scratch, self._state = np.empty(layout.SCRATCH, np.int32), np.zeros(8, np.int64)
-        self.made, self._kept = 0, 0
-
-    def read(self) -> int:
+    def follow(self) -> int:
         """Read as much as there is room for; return what the loop returns."""
-        from nzip.formats.openers.deflate.tables import TABLES
-
-        state = self._state
-        self._kept = int(state[layout.OUT])
-        status: int = inflation.read(
-            self._coded, state, self._plain, self._tokens, self._blocks, self._scratch, TABLES
-        )  # fmt: skip
+        self._kept = int(self.state[layout.OUT])
+        status = self.read()
         stood = layout.OUT if status == layout.DONE else layout.REACHED
-        self.made = int(state[stood]) - self._kept
+        self.made = int(self.state[stood]) - self._kept
         return status
 
     def taken(self) -> Any:
-        """Return what the last `read` made of whole blocks, and keep the window of it."""
-        out, state = int(self._state[layout.OUT]), self._state
-        made = self._plain[self._kept : out].copy()
+        """Return what the last `follow` made of whole blocks, and keep the window of it."""
+        out = int(self.state[layout.OUT])
+        made = self.plain[self._kept : out].copy()
         if out > WINDOW:
-            self._plain[:WINDOW] = self._plain[out - WINDOW : out].copy()
-            state[layout.OUT] = WINDOW
+            self.plain[:WINDOW] = self.plain[out - WINDOW : out].copy()
+            self.state[layout.OUT] = WINDOW
         return made
 
-    def grow(self) -> bool:
+    def doubled(self) -> bool:
         """Make room for a block that makes more than there was room for; False where that is too much."""
-        import numpy as np
-
-        out, room = int(self._state[layout.OUT]), 2 * len(self._plain)
+        room = 2 * len(self.plain)
         if room > MOST_OF_BLOCK:
             return False
-        self._plain = np.concatenate((self._plain[:out], np.empty(room - out, np.uint8)))
+        self.grow(room)
         return True
-
-    @property
-    def end(self) -> int:
-        return (int(self._state[layout.BIT]) + 7) // 8

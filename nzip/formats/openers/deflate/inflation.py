@@ -34,6 +34,76 @@ class Inflated(NamedTuple):
     blocks: Array
 
 
+class Reading:
+    """A stream as far as it was read, and what the loop works in.
+
+    Args:
+        coded: uint8, contiguous and such as can be written; numba alone passes others.
+        room: bytes that the stream may hold.
+        tokens: how many of them there is room for; None where neither they nor blocks are wanted.
+
+    Attributes:
+        plain: uint8; what the stream holds, and room for more.
+        state: as in `layout`.
+        done: whether the stream's last block was read.
+    """
+
+    def __init__(self, coded: Array, room: int, tokens: int | None = None):
+        import numpy as np
+
+        self.coded = coded
+        self.plain = np.empty(room, np.uint8)
+        self.state = np.zeros(8, np.int64)
+        self.done = False
+        self._keeps = tokens is not None
+        self._tokens = np.empty(tokens or 0, np.uint32)
+        self._blocks = np.empty((8 + len(coded) // 8192) * layout.FIELDS if self._keeps else 0, np.int64)
+        self._scratch = np.empty(layout.SCRATCH, np.int32)
+
+    def read(self) -> int:
+        """Read whole blocks, as many as there is room for; return what the loop returns."""
+        import numpy as np
+
+        from nzip.formats.openers.deflate.tables import TABLES
+
+        while True:
+            status: int = read(
+                self.coded, self.state, self.plain, self._tokens, self._blocks, self._scratch, TABLES
+            )  # fmt: skip
+            full = self._keeps and (self.state[layout.BLOCKS] + 1) * layout.FIELDS > len(self._blocks)
+            if status != layout.MORE or not full:
+                self.done = status == layout.DONE
+                return status
+            self._blocks = np.concatenate((self._blocks, np.empty_like(self._blocks)))
+
+    def grow(self, room: int) -> None:
+        """Make room for so many bytes in all."""
+        import numpy as np
+
+        out, count = self.state[layout.OUT], self.state[layout.TOKENS]
+        self.plain = np.concatenate((self.plain[:out], np.empty(room - out, np.uint8)))
+        if self._keeps:
+            tokens = np.empty(min(room, 8 * len(self.coded)) - count, np.uint32)
+            self._tokens = np.concatenate((self._tokens[:count], tokens))
+
+    @property
+    def end(self) -> int:
+        """Coded bytes that were read, the last one maybe in part."""
+        return (int(self.state[layout.BIT]) + 7) // 8
+
+    def inflated(self, start: int = 0) -> Inflated:
+        """Return what was read of a stream whose first byte is number `start`."""
+        bit = int(self.state[layout.BIT])
+        return Inflated(
+            self.plain[: self.state[layout.OUT]],
+            start + self.end,
+            int(self.coded[bit >> 3]) >> (bit & 7) if self.done and bit & 7 else 0,  # else the stream goes on there
+            bool(self.state[layout.PADDING]),
+            self._tokens[: self.state[layout.TOKENS]],
+            self._blocks[: self.state[layout.BLOCKS] * layout.FIELDS].reshape(-1, layout.FIELDS),
+        )
+
+
 def inflate(data: bytes | bytearray | memoryview, start: int = 0, most: int = 1 << 30) -> tuple[bytes, int] | None:
     """Inflate the raw deflate stream at `start`.
 
@@ -54,38 +124,11 @@ def tokens_of(data: bytes | bytearray | memoryview, start: int, most: int, keep:
     imported("numpy")
     import numpy as np
 
-    from nzip.formats.openers.deflate.tables import TABLES
-
-    coded = np.frombuffer(data, np.uint8)[start:].copy()  # arrays that cannot be written are passed by numba alone
+    coded = np.frombuffer(data, np.uint8)[start:].copy()
     room = min(most, LEAST + GUESS * min(len(coded), 1 << 22))
-    plain = np.empty(room, np.uint8)
-    tokens = np.empty(min(room, 8 * len(coded)) if keep else 0, np.uint32)
-    blocks = np.empty((8 + len(coded) // 8192) * layout.FIELDS if keep else 0, np.int64)
-    state = np.zeros(8, np.int64)
-    scratch = np.empty(layout.SCRATCH, np.int32)
-    while True:
-        status = read(coded, state, plain, tokens, blocks, scratch, TABLES)
-        if status != layout.MORE:
-            break
-        if keep and (state[layout.BLOCKS] + 1) * layout.FIELDS > len(blocks):
-            blocks = np.concatenate((blocks, np.empty_like(blocks)))
-            continue
-        if len(plain) >= most:
+    reading = Reading(coded, room, min(room, 8 * len(coded)) if keep else None)
+    while reading.read() == layout.MORE:
+        if len(reading.plain) >= most:
             return None
-        room = min(most, 2 * len(plain) + LEAST)
-        plain = np.concatenate((plain[: state[layout.OUT]], np.empty(room - state[layout.OUT], np.uint8)))
-        if keep:
-            room = min(room, 8 * len(coded))
-            tokens = np.concatenate((tokens[: state[layout.TOKENS]], np.empty(room - state[layout.TOKENS], np.uint32)))
-    if status != layout.DONE:
-        return None
-    bits = int(state[layout.BIT])
-    padding = int(coded[bits >> 3]) >> (bits & 7) if bits & 7 else 0
-    return Inflated(
-        plain[: state[layout.OUT]],
-        start + (bits + 7) // 8,
-        padding,
-        bool(state[layout.PADDING]),
-        tokens[: state[layout.TOKENS]],
-        blocks[: state[layout.BLOCKS] * layout.FIELDS].reshape(-1, layout.FIELDS),
-    )
+        reading.grow(min(most, 2 * len(reading.plain) + LEAST))
+    return reading.inflated(start) if reading.done else None

@@ -84,32 +84,14 @@ def inflate_on(data: bytes | memoryview, bit: int, window: bytes, most: int, kee
     imported("numpy")
     import numpy as np
 
-    from nzip.formats.openers.deflate.tables import TABLES
-
-    coded = np.frombuffer(data, np.uint8).copy()  # arrays that cannot be written are passed by numba alone
+    coded = np.frombuffer(data, np.uint8).copy()
     before = len(window)
-    plain = np.empty(before + min(most, 1032 * len(coded)), np.uint8)
-    plain[:before] = np.frombuffer(window, np.uint8)
-    tokens = np.empty(min(len(plain), 8 * len(coded)) if keep else 0, np.uint32)
-    blocks = np.empty((8 + len(coded) // 8192) * layout.FIELDS if keep else 0, np.int64)
-    state = np.zeros(8, np.int64)
-    state[layout.BIT], state[layout.OUT] = bit, before
-    scratch = np.empty(layout.SCRATCH, np.int32)
-    while True:
-        status = inflation.read(coded, state, plain, tokens, blocks, scratch, TABLES)
-        if status != layout.MORE or not keep or (state[layout.BLOCKS] + 1) * layout.FIELDS <= len(blocks):
-            break
-        blocks = np.concatenate((blocks, np.empty_like(blocks)))
-    end = int(state[layout.BIT])
-    stream = Inflated(
-        plain[: state[layout.OUT]],
-        end + 7 >> 3,
-        int(coded[end >> 3]) >> (end & 7) if end & 7 and status == layout.DONE else 0,
-        bool(state[layout.PADDING]),
-        tokens[: state[layout.TOKENS]],
-        blocks[: state[layout.BLOCKS] * layout.FIELDS].reshape(-1, layout.FIELDS),
-    )
-    return Stretch(stream, end, status == layout.DONE)
+    room = before + min(most, 1032 * len(coded))
+    reading = inflation.Reading(coded, room, min(room, 8 * len(coded)) if keep else None)
+    reading.plain[:before] = np.frombuffer(window, np.uint8)
+    reading.state[layout.BIT], reading.state[layout.OUT] = bit, before
+    reading.read()
+    return Stretch(reading.inflated(), int(reading.state[layout.BIT]), reading.done)
 
 
 class _Head(NamedTuple):
@@ -142,6 +124,11 @@ class _Head(NamedTuple):
         if window < FARTHEST and place != window:
             raise CorruptError("a recipe of a part of a deflate stream says two things of where it begins")
         return head
+
+    @property
+    def edges(self) -> following.Edges:
+        """The same for following."""
+        return following.Edges(self.window, self.goes_on, self.held, self.bits)
 
     def slid(self, settings: Settings) -> int:
         """Return where the encoder's window begins when the part does, as a place."""
@@ -253,7 +240,7 @@ class TornOpener(Opener):
         """Yield recipes that may do, without their heads."""
         if not stream.padding and not stream.odd:
             yield from self._exact(size, stream, head)
-        follower = following.Follower(data, stream, following.Edges(head.window, head.goes_on, head.held, head.bits))
+        follower = following.Follower(data, stream, head.edges)
         if follower.able():
             guide, cost, reached = follower.best()
             if cost * len(stream.plain) * WORTH <= size * reached + 64 * WORTH * len(stream.plain):
@@ -292,8 +279,7 @@ class TornOpener(Opener):
         head = _Head.unpack(source, len(inner))
         rest = source.bytes(source.left())
         if rest[:1] == bytes((following.MARK,)):
-            edges = following.Edges(head.window, head.goes_on, head.held, head.bits)
-            made = following.close(inner, rest, size, edges)
+            made = following.close(inner, rest, size, head.edges)
         else:
             source = Reader(rest)
             settings, stops, marks = recipes.unpack(source, len(inner))
