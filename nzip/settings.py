@@ -48,20 +48,25 @@ class Choice(NamedTuple):
 
 
 class Room(NamedTuple):
-    """Bytes that may come out of the containers of a block, all together.
+    """Bytes that may come out of the containers of a block.
 
     Attributes:
-        others: all but
-        samples: pixels and samples of sound, whose engines take memory for a part of them only.
+        total: all together.
+        others: those of them that the last engine of a level codes with the block's own. More come out only of
+            pictures and sounds, whose engines take memory for a part of them.
+        drawn: pixels that have no such engine, and that the last one codes in a part of their own where there are more
+            than fit into `others`.
     """
 
+    total: int
     others: int
-    samples: int
+    drawn: int = 0
 
     def within(self, block: int, size: int) -> Room:
         """Return the room of a block of `size` bytes: what one of `block` bytes may have in all."""
-        others = self.others + max(0, block - size)
-        return Room(*(min(most, MOST_EXPANDED * size + LEAST_ROOM) for most in (others, max(self.samples, others))))
+        more = max(0, block - size)
+        rooms = (self.total + more, self.others + more, self.drawn)
+        return Room(*(min(room, MOST_EXPANDED * size + LEAST_ROOM) for room in rooms))
 
 
 STORED = Choice("store", {})
@@ -95,7 +100,8 @@ class Settings:
         if not self.opens:
             return None
         others = max(self.block_size * 3 // 4, LEAST_OPENED)
-        return Room(others, max(others, min(SAMPLED * others, MOST_SAMPLED)))
+        samples = max(others, min(SAMPLED * others, MOST_SAMPLED))
+        return Room(others + samples, others, self.block_size)
 
     def encode_memory(self, size: int | None = None, threads: int = 1) -> int:
         """Return the bytes of memory that compressing `size` bytes (None if unknown) needs.
@@ -234,15 +240,16 @@ def block_memory(
         room: what may come out of its containers; None where none is opened.
         encoding: whether the block is encoded.
     """
-    general, samples = (size + room.others, room.samples) if room else (size, 0)
-    streams = general + samples if room else 0
+    general, drawn, streams = (size + room.others, room.drawn, size + room.total) if room else (size, 0, 0)
     held = MOST_OPENING if encoding else MOST_HELD
     need = max(held * streams, (streams if encoding else 0) + TRANSFORMING * general)
     for choice in engines[:-1]:
-        part = min(largest_part(choice, engines), general + samples)
+        part = min(largest_part(choice, engines), max(general, streams))
         need = max(need, streams + _memory(choice, part, encoding))
     # All streams are there while one is coded, and what a transform made of it; who decodes begins with general bytes.
     beside = streams + general if encoding else min(streams, general)
+    if drawn:
+        need = max(need, max(beside, general + drawn) + _memory(engines[-1], drawn, encoding))
     return max(need, beside + _memory(engines[-1], general, encoding))
 
 

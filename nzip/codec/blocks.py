@@ -103,7 +103,8 @@ def encode_block(raw: bytes, coding: Coding, begun: Segment | None = None, parts
         return stored
     imported("numpy")
     with progress.block(len(raw)), noting():
-        content, chunk = _opened(raw, coding, coding.opened, begun, parts) if coding.opened else (None, stored)
+        room = coding.room(len(raw))
+        content, chunk = _opened(raw, coding, room, begun, parts) if room else (None, stored)
         if len(chunk) * DOUBTED < len(stored) * (DOUBTED - 1):
             return chunk
         return min(chunk, _in_one_piece(raw, content or detect(raw, apart=last.sees_records), coding), key=len)
@@ -114,7 +115,7 @@ def _opened(
 ) -> tuple[Content | None, bytes]:
     """Return what a block holds, where that was found out, and its chunk if it was opened; else the stored one."""
     first = min(begun.length, len(raw)) if begun else 0
-    tree: Tree = grow(raw[first:], room.within(coding.block_size, len(raw)), parts) if first < len(raw) else ()
+    tree: Tree = grow(raw[first:], room, parts) if first < len(raw) else ()
     if begun:
         tree = (Leaf(raw[:first], replace(begun, length=first)), *tree)
     if len(tree) == 1 and isinstance(tree[0], Leaf):

@@ -17,7 +17,7 @@ from nzip.errors import CorruptError
 from nzip.formats.container.structures import BUNDLE_ENGINE, STORE_ENGINE
 from nzip.formats.content.detection import described, detect, look
 from nzip.formats.content.kinds import CODE_KINDS, TEXT_KINDS, Content, Segment
-from nzip.formats.content.tree import Leaf, Tree
+from nzip.formats.content.tree import Leaf, Share, Tree, leaves
 from nzip.formats.openers.base import Opener
 from nzip.formats.openers.plan import Account, again_stretch, most_made, opened_stretch, rebuild, stream_stretch
 from nzip.models import progress
@@ -26,12 +26,13 @@ from nzip.models.bundle import Head, Part, Used, joined, memory_params, most_dec
 from nzip.models.coding import Coder
 from nzip.params import Params
 from nzip.registry import ENGINES
-from nzip.settings import block_memory, has_room, largest_part
+from nzip.settings import Room, block_memory, has_room, largest_part
 
 DOUBTED = 1 << 18  # bytes of short sounds that are tried in a block: of many, what is learned of the first serves all
 SEEN = 64  # bytes that are looked at, or looked for; fewer go where the last ones went
 
 Name = str | tuple[int, int]  # of a stream: a kind of general bytes; an engine's number, and that of its part
+APART: Name = (-1, 0)  # of samples that the last engine codes in a part of their own, behind the general bytes
 
 
 class Place(NamedTuple):
@@ -99,8 +100,10 @@ class Sorted:
         self._general = "binary"  # the stream of bytes that are no leaf of an engine's
         self._doubted = DOUBTED  # bytes
         size = sum(len(node.data) if isinstance(node, Leaf) else node.size for node in tree)
-        room = coding.opened.within(coding.block_size, size) if coding.opened else None
-        self._left = size + (room.others if room else 0)  # bytes that the last engine has memory for
+        others = sum(len(leaf.data) for leaf in leaves(tree) if leaf.share is Share.OTHERS)
+        room = coding.room(size) or Room(0, 0)
+        self._spare = size + room.others - others  # bytes of samples that the part of general bytes has room for,
+        self._apart = room.drawn  # and another part of the last engine's
         self._seen: dict[bytes, Place] = {}
         self._places: list[list[Place]] = []  # of each leaf, in pieces
         self.streams: dict[Name, Stream] = {}
@@ -143,7 +146,21 @@ class Sorted:
                     continue
                 if self._better(pieces[0].data, replace(leaf.segment, length=len(pieces[0].data)), engine, params):
                     return [self._put(self._part(number, len(piece.data)), piece) for piece in pieces]
-        return [self._put("binary", leaf)]
+        if leaf.share is Share.OTHERS:
+            return [self._put("binary", leaf)]
+        return [*self._drawn(leaf, leaf.segment)]
+
+    def _drawn(self, leaf: Leaf, segment: Segment) -> Iterator[Place]:
+        """Yield the places of samples that the last engine codes: among other bytes as far as there is room."""
+        here, *rest = cut(leaf, segment, self._spare)
+        if len(here.data) <= self._spare:
+            self._spare -= len(here.data)
+            yield self._put("binary", here)
+        else:
+            rest = [leaf]
+        for piece in rest:
+            self._apart -= len(piece.data)
+            yield self._put(APART, piece)
 
     def _part(self, number: int, size: int) -> Name:
         """Return the stream of the part of engine `number` that `size` bytes are added to: a new one where the last is
@@ -155,7 +172,6 @@ class Sorted:
 
     def _put(self, name: Name, leaf: Leaf) -> Place:
         stream = self.streams.setdefault(name, Stream())
-        self._left -= len(leaf.data) * isinstance(name, str)
         place = Place(name, stream.size, len(leaf.data))
         stream.add(leaf)
         if len(leaf.data) >= SEEN:
@@ -166,7 +182,7 @@ class Sorted:
         """Return whether an engine that accepts a leaf does better than the last one, or that has no memory for it;
         where that is doubtful, both are tried on as much of it as goes to one part."""
         content = Content((segment,))
-        if len(data) > self._left or not doubtful(data, content, min(SHORT_SOUND, self._doubted)):
+        if len(data) > self._spare + self._apart or not doubtful(data, content, min(SHORT_SOUND, self._doubted)):
             return True
         if segment.kind == "audio":
             self._doubted -= len(data)
@@ -197,6 +213,8 @@ class Sorted:
 
     def engine(self, name: Name) -> tuple[Engine, Params] | None:
         """Return whose part a stream is; None for general bytes."""
+        if name == APART:
+            return self._coding.last
         return self._engines[name[0]] if isinstance(name, tuple) else None
 
 
@@ -211,14 +229,21 @@ def takes_too_much(content: Content, coding: Coding) -> bool:
 
 def divided(leaf: Leaf, segment: Segment, most: int) -> Iterator[Leaf]:
     """Yield a picture's rows, or the frames of a sound, in pieces of at most `most` bytes, as far as that can be."""
+    first, *rest = cut(leaf, segment, most)
+    yield first
+    for behind in rest:
+        yield from divided(behind, replace(segment, length=len(behind.data), offset=0, frame=0), most)
+
+
+def cut(leaf: Leaf, segment: Segment, most: int) -> list[Leaf]:
+    """Return a picture's first rows, or the first frames of a sound, of at most `most` bytes, and the rest; the leaf
+    alone where there are no more, or none can be cut off."""
     unit = segment.row if segment.kind == "image" else segment.stride if segment.kind == "audio" else 0
     size = segment.offset + (most - segment.offset) // unit * unit if unit else 0
     if len(leaf.data) <= most or size <= segment.offset:
-        yield leaf
-        return
-    yield Leaf(leaf.data[:size], replace(segment, length=size, frame=0))
+        return [leaf]
     behind = replace(segment, length=len(leaf.data) - size, offset=0, frame=0)
-    yield from divided(Leaf(leaf.data[size:], behind), behind, most)
+    return [Leaf(leaf.data[:size], replace(segment, length=size, frame=0)), Leaf(leaf.data[size:], behind)]
 
 
 def bundled(raw: bytes, found: Sorted, coding: Coding) -> tuple[Coder, bytes] | None:
@@ -229,8 +254,7 @@ def bundled(raw: bytes, found: Sorted, coding: Coding) -> tuple[Coder, bytes] | 
     streamed = len(found.plan) + sum(map(len, datas.values()))
     if streamed > most_decoded(len(raw)):
         return None
-    room = coding.opened.within(coding.block_size, len(raw)) if coding.opened else None
-    memory = block_memory(coding.engines, len(raw), room)
+    memory = block_memory(coding.engines, len(raw), coding.room(len(raw)))
     account = Account(memory - streamed, most_made(len(raw), streamed))
     try:
         if rebuild(found.plan, list(datas.values()), list(found.openers), len(raw), account) != raw:

@@ -47,6 +47,10 @@ class Coding:
         name, params = self.engines[-1]
         return ENGINES.by_name(name), params
 
+    def room(self, size: int) -> Room | None:
+        """Return what may come out of the containers of a block of `size` bytes; None where none is opened."""
+        return self.opened.within(self.block_size, size) if self.opened else None
+
 
 def coded(raw: bytes, content: Content, coding: Coding, engine: Engine, params: Params) -> tuple[Coder, bytes]:
     """Return the coder and the payload of bytes that hold `content`. What it is not shorter than need not decode."""

@@ -27,8 +27,8 @@ from nzip.formats.openers.base import Opened, Opener
 from nzip.formats.openers.plan import Account, again_stretch, opened_stretch, stream_stretch
 from nzip.models.bundle import ANYWAY, MOST_EXPANDED, Head, Part, Used, joined
 from nzip.models.coding import Coder
-from nzip.registry import OPENERS
-from nzip.settings import Room, resolve
+from nzip.registry import ENGINES, OPENERS
+from nzip.settings import Room, block_memory, resolve
 from tests import naive_bundle
 
 MARK = b"<<"
@@ -124,7 +124,7 @@ def test_level_1_and_an_engine_by_name_open_nothing() -> None:
 
 def test_what_would_come_out_is_bounded() -> None:
     data = mirrored(TEXT * 100)
-    some = Coding(resolve(6).engines, opened=Room(1000, 1000))
+    some = Coding(resolve(6).engines, opened=Room(2000, 1000))
     header = BlockHeader.parse(Reader(blocks.encode_block(data, some)))
     assert header.engine == 2
 
@@ -145,7 +145,7 @@ def test_a_leaf_goes_to_the_engine_that_accepts_it() -> None:
     with patch.context() as context:
         context.setattr(tree, "find", lambda data, budget: found)
         context.setattr("nzip.models.columnar.ColumnarEngine.accepts", lambda self, content: content.kind == "array")
-        some = Coding((("columnar", {}), *resolve(6).engines), opened=Room(1 << 20, 1 << 20))
+        some = Coding((("columnar", {}), *resolve(6).engines), opened=Room(2 << 20, 1 << 20))
         data = TEXT[:50] + table + TEXT * 9
         reader = Reader(blocks.encode_block(data, some))
         header = BlockHeader.parse(reader)
@@ -300,7 +300,7 @@ def test_a_plan_is_believed_before_other_parts_are_decoded(monkeypatch: pytest.M
 def test_a_block_whose_streams_would_be_far_too_large_is_not_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     data = nested(2)
     some = Coding(resolve(3).engines, opened=resolve(3).opened)
-    found = [bundle.Sorted(tree.grow(data, Room(1 << 20, 1 << 20)), some) for _ in range(2)]
+    found = [bundle.Sorted(tree.grow(data, Room(2 << 20, 1 << 20)), some) for _ in range(2)]
     assert bundle.bundled(data, found[0], some) is not None
     monkeypatch.setattr("nzip.models.bundle.MOST_EXPANDED", 0)
     monkeypatch.setattr("nzip.models.bundle.ANYWAY", 1000)
@@ -372,11 +372,56 @@ def test_parts_of_an_engine_stay_below_the_memory_that_it_may_take(monkeypatch: 
         Found(600_000, 700_000, segment=Segment("audio", 100_000, width=1, channels=1, stride=1)),
     ]
     monkeypatch.setattr(tree, "find", lambda data, budget: found)
-    some = Coding((("columnar", {}), ("cm", {"preset": 1})), opened=Room(1 << 20, 1 << 20))
-    made = bundle.bundled(data, bundle.Sorted(tree.grow(data, Room(1 << 20, 1 << 20)), some), some)
+    some = Coding((("columnar", {}), ("cm", {"preset": 1})), opened=Room(2 << 20, 1 << 20))
+    made = bundle.bundled(data, bundle.Sorted(tree.grow(data, Room(2 << 20, 1 << 20)), some), some)
     assert made is not None
     head = Head.parse(Reader(made[1]))
     assert [part.streams for part in head.parts[1:]] == [(262_000,), (262_000,), (176_000,)]
+
+
+def test_palettes_have_a_part_of_their_own_where_others_have_no_room() -> None:
+    segment = Segment("image", 2000, width=1, channels=1, stride=1, row=100, indexed=True)
+    pictures = [Leaf(random.Random(seed).randbytes(2000), segment) for seed in range(3)]
+    some = Coding(resolve(6).engines, block_size=1000, opened=Room(9000, 1500, 4500))
+    png = tree.Branch(OPENERS.by_name("png"), b"", 700, tuple(pictures))
+    found = bundle.Sorted((Leaf(b"text of a page\n" * 20), png), some)
+    assert found.names == ["binary", "text", bundle.APART]
+    assert found.engine(bundle.APART) == some.last
+    # A block of 1,000 bytes, of which text takes 300, and the 1,500 that may come out.
+    assert [found.streams[name].size for name in found.names] == [2200, 300, 3800]
+    parts = found.streams["binary"].joined() + found.streams[bundle.APART].joined()
+    assert parts == b"".join(picture.data for picture in pictures)
+
+
+def test_palettes_take_the_room_of_others_behind_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    segment = Segment("image", 40_000, width=1, channels=1, stride=1, row=100, indexed=True)
+    data = mirrored(bytes(40_000))
+    found = Found(0, len(data), "mirror", inside=lambda inner: [Found(0, len(inner), segment=segment)])
+    monkeypatch.setattr(tree, "find", lambda data, budget: [found])
+    for room, opened in (
+        (Room(80_000, 0, 40_000), True),
+        (Room(80_000, 10_000, 30_000), True),
+        (Room(80_000, 40_000, 0), True),
+        (Room(80_000, 9_000, 30_000), False),
+        (Room(39_999, 40_000, 40_000), False),
+    ):
+        assert isinstance(tree.grow(data, room)[0], tree.Branch) is opened, room
+
+
+def test_blocks_of_much_of_each_kind_are_opened_at_every_level() -> None:
+    """However the room is shared out, what decoding takes stays below what a block of the level may."""
+    for level in range(2, 10):
+        asked = resolve(level)
+        size, room = asked.block_size, asked.opened
+        assert room is not None
+        name, params = asked.engines[-1]
+        last = ENGINES.by_name(name)
+        for block in (size, size // 4):
+            rooms, held = room.within(size, block), 0
+            memory = block_memory(asked.engines, block, rooms)
+            for part in (block + rooms.others, rooms.drawn):
+                assert held + last.memory(last.fit(params, part), part) <= memory, level
+                held += part
 
 
 @pytest.mark.parametrize(
@@ -389,18 +434,18 @@ def test_what_a_full_block_takes_to_decode(level: int, most: int) -> None:
 def test_a_block_that_would_take_more_than_its_level_says_is_not_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     data = nested(2)
     some = Coding(resolve(3).engines, opened=resolve(3).opened)
-    sorted_ = bundle.Sorted(tree.grow(data, Room(1 << 20, 1 << 20)), some)
+    sorted_ = bundle.Sorted(tree.grow(data, Room(2 << 20, 1 << 20)), some)
     assert bundle.bundled(data, sorted_, some) is not None
     for little in (0, 60_000, 1 << 20):
         monkeypatch.setattr(bundle, "block_memory", lambda *_, little=little: little)
-        assert bundle.bundled(data, bundle.Sorted(tree.grow(data, Room(1 << 20, 1 << 20)), some), some) is None
+        assert bundle.bundled(data, bundle.Sorted(tree.grow(data, Room(2 << 20, 1 << 20)), some), some) is None
 
 
 def test_streams_are_let_go() -> None:
     """While one is coded the others are there once, and the tree is not."""
     data = nested(2)
     some = Coding(resolve(3).engines, opened=resolve(3).opened)
-    found = bundle.Sorted(tree.grow(data, Room(1 << 20, 1 << 20)), some)
+    found = bundle.Sorted(tree.grow(data, Room(2 << 20, 1 << 20)), some)
     assert bundle.bundled(data, found, some) is not None
     assert not any(stream.pieces for stream in found.streams.values())
 
@@ -419,7 +464,7 @@ def test_what_is_doubtful_is_tried_on_one_part(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(bundle, "doubtful", lambda *_: True)
     monkeypatch.setattr(bundle, "coded", coded)
     segment = Segment("image", 600_000, width=1, channels=1, stride=1, row=1000)
-    some = Coding((("columnar", {}), ("cm", {"preset": 1})), opened=Room(1 << 20, 1 << 20))
+    some = Coding((("columnar", {}), ("cm", {"preset": 1})), opened=Room(2 << 20, 1 << 20))
     found = bundle.Sorted((Leaf(bytes(600_000), segment),), some)
     assert tried == [262_000, 262_000]
     assert [len(found.streams[name].pieces[0]) for name in found.names] == [262_000, 262_000, 76_000]

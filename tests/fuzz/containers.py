@@ -17,7 +17,7 @@ from . import mutate
 from .samples import text
 from .target import ANY, RIGHT, Target, Wrong
 
-MOST = Room(1 << 22, 1 << 22)  # bytes that may come out of containers
+MOST = Room(1 << 23, 1 << 22)  # bytes that may come out of containers
 LONGEST = 1 << 13  # bytes of a seed
 
 

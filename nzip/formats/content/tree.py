@@ -6,6 +6,7 @@ What is opened is decided here and by the openers, from the bytes alone; the rea
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from enum import IntEnum
 from typing import NamedTuple
 
 from nzip.formats.content.containers.base import Found
@@ -20,7 +21,13 @@ from nzip.registry import OPENERS
 from nzip.settings import Room
 
 DEPTH = DEEPEST - 1
-SAMPLES = frozenset(("image", "audio"))  # kinds
+SAMPLED = frozenset(("image", "audio"))  # kinds
+
+
+class Share(IntEnum):
+    """Kinds of bytes that take room of their own, as `Room` has it."""
+
+    OTHERS, DRAWN, SAMPLES = range(3)
 
 
 class Leaf(NamedTuple):
@@ -28,6 +35,15 @@ class Leaf(NamedTuple):
 
     data: bytes
     segment: Segment | None = None
+
+    @property
+    def share(self) -> Share:
+        """What room the bytes take."""
+        segment = self.segment
+        if segment is None or segment.kind not in SAMPLED:
+            return Share.OTHERS
+        drawn = segment.indexed or (segment.kind == "image" and segment.real)
+        return Share.DRAWN if drawn else Share.SAMPLES
 
 
 class Branch(NamedTuple):
@@ -84,7 +100,7 @@ class _Grower:
 
     def __init__(self, room: Room, budget: Budget):
         self._left, self._budget = room, budget
-        self._work = 3 * sum(room)  # bytes that may still come out, also in vain
+        self._work = 3 * room.total  # bytes that may still come out, also in vain
 
     def content(self, data: bytes, found: Iterable[Found], depth: int) -> Tree:
         nodes: list[Leaf | Branch] = []
@@ -120,7 +136,7 @@ class _Grower:
     def _opened(self, coded: bytes, found: Found, depth: int) -> Branch | None:
         """Return the branch of a stretch; None where it stays closed, or takes more room than there is."""
         opener: Opener = OPENERS.by_name(found.opener)
-        most = min(sum(self._left), self._work)  # what of the inner bytes is opened further takes no room
+        most = min(self._left.total, self._work)  # what of the inner bytes is opened further takes no room
         try:
             opened = opener.open(coded, most, **found.hints)
         except MemoryError:
@@ -132,13 +148,14 @@ class _Grower:
         self._work -= len(opened.inner)
         inside = find(opened.inner, self._budget) if found.inside is None else found.inside(opened.inner)
         children = self.content(opened.inner, inside, depth + 1) if opened.inner else ()
-        sizes = [0, 0]
+        sizes = [0, 0, 0]
         for child in children:
             if isinstance(child, Leaf):
-                segment = child.segment
-                sampled = segment is not None and segment.kind in SAMPLES and not segment.indexed
-                sizes[sampled] += len(child.data)  # what names colours is coded as other bytes are
-        left = Room(self._left.others - sizes[0], self._left.samples - sizes[1])
+                sizes[child.share] += len(child.data)
+        total, others, apart = self._left
+        drawn = min(sizes[Share.DRAWN], apart)
+        others -= sizes[Share.OTHERS] + sizes[Share.DRAWN] - drawn
+        left = Room(total - sum(sizes), others, apart - drawn)
         if min(left) < 0:
             return None
         self._left = left

@@ -17,15 +17,28 @@ from typing import Any, NamedTuple
 
 from nzip.entropy.jit import Native
 from nzip.formats.container.copies import LEAST, Copy
+from nzip.formats.repeats.layout import (
+    AT,
+    COLUMNS,
+    COPIED,
+    COPIES,
+    COUNTED,
+    END,
+    GONE,
+    LAST,
+    LENGTH,
+    SOURCE,
+    START,
+    STATES,
+    TAKEN,
+)
 
 RATE = 6  # log2 of the bytes from a mark to the next, on average
 ROOM = 1  # log2 of the table's places for each mark
 CLOSE_RATE = 4  # the same where an old file is looked in
-FAR, NEAR = 128, 4096  # bytes of a copy, at least: from another block, and from its own
+FAR, NEAR = 128, 16384  # bytes of a copy, at least: from another block, and from its own
 LEAST_TABLE = 12  # log2 of its places
 PIECE = 1 << 20  # bytes that are scanned at a time
-# As the kernel has them
-AT, END, COPIES, COPIED, START, GONE, COUNTED, STATES, COLUMNS = 0, 1, 5, 6, 9, 10, 13, 14, 3
 
 Buffer = bytes | bytearray | memoryview
 
@@ -88,7 +101,7 @@ class Finder:
         self._table = np.zeros(1 << bits, np.uint64)
         self._copies = np.zeros(COLUMNS * 64, np.int64)
         self._state = np.zeros(STATES, np.int64)
-        self._state[2] = -1  # no match is open
+        self._state[SOURCE] = -1  # no match is open
         self._rolled = np.zeros(1, np.uint64)
         self._maps: list[Map] = []  # of the blocks before; the first is of what is known before them
         self._forgotten = 0  # blocks whose maps are not needed any more
@@ -96,7 +109,7 @@ class Finder:
         if size:
             self._known[:size] = np.frombuffer(old, np.uint8)
             self._state[END] = size
-            self._state[8] = self._state[COUNTED] = size
+            self._state[LAST] = self._state[COUNTED] = size
             _learn(self._known[:size], self._table, gear(), bits, rate)
             self._maps.append(Map(-size, -size, array("q", (-size,)), array("q", (-size,))))
             self._literal.insert(0, -size)
@@ -116,7 +129,7 @@ class Finder:
     def literals(self) -> int:
         """How many of them are in no copy, at least."""
         copied = int(self._state[COPIED])
-        return self.scanned - copied - (int(self._state[3]) if self._state[4] else 0)
+        return self.scanned - copied - (int(self._state[LENGTH]) if self._state[TAKEN] else 0)
 
     def scan(self, block: bytes | bytearray) -> None:
         """Scan what of `block`, which holds the bytes from `start` on, was not scanned yet."""

@@ -45,9 +45,9 @@ def test_any_bytes_end_somewhere(raw: bytes, bit: int, window: bytes, more: bool
 
 
 def test_a_smaller_block_may_have_more_come_out_of_it() -> None:
-    assert Room(50, 60).within(100, 100) == Room(50, 60)
-    assert Room(50, 60).within(100, 30) == Room(120, 120)
-    assert Room(50, 60).within(100, 200) == Room(50, 60)
+    assert Room(110, 50, 20).within(100, 100) == Room(110, 50, 20)
+    assert Room(110, 50, 20).within(100, 30) == Room(180, 120, 20)
+    assert Room(1 << 30, 1 << 20, 1 << 20).within(1, 1) == Room(256 + (1 << 16), 256 + (1 << 16), 256 + (1 << 16))
 
 
 @pytest.mark.skipif(bool(config.DISABLE_JIT), reason="long streams")
