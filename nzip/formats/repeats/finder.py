@@ -36,7 +36,7 @@ from nzip.formats.repeats.layout import (
 RATE = 6  # log2 of the bytes from a mark to the next, on average
 ROOM = 1  # log2 of the table's places for each mark
 CLOSE_RATE = 4  # the same where an old file is looked in
-FAR, NEAR = 128, 16384  # bytes of a copy, at least: from another block, and from its own
+FAR, NEAR = 128, 12288  # bytes of a copy, at least: from another block, and from its own
 LEAST_TABLE = 12  # log2 of its places
 PIECE = 1 << 20  # bytes that are scanned at a time
 
