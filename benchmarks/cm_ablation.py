@@ -23,10 +23,10 @@ from nzip.models.cm.layout import BINARY, BITMAP, BITS, MATCH, PARTIAL, TEXT
 from nzip.models.cm.presets import ALL, Choice, Context, Preset
 
 CONTAINER = 25
-KINDS = ("text", "binary", "bitmap", "image", "audio")  # of mixtures, in the order of their numbers
+KINDS = ("text", "binary", "bitmap", "image", "audio", "rows", "table")  # of mixtures, in the order of their numbers
 SOURCES = (
     "LAST8 LAST16 WORD WORD1 WORD2 WORD3 ABOVE COLUMN AFTER1 AFTER2 AFTER3 LINE SHAPE EXPECT IDENT IDENT1 MARKS PLACE "
-    "GUESS BRACKET LETTERS ENDINGS LINEWORD WORDS PIXELS COLOURS SAMPLES FIELD"
+    "GUESS BRACKET LETTERS ENDINGS LINEWORD WORDS PIXELS COLOURS SAMPLES FIELD ALIGNED CELL SPOT LINESHAPE GUESSES"
 )
 NAMES = {getattr(presets, name): name for name in SOURCES.split()}
 

@@ -50,8 +50,8 @@ def columnar(found: Result) -> str:
     return markdown(rows)
 
 
-def pcm(found: Result) -> str:
-    """Return the sizes of sounds by the presets of `pcm`, other programs, and `cm`; and their speeds on all of them."""
+def by_codec(found: Result) -> str:
+    """Return the sizes of files by levels or presets and other programs, and their speeds on all of them."""
     rows = found["rows"]
     names = [name for name in rows[0]["codecs"] if all(row["codecs"].get(name) for row in rows[:7])]
     lines = [["file", "bytes", *names]]
@@ -62,7 +62,9 @@ def pcm(found: Result) -> str:
         speeds = []
         for name in names:
             done = [(row["bytes"], row["codecs"][name][key]) for row in rows if row["codecs"].get(name)]
-            speeds.append(digits(sum(size for size, _ in done) / sum(spent for _, spent in done) / 1e6))
+            known = all(spent for _, spent in done)
+            speed = digits(sum(size for size, _ in done) / sum(spent for _, spent in done) / 1e6) if known else "-"
+            speeds.append(speed)
         lines.append([f"all: {title}", "", *speeds])
     return markdown(lines)
 
@@ -156,7 +158,8 @@ def tables(results: Mapping[str, Result], own: Callable[[str, str], Result]) -> 
         "jpeg": lambda: jpeg(own("jpeg", "")),
         "jpeg-ablation": lambda: jpeg_ablation(own("jpeg_ablation", "")),
         "midicoth-ablation": lambda: midicoth(own("midicoth_ablation", "")),
-        "pcm": lambda: pcm(own("pcm", "")),
+        "pcm": lambda: by_codec(own("pcm", "")),
+        "lines": lambda: by_codec(own("lines", "")),
         "pcm-ablation": lambda: pcm_ablation(own("pcm_ablation", "")),
         "transforms": lambda: transforms(own("transforms", "")),
     }

@@ -9,7 +9,7 @@ the two is replaced. Names: `summary`, `levels`, `ahead`, `memory`, `documents`,
 `lm-windows`, `lm-mixing`, `lm-exactness`, `lossy-summary`, `lossy-least`, `latents-webp`, `vqgan-books`, `vqgan-lost`,
 `lossy-pictures`, `lossy-speech`, `lossy-music`; of engines and transforms (made by `engine_tables.py`) `cm-ablation`,
 `cm-large-ablation`, `cmfast-ablation`, `cmstrong-ablation`, `cmstrong-levels`, `midicoth-ablation`, `columnar`,
-`pcm`, `pcm-ablation`, `jpeg`, `jpeg-ablation`, `transforms`; of `nzip eval` (made by `eval_tables.py`)
+`pcm`, `pcm-ablation`, `jpeg`, `jpeg-ablation`, `transforms`, `lines`; of `nzip eval` (made by `eval_tables.py`)
 `eval-summary`, `ratio`, `ratio-2k`, `kolmogorov-codecs`,
 `kolmogorov-programs`, `intelligence`, `capacity`, `learnability`, `classify-dna`, `classify-formats`, `align`,
 `align-kinds`, `perception`, `perception-pictures`; of `python -m tests.fuzz` `fuzz` and `fuzz-bounds`; and for each
@@ -148,7 +148,7 @@ def level_table(results: dict[str, Result]) -> str:
     import nzip
 
     used = [results[name] for name in PLOTTED if name in results]
-    rows = [["level", "engines", "block", "memory a thread", "bits/byte", "MB/s in", "MB/s out", "for"]]
+    rows = [["level", "engine of texts", "block", "memory a thread", "bits/byte", "MB/s in", "MB/s out", "for"]]
     for number, level in nzip.levels().items():
         found = [by_name(result, f"nzip -{number}") for result in used]
         measured = ["-", "-", "-"]
@@ -164,14 +164,15 @@ def level_table(results: dict[str, Result]) -> str:
         rows.append(
             [
                 str(number),
-                level.words,
+                level.words.rsplit(", ", 1)[-1],
                 f"{level.block_size // MIB} MiB",
                 f"{level.memory / MIB:,.0f} MiB",
                 *measured,
                 level.summary,
             ]
         )
-    note = f"Measured on {' and '.join(name for name in PLOTTED if name in results) or 'nothing yet'}, one thread."
+    where = " and ".join(name for name in PLOTTED if name in results) or "nothing yet"
+    note = f"Measured on {where}, one thread. `nzip levels` names the engines of other content, too."
     return markdown(rows, left=(0, 1, 2, 8)) + "\n\n" + note
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nzip.codec.primers import make_primer
     from nzip.codec.salvage.content import Salvage, salvage
     from nzip.codec.salvage.faults import Fault
+    from nzip.codec.search.files import grep
     from nzip.codec.signals.decode import decompress_signal, latents
     from nzip.codec.signals.encode import compress_signal
     from nzip.codec.tokens.tokenizer import EqualInfoTokenizer, Tokens, detokenize
@@ -75,6 +76,7 @@ __all__ = [
     "detokenize",
     "engines",
     "extract_tree",
+    "grep",
     "inspect",
     "latents",
     "levels",
@@ -108,6 +110,7 @@ _HOMES = {
     "nzip.codec.salvage.content": ("Salvage", "salvage"),
     "nzip.codec.salvage.faults": ("Fault",),
     "nzip.codec.primers": ("make_primer",),
+    "nzip.codec.search.files": ("grep",),
     "nzip.codec.tokens.tokenizer": ("EqualInfoTokenizer", "Tokens", "detokenize"),
     "nzip.errors": ("CorruptError", "FileError", "LimitError", "NzipError", "TruncatedError", "UnsupportedError"),
     "nzip.formats.container.structures": ("FORMAT_VERSION",),

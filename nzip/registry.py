@@ -152,6 +152,10 @@ ENGINES = Registry(
         ("pix", 11, 1, "nzip.models.pix.engine:PixEngine"),
         ("pcm", 12, 1, "nzip.models.pcm.engine:PcmEngine"),
         ("bilevel", 13, 1, "nzip.models.bilevel.engine:BilevelEngine"),
+        ("tensor", 14, 1, "nzip.models.tensor.engine:TensorEngine"),
+        ("dna", 15, 1, "nzip.models.dna.engine:DnaEngine"),
+        ("reads", 16, 1, "nzip.models.reads.engine:ReadsEngine"),
+        ("circuit", 17, 1, "nzip.models.circuit.engine:CircuitEngine"),
     ],
 )
 
@@ -164,6 +168,7 @@ TRANSFORMS = Registry(
         ("shuffle", 3, 1, "nzip.formats.transforms.shuffle:ShuffleTransform"),
         ("arm64", 4, 1, "nzip.formats.transforms.arm64:Arm64Transform"),
         ("parts", 5, 1, "nzip.formats.transforms.parts:PartsTransform"),
+        ("lines", 6, 1, "nzip.formats.transforms.lines:LinesTransform"),
     ],
 )
 
@@ -186,5 +191,10 @@ OPENERS = Registry(
         ("gzip", 23, 1, "nzip.formats.openers.wrapped:GzipOpener"),
         ("zlib", 24, 1, "nzip.formats.openers.wrapped:ZlibOpener"),
         ("shuffle", 25, 1, "nzip.formats.openers.shuffle:ShuffleOpener"),
+        ("sequences", 30, 1, "nzip.formats.openers.sequences:SequencesOpener"),
+        ("fastq", 31, 1, "nzip.formats.openers.fastq:FastqOpener"),
+        ("sam", 32, 1, "nzip.formats.openers.sam:SamOpener"),
+        ("lattice", 33, 1, "nzip.formats.openers.lattice:LatticeOpener"),
+        ("packed", 34, 1, "nzip.formats.openers.packed:PackedOpener"),
     ],
 )

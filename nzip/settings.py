@@ -9,6 +9,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from nzip.registry import ENGINES
@@ -21,6 +22,7 @@ MOST_REPEATED = 48 << 20  # bytes of content of a block that are copies, at most
 REPEATED = 3  # and so many times as many as a block's size
 LEAST_OPENED = 9 * MIB  # bytes that may come out of the containers of a block, though it is smaller
 SAMPLED, MOST_SAMPLED = 4, 64 * MIB  # so many times as many samples of pictures and sounds
+SEARCHED = 2  # level from which on text gets a table for searches
 OPENS, OWN, STRONG = 2, 3, 7  # levels from which on containers are opened, and content has engines of its own; strong
 MOST_EXPANDED, LEAST_ROOM = 256, 1 << 16  # but no more than so many times a block's bytes, and these
 OWN_MEMORY = 160 * MIB  # bytes of memory that decoding a part of an engine of content may take, or what the last
@@ -31,7 +33,11 @@ ENCODING = 3  # halves of OWN_MEMORY that encoding such a part may take
 TRANSFORMING = 7  # times the bytes that transforms rewrite: they, what they become, and what is taken beside
 MOST_HELD, MOST_OPENING = 3, 6  # times the bytes of all streams: what putting them together takes, and opening
 CONTENT = ("jpeg", "pix", "pcm")  # engines of pictures and sounds
+WEIGHTS, MIXED = "tensor", 4  # the engine of weights, and the level from which on it mixes contexts
 BITMAPS, OF_BITMAPS = 5, "bilevel"  # the level from which on bitmaps have an engine, which is slower than level 4's
+GENOMES = ("dna", "reads")  # engines of nucleotides, and their preset by the first level that has it
+GENOME_PRESETS = {9: 4, STRONG: 3, 6: 2, OWN: 1}
+RECORDS_ENGINE = "circuit"  # the engine that is meant where a model of records is named
 MODEL_ENGINE = "lm"  # the engine that is meant where a model is named, and no engine
 
 
@@ -64,14 +70,18 @@ class Room(NamedTuple):
 
     def within(self, block: int, size: int) -> Room:
         """Return the room of a block of `size` bytes: what one of `block` bytes may have in all."""
+        if not self.total:
+            return self
         more = max(0, block - size)
         rooms = (self.total + more, self.others + more, self.drawn)
         return Room(*(min(room, MOST_EXPANDED * size + LEAST_ROOM) for room in rooms))
 
 
+CLOSED = Room(0, 0)  # of blocks whose containers stay closed, while files that are nothing but weights are seen
 STORED = Choice("store", {})
 GENERAL = Choice("cm", {})  # for any content, where no level is asked
 LATENTS = Choice("latents", {})
+SEARCH_TABLE = Choice("zstd", {"level": 19, "window": 26})  # for what searches go by: it is to be read at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +96,7 @@ class Settings:
             not at all. Decoding keeps as many.
         beside: what codes blocks beside an old file that they are like; None for the last of the engines.
         opens: whether containers in blocks are opened.
+        searched: whether text gets a table of its words and times, where that costs next to nothing.
     """
 
     engines: tuple[Choice, ...] = field(hash=False)
@@ -93,15 +104,16 @@ class Settings:
     reach: int = 0
     beside: Choice | None = None
     opens: bool = False
+    searched: bool = False
 
     @property
     def opened(self) -> Room | None:
-        """What may come out of the containers of a block; None where none is opened."""
+        """What may come out of the containers of a block; None where nothing is looked for in one."""
         if not self.opens:
-            return None
+            return CLOSED if any(choice.engine == WEIGHTS for choice in self.engines[:-1]) else None
         others = max(self.block_size * 3 // 4, LEAST_OPENED)
         samples = max(others, min(SAMPLED * others, MOST_SAMPLED))
-        return Room(others + samples, others, self.block_size)
+        return Room(others + samples, others, self.block_size * 7 // 8)
 
     def encode_memory(self, size: int | None = None, threads: int = 1) -> int:
         """Return the bytes of memory that compressing `size` bytes (None if unknown) needs.
@@ -173,16 +185,21 @@ def _level(
     number: int, engine: str, params: dict[str, Any], block_size: int, summary: str, reach: int = 0
 ) -> Level:
     """Return a level whose blocks `engine` codes, but for those of the content that has engines of its own."""
-    engines = [Choice(engine, params)]
+    own = list[Choice]()
     if number >= OWN:
-        engines = [Choice(name, {"preset": 1 if number < STRONG else 2}) for name in CONTENT] + engines
+        genomes = next(preset for first, preset in GENOME_PRESETS.items() if number >= first)
+        own += [Choice(name, {"preset": genomes}) for name in GENOMES]
     if number >= BITMAPS:
-        engines.insert(0, Choice(OF_BITMAPS, {}))
+        own.append(Choice(OF_BITMAPS, {}))
+    own.append(Choice(WEIGHTS, {"preset": 1 if number < MIXED else 2}))
+    if number >= OWN:
+        own += [Choice(name, {"preset": 1 if number < STRONG else 2}) for name in CONTENT]
     return Level(
         number=number,
-        engines=tuple(engines),
+        engines=(*own, Choice(engine, params)),
         block_size=block_size,
         opens=number >= OPENS,
+        searched=number >= SEARCHED,
         reach=reach,
         # Most of such a block is copied, and the rest is worth a closer look.
         beside=GENERAL if OWN <= number < STRONG else None,
@@ -215,7 +232,16 @@ def has_room(
     choice: tuple[str, Mapping[str, Any]], size: int, engines: Sequence[tuple[str, Mapping[str, Any]]]
 ) -> bool:
     """Return whether an engine that is not the last one may code a part of `size` bytes."""
-    memory = own_memory(engines)
+    return _fits(choice, size, _share(choice, own_memory(engines)))
+
+
+def _share(choice: tuple[str, Mapping[str, Any]], own: int) -> int:
+    """Return the bytes of memory, of `own_memory`, that decoding a part of an engine may take: less where its payload,
+    which is there twice, is nearly as large as the part."""
+    return own * 7 // 8 if choice[0] == WEIGHTS else own
+
+
+def _fits(choice: tuple[str, Mapping[str, Any]], size: int, memory: int) -> bool:
     return _memory(choice, size) <= memory and _memory(choice, size, encoding=True) <= memory * ENCODING // 2
 
 
@@ -223,8 +249,17 @@ def largest_part(
     choice: tuple[str, Mapping[str, Any]], engines: Sequence[tuple[str, Mapping[str, Any]]]
 ) -> int:
     """Return how many bytes, in whole grains, such an engine may code: one grain at least."""
-    grains = range(1, MAX_BLOCK_SIZE // GRAIN)
-    return GRAIN * max(1, bisect_left(grains, True, key=lambda number: not has_room(choice, number * GRAIN, engines)))
+    return _largest_part(choice, own_memory(engines))
+
+
+def _largest_part(choice: tuple[str, Mapping[str, Any]], own: int) -> int:
+    return _largest(choice[0], tuple(sorted(choice[1].items())), _share(choice, own))
+
+
+@lru_cache(maxsize=256)
+def _largest(engine: str, params: tuple[tuple[str, Any], ...], memory: int) -> int:
+    choice, grains = (engine, dict(params)), range(1, MAX_BLOCK_SIZE // GRAIN)
+    return GRAIN * max(1, bisect_left(grains, True, key=lambda number: not _fits(choice, number * GRAIN, memory)))
 
 
 def block_memory(
@@ -243,9 +278,11 @@ def block_memory(
     general, drawn, streams = (size + room.others, room.drawn, size + room.total) if room else (size, 0, 0)
     held = MOST_OPENING if encoding else MOST_HELD
     need = max(held * streams, (streams if encoding else 0) + TRANSFORMING * general)
+    own = own_memory(engines) if engines[:-1] else 0
     for choice in engines[:-1]:
-        part = min(largest_part(choice, engines), max(general, streams))
-        need = max(need, streams + _memory(choice, part, encoding))
+        weights = choice[0] == WEIGHTS
+        part = min(_largest_part(choice, own), general if weights else max(general, streams))
+        need = max(need, streams + part * weights + _memory(choice, part, encoding))
     # All streams are there while one is coded, and what a transform made of it; who decodes begins with general bytes.
     beside = streams + general if encoding else min(streams, general)
     if drawn:
@@ -311,10 +348,18 @@ def resolve(
             coder.pack(coder.fit(own, block_size))
     choices = tuple(Choice(*item) for item in engines.items())
     # Who asks for bytes as they are wants no copies either.
-    reach = 0 if choices[-1].engine == STORED.engine else settings.reach
+    last = choices[-1].engine
+    reach = 0 if last == STORED.engine or not ENGINES.by_name(last).takes_copies else settings.reach
     opens = settings.opens and engine is None
     beside = settings.beside if engine is None and not params else None
-    return Settings(engines=choices, block_size=block_size, opens=opens, reach=reach, beside=beside)
+    return Settings(
+        engines=choices,
+        block_size=block_size,
+        opens=opens,
+        reach=reach,
+        beside=beside,
+        searched=settings.searched and choices[-1].engine != STORED.engine,
+    )
 
 
 def named(name: str) -> Settings:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import math
 import random
 import struct
@@ -120,11 +121,27 @@ def newer(content: bytes) -> bytes:
     return bytes(out)
 
 
+def network(steps: int) -> bytes:
+    """Return a safetensors file of two layers, after so many steps of training."""
+    start, moves = random.Random(7), random.Random(8)
+    header, body = {}, b""
+    for name, kind, width in (("first", "BF16", 2), ("second", "F32", 4)):
+        values = [start.randrange(-4000, 4000) / 4096 for _ in range(900)]
+        for _ in range(steps):
+            values = [value + moves.randrange(-3, 4) / 4096 for value in values]
+        layer = b"".join(struct.pack("<f", value)[4 - width :] for value in values)
+        header[name] = {"dtype": kind, "shape": [30, 30], "data_offsets": [len(body), len(body) + len(layer)]}
+        body += layer
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + body
+
+
 # Members that need more than themselves, which tests/golden/beside holds: by name, what they are made with.
 OLD, PRIMER = prose(20_000) + records(300), nzip.make_primer([prose(9000), SHORT := b"a record, short; " * 9])
 BESIDE: dict[str, tuple[bytes, dict[str, object]]] = {
     **{f"like-level-{level}": (newer(OLD), {"level": level, "like": OLD}) for level in (2, 3, 6, 9)},
     "like-blocks": (newer(OLD) * 2, {"level": 2, "like": OLD, "block_size": 4096}),
+    **{f"like-weights-{level}": (network(2), {"level": level, "like": network(0)}) for level in (1, 3, 6)},
     **{f"primer-level-{level}": (prose(400), {"level": level, "primer": PRIMER}) for level in (2, 3, 6, 9)},
     "primer-blocks": (newer(prose(9000)), {"level": 3, "primer": PRIMER, "block_size": 4096}),
 }

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from naive import BinaryCoder
-from naive_segments import AUDIO, IMAGE, TEXT, Stretch, pixels, samples, unpack
+from naive_rows import Rows
+from naive_segments import AUDIO, IMAGE, ROWS, TABLE, TEXT, Stretch, pixels, samples, unpack
 
 M64 = (1 << 64) - 1
 K1, K2, K3, K4, K5 = (
@@ -56,6 +57,8 @@ class Mixture(NamedTuple):
     sets: list[Source]
     inputs: int
     least: int
+    rates: tuple[int, int, int]
+    guesses: int
 
 
 def _cells(line):
@@ -78,19 +81,20 @@ def source(words):
 
 @lru_cache(maxsize=4)
 def mixtures(preset):
-    """Return the mixtures of a preset for text, binary, bitmap, image and audio."""
+    """Return the mixtures of a preset for text, binary, bitmap, image, audio, rows and tables."""
     known = {name: Context(source(a), source(b), kind) for name, a, b, kind in table("name", "a", "b", "kind")}
     rows = table("preset", "type", "contexts", "weight sets", "I", "least")
     rows = [row[1:] for row in rows if row[0] in (str(preset), "1..4")]
-    assert [row[0] for row in rows] == ["text", "binary", "bitmap", "image", "audio"]
+    assert [row[0] for row in rows] == ["text", "binary", "bitmap", "image", "audio", "rows", "table"]
     names = [row[1].split() for row in rows]
     numbers = {name: k for k, name in enumerate(dict.fromkeys(chain(*names)), 1)}
     return [
         Mixture(
             [numbers[name] for name in these], [known[name] for name in these],
             [source(words) for words in sets.split(", ")], int(inputs), int(least),
+            *(((100, 10000, 100), 4) if kind in ("rows", "table") else ((60, 5000, 50), 0)),
         )
-        for these, (_, _, sets, inputs, least) in zip(names, rows, strict=True)
+        for these, (kind, _, sets, inputs, least) in zip(names, rows, strict=True)
     ]  # fmt: skip
 
 
@@ -355,10 +359,34 @@ class Match:
             self.map.update(self.cell, bit == self.guess)
 
 
+class Guess:
+    """One of the guesses of rows."""
+
+    def __init__(self, cells):
+        self.cells = cells
+
+    def begin_byte(self, byte, cell):
+        self.byte, self.cell = byte, cell
+
+    def predict(self, partial, bit):
+        """Return the input for the mixer."""
+        self.guess = self.byte >> (7 - bit) & 1 if self.byte and self.byte >> (8 - bit) == partial else -1
+        if self.guess < 0:
+            return 0
+        self.now = 2 * self.cell + (bit >= 4)
+        p = stretch(self.cells.p[self.now] >> 10)
+        return p if self.guess else -p
+
+    def update(self, bit):
+        if self.guess >= 0:
+            self.cells.update(self.now, bit == self.guess)
+
+
 class WeightSet:
     """Rows of weights of which a choice takes one; learns from its own error."""
 
-    def __init__(self, rows, start):
+    def __init__(self, rows, start, rate=60, more=5000):
+        self.rate, self.more = rate, more
         self.weights = [list(start) for _ in range(rows)]
         self.uses = [0] * rows
 
@@ -370,7 +398,7 @@ class WeightSet:
 
     def update(self, bit):
         row = self.row
-        step = 60 + 5000 * 48 // (48 + 4 * min(self.uses[row] >> 2, 255))
+        step = self.rate + self.more * 48 // (48 + 4 * min(self.uses[row] >> 2, 255))
         self.uses[row] = min(self.uses[row] + 1, 65535)
         error = ((bit << 16) - squash(self.dot)) * step >> 10
         if abs(error) > 15:
@@ -383,7 +411,8 @@ class WeightSet:
 class FinalMixer:
     """The second layer: mixes what the sets say, with weights chosen by the partial byte."""
 
-    def __init__(self, sets):
+    def __init__(self, sets, rate=50):
+        self.rate = rate
         self.weights = [[65536 // sets] * sets for _ in range(256)]
 
     def set(self, partial, dots):
@@ -392,7 +421,7 @@ class FinalMixer:
         return self.out
 
     def update(self, bit):
-        error = ((bit << 16) - squash(self.out)) * 50 >> 10
+        error = ((bit << 16) - squash(self.out)) * self.rate >> 10
         for k, dot in enumerate(self.dots):
             self.row[k] += dot * error + 8192 >> 14
 
@@ -424,7 +453,9 @@ class Sources:
 
     def __init__(self):
         names = "NONE LAST8 WORD WORD1 WORD2 WORDS SHAPE LINE ABOVE COLUMN PIXELS COLOURS SAMPLES"
+        names += " ALIGNED CELL SPOT LINESHAPE GUESSES"
         self.v = dict.fromkeys(names.split(), 0)
+        self.rows = Rows()
         self.line_start = self.line_before = 0
 
     def update(self, data, s, origin):
@@ -456,6 +487,8 @@ class Sources:
         elif s.type == AUDIO:
             self._rows(data, s.stride)
             v["SAMPLES"], v["COLUMN"] = samples(data, pos, 0, origin, s.stride, s.width, s.big)
+        elif s.type in (ROWS, TABLE):
+            self.rows.update(v, data, s.mode)
         elif s.period:
             self._rows(data, s.period)
             v["COLUMN"] = (pos - origin) % s.period
@@ -480,16 +513,18 @@ class Mixing:
         self.histories = [History(number, context, slots) for number, context in numbered]
         self.match_map = AdaptiveMap(match_priors(), 1022)
         self.least, self.choices = mixture.least, mixture.sets
-        self.width = min(mixture.inputs, (2 * n + 6 + 15) // 16 * 16)
-        self.doubled = min(n, self.width - n - 6)
+        cells = AdaptiveMap([(3 << 20, 2)] * 3072, 1022)
+        self.guesses = [Guess(cells) for _ in range(mixture.guesses)]
+        self.width = min(mixture.inputs, (2 * n + 6 + mixture.guesses + 15) // 16 * 16)
+        self.doubled = min(n, self.width - n - 6 - mixture.guesses)
         start = [0] * self.width
         behind = n + self.doubled
-        for k in (*range(n), behind, *range(behind + 3, behind + 6)):
+        for k in (*range(n), behind, *range(behind + 3, behind + 6 + mixture.guesses)):
             start[k] = 12000
         rows = {"PARTIAL": 256, "MATCH": 72 * (n + 1)}
         counts = (rows.get(c.name, (c.mask + 1) * (8 if c.by_bit else 1)) for c in self.choices)
-        self.sets = [WeightSet(count, start) for count in counts]
-        self.final = FinalMixer(len(self.sets))
+        self.sets = [WeightSet(count, start, *mixture.rates[:2]) for count in counts]
+        self.final = FinalMixer(len(self.sets), mixture.rates[2])
 
 
 class Predictor:
@@ -524,6 +559,9 @@ class Predictor:
             if self.data:
                 self.sources.update(self.data, self.stretch, self.origin)
             self.match.begin_byte(self.data, self.now.least)
+            rows = self.sources.rows
+            for guess, byte, cell in zip(self.now.guesses, rows.bytes, rows.cells, strict=False):
+                guess.begin_byte(byte, cell)
         if self.bit in (0, 4):
             for history in histories:
                 history.begin_byte(v) if self.bit == 0 else history.begin_second_nibble(self.partial)
@@ -535,6 +573,7 @@ class Predictor:
         inputs = [first for first, _ in pairs] + [second for _, second in pairs[: self.now.doubled]]
         inputs += [*self.match.predict(self.now.match_map, self.partial, self.bit), 256]
         inputs += [counter.predict() for counter in self.counters]
+        inputs += [guess.predict(self.partial, self.bit) for guess in self.now.guesses]
         inputs += [0] * (self.now.width - len(inputs))
         sets = zip(self.now.choices, self.now.sets, strict=True)
         dots = [weights.set(self._row(choice), inputs) for choice, weights in sets]
@@ -564,7 +603,7 @@ class Predictor:
         for history in now.histories:
             history.step(bit)
         if (65536 - self.one if bit else self.one) > 32:
-            for part in (now.final, *now.sets, *now.histories, *self.counters, self.match, *self.used):
+            for part in (now.final, *now.sets, *now.histories, *self.counters, self.match, *now.guesses, *self.used):
                 part.update(bit)
         for counter in self.counters:
             counter.step(bit)
@@ -622,6 +661,6 @@ def decode(coded: bytes, stretches, predictor: Predictor) -> bytes:
 def read_head(payload: bytes, size: int, primer: int):
     """Return the stretches of an intact block, the number of its primer (0 for none), and the coded bits."""
     stretches, rest = unpack(payload, size)
-    if primer and any(stretch.type == TEXT for stretch in stretches):
+    if primer and any(stretch.type in (TEXT, ROWS, TABLE) for stretch in stretches):
         return stretches, rest[0], rest[1:]
     return stretches, 0, rest

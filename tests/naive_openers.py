@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from collections.abc import Callable
@@ -278,3 +279,62 @@ def shuffle(inner: bytes, recipe: bytes) -> bytes:
     check(source.done() and 2 <= width <= 4096)
     count = len(inner) // width
     return b"".join(inner[j : width * count : width] for j in range(width)) + inner[width * count :]
+
+
+def single(number: float) -> float:
+    """Return a number rounded to binary32."""
+    try:
+        return float(struct.unpack("<f", struct.pack("<f", number))[0])
+    except OverflowError:
+        return math.copysign(math.inf, number)
+
+
+def finite(number: float) -> bool:
+    return math.isfinite(number)
+
+
+def lattice(inner: bytes, recipe: bytes, size: int) -> bytes:
+    source = Cursor(recipe)
+    head, columns = source.byte(), source.uleb()
+    width, form, wide, masks = (8 if head & 2 else 4), head >> 2 & 3, 2 if head & 16 else 1, head >> 5
+    check(form < 3 and masks < 3 and columns > 0 and size > 0 and size % (width * columns) == 0)
+    step, offset = struct.unpack("<2d", source.take(16))
+    code = source.uleb()
+    base = -(code + 1) // 2 if code & 1 else code // 2
+    check(abs(base) <= 1 << 53 and finite(step) and finite(offset) and (form or step != 0))
+    if form == 2:
+        step, offset = single(step), single(offset)
+        check(finite(step) and finite(offset))
+    patterns = [source.take(width) for _ in range(masks)]
+    count, across = size // width, (columns + 7) // 8
+    held = count // columns * across
+    check(source.done() and len(inner) == masks * held + wide * count)
+    out = bytearray()
+    for i in range(count):
+        at = masks * held + wide * i
+        k = float(int.from_bytes(inner[at : at + wide], "little") + base)
+        if form == 0:
+            number = k / step
+        elif form == 1:
+            number = k * step + offset
+        else:
+            number = single(single(single(k) * step) + offset)
+        made = struct.pack("<d", number) if width == 8 else struct.pack("<f", single(number))
+        for m, pattern in enumerate(patterns):
+            row, column = divmod(i, columns)
+            if inner[m * held + row * across + column // 8] >> (7 - column % 8) & 1:
+                made = pattern
+        out += made[::-1] if head & 1 else made
+    return bytes(out)
+
+
+def packed(inner: bytes, recipe: bytes) -> bytes:
+    source = Cursor(recipe)
+    bits, count, spare = source.byte(), source.uleb(), source.byte()
+    check(source.done() and 1 <= bits <= 16 and count > 0)
+    width, free = 1 + (bits > 8), -count * bits % 8
+    check(spare < 1 << free and width * count <= len(inner))
+    value = 0
+    for i in range(count):
+        value = value << bits | int.from_bytes(inner[width * i : width * i + width], "little") & ((1 << bits) - 1)
+    return (value << free | spare).to_bytes((count * bits + 7) // 8, "big") + inner[width * count :]

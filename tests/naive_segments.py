@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-TEXT, BINARY, BITMAP, IMAGE, AUDIO = range(5)
+TEXT, BINARY, BITMAP, IMAGE, AUDIO, ROWS, TABLE = range(7)
 
 
 class Stretch(NamedTuple):
@@ -21,6 +21,7 @@ class Stretch(NamedTuple):
     width: int = 0
     big: bool = False
     phase: int = 0
+    mode: int = 0
 
 
 def pack(stretches):
@@ -36,6 +37,8 @@ def pack(stretches):
             out += _number(s.period) + _number(s.phase)
         if s.type == AUDIO:
             out.append(s.phase * 8 + 4 * s.big + s.width - 1)
+        if s.type == TABLE:
+            out.append(s.mode)
     return bytes(out)
 
 
@@ -54,6 +57,8 @@ def unpack(payload, size):
         if kind == AUDIO:
             shape = next(rest)
             s = s._replace(width=shape % 4 + 1, big=bool(shape // 4 % 2), phase=shape // 8)
+        if kind == TABLE:
+            s = s._replace(mode=next(rest))
         stretches.append(s)
     return stretches, bytes(rest)
 

@@ -24,7 +24,7 @@ from nzip.registry import ENGINES
 # From the top down: a module imports from its own floor and from those below. What lies beside them in nzip/ is the
 # ground (errors, registry, settings, ...), but for the doors.
 FLOORS = ("cli", "evaluation", "codec", "models", "formats", "entropy")
-DOORS = ("nzip", "nzip.__main__")
+DOORS = ("nzip", "nzip.__main__", "nzip.tensors", "nzip.tensors.torch")
 LONGEST = 700  # lines of a module that is no kernel
 JIT = "nzip.entropy.jit"
 COMPILERS = {"njit", "jit", "vectorize", "guvectorize", "stencil", "cfunc", "jit_module"}  # numba's
@@ -34,6 +34,8 @@ OTHER_THINGS = {
     ("nzip", "latents"): "a function for users",
     ("nzip.evaluation.compressors.peers", "zstd"): "a peer",
     ("nzip.evaluation.compressors.conditional", "zstd"): "a peer",
+    ("nzip.cli.eval.kolmogorov", "dna"): "a kind of data",
+    ("nzip.evaluation.measures.kolmogorov.sources", "dna"): "a kind of data",
 }
 
 

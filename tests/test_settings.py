@@ -7,8 +7,25 @@ import pytest
 import nzip
 from nzip.errors import NzipError
 from nzip.formats.container.structures import MAX_BLOCK
-from nzip.settings import CONTENT, LATENTS, LEVELS, MAX_BLOCK_SIZE, OF_BITMAPS, Choice, Level, Settings, named, resolve
+from nzip.settings import (
+    CLOSED,
+    CONTENT,
+    GENOME_PRESETS,
+    GENOMES,
+    LATENTS,
+    LEVELS,
+    MAX_BLOCK_SIZE,
+    MIXED,
+    OF_BITMAPS,
+    WEIGHTS,
+    Choice,
+    Level,
+    Settings,
+    named,
+    resolve,
+)
 
+FAST = ("tensor", {"preset": 1})  # the engine of weights, which levels have before their others
 TWO = Settings(engines=(Choice("zstd", {"level": 3}), Choice("cm", {"preset": 2})), block_size=1 << 20)
 
 
@@ -30,9 +47,9 @@ def test_a_level_alone_is_itself() -> None:
         (resolve(engine="zstd"), [("zstd", {})]),
         (resolve(1, engine="zstd"), [("zstd", {"level": 3, "window": 23})]),
         (resolve(1, engine="zstd", params={"level": 5}), [("zstd", {"level": 5, "window": 23})]),
-        (resolve(1, params={"level": 5}), [("zstd", {"level": 5, "window": 23})]),
-        (resolve(1, params=["level=5", "window=20"]), [("zstd", {"level": 5, "window": 20})]),
-        (resolve(1, params=["zstd:level=5,window=20"]), [("zstd", {"level": 5, "window": 20})]),
+        (resolve(1, params={"level": 5}), [FAST, ("zstd", {"level": 5, "window": 23})]),
+        (resolve(1, params=["level=5", "window=20"]), [FAST, ("zstd", {"level": 5, "window": 20})]),
+        (resolve(1, params=["zstd:level=5,window=20"]), [FAST, ("zstd", {"level": 5, "window": 20})]),
         (resolve(6, engine="zstd:level=7"), [("zstd", {"level": 7})]),
         (resolve(6, engine="zstd:level=7", params=["window=20"]), [("zstd", {"level": 7, "window": 20})]),
         (resolve(TWO, params=["cm:preset=1"]), [("zstd", {"level": 3}), ("cm", {"preset": 1})]),
@@ -40,7 +57,7 @@ def test_a_level_alone_is_itself() -> None:
         (resolve(TWO, params=["preset=1"]), [("zstd", {"level": 3}), ("cm", {"preset": 1})]),
         (resolve(TWO, params={"preset": 1}), [("zstd", {"level": 3}), ("cm", {"preset": 1})]),
         (named("nzip"), [(name, dict(params)) for name, params in LEVELS[6].engines]),
-        (named("nzip-1"), [("zstd", {"level": 3, "window": 23})]),
+        (named("nzip-1"), [FAST, ("zstd", {"level": 3, "window": 23})]),
         (named("cm:preset=2"), [("cm", {"preset": 2})]),
         (named("nzip:cm:preset=2,bits=18"), [("cm", {"preset": 2, "bits": 18})]),
         (named("nzip-1:zstd:level=9"), [("zstd", {"level": 9, "window": 23})]),
@@ -54,11 +71,16 @@ def test_which_levels_open_containers_and_have_engines_for_content() -> None:
     for number, level in LEVELS.items():
         names = [name for name, _ in level.engines]
         assert level.opens == (number > 1)
-        assert (level.opened is not None) == level.opens
-        assert level.opened is None or level.opened.others >= level.block_size * 3 // 4
-        assert names[:-1] == [OF_BITMAPS] * (number >= 5) + list(CONTENT) * (number >= 3)
+        assert level.opened is not None
+        assert (level.opened == CLOSED) == (not level.opens)
+        assert level.opened == CLOSED or level.opened.others >= level.block_size * 3 // 4
+        own = [*GENOMES, *[OF_BITMAPS] * (number >= 5), WEIGHTS, *CONTENT] if number >= 3 else [WEIGHTS]
+        assert names[:-1] == own
         for name, params in level.engines[:-1]:
-            assert params == ({} if name == OF_BITMAPS else {"preset": 1 if number < 7 else 2})
+            first = max((first for first in GENOME_PRESETS if first <= number), default=0)
+            presets = dict.fromkeys(GENOMES, GENOME_PRESETS.get(first)) | {OF_BITMAPS: None}
+            preset = presets.get(name, 1 if number < (MIXED if name == WEIGHTS else 7) else 2)
+            assert params == ({"preset": preset} if preset else {})
     assert not resolve(6, engine="cm").opens
     assert resolve(6, params=["preset=2"]).opens
 

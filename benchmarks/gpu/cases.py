@@ -126,6 +126,30 @@ def make_file(language: model.LanguageModel) -> dict[str, Any]:
     return {"id": language.id, "text": np.frombuffer(data, np.uint8), "packed": np.frombuffer(packed, np.uint8)}
 
 
+def weights(values: int, seed: int) -> bytes:
+    """Return a tensor of so many bfloat16 numbers, as a layer has them: sums of random bytes, by integers alone."""
+    random = np.random.RandomState(seed)
+    sums = random.randint(0, 256, (values, 4)).astype(np.int32).sum(1) - 510
+    floats = (sums.astype(np.float32) / np.float32(4096)).view(np.uint32)  # a division by a power of 2 is exact
+    return (floats >> 16 | random.randint(0, 8, values).astype(np.uint32)).astype("<u2").tobytes()
+
+
+def tensor_payload(block: bytes) -> bytes:
+    """Return the payload of preset 1 of bfloat16 numbers."""
+    from nzip.formats.content.kinds import Content, Segment
+    from nzip.models.tensor.engine import TensorEngine
+
+    content = Content((Segment("weights", len(block), width=2, stride=2, exponent=8, confidence=100),))
+    return TensorEngine().encode(block, {"preset": 1}, content)
+
+
+def make_tensors() -> dict[str, Any]:
+    """Return the case of the engine of tensors: a payload of several chunks, and what it stands for."""
+    block = weights(300_001, 9)
+    payload = np.frombuffer(tensor_payload(block), np.uint8)
+    return {"size": np.array(len(block)), "block": np.array(sha(block)), "payload": payload}
+
+
 def make_latents(name: str, ops: Any = None) -> dict[str, Any]:
     """Return the case of a latent codec: the signal, its file, the symbols in it, the signal that comes back."""
     codec, kind, stem, goal = LATENTS[name]
@@ -174,5 +198,6 @@ def names(models: Sequence[str], batches: Sequence[int], latents: Sequence[str])
     """Return the names of all cases, the quickest proofs first."""
     found = [f"{name}-{batch}" for name in models if name == "tiny" for batch in batches]
     found += ["file"] if "tiny" in models else []
+    found += ["tensors"]
     found += [f"latents-{name}" for name in latents]
     return found + [f"{name}-{batch}" for name in models if name != "tiny" for batch in batches]

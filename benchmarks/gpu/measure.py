@@ -164,6 +164,43 @@ def whole_file(bench: Bench) -> dict[str, Any]:
     return {"ok": written and read, "same_bytes_written": written, "cpu_bytes_read": read, "bytes": len(text)}
 
 
+def tensors(bench: Bench) -> dict[str, Any]:
+    """Decode the CPU's weights by torch's lanes, write them here as the CPU did, and notice damage."""
+    from nzip.errors import CorruptError
+    from nzip.models.tensor import torch_lanes
+
+    case = cases.load(bench.bundle / "cases" / "tensors.npz")
+    began = time.perf_counter()
+    payload, size = case["payload"].tobytes(), int(case["size"])
+    block = torch_lanes.decode(payload, size, bench.device)
+    out = {"same_bytes_read": cases.sha(block) == case["block"], "same_bytes_written": False, "damage_noticed": False}
+    out["same_bytes_written"] = cases.tensor_payload(cases.weights(size // 2, 9)) == payload
+    try:
+        torch_lanes.decode(payload[:200_000] + bytes((payload[200_000] ^ 4,)) + payload[200_001:], size, bench.device)
+    except CorruptError:
+        out["damage_noticed"] = True
+    return {"ok": all(out.values()), **out, "bytes": size, "seconds": _since(began)}
+
+
+def tensors_speed(bench: Bench) -> dict[str, Any]:
+    """Take the times of decoding weights: of the lanes alone, and with the planes put together by the CPU."""
+    from nzip.formats.container.wire import Reader
+    from nzip.models.tensor import quick, torch_lanes
+
+    size = 1 << 19 if bench.rehearse else 1 << 28
+    payload = cases.tensor_payload(cases.weights(size // 2, 10))
+    found = quick.taken_apart(Reader(payload), size)
+    for _ in range(2):
+        start = time.perf_counter()
+        torch_lanes.symbols(found, size, bench.device)
+        bench.synchronise()
+        middle = time.perf_counter()
+        torch_lanes.decode(payload, size, bench.device)
+        end = time.perf_counter()
+    lanes, whole = size / 1e6 / (middle - start), size / 1e6 / (end - middle)
+    return {"ok": True, "lanes_mb_s": _digits(lanes), "decode_mb_s": _digits(whole), "bytes": size}
+
+
 def latents(bench: Bench, name: str) -> dict[str, Any]:
     """Read a lossy file of the CPU's, and make one; what was made here goes back, to be read by a CPU.
 
@@ -316,6 +353,7 @@ def units(parts: list[str], chosen: list[str], batches: list[int], codecs: list[
         lm("exact", exact, [name for name in chosen if name == "tiny"])
         if "tiny" in chosen:
             found["exact/file"] = whole_file
+        found["exact/tensors"] = tensors
     if "latents" in parts:
         for name in codecs:
             found[f"latents/{name}"] = lambda bench, name=name: latents(bench, name)
@@ -325,6 +363,7 @@ def units(parts: list[str], chosen: list[str], batches: list[int], codecs: list[
         if "speed" in parts:
             lm("speed", speed, [name])
     if "speed" in parts:
+        found["speed/tensors"] = tensors_speed
         for name in codecs:
             found[f"speed/latents/{name}"] = lambda bench, name=name: latents_speed(bench, name)
     return found

@@ -52,6 +52,8 @@ def make(
         began = time.perf_counter()
         if name == "file":
             case = cases.make_file(models.language("tiny", bundle))
+        elif name == "tensors":
+            case = cases.make_tensors()
         elif name.startswith("latents-"):
             case = cases.make_latents(name.removeprefix("latents-"))
         else:

@@ -33,10 +33,19 @@ if TYPE_CHECKING:
     off_help="Do not decode the blocks, with engine lm too.",
     help="Decode every block after it was encoded, and store those that fail. Engine lm does unless told not to.",
 )
+@click.option(
+    "--searchable/--not-searchable",
+    default=None,
+    cls=options.Pair,
+    off_help="Write no table of a text's words and times for nzip grep.",
+    help="Write a table of a text's words and times for nzip grep, whatever it costs. From level 2 on, large texts "
+    "have one that is at most a hundredth of the file.",
+)
 @options.threads_option
 @options.memory_option("Use at most this much memory: fewer threads, or an error.")
 @options.block_size_option
 @options.engine_options
+@options.records_written
 @click.option(
     "--window-bits",
     type=click.IntRange(256, 1 << 26),
@@ -60,12 +69,14 @@ def command(
     recursive: bool,
     store_name: bool,
     verify: bool | None,
+    searchable: bool | None,
     threads: int,
     memory: int | None,
     block_size: int | None,
     engine: str | None,
     params: tuple[str, ...],
     model: str | None,
+    records: str | None,
     window_bits: int | None,
     like: str | None,
     primer: str | None,
@@ -95,13 +106,14 @@ def command(
         lossy,
         asked,
         {
+            "--searchable": searchable is True, "--not-searchable": searchable is False,
             "-r": recursive, "--engine": engine, "--param": params or None, "--window-bits": window_bits,
             "-B": block_size, "--verify": verify is True, "--no-verify": verify is False, "-M": memory,
             "-T": threads, "a level": ctx.meta.get("nzip.level"),
-            "--like": like, "--primer": primer, "--rm (what comes back is not the same)": remove,
+            "--like": like, "--primer": primer, "--records": records, "--rm (what comes back is not the same)": remove,
         },
     )  # fmt: skip
-    engine, params = options.engine_and_params(engine, params, None if lossy else model)
+    engine, params = options.of_records(records, engine, params, None if lossy else model)
     chosen = options.chosen_settings(ctx, engine, params, block_size=block_size)
     if window_bits is not None and (recursive or not chosen.cuts):
         raise click.UsageError("--window-bits goes with an engine that cuts blocks, as --engine lm, and not with -r")
@@ -128,7 +140,7 @@ def command(
             hooks: dict[str, Any] = {"progress": tally, "prepare": report.preparing(tally)}
             if tree:
                 return compress_tree(source, target, **common, **settings, **hooks)
-            more: dict[str, Any] = {"remove": remove, "window_bits": window_bits, **beside}
+            more: dict[str, Any] = {"remove": remove, "searchable": searchable, "window_bits": window_bits, **beside}
             return compress_file(source, target, **common, **settings, **hooks, **more)
 
         result = watch(work, label=os.path.basename(path or file) if tree else os.path.basename(file), bar=report.bar)

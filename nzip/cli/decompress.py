@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     help="With --keep-going: give as well what is found behind damage and may not belong there.",
 )
 @options.beside_read
+@options.records_read
 @options.threads_option
 @options.memory_option("Refuse files that need more memory than this (2G where left out).")
 @options.quiet_option
@@ -74,6 +75,7 @@ def command(
     unplaced: bool,
     like: str | None,
     primer: str | None,
+    records: str | None,
     threads: int,
     memory: int | None,
     quiet: bool,
@@ -121,6 +123,7 @@ def command(
         "run": Run(file for file in files if file != "-"),
     }
     beside = options.known(like, primer)
+    options.know_records(records)
     damage: dict[str, Any] = {"lost": "gaps" if gaps else "zeros", "unplaced": unplaced} if keep_going else {}
 
     def watched(file: str, work: Callable[..., FileResult], *places: Any, **more: Any) -> FileResult:

@@ -230,6 +230,32 @@ def latent_command(as_json: bool) -> None:
                 click.echo(line)
 
 
+@command.command("records")
+@options.json_option
+def records_command(as_json: bool) -> None:
+    """List the models of records (nzip train records) in the folder `records`, where files that need them look."""
+    from nzip.models.circuit import models
+
+    report = Report("models records", as_json=as_json)
+    rows = [("name", "record", "states", "bytes", "id")]
+
+    def one(name: str) -> None:
+        model = models.use(name)
+        stem, size = Path(name).stem, len(model.packed)
+        report.json({
+            "ok": True, "name": stem, "record": model.size, "states": model.states, "bytes": size, "id": model.id,
+            "path": name,
+        })  # fmt: skip
+        rows.append((shown(stem), f"{model.size:,}", str(model.states), f"{size:,}", model.id))
+
+    try:
+        report.each(tuple(map(os.fspath, models.found_models())), one)
+    finally:
+        if not as_json:
+            for line in columns(rows, left=(0, 4)):
+                click.echo(line)
+
+
 @command.command("pull")
 @click.argument("names", nargs=-1, metavar="[NAMES]...", shell_complete=choices.known_models)
 @options.quiet_option

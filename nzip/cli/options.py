@@ -274,6 +274,47 @@ def lossy_settings(lossy: bool, given: dict[str, Any], others: dict[str, Any]) -
     return {**settings, "goal": Goal(**{name: given[name] for name in goals})}
 
 
+def records_options(text: str) -> Callable[[F], F]:
+    """Add --records, explained by `text`."""
+    return click.option("--records", type=ANY_PATH, metavar="MODEL", help=text)
+
+
+records_written = records_options("Use this model of records (nzip train records); decompressing needs it too.")
+records_read = records_options("The model of records that the file was made with, where it is not in nzip's folder.")
+
+
+def of_records(
+    records: str | None, engine: str | None, params: Sequence[str], model: str | None
+) -> tuple[str | None, tuple[str, ...]]:
+    """Return the engine and its parameters, where a model of records may be named.
+
+    Raises:
+        click.UsageError: it is, and another engine or model.
+        NzipError, OSError: the model cannot be read.
+    """
+    if records is None:
+        return engine_and_params(engine, params, model)
+    from nzip.settings import RECORDS_ENGINE
+
+    if model is not None or engine not in (None, RECORDS_ENGINE):
+        raise click.UsageError(f"--records does not go with {'--model' if model is not None else '--engine'}")
+    from nzip.models.circuit.models import use
+
+    return RECORDS_ENGINE, (*params, f"id={use(records).id}")
+
+
+def know_records(records: str | None) -> None:
+    """Let a model of records that is named be found by the files that need it.
+
+    Raises:
+        NzipError, OSError: it cannot be read.
+    """
+    if records is not None:
+        from nzip.models.circuit.models import use
+
+        use(records)
+
+
 block_size_option = click.option(
     "-B", "--block-size", type=Size(1 << 10, 1 << 30), help="Cut the input in blocks of this size (1K … 1G)."
 )

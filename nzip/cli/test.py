@@ -16,6 +16,7 @@ from nzip.cli.output.report import Report
 @click.command(cls=options.Command, short_help="Check files without writing anything.")
 @options.files_argument
 @options.beside_read
+@options.records_read
 @options.threads_option
 @options.memory_option("Refuse files that need more memory than this (2G where left out).")
 @options.quiet_option
@@ -26,6 +27,7 @@ def command(
     files: tuple[str, ...],
     like: str | None,
     primer: str | None,
+    records: str | None,
     threads: int,
     memory: int | None,
     quiet: bool,
@@ -40,6 +42,7 @@ def command(
     if "-" in files and on_terminal(options.stdin()):
         raise click.ClickException("stdin: is a terminal, and compressed data is not read from it; name a file")
     beside = options.known(like, primer)
+    options.know_records(records)
     report = Report("test", quiet=quiet, verbose=verbose, as_json=as_json, bar=not no_progress)
 
     def one(file: str) -> None:

@@ -15,10 +15,11 @@ from nzip.codec.like import UNKNOWN, Known, decode_known
 from nzip.errors import CorruptError, LimitError, over_memory
 from nzip.formats.container.structures import BUNDLE_ENGINE, MAX_BLOCK, STORE_ENGINE, BlockHeader
 from nzip.formats.container.wire import Reader, block_check, pack_memory, unpack_memory
+from nzip.formats.content.continued import Begun
 from nzip.formats.content.detection import described, detect
-from nzip.formats.content.kinds import Content, Segment
+from nzip.formats.content.kinds import Content
 from nzip.formats.content.segments import last_border
-from nzip.formats.content.tree import Leaf, Tree, grow
+from nzip.formats.content.tree import Leaf, grow
 from nzip.formats.openers.deflate.torn import Part
 from nzip.formats.openers.notes import noting
 from nzip.formats.transforms.base import WORKING
@@ -85,47 +86,49 @@ def memory_needed(header: BlockHeader) -> int:
     return working + header.literal_size + header.payload_size + sum(sizes)
 
 
-def encode_block(raw: bytes, coding: Coding, begun: Segment | None = None, parts: Sequence[Part] = ()) -> bytes:
+def encode_block(raw: bytes, coding: Coding, begun: Begun = (), parts: Sequence[Part] = ()) -> bytes:
     """Return the chunk for one block: its header and its payload.
 
     Args:
         raw: the bytes.
         coding: how they are to be coded.
-        begun: what they begin with, where that began in the block before (`nzip.formats.content.continued`).
+        begun: what they begin with, where that began in a block before (`nzip.formats.content.continued`).
         parts: those of longer deflate streams that lie in them (`nzip.formats.content.torn`).
 
     A block that no engine shrinks is stored, so a chunk is never more than 23 bytes longer than `raw`. Where an engine
     has a fallback, the shorter of both chunks is taken.
     """
-    stored = _stored(raw)
     last, _ = coding.last
     if last.id == STORE_ENGINE or not raw:
-        return stored
+        return _stored(raw)
     imported("numpy")
     with progress.block(len(raw)), noting():
         room = coding.room(len(raw))
-        content, chunk = _opened(raw, coding, room, begun, parts) if room else (None, stored)
-        if len(chunk) * DOUBTED < len(stored) * (DOUBTED - 1):
+        content, chunk = _opened(raw, coding, room, begun, parts) if room else (None, None)
+        if chunk is not None and len(chunk) * DOUBTED < len(raw) * (DOUBTED - 1):
             return chunk
-        return min(chunk, _in_one_piece(raw, content or detect(raw, apart=last.sees_records), coding), key=len)
+        whole = _in_one_piece(raw, content or detect(raw, apart=last.sees_records), coding)
+        return whole if chunk is None else min(chunk, whole, key=len)
 
 
 def _opened(
-    raw: bytes, coding: Coding, room: Room, begun: Segment | None, parts: Sequence[Part]
-) -> tuple[Content | None, bytes]:
-    """Return what a block holds, where that was found out, and its chunk if it was opened; else the stored one."""
-    first = min(begun.length, len(raw)) if begun else 0
-    tree: Tree = grow(raw[first:], room, parts) if first < len(raw) else ()
-    if begun:
-        tree = (Leaf(raw[:first], replace(begun, length=first)), *tree)
+    raw: bytes, coding: Coding, room: Room, begun: Begun, parts: Sequence[Part]
+) -> tuple[Content | None, bytes | None]:
+    """Return what a block holds, where that was found out, and its chunk if it was opened."""
+    tree = grow(raw, room, parts, begun)
     if len(tree) == 1 and isinstance(tree[0], Leaf):
-        content = Content((described(raw, tree[0].segment),)) if tree[0].segment else None
+        content = Content((tree[0].segment,)) if tree[0].segment else None
+        if content is not None and content.kind != "weights":  # whose engine needs no more
+            content = Content((described(raw, content.whole),))
         if content is None or not takes_too_much(content, coding):
-            return content, _stored(raw)
+            return content, None
     found = Sorted(tree, coding)
     del tree
     made = bundled(raw, found, coding)
-    return None, _stored(raw) if made is None else _finished(raw, coding, ENGINES.by_id(BUNDLE_ENGINE, 1), *made)
+    chunk = None if made is None else _finished(raw, coding, ENGINES.by_id(BUNDLE_ENGINE, 1), *made)
+    if chunk is not None and any(opener.for_engines for opener in found.openers) and not found.has_parts_of_engines:
+        chunk = min(chunk, _in_one_piece(raw, detect(raw, apart=coding.last[0].sees_records), coding), key=len)
+    return None, chunk
 
 
 def _in_one_piece(raw: bytes, content: Content, coding: Coding) -> bytes:
@@ -135,8 +138,11 @@ def _in_one_piece(raw: bytes, content: Content, coding: Coding) -> bytes:
     last, _ = coding.last
     for name, params in coding.engines:
         engine: Engine = ENGINES.by_name(name)
+        if engine is last and content.kind == "weights":
+            content = Content((described(raw, content.whole),))
         if engine is last or (engine.accepts(content) and has_room((name, params), len(raw), coding.engines)):
-            chunk = _or_fallback(raw, content, coding, engine, _encoded(raw, content, coding, engine, params))
+            chunk = _encoded(raw, content, coding, engine, params)
+            chunk = _or_fallback(raw, content, coding, engine, params, chunk)
             found = min(found, chunk, key=len)
             if len(found) < len(stored) and not (engine is not last and doubtful(raw, content)):
                 return found
@@ -168,18 +174,21 @@ def encode_within(raw: bytes, coding: Coding, limit: int) -> tuple[int, bytes]:
         if payload:
             coder = Coder(engine.id, engine.version, engine.pack(params))
             chunk = _finished(part, coding, engine, coder, payload)
-    return count, _or_fallback(part, None, coding, engine, chunk)
+    return count, _or_fallback(part, None, coding, engine, params, chunk)
 
 
 def _verifies(coding: Coding, engine: Engine) -> bool:
     return engine.verifies if coding.verify is None else coding.verify
 
 
-def _or_fallback(raw: bytes, content: Content | None, coding: Coding, engine: Engine, chunk: bytes) -> bytes:
+def _or_fallback(
+    raw: bytes, content: Content | None, coding: Coding, engine: Engine, params: Params, chunk: bytes
+) -> bytes:
     """Return the shorter of a chunk and what the engine's fallback, if it has one, makes of the same bytes."""
-    if engine.fallback is None:
+    fallback = engine.falls_back(params)
+    if fallback is None:
         return chunk
-    other = Coding((engine.fallback,), coding.transforms, verify=_verifies(coding, engine))
+    other = Coding((fallback,), coding.transforms, verify=_verifies(coding, engine))
     return min(chunk, _encoded(raw, content or detect(raw), other, *other.last), key=len)
 
 
@@ -190,9 +199,8 @@ def _encoded(raw: bytes, content: Content, coding: Coding, engine: Engine, param
 
 def _finished(raw: bytes, coding: Coding, engine: Engine, coder: Coder, payload: bytes) -> bytes:
     """Return the chunk of a block, or that of the stored one where this is not shorter, or does not come back."""
-    stored = _stored(raw)
     if len(payload) >= len(raw):
-        return stored
+        return _stored(raw)
     size = coder.transforms[-1].size if coder.transforms else len(raw)
     header = BlockHeader(
         engine=coder.engine,
@@ -204,9 +212,11 @@ def _finished(raw: bytes, coding: Coding, engine: Engine, coder: Coder, payload:
         payload_size=len(payload),
     )
     chunk = header.encode(raw, payload)
-    if len(chunk) >= len(stored) or (_verifies(coding, engine) and not _comes_back(header, payload, raw)):
-        return stored
-    return chunk
+    if len(chunk) >= len(raw):
+        stored = _stored(raw)
+        if len(chunk) >= len(stored):
+            return stored
+    return _stored(raw) if _verifies(coding, engine) and not _comes_back(header, payload, raw) else chunk
 
 
 def encode_copied(
@@ -214,7 +224,7 @@ def encode_copied(
     coding: Coding,
     copies: bytes,
     raw_size: int,
-    begun: Segment | None = None,
+    begun: Begun = (),
     parts: Sequence[Part] = (),
 ) -> bytes:
     """Return the chunk of a block that copies.

@@ -15,11 +15,12 @@ from typing import NamedTuple
 from nzip.codec.coding import SHORT_SOUND, Coding, coded, doubtful
 from nzip.errors import CorruptError
 from nzip.formats.container.structures import BUNDLE_ENGINE, STORE_ENGINE
+from nzip.formats.container.wire import check64
 from nzip.formats.content.detection import described, detect, look
 from nzip.formats.content.kinds import CODE_KINDS, TEXT_KINDS, Content, Segment
 from nzip.formats.content.tree import Leaf, Share, Tree, leaves
 from nzip.formats.openers.base import Opener
-from nzip.formats.openers.plan import Account, again_stretch, most_made, opened_stretch, rebuild, stream_stretch
+from nzip.formats.openers.plan import Account, again_stretch, check, most_made, opened_stretch, rebuild, stream_stretch
 from nzip.models import progress
 from nzip.models.base import Engine
 from nzip.models.bundle import Head, Part, Used, joined, memory_params, most_decoded
@@ -44,6 +45,13 @@ class Place(NamedTuple):
     again: bool = False
 
 
+def _of_length(segment: Segment, length: int, frame: int) -> Segment:
+    """Return what a segment says of so many bytes: itself, as a rule."""
+    if segment.length == length and segment.frame == frame:
+        return segment
+    return replace(segment, length=length, frame=frame)
+
+
 class Stream:
     """Leaves of one kind, joined."""
 
@@ -55,7 +63,7 @@ class Stream:
     def add(self, leaf: Leaf) -> None:
         if leaf.segment is not None:
             frame = leaf.segment.frame if leaf.segment.frame <= self.size + leaf.segment.offset else 0
-            self.segments.append(replace(leaf.segment, length=len(leaf.data), frame=frame))
+            self.segments.append(_of_length(leaf.segment, len(leaf.data), frame))
         elif self.segments and isinstance(self.segments[-1], int):
             self.segments[-1] += len(leaf.data)
         else:
@@ -95,7 +103,7 @@ class Sorted:
         self._engines: list[tuple[Engine, Params]] = [
             (ENGINES.by_name(name), params) for name, params in coding.engines[:-1]
         ]
-        self._most = [largest_part(choice, coding.engines) for choice in coding.engines[:-1]]  # bytes of a part
+        self._largest: dict[int, int] = {}  # bytes of a part of an engine, as soon as that is asked
         self._parts = [0] * len(self._engines)  # the number of each engine's part that leaves are added to
         self._general = "binary"  # the stream of bytes that are no leaf of an engine's
         self._doubted = DOUBTED  # bytes
@@ -104,7 +112,7 @@ class Sorted:
         room = coding.room(size) or Room(0, 0)
         self._spare = size + room.others - others  # bytes of samples that the part of general bytes has room for,
         self._apart = room.drawn  # and another part of the last engine's
-        self._seen: dict[bytes, Place] = {}
+        self._seen: dict[int, tuple[bytes, Place]] = {}  # leaves by their hash
         self._places: list[list[Place]] = []  # of each leaf, in pieces
         self.streams: dict[Name, Stream] = {}
         self.openers: dict[Opener, list[int]] = {}
@@ -133,18 +141,19 @@ class Sorted:
 
     def _placed(self, leaf: Leaf, general: str) -> list[Place]:
         """Return the places of a leaf's pieces, after it was put there; in stream `general` if no engine has it."""
-        found = self._seen.get(leaf.data)
-        if found is not None:
-            return [found._replace(again=True)]
+        data, place = self._seen.get(check64(leaf.data), (b"", None))
+        if place is not None and data == leaf.data:
+            return [place._replace(again=True)]
         if leaf.segment is None:
             return [self._put(general, leaf)]
-        content = Content((replace(leaf.segment, length=len(leaf.data)),))
+        content = Content((_of_length(leaf.segment, len(leaf.data), leaf.segment.frame),))
         for number, (engine, params) in enumerate(self._engines):
             if engine.accepts(content):
-                pieces = list(divided(leaf, leaf.segment, self._most[number]))
-                if len(pieces[0].data) > self._most[number]:
+                pieces = list(divided(leaf, leaf.segment, self._most(number)))
+                if len(pieces[0].data) > self._most(number):
                     continue
-                if self._better(pieces[0].data, replace(leaf.segment, length=len(pieces[0].data)), engine, params):
+                segment = _of_length(leaf.segment, len(pieces[0].data), leaf.segment.frame)
+                if self._better(pieces[0].data, segment, engine, params):
                     return [self._put(self._part(number, len(piece.data)), piece) for piece in pieces]
         if leaf.share is Share.OTHERS:
             return [self._put("binary", leaf)]
@@ -162,11 +171,17 @@ class Sorted:
             self._apart -= len(piece.data)
             yield self._put(APART, piece)
 
+    def _most(self, number: int) -> int:
+        """Return how many bytes a part of engine `number` has at most."""
+        if number not in self._largest:
+            self._largest[number] = largest_part(self._coding.engines[number], self._coding.engines)
+        return self._largest[number]
+
     def _part(self, number: int, size: int) -> Name:
         """Return the stream of the part of engine `number` that `size` bytes are added to: a new one where the last is
         full."""
         held = self.streams.get((number, self._parts[number]))
-        if held is not None and held.size + size > self._most[number]:
+        if held is not None and held.size + size > self._most(number):
             self._parts[number] += 1
         return number, self._parts[number]
 
@@ -175,14 +190,16 @@ class Sorted:
         place = Place(name, stream.size, len(leaf.data))
         stream.add(leaf)
         if len(leaf.data) >= SEEN:
-            self._seen[leaf.data] = place
+            self._seen[check64(leaf.data)] = leaf.data, place
         return place
 
     def _better(self, data: bytes, segment: Segment, engine: Engine, params: Params) -> bool:
         """Return whether an engine that accepts a leaf does better than the last one, or that has no memory for it;
         where that is doubtful, both are tried on as much of it as goes to one part."""
         content = Content((segment,))
-        if len(data) > self._spare + self._apart or not doubtful(data, content, min(SHORT_SOUND, self._doubted)):
+        # Tensors, unlike samples, are counted among general bytes already.
+        room = len(data) if segment.kind == "weights" else self._spare + self._apart
+        if len(data) > room or not doubtful(data, content, min(SHORT_SOUND, self._doubted)):
             return True
         if segment.kind == "audio":
             self._doubted -= len(data)
@@ -211,6 +228,11 @@ class Sorted:
             return again_stretch(number, place.size, place.start)
         return stream_stretch(number, place.size)
 
+    @property
+    def has_parts_of_engines(self) -> bool:
+        """Whether anything goes to another engine than the last."""
+        return any(isinstance(name, tuple) and name != APART for name in self.names)
+
     def engine(self, name: Name) -> tuple[Engine, Params] | None:
         """Return whose part a stream is; None for general bytes."""
         if name == APART:
@@ -228,7 +250,8 @@ def takes_too_much(content: Content, coding: Coding) -> bool:
 
 
 def divided(leaf: Leaf, segment: Segment, most: int) -> Iterator[Leaf]:
-    """Yield a picture's rows, or the frames of a sound, in pieces of at most `most` bytes, as far as that can be."""
+    """Yield a picture's rows, the frames of a sound or the values of a tensor in pieces of at most `most` bytes, as far
+    as that can be."""
     first, *rest = cut(leaf, segment, most)
     yield first
     for behind in rest:
@@ -236,9 +259,11 @@ def divided(leaf: Leaf, segment: Segment, most: int) -> Iterator[Leaf]:
 
 
 def cut(leaf: Leaf, segment: Segment, most: int) -> list[Leaf]:
-    """Return a picture's first rows, or the first frames of a sound, of at most `most` bytes, and the rest; the leaf
-    alone where there are no more, or none can be cut off."""
-    unit = segment.row if segment.kind == "image" else segment.stride if segment.kind == "audio" else 0
+    """Return a picture's first rows, the first frames of a sound or values of a tensor, of at most `most` bytes, and
+    the rest; the leaf alone where there are no more, or none can be cut off."""
+    unit = {"image": segment.row, "audio": segment.stride, "weights": segment.stride}.get(segment.kind, 0)
+    if segment.kind == "weights" and 0 < segment.row <= most // 2:
+        unit = segment.row
     size = segment.offset + (most - segment.offset) // unit * unit if unit else 0
     if len(leaf.data) <= most or size <= segment.offset:
         return [leaf]
@@ -257,7 +282,9 @@ def bundled(raw: bytes, found: Sorted, coding: Coding) -> tuple[Coder, bytes] | 
     memory = block_memory(coding.engines, len(raw), coding.room(len(raw)))
     account = Account(memory - streamed, most_made(len(raw), streamed))
     try:
-        if rebuild(found.plan, list(datas.values()), list(found.openers), len(raw), account) != raw:
+        if not found.openers:  # the leaves are the block
+            check(found.plan, list(map(len, datas.values())), (), len(raw), account)
+        elif rebuild(found.plan, list(datas.values()), list(found.openers), len(raw), account) != raw:
             return None
     except CorruptError:
         return None

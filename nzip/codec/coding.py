@@ -16,6 +16,8 @@ from nzip.registry import ENGINES, TRANSFORMS
 from nzip.settings import Room
 
 REPETITIVE = 4  # one place in so many with eight bytes that stand elsewhere, too
+SAMPLED, LARGE = 1 << 9, 1 << 16  # bytes of a tensor in which repeats are looked for, and of one that it is done with
+VALUES, RARE = 1 << 12, 32  # so many of its values are looked at; one in so many of them is among the others
 SHORT_SOUND = 1 << 16  # bytes of a sound in which predictors have learned little
 
 
@@ -83,7 +85,11 @@ def _transformed(raw: bytes, content: Content, sees_records: bool) -> tuple[byte
             if not 0 < len(coded) <= 2 * len(raw) or transform.inverse(coded, len(before), params) != before:
                 return raw, (), content
             # To look at the new bytes takes as long as to code some: it is done for engines that use what is seen.
-            held = transform.content(coded, held, params) if sees_records else Content((Segment("binary", len(coded)),))
+            held = (
+                transform.content(coded, held, params)
+                if sees_records
+                else Content(tuple(Segment("binary", length) for length in transform.stretches(coded)))
+            )
             specs.append(TransformSpec(transform.id, transform.version, transform.pack(params), len(coded)))
     except MemoryError:
         raise
@@ -92,9 +98,25 @@ def _transformed(raw: bytes, content: Content, sees_records: bool) -> tuple[byte
     return coded, tuple(specs), held
 
 
+def _values_again(data: bytes, segment: Segment) -> bool:
+    """Whether values of a tensor come again and again: numbers that were made, or taken from a list. Of two bytes there
+    are so few different ones that neighbours must show it."""
+    import numpy as np
+
+    width = segment.width
+    if width < 4:
+        start = (len(data) - SAMPLED) // 2
+        return estimate.repeated(data[start : start + SAMPLED]) * REPETITIVE >= 256
+    values = np.frombuffer(data, f"<u{width}", len(data) // width)
+    values = values[:: max(1, len(values) // VALUES)]
+    return (len(values) - len(np.unique(values))) * RARE >= len(values)
+
+
 def doubtful(data: bytes, content: Content, short: int = SHORT_SOUND) -> bool:
     """Return whether an engine of contexts may be better with numbers than the engine that is made for them: they
     repeat each other, as drawn pictures do, or are a sound of `short` bytes at most."""
     if content.whole.kind == "audio" and len(data) <= short:
         return True
+    if content.whole.kind == "weights":
+        return len(data) >= LARGE and _values_again(data, content.whole)
     return content.whole.numeric and estimate.repeated(data) * REPETITIVE >= 256

@@ -22,21 +22,25 @@ from nzip.codec.blocks import encode_block, encode_copied, encode_within, end_of
 from nzip.codec.coding import Coding
 from nzip.codec.like import UNKNOWN, Known, Like, encode_like
 from nzip.codec.members import MemberWriter
+from nzip.codec.search.table import Searched
 from nzip.codec.threads import Task, Workers, exclusive, thread_count
+from nzip.codec.tuned import Alike, alike, encode_tuned, same, within
 from nzip.formats.container import copies
 from nzip.formats.container.structures import Header
-from nzip.formats.content.containers.search import find
-from nzip.formats.content.continued import behind
-from nzip.formats.content.kinds import Segment
+from nzip.formats.content.containers.search import find, whole
+from nzip.formats.content.containers.tensors import files as weights
+from nzip.formats.content.continued import Begun, behind
 from nzip.formats.content.torn import Ending, Torn, ending
 from nzip.formats.openers.deflate.torn import Part
 from nzip.formats.repeats.finder import Cut, Finder
+from nzip.formats.search.gather import is_text
 from nzip.process import imported
 from nzip.settings import DEFAULT_LEVEL, LEAST_REPEATED, STORED, Settings, resolve
 
 Buffer = bytes | bytearray | memoryview
 MOST_GAIN = 64  # bytes of text that one byte of a window may stand for
 LIKE_REACH = 1 << 26  # bytes that copies reach back, at levels without any, where a file is like another
+FEW = 2048  # of a block of text that is searched so much comes from another, or nothing: both would be decoded
 _HEADER = -1
 _END = -2
 
@@ -50,7 +54,7 @@ class _Piece:
         raw: its bytes; dropped when the chunk is there.
         cut: the same without repeats, where these were looked for.
         task: what makes the chunk.
-        behind: what goes on behind its bytes, if it is pictures or sound,
+        behind: what goes on behind its bytes, if it is pictures, sound or tensors,
         torn: and if it is a deflate stream.
         offset: of the chunk in the output; known when the chunk is there.
         chunk: its part of the output, when it is there.
@@ -66,7 +70,7 @@ class _Piece:
         task: Task[bytes] | None = None,
         *,
         cut: Cut | None = None,
-        behind: Segment | None = None,
+        behind: Begun = (),
         torn: Torn | None = None,
         offset: int = 0,
         chunk: bytes | None = None,
@@ -84,21 +88,23 @@ class _Piece:
 
 
 class _Rest(NamedTuple):
-    """Input that no piece holds: where it begins in the content, what it is, and what goes on there: a picture, a sound
-    or a deflate stream."""
+    """Input that no piece holds: where it begins in the content, what it is, and what goes on there: a picture, a
+    sound, tensors or a deflate stream."""
 
     start: int
     data: bytearray
-    begun: Segment | None = None
+    begun: Begun = ()
     torn: Torn | None = None
 
 
 class _Block(NamedTuple):
-    """The next block: its bytes, the same without repeats where these were looked for, and how it ends."""
+    """The next block: its bytes, the same without repeats where these were looked for, how it ends, and what it has of
+    tensors that an old file has too."""
 
     raw: bytes
     cut: Cut | None
     ending: Ending
+    alike: Sequence[Alike] = ()
 
     @property
     def literals(self) -> bytes:
@@ -129,6 +135,9 @@ class Compressor(Closing):
         kind: `"tar"` when the content is a tar archive of one directory.
         like: a file that the content is like, as a path or its bytes; who decodes needs it as well.
         primer: one that `nzip.make_primer` made, as a path or its bytes; who decodes needs it as well.
+        searchable: whether text of several blocks gets a table of its words and times, by which `nzip.grep` finds lines
+            without decoding all. Left out, the level says so (from 2 on), and the table is at most a hundredth of the
+            rest; True writes one whatever it costs.
 
     Attributes:
         bytes_in: bytes of input taken.
@@ -156,6 +165,7 @@ class Compressor(Closing):
         kind: str | None = None,
         like: Like = None,
         primer: Like = None,
+        searchable: bool | None = None,
     ):
         settings = resolve(level, engine=engine, params=params, block_size=block_size)
         self._block_size = settings.block_size
@@ -177,6 +187,7 @@ class Compressor(Closing):
             self._reach = settings.reach or LIKE_REACH
             self._most_content = max(self._most_content, 4 * self._block_size)
         self._repeats: Finder | None = None
+        self._alike: Sequence[Alike] = ()  # tensors of the whole content that the old file has too
         self._coding = Coding(
             settings.engines,
             opened=settings.opened,
@@ -184,6 +195,7 @@ class Compressor(Closing):
             verify=verify,
             beside=settings.beside,
         )
+        self._search = Searched(searchable) if searchable or (searchable is None and settings.searched) else None
         self._writer = MemberWriter(
             Header(
                 name=name,
@@ -320,12 +332,13 @@ class Compressor(Closing):
             while self._rest.data:
                 self._cut()
             self._collect(0)
-            end = self._writer.end(self._table)
+            end = self._writer.end(self._table + self._searched())
         self._add(_Piece(_END, self.bytes_in, offset=self._made, chunk=end))
 
     def _store_rest(self) -> None:
         """Have all that is not coded yet stored as it is, which asks for neither memory nor time."""
         self._coding, self._limit = Coding((STORED,)), 0
+        self._search = None
         self._reach, self._repeats = 0, None
         for piece in self._pieces:
             if piece.chunk is None:
@@ -410,7 +423,9 @@ class Compressor(Closing):
             block = self._next(more=more)
             torn = block.ending.torn
             follows = more and self._coding.opened and torn is None
-            after = behind(block.literals, self._rest.begun) if follows else None
+            # Tensors lie where the content has them, with or without what is copied.
+            seen = block.raw if _are_tensors(self._rest.begun) or weights.begins(block.raw, 0) else block.literals
+            after = behind(seen, self._rest.begun) if follows else ()
             task = self._workers.submit(self._job(block, number))
             piece = _Piece(number, self._rest.start, block.raw, task, cut=block.cut, behind=after, torn=torn)
             self._add(piece)
@@ -429,7 +444,10 @@ class Compressor(Closing):
     def _ending(self, literals: bytes, more: bool) -> Ending:
         """Return where a block that could hold `literals` ends."""
         found, room = Ending(len(literals)), self._coding.opened
-        if room is not None and self._beside == UNKNOWN and literals:
+        begun = sum(segment.length for segment in self._rest.begun)
+        if room is not None and (begun >= len(literals) or weights.fills(literals)):
+            return found  # there are no streams in it
+        if room is not None and room.total and self._beside == UNKNOWN and literals:
             imported("numpy")
             found = ending(literals, self._rest.torn, self._block_size, room, more)
         if more and found == Ending(len(literals)) and literals:
@@ -439,7 +457,9 @@ class Compressor(Closing):
     def _job(self, block: _Block, number: int) -> Callable[[], bytes]:
         """Return what makes the chunk of a block."""
         known, begun, parts = self._beside, self._rest.begun, block.ending.parts
-        return partial(_coded, block.raw, block.cut, self._coding, known, number, begun, parts)
+        if _are_tensors(begun) and block.cut is not None and block.cut.copies:
+            begun = ()  # what is left of them lies elsewhere
+        return partial(_coded, block.raw, block.cut, self._coding, known, number, begun, parts, block.alike)
 
     def _collect(self, most_waiting: int) -> None:
         """Add finished chunks to the index, in order; wait for the oldest while more than `most_waiting` wait."""
@@ -451,10 +471,16 @@ class Compressor(Closing):
                     return
                 piece.offset = self._made
                 piece.chunk = piece.task.result()
+            if self._search is not None:
+                self._search.add(piece.number, piece.raw)
             self._writer.add(piece.number, piece.raw, piece.chunk)
             piece.raw, piece.task = b"", None
             if piece.cut is not None:
                 piece.cut = piece.cut._replace(literals=b"", copies=())
+
+    def _searched(self) -> bytes:
+        """Return the chunk for searches; nothing where there is none."""
+        return b"" if self._search is None else self._search.chunk(self._writer.size)
 
     # ---- repeats
 
@@ -477,15 +503,30 @@ class Compressor(Closing):
 
     def _without_repeats(self, raw: bytes, repeats: Finder, more: bool) -> _Block:
         """Return the next block, what it copies left out."""
+        if self._old is not None and not self._rest.start:
+            self._alike = alike(raw, self._old)
+        tensors = within(self._alike, self._rest.start, self._rest.start + len(raw))
+        if self._old is not None and tensors and not same(tensors, raw, self._old):
+            cut = repeats.cut(self._block_size, block=raw, apart=[(each.start, each.stop) for each in tensors])
+            return _Block(raw[: cut.size], cut, Ending(len(cut.literals)), within(tensors, 0, cut.size))
         files: list[tuple[int, int]] = []
         if self._coding.opened and self._old is None and repeats.copies:
             files = [(part.start, part.stop) for part in self._ending(raw, more).parts]
-            files = sorted(files + [(each.start, each.stop) for each in find(raw)])
-        cut = repeats.cut(self._block_size, files)
+            spans = whole(find(raw))
+            if _are_tensors(self._rest.begun):
+                held = min(len(raw), sum(segment.length for segment in self._rest.begun))
+                spans = [(0, held), *(span for span in spans if span[0] >= held)]
+            files = sorted(files + spans)
+        least = self._block_size // FEW if self._search is not None and is_text(raw) else 0
+        cut = repeats.cut(self._block_size, files, least, raw)
         found = self._ending(cut.literals, more)
         if found.size < len(cut.literals):
-            cut = repeats.cut(found.size, files)
+            cut = repeats.cut(found.size, files, least, raw)
         return _Block(raw[: cut.size], cut, found)
+
+
+def _are_tensors(begun: Begun) -> bool:
+    return any(segment.kind == "weights" for segment in begun)
 
 
 def _coded(
@@ -494,14 +535,17 @@ def _coded(
     coding: Coding,
     known: Known,
     before: int,
-    begun: Segment | None = None,
+    begun: Begun = (),
     parts: Sequence[Part] = (),
+    alike: Sequence[Alike] = (),
 ) -> bytes:
     """Return the chunk of a block: with what it copies where repeats were looked for, and by what is known beside."""
     literals, found = (raw, []) if cut is None else (cut.literals, list(cut.copies))
     packed = copies.pack(found, raw, len(literals))
     chunk = None
-    if known.old is not None:
+    if known.old is not None and alike:
+        chunk = encode_tuned(literals, coding, known.old, alike, found, packed, len(raw))
+    if known.old is not None and chunk is None:
         chunk = encode_like(literals, coding, known.old, before, found, packed, len(raw))
     elif known.primer is not None:
         chunk = known.primer.encode(literals, coding, packed, len(raw))
@@ -524,6 +568,7 @@ def compress(
     verify: bool | None = None,
     like: Like = None,
     primer: Like = None,
+    searchable: bool | None = None,
 ) -> bytes:
     """Return `data` as an nzip file of one member; see `Compressor` for the arguments."""
     with Compressor(
@@ -536,5 +581,6 @@ def compress(
         verify=verify,
         like=like,
         primer=primer,
+        searchable=searchable,
     ) as compressor:
         return compressor.compress(data) + compressor.flush()

@@ -77,7 +77,7 @@ class Decompressor(Closing):
         self._lock = threading.RLock()
         self._parser = Parser(self._admit)
         self._queue: deque[_Waiting] = deque()
-        self._ready = bytearray()
+        self._ready: bytes | bytearray = b""  # a block as it came, as long as it is the only one, and is given whole
         self._hash = xxhash.xxh3_64()
         self._past = Past(0)
         self._kept = 0  # bytes that it takes
@@ -180,8 +180,12 @@ class Decompressor(Closing):
         if self._failure is not None and not self._ready:
             raise self._failure
         count = len(self._ready) if max_length < 0 else min(max_length, len(self._ready))
-        out = bytes(self._ready[:count])
-        del self._ready[:count]
+        if count == len(self._ready):
+            out, self._ready = bytes(self._ready), b""
+        else:
+            self._ready = kept = _growing(self._ready)
+            out = bytes(kept[:count])
+            del kept[:count]
         if self._failure is None:
             self.eof = self._parser.finished and not self._queue and not self._ready
         self.needs_input = stalled and not self.eof and not self._ready and not self._input_ended
@@ -263,7 +267,11 @@ class Decompressor(Closing):
         self._collected += 1
         self._hash.update(raw)
         self.output_size += len(raw)
-        self._ready += raw
+        if self._ready:
+            self._ready = _growing(self._ready)
+            self._ready += raw
+        else:
+            self._ready = raw
 
     def _finish(self) -> None:
         if self._end is not None and self._hash.intdigest() != self._end.check:
@@ -297,6 +305,10 @@ class Decompressor(Closing):
                 error, blocks + parser.blocks - 1, before + self._admitted - header.raw_size, header.raw_size
             )
         return at_block(error, blocks + parser.blocks, before + self._admitted, None)
+
+
+def _growing(data: bytes | bytearray) -> bytearray:
+    return data if isinstance(data, bytearray) else bytearray(data)
 
 
 class Contents(Closing):
@@ -401,7 +413,4 @@ def decompress(
         like=like,
         primer=primer,
     ) as contents:
-        out = bytearray()
-        while piece := contents.read():
-            out += piece
-        return bytes(out)
+        return b"".join(iter(contents.read, b""))

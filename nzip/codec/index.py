@@ -11,12 +11,12 @@ import os
 from array import array
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from nzip.codec.blocks import DEFAULT_MAX_MEMORY, ENTRY_MEMORY, Limits
 from nzip.codec.members import Window, read_at, walk
 from nzip.errors import CorruptError, LimitError, NzipError
-from nzip.formats.container.entries import TABLE_HEAD, chunk_size
+from nzip.formats.container import entries, search
 from nzip.formats.container.structures import MAX_HEADER, TRAILER_MAGIC, End, Header
 from nzip.formats.container.wire import Reader
 
@@ -34,11 +34,22 @@ class Place:
     raw_size: int
 
 
+class Gap(NamedTuple):
+    """Optional chunks behind the blocks of a member: its first block and the one behind its last, their place and
+    size."""
+
+    first: int
+    stop: int
+    offset: int
+    size: int
+
+
 class Places:
     """The places of the blocks of a file that are not empty, in order; 20 bytes each.
 
     Attributes:
         raw_size: decoded bytes of all.
+        gaps: what stands between the blocks of a member and its end.
     """
 
     def __init__(self) -> None:
@@ -51,6 +62,7 @@ class Places:
         self._member_firsts = array("Q")  # number of the first block of each member, ascending,
         self._member_offsets = array("Q")  # and where the member begins
         self.raw_size = 0
+        self.gaps: list[Gap] = []
 
     def __len__(self) -> int:
         return len(self._offsets)
@@ -87,6 +99,11 @@ class Places:
             self._ends.append(len(self))
             self._checks.append(check)
 
+    def add_gap(self, first: int, offset: int, size: int) -> None:
+        """Say what stands behind the blocks of the member whose first is number `first`."""
+        if size and first < len(self):
+            self.gaps.append(Gap(first, len(self), offset, size))
+
     def at(self, position: int) -> int:
         """Return the number of the block that holds a byte of the content; -1 where none does."""
         return bisect_right(self._raw_offsets, position) - 1 if 0 <= position < self.raw_size else -1
@@ -121,6 +138,7 @@ def load_index(file: BinaryIO, max_memory: int = DEFAULT_MAX_MEMORY) -> Places:
                 places.begin_member(offset)
             elif isinstance(event, End):
                 places.close_member(first, event.check)
+                places.add_gap(first, offset - event.gap, event.gap)
             elif event.header.raw_size:
                 places.add(offset, event.header.size, event.header.raw_size)
                 if len(places) % 4096 == 0:
@@ -135,6 +153,7 @@ def load_index(file: BinaryIO, max_memory: int = DEFAULT_MAX_MEMORY) -> Places:
             places.add(offset, entry.chunk_size, entry.raw_size)
             offset += entry.chunk_size
         places.close_member(first, end.check)
+        places.add_gap(first, offset, end.gap)
     return places
 
 
@@ -152,8 +171,8 @@ def members_from_the_end(file: BinaryIO, max_memory: int = DEFAULT_MAX_MEMORY) -
         if header.solo or header.size != end.header_size:
             raise CorruptError("the end index does not belong to the header it leads to")
         # What a gap hides is only known after a walk: optional chunks, or blocks of a file made to read differently
-        # from the front. The one gap that this version writes holds a table, which is seen at its beginning.
-        if end.index.has_gaps or (end.gap and not _is_table(file, position - end.size - end.gap, end.gap)):
+        # from the front. The gaps that this version writes hold tables, which are seen at their beginnings.
+        if end.index.has_gaps or (end.gap and not _is_tables(file, position - end.size - end.gap, end.gap)):
             return None
         if header.content_size is not None and header.content_size != end.raw_size:
             return None
@@ -165,9 +184,14 @@ def members_from_the_end(file: BinaryIO, max_memory: int = DEFAULT_MAX_MEMORY) -
     return found[::-1]
 
 
-def _is_table(file: BinaryIO, offset: int, size: int) -> bool:
-    """Whether the table of a directory's entries fills `size` bytes at `offset`."""
-    return chunk_size(read_at(file, offset, min(size, TABLE_HEAD))) == size
+def _is_tables(file: BinaryIO, offset: int, size: int) -> bool:
+    """Whether tables of a directory's entries and for searches, at most one of each and in this order, fill `size`
+    bytes at `offset`."""
+    for of in (entries.chunk_size, search.chunk_size):
+        found = of(read_at(file, offset, min(size, entries.TABLE_HEAD)))
+        if found is not None and found <= size:
+            offset, size = offset + found, size - found
+    return not size
 
 
 def last_member(file: BinaryIO, position: int) -> tuple[int, End] | None:

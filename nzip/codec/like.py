@@ -6,7 +6,7 @@ import hashlib
 import mmap
 import os
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from nzip.codec.coding import Coding
 from nzip.errors import CorruptError, FileError, UnsupportedError
@@ -19,6 +19,7 @@ from nzip.formats.repeats.beside import MARGIN, WHOLE, heads, size_of
 from nzip.formats.repeats.finder import FAR, Finder
 from nzip.models.base import Beside, Engine
 from nzip.outputs import named
+from nzip.params import Params
 from nzip.process import imported
 from nzip.registry import ENGINES
 
@@ -131,21 +132,8 @@ class Primer(Old):
         size = len(literals) + len(self)
         fitted = engine.fit(engine.alone(params, kept=True), size)
         payload = engine.encode_beside(literals, fitted, None, Beside(self.text, kept=True))
-        if len(payload) >= len(literals):
-            return None
-        header = BlockHeader(
-            engine=engine.id,
-            engine_version=engine.version,
-            memory=unpack_memory(pack_memory(engine.memory(fitted, size) + KEPT)),
-            packed=engine.pack(fitted),
-            transforms=(),
-            raw_size=raw_size,
-            payload_size=len(packed) + len(payload),
-            copies_size=len(packed),
-            literal_size=len(literals),
-            primed=True,
-        )
-        return header.encode(literals, packed + payload)
+        memory = engine.memory(fitted, size) + KEPT
+        return finished(literals, engine, fitted, memory, payload, packed, raw_size, primed=True)
 
     def decode(self, header: BlockHeader, payload: bytes) -> bytes:
         """Return the literals of a block behind the primer.
@@ -260,19 +248,34 @@ def encode_like(
         return None
     fitted = engine.fit(engine.alone(params), len(literals) + read.size)
     payload = engine.encode_beside(literals, fitted, detect(literals, apart=engine.sees_records), read)
+    memory = engine.memory(fitted, len(literals) + read.size)
+    return finished(literals, engine, fitted, memory, payload, packed, raw_size, beside=(margin, read.size))
+
+
+def finished(
+    literals: bytes, engine: Engine, fitted: Params, memory: int, payload: bytes, packed: bytes, raw_size: int,
+    **read: Any,
+) -> bytes | None:  # fmt: skip
+    """Return the chunk of a block that reads what stands beside it; None where its payload is no shorter.
+
+    Args:
+        literals, packed, raw_size: as for `encode_copied`.
+        engine, fitted, memory, payload: what codes the literals, and what that came to.
+        read: what the header says of what is read.
+    """
     if len(payload) >= len(literals):
         return None
     header = BlockHeader(
         engine=engine.id,
         engine_version=engine.version,
-        memory=unpack_memory(pack_memory(engine.memory(fitted, len(literals) + read.size))),
+        memory=unpack_memory(pack_memory(memory)),
         packed=engine.pack(fitted),
         transforms=(),
         raw_size=raw_size,
         payload_size=len(packed) + len(payload),
         copies_size=len(packed),
         literal_size=len(literals),
-        beside=(margin, read.size),
+        **read,
     )
     return header.encode(literals, packed + payload)
 
@@ -303,6 +306,11 @@ def decode_like(header: BlockHeader, payload: bytes, old: Old | None, before: in
     margin, size = header.beside
     if engine.memory(params, header.literal_size + size) > header.memory:
         raise CorruptError("a block needs more memory than its header states")
+    if engine.refers:
+        if (margin, size) != (WHOLE, header.literal_size):
+            raise CorruptError("a block reads another number of bytes than its header says")
+        imported("numpy", *engine.imports)
+        return engine.decode_beside(payload[header.copies_size :], header.literal_size, params, Beside(file=old.data))
     packed = payload[: header.copies_size]
     copies = list(Copies(packed, header.raw_size, header.literal_size, before + 1)) if packed else []
     most = size_of(heads(copies, before, header.literal_size, len(old), margin))

@@ -16,6 +16,7 @@ SOURCE = b"def main(arguments):\n    for name in arguments:\n        print(name)
 # Modules with a function `prepare`.
 ROOMS = {
     "entropy coders": "nzip.entropy.prepare",
+    "searches": "nzip.formats.search.gather",
     "tokens": "nzip.codec.tokens.tokenizer",
     "latent codecs": "nzip.models.latent.codecs",
 }

@@ -11,7 +11,7 @@ import io
 from array import array
 from bisect import bisect_right
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, BinaryIO, NamedTuple, cast
 
@@ -181,8 +181,30 @@ class ContentReader(io.RawIOBase):
         inside = self._pos - places[number].raw_offset
         return self._decoded(number)[inside : inside + count]
 
-    def _decoded(self, number: int) -> bytes:
-        """Return block `number`, and have the blocks after it decoded meanwhile."""
+    @property
+    def source(self) -> BinaryIO:
+        """The file under this one, which `places` are in."""
+        return self._file
+
+    def places(self) -> Places:
+        """Return where all blocks are. From then on what is read is sought in them.
+
+        Raises:
+            CorruptError, UnsupportedError, LimitError: as `load_index`.
+        """
+        return self._index()
+
+    def block(self, number: int, following: Sequence[int] = ()) -> bytes:
+        """Return the content of block `number`, and have those `following` decoded meanwhile, which are asked for next.
+
+        Raises:
+            CorruptError, UnsupportedError, LimitError: it cannot be decoded.
+        """
+        return self._decoded(number, following)
+
+    def _decoded(self, number: int, wanted: Sequence[int] | None = None) -> bytes:
+        """Return block `number`, and have the blocks after it that are `wanted` decoded meanwhile; the next ones, where
+        that is not said."""
         raw = self._kept.get(number)
         if raw is not None:
             self._kept.move_to_end(number)
@@ -210,9 +232,12 @@ class ContentReader(io.RawIOBase):
             raise at_block(error, number, place.raw_offset, place.raw_size) from None
         self._ahead.popleft()
         # Only a reader that goes from block to block gains from reading ahead.
-        if self._workers.count > 1 and number == self._last + 1:
+        if self._workers.count > 1 and (wanted is not None or number == self._last + 1):
             following = self._ahead[-1][0] + 1 if self._ahead else number + 1
-            for ahead in range(following, min(number + 1 + self._workers.count, len(self._index()))):
+            stop = min(number + 1 + self._workers.count, len(self._index()))
+            for ahead in range(following, stop) if wanted is None else wanted[: self._workers.count]:
+                if ahead < following:
+                    continue
                 try:
                     header, payload = self._load(ahead)
                 except NzipError:

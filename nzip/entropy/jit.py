@@ -615,9 +615,9 @@ def _kind(argument: Any) -> str:
     if isinstance(argument, int):
         return "i" if -(1 << 63) <= argument < 1 << 63 else ""
     flags = getattr(argument, "flags", None)
-    if flags is None or argument.ndim != 1 or not (flags.c_contiguous and flags.aligned and flags.writeable):
+    if flags is None or argument.ndim != 1 or not (flags.c_contiguous and flags.aligned):
         return ""
-    return str(argument.dtype.str)
+    return str(argument.dtype.str) if flags.writeable else f"read {argument.dtype.str}"
 
 
 _ARRAY = ["ptr", "ptr", "i64", "i64", "ptr", "i64", "i64"]

@@ -16,7 +16,8 @@ ALIGNED = 64  # bytes: a cache line, and the widest vector
 if not COMPILED:
 
     def zeros(count: int, kind: Any) -> Array:
-        return np.zeros(count, {"u8": np.uint8, "i32": np.int32, "i64": np.int64, "u64": np.uint64}[kind.__name__])
+        kinds = {"u8": np.uint8, "i32": np.int32, "u32": np.uint32, "i64": np.int64, "u64": np.uint64}
+        return np.zeros(count, kinds[kind.__name__])
 
 else:
     from llvmlite import ir

@@ -25,11 +25,16 @@ class Beside(NamedTuple):
         text: bytes to be read before it.
         heads: in order, places in the block and what stood before the byte there, of which the block holds nothing.
         kept: the same text, and no heads, stand beside many blocks: an engine may keep what it learned of it.
+        file: the whole old file, for an engine that refers to it.
+        bases: when encoding, where in that file what each segment of the block's content resembles begins; -1 for
+            nothing.
     """
 
     text: bytes = b""
     heads: Sequence[tuple[int, bytes]] = ()
     kept: bool = False
+    file: bytes | memoryview = b""
+    bases: Sequence[int] = ()
 
     @property
     def size(self) -> int:
@@ -51,12 +56,16 @@ class Engine(ABC):
         verifies: blocks are decoded after they are encoded unless the caller says otherwise.
         cuts: `encode_within` is there.
         learns_beside: `encode_beside` and `decode_beside` are there.
+        refers: they are there, read nothing before the block, and are given the whole old file, to which payloads
+            refer.
         offered: users may ask for it; not so where its blocks are what only another part of nzip makes.
         imports: modules that coding needs; imported whole before it begins.
         sees_records: whether contexts tell it a byte's place in its record and the byte above it, so that transforms
             which only sort bytes give it nothing.
         takes_transformed: whether transforms may rewrite a block before it; not so where it codes what `content`
             says as what it is.
+        takes_copies: whether repeats may be taken out of a block before it; not so where its bytes count by their
+            places.
         fallback: an engine and its parameters that code a block where this one fails, or does not make it smaller
             than that one does; None for none.
     """
@@ -68,10 +77,12 @@ class Engine(ABC):
     verifies: ClassVar[bool] = False
     cuts: ClassVar[bool] = False
     learns_beside: ClassVar[bool] = False
+    refers: ClassVar[bool] = False
     offered: ClassVar[bool] = True
     imports: ClassVar[tuple[str, ...]] = ("numpy",)
     sees_records: ClassVar[bool] = True
     takes_transformed: ClassVar[bool] = True
+    takes_copies: ClassVar[bool] = True
     fallback: ClassVar[tuple[str, dict[str, Any]] | None] = None
 
     def pack(self, params: Params) -> bytes:
@@ -110,6 +121,10 @@ class Engine(ABC):
             ValueError: a parameter is unknown or out of range.
         """
         return self.parameters.check(params)
+
+    def falls_back(self, params: Params) -> tuple[str, dict[str, Any]] | None:
+        """Return `fallback`, or None where these parameters ask for what it cannot give."""
+        return self.fallback
 
     def rivals(self, params: Params, size: int) -> list[dict[str, Any]]:
         """Return other parameters that may do better with a block of `size` bytes, and are quick to try."""

@@ -70,7 +70,15 @@ class ZstdEngine(Engine):
     def encode(self, block: bytes, params: Params, content: Content | None = None) -> bytes:
         level, window = self.parameters.check(params).values()
         settings = self._settings(level, window, len(block), long=_long(len(block)))
-        return zstandard.ZstdCompressor(compression_params=settings).compress(block)
+        compressor = zstandard.ZstdCompressor(compression_params=settings)
+        if content is None or len(content.segments) == 1:
+            return compressor.compress(block)
+        # Unlike bytes are in blocks of their own, with tables of their own.
+        stream, out, at = compressor.compressobj(size=len(block)), [], 0
+        for segment in content.segments:
+            out += [stream.compress(block[at : at + segment.length]), stream.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)]
+            at += segment.length
+        return b"".join((*out, stream.flush()))
 
     learns_beside = True
 

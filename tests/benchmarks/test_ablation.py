@@ -61,7 +61,7 @@ class TestCm:
     @pytest.mark.parametrize("number", NORMAL)
     def test_lists_the_parts_of_each_preset(self, script: ModuleType, number: int) -> None:
         full = NORMAL[number]
-        found = named(script.without(full, range(5)))
+        found = named(script.without(full, range(7)))
         parts = sum(len(mixture.contexts) + len(mixture.sets) for mixture in full.mixtures)
         assert sum(" context " in name or " set " in name for name in found) == parts
         # What is left out by another parameter than the preset, and what only adds where it is not there already.
@@ -151,6 +151,33 @@ class TestPcm:
         assert [row["without"] for row in found["rows"]] == ["nothing", "all filters"]
         assert (found["engine"], found["preset"], found["files"]) == ("pcm", 1, ["sound.wav"])
         assert found["rows"][0]["ns_per_byte"] > 0
+
+
+class TestTensors:
+    name = "tensors_ablation"
+
+    def test_each_text_that_is_replaced_is_there_once(self, script: ModuleType) -> None:
+        for (preset, _), table in script.TABLES.items():
+            variants = [variant for variant in table.values() if variant.changes]
+            replaced = [script.changed(script.source_of(preset), variant.changes) for variant in variants]
+            assert len(set(replaced)) == len(replaced)
+            for source in replaced:
+                compile(source, "variant", "exec")
+
+    def test_runs(self, script: ModuleType, tmp_path: Path) -> None:
+        from models.tensor import made
+
+        values = made.floats(20_000, 3)
+        for name, away in (("base", 0.0), ("new", 0.001)):
+            layer = made.packed([value + away for value in values], "BF16")
+            (tmp_path / name).write_bytes(made.safetensors([("a", "BF16", (200, 100), layer)]))
+        found = run(script, tmp_path, tmp_path / "new", "--preset", 1, "--only", "digit")
+        found = run(
+            script, tmp_path, tmp_path / "new", "--preset", 1, "--like", tmp_path / "base", "--only", "older values"
+        )
+        assert [row["without"] for row in found["preset 1"]["rows"]] == ["nothing", "a digit with the exponent"]
+        sizes = {row["without"]: row["bytes"] for row in found["preset 1 beside base"]["rows"]}
+        assert sizes["nothing"] < sizes["groups by the older values' sizes"] < sizes["older values"] < 40_000
 
 
 class TestMidicoth:

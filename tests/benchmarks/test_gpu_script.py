@@ -64,12 +64,16 @@ def test_all_parts(work: Path) -> None:
     assert "says nothing of any GPU" in found["note"]
     assert "rehearsal" in found["device"]
     assert list(found["units"]) == [
-        "env", "exact/tiny/7", "exact/file", "latents/walloc-12", "speed/tiny/7", "speed/latents/walloc-12",
+        "env", "exact/tiny/7", "exact/file", "exact/tensors", "latents/walloc-12", "speed/tiny/7", "speed/tensors",
+        "speed/latents/walloc-12",
     ]  # fmt: skip
     exact = found["units"]["exact/tiny/7"]
     for key in ("same_model", "same_steps", "same_prefill", "same_bytes_written", "cpu_bytes_read", "graphs"):
         assert exact[key] is True
+    for key in ("same_bytes_read", "same_bytes_written", "damage_noticed"):
+        assert found["units"]["exact/tensors"][key] is True
     assert found["units"]["speed/tiny/7"]["encode_kb_s"] > 0
+    assert found["units"]["speed/tensors"]["decode_mb_s"] > 0
     assert (found["left"], found["wrong"]) == ([], [])
     assert json.loads((work / "out" / "gpu.json").read_bytes()) == found
 

@@ -127,7 +127,7 @@ class TestCompress:
         result = run("compress", "-1", "-M", "20K", "text")
         assert result.exit_code == 1
         assert re.fullmatch(
-            r"nzip: text: compressing needs [\d.]+ KiB of memory and the limit is 20 KiB; raise it \(-M\), "
+            r"nzip: text: compressing needs [\d.]+ [KM]iB of memory and the limit is 20 KiB; raise it \(-M\), "
             r"or take a lower level or smaller blocks \(-B\)",
             one_line(result.stderr),
         )

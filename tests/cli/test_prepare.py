@@ -123,7 +123,8 @@ def test_all_is_compiled_ahead(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "nzip", "prepare", "--dir", str(folder), "--json"]
     values = json.loads(subprocess.run(words, capture_output=True, check=True).stdout)
     kept = {path.name.partition("-")[0] for path in folder.iterdir()}
-    assert _kernels() - kept == {"frames.contexts"}  # training alone uses it
+    learning = {f"learning_kernel.{name}" for name in ("scaled", "met", "believed", "_blurred", "smoothed")}
+    assert _kernels() - kept == {"frames.contexts", *learning}  # training alone uses them
     again = json.loads(subprocess.run(words, capture_output=True, check=True).stdout)
     assert (again["compiled"], again["files"]) == (0, values["files"])
     folder.chmod(0o555)

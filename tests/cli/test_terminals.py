@@ -19,9 +19,10 @@ PLACES = {
 }
 HELPS = [
     "", "compress", "decompress", "test", "list", "info", "levels", "bench", "corpora", "corpora list", "corpora fetch",
-    "corpora verify", "models", "models list", "models latent", "models pull", "models add", "models verify",
-    "models remove", "train", "tokenize", "completion", "eval", "eval ratio", "eval kolmogorov", "eval intelligence",
-    "eval capacity", "eval learnability", "eval ncd", "eval classify", "eval align", "eval perception",
+    "corpora verify", "models", "models list", "models latent", "models records", "models pull", "models add",
+    "models verify", "models remove", "train", "tokenize", "completion", "eval", "eval ratio", "eval kolmogorov",
+    "eval intelligence", "eval capacity", "eval learnability", "eval ncd", "eval classify", "eval align",
+    "eval perception",
 ]  # fmt: skip
 LINES = [
     (["list", "-v", NAME], 0),

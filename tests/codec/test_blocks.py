@@ -207,3 +207,13 @@ def test_a_sound_in_an_archive_is_nearly_as_small_as_alone(level: int) -> None:
     assert block.engine == "bundle"
     alone = sum(len(nzip.compress(member, level)) for member in members)
     assert len(packed) < alone + alone // 50 + 200
+
+
+def test_nucleotides_that_repeat_are_opened_only_where_there_is_an_engine_for_them():
+    dice = random.Random(18)
+    letters = "".join(dice.choice("ACGT") for _ in range(3001))
+    data = "\n".join(letters[dice.randrange(9) :] for _ in range(40)).encode()
+    for level, engine in ((2, "zstd"), (6, "bundle")):
+        block = nzip.inspect(io.BytesIO(nzip.compress(data, level=level))).blocks[0]
+        assert block.engine == engine
+        assert block.payload_size < len(data) // 30

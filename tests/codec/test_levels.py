@@ -19,8 +19,10 @@ def test_levels_are_1_to_9():
 def test_engines_of_the_levels():
     engines = [[engine for engine, _ in level.engines] for level in nzip.levels().values()]
     assert [each[-1] for each in engines] == ["zstd"] * 2 + ["cmfast"] * 2 + ["cm"] * 2 + ["cmstrong"] * 3
-    content = ["jpeg", "pix", "pcm"]
-    assert [each[:-1] for each in engines] == [[]] * 2 + [content] * 2 + [["bilevel", *content]] * 5
+    content, genomes = ["tensor", "jpeg", "pix", "pcm"], ["dna", "reads"]
+    assert [each[:-1] for each in engines] == (
+        [["tensor"]] * 2 + [[*genomes, *content]] * 2 + [[*genomes, "bilevel", *content]] * 5
+    )
 
 
 def test_a_level_can_be_read():

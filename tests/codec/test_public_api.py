@@ -43,6 +43,7 @@ NAMES = [
     "decompress_signal",
     "detokenize",
     "engines",
+    "grep",
     "inspect",
     "latents",
     "levels",
@@ -60,7 +61,7 @@ NAMES = [
 
 SIGNATURES = {
     "compress": "(data, level=6, *, engine=None, params=None, threads=1, block_size=None, window_bits=None, "
-    "verify=None, like=None, primer=None)",
+    "verify=None, like=None, primer=None, searchable=None)",
     "decompress": "(data, *, max_output_size=None, max_memory=2147483648, threads=1, like=None, primer=None)",
     "open": "(filename, mode='rb', *, level=6, threads=1, max_memory=2147483648, encoding=None, errors=None, "
     "newline=None, **settings)",
@@ -71,7 +72,8 @@ SIGNATURES = {
     "salvage": "(source, *, lost='zeros', max_memory=2147483648, threads=1, unplaced=False, max_output_size=None, "
     "like=None, primer=None)",
     "Compressor": "(level=6, *, engine=None, params=None, threads=1, block_size=None, window_bits=None, verify=None, "
-    "content_size=None, name=None, mode=None, mtime_ns=None, kind=None, like=None, primer=None)",
+    "content_size=None, name=None, mode=None, mtime_ns=None, kind=None, like=None, primer=None, "
+    "searchable=None)",
     "conditional": "(data, level=6, *, engine=None, params=None, most=65536)",
     "Compressor.compress": "(self, data)",
     "Compressor.flush": "(self)",

@@ -53,7 +53,7 @@ def test_its_formula_gives_the_memory(preset: int) -> None:
         both = size + read
         cells = 1 << min(22, max(10, (both - 1).bit_length()))
         cells += 16 << min(18, max(8, both.bit_length() - 1))
-        cells += 2_166_784
+        cells += 2_260_352
         direct = set()
         for mixture in mixtures:
             n, sets = len(mixture.contexts), naive.Mixing(mixture, naive.Slots(8)).sets

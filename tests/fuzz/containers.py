@@ -24,6 +24,7 @@ LONGEST = 1 << 13  # bytes of a seed
 def files() -> list[bytes]:
     """Return small files with containers in them, and such in each other."""
     from formats.openers.made import Member, apng_of, gzip_of, image_header, png_of, zip_of, zlib_of
+    from formats.openers.made_sequences import dna, fasta, placed, reads
 
     words = text(1, 3000)
     rows = b"".join(b"\2" + bytes(x * y % 251 for x in range(30)) for y in range(40))
@@ -48,6 +49,9 @@ def files() -> list[bytes]:
         b"data:image/png;base64," + base64.b64encode(picture) + b" and " + words[:300].hex().encode(),
         photograph + words[:400] + b"\xff\xd9",
         b"\x89HDF\r\n\x1a\n" + bytes(8) + b"\2\0\x08\0\1\0\1\0shuffle\0\4\0\0\0" + zlib_of(rows),
+        fasta(dna(1000, 1)) + fasta(dna(300, 2).lower() + "NNN", 50, "\r\n"),
+        reads(12),
+        placed(15),
     ]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from nzip.registry import ENGINES
 
 from . import mutate, wire
 from .containers import files
-from .lossless import FileTarget, member_of
+from .lossless import FileTarget, member_of, solo
 from .samples import bitmap, text
 from .target import MEBI, Target
 from .wire import Chunk, Member
@@ -130,6 +130,46 @@ class BilevelTarget(KindTarget):
         ]
 
 
+class CircuitTarget(KindTarget):
+    """Records, by two small models."""
+
+    name = "circuit"
+    share = 2.0
+
+    def made(self) -> list[list[Member]]:
+        from models.circuit_files import circuit, records
+
+        from nzip.models.circuit import models
+
+        known = [models.keep(circuit(bits).packed, "a circuit").id for bits in (10, 0)]
+        raws = [b"P5 3 2 255\n" + records(30), records(50, 3) + b"ab"]
+        return [[solo("circuit", raw, id=id_, apart=apart)] for raw in raws for id_ in known for apart in range(3)]
+
+
+class DnaTarget(KindTarget):
+    name = "dna"
+    share = 2.0
+
+    def made(self) -> list[list[Member]]:
+        raw = Random(3).randbytes(150) * 2
+        whole = Segment("nucleotides", len(raw), confidence=100)
+        return [[told("dna", raw, whole, preset=preset)] for preset in (1, 2, 3)]
+
+
+class ReadsTarget(KindTarget):
+    name = "reads"
+    share = 4.0
+
+    def made(self) -> list[list[Member]]:
+        r, seeds = Random(4), []
+        for preset in (1, 2):
+            lines = b"".join(bytes(r.choice(b"FFF:,#") for _ in range(20 + r.randrange(2))) + b"\n" for _ in range(9))
+            raw = bytes((len(lines) & 127 | 128, len(lines) >> 7)) + lines + r.randbytes(len(lines) // 4)
+            one = Segment("sequenced", len(raw), confidence=100)
+            seeds += [[told("reads", raw, one, preset=preset)], [told("reads", raw * 2, one, one, preset=preset)]]
+        return seeds
+
+
 class JpegTarget(KindTarget):
     name = "jpeg"
     share = 4.0
@@ -171,4 +211,6 @@ class BundleTarget(KindTarget):
         return seeds
 
 
-TARGETS: list[type[Target]] = [PixTarget, PcmTarget, BilevelTarget, JpegTarget, BundleTarget]
+TARGETS: list[type[Target]] = [
+    PixTarget, PcmTarget, BilevelTarget, CircuitTarget, DnaTarget, ReadsTarget, JpegTarget, BundleTarget,
+]  # fmt: skip

@@ -54,9 +54,9 @@ def test_every_engine_and_transform_has_seeds(monkeypatch: pytest.MonkeyPatch) -
     with monkeypatch.context() as patch:  # to encode them takes long
         patch.setattr(lossless, "solo", lambda engine, raw, **params: engines.append(engine))
         EnginesTarget().made()
-    # Targets of their own: the container's has stored blocks and bundles, those of `lm` and of lossy files what takes
-    # a model.
-    assert set(engines) == set(ENGINES) - {"store", "lm", "latents", "bundle"}
+    # Targets of their own: the container's has stored blocks and bundles; those of `lm`, records and lossy files what
+    # takes a model.
+    assert set(engines) == set(ENGINES) - {"store", "lm", "latents", "bundle", "circuit"}
     seeds = [chunk.transforms for seed in TransformTarget().made() for member in seed for chunk in member.chunks]
     assert {TRANSFORMS.name_of(spec[0]) for chain in seeds for spec in chain} == set(TRANSFORMS)
 

@@ -55,6 +55,7 @@ BLOCKS = {
 }
 if JIT_OFF:
     BLOCKS = {about: block[:40] for about, block in BLOCKS.items()}
+CIRCUITS = {"a2e2ecc0ffc3127c": 10, "b7affc5b0a2d5aed": 0}  # of models of records, with bits of tables
 SEVERAL = "several types"  # of bytes in one block
 MAP = [
     Stretch(TEXT, 30), Stretch(BINARY, 20, 4), Stretch(IMAGE, 31, 12, 3, phase=5), Stretch(AUDIO, 21, 0, 4, 2, phase=1),
@@ -111,7 +112,7 @@ class Case:
         engine, params = self.coder, self.coder.fit(self.params, len(block))
         if isinstance(engine, ContextMixing) and block == BLOCKS[SEVERAL]:
             return engine.encode_stretches(block, params, MAP)
-        return engine.encode(block, params, detect(block))
+        return engine.encode(block, params, _tensors(block) if self.engine == "tensor" else detect(block))
 
 
 # What an encoder may choose, the types of stretches, these references take from its payload. They read no primers but
@@ -231,6 +232,13 @@ def _naive_pcm(block: bytes, params: Mapping[str, Any], payload: bytes) -> bytes
     return naively
 
 
+def _naive_circuit(block: bytes, params: Mapping[str, Any], payload: bytes) -> bytes:
+    import naive_circuit as naive
+    from models.circuit_files import circuit
+
+    return naive.encode(block, payload, circuit(CIRCUITS[params["id"]]).packed, params["apart"])
+
+
 def _naive_bilevel(block: bytes, params: Mapping[str, Any], payload: bytes) -> bytes:
     import naive_bilevel as naive
 
@@ -253,6 +261,87 @@ def _pairs_too() -> dict[str, bytes]:
     dice = random.Random(14)
     first = [dice.choice((3, 250)) for _ in range(150)]
     return {**BLOCKS, "pairs": b"".join(bytes((a, a - dice.randrange(2))) for a in first)}
+
+
+def _naive_dna(block: bytes, params: Mapping[str, Any], payload: bytes) -> bytes:
+    import naive_dna as naive
+
+    naively: bytes = naive.encode(block, params["preset"], params["bits"])
+    return naively
+
+
+def _naive_reads(block: bytes, params: Mapping[str, Any], payload: bytes) -> bytes:
+    import naive_dna as naive
+
+    naively: bytes = naive.encode_reads(block, payload, params["preset"], params["bits"])
+    return naively
+
+
+def _nucleotides(count: int) -> bytes:
+    """So many bytes of four, in which stretches come again, also on the other strand."""
+    dice = random.Random(count)
+    found = [dice.randrange(4) for _ in range(60)]
+    while len(found) < 4 * count:
+        start = dice.randrange(len(found) - 50)
+        piece = found[start : start + 50]
+        piece = dice.choice((piece, [3 - each for each in piece[::-1]], [dice.randrange(4) for _ in range(20)]))
+        piece[dice.randrange(len(piece))] = dice.randrange(4)
+        found += piece
+    return bytes(a << 6 | b << 4 | c << 2 | d for a, b, c, d in zip(*[iter(found[: 4 * count])] * 4, strict=True))
+
+
+def _genomes() -> dict[str, bytes]:
+    """`BLOCKS`, and nucleotides."""
+    few = _nucleotides(30)
+    return {**BLOCKS, SMALL: few, "records": few if JIT_OFF else _nucleotides(500)}
+
+
+def _reads() -> dict[str, bytes]:
+    """Qualities with nucleotides, with too few of them, without any; and bytes that are none."""
+    dice = random.Random(16)
+
+    def lines(count: int) -> bytes:
+        return b"".join(
+            bytes(dice.choice(b"FFFF:,#") for _ in range(dice.choice((20, 20, 23)))) + b"\n" for _ in range(count)
+        )
+
+    def stretch(qualities: bytes, nucleotides: int) -> bytes:
+        return bytes((len(qualities) & 127 | 128, len(qualities) >> 7)) + qualities + _nucleotides(nucleotides)
+
+    few, some = lines(2), lines(4 if JIT_OFF else 30)
+    return {
+        SMALL: bytes((len(few),)) + few + _nucleotides(10),
+        "records": stretch(some, len(some) // 4),
+        "text": stretch(lines(7), 0),
+        "text, then noise": stretch(lines(7), 9),
+        "two runs": stretch(b"F" * 139, 40),
+        "run": stretch(b"F" * 130 + b"\n", 60),
+        "noise": NOISE[:100],
+        "one byte": b"a",
+        "two bytes": b"ab",
+    }
+
+
+@contextlib.contextmanager
+def _circuits() -> Iterator[None]:
+    """Models of records: one with tables of contexts, and one without."""
+    from models.circuit_files import circuit
+
+    from nzip.models.circuit import models
+
+    for id_, bits in CIRCUITS.items():
+        assert models.keep(circuit(bits).packed, "a circuit").id == id_
+    yield
+    models._open.clear()
+
+
+def _records() -> dict[str, bytes]:
+    """`BLOCKS`, and records for these models."""
+    from models.circuit_files import records
+
+    few, many = records(3), records(6 if JIT_OFF else 60)
+    runs = {"run": records(6, 3), "text": records(6 if JIT_OFF else 40, 4)}
+    return {**BLOCKS, **runs, SMALL: few, "records": many, "text, then noise": WORDS[:5] + many + NOISE[:4]}
 
 
 @contextlib.contextmanager
@@ -311,6 +400,46 @@ def _sounds() -> dict[str, bytes]:
     return {about: block[:120] for about, block in found.items()} if JIT_OFF else found
 
 
+def _tensors(block: bytes) -> Any:
+    from models.tensor import made
+
+    return made.seen(block)
+
+
+def _naive_tensor(block: bytes, params: Mapping[str, Any], payload: bytes) -> bytes:
+    import naive_tensor as naive
+
+    found = naive.Payload(payload, len(block), params["preset"])
+    assert found.block == block
+    return found.again()
+
+
+def _weights() -> dict[str, bytes]:
+    """`BLOCKS`, and in the place of some files of weights of every type."""
+    from models.tensor import made
+
+    most = 3 if JIT_OFF else 40
+    values = made.floats(60 * most, 5)
+    shared = made.packed(values[:40], "F16")
+    dice = random.Random(16)
+    return {
+        **BLOCKS,
+        "two values": b"".join(dice.choice((b"\x80?", b"\0\xbf")) for _ in range(200)),
+        "two halves": b"\x80?" * 60 + bytes(dice.choice((3, 62, 63)) for _ in range(80)),
+        SMALL: made.layers("BF16", (4, 9)),
+        "run": made.safetensors([("zeros", "F32", (20, most), bytes(80 * most)), ("ones", "F16", (40,), b"\0<" * 40)]),
+        "text": made.layers("BF16", (most, 30), (most,), (most, 3, 3)),
+        "records": made.layers("F32", (most, 20), (20,)),
+        "two runs": made.safetensors([("half", "F32", (40, most // 2), made.packed([
+            float(int(512 * value)) for value in values[: 40 * (most // 2)]
+        ], "F32")), ("a", "F16", (5, 8), shared), ("b", "F16", (5, 8), shared)]),
+        "text, then noise": made.layers("F16", (30, most)) + NOISE[:100],
+        SEVERAL: made.safetensors([
+            (kind, kind, (most, 10), made.packed(values[: 10 * most], kind)) for kind in ("F64", "I8", "BF16", "F32")
+        ]),
+    }  # fmt: skip
+
+
 def _jpegs() -> dict[str, bytes]:
     """`BLOCKS`, and in the place of some JPEG files."""
     from formats.jpeg import made
@@ -340,12 +469,21 @@ CASES = (
     Case("midicoth", {"bits": 10}, naive=_naive_midicoth),
     Case("lm", {"model": "tiny"}, inside=_a_language_model, compiled=True, text_only=True),
     Case("lm", {"model": "tiny", "streams": 3, "window": 64}, inside=_a_language_model, compiled=True, text_only=True),
+    *(
+        Case("circuit", {"id": id_, "apart": apart}, naive=_naive_circuit, inside=_circuits, blocks=_records)
+        for id_ in CIRCUITS
+        for apart in range(3)
+    ),
     Case("bilevel", naive=_naive_bilevel, blocks=_bitmaps_too),
+    *(Case("dna", {"preset": preset}, naive=_naive_dna, blocks=_genomes) for preset in (1, 2, 3, 4)),
+    *(Case("reads", {"preset": preset}, naive=_naive_reads, blocks=_reads) for preset in (1, 2)),
+    *(Case("reads", {"preset": preset}, blocks=_reads) for preset in (3, 4)),  # few short blocks become smaller
     Case("columnar", naive=_naive_columnar, blocks=_pairs_too),
     *(Case("pcm", {"preset": preset}, naive=_naive_pcm, blocks=_sounds) for preset in (1, 2)),
     Case("jpeg", {"preset": 1}, blocks=_jpegs),
     Case("jpeg", {"preset": 2}, blocks=_jpegs, brief=True),
     *(Case("pix", {"preset": preset}, naive=_naive_pix, blocks=_pictures) for preset in (1, 2)),
+    *(Case("tensor", {"preset": preset}, naive=_naive_tensor, blocks=_weights) for preset in (1, 2)),
     Case("latents", inside=_a_latent_model, blocks=_latents_of_sounds, pinned=False, faults=NzipError),
 )  # fmt: skip
 
@@ -354,7 +492,7 @@ def payloads(case: Case, names: tuple[str, ...]) -> dict[str, str]:
     """Return hashes of a case's payloads of some blocks."""
     with case.inside():
         blocks = case.blocks()
-        return {name: hashlib.sha256(case.encode(blocks[name])).hexdigest()[:16] for name in names}
+        return {name: hashlib.sha256(case.encode(blocks[name])).hexdigest()[:16] for name in names if name in blocks}
 
 
 def main() -> None:

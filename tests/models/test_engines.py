@@ -47,7 +47,8 @@ def test_engine(case: Case, check: Callable[[Case], None]) -> None:
 
 @pytest.mark.parametrize("case", [case for case in RUN if case.naive], ids=str)
 def test_kernel_equals_its_reference(case: Case) -> None:
-    checks.check_naive(case)
+    with case.inside():
+        checks.check_naive(case)
 
 
 @pytest.mark.parametrize("case", [case for case in RUN if case.pinned], ids=str)

@@ -43,6 +43,7 @@ OPTIONS = (
     ("name it with like=", "name it with --like"),
     ("name it with primer=", "name it with --primer"),
     ("smaller blocks (block_size)", "smaller blocks (-B)"),
+    ("say how many bytes each has", "say how many bytes each has with --record"),
     ("choose another place", "choose another place with -o"),
     ("choose another name", "choose another name with -o"),
     ("say where to write", "say where to write with -o FILE, or -c for stdout"),

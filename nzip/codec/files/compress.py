@@ -42,6 +42,7 @@ def compress_file(
     store_name: bool = False,
     like: Like = None,
     primer: Like = None,
+    searchable: bool | None = None,
     remove: bool = False,
     force: bool = False,
     run: Run | None = None,
@@ -53,7 +54,7 @@ def compress_file(
     Args:
         source: a path, or a binary stream.
         target: a path, or a binary stream; `compressed_name(source)` where left out.
-        level, engine, params, block_size, window_bits, verify, like, primer: as for `Compressor`.
+        level, engine, params, block_size, window_bits, verify, like, primer, searchable: as for `Compressor`.
         threads: as for `Compressor`, and fewer when they do not fit in the memory.
         max_memory: most bytes of memory for all blocks under way; None to go by `memory_budget`.
         store_name: store the source's base name, mode and modification time in the file.
@@ -84,6 +85,7 @@ def compress_file(
             content_size=src.size,
             like=known.old,
             primer=known.primer,
+            searchable=searchable,
             **fields,
         ) as compressor:
             for data in way.read():

@@ -40,6 +40,8 @@ def check16(data: bytes) -> int:
 
 def uleb(value: int) -> bytes:
     """Return `value` (0 .. 2**63-1) as ULEB128 in its shortest form."""
+    if 0 <= value < 128:
+        return bytes((value,))
     if not 0 <= value < 1 << 63:
         raise ValueError(f"{value} does not fit in 63 bits")
     out = bytearray()

@@ -56,7 +56,7 @@ def choose(block: bytes, content: Content, *, sees_records: bool = True) -> Chai
     for place, k in enumerate(sorted(asked, key=lambda k: -lengths[k])):
         part = block[starts[k] : starts[k + 1]]
         piece = PIECE if place < LONGEST else SHORTER
-        chains[k] = _for_all(part, Content((segments[k],)), sees_records, piece)
+        chains[k] = _for_all(part, Content((segments[k],)), sees_records, piece, apart=True)
         if chains[k]:
             chain = chain_of(zip(lengths, chains, strict=True))
             if not chain:
@@ -65,12 +65,14 @@ def choose(block: bytes, content: Content, *, sees_records: bool = True) -> Chai
     return best
 
 
-def _for_all(block: bytes, content: Content, sees_records: bool, piece: int) -> Chain:
-    """Return the transforms worth applying to a block, or a part of one, of one segment; samples have `piece` bytes."""
+def _for_all(block: bytes, content: Content, sees_records: bool, piece: int, apart: bool = False) -> Chain:
+    """Return the transforms worth applying to a block, or (`apart`) a part of one, of one segment; samples have `piece`
+    bytes."""
     if len(block) < SHORTEST:
         return []
     chains: list[Chain] = []
-    transforms = [TRANSFORMS.by_name(name) for name in TRANSFORMS]
+    named = (TRANSFORMS.by_name(name) for name in TRANSFORMS)
+    transforms = [transform for transform in named if not (apart and transform.resizes)]
     for transform in transforms:
         for params in transform.proposals(content, [], sees_records):
             repays = transform.repays(block, params)
@@ -131,26 +133,35 @@ def _shortest(sample: bytes, chains: list[Chain], measure: Measure, below: int) 
 
 
 def _best_for_repeats(block: bytes, chains: list[Chain], known: bool, piece: int) -> Chain:
-    """Return the chain that zstd's level 3 likes best, if it saves a 24th where samples have a known width, and an
-    eighth where they have none."""
+    """Return the chain that zstd's level 3 likes best, if it saves a 24th where samples have a known width, and
+    of lines, and an eighth where the width is guessed."""
     import zstandard
 
     compressor = zstandard.ZstdCompressor(level=3, write_content_size=False)
 
     def in_parts(data: bytes, parts: int) -> int:
-        length = -(-len(data) // parts)
-        return sum(len(compressor.compress(data[i : i + length])) for i in range(0, len(data), length))
+        return in_stretches(data, [-(-len(data) // parts)] * parts)
+
+    def in_stretches(data: bytes, lengths: list[int]) -> int:
+        stops = accumulate(lengths)
+        return sum(len(compressor.compress(data[stop - n : stop])) for n, stop in zip(lengths, stops, strict=True))
 
     def measure(sample: bytes, chain: Chain) -> int:
-        parts = _last(chain, "parts", 1)
-        return in_parts(_applied(sample, chain), parts) + HEADER * len(chain)
+        parts, coded = _last(chain, "parts", 1), _applied(sample, chain)
+        transform: Any = TRANSFORMS.by_name(chain[-1][0]) if chain else None
+        resized = transform is not None and transform.resizes
+        size = in_stretches(coded, transform.stretches(coded)) if resized else in_parts(coded, parts)
+        return size + HEADER * len(chain)
 
-    chains = _finalists(block, chains, measure)
-    sample = _samples(block, piece)
+    # What lines share shows in many only.
+    lines = [chain for chain in chains if TRANSFORMS.by_name(chain[0][0]).resizes]
+    chains = lines + _finalists(block, [chain for chain in chains if chain not in lines], measure)
+    sample = _samples(block, 2 * piece if lines else piece)
     # Parts of a real block are longer than one of zstd's blocks and get tables of their own, so the sample's are
     # compressed one by one; lest the cutting alone should win, the plain sample is measured in parts too.
     plain = min(in_parts(sample, parts) for parts in (1, 2, 4))
-    return _shortest(sample, chains, measure, plain - plain // (24 if known else 8))
+    found = _shortest(sample, chains if known else lines, measure, plain - plain // 24)
+    return found or _shortest(sample, chains, measure, plain - plain // 8)
 
 
 def _best_for_records(block: bytes, chains: list[Chain], known: bool, piece: int) -> Chain:

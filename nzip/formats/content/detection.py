@@ -58,7 +58,9 @@ def look(data: bytes, *, closely: bool = True) -> Segment:
         if not closely:
             return Segment("text", len(data), TEXT)
         kind, confidence = texts.kind(head, sample)
-        found = Segment(kind, len(data), confidence=confidence)
+        separator = texts.separator(texts.lines(head)) if kind == "csv" else 0
+        lines = kind in ("text", "code") and texts.alike(sample)
+        found = Segment(kind, len(data), separator=separator, lines=lines, confidence=confidence)
     if not closely and found is not None and (found.width or not found.numeric):
         return replace(found, length=len(data))
     guess = records.guess(data, records.MAX_DISTANCE if closely else records.SHORT)
@@ -82,7 +84,15 @@ def _alike(a: Segment, b: Segment) -> bool:
     """Whether two neighbours can be one segment: the same contexts serve both."""
     if a.cls != b.cls or a.width or b.width:
         return False
-    return a.cls == TEXT or (a.kind == b.kind and (a.record == b.record or a.kind == "compressed"))
+    if a.cls == TEXT:
+        return _fields(a) == _fields(b)
+    return a.kind == b.kind and (a.record == b.record or a.kind == "compressed")
+
+
+def _fields(segment: Segment) -> tuple[Any, ...]:
+    """Return what says how the fields of a text's lines are told apart; the same for all texts without fields."""
+    structured = segment.kind in ("log", "csv", "json", "xml") or segment.lines
+    return (segment.kind, segment.separator, segment.lines) if structured else ()
 
 
 def _sample(data: bytes) -> bytes:

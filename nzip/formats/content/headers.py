@@ -353,7 +353,7 @@ SAFETENSORS_TYPE = re.compile(rb'"dtype": *"[A-Z]+?(\d{1,2})')
 
 def safetensors(head: bytes, size: int) -> Segment | None:
     length = _int(head, 0, 8)
-    if head[8:10] != b'{"' or not 2 <= length <= min(size, 100 << 20):
+    if head[8:10] != b'{"' or not 2 <= length < min(size - 8, 100 << 20):  # of a header alone what it says is a text
         return None
     found = SAFETENSORS_TYPE.search(head)
     width = int(found[1]) // 8 if found else 0

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 KINDS = (
     "text", "code", "json", "html", "xml", "csv", "log",
     "exe-x86", "exe-arm64", "audio", "image", "bitmap", "array", "compressed", "binary",
-    "image-jpeg",
+    "image-jpeg", "weights", "nucleotides", "sequenced",
 )  # fmt: skip
 TEXT_KINDS = frozenset(KINDS[:7])
 CODE_KINDS = frozenset(KINDS[7:9])  # machine code
@@ -43,6 +43,10 @@ class Segment:
         big: whether samples begin with their highest byte.
         indexed: whether pixels are places in a palette, or repeat exactly as these do (`photographs`).
         real: whether samples are IEEE 754 floats.
+        exponent: bits of the exponent of a tensor's values, which tells bfloat16 (8) from IEEE's form (5); 0 for
+            integers, and where it is not known.
+        separator: the byte between the columns of a `csv`; 0 for other kinds.
+        lines: whether most lines of a text begin as others do.
         confidence: 0..100; `SURE` and more rests on a header.
     """
 
@@ -59,6 +63,9 @@ class Segment:
     big: bool = False
     indexed: bool = False
     real: bool = False
+    exponent: int = 0
+    separator: int = 0
+    lines: bool = False
     confidence: int = 50
 
     @property
@@ -69,7 +76,7 @@ class Segment:
     @property
     def numeric(self) -> bool:
         """Whether the bytes may be samples, pixels, numbers or records of them."""
-        return self.kind not in TEXT_KINDS | CODE_KINDS | {"compressed", "image-jpeg"}
+        return self.kind not in TEXT_KINDS | CODE_KINDS | {"compressed", "image-jpeg", "nucleotides", "sequenced"}
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,10 @@ HTML = re.compile(rb"<(?:!doctype html|html|body|div|span|table|td|li|script|p>|
 CLOSING = re.compile(rb"</[A-Za-z]|/>")
 JSON_START = re.compile(rb'[\[{]\s*(?:["\[{\d-]|$)')
 STAMP = re.compile(rb"\d\d:\d\d|\d{4}-\d\d-\d\d|\d{9}|\d{6} \d{6}")
+QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
+DIGITS = re.compile(rb"[0-9]+")
+BEGINNING = 12  # bytes of a line that tell its kind
+MANY_LINES = 100  # that tell whether lines are alike
 CODE = re.compile(
     rb"^[ \t]*(?:(?:#\s*(?:include|define|if|endif)|//|/\*|import|from|def|class|return|if|for|while|else|elif|const"
     rb"|let|var|int|void|char|static|struct|public|private|func|fn|pub|use|package|begin|end|switch|case|try|except)\b"
@@ -45,23 +49,37 @@ def kind(head: bytes, sample: bytes) -> tuple[str, int]:
     keys = len(JSON_KEY.findall(sample))
     if keys and (JSON_START.match(start) or (keys * 60 > size and sample.count(b"{") * 100 > keys)):
         return "json", 80
-    lines = head[:8192].splitlines()[: -1 if len(head) > 8192 else None]
-    lines = [line for line in lines if line.strip()][:200]
-    if len(lines) >= 3:
-        if _is_csv(lines):
+    first = lines(head)
+    if len(first) >= 3:
+        if separator(first):
             return "csv", 70
-        stamped = sum(1 for line in lines if STAMP.search(line[:64]))
-        if stamped * 4 >= len(lines) * 3:
+        stamped = sum(1 for line in first if STAMP.search(line[:64]))
+        if stamped * 4 >= len(first) * 3:
             return "log", 70
-        if sum(1 for line in lines if CODE.search(line)) * 4 >= len(lines):
+        if sum(1 for line in first if CODE.search(line)) * 4 >= len(first):
             return "code", 60
     return "text", 60
 
 
-def _is_csv(lines: list[bytes]) -> bool:
-    for separator in (b",", b"\t", b";", b"|"):
-        fields = [re.sub(rb'"[^"]*"', b"", line).count(separator) for line in lines]
+def lines(head: bytes) -> list[bytes]:
+    """Return up to 200 whole lines of a text's first bytes that are not blank."""
+    found = head[:8192].splitlines()[: -1 if len(head) > 8192 else None]
+    return [line for line in found if line.strip()][:200]
+
+
+def separator(lines: list[bytes]) -> int:
+    """Return the byte that stands between the columns of a table; 0 where lines are none."""
+    for mark in (b",", b"\t", b";", b"|"):
+        fields = [QUOTED.sub(b"", line).count(mark) for line in lines]
         usual = max(set(fields), key=lambda count: (fields.count(count), count))
-        if usual >= 2 and fields.count(usual) * 10 >= len(lines) * 9:
-            return True
-    return False
+        often = fields.count(usual)
+        if (usual >= 2 and often * 10 >= len(lines) * 9) or (usual == 1 and often == len(lines) >= MANY_LINES):
+            return mark[0]
+    return 0
+
+
+def alike(sample: bytes) -> bool:
+    """Whether at least four lines in five begin as another does, with other digits."""
+    begun = [DIGITS.sub(b"0", line.lstrip()[:BEGINNING]) for line in sample.split(b"\n")]
+    begun = [line for line in begun if line]
+    return len(begun) >= MANY_LINES and (len(begun) - len(set(begun))) * 5 >= len(begun) * 4

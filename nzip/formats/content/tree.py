@@ -10,8 +10,11 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from nzip.formats.content.containers.base import Found
+from nzip.formats.content.containers.grids import files as grids
 from nzip.formats.content.containers.search import budget_of, find
 from nzip.formats.content.containers.streams import Budget
+from nzip.formats.content.containers.tensors import files as weights
+from nzip.formats.content.continued import Begun, first
 from nzip.formats.content.kinds import Segment
 from nzip.formats.content.photographs import judged
 from nzip.formats.openers.base import Opener
@@ -21,7 +24,7 @@ from nzip.registry import OPENERS
 from nzip.settings import Room
 
 DEPTH = DEEPEST - 1
-SAMPLED = frozenset(("image", "audio"))  # kinds
+SAMPLED = frozenset(("image", "audio", "nucleotides", "sequenced"))  # kinds
 
 
 class Share(IntEnum):
@@ -58,17 +61,31 @@ class Branch(NamedTuple):
 Tree = tuple[Leaf | Branch, ...]
 
 
-def grow(block: bytes, room: Room, parts: Sequence[Part] = ()) -> Tree:
+def grow(block: bytes, room: Room, parts: Sequence[Part] = (), begun: Begun = ()) -> Tree:
     """Return what `block` is made of; one leaf without a segment where nothing is found in it.
 
     Args:
         block: the bytes.
-        room: what may come out of containers.
-        parts: those of longer streams that lie in it, in order.
+        room: what may come out of containers; where that is nothing, only a file of weights is taken apart.
+        parts: those of longer streams that lie in the rest, in order; places count from its start.
+        begun: what the bytes begin with (`nzip.formats.content.continued`).
     """
     budget = budget_of(len(block))
-    found = _found(block, parts, budget) if parts else find(block, budget)
-    return _Grower(room, budget).content(block, found, 0)
+    grower = _Grower(room, budget)
+    tree, start = list[Leaf | Branch](), 0
+    for segment in first(begun, len(block)):
+        held = block[start : start + segment.length]
+        whole = [Found(0, len(held), segment=segment)] if segment.stride else []
+        tree += grower.content(held, grids.again(held, 0, segment) or whole, 0)
+        start += len(held)
+    rest = block[start:]
+    if rest or not tree:
+        if not room.total:
+            found: Iterable[Found] = weights.find(rest, 0, budget)
+        else:
+            found = _found(rest, parts, budget) if parts else find(rest, budget)
+        tree += grower.content(rest, found, 0)
+    return tuple(tree)
 
 
 def _found(block: bytes, parts: Sequence[Part], budget: Budget) -> Iterator[Found]:

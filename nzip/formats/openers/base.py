@@ -36,11 +36,14 @@ class Opener(ABC):
         name: the word users see (`"deflate"`).
         id: the number in a bundle's plan; 1..63 belong to nzip, 64..127 to others.
         version: raised whenever `close` would give other bytes for some recipe. Every released version keeps closing.
+        for_engines: what it gives is for engines that are made for it; where there are none, the block as it is may be
+            smaller.
     """
 
     name: ClassVar[str]
     id: ClassVar[int]
     version: ClassVar[int]
+    for_engines: ClassVar[bool] = False
 
     @abstractmethod
     def open(self, coded: bytes, most: int, **hints: Any) -> Opened | None:

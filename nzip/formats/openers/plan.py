@@ -8,6 +8,7 @@ come from files: what they ask for is compared with limits before it is done.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import BytesIO
 
 from nzip.errors import CorruptError
 from nzip.formats.container.wire import Reader, uleb
@@ -124,14 +125,18 @@ class _Walk:
         if size > LARGEST or depth > DEEPEST:
             raise CorruptError("a bundle's plan has a content that is too large, or too deep inside of others")
         self._account.take(size, size)
-        made = bytearray(0 if self._streams is None else size)
+        made = BytesIO()  # which gives what it holds without a copy, and need not grow
+        if self._streams is not None and size:
+            made.seek(size - 1)
+            made.write(b"\0")
+            made.seek(0)
         at = 0
         while at < size:
-            at += self._stretch(made, at, size - at, depth)
-        return bytes(made)
+            at += self._stretch(made, size - at, depth)
+        return made.getvalue()
 
-    def _stretch(self, made: bytearray, at: int, left: int, depth: int) -> int:
-        """Write the next stretch to `made` from `at` on; return its bytes, 1 to `left`."""
+    def _stretch(self, made: BytesIO, left: int, depth: int) -> int:
+        """Write the next stretch to `made`; return its bytes, 1 to `left`."""
         word, length = self._plan.uleb(), self._plan.uleb()
         number, kind = word >> 2, word & 3
         known: Sequence[object] = self._openers if kind == MADE else self._sizes
@@ -140,7 +145,7 @@ class _Walk:
         if kind == MADE:
             piece = self._made(self._openers[number], length, depth)
             if self._streams is not None:
-                made[at : at + length] = piece
+                made.write(piece)
             return length
         start = self._plan.uleb() if kind == AGAIN else self._used[number]
         if start + length > self._sizes[number]:
@@ -148,7 +153,7 @@ class _Walk:
         if kind == NEXT:
             self._used[number] += length
         if self._streams is not None:
-            made[at : at + length] = self._streams[number][start : start + length]
+            made.write(self._streams[number][start : start + length])
         return length
 
     def _made(self, opener: Opener, length: int, depth: int) -> bytes:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence, Set
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -136,12 +137,13 @@ class Finder:
         import numpy as np
 
         while self.scanned < len(block):
-            count = min(PIECE, self._grow())
+            count = min(PIECE, self._grow(), len(block) - self.scanned)
+            self._make_room(count, len(block) - self.scanned)
+            end = int(self._state[END])
             with memoryview(block) as view:
-                data = np.frombuffer(bytes(view[self.scanned : self.scanned + count]), np.uint8)
-            self._make_room(len(data))
+                self._known[end : end + count] = np.frombuffer(view[self.scanned : self.scanned + count], np.uint8)
             _scan(
-                data, self._known, self._table, self._copies, self._state, self._rolled, gear(), self._bits,
+                count, self._known, self._table, self._copies, self._state, self._rolled, gear(), self._bits,
                 self._reach, self._near, self._far, self._rate, self._old,
             )  # fmt: skip
 
@@ -150,7 +152,14 @@ class Finder:
         """How many copies were found in the block."""
         return int(self._state[COPIES])
 
-    def cut(self, most: int, files: Sequence[tuple[int, int]] = ()) -> Cut:
+    def cut(
+        self,
+        most: int,
+        files: Sequence[tuple[int, int]] = (),
+        least: int = 0,
+        block: bytes | None = None,
+        apart: Sequence[tuple[int, int]] = (),
+    ) -> Cut:
         """Return a block that begins where this one does and has at most `most` literals.
 
         Nothing changes by this; `advance` begins the next block.
@@ -159,13 +168,26 @@ class Finder:
             most: literals.
             files: where in the block files begin and end that are coded better whole than without pieces: copies of a
                 part of one are left out, unless they are most of it together.
+            least: bytes that are copied from another block, together, or nothing is: who wants a part of the content
+                decodes each block that it copies from.
+            block: what was scanned, where it is at hand: what copies nothing is that, and no copy of it.
+            apart: stretches in which nothing is copied, in order.
         """
         rows = _of_whole(self._copies[: COLUMNS * self.copies].reshape(-1, COLUMNS).tolist(), files)
-        found = self._cut(most, rows)
+        rows = _of_whole(rows, apart, all_=True)
+        found = self._cut(most, rows, block)
+        taken: Counter[int] = Counter()
+        for copy in found.copies if least else ():
+            taken[len(self._literal) - 1 - copy.back] += copy.length
+        few = {number for number, count in taken.items() if 0 < count < least} - {len(self._literal) - 1}
+        if few:
+            found = self._cut(most, rows, block, few)
         # Copies that are cut in small pieces help nobody.
-        return found if len(found.copies) <= found.size // LEAST else self._cut(most, [])
+        return found if len(found.copies) <= found.size // LEAST else self._cut(most, [], block)
 
-    def _cut(self, most: int, rows: list[list[int]]) -> Cut:
+    def _cut(
+        self, most: int, rows: list[list[int]], content: bytes | None, without: Set[int] = frozenset()
+    ) -> Cut:
         start, gone, first = self.start, int(self._state[GONE]), self._literal[-1]
         block = Map(start, first, array("q"), array("q"))
         runs: list[tuple[int, int]] = []
@@ -189,11 +211,11 @@ class Finder:
                 break
             source += gone if source >= self._old else 0
             for literal, size in list(self._pieces(block, source - self._old, length)):
-                if literal >= 0 and first + literals - literal > self._reach:
+                number = min(bisect_right(self._literal, literal), len(self._literal)) - 1
+                if literal >= 0 and (first + literals - literal > self._reach or number in without):
                     if not keep(at + size):
                         break
                     continue
-                number = min(bisect_right(self._literal, literal), len(self._literal)) - 1
                 back, offset = len(self._literal) - 1 - number, literal - self._literal[number]
                 block.places.append(start + at)
                 block.literals.append(literal)
@@ -208,8 +230,9 @@ class Finder:
             else:
                 continue
             break
-        known = self._known[int(self._state[END]) - self.scanned :]
-        text = b"".join(known[begin:stop].tobytes() for begin, stop in runs)
+        if content is None:
+            content = self._known[int(self._state[END]) - self.scanned : int(self._state[END])].tobytes()
+        text = b"".join([content[begin:stop] for begin, stop in runs])
         return Cut(at, text, tuple(copies), block)
 
     def _pieces(self, block: Map, source: int, length: int) -> Iterator[tuple[int, int]]:
@@ -248,12 +271,13 @@ class Finder:
     def _bits(self) -> int:
         return len(self._table).bit_length() - 1
 
-    def _make_room(self, count: int) -> None:
+    def _make_room(self, count: int, ahead: int) -> None:
+        """Have room for `count` bytes more; what grows grows for `ahead` bytes at once."""
         import numpy as np
 
         end = int(self._state[END])
         if end + count > len(self._known):
-            known = np.empty(max(2 * len(self._known), end + count), np.uint8)
+            known = np.empty(max(2 * len(self._known), end + ahead), np.uint8)
             known[:end] = self._known[:end]
             self._known = known
         needed = COLUMNS * (int(self._state[COPIES]) + count // min(self._near, self._far) + 2)
@@ -276,14 +300,14 @@ class Finder:
         return room if room > 0 else PIECE
 
 
-def _of_whole(rows: list[list[int]], files: Sequence[tuple[int, int]]) -> list[list[int]]:
+def _of_whole(rows: list[list[int]], files: Sequence[tuple[int, int]], all_: bool = False) -> list[list[int]]:
     """Return the copies (place, length, source; in order) without what they have of files that they are less than half
-    of; a copy of a few bytes that is left is one still."""
+    of, or of `all_` files; a copy of a few bytes that is left is one still."""
     for start, stop in files:
         first = bisect_right(rows, start, key=lambda row: row[0] + row[1])  # the first that ends behind `start`
         last = bisect_left(rows, stop, lo=first, key=lambda row: row[0])
         copied = sum(min(stop, place + length) - max(start, place) for place, length, _ in rows[first:last])
-        if 0 < copied * 2 < stop - start:
+        if copied > 0 and (all_ or copied * 2 < stop - start):
             place, length, source = rows[first]
             before = [[place, start - place, source]] if place < start else []
             place, length, source = rows[last - 1]

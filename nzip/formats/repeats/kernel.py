@@ -73,8 +73,8 @@ def entered(h: int, end: int, latest: int, seen: int, counted: int) -> Any:
 
 @bare
 def scan(
-    data: Array,  # uint8: what follows of the block
-    known: Array,  # uint8: content before it, and room for `data`
+    size: int,  # bytes that follow of the block
+    known: Array,  # uint8: content before them, and these themselves
     table: Array,  # uint64 (1 << bits,): for a mark's upper bits, the mark << 32 and the place behind it in `known`
     copies: Array,  # int64 (COLUMNS * room,): place in the block, length, source in `known`
     state: Array,  # int64 (STATES,)
@@ -94,11 +94,22 @@ def scan(
     latest, seen, counted = i64(state[MARK]), i64(state[SEEN]), i64(state[COUNTED])
     h = u64(rolled[0])
     drop, shift = u64(64 - rate), u64(32 - bits)
-    size = i64(data.shape[0])
+    stop = end + size
     # No copy is a part of its own source.
     limit = begin + i64(copies[u64(COLUMNS * (count - 1))]) if taken > 0 else end
-    for at in range(size):
-        byte = data[u64(at)]
+    while end < stop:
+        if source < 0 and warm >= WINDOW:
+            # Where nothing is copied, up to the place before the next that counts: most of most content.
+            first = end
+            ahead = min(stop, counted + IDLE) - 1
+            while end < ahead:
+                rolling = u64(u64(h << u64(1)) + u64(gear[u64(known[u64(end)])]))
+                if (rolling >> drop) == u64(0):
+                    break
+                h = rolling
+                end += 1
+            warm += end - first
+        byte = known[u64(end)]
         if source >= 0:
             if known[u64(source)] == byte and (taken == 0 or source < limit) and source != old:
                 source += 1
@@ -109,7 +120,6 @@ def scan(
                     copied += length
                     taken, last = i64(0), end
                 source, length = i64(-1), i64(0)
-        known[u64(end)] = byte
         end += 1
         warm += 1
         h = u64(u64(h << u64(1)) + u64(gear[u64(byte)]))

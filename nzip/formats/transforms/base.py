@@ -33,12 +33,14 @@ class Transform(ABC):
         id: the number in the block header; 1..63 belong to nzip, 64..127 to others.
         version: raised whenever the output for some block changes. Every released version keeps inverting.
         parameters: what it can be told.
+        resizes: what it returns may have another length, so that it cannot be one of the steps of `parts`.
     """
 
     name: ClassVar[str]
     id: ClassVar[int]
     version: ClassVar[int]
     parameters: ClassVar[Parameters]
+    resizes: ClassVar[bool] = False
 
     def pack(self, params: Params) -> bytes:
         """Return `params` in the form the block header stores (at most 255 bytes).
@@ -95,6 +97,11 @@ class Transform(ABC):
     def parts(self, params: Params) -> int:
         """Return how many parts of unlike bytes follow each other in what `forward` returns."""
         return 1
+
+    def stretches(self, coded: bytes) -> list[int]:
+        """Return the lengths of stretches of unlike bytes in what `forward` returned, for engines that see no records
+        and could not tell them apart."""
+        return [len(coded)]
 
     def content(self, coded: bytes, content: Content, params: Params) -> Content:
         """Return what `coded` holds, which `forward` made of a block of `content`; plain bytes if not overridden."""

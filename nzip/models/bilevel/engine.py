@@ -18,15 +18,12 @@ from nzip.formats.content.kinds import Content, Segment
 from nzip.models import progress
 from nzip.models.base import Engine
 from nzip.models.bilevel import layout
+from nzip.models.cm import tables
 from nzip.params import Parameters, Params
-from nzip.process import lock
 
 FIXED = 48 << 20  # memory: tables
 
 code = Native("nzip.models.bilevel.kernel", "code")
-
-_lock = lock()
-_constants: dict[str, Any] = {}
 
 
 class Picture(NamedTuple):
@@ -134,23 +131,6 @@ def _parted(block: bytes, found: list[Picture]) -> tuple[Any, list[tuple[int, An
     return np.frombuffer(b"".join(plain), np.uint8).copy(), pixels
 
 
-def _tables() -> dict[str, Any]:
-    """The constant tables, under the names of the kernel's arguments."""
-    with _lock:
-        if not _constants:
-            import numpy as np
-
-            from nzip.models.cm import tables
-
-            _constants.update(
-                squash=np.array(tables.squash_values(), np.int32),
-                stretch=np.array(tables.stretch_values(12), np.int32),
-                rates=np.array(tables.rates(), np.int64),
-                knots=np.array(tables.sse_priors(), np.uint32),
-            )
-    return _constants
-
-
 def _run(decode: bool, pictures: list[tuple[int, Any]], coded: Any, coder: Any) -> None:
     """Code pictures, rows of so many bytes, one after another."""
     import numpy as np
@@ -166,4 +146,4 @@ def _run(decode: bool, pictures: list[tuple[int, Any]], coded: Any, coder: Any) 
     with progress.watching(reached, 0, sum(len(rows) for _, rows in pictures)):
         for row, rows in pictures:
             lines = np.zeros((layout.ABOVE + 1) * (8 * row + 2 * layout.MARGIN), np.uint8)
-            code(decode, rows, row, coded, coder, lines, *learned.values(), *_tables().values(), reached)
+            code(decode, rows, row, coded, coder, lines, *learned.values(), *tables.arrays().values(), reached)

@@ -26,7 +26,7 @@ from nzip.formats.content.records import guess, plain
 from nzip.models import primers, progress
 from nzip.models.base import NOTHING, Beside, Engine
 from nzip.models.cm import layout, memory, segments
-from nzip.models.cm.layout import AUDIO, BINARY, BITMAP, TEXT
+from nzip.models.cm.layout import AUDIO, BINARY, BITMAP, ROWS, TABLE, TEXT
 from nzip.models.cm.memory import KeptState, Loop, State
 from nzip.models.cm.presets import FAST, LARGE, NORMAL, STRONG, Mixture, Preset
 from nzip.models.cm.segments import Stretch
@@ -37,8 +37,10 @@ from nzip.process import lock
 MIN_BITS, MAX_BITS = 8, 26  # log2 of buckets
 TWO_STREAMS = 1 << 16  # blocks from here on are coded in two streams by `cmfast`
 SAMPLE = 1 << 14  # bytes from a block's middle that say whether it is a bitmap
+FAVOUR = 16  # what tables gain once they are known, beyond what a sample shows: one part in so many
 SHORT_PRIMER = "09c27dd89e71370d71b7ea81d82b62a4f38370da26b146019f28255984d44e23"  # SHA-256 of its text
 KEPT_BLOCK = 1 << 16  # blocks up to here begin with a state kept in a file; larger ones take longer than reading does
+TEXTS = (TEXT, ROWS, TABLE)
 STATES = 4  # so many files are kept, the latest; each takes about 55 MB
 OWN_KEPT = 2  # states after what is known beside blocks that are kept, the latest
 KNOWN_TYPE = 1 << 16  # blocks up to here are taken to be of the type of what is known beside many
@@ -52,7 +54,8 @@ class Reading(NamedTuple):
         text: the bytes.
         skimmed: how many of them, the first ones, are only skimmed.
         number: of the primer, or 0.
-        type: of the mixture that serves.
+        type: of the mixture that serves,
+        mode: and how it tells fields apart.
         own: it is what the user has beside blocks.
     """
 
@@ -60,6 +63,7 @@ class Reading(NamedTuple):
     skimmed: int = 0
     number: int = 0
     type: int = TEXT
+    mode: int = 0
     own: bool = False
 
 
@@ -198,8 +202,10 @@ class ContextMixing(Engine):
     def _typed(self, stretch: Stretch, full: dict[str, int], part: bytes) -> Stretch:
         """Return a stretch, which holds `part`, as a type that has a mixture of its own and suits it.
 
-        A table of mostly zeros looks like a bitmap; the middle of it says what it is.
+        A table of mostly zeros looks like a bitmap, and prose between tags like a table; the middle says what it is.
         """
+        if stretch.type in (ROWS, TABLE):
+            return self._rows(stretch, full, part)
         if stretch.type != BITMAP:
             return stretch
         binary, bitmap = (stretch._replace(type=kind, guessed=False) for kind in (BINARY, BITMAP))
@@ -208,10 +214,26 @@ class ContextMixing(Engine):
             return binary
         if not stretch.guessed:
             return bitmap
+        return self._shorter((bitmap, binary), full, part)
+
+    def _rows(self, stretch: Stretch, full: dict[str, int], part: bytes) -> Stretch:
+        """Return a stretch of rows, or a table, as what suits it: that, or text."""
+        text = stretch._replace(type=TEXT, mode=0, guessed=False)
+        if len(self.presets[full["preset"]].mixtures) <= ROWS:
+            return text
+        rows = stretch._replace(guessed=False)
+        return self._shorter((rows, text), full, part, FAVOUR) if stretch.guessed else rows
+
+    def _shorter(self, kinds: tuple[Stretch, Stretch], full: dict[str, int], part: bytes, favour: int = 0) -> Stretch:
+        """Return that of two stretches with which the middle of `part` is shorter; the first, if none is.
+
+        The first counts as shorter by one part in `favour`.
+        """
         middle = part[max(0, len(part) // 2 - SAMPLE // 2) :][:SAMPLE]
-        small = {**full, "bits": min(full["bits"], 20), "streams": 1}
-        sizes = [len(self._coded(middle, small, [kind._replace(length=len(middle))])) for kind in (binary, bitmap)]
-        return binary if sizes[0] < sizes[1] else bitmap
+        small = {**full, "bits": min(full["bits"], 20), "streams": 1, "primer": 0}
+        sizes = [len(self._coded(middle, small, [kind._replace(length=len(middle))])) for kind in kinds]
+        first = sizes[0] - sizes[0] // favour if favour else sizes[0]
+        return kinds[1] if sizes[1] < first else kinds[0]
 
     def encode_stretches(self, block: bytes, params: Params, found: list[Stretch]) -> bytes:
         """Return the payload of a block of these stretches; they may begin elsewhere by a byte, for two streams."""
@@ -271,7 +293,7 @@ class ContextMixing(Engine):
         if any(stretch.length % full["streams"] for stretch in found) or (full["streams"] > 1 and beside.size):
             raise CorruptError(f"a {self.name} block has a segment that its streams cannot share")
         number = 0
-        if not beside.kept and self.numbered and full["primer"] and any(stretch.type == TEXT for stretch in found):
+        if not beside.kept and self.numbered and full["primer"] and _texts(found):
             if at >= len(payload):
                 raise CorruptError(f"a {self.name} block does not start as it should")
             number, at = payload[at], at + 1
@@ -327,7 +349,7 @@ class ContextMixing(Engine):
         """Return what is read before a block, and what its payload says of it."""
         texts, at = [], 0
         for stretch in found:
-            if stretch.type == TEXT:
+            if stretch.type in TEXTS:
                 texts.append(block[at : at + stretch.length] if len(found) > 1 else block)
             at += stretch.length
         if not self.numbered or not full["primer"] or not texts:
@@ -342,7 +364,10 @@ class ContextMixing(Engine):
         preset = self.presets[full["preset"]]
         others = (each for each in primers.PRIMERS if each != number)
         skimmed = b"".join(map(primers.text, others)) if preset.skim else b""
-        return Reading(skimmed + primers.text(number)[-preset.primer :], len(skimmed), number)
+        # As text, if there is any; else as the first rows or table.
+        like = min((stretch for stretch in found if stretch.type in TEXTS), key=lambda stretch: stretch.type != TEXT)
+        text = skimmed + primers.text(number)[-preset.primer :]
+        return Reading(text, len(skimmed), number, like.type, like.mode)
 
     def _begin(self, full: dict[str, int], reading: Reading, size: int) -> tuple[int, State]:
         """Return how many bytes are read before a block of `size` bytes, and the state after them.
@@ -384,7 +409,7 @@ class ContextMixing(Engine):
     def _read(self, preset: Preset, bits: int, sizes: int, reading: Reading, size: int) -> State:
         """Return a state after what is read."""
         state = State(self.loop, preset, bits, sizes)
-        read(state, reading.text, preset.mixtures[reading.type], reading.skimmed)
+        read(state, reading.text, preset.mixtures[reading.type], reading.skimmed, MODE=reading.mode)
         return state
 
     # ---- cost after other bytes
@@ -423,6 +448,11 @@ def _type_of(text: bytes) -> int:
     return TEXT if guess(text)[0] == TEXT else BINARY
 
 
+def _texts(found: list[Stretch]) -> bool:
+    """Whether a stretch is text, of lines with fields or not: a primer is read before such blocks."""
+    return any(stretch.type in TEXTS for stretch in found)
+
+
 def _shape(stretch: Stretch, at: int) -> dict[str, int]:
     """Return the settings that tell a loop of a stretch that begins at `at`."""
     return {
@@ -432,10 +462,11 @@ def _shape(stretch: Stretch, at: int) -> dict[str, int]:
         "WIDTH": stretch.width,
         "BIG": int(stretch.big),
         "ORIGIN": at - stretch.phase,
+        "MODE": stretch.mode,
     }
 
 
-def read(state: State, text: bytes, mixture: Mixture, skimmed: int = 0, first: int = 0, record: int = 0) -> None:
+def read(state: State, text: bytes, mixture: Mixture, skimmed: int = 0, first: int = 0, **shape: int) -> None:
     """Let a state learn from `text[first:]`; the first `skimmed` bytes are only skimmed."""
     import numpy as np
 
@@ -443,8 +474,7 @@ def read(state: State, text: bytes, mixture: Mixture, skimmed: int = 0, first: i
 
     data = np.frombuffer(text, np.uint8).copy()
     nothing = np.zeros(1, np.uint8)
-    shape = {"RECORD": record, "SKIMMED": skimmed}
-    state.run(layout.READ, first, len(data), data, nothing, bounds.begin(), mixture, **shape)
+    state.run(layout.READ, first, len(data), data, nothing, bounds.begin(), mixture, SKIMMED=skimmed, **shape)
 
 
 class KnownBytes(ConditionalKernel):
@@ -461,7 +491,7 @@ class KnownBytes(ConditionalKernel):
         if first:
             read(state, first, mixture)
         if known:
-            read(state, first + known, mixture, first=len(first), record=self._record)
+            read(state, first + known, mixture, first=len(first), RECORD=self._record)
         self._was, self._work = state, state.copied(mixture)
 
     def _code(self, mode: int, buffer: Any, coded: Any) -> Any:
@@ -559,7 +589,7 @@ class CmFastEngine(ContextMixing):
         return len(short_primer())
 
     def _reading(self, full: dict[str, int], found: list[Stretch], number: int) -> Reading:
-        return Reading(short_primer()) if any(stretch.type == TEXT for stretch in found) else Reading()
+        return Reading(short_primer()) if _texts(found) else Reading()
 
     def _state_size(self, begin: int, size: int) -> int:
         return size + self.presets[1].primer  # which the short primer is shorter than

@@ -22,9 +22,10 @@ SOURCE, PARTIAL, MATCH, BITS = range(4)
     CFG_INPUTS, CFG_LIMIT, CFG_RECORD, CFG_RATE, CFG_RATE_START, CFG_RATE_FALL, CFG_MATCH_MIN, CFG_MATCH_BITS,
     CFG_FINAL_RATE, CFG_SSE_LIMIT, CFG_BITS, CFG_COUNTERS, CFG_COUNTER_BITS, CFG_COUNTER_LIMIT, CFG_AHEAD,
     CFG_LOUD, CFG_QUIET, CFG_SECOND, CFG_SKIM, CFG_STREAMS, CFG_PART,
-    CFG_SKIMMED, CFG_TYPE, CFG_STRIDE, CFG_WIDTH, CFG_BIG, CFG_ORIGIN, CFG_RECOVERS,
-) = range(28)  # fmt: skip
-CFG_SIZE = 28
+    CFG_SKIMMED, CFG_TYPE, CFG_STRIDE, CFG_WIDTH, CFG_BIG, CFG_ORIGIN, CFG_RECOVERS, CFG_GUESSES,
+    CFG_MODE,
+) = range(30)  # fmt: skip
+CFG_SIZE = 30
 
 RECOVERED = 16  # bytes of a new match, at least, that takes the place of one that goes on behind a byte that differed
 MATCH_VERIFY = 400  # bytes of a candidate that are compared at most
@@ -57,4 +58,23 @@ FAST_LIMIT = 1022  # of the counts of its maps
 FAST_VERIFY = 32  # bytes of a candidate that are compared at most
 
 # Types of bytes; a preset has a mixture for each.
-TEXT, BINARY, BITMAP, IMAGE, AUDIO = range(5)
+TEXT, BINARY, BITMAP, IMAGE, AUDIO, ROWS, TABLE = range(7)
+
+# How fields are told apart: by lines, by keys; any other number is the byte between columns.
+LINES, KEYED = 0, 1
+# What `components.rows` knows, by place in `fields`:
+(
+    R_FULL, R_LEAD, R_LINE, R_SHAPE, R_SHAPE1, R_SHAPE2, R_TOKEN, R_SIZE, R_HEX, R_COLUMN, R_QUOTED, R_KEY, R_SINCE,
+    R_ALIGNED, R_AGREE, R_COPY, R_COUNT, R_NUMBER, R_WIDTH, R_SPOT, R_STAMP, R_TIME, R_CLOCK, R_CLOCKED,
+) = range(24)  # fmt: skip
+R_DIGITS = 3  # of a number that is written somewhere: its digits come behind its size, place and history
+R_STEPPED, R_OFFSET = 40, 64
+R_BYTES, R_CELLS = 88, 92  # of the four guesses: the byte, plus 256, or 0; and the number of its cell
+R_CLOCKS = 96  # of eight times of the day in a line: offset, history
+R_TOKENS, R_PLACES = 128, 160  # the last 32 tokens: hash, where they begin
+R_NUMBERS = 192  # 2,048 entries of four: value, step, offset, note
+R_NOTES = R_NUMBERS + 4 * 2048  # 4,096 of them, of places in lines
+R_FIELDS = R_NOTES + 4096
+R_ZERO = 1 << 62  # added to what may be negative
+SPOTS = 1 << 16  # positions, by the hash of what led there
+GUESS_CELLS = 2 * (512 + 256 + 256 + 512)  # for each guess, twice: of bits of the first and of the second nibble

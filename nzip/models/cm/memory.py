@@ -149,6 +149,7 @@ class Loop(ABC):
         settings[layout.CFG_SKIM] = preset.skim
         settings[layout.CFG_STREAMS] = 1
         settings[layout.CFG_PART] = mixture.part
+        settings[layout.CFG_GUESSES] = mixture.guesses
         return settings
 
 
@@ -250,9 +251,9 @@ class Normal(Loop):
     name = "normal"
     arguments = (
         "spec", "direct", "selectors", "slots", "slots64", "maps", "table", "weights", "uses", "final", "counters",
-        "sse", "knots", "squash", "stretch", "after", "rates", "v", "matched", "reached",
+        "sse", "knots", "squash", "stretch", "after", "rates", "v", "fields", "spots", "matched", "reached",
     )  # fmt: skip
-    shared = ("slots", "table", "counters", "sse", "v", "matched", "reached")
+    shared = ("slots", "table", "counters", "sse", "v", "fields", "spots", "matched", "reached")
     own = ("maps", "weights", "uses", "final")
     walked = ("spec", "direct")
     start = "v"
@@ -261,10 +262,12 @@ class Normal(Loop):
     match_bits = (10, 22)
 
     def inputs(self, preset: Preset, mixture: Mixture) -> int:
-        return min(mixture.inputs or preset.inputs, (2 * len(mixture.contexts) + 3 + preset.counters + 15) // 16 * 16)
+        most = 2 * len(mixture.contexts) + 3 + preset.counters + mixture.guesses
+        return min(mixture.inputs or preset.inputs, (most + 15) // 16 * 16)
 
     def memory(self, preset: Preset, bits: int, size: int) -> int:
         cells = (1 << self.bits_of_match(size)) + (16 << counter_bits(preset, size)) + 16 * layout.SSE_ROWS
+        cells += layout.SPOTS + 2 * layout.R_FIELDS + layout.GUESS_CELLS
         for mixture in mixtures(preset):
             n = len(mixture.contexts)
             rows = sum(choice.rows(n + 1) for choice in mixture.sets)
@@ -283,6 +286,8 @@ class Normal(Loop):
             "counters": aligned(16 << counter_bits(preset, size), np.uint32),
             "sse": aligned(16 * layout.SSE_ROWS, np.uint32),
             "v": np.zeros(SOURCES, np.uint64),
+            "fields": np.zeros(layout.R_FIELDS, np.uint64),
+            "spots": np.zeros(layout.SPOTS, np.uint32),
             "matched": np.zeros(4, np.int64),
             "reached": np.zeros(1, np.int64),
             **{name: fixed[name] for name in ("knots", "squash", "stretch", "after", "rates")},
@@ -299,14 +304,15 @@ class Normal(Loop):
         selectors, rows = _selectors(mixture, n + 1)
         weights = np.zeros((rows, inputs), np.int32)
         weights[:, :n] = preset.weight
-        behind = n + min(n, inputs - n - 3 - preset.counters)
+        behind = n + min(n, inputs - n - 3 - preset.counters - mixture.guesses)
         weights[:, behind] = preset.weight  # the match model's
-        weights[:, behind + 3 : behind + 3 + preset.counters] = preset.weight
+        weights[:, behind + 3 : behind + 3 + preset.counters + mixture.guesses] = preset.weight
+        guesses = np.full(layout.GUESS_CELLS if mixture.guesses else 0, 12 << 28 | 2, np.uint32)
         return {
             "spec": np.array(spec, np.uint64).reshape(-1),
             "direct": np.array([places[c] if c.direct else -int(c.wide) for c in contexts], np.int64),
             "selectors": selectors,
-            "maps": _maps(n, constants()["match_priors"]),
+            "maps": _maps(n, constants()["match_priors"], guesses),
             "weights": weights.reshape(-1),
             "uses": np.zeros(rows, np.int64),
             "final": np.full(256 * sets, (1 << 16) // sets, np.int32),

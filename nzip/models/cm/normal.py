@@ -37,6 +37,7 @@ from nzip.models.cm.components.match import (
     verified,
 )  # fmt: skip
 from nzip.models.cm.components.mixer import bounded, error_of, row_by_match, row_by_source, squashed, warmed, warmth
+from nzip.models.cm.components.rows import renew_rows
 from nzip.models.cm.components.sources import renew_bytes, renew_line, renew_shape, renew_words
 from nzip.models.cm.components.sse import between, refine, row_of, spot_of
 from nzip.models.cm.components.vectors import dot, prefetch, train
@@ -48,10 +49,12 @@ from nzip.models.cm.layout import (
     CFG_COUNTER_LIMIT,
     CFG_COUNTERS,
     CFG_FINAL_RATE,
+    CFG_GUESSES,
     CFG_INPUTS,
     CFG_LIMIT,
     CFG_MATCH_BITS,
     CFG_MATCH_MIN,
+    CFG_MODE,
     CFG_RATE,
     CFG_RATE_FALL,
     CFG_RATE_START,
@@ -59,7 +62,10 @@ from nzip.models.cm.layout import (
     CFG_SSE_LIMIT,
     DECODE,
     K1,
+    MATCH_MAPS,
     PARTIAL,
+    R_BYTES,
+    R_CELLS,
     READ,
     SMALL_ERROR,
     SOURCE,
@@ -157,7 +163,7 @@ def code(
     selectors: Array,  # int64 (6 * sets,): what selects, first row, source, shift, mask, by bit or not
     slots: Array,  # uint8: buckets of 16 bytes, hashed ones first; starts at a cache line
     slots64: Array,  # uint64: the same memory
-    maps: Array,  # uint32 (256 * contexts + MATCH_MAPS,): probability 22 bits, count 10 bits
+    maps: Array,  # uint32 (256 * contexts + MATCH_MAPS + GUESS_CELLS,): probability 22 bits, count 10 bits
     table: Array,  # uint32 (1 << match bits,): where the match model saw a hash last
     weights: Array,  # int32 (rows * inputs,): 16 fractional bits
     uses: Array,  # int64 (rows,)
@@ -170,6 +176,8 @@ def code(
     after: Array,  # uint8 (2 * states,)
     rates: Array,  # int32 (1024,)
     v: Array,  # uint64 (SOURCES,): the sources
+    fields: Array,  # uint64 (R_FIELDS,): what is known of rows
+    spots: Array,  # uint32 (SPOTS,): where in rows the same led to
     matched: Array,  # int64 (4,): of the match: pointer, length, missed, candidate
     reached: Array,  # int64 (1,): the byte of `buf` that the kernel is at, for those who show it
 ) -> None:
@@ -194,9 +202,13 @@ def code(
     counts = i64(settings[CFG_COUNTERS])
     counter_shift = u64(64 - i64(settings[CFG_COUNTER_BITS]))
     counter_limit = i64(settings[CFG_COUNTER_LIMIT])
-    doubled = min(contexts, inputs - contexts - 3 - counts)  # contexts with a second input
+    guesses = i64(settings[CFG_GUESSES])
+    rows_mode = i64(settings[CFG_MODE])
+    doubled = min(contexts, inputs - contexts - 3 - counts - guesses)  # contexts with a second input
     match_input = contexts + doubled
     counter_input = match_input + 3
+    guess_input = counter_input + counts
+    guess_cells = (contexts << 8) + MATCH_MAPS
 
     hashes = zeros(contexts, u64)
     places = zeros(contexts, i64)  # of the buckets to be looked up
@@ -204,6 +216,8 @@ def code(
     found = zeros(contexts, i64)  # places of the buckets in use
     cells = zeros(contexts, i64)  # in maps
     c_lines = zeros(counts, i64)  # where in `counters` this nibble's lines start
+    g_bytes = zeros(guesses, i64)  # that are guessed, + 256; 0 for none
+    g_cells = zeros(guesses, i64)  # in maps
     x = zeros(inputs, i32)
     rows = zeros(sets, i64)
     dots = zeros(sets, i64)
@@ -221,6 +235,8 @@ def code(
     node = i64(1)
     if first > 0:
         renew(v, buf, first, settings)
+        if guesses > 0:
+            renew_rows(v, fields, spots, buf, first, rows_mode)
     address(v, spec, direct, hashes, places, checks, slots, shift)
     for pos in range(first, end):
         reached[0] = pos
@@ -249,6 +265,10 @@ def code(
             expected = i64(buf[u64(pointer)]) | 256
             grade = grade_of(length)
 
+        for j in range(guesses):
+            g_bytes[j] = i64(fields[u64(R_BYTES + j)])
+            g_cells[j] = guess_cells + 2 * i64(fields[u64(R_CELLS + j)])
+            x[u64(guess_input + j)] = i32(0)
         symbol = i64(0)
         if mode != DECODE:
             symbol = i64(buf[u64(pos)])
@@ -293,6 +313,18 @@ def code(
             for j in range(counts):
                 p = i64(counted(counters, i64(c_lines[j]) + node) >> u32(20))
                 x[u64(counter_input + j)] = i32(stretch[u64(p)])
+
+            for j in range(guesses):
+                byte = i64(g_bytes[j])
+                if byte > 0:
+                    said = i64(0)
+                    if (byte >> (8 - bit)) == partial:
+                        said = i64(stretch[u64(maps[u64(i64(g_cells[j]) + (bit >> 2))] >> u32(20))])
+                        if (byte >> (7 - bit)) & 1 == 0:
+                            said = -said
+                    else:
+                        g_bytes[j] = 0
+                    x[u64(guess_input + j)] = i32(said)
 
             # ---- mix
             total = i64(0)
@@ -348,6 +380,8 @@ def code(
                 prefetch(sse, (SSE_LAST + ((grown & 255) << 8) + 1) << 4)
                 if pos + 1 < end:
                     renew(v, buf, pos + 1, settings)
+                    if guesses > 0:
+                        renew_rows(v, fields, spots, buf, pos + 1, rows_mode)
                     address(v, spec, direct, hashes, places, checks, slots, shift)
                     for j in range(counts):
                         prefetch(counters, line_of(u64(v[LAST8]), j, 1, counter_shift))
@@ -374,6 +408,10 @@ def code(
                     count(counters, i64(c_lines[j]) + node, target, counter_limit, rates)
                 if guess >= 0:
                     learn(maps, match_cell, i64(4194303) if guess == y else i64(0), i64(1022), rates)
+                for j in range(guesses):
+                    if g_bytes[j] > 0:
+                        right = i64(4194303) if ((i64(g_bytes[j]) >> (7 - bit)) & 1) == y else i64(0)
+                        learn(maps, i64(g_cells[j]) + (bit >> 2), right, i64(1022), rates)
                 upper = i64(part >= 128)
                 start0 = start1 if upper else start0
                 refine(sse, a0 + upper, start0, target, sse_limit, rates)

@@ -42,6 +42,12 @@ PIXELS = 25  # of an image: left, above, above left, above right, two left, two 
 COLOURS = 26  # predictions of a byte of a pixel, from bytes around it and from how these differ in the last channel
 SAMPLES = 27  # four predictions of a byte of an audio sample, 16 bits each: 8 bits behind the byte
 FIELD = 28  # the byte of the line before at the same place in the same field, the one behind it
+# Of rows (`components.rows`):
+ALIGNED = 41  # the byte to come of the aligned line, the one behind it, the digit of the stepped number
+CELL = 42  # hash of what leads to this token, and of its bytes so far
+SPOT = 43  # hash of what leads to this token, and of its shape so far, or the digits of the number so far
+LINESHAPE = 44  # hash of the shape of the line before
+GUESSES = 45  # which guesses there are, and which agree
 # Numbers that only the renewal of the sources uses, then the stack of open brackets.
 LINE_START, LINE_BEFORE, DEPTH, COUNT, GAP, FIRST, LINE_FIRST, STEM_NOW, OVER = range(32, 41)
 STACK = 64
@@ -114,6 +120,7 @@ class Mixture:
             lies further right), bits 32..47 and 48..63 those of the two rows above that.
         part: bytes that each stream codes before the streams meet again (in the loop `fast`).
         inputs: as the preset's, where it is not 0.
+        guesses: of `components.rows` that are inputs: 4, or 0 where nothing is known of rows.
     """
 
     contexts: tuple[Context, ...]
@@ -125,6 +132,7 @@ class Mixture:
     near: tuple[int, ...] = ()
     part: int = 0
     inputs: int = 0
+    guesses: int = 0
 
 
 @dataclass(frozen=True)
@@ -132,7 +140,8 @@ class Preset:
     """One preset.
 
     Attributes:
-        mixtures: for text, binary, bitmap, image and audio, in the order of their numbers.
+        mixtures: for text, binary, bitmap, image, audio and, in the loop `normal`, rows and tables,
+            in the order of their numbers.
         max_bits: log2 of the most buckets (of 16 bytes) in the hash table.
         inputs: the most inputs of the mixer, a multiple of 16 (in the loop `normal`). Contexts beyond what fits have
             one input, not two.
@@ -290,23 +299,59 @@ _AUDIO = (
 )  # fmt: skip
 
 
+# Rows: the byte to come by its place in the line, and by the aligned line.
+_SPOT_ALIGNED = Context(SPOT, ALL, ALIGNED, 0xFF00FF)
+_CELL_LINE = Context(CELL, ALL, LINESHAPE, ALL)
+_ALIGNED_LAST = Context(ALIGNED, 0xFFFF, LAST8, 0xFF)
+_QUICK_FIELDS = (_near_order(6), _WORD_LAST, _SPOT_ALIGNED)
+_SOME_FIELDS = (_near_order(6), _WORD_LAST, _SPOT_ALIGNED, _SHAPE8)
+_MORE_FIELDS = (_near_order(6), _WORD_LAST, _SPOT_ALIGNED, _SHAPE8, _LINE, _CELL_LINE)
+_LARGE_FIELDS = (
+    _near_order(0), _near_order(2), _near_order(4), *_MORE_FIELDS, _WORD_WORD1, _ALIGNED_LAST, _SHAPE12_WORD,
+    _WORD_WORDS,
+)  # fmt: skip
+_QUICK_FIELD_SETS = (_MATCH, _by(SPOT, 54, 1023))
+_FIELD_SETS = (*_QUICK_FIELD_SETS, _by(GUESSES))
+_LARGE_FIELD_SETS = (*_FIELD_SETS, _SHAPES)
+
+
+def _rows(contexts: tuple[Context, ...], sets: tuple[Choice, ...] = _FIELD_SETS) -> Mixture:
+    return Mixture(contexts, sets, rate=100, rate_start=10000, final_rate=100, inputs=32, guesses=4)
+
+
+_QUICK_ROWS = (_rows(_QUICK_FIELDS, _QUICK_FIELD_SETS), _rows((*_QUICK_FIELDS, _LINE), _QUICK_FIELD_SETS))
+_SOME_ROWS = (_rows(_SOME_FIELDS, _QUICK_FIELD_SETS), _rows((*_SOME_FIELDS, _LINE), _QUICK_FIELD_SETS))
+_LARGE_TABLE = _rows(_LARGE_FIELDS, _LARGE_FIELD_SETS)
+_LARGE_ROWS = (_LARGE_TABLE, _rows((*_LARGE_FIELDS, _WORD_WORD2), _LARGE_FIELD_SETS))
+
+
 def _normal(
-    text: tuple[Context, ...], binary: tuple[Context, ...],
+    text: tuple[Context, ...], binary: tuple[Context, ...], rows: Mixture, table: Mixture,
     sets: tuple[Choice, ...] = _SETS, binary_sets: tuple[Choice, ...] = _BINARY_SETS,
 ) -> tuple[Mixture, ...]:  # fmt: skip
     records = Mixture(binary, binary_sets, matches=(6,))
     image = Mixture(_IMAGE, _IMAGE_SETS, matches=(6,), inputs=32)
     audio = Mixture(_AUDIO, _AUDIO_SETS, matches=(6,), inputs=32)
     bitmap = Mixture((*binary, *_ROWS), (*binary_sets, _by(ABOVE)), matches=(6,), inputs=32)
-    return Mixture(text, sets), records, bitmap, image, audio
+    return Mixture(text, sets), records, bitmap, image, audio, rows, table
 
 
 NORMAL: dict[int, Preset] = {
-    1: Preset(_normal(_QUICK_TEXT, _QUICK_BINARY, _SETS, _SETS), 22, ahead=1, counters=3, primer=1 << 13),
-    2: Preset(_normal((*_QUICK_TEXT, _SHAPE8), _BINARY1, _SETS, _SETS), 22, ahead=1, counters=3, primer=1 << 15),
-    3: Preset(_normal(_MORE_TEXT, _BINARY2), 22, ahead=1, counters=3, large=4),
+    1: Preset(
+        _normal(_QUICK_TEXT, _QUICK_BINARY, *_QUICK_ROWS, _SETS, _SETS), 22, ahead=1,
+        counters=3, primer=1 << 13,
+    ),
+    2: Preset(
+        _normal((*_QUICK_TEXT, _SHAPE8), _BINARY1, *_SOME_ROWS, _SETS, _SETS), 22, ahead=1,
+        counters=3, primer=1 << 15,
+    ),
+    3: Preset(_normal(_MORE_TEXT, _BINARY2, _rows(_MORE_FIELDS), _LARGE_TABLE), 22, ahead=1, counters=3, large=4),
     # Contexts of two and three words take megabytes of text to pay.
-    4: Preset(_normal(_LARGE_TEXT, _LARGE_BINARY, (_PARTIAL, *_SETS)), 23, inputs=32, ahead=1, counters=3),
+    4: Preset(
+        _normal(
+            _LARGE_TEXT, _LARGE_BINARY, *_LARGE_ROWS, (_PARTIAL, *_SETS),
+        ), 23, inputs=32, ahead=1, counters=3,
+    ),
 }
 
 # ---- the loop `strong`

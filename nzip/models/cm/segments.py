@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from nzip.errors import CorruptError
 from nzip.formats.content.kinds import Content, Segment
-from nzip.models.cm.layout import AUDIO, BINARY, BITMAP, IMAGE, TEXT
+from nzip.models.cm.layout import AUDIO, BINARY, BITMAP, IMAGE, KEYED, ROWS, TABLE, TEXT
 
 MOST = 256  # stretches of a block
 SHORTEST = 2048  # bytes of a stretch that pays for its entry and for contexts that have to learn
@@ -25,14 +25,15 @@ class Stretch(NamedTuple):
     `guessed` is no part of the map.
 
     Attributes:
-        type: `TEXT`, `BINARY`, `BITMAP`, `IMAGE` or `AUDIO`.
+        type: `TEXT`, `BINARY`, `BITMAP`, `IMAGE`, `AUDIO`, `ROWS` or `TABLE`.
         length: bytes.
         period: bytes from a record, or a row, to the next; 0 if there is none.
         stride: bytes from a pixel or an audio frame to the next; 0 for other types.
         width: bytes of an audio sample.
         big: whether these begin with their highest byte.
         phase: how many bytes of an image's row, or of an audio frame, lie before the stretch.
-        guessed: whether it is a bitmap only by the looks of its bytes.
+        mode: how the fields of a table are told apart: `KEYED`, or the byte between columns.
+        guessed: whether it is a bitmap, or a table, only by the looks of its bytes.
     """
 
     type: int
@@ -42,6 +43,7 @@ class Stretch(NamedTuple):
     width: int = 0
     big: bool = False
     phase: int = 0
+    mode: int = 0
     guessed: bool = False
 
 
@@ -61,8 +63,17 @@ def _stretch(segment: Segment) -> Stretch:
     if segment.sure and segment.kind == "bitmap" and 0 < segment.row <= MAX_RECORD:
         return Stretch(BITMAP, segment.length, segment.row)
     if segment.cls == TEXT:
-        return Stretch(TEXT, segment.length)
+        return _text(segment)
     return Stretch(segment.cls, segment.length, min(segment.record, MAX_RECORD), guessed=segment.cls == BITMAP)
+
+
+def _text(segment: Segment) -> Stretch:
+    """Return a stretch of text, or of one of rows or a table where its kind says so, or may say so."""
+    if segment.kind == "csv":
+        return Stretch(TABLE, segment.length, mode=segment.separator)
+    if segment.kind in ("json", "xml"):
+        return Stretch(TABLE, segment.length, mode=KEYED, guessed=segment.kind == "xml")
+    return Stretch(ROWS if segment.kind == "log" or segment.lines else TEXT, segment.length)
 
 
 def _joined(found: list[Stretch]) -> list[Stretch]:
@@ -121,6 +132,8 @@ def pack(found: list[Stretch]) -> bytes:
             out += stretch.period.to_bytes(2, "little")
         elif stretch.type == IMAGE:
             out += _uleb(stretch.period) + _uleb(stretch.phase)
+        elif stretch.type == TABLE:
+            out.append(stretch.mode)
         elif stretch.type == AUDIO:
             out.append(stretch.width - 1 | stretch.big << 2 | stretch.phase << 3)
     return bytes(out)
@@ -160,6 +173,9 @@ def unpack(payload: bytes, size: int, types: int) -> tuple[list[Stretch], int]:
             stretch = stretch._replace(period=row, phase=phase)
             if not stride <= row <= MAX_ROW or phase >= _cycle(stretch):
                 raise CorruptError(f"a block's segment map has a row of {row} bytes that begins at {phase}")
+        elif kind == TABLE:
+            mode, at = _byte(payload, at)
+            stretch = stretch._replace(mode=mode)
         elif kind == AUDIO:
             shape, at = _byte(payload, at)
             stretch = stretch._replace(width=(shape & 3) + 1, big=bool(shape & 4), phase=shape >> 3)

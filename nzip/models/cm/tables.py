@@ -50,7 +50,7 @@ def squash_values() -> tuple[int, ...]:
     return logistic_values(16, STRETCH_MAX)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def stretch_values(bits: int = 12) -> tuple[int, ...]:
     """Return stretch((p + 1/2) / 2^bits) for p = 0..2^bits - 1: the x whose odds are nearest from below, made
     odd-symmetric.
@@ -157,6 +157,18 @@ def sse_priors() -> tuple[int, ...]:
     knots = (k * (2 * STRETCH_MAX + 2) // 15 - STRETCH_MAX - 1 for k in range(17))
     squash = squash_values()
     return tuple(squash[min(2 * STRETCH_MAX, max(0, x + STRETCH_MAX))] << 16 | 6 for x in knots)
+
+
+@lru_cache(maxsize=1)
+def arrays() -> dict[str, Any]:
+    """Return what mixers and maps of chances read, in the order of kernels' arguments: squash, stretch (int32), rates
+    (int64), knots (uint32)."""
+    import numpy as np
+
+    return {
+        "squash": np.array(squash_values(), np.int32), "stretch": np.array(stretch_values(12), np.int32),
+        "rates": np.array(rates(), np.int64), "knots": np.array(sse_priors(), np.uint32),
+    }  # fmt: skip
 
 
 @lru_cache(maxsize=1)

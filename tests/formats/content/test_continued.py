@@ -10,19 +10,19 @@ from formats.content.contents import bmp, riff, wave
 from numba import config
 
 import nzip
-from nzip.formats.content.continued import behind
+from nzip.formats.content.continued import Begun, behind
 from nzip.formats.content.kinds import Segment
 
 SOUND = riff(wave(9000, 2, 2, 20), 2, 2)
 
 
 def blocks(data: bytes, size: int) -> list[tuple[bytes, Segment | None]]:
-    """Return blocks of `size` bytes, each with what it goes on with."""
+    """Return blocks of `size` bytes, each with what it goes on with first."""
     found: list[tuple[bytes, Segment | None]] = []
-    begun = None
+    begun: Begun = ()
     for at in range(0, len(data), size):
         block = data[at : at + size]
-        found.append((block, begun))
+        found.append((block, begun[0] if begun else None))
         begun = behind(block, begun)
     return found
 
@@ -45,20 +45,19 @@ def test_a_picture_goes_on_in_rows() -> None:
 
 
 def test_what_ends_with_its_block_does_not_go_on() -> None:
-    assert behind(SOUND, None) is None
-    assert behind(SOUND + b"more", None) is None
-    assert behind(b"", None) is None
-    assert behind(b"the road lay empty", None) is None
-    begun = behind(SOUND[:20_000], None)
-    assert begun is not None
-    assert behind(SOUND[20_000:], begun) is None
-    assert behind(SOUND[20_000:] + SOUND[:5000], begun) is not None  # the next one begins there
+    assert behind(SOUND) == ()
+    assert behind(SOUND + b"more") == ()
+    assert behind(b"") == ()
+    assert behind(b"the road lay empty") == ()
+    begun = behind(SOUND[:20_000])
+    assert begun
+    assert behind(SOUND[20_000:], begun) == ()
+    assert behind(SOUND[20_000:] + SOUND[:5000], begun)  # the next one begins there
 
 
 def test_a_size_that_nobody_knew_lasts() -> None:
     unknown = SOUND[:40] + b"\xff\xff\xff\xff" + SOUND[44:]
-    begun = behind(unknown, None)
-    assert begun is not None
+    (begun,) = behind(unknown)
     assert begun.length > 1 << 40
 
 
@@ -76,7 +75,7 @@ def test_the_last_member_of_an_archive() -> None:
     assert block
     assert 20_000 + begun.length == start + len(SOUND)
     assert (20_000 + begun.offset - start - 44) % 4 == 0
-    assert behind(data, None) is None
+    assert behind(data) == ()
 
 
 @pytest.mark.skipif(bool(config.DISABLE_JIT), reason="takes minutes without compiled code")

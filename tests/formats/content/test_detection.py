@@ -36,3 +36,21 @@ def test_any_bytes_get_an_answer(block: bytes, data: st.DataObject) -> None:
 
 def test_views_are_taken_like_bytes() -> None:
     assert detect(memoryview(PROSE)) == detect(PROSE)
+
+
+def test_the_byte_between_columns_is_found() -> None:
+    for mark in ",;|\t":
+        rows = [mark.join((str(k), f'"a{mark} \\"b{mark}"', str(k * k))) for k in range(40)]
+        whole = detect("\n".join(rows).encode()).whole
+        assert (whole.kind, whole.separator) == ("csv", ord(mark))
+    pairs = "".join(f"{k},{k * k % 97}\n" for k in range(400)).encode()
+    assert (detect(pairs).kind, detect(pairs).whole.separator) == ("csv", 44)
+    assert detect(pairs[:300]).kind != "csv"  # a comma a line, in so few lines, is no table
+
+
+def test_lines_that_begin_alike_are_found() -> None:
+    lines = "".join(f"BEGIN:EVENT\nSTART:2024{k:04d}\nNOTE:{'xyz'[k % 3] * (k % 7)}\nEND:EVENT\n" for k in range(60))
+    assert detect(lines.encode()).whole.lines
+    assert not detect(PROSE).whole.lines
+    assert not detect(lines[:500].encode()).whole.lines
+

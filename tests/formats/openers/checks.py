@@ -33,6 +33,8 @@ NAIVE: dict[str, Naive] = {
     "png": lambda inner, recipe, size: naive_openers.png(inner, recipe, size, redeflate),
     "zip": lambda inner, recipe, size: naive_openers.archive(inner, recipe, size, redeflate),
     "shuffle": lambda inner, recipe, size: naive_openers.shuffle(inner, recipe),
+    "lattice": naive_openers.lattice,
+    "packed": lambda inner, recipe, size: naive_openers.packed(inner, recipe),
 }
 
 

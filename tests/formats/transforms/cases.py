@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from formats.content.contents import program, riff, tar
+from formats.transforms.naive_lines import log, naive_lines
 from hypothesis import strategies as st
 
 Params = dict[str, Any]
@@ -27,7 +28,8 @@ class Case:
         good: parameters that are taken.
         bad: parameters that are refused.
         params: any that are taken.
-        forward, inverse: what a block becomes, in plain Python: of the block, with the parameters by name.
+        forward, inverse: what a block becomes, in plain Python: of the block, with the parameters by name; `forward` is
+            None where it is not defined, and `inverse` then takes the size of the block, too.
         pinned: parameters, their packed form, and the first digits of the SHA-256 of what `block` becomes.
     """
 
@@ -35,7 +37,7 @@ class Case:
     good: tuple[Params, ...]
     bad: tuple[Params, ...]
     params: st.SearchStrategy[Params]
-    forward: Callable[..., bytes]
+    forward: Callable[..., bytes] | None
     inverse: Callable[..., bytes]
     pinned: tuple[tuple[Params, str, str], ...]
 
@@ -279,5 +281,14 @@ CASES = {
                 "ac0200c0b802020101040202000001010402020000090102010101", "da8c6720c481ff11",
             ),
         ),
+    ),
+    "lines": Case(
+        block=log(400),
+        good=({}, {"whole": 0}, {"whole": 1}),
+        bad=({"whole": 2}, {"whole": -1}),
+        params=st.fixed_dictionaries({"whole": st.integers(0, 1)}),
+        forward=None,
+        inverse=naive_lines,
+        pinned=(({"whole": 0}, "00", "c131eaeb95503b98"), ({"whole": 1}, "01", "75b78cd8925a18f1")),
     ),
 }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 
-from nzip.models.cm.layout import AUDIO, BINARY, BITMAP, IMAGE, TEXT
+from nzip.models.cm.layout import AUDIO, BINARY, BITMAP, IMAGE, KEYED, ROWS, TABLE, TEXT
 from nzip.models.cm.segments import Stretch
 
 
@@ -53,6 +53,33 @@ def sound(size: int, stride: int, width: int, big: bool, phase: int = 0) -> byte
     return bytes(out[phase : phase + size])
 
 
+def log(lines: int, seed: int = 3) -> bytes:
+    """Lines of a log: seconds since 1970 and times of the day, a counter, names and hexadecimal numbers."""
+    dice, out, now = random.Random(seed), [], 1_700_000_000
+    for k in range(lines):
+        now += dice.choice((0, 0, 1, 7, 55))
+        hours, minutes, seconds = now // 3600 % 24, now // 60 % 60, now % 60
+        host = f"node{dice.randrange(3):02d}"
+        out.append(f"{now} {hours:02d}:{minutes:02d}:{seconds:02d}.{dice.randrange(1000):03d} {host} ")
+        out.append(f"job[{900 + 3 * k}]: ")
+        out.append(dice.choice((f"began on {host}", f"id {dice.getrandbits(32):x} ended", "user=a1 size=007")) + "\n")
+    return "".join(out).encode()
+
+
+def sheet(rows: int) -> bytes:
+    """A table with a header and quotes."""
+    dice = random.Random(6)
+    body = (f'{k},2024-03-{k % 28 + 1:02d},"Hill, {dice.choice("NSEW")}",{k * 5 % 97}.50\n' for k in range(rows))
+    return b"id,day,place,fare\n" + "".join(body).encode()
+
+
+def objects(count: int) -> bytes:
+    """JSON lines, and an element of XML."""
+    dice = random.Random(8)
+    lines = (f'{{"id": {k}, "ok": {dice.choice(("true", "false"))}, "at": [1.{k}, -2]}}\n' for k in range(count))
+    return "".join(lines).encode() + b'<node id="7" lat="1.5"><tag k="name"/>x-ray</node>\n'
+
+
 def _one(data: bytes, kind: int, **shape: int) -> tuple[bytes, list[Stretch]]:
     return data, [Stretch(kind, len(data), **shape)]
 
@@ -95,10 +122,21 @@ MAPS = {
     ),
 }  # fmt: skip
 
+ROW_MAPS = {
+    "a log": _one(log(30), ROWS),
+    "a table": _one(sheet(60), TABLE, mode=44),
+    "objects": _one(objects(50), TABLE, mode=KEYED),
+    "rows of noise": _one(noise(40) + sheet(40), TABLE, mode=10),
+    "a log in other bytes": _joined(
+        _one(words(9), TEXT), _one(log(9), ROWS), _one(records(20), BINARY, period=7),
+        _one(sheet(20), TABLE, mode=44), _one(log(9, 4), ROWS),
+    ),
+}  # fmt: skip
+
 
 def shortened(name: str, most: int) -> tuple[bytes, list[Stretch]]:
     """Return the block and its map, each stretch cut so that there are `most` bytes in all."""
-    block, found = MAPS[name]
+    block, found = {**MAPS, **ROW_MAPS}[name]
     data, kept, at = b"", [], 0
     for stretch in found:
         length = min(stretch.length, max(1, stretch.length * most // len(block)))

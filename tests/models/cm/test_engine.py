@@ -30,7 +30,6 @@ JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
 compiled = pytest.mark.skipif(not JIT, reason="reading a primer takes minutes without the compiler")
 
 
-
 # ---- parameters and heads
 
 

@@ -22,13 +22,13 @@ from nzip.formats.content.kinds import Content, Segment
 from nzip.models import progress
 from nzip.models.cm import memory
 from nzip.models.cm.engine import ContextMixing
-from nzip.models.cm.layout import AUDIO, BINARY, BITMAP, IMAGE, TEXT
+from nzip.models.cm.layout import AUDIO, BINARY, BITMAP, IMAGE, KEYED, ROWS, TABLE, TEXT
 from nzip.models.cm.segments import MAX_ROW, MOST, SHORTEST, Stretch, even, pack, stretches, unpack
 from nzip.registry import ENGINES
 from nzip.settings import LEVELS
 
 JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
-TYPES = 5
+TYPES = 7
 DICE = random.Random(7)
 PRESETS = [
     *(("cm", {"preset": preset, "primer": 0, "bits": 14}) for preset in (1, 2, 3, 4)),
@@ -61,8 +61,10 @@ def coded(name: str, params: dict[str, int]) -> bytes:
 def shapes(draw: st.DrawFn) -> Stretch:
     """Return a stretch of any type, whose numbers are in their bounds."""
     kind, length = draw(st.integers(0, TYPES - 1)), draw(st.integers(1, 1 << 22))
-    if kind == TEXT:
-        return Stretch(TEXT, length)
+    if kind in (TEXT, ROWS):
+        return Stretch(kind, length)
+    if kind == TABLE:
+        return Stretch(TABLE, length, mode=draw(st.integers(0, 255)))
     if kind in (BINARY, BITMAP):
         return Stretch(kind, length, draw(st.integers(0, 0xFFFF)))
     stride = draw(st.integers(1, 15))
@@ -96,7 +98,7 @@ def test_a_map_takes_few_bytes() -> None:
 
 WRONG = {
     "nothing": b"",
-    "a type that is none": bytes((5,)),
+    "a type that is none": bytes((7, 44)),
     "the highest type": bytes((7,)),
     "a stride for text": bytes((TEXT | 1 << 4,)),
     "a stride for records": bytes((BINARY | 1 << 4, 4, 0)),
@@ -114,6 +116,9 @@ WRONG = {
     "a phase beyond a row": bytes((IMAGE | 3 << 4, 10, 10)),
     "a sample longer than its frame": bytes((AUDIO | 1 << 4, 1)),
     "a phase beyond a frame": bytes((AUDIO | 2 << 4, 1 | 2 << 3)),
+    "a stride for rows": bytes((ROWS | 1 << 4,)),
+    "a stride for a table": bytes((TABLE | 1 << 4, 44)),
+    "no mode": bytes((TABLE,)),
     "no samples": bytes((AUDIO | 2 << 4,)),
     "no length": bytes((TEXT | 8,)),
     "a length of nothing": bytes((TEXT | 8, 0, TEXT)),
@@ -184,6 +189,45 @@ def test_segments_become_stretches() -> None:
         Stretch(BITMAP, 4000, 40, guessed=True),
         Stretch(BINARY, 4000, 0xFFFF),
     ]
+
+
+def test_kinds_of_text_become_rows_and_tables() -> None:
+    content = Content(
+        (
+            Segment("log", 4000, TEXT),
+            Segment("csv", 4000, TEXT, separator=59),
+            Segment("json", 4000, TEXT),
+            Segment("xml", 4000, TEXT),
+            Segment("text", 4000, TEXT, lines=True),
+            Segment("html", 4000, TEXT),
+        )
+    )
+    assert stretches(content) == [
+        Stretch(ROWS, 4000),
+        Stretch(TABLE, 4000, mode=59),
+        Stretch(TABLE, 4000, mode=KEYED),
+        Stretch(TABLE, 4000, mode=KEYED, guessed=True),
+        Stretch(ROWS, 4000),
+        Stretch(TEXT, 4000),
+    ]
+
+
+@pytest.mark.skipif(not JIT, reason="plain Python takes minutes")
+def test_rows_pay_where_they_are_and_nowhere_else() -> None:
+    days = (f"2024-05-0{k // 300 + 1} {k} item={k * 7 % 50} took {k % 13}.{k % 7} ms\n" for k in range(900))
+    lines = "".join(days).encode()
+    prose = b"<p>" + WORDS * 60 + b"</p>"
+    engine = engine_of("cm")
+    params = engine.fit({"preset": 3, "primer": 0}, len(lines))
+    rows = engine.encode(lines, params, Content((Segment("log", len(lines), TEXT),)))
+    assert len(rows) < len(engine.encode(lines, params, Content((text(len(lines)),)))) * 0.9
+    assert unpack(rows, len(lines), TYPES)[0][0].type == ROWS
+    for kind in ("xml", "text"):
+        payload = engine.encode(prose, params, Content((Segment(kind, len(prose), TEXT),)))
+        assert engine.decode(payload, len(prose), params) == prose
+    for name in ("cmfast", "cmstrong"):  # which have no contexts for them
+        payload = engine_of(name).encode(lines, {"bits": 14}, Content((Segment("log", len(lines), TEXT),)))
+        assert unpack(payload, len(lines), TYPES)[0][0].type == TEXT
 
 
 def test_only_a_header_makes_an_image_or_a_sound() -> None:

@@ -117,6 +117,7 @@ def test_stretch_inverts_squash() -> None:
 
 # ---- primers
 
+
 @pytest.mark.skipif(not JIT, reason="reading a primer takes minutes without the compiler")
 @pytest.mark.parametrize("preset", STRONG)
 def test_primed_round_trip(preset: int) -> None:

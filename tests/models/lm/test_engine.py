@@ -50,9 +50,7 @@ def coded(data: bytes, **more: Any) -> tuple[bytes, dict[str, Any]]:
     runs = classify(data)
     text, binary = apart(data, runs)
     assert not binary
-    parts = encode_text(
-        language, text, min(chosen["streams"], len(text)), chosen["window"], bool(chosen["mix"])
-    )
+    parts = encode_text(language, text, min(chosen["streams"], len(text)), chosen["window"], bool(chosen["mix"]))
     head = engine.uleb(len(runs)) + b"".join(map(engine.uleb, runs))
     return head + b"".join(engine.uleb(len(part)) for part in parts) + b"".join(parts), chosen
 

@@ -133,9 +133,7 @@ class TestEveryVocabulary:
         for number in vocabulary.specials.values():
             assert vocabulary.pieces[number] == b""
 
-    def test_cutting_a_long_text_changes_nothing(
-        self, vocabulary: Vocabulary, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_cutting_a_long_text_changes_nothing(self, vocabulary: Vocabulary, monkeypatch: pytest.MonkeyPatch) -> None:
         data = MIXED.encode() * 30
         whole = vocabulary.encode(data).tolist()
         monkeypatch.setattr(v, "CHUNK", 100)

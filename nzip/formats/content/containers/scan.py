@@ -11,7 +11,7 @@ from nzip.process import imported
 
 ZLIB, GZIP, ZIP, PNG, JPEG, GIF, STREAM, RIFF, AIFF, TIFF_LITTLE, TIFF_BIG, HDF5, DIB = range(1, 14)
 IMPULSE, SCREAM, FAST, PRO = range(14, 18)  # tracker modules
-PSD = 18
+PSD, NETCDF, GRIB = range(18, 21)
 # The bytes that each begins with; where there are two forms, the bits in which they differ may be any.
 WORDS: dict[int, tuple[bytes, ...]] = {
     GZIP: (b"\x1f\x8b\x08",),
@@ -30,6 +30,8 @@ WORDS: dict[int, tuple[bytes, ...]] = {
     FAST: (b"Extended Module: ",),
     PRO: (b"M.K.",),
     PSD: (b"8BPS",),
+    GRIB: (b"GRIB",),
+    NETCDF: (b"CDF\1", b"CDF\6"),  # versions 1, 2 and 5 are among them
     DIB: (b"\x28\0\0\0" + b"\0" * 8 + b"\1\0", b"\x28\0\0\0" + b"\xff" * 8 + b"\1\0"),
 }
 ROUND = 1 << 12  # places that are found at once

@@ -201,11 +201,29 @@ def test_hdf5() -> None:
     assert opened(b"\x89HDF\r\n\x1a\n" + bytes(60) + stream) == [("zlib",)]
     # Two lengths of numbers: the layout's tree says which chunks have which.
     tree = 200
-    layout = b"\3\2\2" + struct.pack("<QII", tree, 300, 4)
+    layout = b"\x10\x08\0\0\4\0\0\0" + message + b"\3\2\2" + struct.pack("<QII", tree, 300, 4)
     node = b"TREE\1\0" + struct.pack("<H", 1) + bytes(16) + bytes(8 + 16) + struct.pack("<Q", 300)
-    file = (b"\x89HDF\r\n\x1a\n" + bytes(8) + message + message[:-4] + b"\x08\0\0\0" + layout).ljust(tree, b"\0")
+    file = (b"\x89HDF\r\n\x1a\n" + bytes(8) + message[:-4] + b"\x08\0\0\0" + layout).ljust(tree, b"\0")
     file = (file + node).ljust(300, b"\0") + stream + stream
     assert opened(file) == [("zlib", ("shuffle",)), ("zlib",)]
+    # A chunk's shape makes it a field.
+    field = b"".join(struct.pack("<40h", *(100 * y + x * x for x in range(40))) for y in range(30))
+    stream = zlib_of(field[::2] + field[1::2])
+    layout = b"\3\2\4" + struct.pack("<QIIII", tree, 1, 30, 40, 2)
+    kind = b"\x10\x08\0\0\2\0\0\0"
+    node = b"TREE\1\0" + struct.pack("<H", 1) + bytes(16) + bytes(8 + 32) + struct.pack("<Q", 320)
+    file = (b"\x89HDF\r\n\x1a\n" + bytes(8) + kind + message[:-4] + b"\2\0\0\0" + layout).ljust(tree, b"\0") + node
+    assert opened(file.ljust(320, b"\0") + stream) == [("zlib", ("shuffle", "image"))]
+    # So it does without the filter, and where it is not deflated; and an array says where it lies and what it is.
+    file = (b"\x89HDF\r\n\x1a\n" + bytes(8) + kind + layout).ljust(tree, b"\0") + node
+    assert opened(file.ljust(320, b"\0") + zlib_of(field)) == [("zlib", "image")]
+    sized = node[:24] + struct.pack("<Q", len(field)) + node[32:]
+    file = (b"\x89HDF\r\n\x1a\n" + bytes(8) + kind + layout).ljust(tree, b"\0") + sized
+    assert [each.start for each in find(file.ljust(320, b"\0") + field)] == [320]
+    shape = b"\1\2" + bytes(6) + struct.pack("<QQ", 30, 40)
+    file = b"\x89HDF\r\n\x1a\n" + bytes(8) + shape + kind + b"\3\1" + struct.pack("<QQ", 320, len(field))
+    assert [(each.start, each.stop) for each in find(file.ljust(320, b"\0") + field)] == [(320, 320 + len(field))]
+    assert find((file[:-8] + struct.pack("<Q", 7)).ljust(320, b"\0") + field[:2000]) == []
 
 
 def test_archives_that_are_cut_off() -> None:
@@ -294,6 +312,7 @@ def bombs() -> dict[str, bytes]:
     loop = b"\x89HDF\r\n\x1a\n" + b"".join(b"\2\0\x08\0\1\0\1\0shuffle\0%c\0\0\0" % width for width in (2, 4))
     loop += b"\3\2\2" + struct.pack("<QII", 100, 300, 4)
     loop = loop.ljust(100, b"\0") + b"TREE\1\5" + struct.pack("<H", 60000)
+    kinds = b"\2\x08\0\1" + b"\x10\x08\0\0\4\0\0\0"
     return {
         "bombs": zeros * 2000,
         "zlib": b"\x78\x9c\x4b" * 400_000,
@@ -311,6 +330,7 @@ def bombs() -> dict[str, bytes]:
         "pdf of many words": (b"/Columns 1 " * 300 + b" obj stream\nx\x9c\x03\0") * 300,
         "hdf5": b"\x89HDF\r\n\x1a\n" * 100_000,
         "hdf5 in a loop": loop + struct.pack("<Q", 100) * 60_000,
+        "hdf5 of many shapes": b"\x89HDF\r\n\x1a\n" + (kinds * 40 + b"\3\1" + b"\1\1\1\1\1\1\0\0" * 2) * 4000,
         "wav": b"RIFF\0\0\0\0WAVEfmt " * 60_000,
     }
 

@@ -36,9 +36,7 @@ def naive(x, kernel, shift, bias):
     out = np.zeros((len(kernel), *x.shape[1:]), object)
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1)))
     for m, y, z in np.ndindex(*out.shape):
-        total = sum(
-            int(kernel[m, c, i, j]) * int(padded[c, y + i, z + j]) for c, i, j in np.ndindex(*kernel.shape[1:])
-        )
+        total = sum(int(kernel[m, c, i, j]) * int(padded[c, y + i, z + j]) for c, i, j in np.ndindex(*kernel.shape[1:]))
         total = ((total + (1 << shift >> 1)) >> shift) + int(bias[m])
         out[m, y, z] = min(max(total, -LIMIT), LIMIT)
     return out

@@ -1,7 +1,5 @@
 """The models that nzip can bring."""
 
-
-
 from nzip.models.lm.cache import known_models
 from nzip.models.lm.cache.known_models import WebOrigin
 

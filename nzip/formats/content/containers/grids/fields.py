@@ -1,0 +1,127 @@
+"""Fields of numbers in bytes that are nothing else: a picture for each pair of the last two dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from math import prod
+from typing import NamedTuple
+
+from nzip.formats.content.containers.base import Found
+from nzip.formats.content.containers.pixels import picture
+from nzip.formats.content.containers.tensors.tensor import F32, F64, Tensor
+from nzip.formats.content.kinds import Segment
+from nzip.formats.openers.lattice import masks_of
+
+LEAST_SIDE = 8  # rows and columns of what is a field, and no table
+LEAST = 1 << 9  # bytes of one
+MOST = 1 << 14  # fields of an array that are told apart
+REALS = {4: F32, 8: F64}
+
+
+class Array(NamedTuple):
+    """An array of numbers in a file.
+
+    Attributes:
+        start: its first byte.
+        width: bytes of a number.
+        axes: its dimensions, the last of which changes fastest.
+        big, real: as in `Segment`.
+        before: bytes from here back to the same place of the array before, which has the same shape; 0 for none.
+    """
+
+    start: int
+    width: int
+    axes: tuple[int, ...]
+    big: bool = False
+    real: bool = False
+    before: int = 0
+
+    @property
+    def stop(self) -> int:
+        return self.start + prod(self.axes) * self.width
+
+    @property
+    def columns(self) -> int:
+        return self.axes[-1]
+
+    @property
+    def holds_fields(self) -> bool:
+        """Whether the array is one of fields that have a model."""
+        if len(self.axes) < 2 or self.width not in (REALS if self.real else (1, 2)):
+            return False
+        rows, columns = self.axes[-2:]
+        few = prod(self.axes[:-2]) <= MOST or self.real
+        return min(rows, columns) >= LEAST_SIDE and rows * columns * self.width >= LEAST and few
+
+    def segments(self) -> Iterator[Segment]:
+        """Yield what the array's bytes are: its fields, or all numbers that are real."""
+        if self.real:
+            yield Tensor(0, self.stop - self.start, *REALS[self.width], self.columns, self.big).segment
+            return
+        size = prod(self.axes[-2:]) * self.width
+        for number in range(prod(self.axes[:-2])):
+            before = size if number else self.before
+            segment = picture(size, self.columns * self.width, 8 * self.width, 1, big=self.big, frame=before)
+            if segment is not None:
+                yield segment
+
+
+def without_ones(axes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the dimensions of an array, two at least, without last ones that have one number."""
+    while len(axes) > 2 and axes[-1] == 1:
+        axes = axes[:-1]
+    return axes
+
+
+def in_order(arrays: Iterable[Array]) -> list[Array]:
+    """Return the arrays of fields, without those that overlap one before them."""
+    kept = list[Array]()
+    for each in sorted(arrays):
+        if each.holds_fields and (not kept or each.start >= kept[-1].stop):
+            kept.append(each)
+    return kept
+
+
+def fields(data: bytes, array: Array) -> list[Found]:
+    """Return the fields of an array as far as they lie in `data`; numbers that are real are opened together."""
+    if not array.holds_fields:
+        return []
+    if array.real:
+        return _real(array, min(array.stop, len(data)))
+    found, at = list[Found](), array.start
+    for segment in array.segments():
+        if at + segment.length > len(data):
+            break
+        found.append(Found(at, at + segment.length, segment=segment))
+        at += segment.length
+    return found
+
+
+def _real(array: Array, stop: int) -> list[Found]:
+    """Return the whole rows of an array of floating point numbers that lie before `stop`."""
+    row, size = array.columns * array.width, prod(array.axes[-2:]) * array.width
+    stop = array.start + (stop - array.start) // row * row
+    if stop - array.start < min(size, LEAST):
+        return []
+    rows = array.axes[-2] if (stop - array.start) % size == 0 else (stop - array.start) // row
+    inside = partial(_integers, rows, array.columns, (stop - array.start) // row)
+    hints = {"width": array.width, "columns": array.columns, "big": array.big}
+    return [Found(array.start, stop, "lattice", hints, inside=inside, otherwise=partial(_floats, array))]
+
+
+def _floats(array: Array, coded: bytes) -> Iterable[Found]:
+    """Return the one leaf of numbers that are no lattice."""
+    tensor = Tensor(0, len(coded), *REALS[array.width], array.columns, array.big)
+    return [Found(0, len(coded), segment=tensor.segment)]
+
+
+def _integers(rows: int, columns: int, total: int, inner: bytes) -> Iterable[Found]:
+    """Return the masks of an opened lattice, and the fields of its integers, of `total` rows together."""
+    masks, held, width = masks_of(len(inner), total * columns, columns)
+    found = list[Found]()
+    for start in range(0, masks * held, max(1, held)):
+        segment = picture(held, (columns + 7) // 8, 1, 1)
+        if segment is not None:
+            found.append(Found(start, start + held, segment=segment))
+    return found + fields(inner, Array(masks * held, width, (total // rows, rows, columns)))

@@ -1,0 +1,1 @@
+"""Engine `tensor`: weights of networks and other arrays of numbers."""
