@@ -453,7 +453,7 @@ class Sources:
 
     def __init__(self):
         names = "NONE LAST8 WORD WORD1 WORD2 WORDS SHAPE LINE ABOVE COLUMN PIXELS COLOURS SAMPLES"
-        names += " ALIGNED CELL SPOT LINESHAPE GUESSES"
+        names += " ALIGNED CELL SPOT LINESHAPE GUESSES BESIDE FIRSTCELL UNLIKE"
         self.v = dict.fromkeys(names.split(), 0)
         self.rows = Rows()
         self.line_start = self.line_before = 0

@@ -88,7 +88,7 @@ class Rows:
     def __init__(self):
         self.full = self.lead = self.lineshape = self.shape = self.shape1 = self.shape2 = self.token = 0
         self.size = self.hex = self.column = self.quoted = self.key = self.since = 0
-        self.aligned = self.agree = self.copy = self.count = 0
+        self.aligned = self.agree = self.copy = self.count = self.unlike = self.beside = self.firstcell = 0
         self.number = self.width = self.spot = self.stamp = self.time = self.clock = self.clocked = 0
         self.stepped, self.offset = Written(), Written()
         self.clocks = [[0, 0] for _ in range(8)]
@@ -108,6 +108,7 @@ class Rows:
         self.offset.follow(c)
         self.copy = self.copy + 1 if self.copy and data[self.copy] == c else 0
         there = data[self.aligned] if self.aligned else -1
+        self._compare(c, kind, there)
         self._align(data, c, kind, there)
         if kind != SEPARATOR:
             self._within(c, kind)
@@ -136,6 +137,7 @@ class Rows:
         v["CELL"] = h(self.lead, self.token)
         v["SPOT"] = h(self.lead, self.width if kind == DIGIT else self.shape)
         v["LINESHAPE"] = self.lineshape
+        v["BESIDE"], v["FIRSTCELL"], v["UNLIKE"] = self.beside, self.firstcell, self.unlike
         v["GUESSES"] = self.agree + 2 * kind1 + (0 if not step else 8 if step == first else 16) + 32 * bool(offset)
         v["GUESSES"] += 0 if not self.copy else 64 if third == first else 128
 
@@ -171,6 +173,14 @@ class Rows:
         if self.width == 10:
             self.time = self.number
 
+    def _compare(self, c, kind, there):
+        if self.unlike:
+            self.unlike = min(self.unlike + 32, 160 + self.unlike % 32)
+        elif kind != SEPARATOR and there != c:
+            self.unlike = 32 + (10 + c - there if kind == DIGIT and kind_of(there) == DIGIT else 31)
+        if kind == SEPARATOR and c != 46:
+            self.unlike = 0
+
     def _align(self, data, c, kind, there):
         if there == c:
             self.aligned += 1
@@ -201,6 +211,8 @@ class Rows:
     def _separator(self, data, c, mode, there):
         pos, before = len(data), self.full
         if self.size:
+            self.beside = h(self.lead, self.token)
+            self.firstcell = self.firstcell or self.beside
             self._note_token(pos, self.agree and there == c)
         if mode > KEYED and c == 34:
             self.quoted = 1 - self.quoted
@@ -220,7 +232,7 @@ class Rows:
         if c == 10:
             self.lineshape = h(before, self.shape1)
             self.column = self.quoted = self.shape1 = self.shape2 = 0
-            self.stamp = self.time = self.clock = self.clocked = 0
+            self.stamp = self.time = self.clock = self.clocked = self.beside = self.firstcell = 0
         self.full = self.lead = full
         short = h(h(self.shape1, self.shape2), c + 256 * self.column)
         k = (full * K1 & M64) >> 48

@@ -24,6 +24,7 @@ JSON_START = re.compile(rb'[\[{]\s*(?:["\[{\d-]|$)')
 STAMP = re.compile(rb"\d\d:\d\d|\d{4}-\d\d-\d\d|\d{9}|\d{6} \d{6}")
 QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
 DIGITS = re.compile(rb"[0-9]+")
+KEY = re.compile(rb"""^[ \t*-]{0,64}["']?[\w.$/@-]{1,64}["']?[ \t]{0,16}[:=]""", re.MULTILINE)
 BEGINNING = 12  # bytes of a line that tell its kind
 MANY_LINES = 100  # that tell whether lines are alike
 CODE = re.compile(
@@ -79,7 +80,9 @@ def separator(lines: list[bytes]) -> int:
 
 
 def alike(sample: bytes) -> bool:
-    """Whether at least four lines in five begin as another does, with other digits."""
+    """Whether at least two lines in three begin as another does, with other digits, or every other one with a key."""
     begun = [DIGITS.sub(b"0", line.lstrip()[:BEGINNING]) for line in sample.split(b"\n")]
     begun = [line for line in begun if line]
-    return len(begun) >= MANY_LINES and (len(begun) - len(set(begun))) * 5 >= len(begun) * 4
+    if len(begun) < MANY_LINES:
+        return False
+    return (len(begun) - len(set(begun))) * 3 >= len(begun) * 2 or len(KEY.findall(sample)) * 2 >= len(begun)

@@ -26,7 +26,7 @@ from nzip.formats.content.records import guess, plain
 from nzip.models import primers, progress
 from nzip.models.base import NOTHING, Beside, Engine
 from nzip.models.cm import layout, memory, segments
-from nzip.models.cm.layout import AUDIO, BINARY, BITMAP, ROWS, TABLE, TEXT
+from nzip.models.cm.layout import AUDIO, BINARY, BITMAP, KEYED, ROWS, TABLE, TEXT
 from nzip.models.cm.memory import KeptState, Loop, State
 from nzip.models.cm.presets import FAST, LARGE, NORMAL, STRONG, Mixture, Preset
 from nzip.models.cm.segments import Stretch
@@ -217,23 +217,27 @@ class ContextMixing(Engine):
         return self._shorter((bitmap, binary), full, part)
 
     def _rows(self, stretch: Stretch, full: dict[str, int], part: bytes) -> Stretch:
-        """Return a stretch of rows, or a table, as what suits it: that, or text."""
+        """Return a stretch of rows, or a table, as what suits it: that, or text; lines may be rows of keys as well."""
         text = stretch._replace(type=TEXT, mode=0, guessed=False)
         if len(self.presets[full["preset"]].mixtures) <= ROWS:
             return text
-        rows = stretch._replace(guessed=False)
-        return self._shorter((rows, text), full, part, FAVOUR) if stretch.guessed else rows
+        found = stretch._replace(guessed=False)
+        if not stretch.guessed:
+            return found
+        keyed = found._replace(type=TABLE, mode=KEYED)
+        return self._shorter((keyed, text) if stretch.type == TABLE else (keyed, text, found), full, part, FAVOUR)
 
-    def _shorter(self, kinds: tuple[Stretch, Stretch], full: dict[str, int], part: bytes, favour: int = 0) -> Stretch:
-        """Return that of two stretches with which the middle of `part` is shorter; the first, if none is.
+    def _shorter(self, kinds: tuple[Stretch, ...], full: dict[str, int], part: bytes, favour: int = 0) -> Stretch:
+        """Return that of some stretches with which the middle of `part` is shortest; the first, if none is shorter.
 
-        The first counts as shorter by one part in `favour`.
+        All but the second count as shorter by one part in `favour`.
         """
         middle = part[max(0, len(part) // 2 - SAMPLE // 2) :][:SAMPLE]
         small = {**full, "bits": min(full["bits"], 20), "streams": 1, "primer": 0}
         sizes = [len(self._coded(middle, small, [kind._replace(length=len(middle))])) for kind in kinds]
-        first = sizes[0] - sizes[0] // favour if favour else sizes[0]
-        return kinds[1] if sizes[1] < first else kinds[0]
+        if favour:
+            sizes[1] += sizes[1] // favour
+        return kinds[sizes.index(min(sizes))]
 
     def encode_stretches(self, block: bytes, params: Params, found: list[Stretch]) -> bytes:
         """Return the payload of a block of these stretches; they may begin elsewhere by a byte, for two streams."""

@@ -48,6 +48,9 @@ CELL = 42  # hash of what leads to this token, and of its bytes so far
 SPOT = 43  # hash of what leads to this token, and of its shape so far, or the digits of the number so far
 LINESHAPE = 44  # hash of the shape of the line before
 GUESSES = 45  # which guesses there are, and which agree
+BESIDE = 46  # hash of the token before in this line, and of what led to it
+FIRSTCELL = 47  # the same of the line's first token
+UNLIKE = 48  # how this number differs from the aligned one: by what its first other digit does, and since when
 # Numbers that only the renewal of the sources uses, then the stack of open brackets.
 LINE_START, LINE_BEFORE, DEPTH, COUNT, GAP, FIRST, LINE_FIRST, STEM_NOW, OVER = range(32, 41)
 STACK = 64
@@ -303,6 +306,9 @@ _AUDIO = (
 _SPOT_ALIGNED = Context(SPOT, ALL, ALIGNED, 0xFF00FF)
 _CELL_LINE = Context(CELL, ALL, LINESHAPE, ALL)
 _ALIGNED_LAST = Context(ALIGNED, 0xFFFF, LAST8, 0xFF)
+_CELL_BESIDE = Context(CELL, ALL, BESIDE, ALL)
+_CELL_FIRST = Context(CELL, ALL, FIRSTCELL, ALL)
+_SPOT_UNLIKE = Context(SPOT, ALL, UNLIKE, ALL)
 _QUICK_FIELDS = (_near_order(6), _WORD_LAST, _SPOT_ALIGNED)
 _SOME_FIELDS = (_near_order(6), _WORD_LAST, _SPOT_ALIGNED, _SHAPE8)
 _MORE_FIELDS = (_near_order(6), _WORD_LAST, _SPOT_ALIGNED, _SHAPE8, _LINE, _CELL_LINE)
@@ -321,8 +327,14 @@ def _rows(contexts: tuple[Context, ...], sets: tuple[Choice, ...] = _FIELD_SETS)
 
 _QUICK_ROWS = (_rows(_QUICK_FIELDS, _QUICK_FIELD_SETS), _rows((*_QUICK_FIELDS, _LINE), _QUICK_FIELD_SETS))
 _SOME_ROWS = (_rows(_SOME_FIELDS, _QUICK_FIELD_SETS), _rows((*_SOME_FIELDS, _LINE), _QUICK_FIELD_SETS))
-_LARGE_TABLE = _rows(_LARGE_FIELDS, _LARGE_FIELD_SETS)
-_LARGE_ROWS = (_LARGE_TABLE, _rows((*_LARGE_FIELDS, _WORD_WORD2), _LARGE_FIELD_SETS))
+_CELLS = (_CELL_BESIDE, _CELL_FIRST, _SPOT_UNLIKE)
+_TABLE = _rows(
+    (_near_order(0), _near_order(4), *_MORE_FIELDS, _ALIGNED_LAST, _SHAPE12_WORD, _WORD_WORDS, *_CELLS),
+    (*_LARGE_FIELD_SETS, _PARTIAL),
+)  # fmt: skip
+_LARGE_ROWS = (
+    _rows(_LARGE_FIELDS, _LARGE_FIELD_SETS), _rows((*_LARGE_FIELDS, _WORD_WORD2, *_CELLS), _LARGE_FIELD_SETS),
+)  # fmt: skip
 
 
 def _normal(
@@ -345,7 +357,7 @@ NORMAL: dict[int, Preset] = {
         _normal((*_QUICK_TEXT, _SHAPE8), _BINARY1, *_SOME_ROWS, _SETS, _SETS), 22, ahead=1,
         counters=3, primer=1 << 15,
     ),
-    3: Preset(_normal(_MORE_TEXT, _BINARY2, _rows(_MORE_FIELDS), _LARGE_TABLE), 22, ahead=1, counters=3, large=4),
+    3: Preset(_normal(_MORE_TEXT, _BINARY2, _rows(_MORE_FIELDS), _TABLE), 22, ahead=1, counters=3, large=4),
     # Contexts of two and three words take megabytes of text to pay.
     4: Preset(
         _normal(

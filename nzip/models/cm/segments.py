@@ -33,7 +33,7 @@ class Stretch(NamedTuple):
         big: whether these begin with their highest byte.
         phase: how many bytes of an image's row, or of an audio frame, lie before the stretch.
         mode: how the fields of a table are told apart: `KEYED`, or the byte between columns.
-        guessed: whether it is a bitmap, or a table, only by the looks of its bytes.
+        guessed: whether it is a bitmap, rows or a table only by the looks of its bytes.
     """
 
     type: int
@@ -73,7 +73,9 @@ def _text(segment: Segment) -> Stretch:
         return Stretch(TABLE, segment.length, mode=segment.separator)
     if segment.kind in ("json", "xml"):
         return Stretch(TABLE, segment.length, mode=KEYED, guessed=segment.kind == "xml")
-    return Stretch(ROWS if segment.kind == "log" or segment.lines else TEXT, segment.length)
+    if segment.kind == "log":
+        return Stretch(ROWS, segment.length)
+    return Stretch(ROWS, segment.length, guessed=True) if segment.lines else Stretch(TEXT, segment.length)
 
 
 def _joined(found: list[Stretch]) -> list[Stretch]:

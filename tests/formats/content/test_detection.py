@@ -51,6 +51,8 @@ def test_the_byte_between_columns_is_found() -> None:
 def test_lines_that_begin_alike_are_found() -> None:
     lines = "".join(f"BEGIN:EVENT\nSTART:2024{k:04d}\nNOTE:{'xyz'[k % 3] * (k % 7)}\nEND:EVENT\n" for k in range(60))
     assert detect(lines.encode()).whole.lines
+    keyed = "".join(f"{'abcdefg'[k % 7] * (k % 5 + 1)}{k}: {k * k}\n  note of {k}\n" for k in range(200))
+    assert detect(keyed.encode()).whole.lines
     assert not detect(PROSE).whole.lines
     assert not detect(lines[:500].encode()).whole.lines
 

@@ -10,16 +10,18 @@ import pytest
 from models.cm.maps import log, noise, objects, sheet
 from naive_rows import Rows
 
-from nzip.models.cm import layout
+from nzip.formats.content.detection import detect
+from nzip.formats.content.kinds import Content, Segment
+from nzip.models.cm import layout, presets
 from nzip.models.cm.components.rows import renew_rows
 from nzip.models.cm.engine import CmEngine
-from nzip.models.cm.layout import KEYED, LINES, ROWS, TABLE
-from nzip.models.cm.presets import ALIGNED, CELL, GUESSES, LINESHAPE, SOURCES, SPOT
-from nzip.models.cm.segments import Stretch
+from nzip.models.cm.layout import KEYED, LINES, ROWS, TABLE, TEXT
+from nzip.models.cm.presets import SOURCES
+from nzip.models.cm.segments import Stretch, unpack
 
 JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
 MANY = 12 if JIT else 1
-NAMES = {"ALIGNED": ALIGNED, "CELL": CELL, "SPOT": SPOT, "LINESHAPE": LINESHAPE, "GUESSES": GUESSES}
+NAMES = ("ALIGNED", "CELL", "SPOT", "LINESHAPE", "GUESSES", "BESIDE", "FIRSTCELL", "UNLIKE")
 
 
 def _changed(text: bytes, seed: int) -> bytes:
@@ -42,7 +44,7 @@ def _same(text: bytes, mode: int) -> None:
         rows.update(known, data, mode)
         # What is to come is unknown: nothing may depend on it.
         renew_rows(v, fields, spots, buf[:pos], pos, mode)
-        assert {name: int(v[place]) for name, place in NAMES.items()} == known, pos
+        assert {name: int(v[getattr(presets, name)]) for name in NAMES} == known, pos
         guessed = fields[layout.R_BYTES : layout.R_BYTES + 4].tolist()
         assert guessed == rows.bytes, pos
         cells = fields[layout.R_CELLS : layout.R_CELLS + 4].tolist()
@@ -81,3 +83,22 @@ def test_what_are_no_rows_come_back(block: bytes, mode: int) -> None:
     payload = engine.encode_stretches(block, params, [Stretch(TABLE if mode else ROWS, len(block), mode=mode)])
     assert len(payload) < len(block) // 100
     assert engine.decode(payload, len(block), params) == block
+
+
+def test_lines_that_look_like_rows_are_what_suits_their_middle() -> None:
+    """Keys before values, lines of one shape, and prose behind a few names."""
+    dice, engine = random.Random(7), CmEngine()
+    words = ["alpha", "beta", "gamma", "delta", "river", "stone", "over", "under", "green", "light"]
+    keyed = "".join(
+        f"- name: {dice.choice(words)}{k}\n  colour: {dice.choice(words)}\n  size: {k * 37 % 101}\n  at: /srv/{k}\n"
+        for k in range(400)
+    ).encode()
+    content = detect(keyed)
+    assert content.whole.lines
+    payload = engine.encode(keyed, engine.fit({"preset": 3}, len(keyed)), content)
+    found, _ = unpack(payload, len(keyed), 7)
+    assert [(stretch.type, stretch.mode) for stretch in found] == [(TABLE, KEYED)]
+    noise = random.Random(1).randbytes(1 << 14).hex().encode()
+    plain = Content((Segment("text", len(noise), TEXT, lines=True),))  # lines only by what is said of them
+    payload = engine.encode(noise, engine.fit({"preset": 3}, len(noise)), plain)
+    assert engine.decode(payload, len(noise), engine.fit({"preset": 3}, len(noise))) == noise

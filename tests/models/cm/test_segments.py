@@ -207,7 +207,7 @@ def test_kinds_of_text_become_rows_and_tables() -> None:
         Stretch(TABLE, 4000, mode=59),
         Stretch(TABLE, 4000, mode=KEYED),
         Stretch(TABLE, 4000, mode=KEYED, guessed=True),
-        Stretch(ROWS, 4000),
+        Stretch(ROWS, 4000, guessed=True),
         Stretch(TEXT, 4000),
     ]
 

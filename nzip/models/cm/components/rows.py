@@ -60,9 +60,11 @@ from nzip.models.cm.layout import (
     R_WIDTH,
     R_ZERO,
 )
-from nzip.models.cm.presets import ALIGNED, CELL, GUESSES, LINESHAPE, SPOT
+from nzip.models.cm.presets import ALIGNED, BESIDE, CELL, FIRSTCELL, GUESSES, LINESHAPE, SPOT, UNLIKE
 
 DAY = 86400
+DIFFERS = 32  # added to how a number differs, and once more for each byte since, up to five times
+OTHER = 31  # how what is no number differs
 
 
 @inlined
@@ -326,9 +328,16 @@ def renew_rows(v: Array, fields: Array, spots: Array, buf: Array, pos: int, mode
     aligned = i64(fields[R_ALIGNED])
     agree = i64(fields[R_AGREE])
     there = i64(buf[u64(aligned)]) if aligned > 0 else i64(-1)
+    unlike = i64(v[UNLIKE])
+    if unlike > 0:
+        unlike = min(unlike + DIFFERS, 5 * DIFFERS + (unlike & (DIFFERS - 1)))
     if there == c:
         aligned += 1
     elif inside > 0:
+        if unlike == 0:
+            unlike = i64(DIFFERS + OTHER)
+            if kind == 2 and there >= 48 and there <= 57:
+                unlike = DIFFERS + 10 + c - there
         agree = i64(0)
         if aligned > 0 and kind_of(there) < 3:
             aligned += 1
@@ -339,6 +348,9 @@ def renew_rows(v: Array, fields: Array, spots: Array, buf: Array, pos: int, mode
             at += 1
         if at < stop and i64(buf[u64(at)]) == c:
             aligned = at + 1
+    if inside == 0 and c != 46:
+        unlike = i64(0)
+    v[UNLIKE] = u64(unlike)
     # ---- the token
     if inside > 0:
         fields[R_TOKEN] = grown(u64(fields[R_TOKEN]), c)
@@ -359,12 +371,17 @@ def renew_rows(v: Array, fields: Array, spots: Array, buf: Array, pos: int, mode
                 fields[R_HEX] = u64(2)
     else:
         if fields[R_SIZE] > u64(0):
+            v[BESIDE] = joined(u64(fields[R_LEAD]), u64(fields[R_TOKEN]))
+            if v[FIRSTCELL] == u64(0):
+                v[FIRSTCELL] = v[BESIDE]
             end_token(fields, pos, agree & i64(there == c))
         if mode != KEYED and mode != LINES and c == 34:
             fields[R_QUOTED] = u64(1 - i64(fields[R_QUOTED]))
         full = lead_on(fields, c, mode)
         if c == 10:
             begin_line(fields)
+            v[BESIDE] = u64(0)
+            v[FIRSTCELL] = u64(0)
         fields[R_FULL] = full
         # ---- where the same led to
         short = joined(joined(u64(fields[R_SHAPE1]), u64(fields[R_SHAPE2])), u64(c + 256 * i64(fields[R_COLUMN])))
