@@ -2,10 +2,11 @@
 
 For an engine that finds repeats only, the measure is a fast level of zstd, so the choice depends on the version of
 libzstd as that engine's payloads do; for engines that see records it is an integer estimate
-(`nzip.formats.content.estimate`), so that the same settings give the same bytes on every machine. A chain must win
-clearly: what the estimate promises is more than what an engine that models records and repeats itself will see. Where a
-block has several segments, each is a part with transforms of its own. The longest are asked first, until the plan is
-full, and short ones are measured on less.
+(`nzip.formats.content.estimate`) or, of lines, what the engine itself makes of samples, where it does not see their
+fields: the same settings give the same bytes on every machine. A chain must win clearly: what the estimate promises is
+more than what an engine that models records and repeats itself will see. Where a block has several segments, each is a
+part with transforms of its own. The longest are asked first, until the plan is full, and short ones are measured on
+less.
 """
 
 from __future__ import annotations
@@ -92,13 +93,14 @@ def _for_all(
     imported("numpy")
     known = content.whole.width > 0
     if sees_records:
-        lines = [chain for chain in chains if _resizes(chain)]
+        lines = [chain for chain in chains if _resizes(chain)] if size else []
         found = _best_for_lines(block, content, lines, size) if lines and size else []
         if found:
             return found
+        chains = [chain for chain in chains if chain not in lines]
         # A difference of wider numbers is one of their parts: whether that is any good is no more than a guess.
         fit = content.whole.width <= NARROW and content.whole.sure
-        return _best_for_records(block, [chain for chain in chains if chain not in lines], known and fit, piece)
+        return _best_for_records(block, chains, known and fit, piece)
     return _best_for_repeats(block, chains, known, piece)
 
 
@@ -192,7 +194,8 @@ def _best_for_lines(block: bytes, content: Content, chains: list[Chain], size: S
     plain = size(sample, Content((replace(content.whole, length=len(sample)),)))
     best, found = plain - plain // 64, Chain()
     for chain, coded in made:
-        (name, params), transform = chain[0], TRANSFORMS.by_name(chain[0][0])
+        name, params = chain[0]
+        transform = TRANSFORMS.by_name(name)
         length = size(coded, transform.content(coded, content, params))
         if length < best:
             best, found = length, chain

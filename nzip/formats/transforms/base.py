@@ -73,9 +73,7 @@ class Transform(ABC):
     def prepare(self) -> None:  # noqa: B027 - optional hook
         """Compile what rewriting needs."""
 
-    def proposals(
-        self, content: Content, before: Chain, sees_records: bool, sees_lines: bool
-    ) -> list[dict[str, Any]]:
+    def proposals(self, content: Content, before: Chain, sees_records: bool, sees_lines: bool) -> list[dict[str, Any]]:
         """Return the parameters with which a block may profit from this transform, the best first; mostly none.
 
         Args:

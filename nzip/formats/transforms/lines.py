@@ -108,9 +108,7 @@ class LinesTransform(Transform):
             for place, length in enumerate(lengths) if length
         ))  # fmt: skip
 
-    def proposals(
-        self, content: Content, before: Chain, sees_records: bool, sees_lines: bool
-    ) -> list[dict[str, Any]]:
+    def proposals(self, content: Content, before: Chain, sees_records: bool, sees_lines: bool) -> list[dict[str, Any]]:
         """Propose both ways for texts and archives of them; an engine that sees lines and their fields is better
         without."""
         if before or sees_lines or not (content.kind in TEXT_KINDS or content.kind == "binary"):

@@ -45,9 +45,7 @@ class X86Transform(CodeTransform):
             x86_kernel.to_absolute(work, params["jcc"] == 1)
         return work.tobytes()
 
-    def proposals(
-        self, content: Content, before: Chain, sees_records: bool, sees_lines: bool
-    ) -> list[dict[str, Any]]:
+    def proposals(self, content: Content, before: Chain, sees_records: bool, sees_lines: bool) -> list[dict[str, Any]]:
         return [{"jcc": 1}] if content.kind == "exe-x86" and not before else []
 
     def repays(self, block: bytes, params: Params) -> bool:
