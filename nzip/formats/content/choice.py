@@ -18,7 +18,7 @@ from itertools import accumulate
 from typing import Any
 
 from nzip.formats.content import estimate
-from nzip.formats.content.kinds import Content
+from nzip.formats.content.kinds import TEXT, Content
 from nzip.formats.transforms.base import Chain
 from nzip.formats.transforms.parts import MOST_STEPS, chain_of
 from nzip.process import imported
@@ -51,8 +51,12 @@ def choose(block: bytes, content: Content, *, sees_records: bool = True, size: S
         size: of an engine that sees these, and does not see the fields of lines; None for others.
     """
     segments = content.segments
+    if size is not None and all(segment.cls == TEXT for segment in segments):
+        lines = _for_lines(block, content, size)
+        if lines:
+            return lines
     if len(segments) == 1:
-        return _for_all(block, content, sees_records, PIECE, size)
+        return _for_all(block, content, sees_records, PIECE)
     lengths = [segment.length for segment in segments]
     starts = [0, *accumulate(lengths)]
     chains: list[Chain] = [[] for _ in segments]
@@ -61,7 +65,7 @@ def choose(block: bytes, content: Content, *, sees_records: bool = True, size: S
     for place, k in enumerate(sorted(asked, key=lambda k: -lengths[k])):
         part = block[starts[k] : starts[k + 1]]
         piece = PIECE if place < LONGEST else SHORTER
-        chains[k] = _for_all(part, Content((segments[k],)), sees_records, piece, None, apart=True)
+        chains[k] = _for_all(part, Content((segments[k],)), sees_records, piece, apart=True)
         if chains[k]:
             chain = chain_of(zip(lengths, chains, strict=True))
             if not chain:
@@ -70,49 +74,70 @@ def choose(block: bytes, content: Content, *, sees_records: bool = True, size: S
     return best
 
 
-def _for_all(
-    block: bytes, content: Content, sees_records: bool, piece: int, size: Size | None, apart: bool = False
-) -> Chain:
+def _for_lines(block: bytes, content: Content, size: Size) -> Chain:
+    """Return the transform with which an engine makes samples of a text's lines shortest, if it saves a 64th: in few
+    lines it shows less than in all. Only what becomes shorter by three eighths on its own is coded."""
+    if len(block) < 2 * SHORTEST_CODED:
+        return []
+    chains: list[Chain] = []
+    for name in TRANSFORMS:
+        transform = TRANSFORMS.by_name(name)
+        for params in transform.proposals(content, [], True, False) if transform.resizes else ():
+            if transform.repays(block, params) is not False:
+                chains.append([(name, params)])
+    if not chains:
+        return []
+    imported("numpy")
+    count = min(PIECES, max(1, len(block) // CODED // SHORTEST_CODED))
+    sample = _samples(block, min(2 * PIECE, max(SHORTEST_CODED, len(block) // CODED // count)), count)
+    made = [(chain, _applied(sample, chain)) for chain in chains]
+    made = [(chain, coded) for chain, coded in made if len(coded) * 8 <= len(sample) * 5]
+    if not made:
+        return []
+    plain = size(sample, Content((replace(content.whole, length=len(sample), cls=TEXT),)))
+    best, found = plain - plain // 64, Chain()
+    for chain, coded in made:
+        name, params = chain[0]
+        transform = TRANSFORMS.by_name(name)
+        length = size(coded, transform.content(coded, content, params))
+        if length < best:
+            best, found = length, chain
+    return found
+
+
+def _for_all(block: bytes, content: Content, sees_records: bool, piece: int, apart: bool = False) -> Chain:
     """Return the transforms worth applying to a block, or (`apart`) a part of one, of one segment; samples have `piece`
     bytes."""
     if len(block) < SHORTEST:
         return []
-    sees_lines = sees_records and size is None
     chains: list[Chain] = []
     named = (TRANSFORMS.by_name(name) for name in TRANSFORMS)
     transforms = [transform for transform in named if not (apart and transform.resizes)]
     for transform in transforms:
-        for params in transform.proposals(content, [], sees_records, sees_lines):
+        for params in transform.proposals(content, [], sees_records, sees_records):
             repays = transform.repays(block, params)
             if repays:
                 return [(transform.name, params)]
             if repays is None:
-                chains += _continued([(transform.name, params)], transforms, content, sees_records, sees_lines)
+                chains += _continued([(transform.name, params)], transforms, content, sees_records)
     if not chains:
         return []
     imported("numpy")
     known = content.whole.width > 0
     if sees_records:
-        lines = [chain for chain in chains if _resizes(chain)] if size else []
-        found = _best_for_lines(block, content, lines, size) if lines and size else []
-        if found:
-            return found
-        chains = [chain for chain in chains if chain not in lines]
         # A difference of wider numbers is one of their parts: whether that is any good is no more than a guess.
         fit = content.whole.width <= NARROW and content.whole.sure
         return _best_for_records(block, chains, known and fit, piece)
     return _best_for_repeats(block, chains, known, piece)
 
 
-def _continued(
-    first: Chain, transforms: list[Any], content: Content, sees_records: bool, sees_lines: bool
-) -> list[Chain]:
+def _continued(first: Chain, transforms: list[Any], content: Content, sees_records: bool) -> list[Chain]:
     """Return `first` and the chains that begin with it, the shorter ones before the longer ones."""
     found = [first]
     for chain in found:  # grows while it is walked
         if len(chain) < MOST_STEPS:
             for transform in transforms:
-                more = transform.proposals(content, chain, sees_records, sees_lines)
+                more = transform.proposals(content, chain, sees_records, sees_records)
                 found += [[*chain, (transform.name, params)] for params in more]
     return found
 
@@ -178,28 +203,6 @@ def _best_for_repeats(block: bytes, chains: list[Chain], known: bool, piece: int
     plain = min(in_parts(sample, parts) for parts in (1, 2, 4))
     found = _shortest(sample, chains if known else lines, measure, plain - plain // 24)
     return found or _shortest(sample, chains, measure, plain - plain // 8)
-
-
-def _best_for_lines(block: bytes, content: Content, chains: list[Chain], size: Size) -> Chain:
-    """Return the chain with which an engine makes samples of lines shortest, if it saves a 64th: in few lines it shows
-    less than in all. Only what becomes shorter by three eighths on its own is coded."""
-    if len(block) < 2 * SHORTEST_CODED:
-        return []
-    count = min(PIECES, max(1, len(block) // CODED // SHORTEST_CODED))
-    sample = _samples(block, min(2 * PIECE, max(SHORTEST_CODED, len(block) // CODED // count)), count)
-    made = [(chain, _applied(sample, chain)) for chain in chains]
-    made = [(chain, coded) for chain, coded in made if len(coded) * 8 <= len(sample) * 5]
-    if not made:
-        return []
-    plain = size(sample, Content((replace(content.whole, length=len(sample)),)))
-    best, found = plain - plain // 64, Chain()
-    for chain, coded in made:
-        name, params = chain[0]
-        transform = TRANSFORMS.by_name(name)
-        length = size(coded, transform.content(coded, content, params))
-        if length < best:
-            best, found = length, chain
-    return found
 
 
 def _resizes(chain: Chain) -> bool:

@@ -10,7 +10,7 @@ import sys
 import tracemalloc
 
 import pytest
-from formats.content.contents import tar
+from formats.content.contents import program, tar
 from formats.transforms.naive_lines import log, naive_lines
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,8 +21,8 @@ from nzip.errors import CorruptError
 from nzip.formats.container.wire import uleb
 from nzip.formats.content import choice
 from nzip.formats.content.detection import detect
+from nzip.formats.content.kinds import BINARY, Content, Segment
 from nzip.formats.content.kinds import TEXT as OF_TEXT
-from nzip.formats.content.kinds import Content
 from nzip.formats.transforms.lines import LinesTransform
 
 LINES = LinesTransform()
@@ -311,6 +311,10 @@ def test_rare_words_are_fields_where_it_pays() -> None:
 def test_archives_of_logs_are_logs() -> None:
     block = tar([log(300 + 50 * n) for n in range(9)])
     assert [name for name, _ in choice.choose(block, detect(block, apart=False), sees_records=False)] == ["lines"]
+    content = detect(block)
+    assert [name for name, _ in choice.choose(block, content, size=Asked(40, 40))] == ["lines"]
+    programs = Content((*content.segments, Segment("exe-x86", 9000, BINARY)), content.whole)
+    assert choice.choose(block + program(900)[:9000], programs, size=Asked(40, 40)) == []
     noise = random.Random(7).randbytes(1 << 17)
     assert LINES.repays(noise, {}) is False
 
