@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from nzip.formats.container.structures import TransformSpec
 from nzip.formats.content import estimate
-from nzip.formats.content.choice import choose
+from nzip.formats.content.choice import Size, choose
 from nzip.formats.content.kinds import Content, Segment
+from nzip.models import progress
 from nzip.models.base import Engine
 from nzip.models.coding import Coder
 from nzip.params import Params
@@ -59,7 +60,7 @@ def coded(raw: bytes, content: Content, coding: Coding, engine: Engine, params: 
     imported(*engine.imports)
     data, specs = raw, tuple[TransformSpec, ...]()
     if coding.transforms and engine.takes_transformed:
-        data, specs, content = _transformed(raw, content, engine.sees_records)
+        data, specs, content = _transformed(raw, content, engine, params)
     found = []
     for each in (params, *engine.rivals(params, len(data))):
         fitted = engine.fit(each, len(data))
@@ -68,8 +69,10 @@ def coded(raw: bytes, content: Content, coding: Coding, engine: Engine, params: 
     return Coder(engine.id, engine.version, engine.pack(fitted), specs), payload
 
 
-def _transformed(raw: bytes, content: Content, sees_records: bool) -> tuple[bytes, tuple[TransformSpec, ...], Content]:
-    """Apply the transforms chosen for `raw`; all or none of them, and none that does not come back.
+def _transformed(
+    raw: bytes, content: Content, engine: Engine, params: Params
+) -> tuple[bytes, tuple[TransformSpec, ...], Content]:
+    """Apply the transforms chosen for `raw` before an engine; all or none of them, and none that does not come back.
 
     Returns:
         The rewritten bytes, the transforms, and what the rewritten bytes hold.
@@ -78,24 +81,36 @@ def _transformed(raw: bytes, content: Content, sees_records: bool) -> tuple[byte
     specs: list[TransformSpec] = []
     # A transform that is wrong costs size, whatever way it is wrong.
     try:
-        for name, params in choose(raw, content, sees_records=sees_records):
+        for name, chosen in choose(raw, content, sees_records=engine.sees_records, size=_size_of(engine, params)):
             transform = TRANSFORMS.by_name(name)
             before = coded
-            coded = transform.forward(before, params)
-            if not 0 < len(coded) <= 2 * len(raw) or transform.inverse(coded, len(before), params) != before:
+            coded = transform.forward(before, chosen)
+            if not 0 < len(coded) <= 2 * len(raw) or transform.inverse(coded, len(before), chosen) != before:
                 return raw, (), content
             # To look at the new bytes takes as long as to code some: it is done for engines that use what is seen.
             held = (
-                transform.content(coded, held, params)
-                if sees_records
+                transform.content(coded, held, chosen)
+                if engine.sees_records
                 else Content(tuple(Segment("binary", length) for length in transform.stretches(coded)))
             )
-            specs.append(TransformSpec(transform.id, transform.version, transform.pack(params), len(coded)))
+            specs.append(TransformSpec(transform.id, transform.version, transform.pack(chosen), len(coded)))
     except MemoryError:
         raise
     except Exception:
         return raw, (), content
     return coded, tuple(specs), held
+
+
+def _size_of(engine: Engine, params: Params) -> Size | None:
+    """Return what says how many bytes an engine that sees records, and no fields of lines, makes of a sample."""
+    if engine.sees_lines or not engine.sees_records:
+        return None
+
+    def size(sample: bytes, content: Content) -> int:
+        with progress.part(0):
+            return engine.sample_size(sample, params, content)
+
+    return size
 
 
 def _values_again(data: bytes, segment: Segment) -> bool:

@@ -62,6 +62,8 @@ class Engine(ABC):
         imports: modules that coding needs; imported whole before it begins.
         sees_records: whether contexts tell it a byte's place in its record and the byte above it, so that transforms
             which only sort bytes give it nothing.
+        sees_lines: of an engine that sees records, whether contexts tell it the fields of a line as well, so that
+            transforms which sort these give it nothing; where not, it says what samples become (`sample_size`).
         takes_transformed: whether transforms may rewrite a block before it; not so where it codes what `content`
             says as what it is.
         takes_copies: whether repeats may be taken out of a block before it; not so where its bytes count by their
@@ -81,6 +83,7 @@ class Engine(ABC):
     offered: ClassVar[bool] = True
     imports: ClassVar[tuple[str, ...]] = ("numpy",)
     sees_records: ClassVar[bool] = True
+    sees_lines: ClassVar[bool] = True
     takes_transformed: ClassVar[bool] = True
     takes_copies: ClassVar[bool] = True
     fallback: ClassVar[tuple[str, dict[str, Any]] | None] = None
@@ -146,6 +149,10 @@ class Engine(ABC):
 
         A payload that is not shorter than the block need not decode: the caller then stores the block instead.
         """
+
+    def sample_size(self, sample: bytes, params: Params, content: Content) -> int:
+        """Return how many bytes a sample of a longer block becomes, about."""
+        return len(self.encode(sample, self.fit(params, len(sample)), content))
 
     def encode_within(self, block: bytes, params: Params, limit: int) -> tuple[int, bytes, dict[str, Any]]:
         """Encode as much from the start of `block` as a payload of about `limit` bytes holds.

@@ -99,7 +99,9 @@ class Turned(Transform):
     def inverse(self, coded: bytes, size: int, params: Params) -> bytes:
         return bytes((byte + i * params["by"]) % 256 for i, byte in enumerate(coded))
 
-    def proposals(self, content: Content, before: Chain, sees_records: bool) -> list[dict[str, int]]:
+    def proposals(
+        self, content: Content, before: Chain, sees_records: bool, sees_lines: bool
+    ) -> list[dict[str, int]]:
         return [] if before else [{"by": 90}]
 
 

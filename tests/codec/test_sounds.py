@@ -110,9 +110,9 @@ def test_a_higher_preset_is_not_larger(about: str) -> None:
 def test_differences_of_wide_numbers_are_those_of_their_parts() -> None:
     delta = TRANSFORMS.by_name("delta")
     whole = detect(SOUNDS["doubles that were 16 bits"]).whole
-    proposed = delta.proposals(Content((whole,)), [], True)
+    proposed = delta.proposals(Content((whole,)), [], True, True)
     assert [(each["stride"], each["width"], each["offset"]) for each in proposed] == [(16, 4, 0), (8, 4, 0)]
-    assert delta.proposals(Content((whole,)), [], False) == []
+    assert delta.proposals(Content((whole,)), [], False, False) == []
     for params in proposed:
         data = SOUNDS["doubles that were 16 bits"]
         assert delta.inverse(delta.forward(data, params), len(data), params) == data

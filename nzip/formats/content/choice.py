@@ -2,27 +2,30 @@
 
 For an engine that finds repeats only, the measure is a fast level of zstd, so the choice depends on the version of
 libzstd as that engine's payloads do; for engines that see records it is an integer estimate
-(`nzip.formats.content.estimate`), so that the same settings give the same bytes on every machine. A chain must win
-clearly: what the estimate promises is more than what an engine that models records and repeats itself will see. Where a
-block has several segments, each is a part with transforms of its own. The longest are asked first, until the plan is
-full, and short ones are measured on less.
+(`nzip.formats.content.estimate`) or, of lines, what the engine itself makes of samples, where it does not see their
+fields: the same settings give the same bytes on every machine. A chain must win clearly: what the estimate promises is
+more than what an engine that models records and repeats itself will see. Where a block has several segments, each is a
+part with transforms of its own. The longest are asked first, until the plan is full, and short ones are measured on
+less.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from itertools import accumulate
 from typing import Any
 
 from nzip.formats.content import estimate
-from nzip.formats.content.kinds import Content
+from nzip.formats.content.kinds import TEXT, Content
 from nzip.formats.transforms.base import Chain
 from nzip.formats.transforms.parts import MOST_STEPS, chain_of
 from nzip.process import imported
 from nzip.registry import TRANSFORMS
 
 Measure = Callable[[bytes, Chain], int]
+Size = Callable[[bytes, Content], int]  # what an engine makes of bytes that hold so much, in bytes
 
 SHORTEST = 64  # bytes of a block that may get a transform
 NARROW = 4  # bytes of samples whose differences are known to be of use
@@ -34,18 +37,24 @@ LONGEST = 24  # so many parts of a block have samples like a whole block's; shor
 SHORTER = 2 * ALIGN  # have samples of so many bytes
 FIRST = 3 * ALIGN  # bytes of each of the two samples that choose the finalists, where there are many chains
 FINALISTS = 8
+CODED, SHORTEST_CODED = 8, 1 << 14  # one byte in so many is coded to choose, in samples of so many bytes at least
 HEADER = 9  # bytes that a transform takes in a block's header, about
 
 
-def choose(block: bytes, content: Content, *, sees_records: bool = True) -> Chain:
+def choose(block: bytes, content: Content, *, sees_records: bool = True, size: Size | None = None) -> Chain:
     """Return the transforms worth applying to `block`, in order; mostly none.
 
     Args:
         block: the bytes.
         content: what `detect` says of them.
         sees_records: whether the engine that comes after sees a byte's place in its record and the one above it.
+        size: of an engine that sees these, and does not see the fields of lines; None for others.
     """
     segments = content.segments
+    if size is not None and all(segment.cls == TEXT for segment in segments):
+        lines = _for_lines(block, content, size)
+        if lines:
+            return lines
     if len(segments) == 1:
         return _for_all(block, content, sees_records, PIECE)
     lengths = [segment.length for segment in segments]
@@ -65,6 +74,37 @@ def choose(block: bytes, content: Content, *, sees_records: bool = True) -> Chai
     return best
 
 
+def _for_lines(block: bytes, content: Content, size: Size) -> Chain:
+    """Return the transform with which an engine makes samples of a text's lines shortest, if it saves a 64th: in few
+    lines it shows less than in all. Only what becomes shorter by three eighths on its own is coded."""
+    if len(block) < 2 * SHORTEST_CODED:
+        return []
+    chains: list[Chain] = []
+    for name in TRANSFORMS:
+        transform = TRANSFORMS.by_name(name)
+        for params in transform.proposals(content, [], True, False) if transform.resizes else ():
+            if transform.repays(block, params) is not False:
+                chains.append([(name, params)])
+    if not chains:
+        return []
+    imported("numpy")
+    count = min(PIECES, max(1, len(block) // CODED // SHORTEST_CODED))
+    sample = _samples(block, min(2 * PIECE, max(SHORTEST_CODED, len(block) // CODED // count)), count)
+    made = [(chain, _applied(sample, chain)) for chain in chains]
+    made = [(chain, coded) for chain, coded in made if len(coded) * 8 <= len(sample) * 5]
+    if not made:
+        return []
+    plain = size(sample, Content((replace(content.whole, length=len(sample), cls=TEXT),)))
+    best, found = plain - plain // 64, Chain()
+    for chain, coded in made:
+        name, params = chain[0]
+        transform = TRANSFORMS.by_name(name)
+        length = size(coded, transform.content(coded, content, params))
+        if length < best:
+            best, found = length, chain
+    return found
+
+
 def _for_all(block: bytes, content: Content, sees_records: bool, piece: int, apart: bool = False) -> Chain:
     """Return the transforms worth applying to a block, or (`apart`) a part of one, of one segment; samples have `piece`
     bytes."""
@@ -74,7 +114,7 @@ def _for_all(block: bytes, content: Content, sees_records: bool, piece: int, apa
     named = (TRANSFORMS.by_name(name) for name in TRANSFORMS)
     transforms = [transform for transform in named if not (apart and transform.resizes)]
     for transform in transforms:
-        for params in transform.proposals(content, [], sees_records):
+        for params in transform.proposals(content, [], sees_records, sees_records):
             repays = transform.repays(block, params)
             if repays:
                 return [(transform.name, params)]
@@ -97,15 +137,17 @@ def _continued(first: Chain, transforms: list[Any], content: Content, sees_recor
     for chain in found:  # grows while it is walked
         if len(chain) < MOST_STEPS:
             for transform in transforms:
-                more = transform.proposals(content, chain, sees_records)
+                more = transform.proposals(content, chain, sees_records, sees_records)
                 found += [[*chain, (transform.name, params)] for params in more]
     return found
 
 
-def _samples(block: bytes, piece: int) -> bytes:
-    if len(block) <= piece * PIECES:
+def _samples(block: bytes, piece: int, count: int = PIECES) -> bytes:
+    """Return `count` pieces of a block from its start to its end, or one from its middle."""
+    if len(block) <= piece * count:
         return bytes(block)
-    starts = [(len(block) - piece) * i // (PIECES - 1) // ALIGN * ALIGN for i in range(PIECES)]
+    last = len(block) - piece
+    starts = [last * i // (count - 1) // ALIGN * ALIGN for i in range(count)] if count > 1 else [last // 2]
     return b"".join(bytes(block[start : start + piece]) for start in starts)
 
 
@@ -149,12 +191,11 @@ def _best_for_repeats(block: bytes, chains: list[Chain], known: bool, piece: int
     def measure(sample: bytes, chain: Chain) -> int:
         parts, coded = _last(chain, "parts", 1), _applied(sample, chain)
         transform: Any = TRANSFORMS.by_name(chain[-1][0]) if chain else None
-        resized = transform is not None and transform.resizes
-        size = in_stretches(coded, transform.stretches(coded)) if resized else in_parts(coded, parts)
+        size = in_stretches(coded, transform.stretches(coded)) if _resizes(chain) else in_parts(coded, parts)
         return size + HEADER * len(chain)
 
     # What lines share shows in many only.
-    lines = [chain for chain in chains if TRANSFORMS.by_name(chain[0][0]).resizes]
+    lines = [chain for chain in chains if _resizes(chain)]
     chains = lines + _finalists(block, [chain for chain in chains if chain not in lines], measure)
     sample = _samples(block, 2 * piece if lines else piece)
     # Parts of a real block are longer than one of zstd's blocks and get tables of their own, so the sample's are
@@ -162,6 +203,10 @@ def _best_for_repeats(block: bytes, chains: list[Chain], known: bool, piece: int
     plain = min(in_parts(sample, parts) for parts in (1, 2, 4))
     found = _shortest(sample, chains if known else lines, measure, plain - plain // 24)
     return found or _shortest(sample, chains, measure, plain - plain // 8)
+
+
+def _resizes(chain: Chain) -> bool:
+    return bool(chain) and TRANSFORMS.by_name(chain[0][0]).resizes
 
 
 def _best_for_records(block: bytes, chains: list[Chain], known: bool, piece: int) -> Chain:

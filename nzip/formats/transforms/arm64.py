@@ -96,7 +96,7 @@ class Arm64Transform(CodeTransform):
                 kind.write(part, at, raised - places if back else raised + places)
         return words.astype("<u4", copy=False).tobytes() + data[4 * len(words) :]
 
-    def proposals(self, content: Content, before: Chain, sees_records: bool) -> list[dict[str, Any]]:
+    def proposals(self, content: Content, before: Chain, sees_records: bool, sees_lines: bool) -> list[dict[str, Any]]:
         return [{"adrp": 1}, {"adrp": 0}] if content.kind == "exe-arm64" and not before else []
 
     def repays(self, block: bytes, params: Params) -> bool:

@@ -73,14 +73,15 @@ class Transform(ABC):
     def prepare(self) -> None:  # noqa: B027 - optional hook
         """Compile what rewriting needs."""
 
-    def proposals(self, content: Content, before: Chain, sees_records: bool) -> list[dict[str, Any]]:
+    def proposals(self, content: Content, before: Chain, sees_records: bool, sees_lines: bool) -> list[dict[str, Any]]:
         """Return the parameters with which a block may profit from this transform, the best first; mostly none.
 
         Args:
             content: what the block holds.
             before: what was applied to the block already; empty at first. Each answer makes one more chain, so after a
                 transform that is none of its own business a transform proposes nothing.
-            sees_records: whether the engine sees a byte's place in its record and the one above it itself.
+            sees_records: whether the engine sees a byte's place in its record and the one above it itself,
+            sees_lines: and the fields of lines.
         """
         return []
 

@@ -90,7 +90,7 @@ class DeltaTransform(Transform):
             return Content((replace(whole, length=len(coded)),))
         return super().content(coded, content, params)
 
-    def proposals(self, content: Content, before: Chain, sees_records: bool) -> list[dict[str, Any]]:
+    def proposals(self, content: Content, before: Chain, sees_records: bool, sees_lines: bool) -> list[dict[str, Any]]:
         """Propose differences of the first order, and after those of samples of two bytes or more of the second.
 
         Where an engine sees a byte's place in its record and the byte above it, differences of bytes give nothing, and

@@ -19,13 +19,14 @@ from typing import Any
 from nzip.entropy.jit import Native
 from nzip.errors import CorruptError
 from nzip.formats.container.wire import Reader, uleb
-from nzip.formats.content.kinds import TEXT_KINDS, Content
+from nzip.formats.content.kinds import BINARY, TEXT, TEXT_KINDS, Content, Segment
 from nzip.formats.transforms.base import Chain, Transform
 from nzip.formats.transforms.lines_layout import COUNTED, KNOWN, SPARSE, TEMPLATES, kinds
 from nzip.params import Number, Parameters, Params
 
 PLAIN, ENDED, TORN = range(3)  # the first byte: the block as it is; lines, the last of which has an end, or has none
 STREAMS = 7  # templates, which of them each line has, modes, near and far numbers, texts again, and texts
+TEXTS = (1, STREAMS)  # places of streams that are texts, the head being 0
 LEAST_STREAM = 64  # bytes that an engine's tables may be of their own for
 DIGITS = 24  # one byte in so many is a digit, where lines are looked at
 LOOKED = 1 << 14
@@ -96,10 +97,21 @@ class LinesTransform(Transform):
             found[-2:] = [found[-2] + found[-1]]
         return found
 
-    def proposals(self, content: Content, before: Chain, sees_records: bool) -> list[dict[str, Any]]:
+    def content(self, coded: bytes, content: Content, params: Params) -> Content:
+        """Return the streams as segments: templates and strings are text, all others are not."""
+        if not coded or coded[0] == PLAIN:
+            return super().content(coded, content, params)
+        reader, _, sizes = _head(coded)
+        lengths = (reader.pos, *sizes, reader.left() - sum(sizes))
+        return Content(tuple(
+            Segment("text", length, TEXT) if place in TEXTS else Segment("binary", length, BINARY)
+            for place, length in enumerate(lengths) if length
+        ))  # fmt: skip
+
+    def proposals(self, content: Content, before: Chain, sees_records: bool, sees_lines: bool) -> list[dict[str, Any]]:
         """Propose both ways for texts and archives of them; an engine that sees lines and their fields is better
         without."""
-        if before or sees_records or not (content.kind in TEXT_KINDS or content.kind == "binary"):
+        if before or sees_lines or not (content.kind in TEXT_KINDS or content.kind == "binary"):
             return []
         return [{"whole": 0}, {"whole": 1}]
 

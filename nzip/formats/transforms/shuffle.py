@@ -54,7 +54,7 @@ class ShuffleTransform(Transform):
         body = np.frombuffer(coded, np.uint8, count * width, offset).reshape(width, count)  # (width, count)
         return bytes(coded[:offset]) + body.T.tobytes() + bytes(coded[offset + count * width :])
 
-    def proposals(self, content: Content, before: Chain, sees_records: bool) -> list[dict[str, Any]]:
+    def proposals(self, content: Content, before: Chain, sees_records: bool, sees_lines: bool) -> list[dict[str, Any]]:
         """Propose the widths of samples, or the width that the transform before it works on.
 
         An engine that sees records knows each byte's place in them and gains nothing.

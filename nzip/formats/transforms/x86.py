@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from nzip.formats.content.kinds import Content
+from nzip.formats.content.kinds import BINARY, Content
 from nzip.formats.transforms.base import Chain, CodeTransform
 from nzip.params import Flag, Parameters, Params
 from nzip.process import imported
 
 MIN_CALLS = 16
 MOST_CALLS = 1 << 16  # that are looked at
+POINTER = 8  # bytes of one: what stands in rows beside the code is a pointer, or a few
 
 
 class X86Transform(CodeTransform):
@@ -45,8 +46,14 @@ class X86Transform(CodeTransform):
             x86_kernel.to_absolute(work, params["jcc"] == 1)
         return work.tobytes()
 
-    def proposals(self, content: Content, before: Chain, sees_records: bool) -> list[dict[str, Any]]:
+    def proposals(self, content: Content, before: Chain, sees_records: bool, sees_lines: bool) -> list[dict[str, Any]]:
         return [{"jcc": 1}] if content.kind == "exe-x86" and not before else []
+
+    def content(self, coded: bytes, content: Content, params: Params) -> Content:
+        """Return what the block held, with records of a pointer: code has none, and what is guessed of it hangs on
+        which bytes are looked at."""
+        held = super().content(coded, content, params)
+        return held.seen_as(BINARY, POINTER) if held.whole.cls == BINARY else held
 
     def repays(self, block: bytes, params: Params) -> bool:
         """Whether calls and jumps have clearly fewer targets than operands, which is all that x86 lives from."""

@@ -192,12 +192,15 @@ class ContextMixing(Engine):
         full = self._full(params)
         if beside.kept and len(block) <= KNOWN_TYPE:
             return self._coded(block, full, [Stretch(_type_of(beside.text), len(block))], beside)
+        return self._coded(block, full, self._stretches(block, full, content), beside)
+
+    def _stretches(self, block: bytes, full: dict[str, int], content: Content | None) -> list[Stretch]:
         found = segments.stretches(plain(block) if content is None or content.size != len(block) else content)
         at = 0
         for number, stretch in enumerate(found):
             found[number] = self._typed(stretch, full, block[at : at + stretch.length])
             at += stretch.length
-        return self._coded(block, full, found, beside)
+        return found
 
     def _typed(self, stretch: Stretch, full: dict[str, int], part: bytes) -> Stretch:
         """Return a stretch, which holds `part`, as a type that has a mixture of its own and suits it.
@@ -568,6 +571,7 @@ class CmFastEngine(ContextMixing):
     presets = FAST
     kept, beside = 4 << 20, 8 << 20
     numbered = False
+    sees_lines = False
     parameters = Parameters(
         "engine cmfast",
         _bits(12, 24, 22),
@@ -593,7 +597,12 @@ class CmFastEngine(ContextMixing):
         return len(short_primer())
 
     def _reading(self, full: dict[str, int], found: list[Stretch], number: int) -> Reading:
-        return Reading(short_primer()) if _texts(found) else Reading()
+        return Reading(short_primer()) if full["primer"] and _texts(found) else Reading()
+
+    def sample_size(self, sample: bytes, params: Params, content: Content) -> int:
+        """As for others, without the primer: reading it takes longer, and to a long block it means little."""
+        full = {**self._full(self.fit(params, len(sample))), "primer": 0}
+        return len(self._coded(sample, full, self._stretches(sample, full, content)))
 
     def _state_size(self, begin: int, size: int) -> int:
         return size + self.presets[1].primer  # which the short primer is shorter than

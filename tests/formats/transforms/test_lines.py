@@ -10,7 +10,7 @@ import sys
 import tracemalloc
 
 import pytest
-from formats.content.contents import tar
+from formats.content.contents import program, tar
 from formats.transforms.naive_lines import log, naive_lines
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +21,8 @@ from nzip.errors import CorruptError
 from nzip.formats.container.wire import uleb
 from nzip.formats.content import choice
 from nzip.formats.content.detection import detect
+from nzip.formats.content.kinds import BINARY, Content, Segment
+from nzip.formats.content.kinds import TEXT as OF_TEXT
 from nzip.formats.transforms.lines import LinesTransform
 
 LINES = LinesTransform()
@@ -211,12 +213,83 @@ def test_memory_is_bounded_where_all_is_fields() -> None:
 
 @pytest.mark.skipif(bool(config.DISABLE_JIT), reason="takes minutes without compiled code")
 @pytest.mark.parametrize("level", range(1, 10))
-def test_only_levels_without_a_mixer_take_it(level: int) -> None:
+def test_levels_that_see_no_fields_take_it(level: int) -> None:
     block = log(1200)
     packed = nzip.compress(block, level)
     assert nzip.decompress(packed) == block
     steps = [step[0] for step in nzip.inspect(io.BytesIO(packed)).blocks[0].transforms]
-    assert steps == (["lines"] if level < 3 else [])
+    assert steps == (["lines"] if level < 5 else [])
+
+
+@pytest.mark.parametrize("whole", [0, 1])
+def test_templates_and_strings_are_text_to_engines(whole: int) -> None:
+    block = log(1200)
+    coded = LINES.forward(block, {"whole": whole})
+    content = LINES.content(coded, detect(block), {"whole": whole})
+    assert content.size == len(coded)
+    held, at = [], 0
+    for segment in content.segments:
+        held.append((segment.cls, coded[at : at + segment.length]))
+        assert (segment.kind == "text") == (segment.cls == OF_TEXT)
+        at += segment.length
+    texts = [data for cls, data in held if cls == OF_TEXT]
+    assert len(texts) == 2
+    assert texts[1] == held[-1][1]
+    templates = texts[0].split(b"\n")[:-1]
+    assert templates == sorted(set(templates))
+    assert not any(segment.record for segment in content.segments)
+
+
+def test_what_stays_as_it_is_holds_what_it_seems() -> None:
+    block = b"nothing here repeats at all, and no number stands in it\n"
+    coded = LINES.forward(block, {})
+    assert coded == b"\0" + block
+    assert LINES.content(coded, detect(block), {}).size == len(coded)
+    assert LINES.content(b"", detect(block), {}).size == 0
+
+
+class Asked:
+    """What an engine makes of samples: so many parts of 100 of what it is given, by its number of segments."""
+
+    def __init__(self, plain: int, columns: int) -> None:
+        self.share = {False: plain, True: columns}
+        self.seen: list[tuple[int, bool]] = []
+
+    def __call__(self, sample: bytes, content: Content) -> int:
+        assert content.size == len(sample)
+        columns = len(content.segments) > 1
+        self.seen.append((len(sample), columns))
+        return len(sample) * self.share[columns] // 100
+
+
+@pytest.mark.parametrize(("columns", "taken"), [(40, True), (400, False)])
+def test_samples_tell_whether_it_pays(columns: int, taken: bool) -> None:
+    block = log(12000)
+    size = Asked(40, columns)
+    chosen = choice.choose(block, detect(block), size=size)
+    assert [name for name, _ in chosen] == ["lines"] * taken
+    (plain,) = [length for length, split in size.seen if not split]
+    assert plain <= len(block) // 8
+    assert all(length * 8 <= plain * 5 for length, split in size.seen if split)
+
+
+def test_short_logs_and_other_texts_are_not_sampled() -> None:
+    size = Asked(40, 1)
+    for block in (log(1200)[: choice.SHORTEST_CODED], b"It was the best of times, it was the worst of times,\n" * 900):
+        assert choice.choose(block, detect(block), size=size) == []
+    assert choice.choose(log(1200), detect(log(1200))) == []  # whoever sees fields has no use for it
+    assert size.seen == []
+
+
+@pytest.mark.skipif(bool(config.DISABLE_JIT), reason="takes minutes without compiled code")
+def test_a_sample_is_coded_without_a_primer() -> None:
+    block = log(1200)[:20000]
+    content = detect(block)
+    for name, engine in nzip.engines().items():
+        if name in ("zstd", "cmfast"):
+            size = engine.sample_size(block, {}, content)
+            assert size == engine.sample_size(block, {}, content)
+            assert (size == len(engine.encode(block, engine.fit({}, len(block)), content))) == (name == "zstd")
 
 
 def test_a_text_without_numbers_is_not_looked_at_twice() -> None:
@@ -238,6 +311,10 @@ def test_rare_words_are_fields_where_it_pays() -> None:
 def test_archives_of_logs_are_logs() -> None:
     block = tar([log(300 + 50 * n) for n in range(9)])
     assert [name for name, _ in choice.choose(block, detect(block, apart=False), sees_records=False)] == ["lines"]
+    content = detect(block)
+    assert [name for name, _ in choice.choose(block, content, size=Asked(40, 40))] == ["lines"]
+    programs = Content((*content.segments, Segment("exe-x86", 9000, BINARY)), content.whole)
+    assert choice.choose(block + program(900)[:9000], programs, size=Asked(40, 40)) == []
     noise = random.Random(7).randbytes(1 << 17)
     assert LINES.repays(noise, {}) is False
 

@@ -1,23 +1,28 @@
 """The built-in transforms: the seam's checks, plain-Python references, golden bytes, awkward inputs."""
 
 import hashlib
+import io
 import random
 import subprocess
 import sys
 
 import pytest
 from formats.checks import check_transform
+from formats.content.contents import program
 from formats.transforms.cases import CASES, delta_params, naive_x86
 from hypothesis import given
 from hypothesis import strategies as st
 from numba import config
 
+import nzip
+from nzip.codec.blocks import Coding, encode_block
 from nzip.errors import CorruptError
 from nzip.formats.content import choice
 from nzip.formats.content.detection import detect
+from nzip.formats.content.kinds import BINARY
 from nzip.formats.transforms.delta import DeltaTransform
 from nzip.formats.transforms.shuffle import ShuffleTransform
-from nzip.formats.transforms.x86 import X86Transform
+from nzip.formats.transforms.x86 import POINTER, X86Transform
 from nzip.registry import TRANSFORMS
 
 DELTA, SHUFFLE, X86 = DeltaTransform(), ShuffleTransform(), X86Transform()
@@ -89,6 +94,31 @@ def test_x86_gives_calls_of_one_function_one_operand() -> None:
     coded = X86.forward(bytes(block), {})
     # 1234 in three bytes, the highest first, and the sign.
     assert {coded[place : place + 5] for place in range(0, 3900, 131)} == {b"\xe8\x00\x04\xd2\x00"}
+
+
+@pytest.mark.parametrize("place", [0, 20_000, 41_007, 90_000])
+def test_a_part_that_is_cut_out_of_code_changes_no_records(place: int) -> None:
+    block = program(7000)
+    cut = block[:place] + block[place + 14_003 :]
+    contents = []
+    for each in (block, cut):
+        coded = X86.forward(each, {"jcc": 1})
+        contents.append(X86.content(coded, detect(each), {"jcc": 1}))
+        assert contents[-1].size == len(coded)
+    assert {(content.kind, content.whole.cls, content.whole.record) for content in contents} == {
+        ("exe-x86", BINARY, POINTER)
+    }
+
+
+def test_code_that_copies_is_no_longer_for_it() -> None:
+    part = program(1200)
+    block = program(5000) + part + program(2500)[::-1] + part + program(5000)[90:40_000]
+    packed = nzip.compress(block, 3)
+    (found,) = nzip.inspect(io.BytesIO(packed)).blocks
+    assert found.copied > len(part) - 64
+    assert nzip.decompress(packed) == block
+    whole = encode_block(block, Coding((("cmfast", {"streams": 2}),)))
+    assert len(packed) < len(whole) + len(whole) // 200
 
 
 def test_x86_wraps_at_the_ends_of_its_range() -> None:
