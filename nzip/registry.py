@@ -196,5 +196,6 @@ OPENERS = Registry(
         ("sam", 32, 1, "nzip.formats.openers.sam:SamOpener"),
         ("lattice", 33, 1, "nzip.formats.openers.lattice:LatticeOpener"),
         ("packed", 34, 1, "nzip.formats.openers.packed:PackedOpener"),
+        ("vcf", 35, 1, "nzip.formats.openers.vcf:VcfOpener"),
     ],
 )

@@ -296,8 +296,10 @@ def finite(number: float) -> bool:
 def lattice(inner: bytes, recipe: bytes, size: int) -> bytes:
     source = Cursor(recipe)
     head, columns = source.byte(), source.uleb()
-    width, form, wide, masks = (8 if head & 2 else 4), head >> 2 & 3, 2 if head & 16 else 1, head >> 5
-    check(form < 3 and masks < 3 and columns > 0 and size > 0 and size % (width * columns) == 0)
+    width, form = (8 if head & 2 else 4), head >> 2
+    check(form < 3 and columns > 0 and size > 0 and size % (width * columns) == 0 and len(inner) > 0)
+    stored, masks, differ = (inner[0] & 3) + 1, inner[0] >> 2 & 3, inner[0] >> 4
+    check(masks < 3 and differ < 2)
     step, offset = struct.unpack("<2d", source.take(16))
     code = source.uleb()
     base = -(code + 1) // 2 if code & 1 else code // 2
@@ -308,21 +310,24 @@ def lattice(inner: bytes, recipe: bytes, size: int) -> bytes:
     patterns = [source.take(width) for _ in range(masks)]
     count, across = size // width, (columns + 7) // 8
     held = count // columns * across
-    check(source.done() and len(inner) == masks * held + wide * count)
+    check(source.done() and len(inner) == 1 + masks * held + differ * count + stored * count)
     out = bytearray()
     for i in range(count):
-        at = masks * held + wide * i
-        k = float(int.from_bytes(inner[at : at + wide], "little") + base)
+        at = 1 + masks * held + differ * count + stored * i
+        k = float(int.from_bytes(inner[at : at + stored], "little") + base)
         if form == 0:
-            number = k / step
+            number = k / step + offset
         elif form == 1:
             number = k * step + offset
         else:
             number = single(single(single(k) * step) + offset)
         made = struct.pack("<d", number) if width == 8 else struct.pack("<f", single(number))
+        if differ:
+            more = int.from_bytes(inner[1 + masks * held + i :][:1], "little", signed=True)
+            made = ((int.from_bytes(made, "little") + more) % 256**width).to_bytes(width, "little")
         for m, pattern in enumerate(patterns):
             row, column = divmod(i, columns)
-            if inner[m * held + row * across + column // 8] >> (7 - column % 8) & 1:
+            if inner[1 + m * held + row * across + column // 8] >> (7 - column % 8) & 1:
                 made = pattern
         out += made[::-1] if head & 1 else made
     return bytes(out)

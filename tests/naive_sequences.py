@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from naive_bundle import Cursor
 from naive_openers import Corrupt
+
+VCF_LINES = Path(__file__).parents[1] / "nzip" / "formats" / "openers" / "vcf_lines.txt"
 
 
 class Bytes(Cursor):
@@ -223,5 +226,67 @@ def sam(inner: bytes, size: int) -> bytes:
         made += line
         lines.append((name, place, spanned))
     if told.left or mates or changes or len(fresh) > 3:
+        raise Corrupt
+    return made
+
+
+def vcf(inner: bytes, size: int) -> bytes:
+    whole = Bytes(inner)
+    flags, samples = whole.take(1)[0], whole.number()
+    apart, way = flags & 1, flags >> 1
+    if way > 2:
+        raise Corrupt
+
+    def line() -> bytes:
+        found = b""
+        while (byte := whole.take(1)) != b"\n":
+            found += byte
+        return found
+
+    beginnings = VCF_LINES.read_bytes().split(b"\n")
+    made = b""
+    while whole.left and (whole.data[whole.at] == 35 or whole.data[whole.at] >= 128):
+        own = line()
+        made += (beginnings[own[0] - 128] + own[1:] if own[0] >= 128 else own) + b"\n"
+        if len(made) > size:
+            raise Corrupt
+    rows = list[list[bytes]]()
+    while own := line():
+        rows.append(own.split(b"\t"))
+    if not rows:
+        raise Corrupt
+    if samples * len(rows) > whole.left:
+        raise Corrupt
+    cells = [[line() for _ in range(samples)] for _ in rows]
+    nucleotides = whole.take(whole.left)
+    coming = iter("ACGT"[symbol] for symbol in letters(nucleotides))
+    name, expected, used = b"", 0, 0
+    for row, more in zip(rows, cells, strict=True):
+        if len(row) < 8 or (samples and len(row) != 9):
+            raise Corrupt
+        if row[0]:
+            name, expected = row[0], 0
+        if not re.fullmatch(rb"0|-?[1-9][0-9]{0,18}", row[1]):
+            raise Corrupt
+        place = expected + int(row[1])
+        if place < 0:
+            raise Corrupt
+        if apart and re.fullmatch(rb"0|[1-9][0-9]{0,17}", row[3]):
+            count = int(row[3])
+            used += count
+            if used > 4 * len(nucleotides):
+                raise Corrupt
+            row[3] = "".join(next(coming) for _ in range(count)).encode()
+        expected = place
+        if way:
+            expected += len(row[3])
+        if way == 2:
+            for field in row[7].split(b";"):
+                if re.fullmatch(rb"END=(0|[1-9][0-9]{0,17})", field):
+                    expected = int(field[4:]) + 1
+                    break
+        row[0], row[1] = name, str(place).encode()
+        made += b"\t".join(row + more) + b"\n"
+    if len(nucleotides) != -(-used // 4):
         raise Corrupt
     return made

@@ -18,17 +18,28 @@ from nzip.formats.container.wire import Reader, uleb
 from nzip.formats.openers.base import Opened, Opener
 from nzip.process import imported
 
-DIVIDED, SCALED, SINGLE = range(3)  # k / step; k * step + offset; the same in binary32
-MOST = 1 << 16  # integers between the least and the greatest
+DIVIDED, SCALED, SINGLE = range(3)  # k / step + offset; k * step + offset; the same in binary32
+MOST, NARROW = 1 << 31, 1 << 16  # integers between the least and the greatest; fewer may be as near as numbers can be
+COARSE, COARSER = 4, 64  # times the distance of neighbouring numbers that a step of more has; and where bits differ
 MOST_MASKS = 2
 LARGEST = 1 << 53  # of an integer that is divided or scaled, which binary64 holds exactly
+WRONG = 2  # one in so many different numbers may differ from its grid by a few bits
+MOST_OFF = 127  # units of the last place that it may differ by
 ROUNDS = 60  # of a search for a slope
 PARTS = 64  # of distances, in which a step is corrected
-DIGITS = 9  # decimal places that are tried
+DIGITS, LONGEST = 9, 12  # decimal places that are tried, of a step and of an offset
+ENDS = 9  # digits of a step that programs are given
 SHORTEST = 1 << 12  # distances that a common step is sought of
 APART = 8  # times the range of all others that a fill value lies away from them
 LONGEST_RECIPE = 64  # bytes
 SAMPLE = 1 << 14  # numbers that are tried before all are
+LEAST_COLUMNS = 8  # of fields; rows of fewer numbers are those of a signal
+LOOKED, TESTED = 1 << 8, 1 << 12  # different numbers that a grid is tried on; those that offsets are
+FARTHEST, OFFSETS = 1 << 16, 1 << 21  # integers from the nearest number to 0 at most; offsets that are tried
+ROUNDED = 1 << 10  # times as far as numbers are apart that rounding may put the last one of a line
+REFINED = 3
+SPREAD = 40503  # odd
+KEPT, WORK = 2, 1 << 24  # offsets that are left for all numbers; numbers that are made to find them
 PIECE = 1 << 15  # numbers that are made at a time
 WORKING = 1 << 21
 
@@ -54,7 +65,7 @@ class Grid(NamedTuple):
         with np.errstate(all="ignore"):
             whole = (stored + self.base).astype(np.float64)
             if self.form == DIVIDED:
-                return (whole / np.float64(self.step)).astype(kind)
+                return (whole / np.float64(self.step) + np.float64(self.offset)).astype(kind)
             if self.form == SCALED:
                 return (whole * np.float64(self.step) + np.float64(self.offset)).astype(kind)
             scaled = whole.astype(np.float32) * np.float32(self.step)
@@ -67,6 +78,7 @@ class _Found(NamedTuple):
     Attributes:
         grid: it.
         cells: the integer of each number (int64); the last one before where it is masked.
+        off: by how many units of the last place each number differs from its grid (int8); None where none does.
         patterns: the bits of the numbers that are different.
         where: which of these each number is.
         odd: which of these are masked.
@@ -74,6 +86,7 @@ class _Found(NamedTuple):
 
     grid: Grid
     cells: Any
+    off: Any
     patterns: Any
     where: Any
     odd: Any
@@ -108,16 +121,20 @@ class LatticeOpener(Opener):
         numbers = np.frombuffer(coded, f"{'>' if big else '<'}f{width}").astype(f"f{width}")
         if count > SAMPLE and not _promising(numbers[:SAMPLE]):
             return None
-        found = _found(numbers, min(MOST + MOST_MASKS, 3 * count // 4))
+        found = _found(numbers, 3 * count // 4)
         if found is None:
             return None
-        grid, cells, patterns, where, odd = found
+        grid, cells, off, patterns, where, odd = found
         odds = np.flatnonzero(odd)
-        size = 1 if cells.max() < 256 else 2
-        head = bytes((big | (width == 8) << 1 | grid.form << 2 | (size - 1) << 4 | len(odds) << 5,))
-        recipe = head + uleb(columns) + _packed(grid) + patterns[odd].astype(f"<u{width}").tobytes()
+        size = stored_bytes(int(cells.max()), columns)
+        if size >= width:
+            return None
+        recipe = bytes((big | (width == 8) << 1 | grid.form << 2,)) + uleb(columns) + _packed(grid)
+        recipe += patterns[odd].astype(f"<u{width}").tobytes()
         masks = [np.packbits((where == number).reshape(-1, columns), axis=1).tobytes() for number in odds]
-        inner = b"".join((*masks, cells.astype(f"<u{size}").tobytes()))
+        head = bytes((size - 1 | len(odds) << 2 | (off is not None) << 4,))
+        planes = cells.astype("<u4").view(np.uint8).reshape(-1, 4)[:, :size].tobytes()
+        inner = b"".join((head, *masks, b"" if off is None else off.tobytes(), planes))
         return self.tried(inner, recipe, coded) if len(inner) <= most else None
 
     def close(self, inner: bytes, recipe: bytes, size: int) -> bytes:
@@ -125,23 +142,28 @@ class LatticeOpener(Opener):
 
         reader = Reader(recipe)
         head, columns = reader.u8(), reader.uleb()
-        width, form, stored, masks = 4 << (head >> 1 & 1), head >> 2 & 3, 1 + (head >> 4 & 1), head >> 5
+        width, form = 4 << (head >> 1 & 1), head >> 2
         count = size // width
-        if form > SINGLE or masks > MOST_MASKS or size % width or not columns or not count or count % columns:
+        if form > SINGLE or size % width or not columns or not count or count % columns or not inner:
             raise CorruptError("a recipe of a lattice does not fit its bytes")
         grid = _unpacked(reader, form)
-        patterns = np.frombuffer(reader.bytes(masks * width), f"<u{width}")
-        across = (columns + 7) // 8
-        held = count // columns * across
-        if reader.left() or len(inner) != masks * held + count * stored:
+        layout = layout_of(inner, count, columns)
+        patterns = np.frombuffer(reader.bytes(layout.masks * width), f"<u{width}")
+        if reader.left() or layout.masks > MOST_MASKS or inner[0] >> 5 or len(inner) != layout.size:
             raise CorruptError("a recipe of a lattice does not fit its bytes")
-        cells = np.frombuffer(inner, f"<u{stored}", count, masks * held)
+        planes = np.frombuffer(inner, np.uint8, count * layout.width, layout.integers).reshape(-1, layout.width)
         bits = np.empty(count, f"u{width}")
         for start in range(0, count, PIECE):
-            made = grid.numbers(cells[start : start + PIECE].astype(np.int64), f"f{width}")
-            bits[start : start + PIECE] = made.view(bits.dtype)
-        for k in range(masks):
-            rows = np.frombuffer(inner, np.uint8, held, k * held).reshape(-1, across)
+            some = planes[start : start + PIECE]
+            whole = np.zeros((len(some), 8), np.uint8)
+            whole[:, : layout.width] = some
+            made = grid.numbers(whole.view("<i8").ravel().astype(np.int64), f"f{width}").view(bits.dtype)
+            if layout.off:
+                off = np.frombuffer(inner, np.int8, len(some), layout.off + start)
+                made = made + off.astype(f"i{width}").view(bits.dtype)
+            bits[start : start + PIECE] = made
+        for k in range(layout.masks):
+            rows = np.frombuffer(inner, np.uint8, layout.held, 1 + k * layout.held).reshape(count // columns, -1)
             bits[np.unpackbits(rows, axis=1, count=columns).ravel() > 0] = patterns[k]
         return bytes(bits.astype(f"{'>' if head & 1 else '<'}u{width}").tobytes())
 
@@ -152,14 +174,41 @@ class LatticeOpener(Opener):
         return WORKING + 4 * size
 
 
-def masks_of(inner: int, count: int, columns: int) -> tuple[int, int, int]:
-    """Return how many masks `inner` bytes of `count` numbers begin with, the bytes of each, and those of an integer."""
-    held = count // columns * ((columns + 7) // 8)
-    for masks in range(MOST_MASKS + 1):
-        for width in (1, 2):
-            if inner == masks * held + count * width:
-                return masks, held, width
-    return 0, 0, 1
+class Layout(NamedTuple):
+    """Where in inner bytes what lies.
+
+    Attributes:
+        masks: how many there are, from byte 1 on,
+        held: and the bytes of each.
+        off: where the numbers begin by which others differ from their grid; 0 where there are none.
+        integers: where these begin,
+        width: and the bytes of each.
+        size: of all.
+    """
+
+    masks: int
+    held: int
+    off: int
+    integers: int
+    width: int
+    size: int
+
+
+def layout_of(inner: bytes, count: int, columns: int) -> Layout:
+    """Return where in the inner bytes of `count` numbers, `columns` of them in a row, what lies; their first byte says
+    so."""
+    width, masks, held = (inner[0] & 3) + 1, inner[0] >> 2 & 3, count // columns * ((columns + 7) // 8)
+    off = 1 + masks * held
+    integers = off + count * (inner[0] >> 4 & 1)
+    return Layout(masks, held, off if integers > off else 0, integers, width, integers + count * width)
+
+
+def stored_bytes(largest: int, columns: int) -> int:
+    """Return the bytes of integers from 0 to `largest`: of fields, whose pixels have one byte or two if that is enough,
+    or of signals, whose samples have two at least, and a sign."""
+    if columns >= LEAST_COLUMNS:
+        return 1 if largest < 256 else 2 if largest < NARROW else 3 if largest < 1 << 24 else 4
+    return 2 if largest < 1 << 15 else 3 if largest < 1 << 23 else 4
 
 
 def _promising(numbers: Any) -> bool:
@@ -167,7 +216,7 @@ def _promising(numbers: Any) -> bool:
     import numpy as np
 
     values = np.unique(numbers.view(f"u{numbers.itemsize}")).view(numbers.dtype)
-    return 10 * len(values) <= 9 * len(numbers) and (bool(_odd(values).all()) or integers(numbers) is not None)
+    return bool(_odd(values).all()) or _found(numbers, 9 * len(numbers) // 10) is not None
 
 
 def integers(numbers: Any) -> Any:
@@ -178,23 +227,26 @@ def integers(numbers: Any) -> Any:
 
 
 def _found(numbers: Any, most: int) -> _Found | None:
-    """Return the grid that numbers lie on, if at most `most` of them are different."""
+    """Return the grid that numbers lie on; one that is not coarse only if at most `most` of them are different."""
     import numpy as np
 
     patterns, where = np.unique(numbers.view(f"u{numbers.itemsize}"), return_inverse=True)
-    if len(patterns) > most:
-        return None
     values = patterns.view(numbers.dtype)
     odd = _odd(values)
     if odd.sum() > MOST_MASKS or odd.all():
         return None
-    found = _grid(values[~odd])
+    found = _grid(values[~odd], len(patterns) <= most)
     if found is None:
         return None
-    grid, integers = found
+    grid, whole, differ = found
     stored = np.zeros(len(patterns), np.int64)
-    stored[~odd] = integers
-    return _Found(grid, _filled(stored[where], odd[where]), patterns, where, odd)
+    stored[~odd] = whole
+    off = None
+    if differ.any():
+        off = np.zeros(len(patterns), np.int8)
+        off[~odd] = differ
+        off = off[where]
+    return _Found(grid, _filled(stored[where], odd[where]), off, patterns, where, odd)
 
 
 def _odd(values: Any) -> Any:
@@ -216,27 +268,55 @@ def _odd(values: Any) -> Any:
     return odd
 
 
-def _grid(values: Any) -> tuple[Grid, Any] | None:
-    """Return the grid that all `values`, which are different, lie on, and their integers from 0 on."""
+def _grid(values: Any, few: bool) -> tuple[Grid, Any, Any] | None:
+    """Return the grid that all `values`, which are different, lie on, their integers from 0 on, and by how many units
+    of the last place (int8) they differ: a few may, where the grid is coarse.
+
+    Args:
+        values: the numbers.
+        few: whether there are so few that a grid need not be coarse.
+    """
     import numpy as np
 
-    exact = values.astype(np.float64)
-    for grid, whole in _candidates(exact, values.dtype):
+    exact, kind = values.astype(np.float64), values.dtype
+    unit = float(np.spacing(np.abs(values).max()))
+    best: tuple[int, Grid, Any, Any] | None = None
+    some = np.unique(np.linspace(0, len(values) - 1, min(LOOKED, len(values))).astype(np.int64))
+    for grid, whole in _candidates(exact, kind, 0.0 if few else COARSE * unit):
         if not np.isfinite(whole).all() or np.abs(whole).max() >= LARGEST:
             continue
         integers = whole.astype(np.int64)
         base = int(integers.min())
         integers -= base
-        if integers.max() >= MOST:
-            continue
         grid = grid._replace(base=grid.base + base)
-        if grid.numbers(integers, values.dtype).tobytes() == values.tobytes():
-            return grid, integers
-    return None
+        step = abs(1 / grid.step) if grid.form == DIVIDED else abs(grid.step)
+        largest = int(integers.max())
+        if largest >= (NARROW if few and step < COARSE * unit else MOST) or (not few and step < COARSE * unit):
+            continue
+        if WRONG * np.count_nonzero(_differ(grid, integers[some], values[some])) > len(some):
+            continue
+        differ = _differ(grid, integers, values)
+        wrong = int(np.count_nonzero(differ))
+        found = wrong, grid, integers, differ.astype(np.int8)
+        if not wrong and np.gcd.reduce(integers) <= 1:
+            return found[1:]  # else a step of several will do
+        if wrong and (np.abs(differ).max() > MOST_OFF or step < COARSER * unit):
+            continue
+        if best is None or (wrong, largest) < (best[0], int(best[2].max())):
+            best = found
+    return best[1:] if best is not None and WRONG * best[0] <= len(values) else None
 
 
-def _candidates(exact: Any, kind: Any) -> Iterator[tuple[Grid, Any]]:
-    """Yield grids that may be, with base 0, and the integers of all numbers."""
+def _differ(grid: Grid, integers: Any, values: Any) -> Any:
+    """Return by how many units of the last place `values` are more than their grid says (int64)."""
+    import numpy as np
+
+    kind = f"i{values.itemsize}"
+    return values.view(kind).astype(np.int64) - grid.numbers(integers, values.dtype).view(kind).astype(np.int64)
+
+
+def _candidates(exact: Any, kind: Any, finest: float) -> Iterator[tuple[Grid, Any]]:
+    """Yield grids that may be, with base 0 and a step of `finest` at least, and the integers of all numbers."""
     import numpy as np
 
     with np.errstate(all="ignore"):
@@ -248,14 +328,30 @@ def _candidates(exact: Any, kind: Any) -> Iterator[tuple[Grid, Any]]:
         if len(ordered) < 3:
             return
         near = np.sort(np.diff(ordered))
+        unit = float(np.spacing(np.abs(exact).max().astype(kind)))
         least = _step(ordered, near, float(near[0]))
-        common = _common(near, 2 * float(np.spacing(np.abs(exact).max().astype(kind))))
+        common = _common(near, 2 * unit)
         for step in (least, least / 2, least / 3, _step(ordered, near, common) if common else 0.0):
             whole = np.rint((exact - ordered[0]) / step)
-            if not np.isfinite(whole).all() or not 1 <= whole.max() < MOST:
+            if not np.isfinite(whole).all() or not 1 <= whole.max() < MOST or step < finest:
                 continue
-            slope, middle = _line(whole, exact, np.spacing(np.abs(exact).astype(kind)).astype(np.float64) / 2)
+            if np.gcd.reduce(whole.astype(np.int64)) > 1:
+                continue  # a step of several is one, too
+            some = np.unique(np.append(np.linspace(0, len(exact) - 1, TESTED).astype(np.int64), exact.argmax()))
+            room = np.spacing(np.abs(exact[some]).astype(kind)).astype(np.float64) / 2
+            if kind.itemsize == 8:
+                room += unit / 2  # products were rounded before
+            if np.abs(exact[some] - ordered[0] - whole[some] * step).max() > max(4 * unit, step / 8):
+                continue
+            slope, middle = _line(whole[some], exact[some], room)
+            for _ in range(REFINED):  # what is left over is known better than what it is left of
+                rest, far = exact[some] - (whole[some] * slope + middle), whole[some] - whole[some].mean()
+                slope += float((rest * far).sum() / (far * far).sum())
+                middle += float(np.mean(exact[some] - (whole[some] * slope + middle)))
             yield Grid(SCALED, slope, middle, 0), whole
+            if step >= COARSE * unit:
+                for grid in _offsets(slope, middle, whole, exact.astype(kind)):
+                    yield grid._replace(base=0), whole - grid.base
             slopes = slope, float(np.float32(slope)), *(_shortened(slope, digits) for digits in range(3, 9))
             for fitted in dict.fromkeys(slopes):
                 yield Grid(SCALED, fitted, 0.0, 0), np.rint(exact / fitted)
@@ -264,6 +360,87 @@ def _candidates(exact: Any, kind: Any) -> Iterator[tuple[Grid, Any]]:
                     yield Grid(SCALED, fitted, start, 0), whole
                     if kind.itemsize == 4:
                         yield Grid(SINGLE, float(np.float32(fitted)), float(np.float32(start)), 0), whole
+
+
+def _offsets(slope: float, middle: float, whole: Any, values: Any) -> Iterator[Grid]:
+    """Yield grids on the line of a slope; the integer 0 stands at place `base` of `whole`.
+
+    The same numbers are k * step + offset for many offsets, which are steps apart, and each is rounded in its own way:
+    those that have few decimal places are tried first, also far from all numbers, then all.
+
+    Args:
+        slope, middle: of the line that the numbers lie on, as exactly as they show it.
+        whole: places of the numbers on it.
+        values: the numbers.
+    """
+    import numpy as np
+
+    unit, largest = float(np.spacing(np.abs(values).max())), float(whole.max())
+    inverse = float(np.rint(1 / slope))
+    shorts = (_shortened(slope, digits) for digits in range(1, ENDS + 1))
+    room = ROUNDED * unit / max(1.0, largest)
+    step = next((short for short in (*shorts, 1 / inverse if inverse else 0.0) if abs(short - slope) <= room), 0.0)
+    reach = int(min(max(FARTHEST, largest), OFFSETS // 2))
+    bases = np.arange(-reach, min(largest + reach, OFFSETS - reach))
+    turned = np.argsort(np.arange(len(whole)) * SPREAD % NARROW, kind="stable")  # from all over the range
+    search = _Search(whole[turned], values[turned])
+    near = (slope, float(np.nextafter(slope, np.inf)), float(np.nextafter(slope, -np.inf)))
+    finest = 64.0 if values.itemsize == 8 else 0.25
+    for each in (step,) if step else near if values.itemsize == 8 else ():
+        offsets = float(np.median(values - whole * each)) + each * bases
+        forms = [(SCALED, each), *([(DIVIDED, inverse)] if abs(inverse * each - 1) < 1e-12 else [])]
+        if values.itemsize == 4:
+            forms.append((SINGLE, float(np.float32(each))))
+        for places in range(LONGEST + 1):
+            scale = 10.0**places
+            short = np.rint(offsets * scale)
+            fits = (np.abs(offsets - short / scale) <= 8 * unit) & (np.abs(short) < LARGEST)
+            if finest * unit * scale > 1 or not fits.any():
+                continue
+            for form, factor in forms:
+                yield from search.grids(form, factor, bases[fits], short[fits] / scale)
+            if fits.all():
+                return
+    for each in () if step or values.itemsize == 4 else near:
+        offsets = middle + each * bases
+        for start in (offsets, np.nextafter(offsets, np.inf), np.nextafter(offsets, -np.inf)):
+            yield from search.grids(SCALED, each, bases, start)
+
+
+class _Search:
+    """A search for the offsets by which integers become numbers, with an end.
+
+    Args:
+        whole: places of the numbers, in any order.
+        values: the numbers.
+    """
+
+    def __init__(self, whole: Any, values: Any):
+        self._whole, self._values, self._work = whole.tolist(), values, WORK
+
+    def grids(self, form: int, step: float, bases: Any, offsets: Any) -> Iterator[Grid]:
+        """Yield the grids, a few at most, that nearly all numbers lie on, of those with these bases and offsets."""
+        import numpy as np
+
+        least = self._work - WORK // 4
+        for place, value in zip(self._whole, self._values, strict=True):
+            self._work -= len(bases)
+            if self._work < max(0, least) or len(bases) <= KEPT:
+                break
+            right = _made(form, step, offsets, place - bases, self._values.dtype) == value
+            if right.any():  # else this number is another one, whatever the offset
+                bases, offsets = bases[right], offsets[right]
+        for base, offset in list(zip(bases.tolist(), offsets.tolist(), strict=True))[:KEPT]:
+            yield Grid(form, step, float(np.float32(offset)) if form == SINGLE else offset, base)
+
+
+def _made(form: int, step: float, offsets: Any, whole: Any, kind: Any) -> Any:
+    """Return the numbers that integers stand for, each with an offset of its own."""
+    import numpy as np
+
+    if form == SINGLE:
+        return (whole.astype(np.float32) * np.float32(step) + offsets.astype(np.float32)).astype(kind)
+    return ((whole / step if form == DIVIDED else whole * step) + offsets).astype(kind)
 
 
 def _line(whole: Any, exact: Any, near: Any) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""FASTA, FASTQ and SAM files that tests make."""
+"""FASTA, FASTQ, SAM and VCF files that tests make."""
 
 from __future__ import annotations
 
@@ -46,3 +46,34 @@ def placed(count: int = 40) -> bytes:
         lines.append(f"{name}\t{flag}\tchr1\t{place}\t99\t{shape}\t=\t{mate}\t{span}\t{letters}\t{qualities}{tags}\n")
     lines.append("last\t4\t*\t0\t0\t*\t*\t0\t0\t*\t*\n")
     return "".join(lines).encode()
+
+
+VCF_HEADER = """##fileformat=VCFv4.2
+##FILTER=<ID=PASS,Description="All filters passed">
+##INFO=<ID=DP,Number=1,Type=Integer,Description="Total Depth">
+##INFO=<ID=NS,Number=1,Type=Integer,Description="Number of Samples With Data">
+##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype"> and more
+##contig=<ID=chr7,length=999>
+#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"""
+
+
+def variants(
+    count: int = 30, samples: int = 4, blocks: bool = False, header: str = VCF_HEADER, of: str = "GT:DP"
+) -> bytes:
+    """Return a VCF file; with `blocks` most of its lines are blocks of the reference."""
+    dice, place = random.Random(count), 1000
+    lines = [header + "\tFORMAT" * (samples > 0) + "".join(f"\tNA{k}" for k in range(samples))] * bool(header)
+    for number in range(count):
+        block = blocks and dice.random() < 0.8
+        reference = dna(dice.randrange(9, 40) if block else dice.choice((1, 1, 2)), number) if number % 7 != 6 else "N"
+        about = f"NS=2;DP={dice.randrange(99)}" + (f";END={place + 50}" if number % 5 == 4 else "")
+        alternative = "." if block else dice.choice("ACGT")
+        fields = [f"chr{7 + number * 2 // count}", str(place), ".", reference, alternative, "30.5", "PASS", about]
+        if samples:
+            cells = [f"{dice.choice(('0/0', '0|1', './.'))}:{dice.randrange(50)}" for _ in range(samples)]
+            fields += [of, *(cell[: len(cell) if ":" in of else 3] for cell in cells)]
+        lines.append("\t".join(fields))
+        place += (51 if number % 5 == 4 else len(reference)) if blocks else dice.randrange(500)
+        if number % 9 == 8:
+            place -= 100
+    return ("\n".join(lines) + "\n").encode()

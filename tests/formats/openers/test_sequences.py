@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import naive_sequences
 import pytest
-from formats.openers.made_sequences import dna, fasta, placed, reads
+from formats.openers.made_sequences import VCF_HEADER, dna, fasta, placed, reads, variants
 from hypothesis import given
 from hypothesis import strategies as st
 from naive_openers import Corrupt
@@ -58,6 +58,16 @@ EXAMPLES = {
         "one": reads(1),
     },
     "sam": {"plain": placed(), "few": placed(2)},
+    "vcf": {
+        "plain": variants(),
+        "blocks": variants(40, 2, blocks=True),
+        "blocks and cells": variants(40, 5, blocks=True),
+        "sites": variants(50, 0),
+        "genotypes": variants(20, 9, of="GT"),
+        "no header": variants(60, 3, blocks=True, header=""),
+        "crlf": variants().replace(b"\n", b"\r\n"),
+        "one": variants(1),
+    },
 }
 ALL = [(name, about) for name, examples in EXAMPLES.items() for about in examples]
 
@@ -92,7 +102,7 @@ def test_examples(name: str, about: str) -> None:
     coded = EXAMPLES[name][about]
     found = opened(name, coded)
     if about not in ("one", "few"):
-        assert len(found.inner) < len(coded) * 0.8
+        assert len(found.inner) < len(coded) * (1 if name == "vcf" else 0.8)
     with pytest.raises(CorruptError):
         opener(name).close(found.inner, b"\0", len(coded))
 
@@ -114,7 +124,8 @@ def test_damage(name: str, about: str) -> None:
 
 @pytest.mark.parametrize("name", list(EXAMPLES))
 def test_closing_keeps_to_the_memory_that_is_stated(name: str) -> None:
-    coded = {"sequences": fasta(PLAIN) * 60, "fastq": reads(3000, 30), "sam": placed(400) * 8}[name]
+    large = {"sequences": fasta(PLAIN) * 60, "fastq": reads(3000, 30), "sam": placed(400) * 8, "vcf": variants(4000)}
+    coded = large[name]
     found, of = opened(name, coded), opener(name)
     tracemalloc.start()
     of.close(found.inner, b"", len(coded))
@@ -138,6 +149,10 @@ HUGE = uleb((1 << 63) - 1)
         uleb(1) + uleb(4 + len(HUGE)) + b"a\1\1\x08" + HUGE + b"\0",
         uleb(0) + uleb(3) + b"\0\0\0" + HUGE,
         uleb(2) + uleb(4) + b"\n\n\1\0\0\0" + uleb(1) + b"\n",
+        b"\0" + HUGE + b"a\t1\t.\tA\tC\t.\t.\t.\tGT\n\n0/1\n",
+        b"\1\0a\t1\t.\t%d\tC\t.\t.\t.\n\n" % 10**17,
+        b"\4\0a\t-1\t.\tA\tC\t.\t.\t.\n\n",
+        b"\4\0a\t9\t.\tA\tC\t.\t.\tEND=%d\n\t%d\t.\tA\tC\t.\t.\t.\n\n" % (10**17, 10**18),
     ],
 )
 def test_hostile_numbers(name: str, inner: bytes) -> None:
@@ -162,6 +177,9 @@ def test_what_is_no_record_stays() -> None:
     assert opener("fastq").open(reads() + b"@a\n", MOST) is None
     assert opener("sam").open(placed() + b"a\tb\n", MOST) is None
     assert opener("sam").open(placed().replace(b"\t=\t", b"\t=\t0"), MOST) is None
+    assert opener("vcf").open(variants() + b"chr9\t1\n", MOST) is None
+    assert opener("vcf").open(variants()[:-1], MOST) is None
+    assert opener("vcf").open(VCF_HEADER.encode() + b"\n", MOST) is None
     assert opener("sequences").open(b"some words, and no sequence" * 30, MOST) is None
 
 
@@ -178,6 +196,10 @@ def test_what_is_found() -> None:
     assert held(reads()[25:]) == ["sequenced"]
     assert held(b"@HD\tVN:1.6\n@SQ\tSN:chr1\tLN:2000\n" + placed()) == ["sequenced", "nucleotides"]
     assert held(placed()[15:]) == ["sequenced", "nucleotides"]
+    assert held(variants()) == held(variants() + b"and more\n") == ["json", "csv", "csv"]
+    assert held(variants(40, 2, blocks=True)) == ["json", "csv", "nucleotides"]
+    assert held(variants(90, 0, blocks=True, header="")[9:]) == ["json", "csv", "nucleotides"]
+    assert held(b"##fileformat=VCFv4.2\n" * 90) == []
     assert held(reads() + fasta(PLAIN)) == ["sequenced", "nucleotides"]
     assert held(b"A" * 5000) == []
     assert held(bytes(5000)) == []
@@ -187,6 +209,8 @@ def test_many_beginnings_end_soon() -> None:
     assert genomes.find(b"\n+" * 200_000) == []
     assert genomes.find(b"@a\n" * 100_000) == []
     assert genomes.find(b"@SQ\t\n" * 100_000) == []
+    assert genomes.find(b"##fileformat=VCF\n" * 100_000) == []
+    assert genomes.find(b"a\t1\t" * 100_000) == []
 
 
 def test_leaves_say_what_they_hold() -> None:

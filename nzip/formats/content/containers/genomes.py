@@ -1,4 +1,5 @@
-"""Sequences of nucleotides: FASTA, GenBank and EMBL files, any other text that holds long ones, FASTQ and SAM files."""
+"""Sequences of nucleotides: FASTA, GenBank and EMBL files, any other text that holds long ones, FASTQ, SAM and VCF
+files."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from typing import Any
 
 from nzip.formats.content.containers.base import Found
 from nzip.formats.content.kinds import Segment
-from nzip.formats.openers import fastq, sam, sequences
+from nzip.formats.openers import fastq, sam, sequences, vcf
 from nzip.process import imported
 
 WINDOW = 256  # bytes that are looked at together
@@ -22,12 +23,14 @@ MARK = b"\n+"  # what stands before the qualities of a read
 TRIES = 64  # of them that are looked at in vain
 LINES = 1 << 16  # bytes of the lines before one
 LEAST_READS = 1 << 10  # bytes of records
+LONGEST = 1 << 22  # bytes of a line of variants
+VARIANTS = b"##fileformat=VCF"
 RARE = 32  # of so many nucleotides one at least is of each of three letters
 
 
 def find(data: bytes) -> list[Found]:
     """Return all that is found in `data`; where records are, what is between them may be nucleotides."""
-    sure = sorted((*reads(data), *placed(data)), key=lambda each: each.start)
+    sure = sorted((*reads(data), *placed(data), *variants(data)), key=lambda each: each.start)
     found, at = list[Found](), 0
     for each in sure:
         if each.start >= at:
@@ -104,6 +107,25 @@ def placed(data: bytes) -> list[Found]:
     while (match := sam.LINE.match(data, stop, stop + LINES)) is not None and len(match[10]) == len(match[11]):
         stop = match.end()
     return [Found(start, stop, "sam", inside=aligned)] if stop - start >= LEAST_READS else []
+
+
+def variants(data: bytes) -> list[Found]:
+    """Return the stretch of `data` that is a VCF file, if it begins with its header, or with lines of one."""
+    start = 0
+    if data.startswith(VARIANTS):
+        first = vcf.header_end(data)
+    else:
+        if vcf.LINE.match(data, 0, LINES) is None:
+            start = data.find(b"\n", 0, LINES) + 1
+        first = start
+    stop = vcf.whole_lines(data, first, LONGEST)
+    return [Found(start, stop, "vcf", inside=tabled)] if stop > first and stop - start >= LEAST_READS else []
+
+
+def tabled(inner: bytes) -> Iterator[Found]:
+    """Find the header, the columns and the cells in what the opener of variants gives."""
+    for start, stop, segment in vcf.stretches(inner):
+        yield Found(start, stop, segment=segment)
 
 
 def aligned(inner: bytes) -> Iterator[Found]:

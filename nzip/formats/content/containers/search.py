@@ -133,4 +133,4 @@ def _file(data: bytes, at: int, budget: Budget) -> list[Found]:
 def _numbers(data: bytes, at: int, budget: Budget) -> list[Found]:
     """Return the fields or the tensors of a file of arrays that begins at `at`."""
     found = [each for array in npy.arrays(data, at, budget) for each in fields(data, array)]
-    return found or weights.find(data, at, budget)
+    return found or npy.signals(data, at, budget) or weights.find(data, at, budget)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from math import prod
 from typing import NamedTuple
@@ -10,11 +11,11 @@ from typing import NamedTuple
 from nzip.formats.content.containers.base import Found
 from nzip.formats.content.containers.pixels import picture
 from nzip.formats.content.containers.tensors.tensor import F32, F64, Tensor
-from nzip.formats.content.kinds import Segment
-from nzip.formats.openers.lattice import masks_of
+from nzip.formats.content.kinds import SURE, Segment
+from nzip.formats.openers.lattice import LEAST_COLUMNS, Layout, layout_of
 
 LEAST_SIDE = 8  # rows and columns of what is a field, and no table
-LEAST = 1 << 9  # bytes of one
+LEAST, LEAST_SIGNAL = 1 << 9, 1 << 12  # bytes of one; of numbers that are none
 MOST = 1 << 14  # fields of an array that are told apart
 REALS = {4: F32, 8: F64}
 
@@ -112,16 +113,63 @@ def _real(array: Array, stop: int) -> list[Found]:
 
 def _floats(array: Array, coded: bytes) -> Iterable[Found]:
     """Return the one leaf of numbers that are no lattice."""
-    tensor = Tensor(0, len(coded), *REALS[array.width], array.columns, array.big)
+    row = array.columns if len(array.axes) > 1 else 0
+    tensor = Tensor(0, len(coded), *REALS[array.width], row, array.big)
     return [Found(0, len(coded), segment=tensor.segment)]
 
 
 def _integers(rows: int, columns: int, total: int, inner: bytes) -> Iterable[Found]:
     """Return the masks of an opened lattice, and the fields of its integers, of `total` rows together."""
-    masks, held, width = masks_of(len(inner), total * columns, columns)
+    layout = layout_of(inner, total * columns, columns)
+    found = _masks(layout, (columns + 7) // 8)
+    if layout.width > 2:
+        return [*found, *_samples(layout, inner, 1)]
+    return found + fields(inner, Array(layout.integers, layout.width, (total // rows, rows, columns)))
+
+
+def _masks(layout: Layout, across: int) -> list[Found]:
+    """Return the masks of an opened lattice; their rows have `across` bytes."""
     found = list[Found]()
-    for start in range(0, masks * held, max(1, held)):
-        segment = picture(held, (columns + 7) // 8, 1, 1)
+    for start in range(1, 1 + layout.masks * layout.held, max(1, layout.held)):
+        segment = picture(layout.held, across, 1, 1)
         if segment is not None:
-            found.append(Found(start, start + held, segment=segment))
-    return found + fields(inner, Array(masks * held, width, (total // rows, rows, columns)))
+            found.append(Found(start, start + layout.held, segment=segment))
+    return found
+
+
+def _samples(layout: Layout, inner: bytes, channels: int) -> list[Found]:
+    """Return the integers of an opened lattice as samples of a signal; as numbers, where one says nothing of the next
+    one."""
+    import numpy as np
+
+    size, width = layout.size - layout.integers, layout.width
+    segment = Segment("array", size, width=width, stride=width, record=width, confidence=SURE)
+    planes = np.zeros((size // width, 4), np.uint8)
+    planes[:, :width] = np.frombuffer(inner, np.uint8, size, layout.integers).reshape(-1, width)
+    samples = planes.view("<u4").ravel().astype(np.int64)
+    near = np.abs(samples[channels:] - samples[:-channels])
+    far = np.abs(samples - int(np.sort(samples)[len(samples) // 2]))
+    if int(near.sum()) < int(far.sum()):
+        segment = replace(segment, kind="audio", channels=channels, stride=channels * width)
+    return [Found(layout.integers, layout.size, segment=segment)]
+
+
+def signal(data: bytes, array: Array) -> list[Found]:
+    """Return the numbers of an array that is none of fields, as far as they lie in `data`: a signal, whose last
+    dimension has its channels where that is short."""
+    if array.holds_fields or not array.real or array.width not in REALS:
+        return []
+    channels = array.columns if len(array.axes) > 1 and 0 < array.columns < LEAST_COLUMNS else 1
+    frame = channels * array.width
+    frames = (min(array.stop, len(data)) - array.start) // frame
+    if frames * frame < LEAST_SIGNAL:
+        return []
+    hints = {"width": array.width, "columns": channels, "big": array.big}
+    inside, otherwise = partial(_signal, frames, channels), partial(_floats, array)
+    return [Found(array.start, array.start + frames * frame, "lattice", hints, inside=inside, otherwise=otherwise)]
+
+
+def _signal(frames: int, channels: int, inner: bytes) -> Iterable[Found]:
+    """Return the masks and the samples of an opened lattice."""
+    layout = layout_of(inner, frames * channels, channels)
+    return [*_masks(layout, 1), *_samples(layout, inner, channels)]

@@ -80,7 +80,7 @@ def test_floating_point_numbers_are_opened() -> None:
     (branch,) = (node for node in tree if isinstance(node, Branch))
     assert branch.opener.name == "lattice"
     kinds = [node.segment.kind if node.segment else "" for node in branch.children if isinstance(node, Leaf)]
-    assert kinds == ["bitmap", "image", "image", "image"]
+    assert kinds == ["", "bitmap", "image", "image", "image"]
     assert rebuilt(tree) == data
 
 
