@@ -50,6 +50,24 @@ def columnar(found: Result) -> str:
     return markdown(rows)
 
 
+def genomes(found: Result) -> str:
+    """Return the sizes of files by levels and other programs, and how fast the default level is."""
+    names = {
+        "nzip -6, before": "before, level 6", "nzip -3": "level 3", "nzip -6": "level 6", "nzip -9": "level 9",
+        "xz -9e": "xz -9e", "zstd -19": "zstd -19", "zpaq -m5": "zpaq -m5",
+        "GeCo3 -l 3, letters alone": "GeCo3 -l 3", "GeCo3 -l 12, letters alone": "GeCo3 -l 12",
+        "fqzcomp -s8+ -q3 -n2": "fqzcomp",
+    }  # fmt: skip
+    rows = [["file", "bytes", *names.values(), "level 6, MB/s in", "out"]]
+    for file in dict.fromkeys(row["file"] for row in found["files"]):
+        own = {row["program"]: row for row in found["files"] if row["file"] == file}
+        size, default = own["nzip -6"]["size"], own["nzip -6"]
+        sizes = (f"{own[name]['bytes']:,}" if name in own else "" for name in names)
+        speeds = (digits(size / 1e6 / default[key]) for key in ("seconds", "decoding"))
+        rows.append([file, f"{size:,}", *sizes, *speeds])
+    return markdown(rows)
+
+
 def by_codec(found: Result) -> str:
     """Return the sizes of files by levels or presets and other programs, and their speeds on all of them."""
     rows = found["rows"]
@@ -159,6 +177,7 @@ def tables(results: Mapping[str, Result], own: Callable[[str, str], Result]) -> 
         "jpeg-ablation": lambda: jpeg_ablation(own("jpeg_ablation", "")),
         "midicoth-ablation": lambda: midicoth(own("midicoth_ablation", "")),
         "pcm": lambda: by_codec(own("pcm", "")),
+        "genomes": lambda: genomes(own("genomes", "")),
         "lines": lambda: by_codec(own("lines", "")),
         "pcm-ablation": lambda: pcm_ablation(own("pcm_ablation", "")),
         "transforms": lambda: transforms(own("transforms", "")),

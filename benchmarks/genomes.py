@@ -1,14 +1,16 @@
-"""Genomes, reads and placed reads: nzip beside other programs, and what parts of the engine of nucleotides are worth.
+"""Genomes, reads, placed reads and variants: nzip beside other programs, and what parts of the engine of nucleotides
+are worth.
 
     python benchmarks/genomes.py [FILE...] [--levels 3,6,9] [--program GeCo3=PATH] [--program fqzcomp=PATH] [--ablate]
-                                 [--out FILE]
+                                 [--before CHECKOUT] [--note NAME=TEXT] [--out FILE]
 
 Each program gets each file that it takes: GeCo3 only the letters A, C, G and T of FASTA files, as capitals, without
 anything else; fqzcomp only FASTQ files. zpaq is found where it is installed. Beside the files a sequence is measured
 that is made here, of noise and of copies of what came before, half of them inverted, with a substitution in a hundred.
 Times are of the processor, for all that a program does; nzip's kernels are compiled before.
 
-`--ablate` leaves out one kind of models after another of the engine's preset 2, on the same sequences.
+`--ablate` leaves out one kind of models after another of the engine's preset 2, on the same sequences. `--before` also
+measures the level 6 of another checkout. Notes go with the results: versions of programs, and which could not be had.
 """
 
 from __future__ import annotations
@@ -18,12 +20,14 @@ import gzip
 import importlib.metadata
 import json
 import lzma
+import os
 import platform
 import random
 import re
 import resource
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -92,6 +96,16 @@ def run(command: list[str], data: bytes, written: str) -> int:
         return Path(folder, written).stat().st_size
 
 
+def earlier(checkout: str, data: bytes) -> int:
+    """Return the bytes that level 6 of another checkout takes."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "in").write_bytes(data)
+        code = "import nzip; print(len(nzip.compress(open('in', 'rb').read(), level=6)))"
+        command = [sys.executable, "-c", code]
+        environment = {**os.environ, "PYTHONPATH": str(Path(checkout).resolve())}
+        return int(subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True).stdout)
+
+
 def rows(name: str, data: bytes, levels: list[int], programs: dict[str, str]) -> Iterator[dict[str, Any]]:
     """Yield what each program makes of a file."""
     for level in levels:
@@ -101,6 +115,8 @@ def rows(name: str, data: bytes, levels: list[int], programs: dict[str, str]) ->
         if back != data:
             raise SystemExit(f"{name} does not come back at level {level}")
         yield {"program": f"nzip -{level}", "bytes": len(coded), "seconds": seconds, "decoding": again}
+    if "before" in programs:
+        yield {"program": "nzip -6, before", "bytes": earlier(programs["before"], data)}
     for program, work in (
         ("xz -9e", lambda: len(lzma.compress(data, preset=9 | lzma.PRESET_EXTREME))),
         ("zstd -19", lambda: len(zstandard.ZstdCompressor(level=19).compress(data))),
@@ -156,17 +172,22 @@ def main() -> None:
     parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--levels", default="3,6,9")
     parser.add_argument("--program", action="append", default=[], metavar="NAME=PATH")
+    parser.add_argument("--before", metavar="CHECKOUT")
+    parser.add_argument("--note", action="append", default=[], metavar="NAME=TEXT")
     parser.add_argument("--ablate", action="store_true")
     parser.add_argument("--out", type=Path, default=RESULTS / "genomes.json")
     options = parser.parse_args()
     programs = dict(each.split("=", 1) for each in options.program)
+    if options.before:
+        programs["before"] = options.before
     levels = [int(level) for level in options.levels.split(",")]
     files = {MADE: made()}
     for path in options.files:
         data = path.read_bytes()
         files[path.name.removesuffix(".gz")] = gzip.decompress(data) if path.suffix == ".gz" else data
     for level in levels:
-        nzip.compress(files[MADE][:5000] + b"@a\nACGT\n+\nFFFF\n" * 200, level=level)  # compiles
+        for some in (files[MADE][:5000], b"@a\nACGT\n+\nFFFF\n" * 200, *files.values()):
+            nzip.compress(some[: 1 << 16], level=level)  # compiles
     found, parts = [], []
     for name, data in files.items():
         for row in rows(name, data, levels, programs):
@@ -177,10 +198,12 @@ def main() -> None:
                 parts.append(row)
                 print(row, flush=True)
     result = {
+        "tool": "benchmarks/genomes.py",
         "nzip": nzip.__version__,
         "python": platform.python_version(),
         "machine": platform.machine(),
         "zstandard": importlib.metadata.version("zstandard"),
+        "programs": dict(each.split("=", 1) for each in options.note),
         "files": found,
         "ablation": parts,
     }
