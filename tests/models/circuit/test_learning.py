@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 
 from nzip.models.circuit import learning, model
 from nzip.models.circuit.engine import ALONE, decode_records, encode_records
 from nzip.models.circuit.learning import Options, chow_liu, learn
+
+JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
 
 
 def pictures(count: int, seed: int = 1, height: int = 6, width: int = 8) -> np.ndarray:
@@ -56,6 +60,7 @@ def test_an_order_along_the_tree_where_others_are_long() -> None:
     assert line == size
 
 
+@pytest.mark.skipif(not JIT, reason="plain Python takes minutes")
 def test_a_model_of_pictures() -> None:
     seen, other = pictures(700), pictures(60, seed=9)
     epochs = list[dict[str, float]]()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
 from dataclasses import replace
 
@@ -18,6 +19,7 @@ from nzip.formats.content.kinds import Segment
 from nzip.formats.content.tree import Branch, Leaf, Tree, grow
 from nzip.settings import Room
 
+JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
 MOST = Room(1 << 24, 1 << 24, 1 << 24)
 
 
@@ -84,6 +86,7 @@ def test_floating_point_numbers_are_opened() -> None:
     assert rebuilt(tree) == data
 
 
+@pytest.mark.skipif(not JIT, reason="plain Python takes minutes")
 def test_what_lies_is_no_file() -> None:
     data = netcdf([Variable(stack(3)), Variable(stack(4), recorded=True)])
     draw = random.Random(1)
@@ -131,6 +134,7 @@ def test_fields_go_on_behind_a_block(kind: str, recorded: bool) -> None:
             assert any(isinstance(node, Branch) for node in tree)
 
 
+@pytest.mark.skipif(not JIT, reason="plain Python takes minutes")
 def test_a_file_in_many_blocks_is_as_small_as_one() -> None:
     values = (stack(12, 60, 80) / 10).astype("f4")
     data = netcdf([Variable(values)], version=2)
