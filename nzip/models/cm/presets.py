@@ -140,7 +140,7 @@ class Preset:
     """One preset.
 
     Attributes:
-        mixtures: for text, binary, bitmap, image, audio and, in the loop `normal`, rows and tables,
+        mixtures: for text, binary, bitmap, image, audio and, but for the loop `fast`, rows and tables,
             in the order of their numbers.
         max_bits: log2 of the most buckets (of 16 bytes) in the hash table.
         inputs: the most inputs of the mixer, a multiple of 16 (in the loop `normal`). Contexts beyond what fits have
@@ -526,14 +526,31 @@ _STRONG_AUDIO = (
     Context(SAMPLES, 0xFF00 << 48, LAST8, 0xFF, COLUMN, 15), Context(SAMPLES, 0xFE00FE00FE00, COLUMN, 15),
     Context(SAMPLES, 0xFC00 << 48, COLUMN, 15), Context(ABOVE, 0xFFFF, COLUMN, 15),
 )  # fmt: skip
+_STRONG_FIELDS1 = (
+    *_STRONG_TEXT1, _SPOT_ALIGNED, _CELL_LINE, _ALIGNED_LAST,
+)
+_STRONG_FIELDS2 = (
+    *_STRONG_TEXT2, _SPOT_ALIGNED, _CELL_LINE, _ALIGNED_LAST, Context(SPOT, ALL), Context(CELL, ALL),
+)
+_STRONG_FIELDS3 = (
+    *_STRONG_TEXT3, _SPOT_ALIGNED, _CELL_LINE, _ALIGNED_LAST, Context(SPOT, ALL), Context(CELL, ALL),
+    Context(CELL, ALL, LAST8, ALL), Context(SPOT, ALL, LINESHAPE, ALL),
+)
+_SPOTS = _by(SPOT, 54, 1023)
+_FIELD_SETS1 = (*_STRONG_SETS1, _SPOTS, _by(GUESSES))
+_FIELD_SETS2 = (*_STRONG_SETS2, _SPOTS, _by(GUESSES))
+_FIELD_SETS3 = (*_SETS_TEXT3, _SPOTS, _by(GUESSES))
+
 _STRONG_IMAGE_SETS = (_by(COLOURS, 8), _by(COLOURS, 16))
 _SAMPLE_SET = _by(SAMPLES, 56)
 
 
 def _strong(
     text: tuple[Context, ...], binary: tuple[Context, ...], text_sets: tuple[Choice, ...],
-    binary_sets: tuple[Choice, ...], matches: tuple[int, ...],
+    binary_sets: tuple[Choice, ...], fields: tuple[Context, ...], field_sets: tuple[Choice, ...],
+    matches: tuple[int, ...],
 ) -> tuple[Mixture, ...]:  # fmt: skip
+    rows = Mixture(fields, field_sets, matches, rate=20, rate_start=1000, final_rate=180, guesses=4)
     return (
         Mixture(text, text_sets, matches, rate=20, rate_start=1000, final_rate=180),
         Mixture(binary, binary_sets, matches, rate=80, rate_start=1500, final_rate=330),
@@ -545,17 +562,19 @@ def _strong(
         Mixture(
             (*_AUDIO, *_STRONG_AUDIO), (*_AUDIO_SETS, _SAMPLE_SET), matches, rate=40, rate_start=1500, final_rate=100,
         ),
+        rows,
+        rows,
     )  # fmt: skip
 
 
 STRONG: dict[int, Preset] = {
     number: Preset(
-        _strong(text, binary, text_sets, binary_sets, matches), max_bits, rate_fall=96, weight=weight,
+        _strong(text, binary, text_sets, binary_sets, fields, field_sets, matches), max_bits, rate_fall=96, weight=weight,
         primer=1 << 17, skim=skim,
     )
-    for number, text, binary, text_sets, binary_sets, matches, max_bits, weight, skim in (
-        (1, _STRONG_TEXT1, _STRONG_BINARY1, _STRONG_SETS1, _STRONG_SETS1, (6,), 24, 9000, 0),
-        (2, _STRONG_TEXT2, _STRONG_BINARY2, _STRONG_SETS2, _STRONG_SETS2, (12, 5), 24, 5000, 0),
-        (3, _STRONG_TEXT3, _STRONG_BINARY3, _SETS_TEXT3, _SETS_BINARY3, (16, 9, 5), 25, 3500, 8),
+    for number, text, binary, text_sets, binary_sets, fields, field_sets, matches, max_bits, weight, skim in (
+        (1, _STRONG_TEXT1, _STRONG_BINARY1, _STRONG_SETS1, _STRONG_SETS1, _STRONG_FIELDS1, _FIELD_SETS1, (6,), 24, 9000, 0),
+        (2, _STRONG_TEXT2, _STRONG_BINARY2, _STRONG_SETS2, _STRONG_SETS2, _STRONG_FIELDS2, _FIELD_SETS2, (12, 5), 24, 5000, 0),
+        (3, _STRONG_TEXT3, _STRONG_BINARY3, _SETS_TEXT3, _SETS_BINARY3, _STRONG_FIELDS3, _FIELD_SETS3, (16, 9, 5), 25, 3500, 8),
     )
 }  # fmt: skip
