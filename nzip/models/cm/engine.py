@@ -120,6 +120,7 @@ class ContextMixing(Engine):
         kept: bytes of states after primers that are kept in memory,
         beside: and the most memory of a block that may begin with one.
         numbered: whether a payload names the primer that is read before it.
+        sampling: the preset that tells what looks like a table from prose between tags; 0 for that of the block.
     """
 
     loop: ClassVar[Loop]
@@ -127,6 +128,7 @@ class ContextMixing(Engine):
     kept: ClassVar[int] = 0
     beside: ClassVar[int] = 0
     numbered: ClassVar[bool] = True
+    sampling: ClassVar[int] = 0
     version = 1
 
     def __init__(self) -> None:
@@ -222,7 +224,9 @@ class ContextMixing(Engine):
         if len(self.presets[full["preset"]].mixtures) <= ROWS:
             return text
         rows = stretch._replace(guessed=False)
-        return self._shorter((rows, text), full, part, FAVOUR) if stretch.guessed else rows
+        if not stretch.guessed:
+            return rows
+        return self._shorter((rows, text), {**full, "preset": self.sampling or full["preset"]}, part, FAVOUR)
 
     def _shorter(self, kinds: tuple[Stretch, Stretch], full: dict[str, int], part: bytes, favour: int = 0) -> Stretch:
         """Return that of two stretches with which the middle of `part` is shorter; the first, if none is.
@@ -602,6 +606,7 @@ class CmStrongEngine(ContextMixing):
     id = 5
     loop = memory.STRONG
     presets = STRONG
+    sampling = 1
     parameters = Parameters(
         "engine cmstrong", _preset(STRONG, 3), _PRIMER, _bits(MIN_BITS, MAX_BITS, None)
     )
@@ -612,13 +617,15 @@ class CmStrongEngine(ContextMixing):
             return super()._read(preset, bits, sizes, reading, size)
         texts = [(number, primers.PRIMERS[number].sha256) for number in primers.PRIMERS]
         match_bits = self.loop.bits_of_match(sizes)
-        key = jit.key_of(__name__, "state", repr((preset, bits, reading.number, reading.skimmed, match_bits, texts)))
+        kind = (reading.type, reading.mode, reading.number, reading.skimmed)
+        key = jit.key_of(__name__, "state", repr((preset, bits, kind, match_bits, texts)))
+        mixture = preset.mixtures[reading.type]
         state = State(self.loop, preset, bits, sizes)
-        if jit.load_arrays(key, state.changed(preset.mixtures[TEXT])):
+        if jit.load_arrays(key, state.changed(mixture)):
             return state
         del state  # it may hold what was read of a bad file, and memory is stated for one
         state = super()._read(preset, bits, sizes, reading, size)
-        jit.keep_arrays(key, state.changed(preset.mixtures[TEXT]), STATES)
+        jit.keep_arrays(key, state.changed(mixture), STATES)
         return state
 
 
