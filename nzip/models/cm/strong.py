@@ -70,7 +70,7 @@ from nzip.models.cm.layout import (
     STRONG_SSE_WORD,
     STRONG_SURE,
 )  # fmt: skip
-from nzip.models.cm.presets import AFTER1, AFTER2, AFTER3, EXPECT, LAST8, LAST16, SHAPE, WORD
+from nzip.models.cm.presets import AFTER1, AFTER2, AFTER3, ALIGNED, EXPECT, GUESSES, LAST8, LAST16, SHAPE, WORD
 
 
 @bare
@@ -381,7 +381,12 @@ def code(
         if mode != DECODE:
             symbol = i64(buf[u64(pos)])
         pair = i64(u64((last8 & u64(0xFFFF)) * u64(K1)) >> u64(48))
-        word_hash = i64(u64((u64(v[WORD]) + (last8 & u64(255))) * u64(K1)) >> u64(48))
+        hashed_by = u64(u64(v[WORD]) + (last8 & u64(255)))  # for the last sse
+        beside = last  # for a mixer of the second layer
+        if guesses > 0:
+            hashed_by = u64(u64(v[ALIGNED]) + u64(u64(v[GUESSES]) << u64(24)))
+            beside = i64(v[GUESSES])
+        word_hash = i64(u64(hashed_by * u64(K1)) >> u64(48))
         above1 = u64(0)
         above2 = u64(0)
         above3 = u64(0)
@@ -478,7 +483,7 @@ def code(
                 start = row * inputs
                 dots[k] = bounded(i64(dot(x, weights, start, vectors)) >> 8)
             f_rows[0] = partial * sets
-            f_rows[1] = (FINAL_LAST + last) * sets
+            f_rows[1] = (FINAL_LAST + beside) * sets
             f_row = seen16
             if guess >= 0:
                 f_row += ((grade >> 3) + 1) * 16
