@@ -466,13 +466,15 @@ class Predictor:
         f_row = self.seen * 16 // (n + 1) + (0 if silent else ((grade >> 3) + 1) * 16)
         total = 0
         shape = (v["SHAPE"] & 4095) << 3 | self.bit
-        for final, row in zip(now.finals, (self.partial, last, f_row, shape), strict=True):
+        beside = v["GUESSES"] if now.guesses else last
+        for final, row in zip(now.finals, (self.partial, beside, f_row, shape), strict=True):
             total += final.set(row, dots)
         mixed = total >> 2
 
         spread = self.partial * 0x9E35
         pair = ((last8 & 65535) * K1 & M64) >> 48
-        word = ((v["WORD"] + last & M64) * K1 & M64) >> 48
+        word = v["ALIGNED"] + (v["GUESSES"] << 24) if now.guesses else v["WORD"] + last
+        word = (word * K1 & M64) >> 48
         rows = (
             self.partial,
             last << 8 | self.partial,

@@ -169,15 +169,14 @@ def salts(preset: Preset) -> dict[Context, int]:
     return {context: number for number, context in enumerate(dict.fromkeys(contexts), 1)}
 
 
-def salts_of(preset: Preset, mixture: Mixture) -> list[int]:
-    """Return the salts of a mixture's contexts in the loop `strong`: their numbers in its list.
+def numbered(preset: Preset, mixture: Mixture) -> list[tuple[Context, int]]:
+    """Return the contexts of a mixture of the loop `strong` with their salts: their numbers in its list.
 
-    Contexts of rows and tables that text has too share its buckets; the others are numbered behind those of text.
+    Contexts of rows that text has too share its buckets; the others are counted on behind those of text.
     """
-    text = preset.mixtures[0].contexts
-    numbers = {context: number for number, context in enumerate(text, 1)} if mixture.guesses else {}
-    new = iter(range(len(numbers) + 1, len(numbers) + len(mixture.contexts) + 1))
-    return [numbers.get(context) or next(new) for context in mixture.contexts]
+    listed = (*(preset.mixtures[0].contexts if mixture.guesses else ()), *mixture.contexts)
+    numbers = {context: number for number, context in enumerate(dict.fromkeys(listed), 1)}
+    return [(context, numbers[context]) for context in mixture.contexts]
 
 
 def _selectors(mixture: Mixture, seen: int) -> tuple[Any, int]:
@@ -410,7 +409,7 @@ class Strong(Loop):
         inputs = self.inputs(preset, mixture)
         spec = [
             (c.first, c.first_mask, c.second, c.second_mask, c.third, c.third_mask, salt)
-            for c, salt in zip(mixture.contexts, salts_of(preset, mixture), strict=True)
+            for c, salt in numbered(preset, mixture)
         ]
         selectors, rows = _selectors(mixture, 8)
         match_maps = np.full((matches, layout.STRONG_MATCH_CELLS), 15 << 28 | 2, np.uint32)

@@ -338,19 +338,32 @@ def _normal(
 
 NORMAL: dict[int, Preset] = {
     1: Preset(
-        _normal(_QUICK_TEXT, _QUICK_BINARY, *_QUICK_ROWS, _SETS, _SETS), 22, ahead=1,
-        counters=3, primer=1 << 13,
+        _normal(_QUICK_TEXT, _QUICK_BINARY, *_QUICK_ROWS, _SETS, _SETS),
+        22,
+        ahead=1,
+        counters=3,
+        primer=1 << 13,
     ),
     2: Preset(
-        _normal((*_QUICK_TEXT, _SHAPE8), _BINARY1, *_SOME_ROWS, _SETS, _SETS), 22, ahead=1,
-        counters=3, primer=1 << 15,
+        _normal((*_QUICK_TEXT, _SHAPE8), _BINARY1, *_SOME_ROWS, _SETS, _SETS),
+        22,
+        ahead=1,
+        counters=3,
+        primer=1 << 15,
     ),
     3: Preset(_normal(_MORE_TEXT, _BINARY2, _rows(_MORE_FIELDS), _LARGE_TABLE), 22, ahead=1, counters=3, large=4),
     # Contexts of two and three words take megabytes of text to pay.
     4: Preset(
         _normal(
-            _LARGE_TEXT, _LARGE_BINARY, *_LARGE_ROWS, (_PARTIAL, *_SETS),
-        ), 23, inputs=32, ahead=1, counters=3,
+            _LARGE_TEXT,
+            _LARGE_BINARY,
+            *_LARGE_ROWS,
+            (_PARTIAL, *_SETS),
+        ),
+        23,
+        inputs=32,
+        ahead=1,
+        counters=3,
     ),
 }
 
@@ -570,9 +583,7 @@ def _strong(
     binary_sets: tuple[Choice, ...], fields: tuple[Context, ...], field_sets: tuple[Choice, ...],
     matches: tuple[int, ...],
 ) -> tuple[Mixture, ...]:  # fmt: skip
-    rows = Mixture(
-        _of_rows(text, fields), field_sets, matches, rate=45, rate_start=1000, final_rate=400, guesses=4
-    )
+    rows = Mixture(_of_rows(text, fields), field_sets, matches, rate=45, rate_start=1000, final_rate=400, guesses=4)
     return (
         Mixture(text, text_sets, matches, rate=20, rate_start=1000, final_rate=180),
         Mixture(binary, binary_sets, matches, rate=80, rate_start=1500, final_rate=330),
