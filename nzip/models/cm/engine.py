@@ -607,7 +607,9 @@ class CmStrongEngine(ContextMixing):
     loop = memory.STRONG
     presets = STRONG
     sampling = 1
-    parameters = Parameters("engine cmstrong", _preset(STRONG, 3), _PRIMER, _bits(MIN_BITS, MAX_BITS, None))
+    parameters = Parameters(
+        "engine cmstrong", _preset(STRONG, 3), _PRIMER, _bits(MIN_BITS, MAX_BITS, None)
+    )
 
     def _read(self, preset: Preset, bits: int, sizes: int, reading: Reading, size: int) -> State:
         """As for the others; where much is skimmed, states are kept in files, where there is room."""

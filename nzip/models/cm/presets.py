@@ -338,32 +338,19 @@ def _normal(
 
 NORMAL: dict[int, Preset] = {
     1: Preset(
-        _normal(_QUICK_TEXT, _QUICK_BINARY, *_QUICK_ROWS, _SETS, _SETS),
-        22,
-        ahead=1,
-        counters=3,
-        primer=1 << 13,
+        _normal(_QUICK_TEXT, _QUICK_BINARY, *_QUICK_ROWS, _SETS, _SETS), 22, ahead=1,
+        counters=3, primer=1 << 13,
     ),
     2: Preset(
-        _normal((*_QUICK_TEXT, _SHAPE8), _BINARY1, *_SOME_ROWS, _SETS, _SETS),
-        22,
-        ahead=1,
-        counters=3,
-        primer=1 << 15,
+        _normal((*_QUICK_TEXT, _SHAPE8), _BINARY1, *_SOME_ROWS, _SETS, _SETS), 22, ahead=1,
+        counters=3, primer=1 << 15,
     ),
     3: Preset(_normal(_MORE_TEXT, _BINARY2, _rows(_MORE_FIELDS), _LARGE_TABLE), 22, ahead=1, counters=3, large=4),
     # Contexts of two and three words take megabytes of text to pay.
     4: Preset(
         _normal(
-            _LARGE_TEXT,
-            _LARGE_BINARY,
-            *_LARGE_ROWS,
-            (_PARTIAL, *_SETS),
-        ),
-        23,
-        inputs=32,
-        ahead=1,
-        counters=3,
+            _LARGE_TEXT, _LARGE_BINARY, *_LARGE_ROWS, (_PARTIAL, *_SETS),
+        ), 23, inputs=32, ahead=1, counters=3,
     ),
 }
 
@@ -579,11 +566,11 @@ _SAMPLE_SET = _by(SAMPLES, 56)
 
 
 def _strong(
-    text: tuple[Context, ...], binary: tuple[Context, ...], text_sets: tuple[Choice, ...],
-    binary_sets: tuple[Choice, ...], fields: tuple[Context, ...], field_sets: tuple[Choice, ...],
+    text: tuple[Context, ...], binary: tuple[Context, ...], fields: tuple[Context, ...],
+    text_sets: tuple[Choice, ...], binary_sets: tuple[Choice, ...], field_sets: tuple[Choice, ...],
     matches: tuple[int, ...],
 ) -> tuple[Mixture, ...]:  # fmt: skip
-    rows = Mixture(_of_rows(text, fields), field_sets, matches, rate=45, rate_start=1000, final_rate=400, guesses=4)
+    rows = Mixture(fields, field_sets, matches, rate=45, rate_start=1000, final_rate=400, guesses=4)
     return (
         Mixture(text, text_sets, matches, rate=20, rate_start=1000, final_rate=180),
         Mixture(binary, binary_sets, matches, rate=80, rate_start=1500, final_rate=330),
@@ -602,12 +589,21 @@ def _strong(
 
 STRONG: dict[int, Preset] = {
     number: Preset(
-        _strong(text, binary, text_sets, binary_sets, fields, field_sets, matches), max_bits, rate_fall=96, weight=weight,
-        primer=1 << 17, skim=skim,
+        _strong(text, binary, _of_rows(text, fields), text_sets, binary_sets, field_sets, matches), max_bits,
+        rate_fall=96, weight=weight, primer=1 << 17, skim=skim,
     )
-    for number, text, binary, text_sets, binary_sets, fields, field_sets, matches, max_bits, weight, skim in (
-        (1, _STRONG_TEXT1, _STRONG_BINARY1, _STRONG_SETS1, _STRONG_SETS1, _STRONG_FIELDS1, _FIELD_SETS1, (6,), 24, 9000, 0),
-        (2, _STRONG_TEXT2, _STRONG_BINARY2, _STRONG_SETS2, _STRONG_SETS2, _STRONG_FIELDS2, _FIELD_SETS2, (12, 5), 24, 5000, 0),
-        (3, _STRONG_TEXT3, _STRONG_BINARY3, _SETS_TEXT3, _SETS_BINARY3, _STRONG_FIELDS3, _FIELD_SETS3, (16, 9, 5), 25, 3500, 8),
+    for number, text, binary, fields, text_sets, binary_sets, field_sets, matches, max_bits, weight, skim in (
+        (
+            1, _STRONG_TEXT1, _STRONG_BINARY1, _STRONG_FIELDS1, _STRONG_SETS1, _STRONG_SETS1, _FIELD_SETS1, (6,), 24,
+            9000, 0,
+        ),
+        (
+            2, _STRONG_TEXT2, _STRONG_BINARY2, _STRONG_FIELDS2, _STRONG_SETS2, _STRONG_SETS2, _FIELD_SETS2, (12, 5), 24,
+            5000, 0,
+        ),
+        (
+            3, _STRONG_TEXT3, _STRONG_BINARY3, _STRONG_FIELDS3, _SETS_TEXT3, _SETS_BINARY3, _FIELD_SETS3, (16, 9, 5), 25,
+            3500, 8,
+        ),
     )
 }  # fmt: skip

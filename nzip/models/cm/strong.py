@@ -178,7 +178,8 @@ def follow(
 def skim(
     first: int, skimmed: int, buf: Array, settings: Array, spec: Array, least: Array, hashes: Array, places: Array,
     checks: Array, found: Array, slots: Array, slots64: Array, after: Array, v: Array, after1: Array, after2: Array,
-    after3: Array, fields: Array, spots: Array, m_pointer: Array, m_length: Array, m_missed: Array, m_expected: Array, table: Array, reached: Array,
+    after3: Array, fields: Array, spots: Array, m_pointer: Array, m_length: Array, m_missed: Array, m_expected: Array,
+    table: Array, reached: Array,
 ) -> None:  # fmt: skip
     """Let match models and the histories of the first contexts see `buf[first:skimmed]`, and address what follows.
 

@@ -27,7 +27,7 @@ def _changed(text: bytes, seed: int) -> bytes:
     dice, out = random.Random(seed), bytearray()
     for byte in text:
         fate = dice.randrange(60)
-        other = dice.choice(b'0159 :.,\n"af-<')
+        other = dice.choice(b"0159 :.,\n\"af-<")
         out += bytes((byte, other)) if fate == 0 else b"" if fate == 1 else bytes((other if fate == 2 else byte,))
     return bytes(out)
 

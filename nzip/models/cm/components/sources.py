@@ -394,4 +394,6 @@ def renew_shape(v: Array, buf: Array, pos: int, c: int, settings: Array) -> None
     if kind == IMAGE:
         renew_pixels(v, i64(0), buf, pos, i64(0), origin, stride, period)
     elif kind == AUDIO:
-        renew_samples(v, i64(0), buf, pos, i64(0), origin, stride, i64(settings[CFG_WIDTH]), i64(settings[CFG_BIG]))
+        renew_samples(
+            v, i64(0), buf, pos, i64(0), origin, stride, i64(settings[CFG_WIDTH]), i64(settings[CFG_BIG])
+        )
