@@ -553,7 +553,7 @@ _FIELD_SETS1 = (_MATCH, _SHAPES_BIT, _SPOTS, _by(GUESSES))
 _FIELD_SETS2 = (_PARTIAL, *_FIELD_SETS1, _by(SHAPE, 0, 4095), _by(LINE), _by(LINESHAPE, 54, 1023))
 _FIELD_SETS3 = (
     _PARTIAL, _MATCH, _LAST_BIT, _by(SHAPE, 0, 4095), _by(SHAPE, 4, 255, True), _by(WORD, 48, 1023),
-    _by(WORD1, 48, 1023), _by(LINE), _SPOTS, _by(SPOT, 54, 1023, True), _by(LINESHAPE, 54, 1023), _by(GUESSES),
+    _by(WORD1, 48, 1023), _by(LINE), _SPOTS, _by(LINESHAPE, 54, 1023), _by(GUESSES),
 )  # fmt: skip
 
 
@@ -602,8 +602,8 @@ STRONG: dict[int, Preset] = {
             5000, 0,
         ),
         (
-            3, _STRONG_TEXT3, _STRONG_BINARY3, _STRONG_FIELDS3, _SETS_TEXT3, _SETS_BINARY3, _FIELD_SETS3, (16, 9, 5), 25,
-            3500, 8,
+            3, _STRONG_TEXT3, _STRONG_BINARY3, _STRONG_FIELDS3, _SETS_TEXT3, _SETS_BINARY3, _FIELD_SETS3, (16, 9, 5),
+            25, 3500, 8,
         ),
     )
 }  # fmt: skip
