@@ -15,7 +15,7 @@ from typing import NamedTuple
 import naive_cm as cm
 from naive import BinaryCoder
 from naive_cm import K1, K2, K3, K4, K5, M64, TOP, AdaptiveMap, Slots, Source, Sse, source, squash, state_table, table
-from naive_segments import TEXT, Stretch, pack, unpack
+from naive_segments import ROWS, TABLE, TEXT, Stretch, pack, unpack
 
 PAGE = "CMSTRONG.md"
 READ = 131072  # bytes of a primer that are read
@@ -27,11 +27,13 @@ SKIM = {3: 8}  # contexts that skim the other primers, by preset
 
 class Mixture(NamedTuple):
     contexts: list[tuple[Source, Source, Source]]
+    numbers: list[int]
     near: list[int]
     sets: list[Source]
     rate: int
     rate_start: int
     final_rate: int
+    guesses: int
 
 
 @lru_cache(maxsize=3)
@@ -42,12 +44,19 @@ def preset(number):
     rates = {kind: [*map(int, rates)] for kind, *rates in table("type", "rate", "rate_start", "final_rate", page=PAGE)}
     text = (cm.DOCS / PAGE).read_text("utf-8")
     near = [int(mask, 16) for mask in re.findall(r"\b[0-9A-F]{16}\b", text.split("### Mixtures")[1].split("|")[0])]
-    mixtures = {}
+    mixtures: dict[str, Mixture] = {}
+    text_names: list[str] = []
     for numbers, kind, names, sets in table("preset", "type", "contexts", "weight sets", page=PAGE):
         if numbers in (str(number), "1..3"):
-            contexts = [tuple(map(source, known[f"`{name}`"])) for name in names.strip("`").split()]
+            listed = names.strip("`").split()
+            contexts = [tuple(map(source, known[f"`{name}`"])) for name in listed]
+            text_names = text_names or listed
+            numbered = [*dict.fromkeys((*text_names, *listed))] if kind == "rows" else listed
             masks = near if kind == "bitmap" else []
-            mixtures[kind] = Mixture(contexts, masks, [source(words) for words in sets.split(", ")], *rates[kind])
+            mixtures[kind] = Mixture(
+                contexts, [numbered.index(name) + 1 for name in listed], masks,
+                [source(words) for words in sets.split(", ")], *rates[kind], 4 * (kind == "rows"),
+            )  # fmt: skip
     _, least, weight = table("preset", "match models: `least`", "weight", page=PAGE)[number - 1]
     return [mixtures[kind] for kind in rates], [int(n) for n in least.split(", ")], int(weight)
 
@@ -166,6 +175,26 @@ class Match:
             self.table[h] = pos
         if self.length:
             self.expected = data[self.pointer]
+
+
+class Guess:
+    """One of the guesses of rows, of which all have one map."""
+
+    def __init__(self, cells):
+        self.cells = cells
+
+    def predict(self, byte, cell, partial, bit):
+        """Return both inputs for the mixer."""
+        self.guess = byte >> (7 - bit) & 1 if byte and byte >> (8 - bit) == partial else -1
+        if self.guess < 0:
+            return 0, 0
+        self.cell = 2 * cell + (bit >= 4)
+        p, sign = self.cells.p[self.cell] >> 6, 2 * self.guess - 1
+        return sign * stretch(p), sign * (p - 32768 >> 6)
+
+    def update(self, bit):
+        if self.guess >= 0:
+            self.cells.update(self.cell, bit == self.guess)
 
 
 class Expectation:
@@ -351,17 +380,22 @@ class Mixed:
     def __init__(self, mixture: Mixture, weight: int, slots: Slots, matches: list[Match]):
         histories: dict[int, int] = defaultdict(int)
         self.choices = mixture.sets
-        self.histories = [History(i, context, slots) for i, context in enumerate(mixture.contexts, 1)]
+        numbered = zip(mixture.numbers, mixture.contexts, strict=True)
+        self.histories = [History(number, context, slots) for number, context in numbered]
         self.bit_histories = [BitHistory(j, mask, histories) for j, mask in enumerate(mixture.near, 1)]
         self.expectations = [Expectation(match) for match in matches]
         self.all = [*self.histories, *self.bit_histories]
-        c, m = len(self.all), len(matches)
-        self.width = (c + 3 * m + 1 + 15) // 16 * 16
-        self.seconds = min(c, self.width - c - 3 * m - 1)
+        cells = AdaptiveMap([(3 << 20, 2)] * 3072, 1022)
+        self.guesses = [Guess(cells) for _ in range(mixture.guesses)]
+        c, m, g = len(self.all), len(matches), mixture.guesses
+        self.width = (c + 3 * m + 1 + 2 * g + 15) // 16 * 16
+        self.seconds = min(c, self.width - c - 3 * m - 1 - 2 * g)
         start = [0] * self.width
         start[:c] = [weight] * c
         first = c + self.seconds
         start[first : first + 3 * m : 3] = [weight] * m
+        first += 3 * m + 1
+        start[first : first + 2 * g : 2] = [weight] * g
         self.sets = [MixerSet(start, mixture) for _ in self.choices]
         self.finals = [FinalMixer(len(self.sets), mixture.final_rate) for _ in range(4)]
 
@@ -377,6 +411,7 @@ class Predictor:
         self.sses = [Sse() for _ in range(5)]
         self.sources = Sources()
         self.mixed = [Mixed(mixture, weight, slots, self.matches) for mixture in mixtures]
+        self.mixed.append(self.mixed[-1])  # what serves rows serves tables
         self.data: list[int] = []
         self.partial, self.bit = 1, 0
 
@@ -413,6 +448,9 @@ class Predictor:
         for expectation in now.expectations:
             inputs += expectation.predict(self.partial, self.bit)
         inputs.append(256)
+        rows = self.sources.rows
+        for guess, byte, cell in zip(now.guesses, rows.bytes, rows.cells, strict=False):
+            inputs += guess.predict(byte, cell, self.partial, self.bit)
         inputs += [0] * (now.width - len(inputs))
         self.power = sum(x * x >> 8 for x in inputs) >> 8
 
@@ -428,13 +466,15 @@ class Predictor:
         f_row = self.seen * 16 // (n + 1) + (0 if silent else ((grade >> 3) + 1) * 16)
         total = 0
         shape = (v["SHAPE"] & 4095) << 3 | self.bit
-        for final, row in zip(now.finals, (self.partial, last, f_row, shape), strict=True):
+        beside = v["GUESSES"] if now.guesses else last
+        for final, row in zip(now.finals, (self.partial, beside, f_row, shape), strict=True):
             total += final.set(row, dots)
         mixed = total >> 2
 
         spread = self.partial * 0x9E35
         pair = ((last8 & 65535) * K1 & M64) >> 48
-        word = ((v["WORD"] + last & M64) * K1 & M64) >> 48
+        word = v["ALIGNED"] + (v["GUESSES"] << 24) if now.guesses else v["WORD"] + last
+        word = (word * K1 & M64) >> 48
         rows = (
             self.partial,
             last << 8 | self.partial,
@@ -477,7 +517,7 @@ class Predictor:
         if (65536 - self.one if bit else self.one) > 16:
             for mixer in now.sets:
                 mixer.update(bit, self.power)
-            for part in (*now.finals, *now.all, *now.expectations, *self.sses):
+            for part in (*now.finals, *now.all, *now.expectations, *now.guesses, *self.sses):
                 part.update(bit)
         self.partial, self.bit = self.partial << 1 | bit, self.bit + 1
         if self.bit == 8:
@@ -498,15 +538,21 @@ class Predictor:
         self.data.append(byte)
 
 
-def _begin(params, size, number, texts):
-    """Return the model after the primer `number` of `texts`, and after skimming the others."""
+def _like(stretches):
+    """Return the stretch as whose bytes a primer is read; None where there is none of text, rows or a table."""
+    kinds = sorted((s for s in stretches if s.type in (TEXT, ROWS, TABLE)), key=lambda s: s.type != TEXT)
+    return kinds[0] if kinds else None
+
+
+def _begin(params, size, number, texts, like):
+    """Return the model after the primer `number` of `texts`, and after skimming the others, as bytes of `like`."""
     skimmed = read = b""
     if number:
         skimmed = b"".join(texts[k] for k in sorted(texts) if k != number) if params["preset"] in SKIM else b""
         read = texts[number][-READ:]
     total = len(skimmed) + len(read) + size
     predictor = Predictor(params["preset"], params["bits"], max(10, min(22, (total - 1).bit_length())))
-    predictor.turn_to(Stretch(TEXT, len(skimmed) + len(read)))
+    predictor.turn_to(like or Stretch(TEXT, 0))
     for byte in skimmed:
         predictor.skim(byte)
     for byte in read:
@@ -518,8 +564,8 @@ def _begin(params, size, number, texts):
 
 def encode(block, params, stretches, number=0, texts=None):
     """Return the payload of `block` with a given segment map and primer."""
-    named = params["primer"] and any(s.type == TEXT for s in stretches)
-    predictor, coder = _begin(params, len(block), number, texts), BinaryCoder()
+    like = _like(stretches)
+    predictor, coder = _begin(params, len(block), number, texts, like), BinaryCoder()
     at = 0
     for s in stretches:
         predictor.turn_to(s)
@@ -527,13 +573,13 @@ def encode(block, params, stretches, number=0, texts=None):
             for k in range(7, -1, -1):
                 predictor.update(coder.code(predictor.p(), byte >> k & 1))
         at += s.length
-    return pack(stretches) + bytes((number,) if named else ()) + coder.end()
+    return pack(stretches) + bytes((number,) if params["primer"] and like else ()) + coder.end()
 
 
 def encode_beside(block, params, stretches, text, heads):
     """As `encode` without a primer, beside known bytes: `text` before all, and (place, bytes) before those there."""
     heads, coder, at = dict(heads), BinaryCoder(), 0
-    predictor = _begin(params, len(block) + len(text) + sum(map(len, heads.values())), 0, None)
+    predictor = _begin(params, len(block) + len(text) + sum(map(len, heads.values())), 0, None, None)
 
     def learn(known):
         for byte in known:
@@ -558,10 +604,10 @@ def encode_beside(block, params, stretches, text, heads):
 def decode(payload, size, params, texts=None):
     """Return the block of `size` bytes that `payload` stands for."""
     stretches, rest = unpack(payload, size)
-    number = 0
-    if params["primer"] and any(s.type == TEXT for s in stretches):
+    number, like = 0, _like(stretches)
+    if params["primer"] and like:
         number, rest = rest[0], rest[1:]
-    predictor, coder = _begin(params, size, number, texts), BinaryCoder(rest)
+    predictor, coder = _begin(params, size, number, texts, like), BinaryCoder(rest)
     begin = len(predictor.data)
     for s in stretches:
         predictor.turn_to(s)

@@ -120,6 +120,7 @@ class ContextMixing(Engine):
         kept: bytes of states after primers that are kept in memory,
         beside: and the most memory of a block that may begin with one.
         numbered: whether a payload names the primer that is read before it.
+        sampling: the preset that tells what looks like a table from prose between tags; 0 for that of the block.
     """
 
     loop: ClassVar[Loop]
@@ -127,6 +128,7 @@ class ContextMixing(Engine):
     kept: ClassVar[int] = 0
     beside: ClassVar[int] = 0
     numbered: ClassVar[bool] = True
+    sampling: ClassVar[int] = 0
     version = 1
 
     def __init__(self) -> None:
@@ -228,7 +230,8 @@ class ContextMixing(Engine):
         if not stretch.guessed:
             return found
         keyed = found._replace(type=TABLE, mode=KEYED)
-        return self._shorter((keyed, text) if stretch.type == TABLE else (keyed, text, found), full, part, FAVOUR)
+        kinds = (keyed, text) if stretch.type == TABLE else (keyed, text, found)
+        return self._shorter(kinds, {**full, "preset": self.sampling or full["preset"]}, part, FAVOUR)
 
     def _shorter(self, kinds: tuple[Stretch, ...], full: dict[str, int], part: bytes, favour: int = 0) -> Stretch:
         """Return that of some stretches with which the middle of `part` is shortest; the first, if none is shorter.
@@ -615,6 +618,7 @@ class CmStrongEngine(ContextMixing):
     id = 5
     loop = memory.STRONG
     presets = STRONG
+    sampling = 1
     parameters = Parameters(
         "engine cmstrong", _preset(STRONG, 3), _PRIMER, _bits(MIN_BITS, MAX_BITS, None)
     )
@@ -625,13 +629,15 @@ class CmStrongEngine(ContextMixing):
             return super()._read(preset, bits, sizes, reading, size)
         texts = [(number, primers.PRIMERS[number].sha256) for number in primers.PRIMERS]
         match_bits = self.loop.bits_of_match(sizes)
-        key = jit.key_of(__name__, "state", repr((preset, bits, reading.number, reading.skimmed, match_bits, texts)))
+        kind = (reading.type, reading.mode, reading.number, reading.skimmed)
+        key = jit.key_of(__name__, "state", repr((preset, bits, kind, match_bits, texts)))
+        mixture = preset.mixtures[reading.type]
         state = State(self.loop, preset, bits, sizes)
-        if jit.load_arrays(key, state.changed(preset.mixtures[TEXT])):
+        if jit.load_arrays(key, state.changed(mixture)):
             return state
         del state  # it may hold what was read of a bad file, and memory is stated for one
         state = super()._read(preset, bits, sizes, reading, size)
-        jit.keep_arrays(key, state.changed(preset.mixtures[TEXT]), STATES)
+        jit.keep_arrays(key, state.changed(mixture), STATES)
         return state
 
 

@@ -169,6 +169,16 @@ def salts(preset: Preset) -> dict[Context, int]:
     return {context: number for number, context in enumerate(dict.fromkeys(contexts), 1)}
 
 
+def numbered(preset: Preset, mixture: Mixture) -> list[tuple[Context, int]]:
+    """Return the contexts of a mixture of the loop `strong` with their salts: their numbers in its list.
+
+    Contexts of rows that text has too share its buckets; the others are counted on behind those of text.
+    """
+    listed = (*(preset.mixtures[0].contexts if mixture.guesses else ()), *mixture.contexts)
+    numbers = {context: number for number, context in enumerate(dict.fromkeys(listed), 1)}
+    return [(context, numbers[context]) for context in mixture.contexts]
+
+
 def _selectors(mixture: Mixture, seen: int) -> tuple[Any, int]:
     """Return what chooses the rows of each weight set, and how many rows there are in all."""
     import numpy as np
@@ -339,30 +349,32 @@ def _slots(preset: Preset, bits: int) -> int:
 class Strong(Loop):
     name = "strong"
     arguments = (
-        "spec", "near", "least", "selectors", "x", "slots", "slots64", "bitslots", "maps", "match_maps", "table",
-        "weights", "uses", "final", "sse", "knots", "squash", "stretch", "after", "rates", "v", "after1", "after2",
-        "after3", "matched", "reached",
+        "spec", "near", "least", "selectors", "x", "slots", "slots64", "bitslots", "maps", "match_maps",
+        "guess_maps", "table", "weights", "uses", "final", "sse", "knots", "squash", "stretch", "after", "rates", "v",
+        "after1", "after2", "after3", "fields", "spots", "matched", "reached",
     )  # fmt: skip
-    shared = ("slots", "table", "sse", "v", "after1", "after2", "after3", "matched", "reached")
-    own = ("bitslots", "maps", "match_maps", "weights", "uses", "final")
+    shared = ("slots", "table", "sse", "v", "after1", "after2", "after3", "fields", "spots", "matched", "reached")
+    own = ("bitslots", "maps", "match_maps", "guess_maps", "weights", "uses", "final")
     match_bits = (10, 22)
 
     def inputs(self, preset: Preset, mixture: Mixture) -> int:
         n = len(mixture.contexts) + len(mixture.near)
-        return (n + 3 * len(mixture.matches) + 1 + 15) // 16 * 16
+        return (n + 3 * len(mixture.matches) + 1 + 2 * mixture.guesses + 15) // 16 * 16
 
     def seconds(self, preset: Preset, mixture: Mixture) -> int:
         """Return how many contexts have a second input: as many as fit."""
         n = len(mixture.contexts) + len(mixture.near)
-        return min(n, self.inputs(preset, mixture) - n - 3 * len(mixture.matches) - 1)
+        return min(n, self.inputs(preset, mixture) - n - 3 * len(mixture.matches) - 1 - 2 * mixture.guesses)
 
     def memory(self, preset: Preset, bits: int, size: int) -> int:
         cells = (len(preset.mixtures[0].matches) << self.bits_of_match(size)) + 16 * layout.STRONG_SSE_ROWS
+        cells += layout.SPOTS + 2 * layout.R_FIELDS
         near = 0
         for mixture in mixtures(preset):
             n, sets = len(mixture.contexts) + len(mixture.near), len(mixture.sets)
             rows = sum(choice.rows(8) for choice in mixture.sets)
             cells += 256 * n + len(mixture.matches) * layout.STRONG_MATCH_CELLS + layout.FINAL_ROWS * sets
+            cells += layout.GUESS_CELLS if mixture.guesses else 1
             cells += rows * (self.inputs(preset, mixture) + 2)
             near += (1 << layout.BIT_BITS) if mixture.near else 1
         return (16 << bits) + near + 4 * cells + self.base
@@ -381,6 +393,8 @@ class Strong(Loop):
             "after1": np.zeros(256, np.uint64),
             "after2": np.zeros(65536, np.uint64),
             "after3": np.zeros(65536, np.uint64),
+            "fields": np.zeros(layout.R_FIELDS, np.uint64),
+            "spots": np.zeros(layout.SPOTS, np.uint32),
             "matched": np.zeros(4 * matches, np.int64),
             "reached": np.zeros(1, np.int64),
             "stretch": _long_stretch(),
@@ -395,7 +409,7 @@ class Strong(Loop):
         inputs = self.inputs(preset, mixture)
         spec = [
             (c.first, c.first_mask, c.second, c.second_mask, c.third, c.third_mask, salt)
-            for salt, c in enumerate(mixture.contexts, 1)
+            for c, salt in numbered(preset, mixture)
         ]
         selectors, rows = _selectors(mixture, 8)
         match_maps = np.full((matches, layout.STRONG_MATCH_CELLS), 15 << 28 | 2, np.uint32)
@@ -404,6 +418,8 @@ class Strong(Loop):
         weights[:, :n] = preset.weight
         start = n + self.seconds(preset, mixture)
         weights[:, start : start + 3 * matches : 3] = preset.weight  # the match models' stretched probabilities
+        start += 3 * matches + 1
+        weights[:, start : start + 2 * mixture.guesses : 2] = preset.weight  # those of the guesses
         return {
             "spec": np.array(spec, np.uint64).reshape(-1),
             "near": np.array(mixture.near, np.uint64),
@@ -413,6 +429,7 @@ class Strong(Loop):
             "bitslots": np.zeros((1 << layout.BIT_BITS) if mixture.near else 1, np.uint8),
             "maps": _maps(n),
             "match_maps": match_maps.reshape(-1),
+            "guess_maps": np.full(layout.GUESS_CELLS if mixture.guesses else 1, 12 << 28 | 2, np.uint32),
             "weights": weights.reshape(-1),
             "uses": np.zeros(rows, np.int64),
             "final": np.full(layout.FINAL_ROWS * sets, (1 << 16) // sets, np.int32),

@@ -143,7 +143,7 @@ class Preset:
     """One preset.
 
     Attributes:
-        mixtures: for text, binary, bitmap, image, audio and, in the loop `normal`, rows and tables,
+        mixtures: for text, binary, bitmap, image, audio and, but for the loop `fast`, rows and tables,
             in the order of their numbers.
         max_bits: log2 of the most buckets (of 16 bytes) in the hash table.
         inputs: the most inputs of the mixer, a multiple of 16 (in the loop `normal`). Contexts beyond what fits have
@@ -538,14 +538,51 @@ _STRONG_AUDIO = (
     Context(SAMPLES, 0xFF00 << 48, LAST8, 0xFF, COLUMN, 15), Context(SAMPLES, 0xFE00FE00FE00, COLUMN, 15),
     Context(SAMPLES, 0xFC00 << 48, COLUMN, 15), Context(ABOVE, 0xFFFF, COLUMN, 15),
 )  # fmt: skip
+# Rows: what text has, but for what serves prose, and what is aligned.
+_OF_PROSE = (
+    _order(1), _order(2), _order(3), Context(WORD, ALL), Context(WORD, ALL, WORD1, ALL),
+    Context(WORD, ALL, WORD2, ALL), Context(WORD, ALL, WORD3, ALL),
+    Context(WORD1, ALL, LAST8, 0xFF), Context(LINE, 0xFF0000, LAST8, 0xFFFF), Context(BRACKET, 0xFF, LAST8, 0xFFFF),
+    Context(LINEWORD, ALL, WORD, ALL), Context(IDENT, ALL, MARKS, 0xFF), Context(BRACKET, 0xFFFF, LAST8, 0xFF),
+    Context(PLACE, 0xFF00FF, LAST8, 0xFF), Context(WORD, ALL, WORD2, ALL, LAST8, 0xFF),
+    Context(LINEWORD, ALL, LAST8, 0xFFFF), Context(WORD, ALL, LAST8, 0xFFFF),
+    Context(WORD, ALL, ENDINGS, 0xFFFF000000000000), Context(WORD, ALL, WORD1, ALL, LAST8, 0xFF),
+    Context(WORD, ALL, LINE, 0xFF0000), Context(LETTERS, 0xFFFFFFFFFF, LAST8, 0xFF),
+    Context(LETTERS, 0xFFFFFF, LAST8, 0xFF, PLACE, 0xFF), Context(ENDINGS, 0xFFFFFFFFFFFF, LAST8, 0xFF),
+)  # fmt: skip
+_STRONG_FIELDS1 = (
+    _SPOT_ALIGNED, _CELL_LINE, _ALIGNED_LAST, Context(SPOT, ALL), Context(CELL, ALL),
+    Context(ALIGNED, 0xFFFFFF, GUESSES, ALL), Context(SPOT, ALL, FIELD, 0xFFFF),
+    Context(CELL, ALL, WORD1, ALL, WORD2, ALL),
+)  # fmt: skip
+_STRONG_FIELDS2 = (*_STRONG_FIELDS1, Context(CELL, ALL, LAST8, ALL))
+_STRONG_FIELDS3 = (
+    *_STRONG_FIELDS2, Context(SPOT, ALL, LINESHAPE, ALL), Context(ALIGNED, 0xFF, EXPECT, 0xFF, GUESSES, ALL),
+    Context(SPOT, ALL, AFTER1, 0xFFFF), Context(SPOT, ALL, LAST8, 0xFFFF), Context(ALIGNED, 0xFFFF, WORD, ALL),
+)  # fmt: skip
+_SPOTS = _by(SPOT, 54, 1023)
+_FIELD_SETS1 = (_MATCH, _SHAPES_BIT, _SPOTS, _by(GUESSES))
+_FIELD_SETS2 = (_PARTIAL, *_FIELD_SETS1, _by(SHAPE, 0, 4095), _by(LINE), _by(LINESHAPE, 54, 1023))
+_FIELD_SETS3 = (
+    _PARTIAL, _MATCH, _LAST_BIT, _by(SHAPE, 0, 4095), _by(SHAPE, 4, 255, True), _by(WORD, 48, 1023),
+    _by(WORD1, 48, 1023), _by(LINE), _SPOTS, _by(LINESHAPE, 54, 1023), _by(GUESSES),
+)  # fmt: skip
+
+
+def _of_rows(text: tuple[Context, ...], fields: tuple[Context, ...]) -> tuple[Context, ...]:
+    return (*(context for context in text if context not in _OF_PROSE), *fields)
+
+
 _STRONG_IMAGE_SETS = (_by(COLOURS, 8), _by(COLOURS, 16))
 _SAMPLE_SET = _by(SAMPLES, 56)
 
 
 def _strong(
-    text: tuple[Context, ...], binary: tuple[Context, ...], text_sets: tuple[Choice, ...],
-    binary_sets: tuple[Choice, ...], matches: tuple[int, ...],
+    text: tuple[Context, ...], binary: tuple[Context, ...], fields: tuple[Context, ...],
+    text_sets: tuple[Choice, ...], binary_sets: tuple[Choice, ...], field_sets: tuple[Choice, ...],
+    matches: tuple[int, ...],
 ) -> tuple[Mixture, ...]:  # fmt: skip
+    rows = Mixture(fields, field_sets, matches, rate=45, rate_start=1000, final_rate=400, guesses=4)
     return (
         Mixture(text, text_sets, matches, rate=20, rate_start=1000, final_rate=180),
         Mixture(binary, binary_sets, matches, rate=80, rate_start=1500, final_rate=330),
@@ -557,17 +594,28 @@ def _strong(
         Mixture(
             (*_AUDIO, *_STRONG_AUDIO), (*_AUDIO_SETS, _SAMPLE_SET), matches, rate=40, rate_start=1500, final_rate=100,
         ),
+        rows,
+        rows,
     )  # fmt: skip
 
 
 STRONG: dict[int, Preset] = {
     number: Preset(
-        _strong(text, binary, text_sets, binary_sets, matches), max_bits, rate_fall=96, weight=weight,
-        primer=1 << 17, skim=skim,
+        _strong(text, binary, _of_rows(text, fields), text_sets, binary_sets, field_sets, matches), max_bits,
+        rate_fall=96, weight=weight, primer=1 << 17, skim=skim,
     )
-    for number, text, binary, text_sets, binary_sets, matches, max_bits, weight, skim in (
-        (1, _STRONG_TEXT1, _STRONG_BINARY1, _STRONG_SETS1, _STRONG_SETS1, (6,), 24, 9000, 0),
-        (2, _STRONG_TEXT2, _STRONG_BINARY2, _STRONG_SETS2, _STRONG_SETS2, (12, 5), 24, 5000, 0),
-        (3, _STRONG_TEXT3, _STRONG_BINARY3, _SETS_TEXT3, _SETS_BINARY3, (16, 9, 5), 25, 3500, 8),
+    for number, text, binary, fields, text_sets, binary_sets, field_sets, matches, max_bits, weight, skim in (
+        (
+            1, _STRONG_TEXT1, _STRONG_BINARY1, _STRONG_FIELDS1, _STRONG_SETS1, _STRONG_SETS1, _FIELD_SETS1, (6,), 24,
+            9000, 0,
+        ),
+        (
+            2, _STRONG_TEXT2, _STRONG_BINARY2, _STRONG_FIELDS2, _STRONG_SETS2, _STRONG_SETS2, _FIELD_SETS2, (12, 5), 24,
+            5000, 0,
+        ),
+        (
+            3, _STRONG_TEXT3, _STRONG_BINARY3, _STRONG_FIELDS3, _SETS_TEXT3, _SETS_BINARY3, _FIELD_SETS3, (16, 9, 5),
+            25, 3500, 8,
+        ),
     )
 }  # fmt: skip

@@ -18,6 +18,7 @@ from nzip.models.cm.components.buckets import check_of, claimed, hashed, rehashe
 from nzip.models.cm.components.learners import learn
 from nzip.models.cm.components.match import followed, grade_of, long_hash, looked_up, recovered, trust_of
 from nzip.models.cm.components.mixer import bounded, error_of, row_by_match, row_by_source, squashed, warmed, warmth
+from nzip.models.cm.components.rows import renew_rows
 from nzip.models.cm.components.sources import (
     follows,
     renew_bytes,
@@ -32,10 +33,12 @@ from nzip.models.cm.layout import (
     BIT_BITS,
     CFG_BITS,
     CFG_FINAL_RATE,
+    CFG_GUESSES,
     CFG_INPUTS,
     CFG_LIMIT,
     CFG_LOUD,
     CFG_MATCH_BITS,
+    CFG_MODE,
     CFG_QUIET,
     CFG_RATE,
     CFG_RATE_FALL,
@@ -54,6 +57,8 @@ from nzip.models.cm.layout import (
     K3,
     MATCH,
     PARTIAL,
+    R_BYTES,
+    R_CELLS,
     READ,
     SKIM_AHEAD,
     SMALL_ERROR,
@@ -65,11 +70,14 @@ from nzip.models.cm.layout import (
     STRONG_SSE_WORD,
     STRONG_SURE,
 )  # fmt: skip
-from nzip.models.cm.presets import AFTER1, AFTER2, AFTER3, EXPECT, LAST8, LAST16, SHAPE, WORD
+from nzip.models.cm.presets import AFTER1, AFTER2, AFTER3, ALIGNED, EXPECT, GUESSES, LAST8, LAST16, SHAPE, WORD
 
 
 @bare
-def renew(v: Array, buf: Array, pos: int, settings: Array, after1: Array, after2: Array, after3: Array) -> None:
+def renew(
+    v: Array, buf: Array, pos: int, settings: Array, after1: Array, after2: Array, after3: Array, fields: Array,
+    spots: Array,
+) -> None:  # fmt: skip
     """Bring the sources `v` to where they predict byte `pos` (1 or more); all bytes before it are in `buf`."""
     c = i64(buf[u64(pos - 1)])
     old = u64(v[LAST8])
@@ -83,6 +91,8 @@ def renew(v: Array, buf: Array, pos: int, settings: Array, after1: Array, after2
     v[AFTER3] = after3[three_of(now)]
     renew_text(v, buf, pos, c)
     renew_shape(v, buf, pos, c, settings)
+    if settings[CFG_GUESSES] > 0:
+        renew_rows(v, fields, spots, buf, pos, i64(settings[CFG_MODE]))
 
 
 @bare
@@ -168,7 +178,8 @@ def follow(
 def skim(
     first: int, skimmed: int, buf: Array, settings: Array, spec: Array, least: Array, hashes: Array, places: Array,
     checks: Array, found: Array, slots: Array, slots64: Array, after: Array, v: Array, after1: Array, after2: Array,
-    after3: Array, m_pointer: Array, m_length: Array, m_missed: Array, m_expected: Array, table: Array, reached: Array,
+    after3: Array, fields: Array, spots: Array, m_pointer: Array, m_length: Array, m_missed: Array, m_expected: Array,
+    table: Array, reached: Array,
 ) -> None:  # fmt: skip
     """Let match models and the histories of the first contexts see `buf[first:skimmed]`, and address what follows.
 
@@ -192,7 +203,7 @@ def skim(
             nibble = i64(buf[u64(pos)]) >> 4
             readdress(16 | nibble, hashes[:few], few_places[k : k + few], few_checks[k : k + few], slots, shift)
             k += few
-            renew(v, buf, pos + 1, settings, after1, after2, after3)
+            renew(v, buf, pos + 1, settings, after1, after2, after3, fields, spots)
             follow(v, buf, pos + 1, least, m_pointer, m_length, m_missed, m_expected, table, match_bits, recovers)
             address(v, spec, hashes if pos + 1 == skimmed else hashes[:few], places, checks, slots, shift)
         k = i64(0)
@@ -259,6 +270,7 @@ def code(
     bitslots: Array,  # uint8 (1 << BIT_BITS,): histories of near bits
     maps: Array,  # uint32 (256 * contexts,): probability 22 bits, count 10 bits
     match_maps: Array,  # uint32 (matches * STRONG_MATCH_CELLS,)
+    guess_maps: Array,  # uint32 (GUESS_CELLS,) where there are guesses: as maps
     table: Array,  # uint32 (matches << match bits,): where each match model saw a hash last
     weights: Array,  # int32 (rows * inputs,): 16 fractional bits
     uses: Array,  # int64 (rows,)
@@ -273,6 +285,8 @@ def code(
     after1: Array,  # uint64 (256,): what followed each byte
     after2: Array,  # uint64 (65536,): what followed each pair of bytes
     after3: Array,  # uint64 (65536,): what followed three bytes, by their hash
+    fields: Array,  # uint64 (R_FIELDS,): what is known of rows
+    spots: Array,  # uint32 (SPOTS,): where the hash of what led there was seen last
     matched: Array,  # int64 (4 * matches,): of each match: pointer, length, missed, expected
     reached: Array,  # int64 (1,): the byte of `buf` that the kernel is at, for those who show it
 ) -> None:
@@ -302,6 +316,8 @@ def code(
     seconds = i64(settings[CFG_SECOND])  # contexts with a second input
     skimmed = i64(settings[CFG_SKIMMED])  # up to here only match models and some histories see what is read
     match_at = all_ + seconds
+    guesses = i64(settings[CFG_GUESSES])
+    guess_at = match_at + 3 * matches + 1
 
     hashes = zeros(n, u64)
     places = zeros(n, i64)  # of the buckets to be looked up
@@ -321,6 +337,8 @@ def code(
     m_guess = zeros(matches, i64)
     m_cell = zeros(matches, i64)
     m_cell2 = zeros(matches, i64)
+    g_bytes = zeros(guesses, i64)  # that are guessed, + 256; 0 for none
+    g_cells = zeros(guesses, i64)  # in guess_maps
     extra = warmth(i64(settings[CFG_RATE_START]), i64(settings[CFG_RATE_FALL]))
     x[u64(match_at + 3 * matches)] = i32(BIAS)
 
@@ -330,13 +348,13 @@ def code(
     seen16 = i64(0)
     node = i64(1)
     if first > 0:
-        renew(v, buf, first, settings, after1, after2, after3)
+        renew(v, buf, first, settings, after1, after2, after3, fields, spots)
         follow(v, buf, first, least, m_pointer, m_length, m_missed, m_expected, table, match_bits, recovers)
     address(v, spec, hashes, places, checks, slots, shift)
     if first < skimmed:
         skim(
             first, skimmed, buf, settings, spec, least, hashes, places, checks, found, slots, slots64, after, v, after1,
-            after2, after3, m_pointer, m_length, m_missed, m_expected, table, reached,
+            after2, after3, fields, spots, m_pointer, m_length, m_missed, m_expected, table, reached,
         )  # fmt: skip
     for pos in range(max(first, skimmed), end):
         reached[0] = pos
@@ -355,11 +373,21 @@ def code(
             else:
                 m_grade[m] = i64(0)
 
+        for j in range(guesses):
+            g_bytes[j] = i64(fields[u64(R_BYTES + j)])
+            g_cells[j] = 2 * i64(fields[u64(R_CELLS + j)])
+            x[u64(guess_at + 2 * j)] = i32(0)
+            x[u64(guess_at + 2 * j + 1)] = i32(0)
         symbol = i64(0)
         if mode != DECODE:
             symbol = i64(buf[u64(pos)])
         pair = i64(u64((last8 & u64(0xFFFF)) * u64(K1)) >> u64(48))
-        word_hash = i64(u64((u64(v[WORD]) + (last8 & u64(255))) * u64(K1)) >> u64(48))
+        hashed_by = u64(u64(v[WORD]) + (last8 & u64(255)))  # for the last sse
+        beside = last  # for a mixer of the second layer
+        if guesses > 0:
+            hashed_by = u64(u64(v[ALIGNED]) + u64(u64(v[GUESSES]) << u64(24)))
+            beside = i64(v[GUESSES])
+        word_hash = i64(u64(hashed_by * u64(K1)) >> u64(48))
         above1 = u64(0)
         above2 = u64(0)
         above3 = u64(0)
@@ -424,6 +452,20 @@ def code(
                     x[u64(base + 1)] = i32(0)
                     x[u64(base + 2)] = i32(0)
 
+            for j in range(guesses):
+                byte = i64(g_bytes[j])
+                if byte > 0:
+                    base = guess_at + 2 * j
+                    if (byte >> (8 - bit)) == partial:
+                        y = (byte >> (7 - bit)) & 1
+                        p = i64(guess_maps[u64(i64(g_cells[j]) + (bit >> 2))] >> u32(16))
+                        x[u64(base)] = i32(for_bit(y, i64(stretch[u64(p)])))
+                        x[u64(base + 1)] = i32(for_bit(y, (p - 32768) >> 6))
+                    else:
+                        g_bytes[j] = 0
+                        x[u64(base)] = i32(0)
+                        x[u64(base + 1)] = i32(0)
+
             # ---- mix
             prefetch(sse, (SSE_LAST + (last << 8) + partial) << 4)
             for k in range(sets):
@@ -442,7 +484,7 @@ def code(
                 start = row * inputs
                 dots[k] = bounded(i64(dot(x, weights, start, vectors)) >> 8)
             f_rows[0] = partial * sets
-            f_rows[1] = (FINAL_LAST + last) * sets
+            f_rows[1] = (FINAL_LAST + beside) * sets
             f_row = seen16
             if guess >= 0:
                 f_row += ((grade >> 3) + 1) * 16
@@ -503,7 +545,7 @@ def code(
                 c = grown & 255
                 buf[u64(pos)] = u8(c)
                 if pos + 1 < end:
-                    renew(v, buf, pos + 1, settings, after1, after2, after3)
+                    renew(v, buf, pos + 1, settings, after1, after2, after3, fields, spots)
                     follow(
                         v, buf, pos + 1, least, m_pointer, m_length, m_missed, m_expected, table, match_bits, recovers,
                     )  # fmt: skip
@@ -534,6 +576,10 @@ def code(
                         right = i64(4194303) if m_guess[m] == y else i64(0)
                         learn(match_maps, i64(m_cell[m]), right, i64(1022), rates)
                         learn(match_maps, i64(m_cell2[m]), right, i64(1022), rates)
+                for j in range(guesses):
+                    if g_bytes[j] > 0:
+                        right = i64(4194303) if ((i64(g_bytes[j]) >> (7 - bit)) & 1) == y else i64(0)
+                        learn(guess_maps, i64(g_cells[j]) + (bit >> 2), right, i64(1022), rates)
                 upper = i64(part >= 128)
                 start0 = start1 if upper else start0
                 for k in range(5):

@@ -9,21 +9,30 @@ import os
 
 import naive_cmstrong as naive
 import pytest
-from models.cm.maps import MAPS, bitmap, noise, shortened, words
+from models.cm.maps import MAPS, ROW_MAPS, bitmap, noise, shortened, words
 from models.texts import PYTHON
 
 from nzip.errors import CorruptError
 from nzip.models import primers
-from nzip.models.cm import layout
+from nzip.models.cm import layout, memory
 from nzip.models.cm.components.vectors import WEIGHT_MAX
 from nzip.models.cm.engine import MIN_BITS, CmStrongEngine
-from nzip.models.cm.layout import BITMAP, TEXT
+from nzip.models.cm.layout import BITMAP, ROWS, TABLE, TEXT
 from nzip.models.cm.presets import STRONG
 from nzip.models.cm.segments import Stretch
 
 ENGINE = CmStrongEngine()
 JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
-SOME = ("text", "records", "bitmap", "pixels", "samples of 16 bits", "all types")  # each type of bytes
+SOME = (
+    "text",
+    "records",
+    "bitmap",
+    "pixels",
+    "samples of 16 bits",
+    "a log",
+    "a table",
+    "all types",
+)  # each type of bytes
 
 
 def _params(preset: int, bits: int, primer: int = 0) -> dict[str, int]:
@@ -37,7 +46,7 @@ def _encode(block: bytes, found: list[Stretch], params: dict[str, int]) -> bytes
 
 
 @pytest.mark.parametrize(("name", "preset", "bits", "most"), [
-    *((name, 1, 14, 500) for name in MAPS),
+    *((name, 1, 14, 500) for name in (*MAPS, *ROW_MAPS)),
     *((name, 2, MIN_BITS, 200) for name in SOME),
     *((name, 3, 11, 120) for name in SOME),
 ])  # fmt: skip
@@ -49,7 +58,7 @@ def test_kernel_equals_the_naive_model(name: str, preset: int, bits: int, most: 
     assert ENGINE.decode(payload, len(block), _params(preset, bits)) == block
 
 
-@pytest.mark.parametrize("name", ["text", "bitmap", "all types", "what was known is not forgotten"])
+@pytest.mark.parametrize("name", ["text", "bitmap", "all types", "what was known is not forgotten", "a log", "objects"])
 def test_the_naive_model_decodes_what_the_kernel_wrote(name: str) -> None:
     block, found = shortened(name, 400 if JIT else 100)
     payload = _encode(block, found, _params(1, 12))
@@ -84,7 +93,16 @@ def test_bad_heads_are_corrupt(payload: bytes) -> None:
 def test_memory_of_large_blocks() -> None:
     for preset in STRONG:
         assert ENGINE.memory(ENGINE.fit({"preset": preset}, 1 << 26), 1 << 26) <= 1 << 30
-        assert ENGINE.memory(ENGINE.fit(_params(preset, 26), 1 << 10), 1 << 10) < 48 << 20
+        assert ENGINE.memory(ENGINE.fit(_params(preset, 26), 1 << 10), 1 << 10) < 56 << 20
+
+
+def test_rows_share_what_text_knows() -> None:
+    for preset in STRONG.values():
+        assert preset.mixtures[ROWS] == preset.mixtures[TABLE]
+        text, rows = ({*memory.numbered(preset, preset.mixtures[kind])} for kind in (TEXT, ROWS))
+        common = {context for context, _ in text} & {context for context, _ in rows}
+        assert {pair for pair in text if pair[0] in common} == {pair for pair in rows if pair[0] in common}
+        assert len({number for _, number in text | rows}) == len(text | rows)
 
 
 def test_presets_fit_the_kernel() -> None:
@@ -101,6 +119,7 @@ def test_presets_fit_the_kernel() -> None:
             assert len(set(mixture.contexts)) == len(mixture.contexts)
             assert loop.inputs(preset, mixture) * (layout.STRETCH_MAX * WEIGHT_MAX >> 8) < 1 << 31
             assert all(choice.rows(8) <= 1 << 12 for choice in mixture.sets)
+            assert bool(mixture.guesses) == (mixture in preset.mixtures[ROWS:])
             assert bool(mixture.near) == (mixture is preset.mixtures[BITMAP])
 
 
@@ -143,7 +162,9 @@ def told(monkeypatch: pytest.MonkeyPatch) -> dict[int, bytes]:
     return texts
 
 
-@pytest.mark.parametrize("name", ["text", "all types", "what was known is not forgotten"])
+@pytest.mark.parametrize(
+    "name", ["text", "all types", "what was known is not forgotten", "a table", "a log in other bytes"]
+)
 @pytest.mark.parametrize("preset", STRONG if JIT else [1, 3])
 def test_primed_kernel_equals_the_naive_model(told: dict[int, bytes], preset: int, name: str) -> None:
     block, found = shortened(name, 120 if JIT else 100)
