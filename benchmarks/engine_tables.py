@@ -179,6 +179,7 @@ def tables(results: Mapping[str, Result], own: Callable[[str, str], Result]) -> 
         "pcm": lambda: by_codec(own("pcm", "")),
         "genomes": lambda: genomes(own("genomes", "")),
         "lines": lambda: by_codec(own("lines", "")),
+        "structured": lambda: by_codec(own("structured", "")),
         "pcm-ablation": lambda: pcm_ablation(own("pcm_ablation", "")),
         "transforms": lambda: transforms(own("transforms", "")),
     }

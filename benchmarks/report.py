@@ -9,7 +9,8 @@ the two is replaced. Names: `summary`, `levels`, `ahead`, `memory`, `documents`,
 `lm-windows`, `lm-mixing`, `lm-exactness`, `lossy-summary`, `lossy-least`, `latents-webp`, `vqgan-books`, `vqgan-lost`,
 `lossy-pictures`, `lossy-speech`, `lossy-music`; of engines and transforms (made by `engine_tables.py`) `cm-ablation`,
 `cm-large-ablation`, `cmfast-ablation`, `cmstrong-ablation`, `cmstrong-levels`, `midicoth-ablation`, `columnar`,
-`pcm`, `pcm-ablation`, `jpeg`, `jpeg-ablation`, `transforms`, `lines`, `genomes`; of `nzip eval` (made by
+`pcm`, `pcm-ablation`, `jpeg`, `jpeg-ablation`, `transforms`, `lines`, `structured`,
+`genomes`; of `nzip eval` (made by
 `eval_tables.py`)
 `eval-summary`, `ratio`, `ratio-2k`, `kolmogorov-codecs`,
 `kolmogorov-programs`, `intelligence`, `capacity`, `learnability`, `classify-dna`, `classify-formats`, `align`,

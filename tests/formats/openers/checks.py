@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,6 +13,8 @@ from naive_openers import Corrupt
 from nzip.errors import CorruptError
 from nzip.formats.openers.base import Opened, Opener
 from nzip.registry import OPENERS
+
+JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")  # whether kernels are compiled
 
 Naive = Callable[[bytes, bytes, int], bytes]
 MOST = 1 << 24

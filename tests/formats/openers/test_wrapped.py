@@ -4,7 +4,7 @@ import struct
 import zlib
 
 import pytest
-from formats.openers.checks import alike, damaged, left_alone, opened
+from formats.openers.checks import JIT, alike, damaged, left_alone, opened
 from formats.openers.made import deflated, gzip_of, words, zlib_of
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,6 +33,7 @@ def test_a_gzip_member_comes_back(header: bytes) -> None:
     assert found.recipe.startswith(header[3:])
 
 
+@pytest.mark.skipif(not JIT, reason="plain Python takes minutes")
 def test_several_streams_are_one_stretch() -> None:
     texts = [words(300, seed) for seed in range(4)]
     streams = [zlib_of(text) for text in texts]
@@ -51,6 +52,7 @@ def test_several_streams_are_one_stretch() -> None:
     left_alone("zlib", coded, cuts=cuts, ends=[end + 1 for end in ends])
 
 
+@pytest.mark.skipif(not JIT, reason="plain Python takes minutes")
 def test_bytes_between_streams() -> None:
     streams = [zlib_of(words(300, seed)) for seed in range(3)]
     coded = streams[0] + b"\0" + streams[1] + streams[2] + b"end"

@@ -4,7 +4,7 @@ import io
 import zipfile
 
 import pytest
-from formats.openers.checks import alike, damaged, left_alone, opened
+from formats.openers.checks import JIT, alike, damaged, left_alone, opened
 from formats.openers.made import Member, deflated, words, zip_of
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,11 +47,13 @@ def test_comes_back(name: str) -> None:
         assert found.inner.endswith(b"".join(TEXTS if name != "one" else TEXTS[:1]))
 
 
+@pytest.mark.skipif(not JIT, reason="plain Python takes minutes")
 @pytest.mark.parametrize("name", ["java", "another order", "encrypted", "sizes in extra fields", "kinds"])
 def test_damage(name: str) -> None:
     damaged("zip", opened("zip", ARCHIVES[name]), len(ARCHIVES[name]), len(name), 150)
 
 
+@pytest.mark.skipif(not JIT, reason="plain Python takes minutes")
 def test_what_headers_repeat_costs_nothing() -> None:
     many = [Member(b"%04d" % k, b"text " * 9) for k in range(500)]
     found = opened("zip", zip_of(many))
@@ -68,6 +70,7 @@ def test_members_are_sorted_by_the_endings_of_their_names() -> None:
     assert found.inner[parted.names :].startswith(b"b0.xml\nb1.py\nb2.XML\nb3.\nb4.py\n")
 
 
+@pytest.mark.skipif(not JIT, reason="plain Python takes minutes")
 def test_members_without_a_directory() -> None:
     for name in ("plain", "stored", "java", "large descriptors", "other extra fields"):
         coded = ARCHIVES[name][: ARCHIVES[name].find(b"PK\1\2")]
@@ -89,6 +92,7 @@ def test_a_stream_of_another_encoder_stays_as_it_is() -> None:
     assert halves in found.inner or b"abcdef" in found.inner
 
 
+@pytest.mark.skipif(not JIT, reason="plain Python takes minutes")
 def test_what_is_inside_is_bounded() -> None:
     bomb = zip_of([Member(b"zeros", bytes(1 << 20)), PLAIN[0]])
     from nzip.registry import OPENERS
