@@ -17,6 +17,9 @@ from nzip.formats.openers.lattice import LEAST_COLUMNS, Layout, layout_of
 LEAST_SIDE = 8  # rows and columns of what is a field, and no table
 LEAST, LEAST_SIGNAL = 1 << 9, 1 << 12  # bytes of one; of numbers that are none
 MOST = 1 << 14  # fields of an array that are told apart
+LOOKED = 1 << 15  # numbers that tell whether others are smooth
+LEAST_SMOOTH = 256  # of these
+CLOSER = 2  # bits by which smooth numbers are closer to the one before than to the middle of all
 REALS = {4: F32, 8: F64}
 
 
@@ -112,10 +115,29 @@ def _real(array: Array, stop: int) -> list[Found]:
 
 
 def _floats(array: Array, coded: bytes) -> Iterable[Found]:
-    """Return the one leaf of numbers that are no lattice."""
+    """Return the one leaf of numbers that are no lattice; they stay bytes where they are smooth."""
+    if smooth(coded, array.width, array.big):
+        return []
     row = array.columns if len(array.axes) > 1 else 0
     tensor = Tensor(0, len(coded), *REALS[array.width], row, array.big)
     return [Found(0, len(coded), segment=tensor.segment)]
+
+
+def smooth(coded: bytes, width: int, big: bool) -> bool:
+    """Return whether floating point numbers of `width` bytes follow from their neighbours, as those of a signal or a
+    field do and weights do not. Numbers from the middle tell."""
+    import numpy as np
+
+    held = len(coded) // width
+    count = min(held, LOOKED)
+    if count < LEAST_SMOOTH:
+        return False
+    start = (held - count) // 2 * width
+    numbers = np.frombuffer(coded, f"{'>' if big else '<'}i{width}", count, start).astype(np.int64)
+    order = np.where(numbers < 0, numbers ^ ((1 << (8 * width - 1)) - 1), numbers).astype(np.float64)
+    steps = np.log2(1 + np.abs(np.diff(order))).mean()
+    spread = np.log2(1 + np.abs(order - np.median(order))).mean()
+    return bool(steps + CLOSER <= spread)
 
 
 def _integers(rows: int, columns: int, total: int, inner: bytes) -> Iterable[Found]:
