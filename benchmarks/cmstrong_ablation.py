@@ -26,6 +26,7 @@ from nzip.models.cm.presets import Context, Preset
 CONTAINER = 27
 # Contexts by the first source in this list that they use.
 GROUPS = {
+    "aligned lines": (S.ALIGNED, S.CELL, S.SPOT, S.LINESHAPE),
     "match's expected byte": (S.EXPECT,),
     "words": (S.WORD, S.WORD1, S.WORD2, S.WORD3, S.LETTERS, S.ENDINGS, S.LINEWORD),
     "names and marks": (S.IDENT, S.IDENT1, S.MARKS, S.PLACE),

@@ -13,6 +13,8 @@ from pathlib import Path
 from random import Random
 from typing import ClassVar
 
+from nzip.entropy import jit
+
 from . import harness
 from .lossless import ContainerTarget
 from .target import MEBI, RIGHT, Target, Wrong
@@ -96,6 +98,23 @@ class Lies(Faulty):
         raise Wrong("other bytes")
 
 
+class Compiles(Faulty):
+    """Has no fault: what takes long the first time is a kernel's compilation."""
+
+    name = "compiles"
+    done = False
+
+    def fail(self) -> None:
+        if self.done:
+            return
+        self.done = True
+        for listener in list(jit._listeners):
+            listener("kernel")
+        end = time.process_time() + 4 * harness.SECONDS
+        while time.process_time() < end:
+            pass
+
+
 class Unchecked(ContainerTarget):
     """Blocks whose check is not looked at."""
 
@@ -110,7 +129,7 @@ class Unchecked(ContainerTarget):
 
 
 SEED = 5
-KINDS = [Crash, Exits, Loop, Sleep, Grows, Takes, Raises, Lies, Unchecked]
+KINDS = [Crash, Exits, Loop, Sleep, Grows, Takes, Raises, Lies, Compiles, Unchecked]
 
 
 def main() -> None:

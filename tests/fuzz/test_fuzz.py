@@ -93,6 +93,7 @@ def test_every_kind_of_fault_is_seen(tmp_path: Path) -> None:
         "takes": ["exception: MemoryError"],
         "raises": ["exception: IndexError"],
         "lies": ["wrong: other bytes"],
+        "compiles": [],
     }
     assert all(count == 1 for items in seen.values() for _, count in items)
     assert made["whole"], "the cases before and behind a fault are done too"
