@@ -21,7 +21,7 @@ from nzip.errors import CorruptError
 from nzip.formats.container.wire import Reader, uleb
 from nzip.formats.content.kinds import BINARY, TEXT, TEXT_KINDS, Content, Segment
 from nzip.formats.transforms.base import Chain, Transform
-from nzip.formats.transforms.lines_layout import COUNTED, KNOWN, SPARSE, TEMPLATES, kinds
+from nzip.formats.transforms.lines_layout import COUNTED, KNOWN, ROWS, SPARSE, TEMPLATES, kinds
 from nzip.params import Number, Parameters, Params
 
 PLAIN, ENDED, TORN = range(3)  # the first byte: the block as it is; lines, the last of which has an end, or has none
@@ -60,13 +60,17 @@ class LinesTransform(Transform):
             name="whole", low=0, high=1, default=0, bits=8,
             help="1 to take words with letters and digits whole, and rare words as fields; decoding ignores it.",
         ),
+        Number(
+            name="plain", low=0, high=1, default=0, bits=8,
+            help="1 to let numbers stand as they are, for engines that see what stood before; decoding ignores it.",
+        ),
     )  # fmt: skip
 
     def forward(self, block: bytes, params: Params) -> bytes:
-        whole = self.parameters.check(params)["whole"]
+        params = self.parameters.check(params)
         if not block:
             return b""
-        streams = _streams(block, whole) if len(block) >= 2 * SPARSE else None
+        streams = _streams(block, params["whole"], params["plain"]) if len(block) >= 2 * SPARSE else None
         if streams is None:
             return bytes((PLAIN,)) + block
         coded = b"".join(streams)
@@ -113,7 +117,7 @@ class LinesTransform(Transform):
         without."""
         if before or sees_lines or not (content.kind in TEXT_KINDS or content.kind == "binary"):
             return []
-        return [{"whole": 0}, {"whole": 1}]
+        return [{"whole": whole, "plain": int(sees_records)} for whole in (0, 1)]
 
     def repays(self, block: bytes, params: Params) -> bool | None:
         """Say that samples must be measured where there are lines with numbers."""
@@ -151,7 +155,7 @@ def _marks(text: bytes) -> int:
     return len(text) - len(text.translate(None, b"\1\2\3"))
 
 
-def _streams(block: bytes, whole: int) -> list[bytes] | None:
+def _streams(block: bytes, whole: int, plain: int) -> list[bytes] | None:
     """Return what a block becomes, in pieces; None where it is not worth it."""
     import numpy as np
 
@@ -190,7 +194,7 @@ def _streams(block: bytes, whole: int) -> list[bytes] | None:
     room = (4 * lines, len(kept), fields, min(8 * fields, size // 2), min(4 * fields, size // 2), size // 2)
     out = [np.empty(n, np.uint8) for n in room]
     rows = (data, ids, firsts, column, kept, starts, sizes, uses, ends, order, slots, listed)
-    if _put(*rows, *out, said) < 0:
+    if _put(*rows, plain, np.empty(257 * ROWS, np.int32), *out, said) < 0:
         return None
     parts = [text, *(each[:n].tobytes() for each, n in zip(out, said.tolist(), strict=True))]
     numbers = (lines, templates, *(len(part) for part in parts[:-1]))

@@ -14,17 +14,22 @@ from nzip.formats.transforms.lines_layout import (
     COMMA,
     DOT,
     DOTS,
+    ELSEWHERE,
     END,
     FORM,
     FRACTION,
     KNOWN,
+    LEAST_PLAIN,
     LETTER,
+    LOOKED_AT,
     MICRO,
     MOST_DIGITS,
     MOST_VALUE,
     NEAR,
     NUMBER,
     ONE,
+    PLAIN,
+    ROWS,
     SHARED,
     TEXT,
     TIME,
@@ -288,11 +293,90 @@ def _mode(
     return mode
 
 
+@inlined
+def _log(value: int) -> int:
+    """Return about log2 of a number below 2^48, in 256th parts of a bit."""
+    whole = i64(0)
+    while value >> (whole + 1):
+        whole += 1
+    return (whole << 8) + ((value << 8) >> whole) - 256
+
+
+@inlined
+def _seen(counts: Array, row: int, byte: int, chance: int) -> int:
+    """Count a byte in a row; return the chance it had there, of 2^16, if it is `chance` elsewhere."""
+    total = i64(counts[(ROWS << 8) + row]) + ELSEWHERE
+    found = max(i64(1), ((i64(counts[(row << 8) + byte]) << 16) + ELSEWHERE * chance) // total)
+    counts[(row << 8) + byte] += 1
+    counts[(ROWS << 8) + row] += 1
+    return found
+
+
+@inlined
+def _cost(
+    data: Array, starts: Array, sizes: Array, order: Array, first: int, stop: int, width: int, counts: Array
+) -> int:
+    """Return about what numbers of a column cost, in 256th parts of a bit, if `width` bytes of each stand as they are,
+    or, where it is 0, their differences do.
+
+    Bytes of `near` hang on the one before, or steps between them on the step before, whichever is shorter; of bytes of
+    `far` the first hangs on how many follow.
+    """
+    for k in range(len(counts)):
+        counts[k] = 0
+    cost = i64(0)
+    steps = i64(0)
+    last = i64(0)
+    before = i64(0)
+    step_before = i64(0)
+    for k in range(first, stop):
+        value = _number(data, i64(starts[order[k]]), i64(sizes[order[k]]))
+        more = width - 1
+        byte = i64(0)
+        if width:
+            byte = value >> (8 * more)
+        else:
+            byte = _folded(value - last)
+            last = value
+            more = i64(0)
+            if byte >= NEAR:
+                value = byte
+                more = _bytes(value)
+                byte = NEAR - 1 + more
+        cost += 4096 - _log(_seen(counts, before, byte, _seen(counts, i64(256), byte, i64(256))))
+        if width:
+            step = (byte - before) & 255
+            chance = _seen(counts, i64(513), step, i64(256))
+            steps += 4096 - _log(_seen(counts, 257 + step_before, step, chance))
+            step_before = step
+        before = byte
+        if more:
+            byte = (value >> (8 * (more - 1))) & 255
+            far = 4096 - _log(_seen(counts, 513 + more, byte, i64(256))) + ((more - 1) << 11)
+            cost += far
+            steps += far
+    return min(cost, steps) if width else cost
+
+
+@inlined
+def _plain(data: Array, starts: Array, sizes: Array, order: Array, first: int, stop: int, counts: Array) -> int:
+    """Return how many bytes numbers of a column have if they stand as they are; 0 where differences are shorter."""
+    width = i64(0)
+    if stop - first >= LEAST_PLAIN:
+        for k in range(first, stop):
+            width = max(width, _bytes(_number(data, i64(starts[order[k]]), i64(sizes[order[k]]))))
+        stop = min(stop, first + LOOKED_AT)
+        differences = _cost(data, starts, sizes, order, first, stop, i64(0), counts)
+        if _cost(data, starts, sizes, order, first, stop, width, counts) >= differences:
+            width = i64(0)
+    return width
+
+
 @bare
 def put(
     data: Array, ids: Array, firsts: Array, column: Array, kept: Array, starts: Array, sizes: Array, uses: Array,
-    ends: Array, order: Array, slots: Array, listed: Array, indexes: Array, modes: Array, near: Array, far: Array,
-    again: Array, texts: Array, said: Array,
+    ends: Array, order: Array, slots: Array, listed: Array, plain: int, counts: Array, indexes: Array, modes: Array,
+    near: Array, far: Array, again: Array, texts: Array, said: Array,
 ) -> int:  # fmt: skip
     """Write the columns of fields.
 
@@ -302,6 +386,7 @@ def put(
         uses: int64, zeros, one for each template; ends: int64, zeros, one for each column and one more.
         order: int32, for the fields, column by column.
         slots, listed: int32, zeros, a power of two of each.
+        plain: 1 if numbers may stand as they are; counts: int32, 257 of them for each of `ROWS`.
         indexes, modes, near, far, again, texts: uint8, for what is written.
         said: int64; the bytes of each of the six.
 
@@ -337,26 +422,31 @@ def put(
         elif kept[number] == NUMBER:
             mode = _mode(data, starts, sizes, order, first, stop, base, slots, mask)
             base += stop - first
+            if mode and plain:
+                mode += PLAIN * _plain(data, starts, sizes, order, first, stop, counts)
         modes[number] = mode
         if mode:
+            width = (mode - 1) // PLAIN
             last = i64(0)
             for k in range(first, stop):
                 start, size = i64(starts[order[k]]), i64(sizes[order[k]])
                 value = _number(data, start, size) if kept[number] == NUMBER else _moment(data, start, size)
-                folded = _folded(value - last)
-                last = value
-                if folded < NEAR:
-                    near[n] = folded
+                count = width - 1
+                if width:
+                    near[n] = value >> (8 * count)
                 else:
-                    count = _bytes(folded)
-                    near[n] = NEAR - 1 + count
-                    if f + 8 > len(far):
-                        return i64(WRONG)
-                    while count:
-                        count -= 1
-                        far[f] = (folded >> (8 * count)) & 255
-                        f += 1
+                    folded = _folded(value - last)
+                    last = value
+                    value = folded
+                    count = i64(0) if folded < NEAR else _bytes(folded)
+                    near[n] = folded if folded < NEAR else NEAR - 1 + count
                 n += 1
+                if f + count > len(far):
+                    return i64(WRONG)
+                while count:
+                    count -= 1
+                    far[f] = (value >> (8 * count)) & 255
+                    f += 1
         else:
             different = i64(0)
             before = i64(-1)
@@ -418,7 +508,10 @@ def values(
     for number in range(len(kept)):
         stop = i64(ends[number + 1])
         mode = i64(modes[number])
-        if mode > MOST_DIGITS + 1 or (mode and kept[number] == TEXT) or (mode != 1 and kept[number] == TIME):
+        width = (mode - 1) // PLAIN if mode else i64(0)
+        if mode - PLAIN * width > MOST_DIGITS + 1 or width > 8:
+            return i64(WRONG)
+        if (mode and kept[number] == TEXT) or (mode != 1 and kept[number] == TIME):
             return i64(WRONG)
         if mode:
             if n + stop - first > len(near):
@@ -427,16 +520,24 @@ def values(
             for k in range(first, stop):
                 folded = i64(near[n])
                 n += 1
-                if folded >= NEAR:
-                    count = folded - NEAR + 1
-                    if count > 8 or f + count > len(far) or (count == 8 and far[f] >= 128):
-                        return i64(WRONG)
-                    folded = i64(0)
-                    while count:
-                        folded = (folded << 8) + i64(far[f])
-                        f += 1
-                        count -= 1
-                value += -(folded >> 1) - 1 if folded & 1 else folded >> 1
+                count = width - 1
+                if not width:
+                    count = i64(0)
+                    if folded >= NEAR:
+                        count = folded - NEAR + 1
+                        folded = i64(0)
+                if count > 8 or f + count > len(far):
+                    return i64(WRONG)
+                if (count == 8 and far[f] >= 128) or (width == 8 and folded >= 128):
+                    return i64(WRONG)
+                while count:
+                    folded = (folded << 8) + i64(far[f])
+                    f += 1
+                    count -= 1
+                if width:
+                    value = folded
+                else:
+                    value += -(folded >> 1) - 1 if folded & 1 else folded >> 1
                 if value < 0 or value >= MOST_VALUE:
                     return i64(WRONG)
                 found[k] = value
@@ -524,7 +625,7 @@ def join(
                 _digits(out, at + 6, 2, value % 60)
                 at += size
             elif modes[number]:
-                digits = max(i64(modes[number]) - 1, 1)
+                digits = max((i64(modes[number]) - 1) % PLAIN, 1)
                 more = i64(10)
                 for _ in range(digits - 1):
                     more *= 10

@@ -21,6 +21,7 @@ EDGE = 4  # a flag: ends a word where words are taken as a whole
 
 MOST_DIGITS = 18  # of a number
 MOST_VALUE = 10**MOST_DIGITS
+PLAIN = 20  # what a byte of plain numbers adds to the mode of a column
 NEAR = 200  # differences that are one byte
 ONE, TWO = 240, 3840  # codes of indexes that are one byte, and two
 SHARED = 6  # fields from this one on share columns, wherever they stand
@@ -28,6 +29,9 @@ TEMPLATES = 1 << 16  # at most
 KNOWN = 1 << 17  # different texts of a column that get a number, at most
 SPARSE = 4  # bytes of a block for each of its lines, and each of its fields, at least
 RARE = 10  # a word is a field where there are fewer of it
+LEAST_PLAIN, LOOKED_AT = 64, 1 << 14  # numbers of a column that may be plain; of these, that are looked at
+ROWS = 522  # of counted bytes: behind each other one, of all, of steps likewise, and the first of one to eight
+ELSEWHERE = 8  # weight of a byte's chance elsewhere, in counts
 COUNTED = 16  # bits of the places where words are counted
 
 

@@ -284,11 +284,11 @@ CASES = {
     ),
     "lines": Case(
         block=log(400),
-        good=({}, {"whole": 0}, {"whole": 1}),
-        bad=({"whole": 2}, {"whole": -1}),
-        params=st.fixed_dictionaries({"whole": st.integers(0, 1)}),
+        good=({}, {"whole": 0}, {"whole": 1}, {"plain": 1}),
+        bad=({"whole": 2}, {"whole": -1}, {"plain": 2}),
+        params=st.fixed_dictionaries({"whole": st.integers(0, 1), "plain": st.integers(0, 1)}),
         forward=None,
         inverse=naive_lines,
-        pinned=(({"whole": 0}, "00", "c131eaeb95503b98"), ({"whole": 1}, "01", "75b78cd8925a18f1")),
+        pinned=(({"whole": 0}, "0000", "c131eaeb95503b98"), ({"whole": 1}, "0100", "75b78cd8925a18f1")),
     ),
 }  # fmt: skip

@@ -92,7 +92,7 @@ def time_of_day(value: int, form: int) -> bytes:
     return between.join((b"%02d" % (value // 3600), b"%02d" % (value // 60 % 60), b"%02d" % (value % 60))) + fraction
 
 
-def naive_lines(coded: bytes, size: int, whole: int = 0) -> bytes:
+def naive_lines(coded: bytes, size: int, whole: int = 0, plain: int = 0) -> bytes:
     """Return the block of `size` bytes."""
     if not coded and not size:
         return b""
@@ -133,10 +133,13 @@ def naive_lines(coded: bytes, size: int, whole: int = 0) -> bytes:
     values: list[Iterator[int | bytes]] = []
     for (_, mark), number in columns.items():
         mode = modes.byte()
-        if mode > 19 or (mode and mark == 2) or (mode != 1 and mark == 3):
+        if (mode % 20 == 0 and mode) or mode > 179 or (mode and mark == 2) or (mode != 1 and mark == 3):
             raise CorruptError("no such mode")
-        read = numbers(near, far, in_column[number]) if mode else strings_of(again, strings, in_column[number])
-        values.append(iter([b"%0*d" % (mode - 1, n) for n in read] if mode and mark == 1 else read))
+        if mode > 20:
+            read = plain_numbers(near, far, in_column[number], mode // 20)
+        else:
+            read = numbers(near, far, in_column[number]) if mode else strings_of(again, strings, in_column[number])
+        values.append(iter([b"%0*d" % (mode % 20 - 1, n) for n in read] if mode and mark == 1 else read))
     for stream in (near, far, again, strings):
         stream.end()
     out = b""
@@ -166,6 +169,14 @@ def numbers(near: Stream, far: Stream, count: int) -> list[int]:
             raise CorruptError("no such number")
         found.append(value)
     return found
+
+
+def plain_numbers(near: Stream, far: Stream, count: int, width: int) -> Iterator[int | bytes]:
+    for _ in range(count):
+        value = int.from_bytes(bytes([near.byte()]) + far.take(width - 1), "big")
+        if value >= 10**18:
+            raise CorruptError("no such number")
+        yield value
 
 
 def strings_of(again: Stream, strings: Stream, count: int) -> list[bytes]:

@@ -44,8 +44,8 @@ texts = st.builds(
 )
 
 
-def checked(block: bytes, whole: int) -> bytes:
-    coded = LINES.forward(block, {"whole": whole})
+def checked(block: bytes, whole: int, plain: int = 0) -> bytes:
+    coded = LINES.forward(block, {"whole": whole, "plain": plain})
     assert len(coded) <= len(block) + 1
     assert LINES.inverse(coded, len(block), {"whole": whole}) == block
     assert naive_lines(coded, len(block)) == block
@@ -53,10 +53,10 @@ def checked(block: bytes, whole: int) -> bytes:
     return coded
 
 
-@given(texts, st.integers(0, 1))
-def test_lines_come_back(block: bytes, whole: int) -> None:
-    checked(block, whole)
-    checked(log(20) + block, whole)
+@given(texts, st.integers(0, 1), st.integers(0, 1))
+def test_lines_come_back(block: bytes, whole: int, plain: int) -> None:
+    checked(block, whole, plain)
+    checked(log(20) + block, whole, plain)
 
 
 @given(st.binary(max_size=400), st.integers(0, 1))
@@ -82,6 +82,47 @@ def test_any_bytes_come_back(block: bytes, whole: int) -> None:
 )
 def test_awkward_lines_come_back(block: bytes, whole: int) -> None:
     assert checked(block, whole)[0] in (0, 1, 2)
+    assert len(checked(block, whole, 1)) <= len(block) + 1
+
+
+def measured(count: int = 2000, scale: int = 1) -> bytes:
+    """Return lines of numbers that rise and fall, and of which the lower part says nothing."""
+    dice, lines = random.Random(3), []
+    for n in range(count):
+        level = 20 + min(n % 120, 120 - n % 120)
+        lines.append(b"%05d measured, number %d\n" % ((level << 8) * scale + dice.randrange(256 * scale), n))
+    return b"".join(lines)
+
+
+def test_numbers_whose_bytes_tell_more_than_their_differences_stand_as_they_are() -> None:
+    for scale, width in ((1, 2), (1 << 16, 4), (1 << 32, 6)):
+        coded, other = checked(measured(scale=scale), 0, 1), checked(measured(scale=scale), 0)
+        assert coded != other
+        modes = LINES.content(coded, detect(coded), {})  # the head, templates, indexes and then modes
+        start = sum(segment.length for segment in modes.segments[:3])
+        assert coded[start] // 20 == width, "the measured number"
+        assert coded[start + 1] == 1, "the counted one"
+    assert checked(measured(60), 0, 1) == checked(measured(60), 0), "too few numbers"
+
+
+@pytest.mark.parametrize("value", [0, 123456789012345678, 10**18 - 1, 10**18, 1 << 63])
+@pytest.mark.parametrize("mode", [161, 179, 160, 180, 141])
+def test_plain_numbers_of_eight_bytes(value: int, mode: int) -> None:
+    streams = (b"\1 abc\n", b"\0", bytes([mode]), value.to_bytes(8, "big")[:1], value.to_bytes(8, "big")[1:], b"", b"")
+    coded = b"".join((b"\1\1\1", *(uleb(len(stream)) for stream in streams[:-1]), *streams))
+    block = b"%0*d abc\n" % (18 if mode == 179 else 1, value)
+    compare(coded, len(block))
+    if mode in (161, 179) and value < 10**18:
+        assert LINES.inverse(coded, len(block), {}) == block
+
+
+@given(st.data())
+def test_damage_of_plain_numbers_is_the_plain_ones(data: st.DataObject) -> None:
+    block = measured(70, data.draw(st.sampled_from([1, 1 << 32])))
+    coded = bytearray(LINES.forward(block, {"plain": 1}))
+    at = data.draw(st.one_of(st.integers(0, 60), st.integers(0, len(coded) - 1)))
+    coded[at] = data.draw(st.integers(0, 255))
+    compare(bytes(coded), len(block))
 
 
 def test_all_forms_of_times_are_one_field() -> None:
@@ -303,7 +344,7 @@ def test_rare_words_are_fields_where_it_pays() -> None:
         f"2031-04-07 12:{n // 60 % 60:02}:{n % 60:02} unpack {dice.choice(names)} (2.{dice.randrange(9)}-1) over\n"
         for n in range(3000)
     ).encode()
-    assert choice.choose(block, detect(block), sees_records=False) == [("lines", {"whole": 1})]
+    assert choice.choose(block, detect(block), sees_records=False) == [("lines", {"whole": 1, "plain": 0})]
 
 
 def test_archives_of_logs_are_logs() -> None:

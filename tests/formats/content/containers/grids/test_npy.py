@@ -62,6 +62,18 @@ def test_other_numbers_stay_weights() -> None:
     assert (cut.stop - cut.start) % 8 == 0
 
 
+@pytest.mark.parametrize("kind", ["<f8", ">f8", "<f4", ">f4"])
+def test_smooth_numbers_on_no_lattice_stay_bytes(kind: str) -> None:
+    turns = np.linspace(0, 60, 40000)
+    signal, field = np.sin(turns) * 3, np.sin(turns[:200, None] * 40) * np.cos(turns[None, :200] * 30) + 0.3
+    for numbers in (signal, field):
+        kinds = [leaf.segment.kind for leaf in leaves(grow(file(numbers, kind), MOST)) if leaf.segment is not None]
+        assert "weights" not in kinds
+        mixed = np.random.default_rng(4).permutation(numbers.ravel()).reshape(numbers.shape)
+        kinds = [leaf.segment.kind for leaf in leaves(grow(file(mixed, kind), MOST)) if leaf.segment is not None]
+        assert kinds == ["weights"]
+
+
 @pytest.mark.parametrize("level", [1, 3, 6])
 def test_files_come_back(level: int) -> None:
     for numbers in (walk() * 0.1 + 273.15, walk() / 3.0 + 0.1, np.random.default_rng(3).normal(size=COUNT)):
