@@ -1,5 +1,6 @@
 """What all tests share: the hypothesis profiles, chosen by NZIP_HYPOTHESIS_PROFILE, and tests/ on the import path."""
 
+import gc
 import importlib.util
 import os
 import signal
@@ -45,3 +46,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "slow" in item.keywords:
             item.add_marker(pytest.mark.skip(reason="slow; run with -m slow"))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Let Python's collector of garbage pass over what stays to the end: thousands of tests, a second each time."""
+    gc.collect()
+    gc.freeze()
