@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +51,11 @@ def written(head: bytes, manner: recoding.Manner, values: Any) -> bytes:
     """Return the file that a head and coefficients make, of whatever size."""
     most = 1 << 16
     said = recoding.outline(head, manner, most)
-    for size in range(len(head), most):  # the writer wants to know it
-        try:
-            return together(head, manner, said, values, size)
-        except recoding.CorruptError as error:
-            if "it has" in str(error):
-                return together(head, manner, said, values, int(str(error).split("it has ")[1].split()[0]))
-    raise AssertionError("no size fits")
+    try:  # the writer wants to know the size, and says what it is
+        together(head, manner, said, values, most)
+    except recoding.CorruptError as error:
+        return together(head, manner, said, values, int(str(error).split("it has ")[1].split()[0]))
+    raise AssertionError("the size fits by chance")
 
 
 def large(name: str, side: int) -> bytes:
@@ -121,6 +120,7 @@ def turned(data: bytes) -> bytes:
     return written(all_codes(found.head[:at] + frame), found.manner, coefficients(data, found))
 
 
+@lru_cache(1)
 def variants() -> dict[str, bytes]:
     """Return files of all kinds that come back."""
     restarts = file("baseline_444_restarts")
