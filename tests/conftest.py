@@ -33,7 +33,7 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_I
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 settings.register_profile("small", max_examples=8, deadline=None, suppress_health_check=SLOW)
-settings.register_profile("dev", max_examples=30, deadline=None, suppress_health_check=SLOW)
+settings.register_profile("dev", max_examples=20, deadline=None, suppress_health_check=SLOW)
 settings.register_profile("ci", max_examples=200, deadline=None, suppress_health_check=SLOW)
 settings.register_profile("expensive", max_examples=5000, deadline=None, suppress_health_check=SLOW)
 settings.load_profile(os.environ.get("NZIP_HYPOTHESIS_PROFILE", "dev"))
@@ -41,6 +41,10 @@ settings.load_profile(os.environ.get("NZIP_HYPOTHESIS_PROFILE", "dev"))
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is slow, unless an expression (`-m slow`) or a name on the command line asks for tests."""
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        for item in items:
+            if "compiled" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="takes compiled kernels"))
     if config.option.markexpr or any("::" in name for name in config.args):
         return
     for item in items:

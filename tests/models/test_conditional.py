@@ -13,6 +13,7 @@ import nzip
 from nzip.models.conditional import Concatenated
 
 JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
+pytestmark = pytest.mark.compiled
 NATIVE = [("cm", {"preset": 1}), ("cm", {"preset": 3}), ("cmfast", {})]
 
 

@@ -53,6 +53,7 @@ DIFFERENT = {
     "test_prepend_error": "is about a class inside gzip",
     "test_decompress_limited": BLOCKS,
     "testDecompressLimited": BLOCKS,
+    "testThreading": "has 50 MB in blocks of 1 KiB; tests/codec/test_threads.py has threads",
     "testReadLine": NONE,
     "testReadLineMultiStream": NONE,
     "testReadLines": NONE,

@@ -45,7 +45,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "lzw, blocks of a byte": lambda: ("lzw", noise(SIZE // 3), bytes((4, 8, 1, 0, 1, 4, 0)), SIZE),
     "lzw, rows of a byte": lambda: ("lzw", noise(SIZE), bytes((15, 8, 255, 1, 0, 1, 4, 0)), 2 * SIZE),
     "lzw, streams of nothing": lambda: ("lzw", b"", LZW[:3] + uleb(1 << 14) + bytes(3 << 14), 6 * SIZE),
-    "fax, streams of nothing": lambda: ("fax", b"", b"\0\x08" + uleb(1 << 16) + bytes(2 << 16), 16 * SIZE),
+    "fax, streams of nothing": lambda: ("fax", b"", b"\0\x08" + uleb(1 << 14) + bytes(2 << 14), 4 * SIZE),
     "packbits, packets": lambda: ("packbits", b"abcd", PACKBITS + uleb(SIZE // 17) + bytes(SIZE // 17 * 2), SIZE),
     "packbits, a table": lambda: (
         "packbits", noise(SIZE // 4), bytes((2, 2, 2, 128, 128, 2, 1, 1, 0, 0)), SIZE // 4 * 4

@@ -240,6 +240,7 @@ def test_what_cannot_be_is_refused(coded: bytes, size: int) -> None:
         tracemalloc.stop()
 
 
+@pytest.mark.compiled
 def test_memory_is_bounded_where_all_is_fields() -> None:
     block = b"".join(b"%d %d %d\n" % (n % 7, n * n % 10, n % 9) for n in range(1 << 15)) + log(9000)
     coded = LINES.forward(block, {})
@@ -358,6 +359,7 @@ def test_archives_of_logs_are_logs() -> None:
     assert LINES.repays(noise, {}) is False
 
 
+@pytest.mark.compiled
 def test_searches_see_the_text() -> None:
     block = log(3000)
     for level in (1, 2):
@@ -366,6 +368,7 @@ def test_searches_see_the_text() -> None:
         assert [line for _, line in nzip.grep(io.BytesIO(packed), "harbour")] == wanted
 
 
+@pytest.mark.compiled
 def test_without_the_compiler() -> None:
     code = (
         "import sys, warnings; warnings.simplefilter('error'); sys.path.insert(0, 'tests')\n"

@@ -110,6 +110,7 @@ def test_a_part_that_is_cut_out_of_code_changes_no_records(place: int) -> None:
     }
 
 
+@pytest.mark.compiled
 def test_code_that_copies_is_no_longer_for_it() -> None:
     part = program(1200)
     block = program(5000) + part + program(2500)[::-1] + part + program(5000)[90:40_000]

@@ -85,6 +85,7 @@ def test_what_are_no_rows_come_back(block: bytes, mode: int) -> None:
     assert engine.decode(payload, len(block), params) == block
 
 
+@pytest.mark.compiled
 def test_lines_that_look_like_rows_are_what_suits_their_middle() -> None:
     """Keys before values, lines of one shape, and prose behind a few names."""
     dice, engine = random.Random(7), CmEngine()

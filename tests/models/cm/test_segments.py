@@ -282,6 +282,7 @@ def test_streams_share_stretches_evenly(lengths: list[tuple[int, bool]], streams
 # Blocks of several stretches
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(("name", "params"), PRESETS)
 def test_a_block_of_every_type_comes_back(name: str, params: dict[str, int]) -> None:
     engine = engine_of(name)
@@ -485,6 +486,7 @@ def test_progress_goes_through_all_stretches(
     assert seen == pytest.approx(ends, abs=4)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(("name", "params"), SOME)
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
 def test_an_interrupt_between_stretches_leaves_nothing_behind(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import random
 import struct
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -83,30 +81,6 @@ class TestAgainstPlainPython:
 
     def test_heads(self) -> None:
         assert naive.heads() == memory.HEADS
-
-
-@pytest.mark.skipif(JIT_OFF, reason="is the test that switches it off")
-def test_without_the_compiler() -> None:
-    program = (
-        f"import sys; sys.path.insert(0, {str(TESTS)!r})\n"
-        "import warnings; warnings.simplefilter('error')\n"
-        "from models.pcm import sounds; from nzip.registry import ENGINES\n"
-        "from nzip.formats.content.detection import detect\n"
-        "for about, block in sounds.every().items():\n"
-        "    part = block[:260]\n"
-        "    print(about, ENGINES.by_name('pcm').encode(part, {'preset': 1}, detect(part)).hex())\n"
-    )
-    import os
-
-    run = subprocess.run(
-        [sys.executable, "-c", program], env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
-        capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
-    assert run.returncode == 0, run.stderr
-    for line in run.stdout.splitlines():
-        about, _, found = line.rpartition(" ")
-        part = EVERY[about][:260]
-        assert ENGINE.encode(part, QUICK, detect(part)).hex() == found, about
 
 
 class TestForms:

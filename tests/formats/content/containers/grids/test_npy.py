@@ -74,6 +74,7 @@ def test_smooth_numbers_on_no_lattice_stay_bytes(kind: str) -> None:
         assert kinds == ["weights"]
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("level", [1, 3, 6])
 def test_files_come_back(level: int) -> None:
     for numbers in (walk() * 0.1 + 273.15, walk() / 3.0 + 0.1, np.random.default_rng(3).normal(size=COUNT)):
