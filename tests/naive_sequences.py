@@ -8,7 +8,9 @@ from pathlib import Path
 from naive_bundle import Cursor
 from naive_openers import Corrupt
 
-VCF_LINES = Path(__file__).parents[1] / "nzip" / "formats" / "openers" / "vcf_lines.txt"
+import nzip
+
+VCF_LINES = Path(nzip.__file__).parent / "formats" / "openers" / "vcf_lines.txt"
 
 
 class Bytes(Cursor):
